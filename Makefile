@@ -1,0 +1,52 @@
+# One command each, on a fresh machine: make example, make test. The environment is made on the way.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+
+.PHONY: help example dev test lint types check lock clean
+
+help:
+	@echo "make example   build the example project through Dagster, on DuckDB"
+	@echo "make dev       open the Dagster UI on the example project"
+	@echo "make test      lint, types and all the tests"
+	@echo "make lock      resolve requirements.lock again from pyproject.toml"
+
+$(READY):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Set PYTHON=/path/to/python."; exit 1; }
+	@echo "Making the environment in .venv (once) ..."
+	@rm -f .venv/ready-*
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@command -v uv >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@uv=$$(command -v uv || echo $(BIN)/uv); \
+	VIRTUAL_ENV=$(CURDIR)/.venv $$uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock && \
+	VIRTUAL_ENV=$(CURDIR)/.venv $$uv pip install --quiet --compile-bytecode --no-deps --editable .
+	@touch $@
+
+example: $(READY)
+	@$(BIN)/fft build example_project
+	@echo
+	@echo "The tables are in example_project/.local/flights.duckdb. Where to look next:"
+	@echo "  $(BIN)/python -c \"import duckdb; duckdb.connect('example_project/.local/flights.duckdb').table('main.mart_carrier_performance').show()\""
+	@echo "  make dev        the same project in the Dagster UI"
+
+dev: $(READY)
+	@$(BIN)/dagster dev -w workspace.yaml
+
+lint: $(READY)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+test: lint types
+	@$(BIN)/pytest -n auto --dist loadgroup
+	@echo
+	@echo "All checks passed. Next: make example"
+
+lock:
+	@uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev \
+		--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock" -o requirements.lock
+
+clean:
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
