@@ -1,0 +1,128 @@
+"""Each built-in rule as SQL: a number to be counted in one scan where that is possible, and the rows that offend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fft_core.engines.sql import literal, literals
+from fft_core.errors import FftError, nearest
+from fft_core.names import Relation, quoted
+from fft_core.project.model import (
+    AcceptedValues,
+    Check,
+    Freshness,
+    GreaterEqual,
+    NonNegativeSum,
+    NotNull,
+    Relationships,
+    RowCountBetween,
+    SourceName,
+    Unique,
+)
+
+
+@dataclass(frozen=True)
+class CheckQuery:
+    """A check as SQL over one relation.
+
+    `count` is an aggregate over all rows of the relation that gives the number of failing ones, to be computed together
+    with those of other checks; None where the check needs a query of its own. `failing_rows` selects them.
+    """
+
+    check: Check
+    count: str | None
+    failing_rows: str
+
+
+def check_query(
+    check: Check,
+    relation: Relation,
+    columns: Sequence[str],
+    dialect: str,
+    relation_of: Callable[[str | SourceName], Relation],
+    now: datetime,
+) -> CheckQuery:
+    """Spell a check.
+
+    Args:
+        check: The rule, with its `where`.
+        relation: Where the rows are: a staged relation or the published one.
+        columns: The names of its columns; a check may write them in another case.
+        dialect: The engine's.
+        relation_of: Finds the other relation of a relationships check.
+        now: The time to measure freshness against, in UTC.
+
+    Raises:
+        FftError: the check names a column that is not there.
+    """
+    spell = _Spelling(check, relation, columns, dialect)
+    match check.rule:
+        case NotNull(column):
+            return spell.by_row(f"{spell.name(column)} is null")
+        case AcceptedValues(column, values):
+            name = spell.name(column)
+            return spell.by_row(f"{name} is not null and {name} not in ({literals(values)})")
+        case GreaterEqual(column, threshold):
+            return spell.by_row(f"{spell.name(column)} < {literal(threshold)}")
+        case NonNegativeSum(column):
+            return spell.by_total(f"sum({{}}{spell.name(column)}{{}})", "{} < 0", "total")
+        case RowCountBetween(minimum, maximum):
+            above = f" or {{0}} > {maximum}" if maximum is not None else ""
+            return spell.by_total("count({}1{})", f"{{0}} < {minimum}{above}", "row_count")
+        case Freshness(column, minutes):
+            oldest = literal(now.replace(tzinfo=None) - timedelta(minutes=minutes))
+            return spell.by_total(f"max({{}}{spell.name(column)}{{}})", f"{{0}} is null or {{0}} < {oldest}", "latest")
+        case Unique(columns):
+            names = ", ".join(spell.name(column) for column in columns)
+            rows = f"select {names}, count(*) as row_count from {spell.rows} group by {names} having count(*) > 1"
+            return CheckQuery(check, None, rows)
+        case Relationships(column, to, field):
+            parent = f"select 1 from {relation_of(to).sql(dialect)} as parent where parent.{quoted(field, dialect)}"
+            missing = f"not exists ({parent} = child.{spell.name(column)})"
+            return CheckQuery(check, None, f"select * from {spell.filtered} as child where {missing}")
+
+
+@dataclass(frozen=True)
+class _Spelling:
+    check: Check
+    relation: Relation
+    columns: Sequence[str]
+    dialect: str
+
+    def name(self, column: str) -> str:
+        found = next((c for c in self.columns if c.lower() == column.lower()), None)
+        if found is None:
+            raise FftError(
+                f"check {self.check.name} names the column {column!r}, which {self.check.node} does not have",
+                where=self.check.location,
+                hint=nearest(column, self.columns) or f"Its columns: {', '.join(self.columns)}.",
+            )
+        return quoted(found, self.dialect)
+
+    @property
+    def table(self) -> str:
+        return self.relation.sql(self.dialect)
+
+    @property
+    def rows(self) -> str:
+        return f"{self.table} where ({self.check.where})" if self.check.where else self.table
+
+    @property
+    def filtered(self) -> str:
+        return f"(select * from {self.rows})" if self.check.where else self.table
+
+    def by_row(self, offends: str) -> CheckQuery:
+        """A rule that each row keeps or breaks by itself."""
+        condition = f"({self.check.where}) and ({offends})" if self.check.where else offends
+        count = f"coalesce(sum(case when {condition} then 1 else 0 end), 0)"
+        return CheckQuery(self.check, count, f"select * from {self.table} where {condition}")
+
+    def by_total(self, aggregate: str, offends: str, called: str) -> CheckQuery:
+        """A rule about a total; `aggregate` has two holes around the value, for the filter."""
+        opened, closed = (f"case when ({self.check.where}) then ", " end") if self.check.where else ("", "")
+        total = aggregate.format(opened, closed)
+        count = f"case when {offends.format(total)} then 1 else 0 end"
+        inner = f"select {aggregate.format('', '')} as {called} from {self.rows}"
+        return CheckQuery(self.check, count, f"select * from ({inner}) as total where {offends.format(called)}")

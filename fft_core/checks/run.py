@@ -1,0 +1,117 @@
+"""Checks judge a relation: one scan for all that can share it, one query for each of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fft_core.checks.builtin import CheckQuery, check_query
+from fft_core.engines.engine import Engine, Row
+from fft_core.errors import FftError, StatementError
+from fft_core.names import Relation
+from fft_core.project.model import Check, SourceName
+
+SAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check found: how many rows offend it, the first of them, and the query that shows them all."""
+
+    check: Check
+    failing_rows: int
+    row_count: int
+    sql: str
+    sample_columns: tuple[str, ...] = ()
+    sample: tuple[Row, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether no row offends."""
+        return self.failing_rows == 0
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the rows must not be published."""
+        return not self.passed and self.check.severity == "error"
+
+    def __str__(self) -> str:
+        if self.passed:
+            return f"{self.check.name}: passed"
+        return f"{self.check.name}: {self.failing_rows:,} of {self.row_count:,} rows"
+
+
+class CheckFailedError(FftError):
+    """Checks of severity error failed: nothing was published. `results` holds all results of the model."""
+
+    exit_code = 2
+
+    def __init__(self, node: str, results: Sequence[CheckResult]) -> None:
+        self.results = tuple(results)
+        failed = [result for result in results if result.blocks]
+        names = ", ".join(str(result) for result in failed)
+        super().__init__(
+            f"{node} is not published: {len(failed)} check(s) failed: {names}",
+            where=failed[0].check.location,
+            hint=f"The rows: {failed[0].sql}",
+        )
+
+
+def run_checks(
+    engine: Engine,
+    relation: Relation,
+    columns: Sequence[str],
+    checks: Sequence[Check],
+    relation_of: Callable[[str | SourceName], Relation],
+) -> tuple[tuple[CheckResult, ...], int]:
+    """Judge the rows of a relation; give the results in the order of the checks, and the number of rows.
+
+    Raises:
+        FftError: a check names a column that is not there.
+        StatementError: a check cannot be evaluated, for example because of its `where`.
+    """
+    now = datetime.now(UTC)
+    queries = [check_query(check, relation, columns, engine.dialect, relation_of, now) for check in checks]
+    shared = [query for query in queries if query.count is not None]
+    counts, row_count = _shared_scan(engine, relation, shared)
+    results = []
+    for query in queries:
+        failing = counts.get(query.check.name)
+        if failing is None:
+            failing = _count(engine, query)
+        results.append(_result(engine, query, failing, row_count))
+    return tuple(results), row_count
+
+
+def _shared_scan(engine: Engine, relation: Relation, queries: Sequence[CheckQuery]) -> tuple[dict[str, int], int]:
+    table = relation.sql(engine.dialect)
+    columns = ", ".join(["count(*)", *(query.count for query in queries if query.count)])
+    ((row_count, *counts),) = _explained(engine, queries, f"select {columns} from {table}")
+    return {query.check.name: int(count) for query, count in zip(queries, counts, strict=True)}, int(row_count)
+
+
+def _count(engine: Engine, query: CheckQuery) -> int:
+    ((count,),) = _explained(engine, [query], f"select count(*) from ({query.failing_rows}) as failing_rows")
+    return int(count)
+
+
+def _explained(engine: Engine, queries: Sequence[CheckQuery], sql: str) -> list[Row]:
+    try:
+        return engine.fetch(sql)
+    except StatementError as error:
+        if not queries:
+            raise
+        # the columns are known to be there, so that it is one of those with text of the user's in it
+        suspects = [query.check for query in queries if query.check.where] or [query.check for query in queries]
+        names = ", ".join(check.name for check in suspects)
+        message = f"check {names} of {suspects[0].node} cannot be evaluated: {error.problem.message}"
+        raise StatementError(message, sql=error.sql, where=suspects[0].location) from error
+
+
+def _result(engine: Engine, query: CheckQuery, failing: int, row_count: int) -> CheckResult:
+    if not failing:
+        return CheckResult(query.check, 0, row_count, query.failing_rows)
+    sample = engine.fetch(f"select * from ({query.failing_rows}) as failing_rows limit {SAMPLE_ROWS}")
+    columns = tuple(column.name for column in engine.columns(query.failing_rows))
+    return CheckResult(query.check, failing, row_count, query.failing_rows, columns, tuple(sample))

@@ -1,0 +1,137 @@
+"""A model becomes what an engine can take: the text of a query, or a frame made by the user's function."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from fft_core.errors import FftError, Location, ModelError, RequiredColumnsError, nearest
+from fft_core.frames import frame_type_of_parameter, from_arrow, to_arrow
+from fft_core.project.model import Model, Project, PythonBody, SourceName
+from fft_core.project.python_code import PythonCode
+from fft_core.project.render import Naming, Renderer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Compiler:
+    """Renders and calls the models of one project; may be shared by threads."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._renderer = Renderer(project)
+        self._code = PythonCode(project.root)
+
+    def sql(self, model: Model, naming: Naming) -> str:
+        """Render a SQL model to one query. Raises RenderError."""
+        return self._renderer.sql(model, naming)
+
+    def frame(self, model: Model, read: Callable[[str | SourceName], pa.Table], key_of: Callable[..., str]) -> pa.Table:
+        """Call a Python model with its inputs.
+
+        Args:
+            model: A Python model.
+            read: Gives the rows of an input.
+            key_of: The physical name of an input, its key where the function takes a mapping.
+
+        Raises:
+            RequiredColumnsError: an input lacks a column that the model requires; the function is not called.
+            ModelError: the function raises, or returns something that is no frame.
+        """
+        assert isinstance(model.body, PythonBody)  # callers ask by model.kind
+        function = self._function(model, model.body)
+        tables = {name: read(name) for name in model.inputs}
+        for name, table in tables.items():
+            _refuse_missing_columns(model, model.body, name, table.column_names)
+        arguments = _arguments(function, tables, key_of)
+        try:
+            result = function(*arguments)
+        except Exception as error:
+            raise self._in_user_code(model, error) from error
+        try:
+            return to_arrow(result)
+        except ModelError as error:
+            hint = error.problem.hint
+            raise ModelError(f"{model.name}: {error.problem.message}", where=model.location, hint=hint) from error
+
+    def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
+        try:
+            return self._code.function(self._project.root / model.path, body.function)
+        except Exception as error:
+            raise self._in_user_code(model, error) from error
+
+    def _in_user_code(self, model: Model, error: Exception) -> FftError:
+        """Describe an exception by the user's own frames; ours and the libraries' are left out."""
+        frames = _own_frames(error, self._project.root)
+        if isinstance(error, FftError):
+            return error
+        lines = "".join(f"\n    {frame}" for frame in frames)
+        where = frames[-1].partition(" ")[0].rpartition(":") if frames else None
+        location = Location(Path(where[0]), int(where[2])) if where else model.location
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        return ModelError(f"model {model.name!r} raised {said}{lines}", where=location)
+
+
+def _own_frames(error: BaseException, root: Path) -> list[str]:
+    """The frames of an exception in the project's files; its traceback is cut to begin there."""
+    frames = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(root):
+            frames.append(f"{path.relative_to(root)}:{frame.lineno} in {frame.name}: {frame.line}")
+    error.__traceback__ = _from_project(error.__traceback__, root)
+    return frames
+
+
+def _from_project(trace: TracebackType | None, root: Path) -> TracebackType | None:
+    while trace is not None and not Path(trace.tb_frame.f_code.co_filename).is_relative_to(root):
+        trace = trace.tb_next
+    return trace
+
+
+def _refuse_missing_columns(model: Model, body: PythonBody, name: str | SourceName, columns: list[str]) -> None:
+    required = body.requires.get(str(name), frozenset())
+    missing = sorted(required - set(columns))
+    if missing:
+        raise RequiredColumnsError(
+            f"model {model.name!r} requires {', '.join(map(repr, missing))} of {str(name)!r},"
+            f" which has {', '.join(map(repr, columns))}",
+            where=model.location,
+            hint=nearest(missing[0], columns),
+        )
+
+
+class _Frames(dict[str, Any]):
+    """Frames by physical relation; a logical name (`users.ff`, `crm.users`) finds them too."""
+
+    def __init__(self, frames: Mapping[str, Any], aliases: Mapping[str, str]) -> None:
+        super().__init__(frames)
+        self._aliases = aliases
+
+    def __missing__(self, key: str) -> Any:
+        if key in self._aliases:
+            return self[self._aliases[key]]
+        hint = nearest(key, self) or f"The inputs are {', '.join(map(repr, self))}."
+        raise FftError(f"{key!r} is not an input of this model", hint=hint)
+
+
+def _arguments(
+    function: Callable[..., Any], tables: Mapping[str | SourceName, pa.Table], key_of: Callable[..., str]
+) -> list[Any]:
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in positional if p.default is p.empty]
+    if not tables:
+        return [None] * len(required)
+    by_position = len(tables) <= len(positional) or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if by_position:
+        return [from_arrow(t, frame_type_of_parameter(function, i)) for i, t in enumerate(tables.values())]
+    kind = frame_type_of_parameter(function, 0)
+    frames = {key_of(name): from_arrow(table, kind) for name, table in tables.items()}
+    aliases = {alias: key_of(name) for name in tables for alias in (str(name), f"{name}.ff")}
+    return [_Frames(frames, aliases)]

@@ -1,0 +1,1 @@
+"""The drivers of the store: they know relations and statements, never models."""

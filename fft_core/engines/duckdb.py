@@ -1,0 +1,212 @@
+"""DuckDB: a file or memory, one connection for the process, a cursor for each thread."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import duckdb
+import pyarrow as pa
+
+from fft_core.engines.engine import Capabilities, ColumnType, RelationKind, Row
+from fft_core.engines.sql import literal
+from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
+from fft_core.names import Relation, quoted
+
+MEMORY = ":memory:"
+_SEED_TYPES = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "numeric": "DOUBLE",
+    "double": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "timestamp": "TIMESTAMP",
+    "timestamptz": "TIMESTAMPTZ",
+    "date": "DATE",
+}
+_INFERRED = ("BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR")
+
+
+def namespace(*, path: str = MEMORY, schema: str | None = None, catalog: str | None = None, **_: object) -> Relation:
+    """Where a profile's relations lie, without opening anything: a relation without a name of its own."""
+    return Relation("", schema or "main", catalog or ("memory" if path == MEMORY else Path(path).stem))
+
+
+def connect(
+    *,
+    path: str = MEMORY,
+    schema: str | None = None,
+    catalog: str | None = None,
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    lock_timeout_seconds: float = 600,
+) -> DuckDBEngine:
+    """Open a DuckDB file, creating it and its folder where they are missing, or a database in memory.
+
+    Args:
+        path: The file, or ":memory:".
+        schema: Where unqualified relations lie; "main" where None. It is created when something is built.
+        catalog: The name of the attached database; DuckDB's own choice (the file's stem) where None.
+        threads: DuckDB's threads for one statement; all cores where None.
+        memory_limit: As DuckDB spells it, "4GB".
+        lock_timeout_seconds: How long to wait while another process has the file open.
+
+    Raises:
+        BusyError: another process still has the file open after that time.
+        ConnectError: the file is not a DuckDB database, or cannot be created.
+    """
+    # Replacement scans would find Python variables of our own frames where a table is missing.
+    config: dict[str, str | bool | int | float | list[str]] = {"python_enable_replacements": False}
+    if threads:
+        config["threads"] = threads
+    if memory_limit:
+        config["memory_limit"] = memory_limit
+    place = namespace(path=path, schema=schema, catalog=catalog)
+    if path != MEMORY:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    connection = _open(path, config, lock_timeout_seconds)
+    connection.execute("set global TimeZone = 'UTC'")  # else results depend on the machine; cursors inherit it
+    return DuckDBEngine(connection, place)
+
+
+def _open(
+    path: str, config: dict[str, str | bool | int | float | list[str]], timeout: float
+) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return duckdb.connect(path, config=config)
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise ConnectError(f"cannot open {path}: {_first_line(error)}") from error
+            if time.monotonic() > deadline:
+                raise BusyError(
+                    f"{path} is open in another process: {_holder(error)}",
+                    hint="DuckDB lets one process write to a file. Close the other one, or wait for it.",
+                ) from error
+            time.sleep(random.uniform(0.01, 0.05))  # short sleeps: long ones starve whoever waits
+        except duckdb.Error as error:
+            raise ConnectError(f"cannot open {path}: {_first_line(error)}") from error
+
+
+class DuckDBEngine:
+    """One cursor on a DuckDB database."""
+
+    name = "duckdb"
+    dialect = "duckdb"
+    capabilities = Capabilities(transaction_is_stage=True, one_writer_process=True)
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, place: Relation) -> None:
+        self._connection = connection
+        self._place = place
+
+    def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
+        # always all three: where a file's stem equals a schema's name, two parts are ambiguous
+        return Relation(name, schema or self._place.schema, catalog or self._place.catalog)
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
+        rows = self.fetch(sql, parameters)
+        return int(rows[0][0]) if rows and len(rows[0]) == 1 and isinstance(rows[0][0], int) else None
+
+    def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        with _statement(sql):
+            result = self._connection.execute(sql, list(parameters)) if parameters else self._connection.execute(sql)
+            return result.fetchall() if result.description else []
+
+    def columns(self, sql: str) -> tuple[ColumnType, ...]:
+        return tuple(ColumnType(row[0], row[1]) for row in self.fetch(f"describe {sql}"))
+
+    def kinds(self, relations: Sequence[Relation]) -> Mapping[Relation, RelationKind]:
+        found: dict[Relation, RelationKind] = {}
+        for relation in relations:
+            place = [relation.catalog, relation.schema, relation.name]
+            for kind, column in (("view", "view_name"), ("table", "table_name")):
+                sql = f"select 1 from duckdb_{kind}s() where (database_name, schema_name, {column}) = (?, ?, ?)"
+                if relation not in found and self.fetch(sql, place):
+                    found[relation] = "view" if kind == "view" else "table"
+        return found
+
+    def read_frame(self, sql: str) -> pa.Table:
+        with _statement(sql):
+            return cast("pa.Table", self._connection.execute(sql).to_arrow_table())
+
+    @contextmanager
+    def frame_query(self, frame: pa.Table) -> Iterator[str]:
+        name = f"_ff_frame_{id(frame)}"
+        self._connection.register(name, frame)
+        try:
+            yield f"select * from {name}"
+        finally:
+            self._connection.unregister(name)
+
+    @contextmanager
+    def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
+        types = {name: _SEED_TYPES.get(kind.lower(), kind) for name, kind in column_types.items()}
+        yield _csv_query(path, types) if path.suffix == ".csv" else _parquet_query(path, types)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._connection.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("rollback")
+            raise
+        with _statement("commit"):
+            self._connection.execute("commit")
+
+    def for_thread(self) -> DuckDBEngine:
+        return DuckDBEngine(self._connection.cursor(), self._place)
+
+    def interrupt(self) -> None:
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _csv_query(path: Path, types: Mapping[str, str]) -> str:
+    candidates = ["VARCHAR"] if types else _INFERRED
+    options = [
+        "header = true",
+        "sample_size = -1",  # every row: a type that depends on a sample would be a type that changes
+        f"auto_type_candidates = [{', '.join(literal(c) for c in candidates)}]",
+    ]
+    if types:
+        options.append(f"types = {{{', '.join(f'{literal(name)}: {literal(kind)}' for name, kind in types.items())}}}")
+    return f"select * from read_csv({literal(path)}, {', '.join(options)})"
+
+
+def _parquet_query(path: Path, types: Mapping[str, str]) -> str:
+    casts = ", ".join(f"cast({quoted(c, 'duckdb')} as {kind}) as {quoted(c, 'duckdb')}" for c, kind in types.items())
+    return f"select *{f' replace ({casts})' if casts else ''} from read_parquet({literal(path)})"
+
+
+@contextmanager
+def _statement(sql: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise EngineError("the statement was interrupted") from error
+    except duckdb.Error as error:
+        missing = re.search(r"(?:Table|View) with name (\S+) does not exist", str(error))
+        raise StatementError(_message(error), sql=sql, missing=missing.group(1) if missing else None) from error
+
+
+def _message(error: duckdb.Error) -> str:
+    """DuckDB's message without the advice to read its documentation."""
+    return str(error).strip()
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _holder(error: duckdb.Error) -> str:
+    match = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", str(error))
+    return match.group(1) if match else _first_line(error)

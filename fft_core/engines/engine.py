@@ -1,0 +1,103 @@
+"""What an engine is: a few verbs over relations and statements, and the capabilities that it states."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from fft_core.errors import MissingDriverError
+from fft_core.names import Relation
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RelationKind: TypeAlias = Literal["table", "view"]
+Row: TypeAlias = tuple[Any, ...]  # whatever the driver gives
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What code may branch on. A flag exists only if code does."""
+
+    transaction_is_stage: bool
+    """What a transaction creates under its published name is invisible to others and blocks none of them."""
+    one_writer_process: bool
+    """Only one process can have the database open while it is written to."""
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """A column of a relation as the database knows it; `type` is the engine's own spelling."""
+
+    name: str
+    type: str
+
+
+class Engine(Protocol):
+    """One session with a database. Use each session in one thread; `for_thread` gives another on the same database."""
+
+    name: str
+    dialect: str
+    capabilities: Capabilities
+
+    def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
+        """Complete a physical name with the profile's schema and catalog."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
+        """Run a statement; give the number of rows where the engine counts them. Raises StatementError."""
+
+    def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Run a query and give all its rows. Raises StatementError."""
+
+    def columns(self, sql: str) -> tuple[ColumnType, ...]:
+        """Give the columns of a query without running it. Raises StatementError."""
+
+    def kinds(self, relations: Sequence[Relation]) -> Mapping[Relation, RelationKind]:
+        """Tell which of these relations exist, and as what."""
+
+    def read_frame(self, sql: str) -> pa.Table:
+        """Run a query and give its rows as an Arrow table."""
+
+    def frame_query(self, frame: pa.Table) -> AbstractContextManager[str]:
+        """Make the rows of a frame selectable while the context lasts; give the SELECT that reads them."""
+
+    def file_query(self, path: Path, column_types: Mapping[str, str]) -> AbstractContextManager[str]:
+        """Make the rows of a CSV or Parquet file selectable while the context lasts; give the SELECT.
+
+        In a CSV, integers become 64-bit, decimals double precision, everything else text; where `column_types` names
+        columns, the others stay text, as documented for FFT. An empty field is NULL.
+        """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit at the end, or roll back when an exception leaves the context."""
+
+    def for_thread(self) -> Engine:
+        """Give another session on the same database, to be closed by the caller."""
+
+    def interrupt(self) -> None:
+        """Cancel the running statement; may be called from any thread."""
+
+    def close(self) -> None:
+        """End the session; the last one closes the database."""
+
+
+def open_engine(name: str, settings: Mapping[str, Any]) -> Engine:
+    """Open a database with the settings of its profile.
+
+    Raises:
+        MissingDriverError: the engine's packages are not installed.
+        ConnectError: the database cannot be opened.
+        BusyError: another process holds it for longer than the profile waits.
+    """
+    try:
+        module = importlib.import_module(f"fft_core.engines.{name}")
+    except ModuleNotFoundError as error:
+        raise MissingDriverError(
+            f"the engine {name!r} needs the package {error.name!r}", hint=f'pip install "fft-dagster[{name}]"'
+        ) from error
+    engine: Engine = module.connect(**settings)
+    return engine

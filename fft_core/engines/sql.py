@@ -1,0 +1,53 @@
+"""The few statement shapes, spelled for a dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from fft_core.engines.engine import RelationKind
+from fft_core.names import Relation, quoted
+
+
+def create_as(relation: Relation, kind: RelationKind, query: str, dialect: str) -> str:
+    """Create, or replace, a table or view from a query."""
+    return f"create or replace {kind} {relation.sql(dialect)} as\n{query}"
+
+
+def drop(relation: Relation, kind: RelationKind, dialect: str) -> str:
+    """Drop a relation that exists."""
+    return f"drop {kind} {relation.sql(dialect)}"
+
+
+def create_schema(relation: Relation, dialect: str) -> str:
+    """Create the schema that a relation lies in, where it is missing."""
+    parts = [part for part in (relation.catalog, relation.schema) if part]
+    return f"create schema if not exists {'.'.join(quoted(part, dialect) for part in parts)}"
+
+
+def select_all(relation: Relation, dialect: str) -> str:
+    """Read all of a relation."""
+    return f"select * from {relation.sql(dialect)}"
+
+
+def literal(value: object) -> str:
+    """Spell a value of Python as a SQL literal; strings are escaped, timestamps are UTC.
+
+    >>> literal("O'Hara"), literal(None), literal(True), literal(1.5)
+    ("'O''Hara'", 'null', 'true', '1.5')
+    """
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case datetime():
+            return f"timestamp '{value:%Y-%m-%d %H:%M:%S.%f}'"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def literals(values: Sequence[object]) -> str:
+    """Spell a list of values, as in `in (...)`."""
+    return ", ".join(literal(value) for value in values)

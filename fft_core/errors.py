@@ -1,0 +1,132 @@
+"""Every error that a user can meet: what is wrong, where (file:line), what to do.
+
+FftError
+├── ProjectError            the project does not load; holds every problem found
+├── ProfileError            profiles.yml, .env or FF_* variables do not give a usable connection
+├── RenderError             a template fails while it is rendered
+├── ModelError              a Python model fails, or returns what cannot be published
+│   └── RequiredColumnsError
+├── EngineError
+│   ├── MissingDriverError  the engine's Python packages are not installed
+│   ├── ConnectError        the database cannot be opened
+│   ├── BusyError           somebody else holds the database; a later try can succeed
+│   ├── MissingRelationError   an input is not in the database
+│   └── StatementError      the database rejects a statement
+└── StateError              the records of earlier builds cannot be read
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a user's file; `line` counts from 1."""
+
+    path: Path
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else f"{self.path}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a project."""
+
+    message: str
+    where: Location | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        hint = f"\n    hint: {self.hint}" if self.hint else ""
+        return f"{place}{self.message}{hint}"
+
+
+class FftError(Exception):
+    """The base of all errors of FFT; `str(error)` is what the user should read."""
+
+    exit_code = 1
+    can_retry = False
+
+    def __init__(self, message: str, *, where: Location | None = None, hint: str | None = None) -> None:
+        self.problem = Problem(message, where, hint)
+        super().__init__(str(self.problem))
+
+
+class ProjectError(FftError):
+    """The project cannot be loaded; `problems` lists all that was found, not only the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: Sequence[Problem] = tuple(problems)
+        Exception.__init__(self, "\n".join(str(problem) for problem in self.problems))
+
+
+class ProfileError(FftError):
+    """The connection profile is missing or invalid."""
+
+
+class RenderError(FftError):
+    """A template cannot be rendered."""
+
+
+class ModelError(FftError):
+    """A Python model raises, or returns something that is not a frame."""
+
+
+class RequiredColumnsError(ModelError):
+    """An input frame lacks columns that the model requires."""
+
+
+class EngineError(FftError):
+    """The database or its driver refuses."""
+
+
+class MissingDriverError(EngineError):
+    """The Python packages of an engine are not installed."""
+
+
+class ConnectError(EngineError):
+    """The database cannot be opened."""
+
+
+class BusyError(EngineError):
+    """Another process holds the database or the model."""
+
+    can_retry = True
+
+
+class MissingRelationError(EngineError):
+    """A relation that a build reads does not exist."""
+
+
+class StatementError(EngineError):
+    """The database rejects a statement; `sql` is the statement as sent."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sql: str,
+        where: Location | None = None,
+        hint: str | None = None,
+        missing: str | None = None,
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.sql = sql
+        self.missing = missing
+
+
+class StateError(FftError):
+    """The build records cannot be read, so that nothing can be decided."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Give a hint that names the nearest known names, or None where nothing is near."""
+    close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else None

@@ -1,0 +1,76 @@
+"""How things are called: logical names of models, and physical relations with their quoting.
+
+This is the only module that knows the `.ff` suffix.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+SQL_SUFFIX = ".ff.sql"
+PYTHON_SUFFIX = ".ff.py"
+_BACKTICK_DIALECTS = frozenset({"bigquery", "spark", "databricks", "mysql"})
+
+
+def model_name(text: str) -> str:
+    """Give the one name of a model, however it is referred to.
+
+    >>> model_name("users.ff"), model_name("users")
+    ('users', 'users')
+    """
+    return text.removesuffix(".ff")
+
+
+def logical_name(path: Path) -> str:
+    """Give the name that FFT derives from a model's file: the stem with `.ff`.
+
+    >>> logical_name(Path("models/users.ff.sql"))
+    'users.ff'
+    """
+    return path.name.removesuffix(".sql").removesuffix(".py")
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name can be used as a relation and as a Dagster asset without being changed."""
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
+
+
+@dataclass(frozen=True, order=True)
+class Relation:
+    """A physical table or view; a part that is None is left to the database's defaults."""
+
+    name: str
+    schema: str | None = None
+    catalog: str | None = None
+
+    def __str__(self) -> str:
+        return ".".join(self.parts)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that are set, outermost first."""
+        return tuple(part for part in (self.catalog, self.schema, self.name) if part)
+
+    def sql(self, dialect: str) -> str:
+        """Spell the relation for a statement, every part quoted.
+
+        >>> Relation("users", "main", "db").sql("duckdb")
+        '"db"."main"."users"'
+        """
+        return ".".join(quoted(part, dialect) for part in self.parts)
+
+    def named(self, name: str) -> Relation:
+        """Give the relation of another name beside this one."""
+        return replace(self, name=name)
+
+
+def quoted(identifier: str, dialect: str) -> str:
+    """Quote one identifier.
+
+    >>> quoted('a"b', "duckdb"), quoted("a", "bigquery")
+    ('"a""b"', '`a`')
+    """
+    mark = "`" if dialect in _BACKTICK_DIALECTS else '"'
+    return f"{mark}{identifier.replace(mark, mark * 2)}{mark}"

@@ -1,0 +1,1 @@
+"""The rebuilder: decides what is built and why, from values alone."""

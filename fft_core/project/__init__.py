@@ -1,0 +1,1 @@
+"""What the user wrote: files in, frozen values out."""

@@ -1,0 +1,367 @@
+"""What a user wrote, as frozen values: models, seeds, sources, checks, and the graph that they form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from fft_core.errors import Location, Problem, ProjectError
+from fft_core.names import model_name
+
+Severity: TypeAlias = Literal["error", "warn"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows are stored; each build replaces all of them."""
+
+    name: Literal["table"] = "table"
+
+
+@dataclass(frozen=True)
+class View:
+    """The query is stored."""
+
+    name: Literal["view"] = "view"
+
+
+@dataclass(frozen=True)
+class Ephemeral:
+    """Nothing is stored; the query is inlined where the model is referred to."""
+
+    name: Literal["ephemeral"] = "ephemeral"
+
+
+Materialization: TypeAlias = Table | View | Ephemeral
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is said about a column; `type` is the SQL type where one is given."""
+
+    name: str
+    description: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceName:
+    """The logical name of a source table."""
+
+    group: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.group}.{self.table}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table that somebody else fills; `schema` None means the profile's schema."""
+
+    name: SourceName
+    identifier: str
+    location: Location
+    schema: str | None = None
+    catalog: str | None = None
+    description: str | None = None
+    columns: tuple[Column, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A file below seeds/ that becomes a table; `path` is relative to the project, `seed_id` to seeds/."""
+
+    name: str
+    seed_id: str
+    path: Path
+    schema: str | None = None
+    description: str | None = None
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def column_types(self) -> dict[str, str]:
+        """The declared type of each column that has one."""
+        return {column.name: column.type for column in self.columns if column.type}
+
+
+@dataclass(frozen=True)
+class SqlBody:
+    """The template of a SQL model, with what it mentions, its macros included."""
+
+    template: str
+    macros: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
+    environment: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class PythonBody:
+    """The function of a Python model, and the columns that it requires of each input."""
+
+    function: str
+    line: int
+    requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model; `inputs` keeps the order in which the user named them, each one once."""
+
+    name: str
+    logical_name: str
+    path: Path
+    body: SqlBody | PythonBody
+    inputs: tuple[str | SourceName, ...] = ()
+    materialization: Materialization = field(default_factory=Table)
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    description: str | None = None
+    columns: tuple[Column, ...] = ()
+    line: int = 1
+    input_lines: Mapping[str | SourceName, int] = field(default_factory=dict)
+
+    @property
+    def location(self) -> Location:
+        """Where the model is written."""
+        return Location(self.path, self.line)
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The models and seeds that it reads, by name."""
+        return tuple(i for i in self.inputs if isinstance(i, str))
+
+    @property
+    def sources(self) -> tuple[SourceName, ...]:
+        """The source tables that it reads."""
+        return tuple(i for i in self.inputs if isinstance(i, SourceName))
+
+    @property
+    def kind(self) -> Literal["sql", "python"]:
+        """The language of the model."""
+        return "sql" if isinstance(self.body, SqlBody) else "python"
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether it is inlined instead of stored."""
+        return isinstance(self.materialization, Ephemeral)
+
+
+@dataclass(frozen=True)
+class NotNull:
+    """No row has NULL in the column."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class Unique:
+    """No two rows have the same values; NULL counts as a value, as documented for FFT."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AcceptedValues:
+    """Every value that is not NULL is one of these."""
+
+    column: str
+    values: tuple[str | int | float | bool, ...]
+
+
+@dataclass(frozen=True)
+class RowCountBetween:
+    """The table has at least `minimum` and at most `maximum` rows."""
+
+    minimum: int
+    maximum: int | None = None
+
+
+@dataclass(frozen=True)
+class GreaterEqual:
+    """Every value that is not NULL is at least `threshold`."""
+
+    column: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class NonNegativeSum:
+    """The sum of the column is not below zero."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """The latest timestamp of the column is at most so many minutes old."""
+
+    column: str
+    max_delay_minutes: float
+
+
+@dataclass(frozen=True)
+class Relationships:
+    """Every value is found in `field` of `to`; a NULL is not found, as documented for FFT."""
+
+    column: str
+    to: str | SourceName
+    field: str
+
+
+Rule: TypeAlias = (
+    NotNull | Unique | AcceptedValues | RowCountBetween | GreaterEqual | NonNegativeSum | Freshness | Relationships
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule about the rows of one model, seed or source; `name` is unique among those of its node."""
+
+    name: str
+    node: str | SourceName
+    type: str
+    rule: Rule
+    location: Location
+    severity: Severity = "error"
+    where: str | None = None
+    tags: tuple[str, ...] = ()
+    description: str | None = None
+
+
+Node: TypeAlias = Model | Seed
+
+
+@dataclass(frozen=True)
+class Project:
+    """All of a project, linked and valid. It opens nothing and holds no credentials; it can be pickled."""
+
+    root: Path
+    name: str
+    version: str
+    env: str
+    engine: str
+    models: Mapping[str, Model]
+    seeds: Mapping[str, Seed]
+    sources: Mapping[SourceName, Source]
+    checks: tuple[Check, ...] = ()
+    variables: Mapping[str, object] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    macros: Mapping[Path, str] = field(default_factory=dict)
+
+    def model(self, name: str) -> Model:
+        """Find a model by either form of its name. Raises KeyError."""
+        return self.models[model_name(name)]
+
+    def node(self, name: str) -> Node:
+        """Find a model or a seed. Raises KeyError."""
+        key = model_name(name)
+        return self.models[key] if key in self.models else self.seeds[key]
+
+    def checks_of(self, node: str | SourceName) -> tuple[Check, ...]:
+        """The checks of one model, seed or source, in the order written."""
+        return self._checks_by_node.get(node, ())
+
+    def order(self) -> tuple[Model, ...]:
+        """All models, each after those that it reads; ties by name (Kahn's algorithm)."""
+        return tuple(self.models[name] for level in self.levels() for name in level)
+
+    def levels(self) -> tuple[tuple[str, ...], ...]:
+        """The models in levels: a model's level is one above the highest of those that it waits for."""
+        graph = {name: tuple(n for n in self.waits_for(name) if n in self.models) for name in self.models}
+        return _levels(graph)
+
+    def upstream(self, name: str) -> frozenset[str]:
+        """The models and seeds that a model reads, directly or not; a seed behind a source counts."""
+        return _reach(model_name(name), self.reads)
+
+    def downstream(self, name: str) -> frozenset[str]:
+        """The models that read a model or seed, directly or not."""
+        return _reach(model_name(name), lambda n: self._readers.get(n, ()))
+
+    def reads(self, name: str) -> tuple[str, ...]:
+        """The models and seeds that a model reads directly; a seed behind a source counts."""
+        if name not in self.models:
+            return ()
+        behind = (self.seed_behind(i) if isinstance(i, SourceName) else i for i in self.models[name].inputs)
+        return tuple(dict.fromkeys(n for n in behind if n is not None))
+
+    def waits_for(self, name: str) -> tuple[str, ...]:
+        """The models and seeds that must be built before a model or seed: what it reads, and what its checks read."""
+        targets = (check.rule.to for check in self.checks_of(name) if isinstance(check.rule, Relationships))
+        behind = (self.seed_behind(to) if isinstance(to, SourceName) else to for to in targets)
+        return tuple(dict.fromkeys([*self.reads(name), *(n for n in behind if n is not None and n != name)]))
+
+    def seed_behind(self, source: SourceName) -> str | None:
+        """The seed that fills a source, where the project has one of that relation."""
+        place = self.sources.get(source)
+        seed = self.seeds.get(place.identifier) if place else None
+        return seed.name if place and seed and place.catalog is None and place.schema in (None, seed.schema) else None
+
+    @cached_property
+    def _readers(self) -> Mapping[str, tuple[str, ...]]:
+        readers: dict[str, list[str]] = {}
+        for name in self.models:
+            for read in self.reads(name):
+                readers.setdefault(read, []).append(name)
+        return {name: tuple(sorted(names)) for name, names in readers.items()}
+
+    @cached_property
+    def _checks_by_node(self) -> Mapping[str | SourceName, tuple[Check, ...]]:
+        found: dict[str | SourceName, list[Check]] = {}
+        for check in self.checks:
+            found.setdefault(check.node, []).append(check)
+        return {node: tuple(checks) for node, checks in found.items()}
+
+
+def find_cycle(project: Project) -> tuple[str, ...] | None:
+    """Give one cycle as the names on its path, the first one repeated at the end; None without a cycle."""
+    nodes = {*project.models, *project.seeds}
+    graph = {name: tuple(n for n in project.waits_for(name) if n in nodes) for name in sorted(nodes)}
+    rest = {name for level in _levels(graph, strict=False) for name in level}
+    stuck = sorted(set(graph) - rest)
+    if not stuck:
+        return None
+    path: list[str] = []
+    name = stuck[0]
+    while name not in path:
+        path.append(name)
+        name = next(ref for ref in graph[name] if ref not in rest)
+    return (*path[path.index(name) :], name)
+
+
+def _levels(graph: Mapping[str, tuple[str, ...]], *, strict: bool = True) -> tuple[tuple[str, ...], ...]:
+    waiting = {name: len(set(refs)) for name, refs in graph.items()}
+    readers: dict[str, list[str]] = {name: [] for name in graph}
+    for name, refs in graph.items():
+        for ref in set(refs):
+            readers[ref].append(name)
+    level = sorted(name for name, count in waiting.items() if count == 0)
+    levels: list[tuple[str, ...]] = []
+    while level:
+        levels.append(tuple(level))
+        following: list[str] = []
+        for name in level:
+            for reader in readers[name]:
+                waiting[reader] -= 1
+                if waiting[reader] == 0:
+                    following.append(reader)
+        level = sorted(following)
+    if strict and sum(map(len, levels)) < len(graph):
+        raise ProjectError([Problem("The models form a cycle.")])
+    return tuple(levels)
+
+
+def _reach(start: str, step: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    found: set[str] = set()
+    frontier: list[str] = [start]
+    while frontier:
+        for name in step(frontier.pop()):
+            if name not in found:
+                found.add(name)
+                frontier.append(name)
+    return frozenset(found)

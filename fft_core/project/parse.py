@@ -1,0 +1,174 @@
+"""One model file becomes Model values, not yet linked to the rest of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import jinja2
+
+from fft_core.errors import Location, Problem
+from fft_core.names import is_plain, logical_name, model_name
+from fft_core.project.config import ModelConfigShape
+from fft_core.project.model import Ephemeral, Model, PythonBody, SourceName, SqlBody, Table
+from fft_core.project.python_file import Declaration, parse_python
+from fft_core.project.sql_file import Macro, Template, parse_template
+from fft_core.project.yaml_file import YamlFile, shaped
+
+MacroIndex: TypeAlias = Mapping[str, Macro]
+
+
+def sql_model(
+    text: str, path: Path, jinja: jinja2.Environment, macros: MacroIndex, problems: list[Problem]
+) -> list[Model]:
+    """Read a *.ff.sql file: one model, or none where its name cannot be used."""
+    template = parse_template(text, path, jinja)
+    problems.extend(template.problems)
+    logical = logical_name(path)
+    settings = _config(template.config, Location(path, template.config_line), problems)
+    if not _usable(logical, Location(path), problems):
+        return []
+    reached = _reached(template.calls, macros)
+    templates = [template, *(macros[name].template for name in sorted(reached))]
+    return [
+        Model(
+            name=model_name(logical),
+            logical_name=logical,
+            path=path,
+            body=SqlBody(
+                template.text,
+                frozenset(reached),
+                frozenset().union(*(t.variables for t in templates)),
+                frozenset().union(*(t.environment for t in templates)),
+            ),
+            inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
+            input_lines=_input_lines(template),
+            materialization=settings.materialization() or Table(),
+            tags=tuple(settings.tags),
+            owners=tuple(settings.owners),
+            description=settings.description,
+        )
+    ]
+
+
+def python_models(text: str, path: Path, problems: list[Problem]) -> list[Model]:
+    """Read a *.ff.py file: one model for each decorated function."""
+    declarations, found = parse_python(text, path)
+    problems.extend(found)
+    models = [_python_model(declaration, path, problems) for declaration in declarations]
+    return [model for model in models if model is not None]
+
+
+def _python_model(declaration: Declaration, path: Path, problems: list[Problem]) -> Model | None:
+    arguments = dict(declaration.arguments)
+    where = Location(path, declaration.line)
+    logical = arguments.pop("name", None) or logical_name(path)
+    deps, requires = arguments.pop("deps", None), arguments.pop("requires", None)
+    requires = arguments.pop("require", None) if requires is None else requires
+    arguments.pop("kind", None)
+    arguments = {**(arguments.pop("meta", None) or {}), **arguments}
+    settings = _config(arguments, where, problems, called="@model")
+    inputs = _inputs(deps, where, problems)
+    _refuse_wrong_parameters(declaration, len(inputs), where, problems)
+    if isinstance(settings.materialization(), Ephemeral):
+        problems.append(Problem("a Python model cannot be ephemeral", where, "There is no SQL to inline; use 'table'."))
+    if not isinstance(logical, str) or not _usable(logical, where, problems):
+        return None
+    return Model(
+        name=model_name(logical),
+        logical_name=logical,
+        path=path,
+        body=PythonBody(declaration.function, declaration.line, _requires(requires, inputs, where, problems)),
+        inputs=inputs,
+        input_lines=dict.fromkeys(inputs, declaration.line),
+        materialization=settings.materialization() or Table(),
+        tags=tuple(settings.tags),
+        owners=tuple(settings.owners),
+        description=settings.description or declaration.docstring,
+        line=declaration.line,
+    )
+
+
+def _config(
+    content: Mapping[str, Any], where: Location, problems: list[Problem], called: str = "config"
+) -> ModelConfigShape:
+    """Shape the keyword arguments of config() or @model; all of them stand at one line."""
+    file = YamlFile(where.path, content, {(): where.line or 1})
+    value = shaped(ModelConfigShape, dict(content), file)
+    if not isinstance(value, list):
+        settings: ModelConfigShape = value
+        return settings
+    for problem in value:
+        message = problem.message.replace(" in the file", "")
+        problems.append(Problem(f"{called}(): {message}", problem.where, problem.hint))
+    return ModelConfigShape()
+
+
+def _usable(logical: str, where: Location, problems: list[Problem]) -> bool:
+    if is_plain(model_name(logical)):
+        return True
+    hint = "Use letters, digits and underscores, not starting with a digit."
+    problems.append(Problem(f"{logical!r} cannot be the name of a model", where, hint))
+    return False
+
+
+def _reached(calls: frozenset[str], macros: MacroIndex) -> set[str]:
+    """The macros that a template calls, and those that they call."""
+    reached: set[str] = set()
+    frontier = [name for name in calls if name in macros]
+    while frontier:
+        name = frontier.pop()
+        if name not in reached:
+            reached.add(name)
+            frontier.extend(called for called in macros[name].template.calls if called in macros)
+    return reached
+
+
+def _input_lines(template: Template) -> dict[str | SourceName, int]:
+    lines: dict[str | SourceName, int] = {}
+    for mention in template.mentions:
+        lines.setdefault(mention.target, mention.line)
+    return lines
+
+
+def _inputs(deps: object, where: Location, problems: list[Problem]) -> tuple[str | SourceName, ...]:
+    names = [deps] if isinstance(deps, str | SourceName) else deps or []
+    if not isinstance(names, list) or not all(isinstance(name, str | SourceName) for name in names):
+        problems.append(
+            Problem("deps must be a list of names", where, "As in deps=['users.ff', source('crm', 'orders')].")
+        )
+        return ()
+    return tuple(dict.fromkeys(model_name(name) if isinstance(name, str) else name for name in names))
+
+
+def _requires(
+    requires: object, inputs: tuple[str | SourceName, ...], where: Location, problems: list[Problem]
+) -> dict[str, frozenset[str]]:
+    if isinstance(requires, list | set | frozenset) and len(inputs) == 1:
+        requires = {str(inputs[0]): requires}
+    if requires is None:
+        return {}
+    if not isinstance(requires, dict) or not all(isinstance(v, list | set | frozenset) for v in requires.values()):
+        hint = "As in requires={'users': {'id', 'email'}}; a bare list is enough where there is one dep."
+        problems.append(Problem("requires must map an input to its columns", where, hint))
+        return {}
+    found = {model_name(str(name)): frozenset(map(str, columns)) for name, columns in requires.items()}
+    known = [str(name) for name in inputs]
+    for name in found:
+        if name not in known:
+            problems.append(
+                Problem(f"requires names {name!r}, which is not in deps", where, f"deps: {', '.join(known)}")
+            )
+    return found
+
+
+def _refuse_wrong_parameters(declaration: Declaration, inputs: int, where: Location, problems: list[Problem]) -> None:
+    count = len(declaration.parameters)
+    by_position = declaration.required <= inputs and (inputs <= count or declaration.takes_any_number)
+    as_mapping = inputs != 1 and declaration.required == 1
+    if not by_position and not as_mapping:
+        names = ", ".join(declaration.parameters) or "none"
+        hint = "One parameter for each dep, in their order; or one parameter, which gets a dict of all frames."
+        message = f"{declaration.function}() has {count} parameter(s) ({names}) for {inputs} dep(s)"
+        problems.append(Problem(message, where, hint))

@@ -1,0 +1,187 @@
+"""The connection: .env layers, profiles.yml rendered with them, FF_* variables and explicit arguments on top."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from dotenv import dotenv_values
+
+from fft_core.errors import FftError, Location, Problem, ProfileError, nearest
+from fft_core.project.config import ENGINES, Shape
+from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
+
+DEFAULT_ENV = "dev"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How to reach the database: the engine's name and its settings, paths already absolute.
+
+    `settings` may hold credentials; its text form hides it.
+    """
+
+    name: str
+    engine: str
+    settings: Mapping[str, Any] = field(repr=False)  # one shape per engine; the engine's `connect` names them
+
+
+def active_env(env: str | None = None) -> str:
+    """Choose the environment's name: the argument, FFT_ACTIVE_ENV, or "dev"."""
+    return env or os.environ.get("FFT_ACTIVE_ENV") or DEFAULT_ENV
+
+
+def load_environment(root: Path, env: str, process: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Merge the .env layers of a project; the process environment wins over all of them.
+
+    Args:
+        root: The project's folder.
+        env: The environment's name, as in `.env.<env>`.
+        process: The process environment; `os.environ` where None.
+    """
+    merged: dict[str, str] = {}
+    for name in (".env", ".env.local", f".env.{env}", f".env.{env}.local"):
+        layer = dotenv_values(root / name) if (root / name).is_file() else {}
+        merged.update({key: value for key, value in layer.items() if value is not None})
+    return {**merged, **(os.environ if process is None else process)}
+
+
+def load_profile(
+    root: Path, env: str, environment: Mapping[str, str], *, engine: str | None = None, **overrides: object
+) -> Profile:
+    """Read the active profile of profiles.yml.
+
+    Precedence: profiles.yml, then FF_* variables, then arguments. Without profiles.yml, FF_ENGINE and the FF_*
+    variables of that engine are enough.
+
+    Args:
+        root: The project's folder; relative paths in the profile start there.
+        env: The profile's name; where it does not exist, a profile named `default` is used, as documented for FFT.
+        environment: What `env('NAME')` sees.
+        engine: Overrides the profile's engine.
+        overrides: Settings of the engine, such as `path`.
+
+    Raises:
+        ProfileError: unknown profile, unknown or invalid key, or a variable that is not set and has no default.
+    """
+    path = root / "profiles.yml"
+    wanted_engine = engine or environment.get("FF_ENGINE") or None
+    if not path.is_file():
+        if wanted_engine is None:
+            raise ProfileError("profiles.yml does not exist", where=Location(path), hint="Create it, or set FF_ENGINE.")
+        file, name, content = YamlFile(path, {}), env, dict[str, Any]()
+    else:
+        file, name, content = _active_profile(path, env, environment)
+    chosen = str(wanted_engine or content.get("engine") or "")
+    shape = _settings_shape(chosen, file, name)
+    _refuse_unknown_keys(content, file, name)
+    settings = {
+        **(content.get(chosen) or {}),
+        **_from_variables(shape, environment),
+        **{key: value for key, value in overrides.items() if value is not None},
+    }
+    value = shaped(shape, settings, file, (name, chosen))
+    if isinstance(value, list):
+        raise _first(value)
+    return Profile(name, chosen, _absolute(value.model_dump(), root))
+
+
+def _active_profile(path: Path, env: str, environment: Mapping[str, str]) -> tuple[YamlFile, str, dict[str, Any]]:
+    """Render only the part of the file that counts: a variable missing in another profile is no error here."""
+    file = parse_yaml(_render(path, environment), path)
+    if isinstance(file, Problem):
+        raise _first([file])
+    if not isinstance(file.content, dict):
+        raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(path))
+    name = env if env in file.content else "default"
+    if name not in file.content:
+        names = [key for key, value in file.content.items() if isinstance(value, dict) and "engine" in value]
+        hint = nearest(env, names) or f"Profiles here: {', '.join(map(repr, names)) or 'none'}."
+        raise ProfileError(f"profile {env!r} does not exist", where=Location(path), hint=hint)
+    content = file.content[name]
+    if not isinstance(content, dict):
+        raise ProfileError(f"profile {name!r} must be a mapping", where=file.location((name,)))
+    _refuse_missing_variables(content, file, (name,))
+    return file, name, content
+
+
+_MISSING, _END = "\ufdd0missing:", "\ufdd0"  # a noncharacter, which nobody types
+
+
+def _render(path: Path, environment: Mapping[str, str]) -> str:
+    def env(name: str, default: object = None) -> object:
+        if name in environment:
+            return environment[name]
+        return f"{_MISSING}{name}{_END}" if default is None else default
+
+    jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    try:
+        template = jinja.from_string(path.read_text(encoding="utf-8"))
+        return template.render(env=env, project_dir=lambda: str(path.parent))
+    except jinja2.TemplateSyntaxError as error:
+        raise ProfileError(f"template error: {error.message}", where=Location(path, error.lineno)) from error
+    except jinja2.TemplateError as error:
+        raise ProfileError(f"template error: {error.message}", where=Location(path)) from error
+
+
+def _refuse_missing_variables(value: object, file: YamlFile, keys: tuple[str | int, ...]) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_missing_variables(item, file, (*keys, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_missing_variables(item, file, (*keys, index))
+    elif isinstance(value, str) and _MISSING in value:
+        name = value.split(_MISSING, 1)[1].split(_END, 1)[0]
+        raise ProfileError(
+            f"environment variable {name} is not set and has no default",
+            where=file.location(keys),
+            hint=f"Set {name} (in the environment or a .env file), or write env({name!r}, 'default').",
+        )
+
+
+def _settings_shape(engine: str, file: YamlFile, profile: str) -> type[Shape]:
+    if engine in ENGINES:
+        return ENGINES[engine]
+    if not engine:
+        raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)))
+    hint = nearest(engine, ENGINES) or f"Engines: {', '.join(ENGINES)}."
+    raise ProfileError(f"unknown engine {engine!r}", where=file.location((profile, "engine")), hint=hint)
+
+
+def _refuse_unknown_keys(content: Mapping[str, Any], file: YamlFile, name: str) -> None:
+    known = ["engine", *ENGINES]
+    for key in content:
+        if key not in known:
+            hint = nearest(str(key), known) or f"Known keys: {', '.join(known)}"
+            raise ProfileError(
+                f"unknown key {str(key)!r} in profile {name!r}", where=file.location((name, key)), hint=hint
+            )
+
+
+def _from_variables(shape: type[Shape], environment: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for name, info in shape.model_fields.items():
+        extra = info.json_schema_extra
+        variable = str(extra.get("variable", "")) if isinstance(extra, dict) else ""
+        if environment.get(variable):
+            found[info.alias or name] = environment[variable]
+    return found
+
+
+def _absolute(settings: dict[str, Any], root: Path) -> dict[str, Any]:
+    """A relative database path starts at the project's folder, wherever the command is called."""
+    path = settings.get("path")
+    if path and not path.startswith(":") and "://" not in path:
+        settings["path"] = str((root / Path(path).expanduser()).resolve())
+    return {key.rstrip("_"): value for key, value in settings.items()}
+
+
+def _first(problems: list[Problem]) -> FftError:
+    text = "\n".join(str(problem) for problem in problems[1:])
+    first = problems[0]
+    return ProfileError(first.message + (f"\n{text}" if text else ""), where=first.where, hint=first.hint)

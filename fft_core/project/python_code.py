@@ -1,0 +1,116 @@
+"""The modules of one project, imported under a private name, so that two projects in one process never mix."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from itertools import count
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+_numbers = count(1)  # a process-wide counter of names, nothing else
+
+
+class PythonCode:
+    """Imports a project's model files and what they import from the project's root and from models/.
+
+    The modules live in `sys.modules` below a package made for this object. An `import helpers` in a project's file
+    finds the project's helpers.py first, through an `__import__` of its own: no path is put on `sys.path`, and
+    imports inside functions work at any later time, in any thread.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._folders = [str(root), str(root / "models")]
+        self._package = f"_fft_project_{next(_numbers)}"
+        self._loading = threading.RLock()
+        package = ModuleType(self._package)
+        package.__path__ = self._folders
+        sys.modules[self._package] = package
+        sys.meta_path.insert(0, _ProjectFinder(self._package, self._builtins()))
+
+    def function(self, path: Path, name: str) -> Callable[..., Any]:
+        """Import a model's file (once) and give the function of that name.
+
+        Raises whatever the file raises while it is imported.
+        """
+        module_name = f"{self._package}._file_{abs(hash(path))}"
+        with self._loading:
+            module = sys.modules.get(module_name) or self._load(module_name, path)
+        function: Callable[..., Any] = getattr(module, name)
+        return function
+
+    def _load(self, module_name: str, path: Path) -> ModuleType:
+        loader = _ProjectLoader(module_name, str(path), self._builtins())
+        spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
+        assert spec is not None  # a location and a loader are given
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        try:
+            loader.exec_module(module)
+        except BaseException:
+            del sys.modules[module_name]
+            raise
+        return module
+
+    def _builtins(self) -> Mapping[str, Any]:
+        return {**vars(builtins), "__import__": self._import}
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] = (),
+        level: int = 0,
+    ) -> ModuleType:
+        top = name.partition(".")[0]
+        if level or not self._owns(top):
+            return builtins.__import__(name, globals, locals, fromlist, level)
+        own = builtins.__import__(f"{self._package}.{name}", globals, locals, fromlist or ("__name__",), 0)
+        return own if fromlist else sys.modules[f"{self._package}.{top}"]
+
+    def _owns(self, top: str) -> bool:
+        if f"{self._package}.{top}" in sys.modules:
+            return True
+        if top in sys.stdlib_module_names:
+            return False
+        spec = PathFinder.find_spec(top, self._folders)
+        # a folder without __init__.py (docs/, seeds/) must not hide an installed package of its name
+        return spec is not None and (spec.origin is not None or importlib.util.find_spec(top) is None)
+
+
+class _ProjectFinder:
+    """Finds the modules below one project's package."""
+
+    def __init__(self, package: str, project_builtins: Mapping[str, Any]) -> None:
+        self._prefix = f"{package}."
+        self._builtins = project_builtins
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if not name.startswith(self._prefix) or path is None:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _ProjectLoader(name, spec.loader.path, self._builtins)
+        return spec
+
+
+class _ProjectLoader(SourceFileLoader):
+    """Runs a module with the project's `__import__`; compiles from source, leaving no cache in the user's folders."""
+
+    def __init__(self, name: str, path: str, project_builtins: Mapping[str, Any]) -> None:
+        super().__init__(name, path)
+        self._builtins = project_builtins
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__dict__["__builtins__"] = self._builtins
+        super().exec_module(module)
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)

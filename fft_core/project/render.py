@@ -1,0 +1,212 @@
+"""A model and a context become SQL text: one SELECT, with every relation spelled out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from sqlglot import TokenError, TokenType
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.tokens import Token  # type: ignore[attr-defined]
+
+from fft_core.errors import FftError, Location, RenderError, nearest
+from fft_core.names import Relation, model_name
+from fft_core.project.model import Model, Project, SourceName, SqlBody
+from fft_core.project.sql_file import new_environment, parse_macros
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How relations are spelled in the text: physically for a build, symbolically for a fingerprint."""
+
+    node: Callable[[str], Relation]
+    source: Callable[[SourceName], Relation]
+    dialect: str
+
+
+@dataclass(frozen=True)
+class This:
+    """What `this` is in a template: its text is the relation; its parts are attributes."""
+
+    relation_sql: str
+    name: str
+    schema: str | None
+    database: str | None
+    materialized: str
+
+    @property
+    def relation(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return self.relation_sql
+
+
+class Renderer:
+    """Renders the models of one project. Macros are parsed once; each render gets globals of its own."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._jinja = new_environment()
+        self._macro_files: dict[str, Path] = {}
+        self._templates: dict[Path, jinja2.Template] = {}
+        for path, text in project.macros.items():
+            for macro in parse_macros(text, path, self._jinja)[0]:
+                self._macro_files[macro.name] = path
+
+    def sql(self, model: Model, naming: Naming) -> str:
+        """Render the SELECT of a SQL model, without a trailing semicolon.
+
+        Raises:
+            RenderError: the template fails, the text is not one statement, or the statement is not a query.
+        """
+        assert isinstance(model.body, SqlBody)  # callers ask by model.kind
+        text = self._text(model, model.body, naming)
+        return select_of(text, naming.dialect, Location(model.path))
+
+    def _text(self, model: Model, body: SqlBody, naming: Naming) -> str:
+        path = self._project.root / model.path
+        scope = self._scope(model, naming)
+        try:
+            for macro_file in self._files_of(body.macros):
+                scope.update(self._macros(macro_file, scope))
+            template = self._compiled(path, body.template)
+            return template.render(scope)
+        except FftError:
+            raise
+        except jinja2.TemplateSyntaxError as error:
+            raise RenderError(f"template error: {error.message}", where=Location(model.path, error.lineno)) from error
+        except Exception as error:
+            where = _user_place(error, self._project.root) or Location(model.path)
+            raise RenderError(f"template error: {_said(error)}", where=where) from error
+
+    def _files_of(self, macros: frozenset[str]) -> list[Path]:
+        wanted = {self._macro_files[name] for name in macros}
+        return [path for path in self._project.macros if path in wanted]
+
+    def _compiled(self, path: Path, text: str) -> jinja2.Template:
+        if path not in self._templates:
+            code = self._jinja.compile(text, str(path), str(path))
+            self._templates[path] = jinja2.Template.from_code(self._jinja, code, {}, None)
+        return self._templates[path]
+
+    def _macros(self, path: Path, scope: dict[str, Any]) -> dict[str, Any]:
+        template = self._compiled(self._project.root / path, self._project.macros[path])
+        module = template.make_module(scope, shared=True)
+        return {name: value for name, value in vars(module).items() if not name.startswith("_")}
+
+    def _scope(self, model: Model, naming: Naming) -> dict[str, Any]:
+        """Make the names that a template sees. All are new for each render: nothing is shared between models."""
+        project = self._project
+        this = naming.node(model.name)
+        return {
+            **self._jinja.globals,
+            "ref": lambda name: self._ref(model, name, naming),
+            "source": lambda group, table: self._source(model, SourceName(group, table), naming),
+            "this": This(this.sql(naming.dialect), this.name, this.schema, this.catalog, model.materialization.name),
+            "config": lambda **_: "",
+            "var": lambda name, default=None: project.variables.get(name, default),
+            "env": lambda name, default=None: project.environment.get(name, default),
+            "engine": lambda default=None: project.engine or default,
+            "is_incremental": lambda: False,
+        }
+
+    def _ref(self, model: Model, name: str, naming: Naming) -> str:
+        target = model_name(name)
+        if target not in model.inputs:
+            raise _not_declared(model, f"ref({name!r})", [str(i) for i in model.inputs], target)
+        upstream = self._project.models.get(target)
+        if upstream is not None and upstream.is_ephemeral:
+            return f"(\n{self.sql(upstream, naming)}\n)"
+        return naming.node(target).sql(naming.dialect)
+
+    def _source(self, model: Model, name: SourceName, naming: Naming) -> str:
+        if name not in model.inputs:
+            raise _not_declared(model, f"source({name.group!r}, {name.table!r})", map(str, model.inputs), str(name))
+        return naming.source(name).sql(naming.dialect)
+
+
+def _not_declared(model: Model, call: str, known: Any, name: str) -> RenderError:
+    hint = (
+        nearest(name, list(known))
+        or "A macro that takes a name cannot be followed: pass it the result of ref() instead."
+    )
+    return RenderError(f"{call} is not written out in {model.path.name}", where=Location(model.path), hint=hint)
+
+
+def _said(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return text if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {text}"
+
+
+def _user_place(error: Exception, root: Path) -> Location | None:
+    """Find the innermost line of the user's own templates in a traceback."""
+    found, frame = None, error.__traceback__
+    while frame is not None:
+        path = Path(frame.tb_frame.f_code.co_filename)
+        if path.is_relative_to(root):
+            found = Location(path.relative_to(root), frame.tb_lineno)
+        frame = frame.tb_next
+    return found
+
+
+_QUERY_STARTS = frozenset(
+    {TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.VALUES, TokenType.L_PAREN, TokenType.PIVOT}
+)
+
+
+def select_of(text: str, dialect: str, where: Location) -> str:
+    """Cut the one query out of a rendered text: semicolons, `create ... as` in front and outer comments go.
+
+    Raises:
+        RenderError: there is no statement, there are several, or it is not a query.
+
+    >>> select_of("-- all\\ncreate or replace table x as select 1;", "duckdb", Location(Path("x.ff.sql")))
+    'select 1'
+    """
+    statements = _statements(text, dialect, where)
+    if len(statements) != 1:
+        hint = "A model is one SELECT; make a model of each statement." if statements else "Write a SELECT."
+        second = f": the second is {_start(statements[1])}" if len(statements) > 1 else ""
+        raise RenderError(
+            f"a model must be one statement; this has {len(statements) or 'none'}{second}", where=where, hint=hint
+        )
+    tokens = _after_create(statements[0])
+    if not tokens or tokens[0].token_type not in _QUERY_STARTS:
+        raise RenderError(
+            f"a model must be a query; this is {_start(statements[0])}",
+            where=where,
+            hint="Write a SELECT or WITH. Other statements belong in hooks.",
+        )
+    return text[tokens[0].start : tokens[-1].end + 1]
+
+
+def _statements(text: str, dialect: str, where: Location) -> list[list[Token]]:
+    try:
+        tokens = Dialect.get_or_raise(dialect).tokenize(text)
+    except TokenError as error:
+        raise RenderError(f"invalid SQL: {error}", where=where) from error
+    statements: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.token_type is TokenType.SEMICOLON:
+            statements.append([])
+        else:
+            statements[-1].append(token)
+    return [statement for statement in statements if statement]
+
+
+def _after_create(tokens: list[Token]) -> list[Token]:
+    """Skip `create [or replace] [temp] table|view name as`."""
+    if tokens[0].token_type is not TokenType.CREATE:
+        return tokens
+    words = [token.text.upper() for token in tokens[:12]]
+    if "AS" not in words or not {"TABLE", "VIEW"} & set(words[: words.index("AS")]):
+        return tokens
+    return tokens[words.index("AS") + 1 :]
+
+
+def _start(statement: list[Token]) -> str:
+    return repr(" ".join(token.text for token in statement[:4]) + " ...")

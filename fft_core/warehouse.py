@@ -1,0 +1,68 @@
+"""An engine and a project on it: where each relation lies. Opened from a profile; one session per thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from fft_core.compile import Compiler
+from fft_core.engines.engine import Engine, open_engine
+from fft_core.names import Relation
+from fft_core.project.model import Project, Seed, SourceName
+from fft_core.project.profiles import load_profile
+from fft_core.project.render import Naming
+
+
+class Warehouse:
+    """One session: the engine of one thread, and the project whose models live there. A context manager."""
+
+    def __init__(self, project: Project, engine: Engine, compiler: Compiler | None = None) -> None:
+        self.project = project
+        self.engine = engine
+        self.compiler = compiler or Compiler(project)
+        self.naming = Naming(self.relation, self.relation, engine.dialect)
+
+    def relation(self, node: str | SourceName) -> Relation:
+        """Where a model, seed or source lies. Raises KeyError for an unknown source."""
+        if isinstance(node, SourceName):
+            source = self.project.sources[node]
+            return self.engine.relation(source.identifier, source.schema, source.catalog)
+        seed = self.project.seeds.get(node)
+        return self.engine.relation(node, seed.schema if isinstance(seed, Seed) else None)
+
+    @contextmanager
+    def session(self) -> Iterator[Warehouse]:
+        """Give a session for another thread on the same database."""
+        engine = self.engine.for_thread()
+        try:
+            yield Warehouse(self.project, engine, self.compiler)
+        finally:
+            engine.close()
+
+    def close(self) -> None:
+        """End the session."""
+        self.engine.close()
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_warehouse(project: Project, **overrides: object) -> Warehouse:
+    """Open the database that the project's profile names.
+
+    Args:
+        project: A loaded project; its `env` chooses the profile.
+        overrides: Settings of the engine that win over profile and variables, such as `path`.
+
+    Raises:
+        ProfileError: the profile cannot be used.
+        MissingDriverError, ConnectError, BusyError: the database cannot be opened.
+    """
+    profile = load_profile(project.root, project.env, project.environment, engine=project.engine, **overrides)
+    return Warehouse(project, open_engine(profile.engine, profile.settings))
