@@ -1,30 +1,45 @@
 """The core of FFT: projects, plans and warehouses, without any scheduler. These are its public names."""
 
-from fft_core.build import BuildResult, build_model, build_seed, check_node
+from fft_core.build import BuildResult, build_model, build_seed, check_node, publish_frame, read_relation
 from fft_core.checks.run import CheckFailedError, CheckResult
-from fft_core.errors import FftError, ProfileError, ProjectError, RequiredColumnsError
+from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, RequiredColumnsError
+from fft_core.frames import frame_type_of, from_arrow, to_arrow
+from fft_core.names import Relation
 from fft_core.project.load import load_project
-from fft_core.project.model import Project
+from fft_core.project.model import Check, Model, Project, Seed, Source, SourceName
 from fft_core.project.python_file import model, ref, relation_for, source
-from fft_core.warehouse import Warehouse, open_warehouse
+from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 __all__ = [
     "BuildResult",
+    "Check",
     "CheckFailedError",
     "CheckResult",
     "FftError",
+    "Model",
+    "ModelError",
     "ProfileError",
     "Project",
     "ProjectError",
+    "Relation",
     "RequiredColumnsError",
+    "Seed",
+    "Source",
+    "SourceName",
     "Warehouse",
     "build_model",
     "build_seed",
     "check_node",
+    "frame_type_of",
+    "from_arrow",
     "load_project",
     "model",
     "open_warehouse",
+    "planned_relations",
+    "publish_frame",
+    "read_relation",
     "ref",
     "relation_for",
     "source",
+    "to_arrow",
 ]

@@ -46,13 +46,9 @@ def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
     if model.is_ephemeral:
         raise FftError(f"model {model.name!r} is ephemeral: it has no rows of its own", where=model.location)
     kind: RelationKind = "view" if isinstance(model.materialization, View) else "table"
-    with _explained(warehouse, model):
-        if model.kind == "sql":
-            query = warehouse.compiler.sql(model, warehouse.naming)
-            return _publish(warehouse, model.name, kind, query)
-        frame = warehouse.compiler.frame(model, lambda name: _read(warehouse, model, name), _key_of(warehouse))
-        with warehouse.engine.frame_query(frame) as query:
-            return _publish(warehouse, model.name, kind, query)
+    started = time.perf_counter()
+    with _explained(warehouse, model), _model_rows(warehouse, model) as query:
+        return _publish(warehouse, model.name, kind, query, started)
 
 
 def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
@@ -62,6 +58,7 @@ def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
         CheckFailedError: a check of severity error failed.
         FftError: the file is missing or cannot be read.
     """
+    started = time.perf_counter()
     path = warehouse.project.root / seed.path
     where = Location(seed.path)
     if not path.is_file():
@@ -73,15 +70,17 @@ def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
                 f"cast({loaded_at} as timestamptz) as _ff_loaded_at, "
                 f"{sql.literal(seed.seed_id)} as _ff_seed_id, {sql.literal(seed.path.as_posix())} as _ff_seed_file"
             )
-            return _publish(warehouse, seed.name, "table", f"select *, {extra} from ({rows}) as seed")
+            query = f"select *, {extra} from ({rows}) as seed"
+            return _publish(warehouse, seed.name, "table", query, started)
     except StatementError as error:
         raise StatementError(f"seed {seed.name!r}: {error.problem.message}", sql=error.sql, where=where) from error
 
 
 def publish_frame(warehouse: Warehouse, node: SourceName | Relation, frame: pa.Table) -> BuildResult:
     """Store a frame that was made elsewhere, with the checks of its source."""
+    started = time.perf_counter()
     with warehouse.engine.frame_query(frame) as query:
-        return _publish(warehouse, node, "table", query)
+        return _publish(warehouse, node, "table", query, started)
 
 
 def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check, ...]) -> tuple[CheckResult, ...]:
@@ -104,8 +103,9 @@ def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
     return warehouse.engine.read_frame(sql.select_all(relation, warehouse.engine.dialect))
 
 
-def _publish(warehouse: Warehouse, node: str | SourceName | Relation, kind: RelationKind, query: str) -> BuildResult:
-    started = time.perf_counter()
+def _publish(
+    warehouse: Warehouse, node: str | SourceName | Relation, kind: RelationKind, query: str, started: float
+) -> BuildResult:
     engine, relation = warehouse.engine, node if isinstance(node, Relation) else warehouse.relation(node)
     checks = () if isinstance(node, Relation) else warehouse.project.checks_of(node)
     existing = engine.kinds([relation]).get(relation)
@@ -119,6 +119,17 @@ def _publish(warehouse: Warehouse, node: str | SourceName | Relation, kind: Rela
         if any(result.blocks for result in results):
             raise CheckFailedError(str(node), results)
     return BuildResult(relation, kind, row_count, columns, results, time.perf_counter() - started, query)
+
+
+@contextmanager
+def _model_rows(warehouse: Warehouse, model: Model) -> Iterator[str]:
+    """Give the SELECT of a model's rows: its own, or one over the frame that its function made."""
+    if model.kind == "sql":
+        yield warehouse.compiler.sql(model, warehouse.naming)
+        return
+    frame = warehouse.compiler.frame(model, lambda name: _read(warehouse, model, name), _key_of(warehouse))
+    with warehouse.engine.frame_query(frame) as query:
+        yield query
 
 
 @contextmanager

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
 from fft_core.compile import Compiler
-from fft_core.engines.engine import Engine, open_engine
+from fft_core.engines.engine import Engine, default_place, open_engine
 from fft_core.names import Relation
-from fft_core.project.model import Project, Seed, SourceName
+from fft_core.project.model import Project, SourceName
 from fft_core.project.profiles import load_profile
 from fft_core.project.render import Naming
 
@@ -25,11 +25,7 @@ class Warehouse:
 
     def relation(self, node: str | SourceName) -> Relation:
         """Where a model, seed or source lies. Raises KeyError for an unknown source."""
-        if isinstance(node, SourceName):
-            source = self.project.sources[node]
-            return self.engine.relation(source.identifier, source.schema, source.catalog)
-        seed = self.project.seeds.get(node)
-        return self.engine.relation(node, seed.schema if isinstance(seed, Seed) else None)
+        return self.engine.relation(*_placed(self.project, node))
 
     @contextmanager
     def session(self) -> Iterator[Warehouse]:
@@ -51,6 +47,26 @@ class Warehouse:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def planned_relations(project: Project) -> Callable[[str | SourceName], Relation]:
+    """Say where models, seeds and sources lie by the project's profile, without opening the database."""
+    profile = load_profile(project.root, project.env, project.environment, engine=project.engine)
+    place = default_place(profile.engine, profile.settings)
+
+    def relation(node: str | SourceName) -> Relation:
+        name, schema, catalog = _placed(project, node)
+        return Relation(name, schema or place.schema, catalog or place.catalog)
+
+    return relation
+
+
+def _placed(project: Project, node: str | SourceName) -> tuple[str, str | None, str | None]:
+    if isinstance(node, SourceName):
+        source = project.sources[node]
+        return source.identifier, source.schema, source.catalog
+    seed = project.seeds.get(node)
+    return node, seed.schema if seed else None, None
 
 
 def open_warehouse(project: Project, **overrides: object) -> Warehouse:

@@ -1,21 +1,46 @@
-"""FFT projects as Dagster assets and checks. Names are imported on first use, so that `import fft_dagster` stays cheap."""
+"""FFT projects as Dagster assets and checks. Names are imported on first use: `import fft_dagster` stays cheap."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fft_dagster.executor import thread_executor as thread_executor
+    from fft_dagster.assets import project_assets, source_checks, source_specs
+    from fft_dagster.definitions import build_definitions, project_definitions
+    from fft_dagster.executor import interruptible, thread_executor
+    from fft_dagster.io_manager import FftIOManager
+    from fft_dagster.resource import WarehouseSessions, warehouse_resource
+    from fft_dagster.translator import FftTranslator
 
-_EXPORTS = {
-    "thread_executor": "fft_dagster.executor",
+_HOMES = {
+    "FftIOManager": "io_manager",
+    "FftTranslator": "translator",
+    "WarehouseSessions": "resource",
+    "build_definitions": "definitions",
+    "interruptible": "executor",
+    "project_assets": "assets",
+    "project_definitions": "definitions",
+    "source_checks": "assets",
+    "source_specs": "assets",
+    "thread_executor": "executor",
+    "warehouse_resource": "resource",
 }
 
-__all__ = [  # noqa: RUF022
+__all__ = [
+    "FftIOManager",
+    "FftTranslator",
+    "WarehouseSessions",
+    "build_definitions",
+    "interruptible",
+    "project_assets",
+    "project_definitions",
+    "source_checks",
+    "source_specs",
     "thread_executor",
+    "warehouse_resource",
 ]
 
 
 def __getattr__(name: str) -> Any:  # Any: the type of an export is the type in its own module
-    if name not in _EXPORTS:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+    return getattr(import_module(f"fft_dagster.{_HOMES[name]}"), name)

@@ -133,7 +133,7 @@ class DuckDBEngine:
 
     def read_frame(self, sql: str) -> pa.Table:
         with _statement(sql):
-            return cast("pa.Table", self._connection.execute(sql).to_arrow_table())
+            return cast("pa.Table", self._connection.sql(sql).to_arrow_table())
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:

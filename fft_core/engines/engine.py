@@ -93,11 +93,20 @@ def open_engine(name: str, settings: Mapping[str, Any]) -> Engine:
         ConnectError: the database cannot be opened.
         BusyError: another process holds it for longer than the profile waits.
     """
+    engine: Engine = _driver(name).connect(**settings)
+    return engine
+
+
+def default_place(name: str, settings: Mapping[str, Any]) -> Relation:
+    """Give the schema and catalog of a profile's relations without opening anything: a relation with an empty name."""
+    place: Relation = _driver(name).namespace(**settings)
+    return place
+
+
+def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect` and `namespace`
     try:
-        module = importlib.import_module(f"fft_core.engines.{name}")
+        return importlib.import_module(f"fft_core.engines.{name}")
     except ModuleNotFoundError as error:
         raise MissingDriverError(
             f"the engine {name!r} needs the package {error.name!r}", hint=f'pip install "fft-dagster[{name}]"'
         ) from error
-    engine: Engine = module.connect(**settings)
-    return engine

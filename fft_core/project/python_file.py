@@ -110,7 +110,7 @@ def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem
             Problem(
                 "no model in this file",
                 Location(path),
-                "Decorate one function with @model (from fft_core import model), or rename the file: *.ff.py are models.",
+                "Decorate a function with @model (from fft_core import model), or rename the file: *.ff.py are models.",
             )
         )
     return found, problems

@@ -1,0 +1,18 @@
+{# Aggregates that several marts share, so that they mean the same everywhere. #}
+
+{# A share in percent; NULL where there is nothing to divide by. #}
+{% macro percent(part, whole, digits=1) -%}
+round(100.0 * {{ part }} / nullif({{ whole }}, 0), {{ digits }})
+{%- endmacro %}
+
+{# The columns of on-time performance, for a relation with the columns of int_flight_outcomes.
+   The whole is the schedule, as in the DOT's reports: a cancelled flight was not on time. #}
+{% macro on_time_columns() -%}
+count(*) as flights,
+    {{ percent("count(*) filter (where outcome = 'on time')", "count(*)") }} as on_time_pct,
+    {{ percent("count(*) filter (where outcome = 'late')", "count(*)") }} as late_pct,
+    {{ percent("count(*) filter (where outcome = 'cancelled')", "count(*)") }} as cancelled_pct,
+    {{ percent("count(*) filter (where outcome = 'diverted')", "count(*)") }} as diverted_pct,
+    round(avg(arrival_delay), 1) as avg_arrival_delay,
+    median(arrival_delay) as median_arrival_delay
+{%- endmacro %}

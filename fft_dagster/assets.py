@@ -1,0 +1,118 @@
+"""One step per model and seed, each with its checks; a step that only checks, where only checks are selected."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from fft_core import (
+    BuildResult,
+    Check,
+    CheckFailedError,
+    Model,
+    Project,
+    Seed,
+    Source,
+    Warehouse,
+    build_model,
+    build_seed,
+    check_node,
+)
+from fft_dagster import events
+from fft_dagster.resource import RESOURCE_KEY, WarehouseSessions
+from fft_dagster.translator import FftTranslator
+
+
+def project_assets(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetsDefinition]:
+    """Make the assets of a project: one definition, and so one step, for each stored model and each seed.
+
+    Ephemeral models have no rows and so no asset: what reads them depends on what they read.
+    """
+    translator = translator or FftTranslator()
+    models = [model for model in project.order() if not model.is_ephemeral]
+    nodes: list[Model | Seed] = [*project.seeds.values(), *models]
+    return [_node_asset(node, project, translator) for node in nodes]
+
+
+def source_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
+    """Describe the sources of a project as external assets."""
+    translator = translator or FftTranslator()
+    return [translator.get_asset_spec(source, project) for source in project.sources.values()]
+
+
+def source_checks(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetChecksDefinition]:
+    """Make the checks of the sources: one definition for each source that has some."""
+    translator = translator or FftTranslator()
+    return [
+        _source_check(source, checks, translator)
+        for source in project.sources.values()
+        if (checks := project.checks_of(source.name))
+    ]
+
+
+def _node_asset(node: Model | Seed, project: Project, translator: FftTranslator) -> dg.AssetsDefinition:
+    checks = project.checks_of(node.name)
+    spec = translator.get_asset_spec(node, project)
+
+    @dg.multi_asset(
+        name=step_name(spec.key),
+        specs=[spec],
+        check_specs=[translator.get_check_spec(check, node) for check in checks],
+        can_subset=True,  # so that a check can be run without its model
+        required_resource_keys={RESOURCE_KEY},
+    )
+    def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
+        wanted = {key.name for key in context.selected_asset_check_keys}
+        selected = [check for check in checks if check.name in wanted]
+        with events.step_failures(), resource.session() as warehouse:
+            if context.selected_asset_keys:
+                yield from _build(warehouse, node, spec.key)
+            else:
+                yield from _check(warehouse, node, spec.key, selected)
+
+    return step
+
+
+def _source_check(source: Source, checks: Sequence[Check], translator: FftTranslator) -> dg.AssetChecksDefinition:
+    key = translator.get_asset_key(source)
+
+    @dg.multi_asset_check(
+        name=f"{step_name(key)}_checks",
+        specs=[translator.get_check_spec(check, source) for check in checks],
+        can_subset=True,
+        required_resource_keys={RESOURCE_KEY},
+    )
+    def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
+        wanted = {check_key.name for check_key in context.selected_asset_check_keys}
+        with events.step_failures(), resource.session() as warehouse:
+            yield from _check(warehouse, source, key, [check for check in checks if check.name in wanted])
+
+    return step
+
+
+def _build(warehouse: Warehouse, node: Model | Seed, key: dg.AssetKey) -> Iterator[Any]:
+    try:
+        result = _built(warehouse, node)
+    except CheckFailedError as error:
+        yield from events.failed_checks(key, error)
+        raise
+    checks = [events.check_result(key, check, "the rows that were published") for check in result.checks]
+    yield events.materialization(key, result, checks)
+
+
+def _built(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
+    return build_model(warehouse, node) if isinstance(node, Model) else build_seed(warehouse, node)
+
+
+def _check(
+    warehouse: Warehouse, node: Model | Seed | Source, key: dg.AssetKey, checks: Sequence[Check]
+) -> Iterator[dg.AssetCheckResult]:
+    for result in check_node(warehouse, node.name, tuple(checks)):
+        yield events.check_result(key, result, "the published rows")
+
+
+def step_name(key: dg.AssetKey) -> str:
+    """Give the key of the step that builds an asset."""
+    return "__".join(key.path).replace(".", "_").replace("-", "_")

@@ -1,0 +1,5 @@
+"""`python -m fft_dagster.cli` is `fft`."""
+
+from fft_dagster.cli.app import main
+
+main()

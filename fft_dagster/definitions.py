@@ -1,0 +1,70 @@
+"""A project folder becomes `dg.Definitions` in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from fft_core import Project, load_project
+from fft_dagster.assets import project_assets, source_checks, source_specs
+from fft_dagster.executor import thread_executor
+from fft_dagster.io_manager import io_manager
+from fft_dagster.resource import RESOURCE_KEY, warehouse_resource
+from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
+
+
+def build_definitions(
+    project_dir: Path | str,
+    env: str | None = None,
+    *,
+    assets: Sequence[dg.AssetsDefinition] = (),
+    translator: FftTranslator | None = None,
+    resources: Mapping[str, Any] | None = None,
+    executor: dg.ExecutorDefinition | None = None,
+    variables: Mapping[str, object] | None = None,
+) -> dg.Definitions:
+    """Load an FFT project as Dagster definitions; opens no database.
+
+    Args:
+        project_dir: The folder that holds `project.yml`.
+        env: Chooses the profile and the .env layers; FFT_ACTIVE_ENV or "dev" where None.
+        assets: Your own assets beside the models. One that has the key of a source fills that source.
+        translator: How models become assets.
+        resources: Your own resources, beside the warehouse ("fft_warehouse") and its IO manager ("fft_io_manager").
+        executor: How runs are executed; steps in threads of one process where None.
+        variables: Override the `vars` of project.yml.
+
+    Raises:
+        ProjectError: with all problems of the project.
+
+    >>> defs = build_definitions("example_project", env="test")  # doctest: +SKIP
+    """
+    project = load_project(project_dir, env, variables=variables)
+    return project_definitions(project, assets=assets, translator=translator, resources=resources, executor=executor)
+
+
+def project_definitions(
+    project: Project,
+    *,
+    assets: Sequence[dg.AssetsDefinition] = (),
+    translator: FftTranslator | None = None,
+    resources: Mapping[str, Any] | None = None,
+    executor: dg.ExecutorDefinition | None = None,
+) -> dg.Definitions:
+    """Do the same for a project that is already loaded."""
+    translator = translator or FftTranslator()
+    own_keys = {key for definition in assets for key in definition.keys}
+    sources = [spec for spec in source_specs(project, translator) if spec.key not in own_keys]
+    return dg.Definitions(
+        assets=[*project_assets(project, translator), *sources, *assets],
+        asset_checks=source_checks(project, translator),
+        resources={
+            RESOURCE_KEY: warehouse_resource(project),
+            IO_MANAGER_KEY: io_manager(translator),
+            **(resources or {}),
+        },
+        executor=executor or thread_executor,
+    )

@@ -1,0 +1,74 @@
+"""What core says, as Dagster's words: results, check results and failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from fft_core import BuildResult, CheckFailedError, CheckResult, FftError
+
+
+def materialization(
+    key: dg.AssetKey, result: BuildResult, check_results: Sequence[dg.AssetCheckResult]
+) -> dg.MaterializeResult[Any]:
+    """Report what a step published."""
+    columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
+    metadata: dict[str, Any] = {
+        "dagster/table_name": str(result.relation),
+        "dagster/row_count": result.row_count,
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+        "seconds": round(result.seconds, 3),
+    }
+    return dg.MaterializeResult(asset_key=key, metadata=metadata, check_results=check_results)
+
+
+def check_result(key: dg.AssetKey, result: CheckResult, judged: str) -> dg.AssetCheckResult:
+    """Report a check; `judged` says which rows it looked at."""
+    metadata: dict[str, Any] = {
+        "failing_rows": result.failing_rows,
+        "row_count": result.row_count,
+        "judged": judged,
+        "query": dg.MetadataValue.md(f"```sql\n{result.sql}\n```"),
+    }
+    if result.sample:
+        metadata["sample"] = dg.MetadataValue.md(_table(result))
+    return dg.AssetCheckResult(
+        passed=result.passed,
+        check_name=result.check.name,
+        asset_key=key,
+        severity=dg.AssetCheckSeverity.ERROR if result.check.severity == "error" else dg.AssetCheckSeverity.WARN,
+        description=None if result.passed else f"{result.failing_rows:,} of {result.row_count:,} rows fail",
+        metadata=metadata,
+    )
+
+
+@contextmanager
+def step_failures() -> Iterator[None]:
+    """Turn an error of FFT into a failed step that reads like the error, retried only where a retry can help."""
+    try:
+        yield
+    except FftError as error:
+        raise dg.Failure(
+            description=str(error),
+            metadata={"error": type(error).__name__, "exit_code": error.exit_code},
+            allow_retries=error.can_retry,
+        ) from error.__cause__
+
+
+def failed_checks(key: dg.AssetKey, error: CheckFailedError) -> list[dg.AssetCheckResult]:
+    """Report the checks of rows that were not published."""
+    return [check_result(key, result, "staged rows, which were not published") for result in error.results]
+
+
+def _table(result: CheckResult) -> str:
+    head = "| " + " | ".join(result.sample_columns) + " |"
+    rule = "|" + " --- |" * len(result.sample_columns)
+    rows = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in result.sample]
+    return "\n".join([head, rule, *rows])
+
+
+def _cell(value: object) -> str:
+    return "NULL" if value is None else str(value).replace("|", "\\|").replace("\n", " ")

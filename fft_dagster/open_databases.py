@@ -1,0 +1,109 @@
+"""SQLite databases that stay open: for threads, for forks, and beside other processes that have them open."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as db
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import QueuePool
+
+# A web server reads any number of runs, each in a database of its own; the process of a run needs two.
+MAX_OPEN_DATABASES = 16
+BUSY_TIMEOUT_SECONDS = 30  # as stock Dagster
+FORK_WAITS_SECONDS = 5.0
+
+
+class OpenDatabases:
+    """Keeps the SQLite databases of one storage open, and lends a connection for one transaction at a time.
+
+    Args:
+        durable: True waits for the disk at each commit, as stock Dagster does. False leaves that to the operating
+            system: a killed process loses nothing, a power cut the last moments; the file stays consistent either way.
+    """
+
+    def __init__(self, *, durable: bool) -> None:
+        self._durable = durable
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._forget_users()
+        _open_databases.add(self)
+
+    def _forget_users(self) -> None:
+        self._borrowers: Counter[str] = Counter()
+        self._changed = threading.Condition(threading.Lock())
+        self.writing = threading.RLock()  # SQLite's own queue of writers sleeps between its tries
+
+    @contextmanager
+    def transaction(self, url: str) -> Iterator[Connection]:
+        with self.engine(url) as engine, engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def engine(self, url: str) -> Iterator[Engine]:
+        with self._changed:
+            self._borrowers[url] += 1
+            engine = self._engines.get(url) or self._engines.setdefault(url, self._open(url))
+            self._engines.move_to_end(url)
+            self._close_idle(keep=MAX_OPEN_DATABASES)
+        try:
+            yield engine
+        finally:
+            with self._changed:
+                self._borrowers -= Counter([url])  # drops what is at zero
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._close_idle(keep=0)
+
+    def _open(self, url: str) -> Engine:
+        # A connection passes from thread to thread, but never serves two at once.
+        arguments = {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+        engine = db.create_engine(url, poolclass=QueuePool, pool_size=2, max_overflow=-1, connect_args=arguments)
+        if not self._durable:
+            sqlalchemy_event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=NORMAL").close())
+        return engine
+
+    def _close_idle(self, *, keep: int) -> None:
+        for url in [url for url in self._engines if not self._borrowers[url]]:
+            if len(self._engines) <= keep:
+                return
+            self._engines.pop(url).dispose()
+
+    def before_fork(self) -> None:
+        """Closes everything and locks up: a child with its parent's SQLite connections takes locks that it has not."""
+        self._changed.acquire()
+        self._changed.wait_for(lambda: not self._borrowers.total(), timeout=FORK_WAITS_SECONDS)
+        self._close_idle(keep=0)
+
+    def after_fork_in_parent(self) -> None:
+        self._changed.release()
+
+    def after_fork_in_child(self) -> None:
+        for engine in self._engines.values():
+            engine.dispose(close=False)
+        self._engines.clear()
+        self._forget_users()
+
+
+# Not state of a run: the hooks below cannot be taken back, and reach the storages that are still in use through this.
+_open_databases: weakref.WeakSet[OpenDatabases] = weakref.WeakSet()
+
+
+def _at_fork(prepare: Callable[[OpenDatabases], None]) -> None:
+    for databases in list(_open_databases):
+        prepare(databases)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(
+        before=lambda: _at_fork(OpenDatabases.before_fork),
+        after_in_parent=lambda: _at_fork(OpenDatabases.after_fork_in_parent),
+        after_in_child=lambda: _at_fork(OpenDatabases.after_fork_in_child),
+    )

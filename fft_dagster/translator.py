@@ -1,0 +1,157 @@
+"""All naming policy in one overridable object: how a model, seed, source or check looks in Dagster."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from fft_core import Check, Model, Project, Relation, Seed, Source, SourceName, planned_relations
+
+IO_MANAGER_KEY = "fft_io_manager"
+_TAG = re.compile(r"[^A-Za-z0-9_.\-/]+")
+
+
+class FftTranslator:
+    """Override a method to change how assets are named, grouped and described.
+
+    >>> class Prefixed(FftTranslator):
+    ...     def get_asset_key(self, node):
+    ...         return super().get_asset_key(node).with_prefix("warehouse")
+    """
+
+    _known_relations: tuple[Project, Callable[[str | SourceName], Relation]] | None = None
+
+    def get_asset_key(self, node: Model | Seed | Source) -> dg.AssetKey:
+        """Name an asset: a model or seed by its relation, a source by group and table."""
+        if isinstance(node, Source):
+            return dg.AssetKey([node.name.group, node.name.table])
+        return dg.AssetKey(node.name)
+
+    def get_group_name(self, node: Model | Seed | Source) -> str | None:
+        """Group by folder: models/marts/core/x.ff.sql is in "marts/core"; seeds and sources have their own groups."""
+        match node:
+            case Model():
+                parts = node.path.parent.parts[1:]
+                return "/".join(_identifier(part) for part in parts) or "default"
+            case Seed():
+                return "seeds"
+            case Source():
+                return _identifier(node.name.group)
+
+    def get_kinds(self, node: Model | Seed | Source, project: Project) -> set[str]:
+        """The engine, and the language or kind of file."""
+        match node:
+            case Model():
+                return {project.engine, node.kind, node.materialization.name}
+            case Seed():
+                return {project.engine, "seed", node.path.suffix.lstrip(".")}
+            case Source():
+                return {project.engine, "source"}
+
+    def get_tags(self, node: Model | Seed | Source) -> Mapping[str, str]:
+        """FFT's tags as Dagster's, in the characters that Dagster takes; "owner:team" becomes the tag owner = team."""
+        tags = {}
+        for tag in () if isinstance(node, Seed) else node.tags:
+            key, _, value = tag.partition(":")
+            tags[_TAG.sub("_", key)[:63]] = _TAG.sub("_", value.replace("/", "_"))[:63]
+        return tags
+
+    def get_owners(self, node: Model | Seed | Source) -> Sequence[str]:
+        """E-mail addresses and teams, as "team:name"."""
+        return node.owners if isinstance(node, Model) else ()
+
+    def get_description(self, node: Model | Seed | Source) -> str | None:
+        """What the user wrote about it."""
+        return node.description
+
+    def get_metadata(self, node: Model | Seed | Source, project: Project) -> Mapping[str, Any]:
+        """The relation, the columns that are described, and where it is written."""
+        name = node.name
+        metadata: dict[str, Any] = {
+            "dagster/table_name": str(self._relations(project)(name)),
+            "dagster/storage_kind": project.engine,
+        }
+        if node.columns:
+            columns = [dg.TableColumn(c.name, c.type or "?", description=c.description) for c in node.columns]
+            metadata["dagster/column_schema"] = dg.TableSchema(columns=columns)
+        path, line = (node.location.path, node.location.line) if not isinstance(node, Seed) else (node.path, None)
+        metadata["dagster/code_references"] = _code_reference(project, path, line)
+        return metadata
+
+    def _relations(self, project: Project) -> Callable[[str | SourceName], Relation]:
+        """Relations by the project's profile, which is read once per project."""
+        if self._known_relations is None or self._known_relations[0] is not project:
+            self._known_relations = project, planned_relations(project)
+        return self._known_relations[1]
+
+    def get_automation_condition(self, node: Model | Seed | Source) -> dg.AutomationCondition[Any] | None:
+        """None: nothing runs by itself unless a subclass says so."""
+        return None
+
+    def get_asset_spec(self, node: Model | Seed | Source, project: Project) -> dg.AssetSpec:
+        """Describe one asset. The keys of what it depends on come from `get_asset_key`, too."""
+        spec = dg.AssetSpec(
+            self.get_asset_key(node),
+            deps=[self.get_asset_key(upstream) for upstream in upstream_of(node, project)],
+            description=self.get_description(node),
+            group_name=self.get_group_name(node),
+            kinds=self.get_kinds(node, project),
+            tags=dict(self.get_tags(node)),
+            owners=list(self.get_owners(node)),
+            metadata=dict(self.get_metadata(node, project)),
+            automation_condition=self.get_automation_condition(node),
+            skippable=not isinstance(node, Source),
+        )
+        return spec if isinstance(node, Source) else spec.with_io_manager_key(IO_MANAGER_KEY)
+
+    def get_check_spec(self, check: Check, node: Model | Seed | Source) -> dg.AssetCheckSpec:
+        """Describe one check; it blocks where its severity is "error"."""
+        rule = {key: str(value) for key, value in vars(check.rule).items()}
+        said = {"type": check.type, "where": check.where, "tags": ", ".join(check.tags), "file": str(check.location)}
+        return dg.AssetCheckSpec(
+            check.name,
+            asset=self.get_asset_key(node),
+            description=check.description or _sentence(check),
+            blocking=check.severity == "error",
+            metadata={key: value for key, value in {**rule, **said}.items() if value},
+        )
+
+
+def upstream_of(node: Model | Seed | Source, project: Project) -> list[Model | Seed | Source]:
+    """What an asset depends on: models (through ephemeral ones), seeds and sources, and what its checks read."""
+    if isinstance(node, Source):
+        seed = project.seed_behind(node.name)
+        return [project.seeds[seed]] if seed else []
+    found: dict[str | SourceName, Model | Seed | Source] = {}
+    inputs: tuple[str | SourceName, ...] = node.inputs if isinstance(node, Model) else ()
+    for name in (*inputs, *project.waits_for(node.name)):
+        if isinstance(name, SourceName):
+            found[name] = project.sources[name]
+        elif name in project.models and project.models[name].is_ephemeral:
+            found.update({n.name: n for n in upstream_of(project.models[name], project)})
+        else:
+            found[name] = project.node(name)
+    return list(found.values())
+
+
+def _code_reference(project: Project, path: Path, line: int | None) -> dg.CodeReferencesMetadataValue:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # one line for each model would hide what matters
+        reference = dg.LocalFileCodeReference(file_path=str(project.root / path), line_number=line, label=str(path))
+        return dg.CodeReferencesMetadataValue(code_references=[reference])
+
+
+def _sentence(check: Check) -> str:
+    """Say the rule in words, from its docstring and values."""
+    values = ", ".join(f"{key} = {value!r}" for key, value in vars(check.rule).items() if value is not None)
+    first_line = (type(check.rule).__doc__ or check.type).splitlines()[0].replace("`", "")
+    return f"{first_line} ({values})" + (f" where {check.where}" if check.where else "")
+
+
+def _identifier(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "_", text)
