@@ -29,9 +29,7 @@ def project_assets(project: Project, translator: FftTranslator | None = None) ->
     Ephemeral models have no rows and so no asset: what reads them depends on what they read.
     """
     translator = translator or FftTranslator()
-    models = [model for model in project.order() if not model.is_ephemeral]
-    nodes: list[Model | Seed] = [*project.seeds.values(), *models]
-    return [_node_asset(node, project, translator) for node in nodes]
+    return [_node_asset(node, project, translator) for node in project.stored()]
 
 
 def source_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:

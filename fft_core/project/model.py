@@ -257,6 +257,10 @@ class Project:
         """Find a model by either form of its name. Raises KeyError."""
         return self.models[model_name(name)]
 
+    def stored(self) -> tuple[Node, ...]:
+        """The nodes that have rows of their own: all seeds, then the models in order without the ephemeral ones."""
+        return (*self.seeds.values(), *(model for model in self.order() if not model.is_ephemeral))
+
     def node(self, name: str) -> Node:
         """Find a model or a seed. Raises KeyError."""
         key = model_name(name)

@@ -20,7 +20,7 @@ def build_project(root: Path, env: str | None, jobs: int | None) -> int:
     started = time.perf_counter()
     project = load_project(root, env)
     translator = FftTranslator()
-    nodes = [*project.seeds.values(), *(model for model in project.order() if not model.is_ephemeral)]
+    nodes = project.stored()
     report = Report({step_name(translator.get_asset_key(node)): node.name for node in nodes})
     with open_instance(project.root) as instance:
         typer.echo(f"{project.name}: {len(nodes)} models and seeds on {project.engine}, profile {project.env}")
