@@ -1,10 +1,21 @@
 """The core of FFT: projects, plans and warehouses, without any scheduler. These are its public names."""
 
-from fft_core.build import BuildResult, build_model, build_seed, check_node, publish_frame, read_relation
+from fft_core.build import (
+    BuildResult,
+    ReuseResult,
+    build_model,
+    build_or_reuse,
+    build_seed,
+    check_node,
+    publish_frame,
+    read_relation,
+)
 from fft_core.checks.run import CheckFailedError, CheckResult
-from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, RequiredColumnsError
+from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, RequiredColumnsError, StateError
 from fft_core.frames import frame_type_of, from_arrow, to_arrow
 from fft_core.names import Relation
+from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
+from fft_core.planner import Rebuilder, Subjects, make_plan
 from fft_core.project.load import load_project
 from fft_core.project.model import Check, Model, Project, Seed, Source, SourceName
 from fft_core.project.python_file import model, ref, relation_for, source
@@ -12,27 +23,38 @@ from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 __all__ = [
     "BuildResult",
+    "CacheMode",
     "Check",
     "CheckFailedError",
     "CheckResult",
+    "Decision",
     "FftError",
     "Model",
     "ModelError",
+    "Plan",
     "ProfileError",
     "Project",
     "ProjectError",
+    "Reason",
+    "Rebuilder",
     "Relation",
+    "Request",
     "RequiredColumnsError",
+    "ReuseResult",
     "Seed",
     "Source",
     "SourceName",
+    "StateError",
+    "Subjects",
     "Warehouse",
     "build_model",
+    "build_or_reuse",
     "build_seed",
     "check_node",
     "frame_type_of",
     "from_arrow",
     "load_project",
+    "make_plan",
     "model",
     "open_warehouse",
     "planned_relations",

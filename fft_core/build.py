@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
+from fft_core.checks.run import CheckFailedError, CheckResult, Judgement, run_checks
 from fft_core.engines import sql
-from fft_core.engines.engine import ColumnType, RelationKind
+from fft_core.engines.engine import ColumnType, Engine, RelationKind
 from fft_core.errors import FftError, Location, MissingRelationError, StatementError
 from fft_core.names import Relation
+from fft_core.plan.decide import Decision, Request, view_version
+from fft_core.plan.records import BuildRecord, Published
+from fft_core.planner import Rebuilder, Subjects
 from fft_core.project.model import Check, Model, Seed, SourceName, View
 from fft_core.project.render import select_of
+from fft_core.sources import digest_version
+from fft_core.state import write_checks, write_record
 from fft_core.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What a build published."""
+    """What a build published, and why it was built."""
 
     relation: Relation
     kind: RelationKind
@@ -32,23 +38,69 @@ class BuildResult:
     columns: tuple[ColumnType, ...]
     checks: tuple[CheckResult, ...]
     seconds: float
-    sql: str | None = None
+    data_version: str
+    decision: Decision
 
 
-def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
-    """Build one model: its rows are staged, checked, and published together, or not at all.
+@dataclass(frozen=True)
+class ReuseResult:
+    """What was left as it is, and why; `checks` holds the results of those that were due."""
+
+    relation: Relation
+    row_count: int | None
+    checks: tuple[CheckResult, ...]
+    seconds: float
+    data_version: str
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """A frame that became a table."""
+
+    relation: Relation
+    row_count: int
+    columns: tuple[ColumnType, ...]
+
+
+def build_or_reuse(
+    warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, *, run_id: str | None = None
+) -> BuildResult | ReuseResult:
+    """Do what the plan says for one model or seed, at its turn in a run.
+
+    Args:
+        warehouse: The session of this thread.
+        rebuilder: The one of the run.
+        node: A model or seed, whose inputs have had their turn.
+        run_id: Noted in the record.
 
     Raises:
         CheckFailedError: a check of severity error failed; the published rows stay as they were.
         MissingRelationError: an input is not in the database.
         RenderError, ModelError, StatementError: the model fails, with its file and the SQL as sent.
+        StateError: the records of earlier builds cannot be read.
     """
-    if model.is_ephemeral:
-        raise FftError(f"model {model.name!r} is ephemeral: it has no rows of its own", where=model.location)
-    kind: RelationKind = "view" if isinstance(model.materialization, View) else "table"
     started = time.perf_counter()
-    with _explained(warehouse, model), _model_rows(warehouse, model) as query:
-        return _publish(warehouse, model.name, kind, query, started)
+    decision = rebuilder.decide(warehouse, node)
+    if decision.is_build or decision.record is None:
+        return _build(_Build(warehouse, rebuilder, decision, run_id, started), node)
+    results = _check_reused(warehouse, rebuilder, decision) if decision.checks_are_due else ()
+    return ReuseResult(
+        relation=warehouse.relation(node.name),
+        row_count=decision.record.rows,
+        checks=results,
+        seconds=time.perf_counter() - started,
+        data_version=decision.record.data_version,
+        decision=decision,
+    )
+
+
+def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
+    """Build one model whether something changed or not: its rows are staged, checked and published together.
+
+    Raises what `build_or_reuse` raises.
+    """
+    return _build(_unconditionally(warehouse, model), model)
 
 
 def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
@@ -58,29 +110,16 @@ def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
         CheckFailedError: a check of severity error failed.
         FftError: the file is missing or cannot be read.
     """
-    started = time.perf_counter()
-    path = warehouse.project.root / seed.path
-    where = Location(seed.path)
-    if not path.is_file():
-        raise FftError(f"the file of seed {seed.name!r} is not there", where=where, hint="Was it moved after loading?")
-    try:
-        with _seed_rows(warehouse, seed) as rows:
-            loaded_at = sql.literal(datetime.now(UTC))
-            extra = (
-                f"cast({loaded_at} as timestamptz) as _ff_loaded_at, "
-                f"{sql.literal(seed.seed_id)} as _ff_seed_id, {sql.literal(seed.path.as_posix())} as _ff_seed_file"
-            )
-            query = f"select *, {extra} from ({rows}) as seed"
-            return _publish(warehouse, seed.name, "table", query, started)
-    except StatementError as error:
-        raise StatementError(f"seed {seed.name!r}: {error.problem.message}", sql=error.sql, where=where) from error
+    return _build(_unconditionally(warehouse, seed), seed)
 
 
-def publish_frame(warehouse: Warehouse, node: SourceName | Relation, frame: pa.Table) -> BuildResult:
-    """Store a frame that was made elsewhere, with the checks of its source."""
-    started = time.perf_counter()
-    with warehouse.engine.frame_query(frame) as query:
-        return _publish(warehouse, node, "table", query, started)
+def publish_frame(warehouse: Warehouse, relation: Relation, frame: pa.Table) -> StoredFrame:
+    """Store a frame that was made elsewhere as a table: readers see the old rows or the new ones."""
+    engine = warehouse.engine
+    warehouse.ensure_schema(relation)
+    with engine.frame_query(frame) as query, engine.transaction():
+        columns = _stage(engine, relation, _Rows("table", query))[0]
+    return StoredFrame(relation, frame.num_rows, columns)
 
 
 def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check, ...]) -> tuple[CheckResult, ...]:
@@ -94,8 +133,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     if relation not in engine.kinds([relation]):
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=_advice(warehouse, node))
     columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
-    results, _ = run_checks(engine, relation, columns, checks, warehouse.relation)
-    return results
+    return run_checks(engine, relation, columns, checks, warehouse.relation).results
 
 
 def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
@@ -103,22 +141,132 @@ def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
     return warehouse.engine.read_frame(sql.select_all(relation, warehouse.engine.dialect))
 
 
-def _publish(
-    warehouse: Warehouse, node: str | SourceName | Relation, kind: RelationKind, query: str, started: float
-) -> BuildResult:
-    engine, relation = warehouse.engine, node if isinstance(node, Relation) else warehouse.relation(node)
-    checks = () if isinstance(node, Relation) else warehouse.project.checks_of(node)
-    existing = engine.kinds([relation]).get(relation)
+@dataclass(frozen=True)
+class _Build:
+    """A build that was decided."""
+
+    warehouse: Warehouse
+    rebuilder: Rebuilder
+    decision: Decision
+    run_id: str | None
+    started: float
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What becomes a relation."""
+
+    kind: RelationKind
+    query: str
+
+
+def _unconditionally(warehouse: Warehouse, node: Model | Seed) -> _Build:
+    started = time.perf_counter()
+    if isinstance(node, Model) and node.is_ephemeral:
+        raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
+    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
+    rebuilder = Rebuilder(warehouse.project, subjects, Request(cache="wo"))
+    return _Build(warehouse, rebuilder, rebuilder.decide(warehouse, node), None, started)
+
+
+def _build(build: _Build, node: Model | Seed) -> BuildResult:
+    if isinstance(node, Seed):
+        with _explained_seed(node), _seed_rows(build.warehouse, node) as query:
+            return _publish(build, _Rows("table", query))
+    kind: RelationKind = "view" if isinstance(node.materialization, View) else "table"
+    with _explained(build.warehouse, node), _model_rows(build.warehouse, node) as query:
+        return _publish(build, _Rows(kind, query))
+
+
+def _publish(build: _Build, rows: _Rows) -> BuildResult:
+    """Stage the rows, check them, and publish and record them in the one transaction that holds the stage."""
+    warehouse, name = build.warehouse, build.decision.name
+    engine, relation = warehouse.engine, warehouse.relation(name)
+    warehouse.ensure_schema(relation)
+    if build.rebuilder.request.records:
+        warehouse.ensure_records()
     with engine.transaction():
-        engine.execute(sql.create_schema(relation, engine.dialect))
-        if existing and existing != kind:
-            engine.execute(sql.drop(relation, existing, engine.dialect))
-        engine.execute(sql.create_as(relation, kind, query, engine.dialect))
-        columns = engine.columns(sql.select_all(relation, engine.dialect))
-        results, row_count = run_checks(engine, relation, [c.name for c in columns], checks, warehouse.relation)
-        if any(result.blocks for result in results):
-            raise CheckFailedError(str(node), results)
-    return BuildResult(relation, kind, row_count, columns, results, time.perf_counter() - started, query)
+        columns, written = _stage(engine, relation, rows)
+        judgement = run_checks(
+            engine,
+            relation,
+            [column.name for column in columns],
+            warehouse.project.checks_of(name),
+            warehouse.relation,
+            with_digest=_is_digested(build, written),
+        )
+        if any(result.blocks for result in judgement.results):
+            raise CheckFailedError(name, judgement.results)
+        record = _record(build, rows.kind, relation, columns, judgement)
+        engine.stamp(relation, rows.kind, record.stamp)
+        if build.rebuilder.request.records:
+            write_record(engine, record)
+    build.rebuilder.note(record, Published(rows.kind, record.stamp, record.rows))
+    return BuildResult(
+        relation=relation,
+        kind=rows.kind,
+        row_count=judgement.row_count,
+        columns=columns,
+        checks=judgement.results,
+        seconds=time.perf_counter() - build.started,
+        data_version=record.data_version,
+        decision=build.decision,
+    )
+
+
+def _stage(engine: Engine, relation: Relation, rows: _Rows) -> tuple[tuple[ColumnType, ...], int | None]:
+    """Create the relation, inside a transaction; give its columns, and how many rows were written if that is known."""
+    existing = engine.kinds([relation]).get(relation)
+    if existing and existing != rows.kind:
+        engine.execute(sql.drop(relation, existing, engine.dialect))
+    written = engine.execute(sql.create_as(relation, rows.kind, rows.query, engine.dialect))
+    return engine.columns(sql.select_all(relation, engine.dialect)), written
+
+
+def _is_digested(build: _Build, written: int | None) -> bool:
+    """Whether the rows are compared with the last ones: not those of a seed or view, nor very many."""
+    subject = build.decision.subject
+    limit = build.warehouse.project.fingerprint.digest_max_rows
+    return subject.has_digest and subject.data_version is None and (written or 0) <= limit
+
+
+def _record(
+    build: _Build, kind: RelationKind, relation: Relation, columns: tuple[ColumnType, ...], judgement: Judgement
+) -> BuildRecord:
+    decision, stamp = build.decision, uuid.uuid4().hex
+    fingerprint = decision.fingerprint(stamp)
+    names = [(column.name, column.type) for column in columns]
+    if decision.subject.data_version is not None:
+        data_version = decision.subject.data_version
+    elif kind == "view" and not decision.subject.volatile:
+        data_version = view_version(fingerprint)
+    elif judgement.digest is not None:
+        data_version = digest_version(names, judgement.row_count, judgement.digest)
+    else:
+        data_version = f"build:{stamp}"
+    return BuildRecord(
+        node=decision.name,
+        relation=str(relation),
+        fingerprint=fingerprint,
+        data_version=data_version,
+        stamp=stamp,
+        rows=judgement.row_count if kind == "table" else None,
+        checks=decision.checks,
+        built_at=datetime.now(UTC),
+        run_id=build.run_id,
+        engine=build.warehouse.engine.name,
+    )
+
+
+def _check_reused(warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision) -> tuple[CheckResult, ...]:
+    """Run the checks of a reused node on its published rows, and note that they passed."""
+    results = check_node(warehouse, decision.name, warehouse.project.checks_of(decision.name))
+    if any(result.blocks for result in results):
+        raise CheckFailedError(decision.name, results, published=True)
+    if rebuilder.request.records:
+        with warehouse.engine.transaction():
+            write_checks(warehouse.engine, decision.name, decision.checks)
+    return results
 
 
 @contextmanager
@@ -135,14 +283,22 @@ def _model_rows(warehouse: Warehouse, model: Model) -> Iterator[str]:
 @contextmanager
 def _seed_rows(warehouse: Warehouse, seed: Seed) -> Iterator[str]:
     path = warehouse.project.root / seed.path
-    if seed.path.suffix == ".sql":
-        yield select_of(path.read_text(encoding="utf-8"), warehouse.engine.dialect, Location(seed.path))
-    else:
-        with _file_query(warehouse, seed) as rows:
-            yield rows
+    if not path.is_file():
+        raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path), hint="Was it moved?")
+    now = sql.literal(datetime.now(UTC))
+    extra = (
+        f"cast({now} as timestamptz) as _ff_loaded_at, "
+        f"{sql.literal(seed.seed_id)} as _ff_seed_id, {sql.literal(seed.path.as_posix())} as _ff_seed_file"
+    )
+    with _file_query(warehouse, seed) as rows:
+        yield f"select *, {extra} from ({rows}) as seed"
 
 
 def _file_query(warehouse: Warehouse, seed: Seed) -> AbstractContextManager[str]:
+    path = warehouse.project.root / seed.path
+    if path.suffix == ".sql":
+        text = path.read_text(encoding="utf-8")
+        return nullcontext(select_of(text, warehouse.engine.dialect, Location(seed.path)))
     return warehouse.engine.file_query(warehouse.project.root / seed.path, seed.column_types)
 
 
@@ -179,22 +335,23 @@ def _explained(warehouse: Warehouse, model: Model) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def _explained_seed(seed: Seed) -> Iterator[None]:
+    try:
+        yield
+    except StatementError as error:
+        if error.problem.where:
+            raise
+        where = Location(seed.path)
+        raise StatementError(f"seed {seed.name!r}: {error.problem.message}", sql=error.sql, where=where) from error
+
+
 def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) -> str | SourceName | None:
     if error.missing is None:
         return None
-    relations = {name: warehouse.relation(name) for name in _stored_inputs(warehouse, model)}
+    relations = {name: warehouse.relation(name) for name in warehouse.project.stored_inputs(model)}
     present = warehouse.engine.kinds(list(relations.values()))
     return next((name for name, relation in relations.items() if relation not in present), None)
-
-
-def _stored_inputs(warehouse: Warehouse, model: Model) -> Iterator[str | SourceName]:
-    """The inputs of a model, those of the ephemeral ones that it inlines instead of these."""
-    for name in model.inputs:
-        upstream = warehouse.project.models.get(name) if isinstance(name, str) else None
-        if upstream is not None and upstream.is_ephemeral:
-            yield from _stored_inputs(warehouse, upstream)
-        else:
-            yield name
 
 
 def _advice(warehouse: Warehouse, node: str | SourceName) -> str:

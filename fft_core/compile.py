@@ -68,11 +68,11 @@ class Compiler:
     def _in_user_code(self, model: Model, error: Exception) -> FftError:
         """Describe an exception by the user's own frames; ours and the libraries' are left out."""
         frames = _own_frames(error, self._project.root)
-        if isinstance(error, FftError):
-            return error
         lines = "".join(f"\n    {frame}" for frame in frames)
         where = frames[-1].partition(" ")[0].rpartition(":") if frames else None
         location = Location(Path(where[0]), int(where[2])) if where else model.location
+        if isinstance(error, FftError):
+            return ModelError(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
         said = f"{type(error).__name__}: {error}".rstrip(": ")
         return ModelError(f"model {model.name!r} raised {said}{lines}", where=location)
 
@@ -82,16 +82,21 @@ def _own_frames(error: BaseException, root: Path) -> list[str]:
     frames = []
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
-        if path.is_relative_to(root):
+        if _is_own(path, root):
             frames.append(f"{path.relative_to(root)}:{frame.lineno} in {frame.name}: {frame.line}")
     error.__traceback__ = _from_project(error.__traceback__, root)
     return frames
 
 
 def _from_project(trace: TracebackType | None, root: Path) -> TracebackType | None:
-    while trace is not None and not Path(trace.tb_frame.f_code.co_filename).is_relative_to(root):
+    while trace is not None and not _is_own(Path(trace.tb_frame.f_code.co_filename), root):
         trace = trace.tb_next
     return trace
+
+
+def _is_own(path: Path, root: Path) -> bool:
+    """Whether a file is the user's; packages that are installed below the project's folder are not."""
+    return path.is_relative_to(root) and "site-packages" not in path.parts
 
 
 def _refuse_missing_columns(model: Model, body: PythonBody, name: str | SourceName, columns: list[str]) -> None:

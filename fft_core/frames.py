@@ -35,10 +35,17 @@ def _spelled(annotation: object) -> str:
 
 def frame_type_of_parameter(function: Callable[..., Any], index: int) -> FrameType:
     """Read the annotation of a function's parameter; those beyond the last count as the last."""
-    parameters = list(inspect.signature(function).parameters.values())
+    parameters = list(_signature(function).parameters.values())
     if not parameters:
         return "pandas"
     return frame_type_of(parameters[min(index, len(parameters) - 1)].annotation)
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function, eval_str=True)
+    except Exception:  # noqa: BLE001 - the user's text: a name may be imported for type checkers only
+        return inspect.signature(function)
 
 
 def from_arrow(table: pa.Table, frame_type: FrameType) -> Any:
@@ -60,6 +67,13 @@ def from_arrow(table: pa.Table, frame_type: FrameType) -> Any:
 
 def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that no library is imported that the model does not use
     """Give a frame of any supported type as an Arrow table. Raises ModelError for anything else."""
+    table = _arrow_table(frame)
+    if not table.column_names:
+        raise ModelError("the frame has no columns", hint="Name the columns, also where there are no rows.")
+    return table
+
+
+def _arrow_table(frame: Any) -> pa.Table:
     import pyarrow as pa
 
     kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"

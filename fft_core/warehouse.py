@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from fft_core.compile import Compiler
 from fft_core.engines.engine import Engine, default_place, open_engine
+from fft_core.engines.sql import create_schema
 from fft_core.names import Relation
 from fft_core.project.model import Project, SourceName
 from fft_core.project.profiles import load_profile
 from fft_core.project.render import Naming
+from fft_core.state import is_migrated, migrate
+
+
+@dataclass
+class _Shared:
+    """What the sessions of one process share."""
+
+    compiler: Compiler
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    schemas: set[Relation] = field(default_factory=set)
+    has_records: bool = False
 
 
 class Warehouse:
     """One session: the engine of one thread, and the project whose models live there. A context manager."""
 
-    def __init__(self, project: Project, engine: Engine, compiler: Compiler | None = None) -> None:
+    def __init__(self, project: Project, engine: Engine, shared: _Shared | None = None) -> None:
         self.project = project
         self.engine = engine
-        self.compiler = compiler or Compiler(project)
+        self._shared = shared or _Shared(Compiler(project))
+        self.compiler = self._shared.compiler
         self.naming = Naming(self.relation, self.relation, engine.dialect)
 
     def relation(self, node: str | SourceName) -> Relation:
@@ -32,9 +47,25 @@ class Warehouse:
         """Give a session for another thread on the same database."""
         engine = self.engine.for_thread()
         try:
-            yield Warehouse(self.project, engine, self.compiler)
+            yield Warehouse(self.project, engine, self._shared)
         finally:
             engine.close()
+
+    def ensure_schema(self, relation: Relation) -> None:
+        """Create the schema of a relation where it is missing; once, and outside any transaction of a build."""
+        place = relation.named("")
+        with self._shared.lock:
+            if place not in self._shared.schemas:
+                self.engine.execute(create_schema(relation, self.engine.dialect))
+                self._shared.schemas.add(place)
+
+    def ensure_records(self) -> None:
+        """Create or migrate the tables of the build records, once."""
+        with self._shared.lock:
+            if not self._shared.has_records:
+                if not is_migrated(self.engine):
+                    migrate(self.engine)
+                self._shared.has_records = True
 
     def close(self) -> None:
         """End the session."""

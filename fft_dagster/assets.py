@@ -6,16 +6,15 @@ from typing import Any
 import dagster as dg
 
 from fft_core import (
-    BuildResult,
     Check,
     CheckFailedError,
     Model,
     Project,
+    Rebuilder,
     Seed,
     Source,
     Warehouse,
-    build_model,
-    build_seed,
+    build_or_reuse,
     check_node,
 )
 from fft_dagster import events
@@ -65,7 +64,8 @@ def _node_asset(node: Model | Seed, project: Project, translator: FftTranslator)
         selected = [check for check in checks if check.name in wanted]
         with events.step_failures(), resource.session() as warehouse:
             if context.selected_asset_keys:
-                yield from _build(warehouse, node, spec.key)
+                rebuilder = resource.rebuilder(warehouse)
+                yield from _build_or_reuse(warehouse, rebuilder, node, spec.key, context.run_id)
             else:
                 yield from _check(warehouse, node, spec.key, selected)
 
@@ -90,25 +90,22 @@ def _source_check(source: Source, checks: Sequence[Check], translator: FftTransl
     return step
 
 
-def _build(warehouse: Warehouse, node: Model | Seed, key: dg.AssetKey) -> Iterator[Any]:
+def _build_or_reuse(
+    warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, key: dg.AssetKey, run_id: str
+) -> Iterator[Any]:
     try:
-        result = _built(warehouse, node)
+        result = build_or_reuse(warehouse, rebuilder, node, run_id=run_id)
     except CheckFailedError as error:
         yield from events.failed_checks(key, error)
         raise
-    checks = [events.check_result(key, check, "the rows that were published") for check in result.checks]
-    yield events.materialization(key, result, checks)
-
-
-def _built(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
-    return build_model(warehouse, node) if isinstance(node, Model) else build_seed(warehouse, node)
+    yield events.materialization(key, result)
 
 
 def _check(
     warehouse: Warehouse, node: Model | Seed | Source, key: dg.AssetKey, checks: Sequence[Check]
 ) -> Iterator[dg.AssetCheckResult]:
     for result in check_node(warehouse, node.name, tuple(checks)):
-        yield events.check_result(key, result, "the published rows")
+        yield events.check_result(key, result, events.PUBLISHED)
 
 
 def step_name(key: dg.AssetKey) -> str:

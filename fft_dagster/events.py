@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
-from fft_core import BuildResult, CheckFailedError, CheckResult, FftError
+from fft_core import BuildResult, CheckFailedError, CheckResult, FftError, ReuseResult
+
+PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 
 
-def materialization(
-    key: dg.AssetKey, result: BuildResult, check_results: Sequence[dg.AssetCheckResult]
-) -> dg.MaterializeResult[Any]:
-    """Report what a step published."""
-    columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
+def materialization(key: dg.AssetKey, result: BuildResult | ReuseResult) -> dg.MaterializeResult[Any]:
+    """Report what a step published, or left as it is, and why.
+
+    A reused model is reported as well, with its unchanged data version: without it, Dagster would skip what is
+    downstream, and show the asset as out of date.
+    """
+    decision = result.decision
     metadata: dict[str, Any] = {
+        "action": decision.action,
+        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in decision.reasons)),
         "dagster/table_name": str(result.relation),
-        "dagster/row_count": result.row_count,
-        "dagster/column_schema": dg.TableSchema(columns=columns),
         "seconds": round(result.seconds, 3),
     }
-    return dg.MaterializeResult(asset_key=key, metadata=metadata, check_results=check_results)
+    if result.row_count is not None:
+        metadata["dagster/row_count"] = result.row_count
+    if isinstance(result, BuildResult):
+        columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
+        metadata["dagster/column_schema"] = dg.TableSchema(columns=columns)
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata=metadata,
+        data_version=dg.DataVersion(result.data_version),
+        check_results=[check_result(key, check, PUBLISHED) for check in result.checks],
+    )
 
 
 def check_result(key: dg.AssetKey, result: CheckResult, judged: str) -> dg.AssetCheckResult:
@@ -59,8 +73,8 @@ def step_failures() -> Iterator[None]:
 
 
 def failed_checks(key: dg.AssetKey, error: CheckFailedError) -> list[dg.AssetCheckResult]:
-    """Report the checks of rows that were not published."""
-    return [check_result(key, result, "staged rows, which were not published") for result in error.results]
+    """Report the checks of a node that has bad rows."""
+    return [check_result(key, result, PUBLISHED if error.published else STAGED) for result in error.results]
 
 
 def _table(result: CheckResult) -> str:

@@ -44,6 +44,9 @@ class FftIOManager(dg.IOManager):
             return
         with events.step_failures(), self._warehouse.session() as session:
             result = publish_frame(session, self._relation(session, context.asset_key), to_arrow(obj))
+            node = self._nodes.get(context.asset_key)
+            if isinstance(node, SourceName):
+                self._warehouse.rebuilder(session).forget_source(node)
         context.add_output_metadata(
             {
                 "dagster/table_name": str(result.relation),

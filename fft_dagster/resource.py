@@ -5,12 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import get_args
 
 import dagster as dg
 
-from fft_core import Project, Warehouse, open_warehouse
+from fft_core import CacheMode, Project, Rebuilder, Request, Subjects, Warehouse, open_warehouse
 
 RESOURCE_KEY = "fft_warehouse"
+_CONFIG = {
+    "cache": dg.Field(
+        dg.Enum("FftCache", [dg.EnumValue(mode) for mode in get_args(CacheMode)]),
+        default_value="rw",
+        description="rw: reuse and record. ro: reuse, record nothing. wo: build all and record. off: build all.",
+    ),
+    "rebuild": dg.Field([str], default_value=[], description="Globs of models and seeds to build in any case."),
+}
 
 
 class WarehouseSessions:
@@ -19,8 +28,10 @@ class WarehouseSessions:
     The database is opened when the first step asks for it.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, request: Request | None = None) -> None:
         self.project = project
+        self._request = request or Request()
+        self._rebuilder: Rebuilder | None = None
         self._lock = threading.Lock()
         self._warehouse: Warehouse | None = None
 
@@ -32,6 +43,14 @@ class WarehouseSessions:
                 self._warehouse = open_warehouse(self.project)
         with self._warehouse.session() as session:
             yield session
+
+    def rebuilder(self, warehouse: Warehouse) -> Rebuilder:
+        """Give the one that decides for this run."""
+        with self._lock:
+            if self._rebuilder is None:
+                subjects = Subjects(self.project, warehouse.compiler, warehouse.engine.dialect)
+                self._rebuilder = Rebuilder(self.project, subjects, self._request)
+            return self._rebuilder
 
     def close(self) -> None:
         """Close the database, if it was opened."""
@@ -47,9 +66,13 @@ def warehouse_resource(project: Project) -> dg.ResourceDefinition:
     >>> dg.Definitions(resources={"fft_warehouse": warehouse_resource(project)})  # doctest: +SKIP
     """
 
-    @dg.resource(description=f"The warehouse of the FFT project {project.name!r} ({project.env}, {project.engine}).")
-    def sessions() -> Iterator[WarehouseSessions]:
-        opened = WarehouseSessions(project)
+    @dg.resource(
+        config_schema=_CONFIG,
+        description=f"The warehouse of the FFT project {project.name!r} ({project.env}, {project.engine}).",
+    )
+    def sessions(context: dg.InitResourceContext) -> Iterator[WarehouseSessions]:
+        config = context.resource_config
+        opened = WarehouseSessions(project, Request(config["cache"], tuple(config["rebuild"])))
         try:
             yield opened
         finally:

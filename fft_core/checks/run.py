@@ -42,17 +42,30 @@ class CheckResult:
         return f"{self.check.name}: {self.failing_rows:,} of {self.row_count:,} rows"
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What one look at a relation found: results in the order of the checks, the number of rows, and their digest."""
+
+    results: tuple[CheckResult, ...]
+    row_count: int
+    digest: str | None
+
+
 class CheckFailedError(FftError):
-    """Checks of severity error failed: nothing was published. `results` holds all results of the model."""
+    """Checks of severity error failed. `results` holds all results of the node.
+
+    `published` tells which rows failed: those that were published before, or staged ones, which then are not published.
+    """
 
     exit_code = 2
 
-    def __init__(self, node: str, results: Sequence[CheckResult]) -> None:
+    def __init__(self, node: str, results: Sequence[CheckResult], *, published: bool = False) -> None:
         self.results = tuple(results)
+        self.published = published
         failed = [result for result in results if result.blocks]
         names = ", ".join(str(result) for result in failed)
         super().__init__(
-            f"{node} is not published: {len(failed)} check(s) failed: {names}",
+            f"{node} {'has bad rows' if published else 'is not published'}: {len(failed)} check(s) failed: {names}",
             where=failed[0].check.location,
             hint=f"The rows: {failed[0].sql}",
         )
@@ -64,8 +77,10 @@ def run_checks(
     columns: Sequence[str],
     checks: Sequence[Check],
     relation_of: Callable[[str | SourceName], Relation],
-) -> tuple[tuple[CheckResult, ...], int]:
-    """Judge the rows of a relation; give the results in the order of the checks, and the number of rows.
+    *,
+    with_digest: bool = False,
+) -> Judgement:
+    """Judge the rows of a relation, in one scan where that is possible.
 
     Raises:
         FftError: a check names a column that is not there.
@@ -74,21 +89,25 @@ def run_checks(
     now = datetime.now(UTC)
     queries = [check_query(check, relation, columns, engine.dialect, relation_of, now) for check in checks]
     shared = [query for query in queries if query.count is not None]
-    counts, row_count = _shared_scan(engine, relation, shared)
+    counts, row_count, digest = _shared_scan(engine, relation, shared, with_digest=with_digest)
     results = []
     for query in queries:
         failing = counts.get(query.check.name)
         if failing is None:
             failing = _count(engine, query)
         results.append(_result(engine, query, failing, row_count))
-    return tuple(results), row_count
+    return Judgement(tuple(results), row_count, digest)
 
 
-def _shared_scan(engine: Engine, relation: Relation, queries: Sequence[CheckQuery]) -> tuple[dict[str, int], int]:
-    table = relation.sql(engine.dialect)
-    columns = ", ".join(["count(*)", *(query.count for query in queries if query.count)])
-    ((row_count, *counts),) = _explained(engine, queries, f"select {columns} from {table}")
-    return {query.check.name: int(count) for query, count in zip(queries, counts, strict=True)}, int(row_count)
+def _shared_scan(
+    engine: Engine, relation: Relation, queries: Sequence[CheckQuery], *, with_digest: bool
+) -> tuple[dict[str, int], int, str | None]:
+    digest = engine.digest("all_rows") if with_digest else "null"
+    columns = ", ".join(["count(*)", digest, *(query.count for query in queries if query.count)])
+    scan = f"select {columns} from {relation.sql(engine.dialect)} as all_rows"
+    ((row_count, rows_digest, *counts),) = _explained(engine, queries, scan)
+    found = {query.check.name: int(count) for query, count in zip(queries, counts, strict=True)}
+    return found, int(row_count), rows_digest
 
 
 def _count(engine: Engine, query: CheckQuery) -> int:

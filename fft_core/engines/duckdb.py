@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import random
 import re
 import time
@@ -13,7 +14,7 @@ from typing import cast
 import duckdb
 import pyarrow as pa
 
-from fft_core.engines.engine import Capabilities, ColumnType, RelationKind, Row
+from fft_core.engines.engine import Capabilities, ColumnType, RelationKind, Row, TableInfo
 from fft_core.engines.sql import literal
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
@@ -68,10 +69,17 @@ def connect(
         config["memory_limit"] = memory_limit
     place = namespace(path=path, schema=schema, catalog=catalog)
     if path != MEMORY:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(path))
     connection = _open(path, config, lock_timeout_seconds)
     connection.execute("set global TimeZone = 'UTC'")  # else results depend on the machine; cursors inherit it
     return DuckDBEngine(connection, place)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConnectError(f"cannot open {path}: {error.strerror}: {path.parent}") from error
 
 
 def _open(
@@ -131,6 +139,27 @@ class DuckDBEngine:
                     found[relation] = "view" if kind == "view" else "table"
         return found
 
+    def tables(self, relations: Sequence[Relation]) -> Mapping[Relation, TableInfo]:
+        wanted = set(relations)
+        only = [[r.catalog, r.schema, r.name][i] for r in wanted for i in range(3)] if len(wanted) == 1 else []
+        found: dict[Relation, TableInfo] = {}
+        for kind, rows in (("view", "null"), ("table", "estimated_size")):
+            where = f" where (database_name, schema_name, {kind}_name) = (?, ?, ?)" if only else ""
+            sql = f"select database_name, schema_name, {kind}_name, comment, {rows} from duckdb_{kind}s(){where}"
+            for catalog, schema, name, comment, count in self.fetch(sql, only):
+                relation = Relation(name, schema, catalog)
+                if relation in wanted:
+                    found[relation] = TableInfo("view" if kind == "view" else "table", _stamp_in(comment), count)
+        return found
+
+    def stamp(self, relation: Relation, kind: RelationKind, stamp: str) -> None:
+        # object ids do not survive a reopen of the file; comments do, and what replaces a table has none
+        self.execute(f"comment on {kind} {relation.sql(self.dialect)} is {literal(f'[fft {stamp}]')}")
+
+    def digest(self, alias: str) -> str:
+        # two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more
+        return f"concat(sum(hash({alias})::hugeint), '-', sum(hash(hash({alias}))::hugeint))"
+
     def read_frame(self, sql: str) -> pa.Table:
         with _statement(sql):
             return cast("pa.Table", self._connection.sql(sql).to_arrow_table())
@@ -147,7 +176,13 @@ class DuckDBEngine:
     @contextmanager
     def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
         types = {name: _SEED_TYPES.get(kind.lower(), kind) for name, kind in column_types.items()}
-        yield _csv_query(path, types) if path.suffix == ".csv" else _parquet_query(path, types)
+        try:
+            yield _csv_query(path, types) if path.suffix == ".csv" else _parquet_query(path, types)
+        except StatementError as error:
+            ragged = _ragged_line(path) if "sniffing" in error.problem.message else None
+            if ragged is None:
+                raise
+            raise StatementError(ragged, sql=error.sql) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -173,13 +208,29 @@ class DuckDBEngine:
 def _csv_query(path: Path, types: Mapping[str, str]) -> str:
     candidates = ["VARCHAR"] if types else _INFERRED
     options = [
-        "header = true",
+        # a dialect that is guessed turns a file with one ragged row into other columns, or into no rows at all
+        "header = true, delim = ',', quote = '\"', escape = '\"', comment = '', skip = 0, strict_mode = true",
+        "null_padding = false",
         "sample_size = -1",  # every row: a type that depends on a sample would be a type that changes
         f"auto_type_candidates = [{', '.join(literal(c) for c in candidates)}]",
     ]
     if types:
         options.append(f"types = {{{', '.join(f'{literal(name)}: {literal(kind)}' for name, kind in types.items())}}}")
     return f"select * from read_csv({literal(path)}, {', '.join(options)})"
+
+
+def _ragged_line(path: Path) -> str | None:
+    """Name the first line that has another number of fields than the header; DuckDB does not say which."""
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.reader(lines, strict=True)
+        try:
+            header = next(rows)
+            for row in rows:
+                if row and len(row) != len(header):
+                    return f"line {rows.line_num} has {len(row)} fields, and the header has {len(header)}"
+        except (csv.Error, UnicodeDecodeError) as error:
+            return f"line {rows.line_num + 1}: {error}"
+    return None
 
 
 def _parquet_query(path: Path, types: Mapping[str, str]) -> str:
@@ -199,8 +250,13 @@ def _statement(sql: str) -> Iterator[None]:
 
 
 def _message(error: duckdb.Error) -> str:
-    """DuckDB's message without the advice to read its documentation."""
-    return str(error).strip()
+    """DuckDB's message without its advice to change the options of a reader, which are not the user's."""
+    return re.split(r"\n(?:Possible fixes|This type was|\* |  file = )", str(error), maxsplit=1)[0].strip()
+
+
+def _stamp_in(comment: str | None) -> str | None:
+    match = re.search(r"\[fft ([0-9a-f]+)\]", comment or "")
+    return match.group(1) if match else None
 
 
 def _first_line(error: duckdb.Error) -> str:

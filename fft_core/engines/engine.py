@@ -37,6 +37,15 @@ class ColumnType:
     type: str
 
 
+@dataclass(frozen=True)
+class TableInfo:
+    """What exists under a relation's name; `stamp` is the mark that a build left on it, `rows` None for a view."""
+
+    kind: RelationKind
+    stamp: str | None = None
+    rows: int | None = None
+
+
 class Engine(Protocol):
     """One session with a database. Use each session in one thread; `for_thread` gives another on the same database."""
 
@@ -58,6 +67,15 @@ class Engine(Protocol):
 
     def kinds(self, relations: Sequence[Relation]) -> Mapping[Relation, RelationKind]:
         """Tell which of these relations exist, and as what."""
+
+    def tables(self, relations: Sequence[Relation]) -> Mapping[Relation, TableInfo]:
+        """Describe those of these relations that exist, in one or two queries however many they are."""
+
+    def stamp(self, relation: Relation, kind: RelationKind, stamp: str) -> None:
+        """Mark a relation, inside the transaction that publishes it. What replaces it by hand lacks the mark."""
+
+    def digest(self, alias: str) -> str:
+        """Spell an aggregate over whole rows of `alias` that does not depend on their order: equal rows, equal text."""
 
     def read_frame(self, sql: str) -> pa.Table:
         """Run a query and give its rows as an Arrow table."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from fft_core.project import model as m
 
@@ -14,6 +14,23 @@ class Shape(BaseModel):
     """A mapping in a file: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_known_keys(cls, content: Any, info: ValidationInfo) -> Any:
+        """Note which keys this mapping may have, for the hint beside an unknown one."""
+        if info.context is not None:
+            info.context[id(content)] = [field.alias or name for name, field in cls.model_fields.items()]
+        return content
+
+
+def _owner(text: str) -> str:
+    if not re.fullmatch(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}", text):
+        raise ValueError(f"{text!r} is not an owner; write an e-mail address, or team:name")
+    return text
+
+
+Owner = Annotated[str, AfterValidator(_owner)]
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
@@ -103,14 +120,7 @@ class RelationshipsShape(CheckShape):
     type: Literal["relationships"]
     column: str
     to: str
-    field: str = Field(alias="to_field", default="id")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_spelling_of_field(cls, content: Any) -> Any:
-        if isinstance(content, Mapping) and "field" in content and "to_field" not in content:
-            return {**{k: v for k, v in content.items() if k != "field"}, "to_field": content["field"]}
-        return content
+    field: str = Field(alias="to_field", default="id")  # both spellings are read
 
     def rule(self) -> m.Rule:
         return m.Relationships(self.column, self.to, self.field)
@@ -138,6 +148,10 @@ class DocsShape(Shape):
 
 class FingerprintShape(Shape):
     environment: Literal["all", "used"] = "all"
+    digest_max_rows: int = Field(default=1_000_000, ge=0)
+
+    def settings(self) -> m.FingerprintSettings:
+        return m.FingerprintSettings(self.environment, self.digest_max_rows)
 
 
 class ProjectShape(Shape):
@@ -191,6 +205,20 @@ class PlaceShape(Shape):
         return self.catalog or self.database
 
 
+class DataVersionShape(Shape):
+    """How a source's version is found: exactly one of these."""
+
+    loaded_at_field: str | None = None
+    query: str | None = None
+    digest_max_rows: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> DataVersionShape:
+        if sum(value is not None for value in (self.loaded_at_field, self.query, self.digest_max_rows)) != 1:
+            raise ValueError("give exactly one of loaded_at_field, query and digest_max_rows")
+        return self
+
+
 class SourceTableShape(PlaceShape):
     name: str
     description: str | None = None
@@ -199,6 +227,19 @@ class SourceTableShape(PlaceShape):
     data_tests: list[Any] = []
     tags: list[str] = []
     overrides: dict[str, PlaceShape] = {}
+    data_version: Literal["none", "digest"] | DataVersionShape = "digest"
+
+    def version(self) -> m.SourceVersion:
+        match self.data_version:
+            case "none":
+                return m.NoVersion()
+            case DataVersionShape(loaded_at_field=str(column)):
+                return m.VersionByColumn(column)
+            case DataVersionShape(query=str(sql)):
+                return m.VersionByQuery(sql)
+            case DataVersionShape(digest_max_rows=limit):
+                return m.VersionByDigest(limit)
+        return m.VersionByDigest()
 
 
 class SourceGroupShape(PlaceShape):
@@ -249,7 +290,7 @@ class ModelSchemaShape(Shape):
     name: str
     description: str | None = None
     tags: list[str] = []
-    owners: list[str] = []
+    owners: list[Owner] = []
     columns: list[ColumnShape] = []
     tests: list[Any] = []
     data_tests: list[Any] = []
@@ -269,8 +310,10 @@ class ModelConfigShape(Shape):
 
     materialized: Literal["table", "view", "ephemeral"] | None = None
     tags: list[str] = []
-    owners: list[str] = []
+    owners: list[Owner] = []
     description: str | None = None
+    volatile: bool | None = None
+    early_cutoff: bool = True
 
     @field_validator("tags", "owners", mode="before")
     @classmethod
@@ -309,10 +352,4 @@ class DuckDBSettings(Shape):
     memory_limit: str | None = variable("FF_DUCKDB_MEMORY_LIMIT", default=None)
 
 
-class DuckDBProfile(Shape):
-    engine: Literal["duckdb"]
-    duckdb: DuckDBSettings = DuckDBSettings()
-
-
-ProfileUnion = Annotated[DuckDBProfile, Field(discriminator="engine")]
 ENGINES: dict[str, type[Shape]] = {"duckdb": DuckDBSettings}

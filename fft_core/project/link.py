@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
+from itertools import count
 
 from fft_core.errors import Location, Problem, nearest
 from fft_core.names import model_name
@@ -66,9 +67,11 @@ def _unknown_inputs(model: Model, project: Project) -> Iterable[Problem]:
 
 
 def _clashes(project: Project) -> Iterable[Problem]:
-    for name in sorted(project.models.keys() & project.seeds.keys()):
-        message = f"model {name!r} has the name of a seed ({project.seeds[name].path})"
-        yield Problem(message, project.models[name].location, "Rename one of them: both would be the same table.")
+    seeds = {name.lower(): seed for name, seed in project.seeds.items()}
+    for name, model in project.models.items():
+        if name.lower() in seeds:
+            message = f"model {name!r} has the name of a seed ({seeds[name.lower()].path})"
+            yield Problem(message, model.location, "Rename one of them: both would be the same table.")
 
 
 def _described(model: Model, entry: SchemaEntry) -> Model:
@@ -93,7 +96,7 @@ def _described_seed(seed: Seed, entry: SchemaEntry) -> Seed:
 def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Problem]) -> tuple[Check, ...]:
     by_relation = _by_relation(project)
     found: list[Check] = []
-    names: Counter[tuple[object, str]] = Counter()
+    names: dict[object, set[str]] = {}
     for draft in drafts:
         node = _node(draft.node, project, by_relation)
         if node is None:
@@ -105,12 +108,12 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
             problems.append(Problem(f"{node!r} is ephemeral: it has no rows to check", draft.location, hint))
             continue
         rule = _resolved(draft.shape.rule(), draft, project, by_relation, problems)
-        name = _check_name(draft.shape)
-        names[node, name] += 1
-        number = names[node, name]
+        taken = names.setdefault(node, set())
+        name = _free(_check_name(draft.shape), taken)
+        taken.add(name)
         found.append(
             Check(
-                name=name if number == 1 else f"{name}_{number}",
+                name=name,
                 node=node,
                 type=draft.shape.type,
                 rule=rule,
@@ -165,4 +168,8 @@ def _check_name(shape: AnyCheck) -> str:
     column = shape.column
     columns = column if isinstance(column, list) else [column] if column else []
     text = shape.name or "_".join([shape.type, *columns])
-    return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
+    return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or shape.type
+
+
+def _free(name: str, taken: Set[str]) -> str:
+    return next(n for i in count(1) if (n := name if i == 1 else f"{name}_{i}") not in taken)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from fft_core.errors import Location, Problem, ProfileError, ProjectError, nearest
-from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX
+from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain
 from fft_core.project.config import OldSources, ProjectShape, SeedsShape, SourcesShape
 from fft_core.project.link import link
 from fft_core.project.model import Column, Model, Project, Seed, Source, SourceName
@@ -91,6 +92,7 @@ class _Loader:
                 sources=sources,
                 variables={**settings.vars, **self._variables},
                 environment=environment,
+                fingerprint=settings.fingerprint.settings(),
                 macros={path: text for path, text, _ in macros},
             ),
             schemas,
@@ -98,7 +100,7 @@ class _Loader:
             self.problems,
         )
         if self.problems:
-            raise ProjectError(sorted(self.problems, key=lambda problem: str(problem.where or "")))
+            raise ProjectError(sorted(self.problems, key=_place))
         return project
 
     # --- files --------------------------------------------------------------------------------------------------------
@@ -140,11 +142,11 @@ class _Loader:
     def _unique(self, models: Iterable[Model]) -> dict[str, Model]:
         found: dict[str, Model] = {}
         for model in models:
-            other = found.setdefault(model.name, model)
+            other = found.setdefault(model.name.lower(), model)
             if other is not model:
-                hint = "Names are unique in a project; users.ff.sql and @model(name='users') are the same name."
+                hint = "Names are unique in a project, in any case; users.ff.sql and @model(name='users') are the same."
                 self.problems.append(Problem(f"model {model.name!r} is also in {other.location}", model.location, hint))
-        return dict(sorted(found.items()))
+        return dict(sorted((model.name, model) for model in found.values()))
 
     # --- sources and seeds --------------------------------------------------------------------------------------------
 
@@ -152,7 +154,7 @@ class _Loader:
         file = self._yaml(Path("sources.yml"))
         if file is None:
             return {}
-        if not (isinstance(file.content, dict) and "version" in file.content):
+        if isinstance(file.content, dict) and not {"version", "sources"} & file.content.keys():
             return self._old_sources(file, engine)
         shape = self._shaped(SourcesShape, file)
         if not isinstance(shape, SourcesShape):
@@ -176,6 +178,7 @@ class _Loader:
                     description=table.description or group.description,
                     columns=columns_of(table.columns),
                     tags=tuple(dict.fromkeys([*group.tags, *table.tags])),
+                    version=table.version(),
                 )
         return found
 
@@ -218,8 +221,13 @@ class _Loader:
                 schema=(target.schema_by_engine.get(engine) or target.schema_) if target else None,
                 columns=tuple(Column(c, None, t if isinstance(t, str) else t.type) for c, t in types.items()),
             )
+            if not is_plain(name):
+                place = f"targets: {{{seed_id}: {{table: {re.sub(r'[^A-Za-z0-9_]+', '_', name)}}}}}"
+                hint = f"Name its table in seeds/schema.yml: {place}."
+                self.problems.append(Problem(f"{name!r} cannot be the name of a seed", Location(path), hint))
             if name in found:
-                self.problems.append(Problem(f"seed {name!r} is also in {found[name].path}", Location(path)))
+                hint = f"Name the table of one of them in seeds/schema.yml: targets: {{{seed_id}: {{table: ...}}}}."
+                self.problems.append(Problem(f"seed {name!r} is also in {found[name].path}", Location(path), hint))
             found[name] = seed
         if file:
             self._refuse_unused(file, schema, found, used)
@@ -275,7 +283,11 @@ class _Loader:
 
     def _text(self, path: Path) -> str:
         try:
-            return (self.root / path).read_text(encoding="utf-8")
+            return (self.root / path).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             self.problems.append(Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", Location(path)))
             return ""
+
+
+def _place(problem: Problem) -> tuple[str, int]:
+    return (str(problem.where.path), problem.where.line or 0) if problem.where else ("", 0)

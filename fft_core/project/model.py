@@ -59,6 +59,43 @@ class SourceName:
 
 
 @dataclass(frozen=True)
+class VersionByDigest:
+    """The version is a digest of all rows, up to so many of them; the project's limit where None."""
+
+    max_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class VersionByColumn:
+    """The version is the largest value of a column, and the number of rows."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class VersionByQuery:
+    """The version is what a query gives."""
+
+    sql: str
+
+
+@dataclass(frozen=True)
+class NoVersion:
+    """There is no version: the source always counts as changed."""
+
+
+SourceVersion: TypeAlias = VersionByDigest | VersionByColumn | VersionByQuery | NoVersion
+
+
+@dataclass(frozen=True)
+class FingerprintSettings:
+    """What counts in fingerprints: all user FF_* variables or those used; how many rows are digested at most."""
+
+    environment: Literal["all", "used"] = "all"
+    digest_max_rows: int = 1_000_000
+
+
+@dataclass(frozen=True)
 class Source:
     """A table that somebody else fills; `schema` None means the profile's schema."""
 
@@ -70,6 +107,7 @@ class Source:
     description: str | None = None
     columns: tuple[Column, ...] = ()
     tags: tuple[str, ...] = ()
+    version: SourceVersion = field(default_factory=VersionByDigest)
 
 
 @dataclass(frozen=True)
@@ -123,6 +161,8 @@ class Model:
     description: str | None = None
     columns: tuple[Column, ...] = ()
     line: int = 1
+    volatile: bool | None = None
+    early_cutoff: bool = True
     input_lines: Mapping[str | SourceName, int] = field(default_factory=dict)
 
     @property
@@ -250,16 +290,20 @@ class Project:
     sources: Mapping[SourceName, Source]
     checks: tuple[Check, ...] = ()
     variables: Mapping[str, object] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     macros: Mapping[Path, str] = field(default_factory=dict)
+    fingerprint: FingerprintSettings = field(default_factory=FingerprintSettings)
 
     def model(self, name: str) -> Model:
         """Find a model by either form of its name. Raises KeyError."""
         return self.models[model_name(name)]
 
     def stored(self) -> tuple[Node, ...]:
-        """The nodes that have rows of their own: all seeds, then the models in order without the ephemeral ones."""
-        return (*self.seeds.values(), *(model for model in self.order() if not model.is_ephemeral))
+        """The seeds and models that have rows of their own, each after what it waits for; seeds first, ties by name."""
+        graph = {name: self.waits_for(name) for name in (*sorted(self.seeds), *self.models)}
+        nodes = [self.node(name) for level in _levels(graph) for name in level]
+        nodes.sort(key=lambda node: isinstance(node, Model))
+        return tuple(node for node in nodes if not (isinstance(node, Model) and node.is_ephemeral))
 
     def node(self, name: str) -> Node:
         """Find a model or a seed. Raises KeyError."""
@@ -278,6 +322,15 @@ class Project:
         """The models in levels: a model's level is one above the highest of those that it waits for."""
         graph = {name: tuple(n for n in self.waits_for(name) if n in self.models) for name in self.models}
         return _levels(graph)
+
+    def stored_inputs(self, model: Model) -> tuple[str | SourceName, ...]:
+        """What a model reads, with the inputs of the ephemeral models that it inlines in their place."""
+        found: dict[str | SourceName, None] = {}
+        for name in model.inputs:
+            upstream = self.models.get(name) if isinstance(name, str) else None
+            inlined = upstream is not None and upstream.is_ephemeral
+            found.update(dict.fromkeys(self.stored_inputs(upstream) if upstream and inlined else (name,)))
+        return tuple(found)
 
     def upstream(self, name: str) -> frozenset[str]:
         """The models and seeds that a model reads, directly or not; a seed behind a source counts."""

@@ -47,6 +47,8 @@ def sql_model(
             materialization=settings.materialization() or Table(),
             tags=tuple(settings.tags),
             owners=tuple(settings.owners),
+            volatile=settings.volatile,
+            early_cutoff=settings.early_cutoff,
             description=settings.description,
         )
     ]
@@ -85,6 +87,8 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem])
         materialization=settings.materialization() or Table(),
         tags=tuple(settings.tags),
         owners=tuple(settings.owners),
+        volatile=settings.volatile,
+        early_cutoff=settings.early_cutoff,
         description=settings.description or declaration.docstring,
         line=declaration.line,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,24 @@ from fft_core.project.config import ENGINES, Shape
 from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
 
 DEFAULT_ENV = "dev"
+FILE = Path("profiles.yml")
+
+
+class Environment(dict[str, str]):
+    """The variables that `env()` sees. They may be secrets: the text form hides them, a pickle holds none of them.
+
+    What is unpickled reads the layers again, in the process that it has come to.
+    """
+
+    def __init__(self, variables: Mapping[str, str], root: Path, env: str) -> None:
+        super().__init__(variables)
+        self._layers = root, env
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} variables>"
+
+    def __reduce__(self) -> tuple[Callable[..., Environment], tuple[Path, str]]:
+        return load_environment, self._layers
 
 
 @dataclass(frozen=True)
@@ -35,7 +54,7 @@ def active_env(env: str | None = None) -> str:
     return env or os.environ.get("FFT_ACTIVE_ENV") or DEFAULT_ENV
 
 
-def load_environment(root: Path, env: str, process: Mapping[str, str] | None = None) -> dict[str, str]:
+def load_environment(root: Path, env: str, process: Mapping[str, str] | None = None) -> Environment:
     """Merge the .env layers of a project; the process environment wins over all of them.
 
     Args:
@@ -47,7 +66,7 @@ def load_environment(root: Path, env: str, process: Mapping[str, str] | None = N
     for name in (".env", ".env.local", f".env.{env}", f".env.{env}.local"):
         layer = dotenv_values(root / name) if (root / name).is_file() else {}
         merged.update({key: value for key, value in layer.items() if value is not None})
-    return {**merged, **(os.environ if process is None else process)}
+    return Environment({**merged, **(os.environ if process is None else process)}, root, env)
 
 
 def load_profile(
@@ -68,40 +87,40 @@ def load_profile(
     Raises:
         ProfileError: unknown profile, unknown or invalid key, or a variable that is not set and has no default.
     """
-    path = root / "profiles.yml"
     wanted_engine = engine or environment.get("FF_ENGINE") or None
-    if not path.is_file():
+    if not (root / FILE).is_file():
         if wanted_engine is None:
-            raise ProfileError("profiles.yml does not exist", where=Location(path), hint="Create it, or set FF_ENGINE.")
-        file, name, content = YamlFile(path, {}), env, dict[str, Any]()
+            raise ProfileError("profiles.yml does not exist", where=Location(FILE), hint="Create it, or set FF_ENGINE.")
+        file, name, content = YamlFile(FILE, {}), env, dict[str, Any]()
     else:
-        file, name, content = _active_profile(path, env, environment)
+        file, name, content = _active_profile(root, env, environment)
     chosen = str(wanted_engine or content.get("engine") or "")
     shape = _settings_shape(chosen, file, name)
     _refuse_unknown_keys(content, file, name)
+    variables = _from_variables(shape, environment)
     settings = {
-        **(content.get(chosen) or {}),
-        **_from_variables(shape, environment),
+        **_written(content, chosen, file, name),
+        **{key: environment[variable] for key, variable in variables.items()},
         **{key: value for key, value in overrides.items() if value is not None},
     }
     value = shaped(shape, settings, file, (name, chosen))
     if isinstance(value, list):
-        raise _first(value)
+        raise _first([_by_variable(problem, variables, (name, chosen)) for problem in value])
     return Profile(name, chosen, _absolute(value.model_dump(), root))
 
 
-def _active_profile(path: Path, env: str, environment: Mapping[str, str]) -> tuple[YamlFile, str, dict[str, Any]]:
+def _active_profile(root: Path, env: str, environment: Mapping[str, str]) -> tuple[YamlFile, str, dict[str, Any]]:
     """Render only the part of the file that counts: a variable missing in another profile is no error here."""
-    file = parse_yaml(_render(path, environment), path)
+    file = parse_yaml(_render(root, environment), FILE)
     if isinstance(file, Problem):
         raise _first([file])
     if not isinstance(file.content, dict):
-        raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(path))
+        raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(FILE))
     name = env if env in file.content else "default"
     if name not in file.content:
         names = [key for key, value in file.content.items() if isinstance(value, dict) and "engine" in value]
         hint = nearest(env, names) or f"Profiles here: {', '.join(map(repr, names)) or 'none'}."
-        raise ProfileError(f"profile {env!r} does not exist", where=Location(path), hint=hint)
+        raise ProfileError(f"profile {env!r} does not exist", where=Location(FILE), hint=hint)
     content = file.content[name]
     if not isinstance(content, dict):
         raise ProfileError(f"profile {name!r} must be a mapping", where=file.location((name,)))
@@ -112,7 +131,7 @@ def _active_profile(path: Path, env: str, environment: Mapping[str, str]) -> tup
 _MISSING, _END = "\ufdd0missing:", "\ufdd0"  # a noncharacter, which nobody types
 
 
-def _render(path: Path, environment: Mapping[str, str]) -> str:
+def _render(root: Path, environment: Mapping[str, str]) -> str:
     def env(name: str, default: object = None) -> object:
         if name in environment:
             return environment[name]
@@ -120,12 +139,20 @@ def _render(path: Path, environment: Mapping[str, str]) -> str:
 
     jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     try:
-        template = jinja.from_string(path.read_text(encoding="utf-8"))
-        return template.render(env=env, project_dir=lambda: str(path.parent))
+        template = jinja.from_string((root / FILE).read_text(encoding="utf-8-sig"))
+        return template.render(env=env, project_dir=lambda: str(root))
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8 text: {error.reason} at byte {error.start}"
+        raise ProfileError(message, where=Location(FILE)) from error
     except jinja2.TemplateSyntaxError as error:
-        raise ProfileError(f"template error: {error.message}", where=Location(path, error.lineno)) from error
-    except jinja2.TemplateError as error:
-        raise ProfileError(f"template error: {error.message}", where=Location(path)) from error
+        raise ProfileError(f"template error: {error.message}", where=Location(FILE, error.lineno)) from error
+    except Exception as error:  # whatever an expression of the user's raises
+        raise ProfileError(f"template error: {error}", where=Location(FILE, _template_line(error))) from error
+
+
+def _template_line(error: Exception) -> int | None:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    return lines[-1] if lines else None
 
 
 def _refuse_missing_variables(value: object, file: YamlFile, keys: tuple[str | int, ...]) -> None:
@@ -148,7 +175,8 @@ def _settings_shape(engine: str, file: YamlFile, profile: str) -> type[Shape]:
     if engine in ENGINES:
         return ENGINES[engine]
     if not engine:
-        raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)))
+        hint = f"Engines: {', '.join(ENGINES)}."
+        raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)), hint=hint)
     hint = nearest(engine, ENGINES) or f"Engines: {', '.join(ENGINES)}."
     raise ProfileError(f"unknown engine {engine!r}", where=file.location((profile, "engine")), hint=hint)
 
@@ -163,14 +191,31 @@ def _refuse_unknown_keys(content: Mapping[str, Any], file: YamlFile, name: str) 
             )
 
 
+def _written(content: Mapping[str, Any], engine: str, file: YamlFile, name: str) -> dict[str, Any]:
+    settings = content.get(engine) or {}
+    if not isinstance(settings, dict):
+        raise ProfileError(f"{name}.{engine} must be a mapping", where=file.location((name, engine)))
+    return settings
+
+
 def _from_variables(shape: type[Shape], environment: Mapping[str, str]) -> dict[str, str]:
+    """The variable that sets each setting, of those that are in the environment."""
     found = {}
     for name, info in shape.model_fields.items():
         extra = info.json_schema_extra
         variable = str(extra.get("variable", "")) if isinstance(extra, dict) else ""
         if environment.get(variable):
-            found[info.alias or name] = environment[variable]
+            found[info.alias or name] = variable
     return found
+
+
+def _by_variable(problem: Problem, variables: Mapping[str, str], keys: tuple[str, str]) -> Problem:
+    """Name the variable where it, and not the file, is what is wrong."""
+    for key, variable in variables.items():
+        place = ".".join([*keys, key])
+        if problem.message.startswith(f"{place}: "):
+            return Problem(f"environment variable {variable}{problem.message.removeprefix(place)}", hint=problem.hint)
+    return problem
 
 
 def _absolute(settings: dict[str, Any], root: Path) -> dict[str, Any]:

@@ -31,6 +31,8 @@ def model(
     tags: Any = None,
     owners: Any = None,
     description: str | None = None,
+    volatile: bool | None = None,
+    early_cutoff: bool = True,
     kind: str | None = None,
     meta: Mapping[str, Any] | None = None,
 ) -> Callable[[Function], Function]: ...
@@ -46,6 +48,8 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
         tags: Tags of the model.
         owners: E-mail addresses, or "team:..." names.
         description: What the model is; the function's docstring where None.
+        volatile: True: build it always. False: reuse it although it calls clocks, chance, files or the network.
+        early_cutoff: False: do not compare its rows after a build; whatever reads it is then built, too.
 
     The frames are of the type that the parameter is annotated with: pandas (default), Polars or pyarrow.
 

@@ -14,6 +14,7 @@ from sqlglot.tokens import Token  # type: ignore[attr-defined]
 
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
+from fft_core.project.environment import is_secret
 from fft_core.project.model import Model, Project, SourceName, SqlBody
 from fft_core.project.sql_file import new_environment, parse_macros
 
@@ -25,6 +26,7 @@ class Naming:
     node: Callable[[str], Relation]
     source: Callable[[SourceName], Relation]
     dialect: str
+    shows_secrets: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,14 @@ class Renderer:
             "this": This(this.sql(naming.dialect), this.name, this.schema, this.catalog, model.materialization.name),
             "config": lambda **_: "",
             "var": lambda name, default=None: project.variables.get(name, default),
-            "env": lambda name, default=None: project.environment.get(name, default),
+            "env": lambda name, default=None: self._env(name, default, naming),
             "engine": lambda default=None: project.engine or default,
             "is_incremental": lambda: False,
         }
+
+    def _env(self, name: str, default: object, naming: Naming) -> object:
+        hidden = is_secret(name) and not naming.shows_secrets
+        return f"@env:{name}" if hidden else self._project.environment.get(name, default)
 
     def _ref(self, model: Model, name: str, naming: Naming) -> str:
         target = model_name(name)

@@ -42,7 +42,7 @@ def read_checks(tests: list[Any], file: YamlFile, problems: list[Problem]) -> li
     for index, test in enumerate(tests):
         keys: Keys = ("tests", index)
         if isinstance(test, Mapping) and "table" not in test:
-            problems.append(Problem("missing key 'table' in the test", file.location(keys)))
+            problems.append(Problem(f"missing key 'table' in tests.{index}", file.location(keys)))
             continue
         drafts += _draft("", test, file, keys, problems)
     return drafts
@@ -103,7 +103,7 @@ def _flat(test: object, column: str | None) -> object:
         return test
     ((kind, said),) = test.items()
     if not isinstance(said, Mapping | None):
-        return {"type": kind, "": said}
+        return said  # no test: the shape says so
     said = dict(said or {})
     flat = {"type": kind, **(said.pop("arguments", None) or {}), **(said.pop("config", None) or {}), **said}
     return {"column": column, **flat} if column is not None else flat

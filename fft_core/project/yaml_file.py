@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from fft_core.errors import Location, Problem, nearest
 
 Key = str | int
-Shape = TypeVar("Shape")
+KnownKeys = dict[int, list[str]]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -68,24 +67,30 @@ def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()
     `shape` is anything that a pydantic TypeAdapter takes; `at` is where in the file the content stands.
     """
     adapter = TypeAdapter(shape)
+    known: KnownKeys = {}  # of each mapping, by its id; the shapes fill it in while they read
     try:
-        return adapter.validate_python(content)
+        return adapter.validate_python(content, context=known)
     except ValidationError as error:
-        return [_problem(shape, complaint, content, file, at) for complaint in error.errors(include_url=False)]
+        return [_problem(complaint, content, file, at, known) for complaint in error.errors(include_url=False)]
 
 
-def _problem(shape: Any, complaint: Any, content: object, file: YamlFile, at: tuple[Key, ...]) -> Problem:
-    keys = _keys_in(content, complaint["loc"])
+def _problem(complaint: Any, content: object, file: YamlFile, at: tuple[Key, ...], known_keys: KnownKeys) -> Problem:
+    keys, innermost = _keys_in(content, complaint["loc"])
     where = file.location((*at, *keys))
     name = ".".join(str(key) for key in (*at, *keys))
     match complaint["type"]:
         case "extra_forbidden":
-            known = _known_keys(shape, content, complaint["loc"][:-1])
-            message = f"unknown key {str(complaint['loc'][-1])!r}" + (f" in {_parent(at, keys)}" if name else "")
-            hint = nearest(str(complaint["loc"][-1]), known) or (f"Known keys: {', '.join(known)}" if known else None)
-            return Problem(message, where, hint)
+            key, known = str(complaint["loc"][-1]), known_keys.get(id(innermost), [])
+            place = ".".join(str(key) for key in (*at, *keys)[:-1]) or "the file"
+            return Problem(
+                f"unknown key {key!r} in {place}", where, nearest(key, known) or f"Known keys: {', '.join(known)}"
+            )
         case "missing":
             return Problem(f"missing key {complaint['loc'][-1]!r}" + (f" in {name}" if name else ""), where)
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return Problem(f"{name or 'the file'} must be a mapping", where)
+        case "list_type":
+            return Problem(f"{name or 'the file'} must be a list", where)
         case "union_tag_invalid":
             context = complaint["ctx"]
             key = context["discriminator"].strip("'")
@@ -103,42 +108,16 @@ def _problem(shape: Any, complaint: Any, content: object, file: YamlFile, at: tu
             return Problem(f"{name}: {message}" if name else message, where)
 
 
-def _parent(at: tuple[Key, ...], keys: tuple[Key, ...]) -> str:
-    return ".".join(str(key) for key in (*at, *keys)[:-1]) or "the file"
+def _keys_in(content: object, loc: tuple[Key, ...]) -> tuple[tuple[Key, ...], object]:
+    """Keep those parts of pydantic's location that are keys of the content (it adds the names of union members).
 
-
-def _keys_in(content: object, loc: tuple[Key, ...]) -> tuple[Key, ...]:
-    """Keep those parts of pydantic's location that are keys of the content (it adds the names of union members)."""
+    The second value is the mapping or list that holds the last key.
+    """
     keys: list[Key] = []
+    holder: object = None
     for part in loc:
-        if isinstance(content, list):
-            content = dict(enumerate(content))
-        if isinstance(content, Mapping) and part in content:
+        inner = dict(enumerate(content)) if isinstance(content, list) else content
+        if isinstance(inner, Mapping) and part in inner:
             keys.append(part)
-            content = content[part]
-    return tuple(keys)
-
-
-def _known_keys(shape: Any, content: object, loc: tuple[Key, ...]) -> list[str]:
-    """Find the keys that the shape at a location would accept."""
-    for part in loc:
-        shape = _step(shape, part)
-    return [
-        (info.alias or name) for model in _models(shape) for name, info in model.model_fields.items() if name != "type"
-    ]
-
-
-def _step(shape: Any, part: Key) -> Any:
-    for model in _models(shape):
-        fields = {(info.alias or name): info for name, info in model.model_fields.items()}
-        if part in fields:
-            return fields[str(part)].annotation
-        if any(part in get_args(info.annotation) for info in model.model_fields.values()):
-            return model  # the name of a union's member
-    return get_args(shape)[-1] if get_args(shape) and not isinstance(shape, UnionType) else shape
-
-
-def _models(shape: Any) -> list[type[BaseModel]]:
-    if isinstance(shape, type) and issubclass(shape, BaseModel):
-        return [shape]
-    return [model for part in get_args(shape) for model in _models(part)]
+            holder, content = content, inner[part]
+    return tuple(keys), holder

@@ -1,0 +1,296 @@
+"""The rebuilder: what is known of a model and what is remembered of it become a decision with its reasons."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from fft_core.plan.fingerprint import Fingerprint, Subject, changed_keys, digest_of, fingerprint_of
+from fft_core.plan.records import BuildRecord, Published, Remembered
+
+CacheMode: TypeAlias = Literal["off", "rw", "ro", "wo"]
+ReasonKind: TypeAlias = Literal[
+    "never_built",
+    "relation_missing",
+    "relation_replaced",
+    "code_changed",
+    "config_changed",
+    "environment_changed",
+    "profile_changed",
+    "format_changed",
+    "input_changed",
+    "input_may_change",
+    "source_changed",
+    "source_unversioned",
+    "volatile",
+    "requested",
+    "cache_off",
+    "unchanged",
+    "checks_changed",
+]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a model is built, or reused: `kind` for programs, `detail` for people."""
+
+    kind: ReasonKind
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, beside what has changed.
+
+    Attributes:
+        cache: "rw" reuses and records; "ro" reuses and does not record; "wo" builds all and records; "off" builds all
+            and records nothing. As documented for FFT.
+        rebuild: Globs of nodes to build in any case.
+    """
+
+    cache: CacheMode = "rw"
+    rebuild: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> bool:
+        """Whether builds are recorded."""
+        return self.cache in ("rw", "wo")
+
+
+@dataclass(frozen=True)
+class InputVersion:
+    """The version of an input at the time of the decision.
+
+    `version` is None where none can be had, or where a build to come will make one; `may_stay` tells that this build
+    may leave the rows as they are. `kind` is what a reason calls the input.
+    """
+
+    version: str | None
+    may_stay: bool = False
+    is_source: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What happens to one model or seed, and why.
+
+    `inputs` holds the versions of what it reads, None where one is open. `checks` is what is recorded when its checks
+    have passed, None where they must run again at every chance.
+    """
+
+    name: str
+    action: Literal["build", "reuse"]
+    reasons: tuple[Reason, ...]
+    subject: Subject
+    inputs: Mapping[str, str | None]
+    checks: str | None
+    record: BuildRecord | None
+
+    @property
+    def is_build(self) -> bool:
+        """Whether it is built."""
+        return self.action == "build"
+
+    @property
+    def checks_are_due(self) -> bool:
+        """Whether the checks have not passed on these rows, as they are written now."""
+        return self.checks is None or self.record is None or self.record.checks != self.checks
+
+    def fingerprint(self, instead: str) -> Fingerprint:
+        """Give the fingerprint to record; an input without a version gets a text that will never be met again."""
+        versions = {name: version or f"unknown:{instead}" for name, version in self.inputs.items()}
+        return fingerprint_of(self.subject, versions)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the plain values that `fft plan --json` prints."""
+        reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in self.reasons]
+        return {"model": self.name, "action": self.action, "reasons": reasons}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Decisions in build order."""
+
+    decisions: tuple[Decision, ...] = field(default_factory=tuple)
+
+    @property
+    def builds(self) -> tuple[Decision, ...]:
+        """Those that are built."""
+        return tuple(decision for decision in self.decisions if decision.is_build)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the plain values that `fft plan --json` prints."""
+        return {"decisions": [decision.to_json() for decision in self.decisions]}
+
+
+def decide_all(
+    subjects: Sequence[Subject],
+    remembered: Remembered,
+    source_versions: Mapping[str, str | None],
+    request: Request,
+    selected: frozenset[str] | None = None,
+) -> Plan:
+    """Decide for all subjects, each after its inputs.
+
+    Args:
+        subjects: In build order.
+        remembered: Records, and what is there.
+        source_versions: The version of every source that is read; None where none can be had.
+        request: What the user asked for.
+        selected: The nodes that the run includes; all where None. Others keep what is recorded.
+    """
+    versions = {name: InputVersion(version, is_source=True) for name, version in source_versions.items()}
+    decisions = []
+    for subject in subjects:
+        if selected is not None and subject.name not in selected:
+            versions[subject.name] = recorded_version(remembered, subject.name)
+            continue
+        decision = decide(subject, versions, remembered, request)
+        versions[subject.name] = _version_after(decision)
+        decisions.append(decision)
+    return Plan(tuple(decisions))
+
+
+def decide(
+    subject: Subject, versions: Mapping[str, InputVersion], remembered: Remembered, request: Request
+) -> Decision:
+    """Decide for one model or seed, given the versions of its inputs."""
+    record = remembered.records.get(subject.name)
+    inputs = {name: versions.get(name, InputVersion(None)) for name in subject.inputs}
+    known = {name: value.version for name, value in inputs.items()}
+    checks = _checks_version(subject, versions)
+    reasons = [
+        *_asked_for(subject, request),
+        *_not_there(subject, record, remembered.published.get(subject.name)),
+        *_itself_changed(subject, record),
+        *_inputs_changed(inputs, record),
+    ]
+    if reasons:
+        return Decision(subject.name, "build", tuple(reasons), subject, known, checks, record)
+    unchanged = Reason("unchanged", "nothing changed")
+    reuse = Decision(subject.name, "reuse", (unchanged,), subject, known, checks, record)
+    if not reuse.checks_are_due:
+        return reuse
+    due = Reason("checks_changed", "nothing changed but its checks, or what they read: they run on the published rows")
+    return replace(reuse, reasons=(due,))
+
+
+def recorded_version(remembered: Remembered, name: str) -> InputVersion:
+    """Give the version of a node as last published."""
+    record = remembered.records.get(name)
+    published = remembered.published.get(name)
+    fits = record and published and published.stamp == record.stamp
+    return InputVersion(record.data_version if record and fits else None)
+
+
+def view_version(fingerprint: Fingerprint) -> str:
+    """Give the data version of a view: its rows follow from its code and its inputs."""
+    return f"view:{fingerprint.digest[:32]}"
+
+
+def _version_after(decision: Decision) -> InputVersion:
+    """Predict the version that readers of a node will find."""
+    subject = decision.subject
+    if not decision.is_build and decision.record:
+        return InputVersion(decision.record.data_version)
+    if subject.data_version is not None:
+        return InputVersion(subject.data_version)
+    if subject.volatile:
+        return InputVersion(None, may_stay=subject.has_digest and not subject.is_view)
+    if subject.is_view:
+        is_known = None not in decision.inputs.values()
+        return InputVersion(view_version(decision.fingerprint("")) if is_known else None, may_stay=True)
+    return InputVersion(None, may_stay=subject.has_digest and decision.record is not None)
+
+
+def _asked_for(subject: Subject, request: Request) -> list[Reason]:
+    reasons = []
+    if request.cache in ("off", "wo"):
+        reasons.append(Reason("cache_off", f"--cache {request.cache} builds everything"))
+    for pattern in request.rebuild:
+        if fnmatch.fnmatchcase(subject.name, pattern.removesuffix(".ff")):
+            reasons.append(Reason("requested", f"asked for by --rebuild {pattern}"))
+    reasons += [Reason("volatile", f"always built: it uses {what}") for what in subject.volatile]
+    return reasons
+
+
+def _not_there(subject: Subject, record: BuildRecord | None, published: Published | None) -> list[Reason]:
+    if record is None:
+        return [Reason("never_built", "there is no record of a build")]
+    if published is None:
+        return [Reason("relation_missing", f"{record.relation} is not there any more")]
+    if published.stamp != record.stamp:
+        return [Reason("relation_replaced", f"{record.relation} is not the one that was built")]
+    if None not in (published.rows, record.rows) and published.rows != record.rows:
+        return [Reason("relation_replaced", f"{record.relation} has {published.rows} rows, not {record.rows}")]
+    return []
+
+
+def _itself_changed(subject: Subject, record: BuildRecord | None) -> list[Reason]:
+    if record is None:
+        return []
+    old = record.fingerprint
+    if old is None:
+        return [Reason("format_changed", "it was recorded by another version of FFT")]
+    reasons = []
+    now = fingerprint_of(subject, old.inputs)
+    if old.code != now.code:
+        reasons.append(Reason("code_changed", f"its {subject.code_name} changed"))
+    if old.config != now.config:
+        keys = ", ".join(changed_keys(old.config, now.config))
+        reasons.append(Reason("config_changed", f"its config changed: {keys}"))
+    if old.place != now.place:
+        reasons.append(Reason("profile_changed", f"it was built by {old.place}, this is {now.place}"))
+    elif old.code == now.code and old.environment != now.environment:
+        reasons.append(Reason("environment_changed", _environment_detail(old, now)))
+    return reasons
+
+
+def _environment_detail(old: Fingerprint, now: Fingerprint) -> str:
+    added = sorted(set(now.environment_names) - set(old.environment_names))
+    gone = sorted(set(old.environment_names) - set(now.environment_names))
+    said = [f"{name} was set" for name in added] + [f"{name} is not set any more" for name in gone]
+    return "; ".join(said) or f"the value of one of these variables changed: {', '.join(now.environment_names)}"
+
+
+def _inputs_changed(inputs: Mapping[str, InputVersion], record: BuildRecord | None) -> list[Reason]:
+    old = record.fingerprint.inputs if record and record.fingerprint else None
+    reasons = []
+    for name, value in inputs.items():
+        before = None if old is None else old.get(name)
+        reason = _input_reason(name, value, before, is_first=old is None)
+        if reason is not None:
+            reasons.append(reason)
+    if old is not None:
+        gone = [name for name in old if name not in inputs]
+        reasons += [Reason("input_changed", f"{name} is not read any more") for name in gone]
+    return reasons
+
+
+def _input_reason(name: str, value: InputVersion, before: str | None, *, is_first: bool) -> Reason | None:
+    kind: ReasonKind = "source_changed" if value.is_source else "input_changed"
+    if value.version is None and value.is_source:
+        return Reason("source_unversioned", f"source {name} gives no version, so it counts as changed")
+    if is_first:
+        return None
+    if before is None:
+        return Reason(kind, f"{name} was not read before")
+    if value.version is None:
+        if value.may_stay:
+            return Reason("input_may_change", f"{name} is built first; where its rows stay equal, this is reused")
+        return Reason(kind, f"{name} is built first")
+    return Reason(kind, f"{name} changed") if value.version != before else None
+
+
+def _checks_version(subject: Subject, versions: Mapping[str, InputVersion]) -> str | None:
+    """Digest what the outcome of the checks depends on, beside the rows; None where that cannot be known."""
+    if not subject.check_inputs:
+        return subject.checks
+    targets = {name: versions.get(name, InputVersion(None)).version for name in subject.check_inputs}
+    targets.pop(subject.name, None)
+    return None if None in targets.values() else digest_of([subject.checks, targets])

@@ -1,0 +1,142 @@
+"""What identifies a model's result, kept in parts so that a difference explains itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlglot import TokenType
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.tokens import Token  # type: ignore[attr-defined]
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a plan must know of a model or seed, apart from its inputs and its records.
+
+    Attributes:
+        name: The node's name.
+        code: A digest of the canonical code.
+        config: The settings that change rows, by name.
+        environment: The FF_* variables that count; never stored, only digested together with the rest.
+        place: Engine and profile.
+        inputs: The stored models, seeds and sources that it reads, as text, in a fixed order.
+        volatile: What makes its rows change by themselves, such as `now()`; empty where nothing does.
+        is_view: Whether it stores a query instead of rows.
+        has_digest: Whether rows are compared after a build, so that equal rows keep their version.
+        data_version: The version that its rows will have, where that is known before it is built (seeds).
+        checks: A digest of its checks, "" where it has none, None where time alone can change what they find.
+        check_inputs: What its checks read beside its own rows.
+        code_name: What the code is called in a reason: "SQL", "Python" or "file".
+    """
+
+    name: str
+    code: str
+    config: Mapping[str, str]
+    environment: Mapping[str, str]
+    place: str
+    inputs: tuple[str, ...] = ()
+    volatile: tuple[str, ...] = ()
+    is_view: bool = False
+    has_digest: bool = True
+    data_version: str | None = None
+    checks: str | None = ""
+    check_inputs: tuple[str, ...] = ()
+    code_name: str = "SQL"
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """A subject and the versions of its inputs, at one moment. Two that are equal give equal rows."""
+
+    code: str
+    config: Mapping[str, str]
+    environment: str
+    environment_names: tuple[str, ...]
+    place: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    version: int = VERSION
+
+    @property
+    def digest(self) -> str:
+        """All parts in one: 64 hexadecimal digits."""
+        return digest_of(asdict(self))
+
+    def to_json(self) -> str:
+        """Give the parts as text that `from_json` reads."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Fingerprint | None:
+        """Read the parts; None for those of another version. Raises ValueError for anything else."""
+        parts = json.loads(text)
+        if not isinstance(parts, dict):
+            raise ValueError("a fingerprint is an object")
+        if parts.get("version") != VERSION:
+            return None
+        try:
+            return cls(**{**parts, "environment_names": tuple(parts["environment_names"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(str(error)) from error
+
+
+def fingerprint_of(subject: Subject, inputs: Mapping[str, str]) -> Fingerprint:
+    """Join a subject with the versions of its inputs.
+
+    The values of environment variables are digested together with the code: alone, a short one could be guessed back.
+    """
+    environment = digest_of([VERSION, subject.code, subject.place, sorted(subject.environment.items())])
+    return Fingerprint(
+        code=subject.code,
+        config=dict(subject.config),
+        environment=environment,
+        environment_names=tuple(sorted(subject.environment)),
+        place=subject.place,
+        inputs=dict(inputs),
+    )
+
+
+def digest_of(value: Any) -> str:  # Any: whatever JSON can hold
+    """Digest plain values: 64 hexadecimal digits, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def canonical_sql(sql: str, dialect: str) -> str:
+    """Give SQL without what does not count: comments, white space, the case of keywords.
+
+    Names keep their case, since it shows in the columns of the result.
+
+    >>> canonical_sql("SELECT a -- b", "duckdb") == canonical_sql("select  a", "duckdb")
+    True
+    """
+    return json.dumps([_canonical(token) for token in tokens_of(sql, dialect)])
+
+
+def tokens_of(sql: str, dialect: str) -> list[Token]:
+    """Split SQL into tokens; comments are gone, a semicolon at the end too."""
+    tokens: list[Token] = list(Dialect.get_or_raise(dialect).tokenize(sql))
+    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+        tokens.pop()
+    return tokens
+
+
+_WITH_OWN_CASE = frozenset(
+    {TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.RAW_STRING}
+)
+
+
+def _canonical(token: Token) -> tuple[str, str]:
+    kind = token.token_type
+    if kind in _WITH_OWN_CASE:
+        return (kind.name, token.text)
+    return (kind.name, token.text.upper())
+
+
+def changed_keys(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[str]:
+    """Give the keys whose values differ, are new or are gone, sorted."""
+    return sorted(key for key in {*old, *new} if old.get(key) != new.get(key))

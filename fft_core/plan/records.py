@@ -1,0 +1,55 @@
+"""What a store remembers of a build, and what it knows of the relation now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fft_core.plan.fingerprint import Fingerprint
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """One published build of one model or seed.
+
+    Attributes:
+        node: The model's or seed's name.
+        relation: Where it was published, as text.
+        fingerprint: What was built, in parts; None where another version of FFT wrote it in a form unknown here.
+        data_version: What readers compare: equal means equal rows.
+        stamp: The mark that the build left on the relation; a relation without it is not the one that was built.
+        rows: How many rows it has; None for a view.
+        checks: What the checks were when they passed, None where they have to run again at each chance.
+        built_at: When, in UTC.
+        run_id: The Dagster run, if there was one.
+        engine: The engine's name.
+    """
+
+    node: str
+    relation: str
+    fingerprint: Fingerprint | None
+    data_version: str
+    stamp: str
+    rows: int | None
+    checks: str | None
+    built_at: datetime
+    run_id: str | None
+    engine: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the database says of a relation that exists: the mark that the last build left on it, if it has one."""
+
+    kind: str
+    stamp: str | None
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """All that a plan compares with: the records, and what is there, by node."""
+
+    records: Mapping[str, BuildRecord] = field(default_factory=dict)
+    published: Mapping[str, Published] = field(default_factory=dict)

@@ -1,0 +1,224 @@
+"""From a project and a warehouse to a plan: what must be known is gathered here, what it means is decided in `plan`."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from fft_core.compile import Compiler
+from fft_core.errors import FftError, Location
+from fft_core.names import Relation
+from fft_core.plan.decide import Decision, InputVersion, Plan, Request, decide, decide_all, recorded_version
+from fft_core.plan.fingerprint import Subject, canonical_sql, digest_of
+from fft_core.plan.records import BuildRecord, Published, Remembered
+from fft_core.plan.volatile import SYMBOL, volatile_in_python, volatile_in_sql
+from fft_core.project.environment import counted_variables
+from fft_core.project.model import Check, Freshness, Model, Project, Relationships, Seed, SourceName, SqlBody, View
+from fft_core.project.python_closure import python_sources
+from fft_core.project.render import Naming
+from fft_core.sources import source_version
+from fft_core.state import read_records
+from fft_core.warehouse import Warehouse
+
+
+class Subjects:
+    """What identifies each model and seed of a project; worked out once, when first asked for."""
+
+    def __init__(self, project: Project, compiler: Compiler, dialect: str) -> None:
+        self._project = project
+        self._compiler = compiler
+        self._naming = Naming(_symbol, _symbol, dialect, shows_secrets=False)
+        self._known: dict[str, Subject] = {}
+
+    def all(self) -> tuple[Subject, ...]:
+        """Give all of them, in build order."""
+        return tuple(self.of(node) for node in self._project.stored())
+
+    def of(self, node: Model | Seed) -> Subject:
+        """Give one. Raises RenderError where a template fails."""
+        if node.name not in self._known:
+            self._known[node.name] = self._seed(node) if isinstance(node, Seed) else self._model(node)
+        return self._known[node.name]
+
+    def _seed(self, seed: Seed) -> Subject:
+        path = self._project.root / seed.path
+        if not path.is_file():
+            raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path))
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        config = {"column_types": digest_of(seed.column_types), "schema": seed.schema or "", "path": str(seed.path)}
+        checks, check_inputs = self._checks(seed.name)
+        return Subject(
+            name=seed.name,
+            code=content,
+            config=config,
+            environment={},
+            place=self._place,
+            data_version=f"seed:{digest_of([content, config])[:32]}",
+            checks=checks,
+            check_inputs=check_inputs,
+            code_name="file",
+        )
+
+    def _model(self, model: Model) -> Subject:
+        code, volatile, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
+        settings = self._project.fingerprint
+        environment = self._project.environment
+        checks, check_inputs = self._checks(model.name)
+        if model.volatile is not None:
+            volatile = ("config(volatile=true)",) if model.volatile else ()
+        return Subject(
+            name=model.name,
+            code=code,
+            config=_config(model),
+            environment=counted_variables(environment, read, all_of_ours=settings.environment == "all"),
+            place=self._place,
+            inputs=tuple(dict.fromkeys(self._input(name) for name in self._project.stored_inputs(model))),
+            volatile=volatile,
+            is_view=isinstance(model.materialization, View),
+            has_digest=model.early_cutoff and not isinstance(model.materialization, View),
+            checks=checks,
+            check_inputs=check_inputs,
+            code_name="SQL" if isinstance(model.body, SqlBody) else "Python",
+        )
+
+    def _sql(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
+        text = self._compiler.sql(model, self._naming)
+        assert isinstance(model.body, SqlBody)  # the caller has asked
+        code = digest_of(canonical_sql(text, self._naming.dialect))
+        return code, volatile_in_sql(text, self._naming.dialect), model.body.environment
+
+    def _python(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
+        sources = python_sources(self._project.root, model.path)
+        volatile = [call for text in sources.code.values() for call in volatile_in_python(text)]
+        return digest_of(sources.code), tuple(dict.fromkeys(volatile)), sources.environment
+
+    def _checks(self, node: str) -> tuple[str | None, tuple[str, ...]]:
+        """Digest the checks of a node, and name what else they read; None where time alone can change the outcome."""
+        checks = self._project.checks_of(node)
+        targets = [check.rule.to for check in checks if isinstance(check.rule, Relationships)]
+        if any(isinstance(check.rule, Freshness) for check in checks):
+            return None, ()
+        return digest_of([_said(check) for check in checks]) if checks else "", tuple(map(self._input, targets))
+
+    def _input(self, name: str | SourceName) -> str:
+        """A source that a seed fills is that seed: its version is known without looking at the rows."""
+        seed = self._project.seed_behind(name) if isinstance(name, SourceName) else None
+        return seed or str(name)
+
+    @property
+    def _place(self) -> str:
+        return f"{self._project.engine}, profile {self._project.env}"
+
+
+class Rebuilder:
+    """Decides for the nodes of one run, by what the warehouse remembered when it began and what was built since.
+
+    Threads may share it. Versions of sources are read at most once, before the first build that reads them.
+    """
+
+    def __init__(self, project: Project, subjects: Subjects, request: Request) -> None:
+        self.request = request
+        self._project = project
+        self._subjects = subjects
+        self._lock = threading.Lock()
+        self._remembered: Remembered | None = None
+        self._source_versions: dict[str, str | None] = {}
+
+    def plan(self, warehouse: Warehouse, selected: frozenset[str] | None = None) -> Plan:
+        """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
+        subjects = self._subjects.all()
+        wanted = [s for s in subjects if selected is None or s.name in selected]
+        remembered = self._recall(warehouse)
+        sources = self._versions_of_sources(warehouse, {n for s in wanted for n in (*s.inputs, *s.check_inputs)})
+        return decide_all(subjects, remembered, sources, self.request, selected)
+
+    def decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
+        """Decide for one node at the time of its step: what it reads has been built, or is left as it is."""
+        subject = self._subjects.of(node)
+        remembered = self._recall(warehouse)
+        names = (*subject.inputs, *subject.check_inputs)
+        sources = self._versions_of_sources(warehouse, names)
+        versions = {name: recorded_version(remembered, name) for name in names}
+        versions |= {name: InputVersion(version, is_source=True) for name, version in sources.items()}
+        decision = decide(subject, versions, remembered, self.request)
+        if decision.is_build:
+            return decision
+        now = _published(warehouse, [node])  # it may have been dropped since the run began
+        others = {name: value for name, value in remembered.published.items() if name != node.name}
+        return decide(subject, versions, Remembered(remembered.records, {**others, **now}), self.request)
+
+    def note(self, record: BuildRecord, published: Published) -> None:
+        """Remember what this run has just published."""
+        with self._lock:
+            if self._remembered is not None:
+                records = {**self._remembered.records, record.node: record}
+                self._remembered = Remembered(records, {**self._remembered.published, record.node: published})
+
+    def forget_source(self, name: SourceName) -> None:
+        """Read the version of a source again: this run has filled it."""
+        with self._lock:
+            self._source_versions.pop(str(name), None)
+
+    def _recall(self, warehouse: Warehouse) -> Remembered:
+        with self._lock:
+            if self._remembered is None:
+                nodes = self._project.stored()
+                self._remembered = Remembered(read_records(warehouse.engine), _published(warehouse, nodes))
+            return self._remembered
+
+    def _versions_of_sources(self, warehouse: Warehouse, names: Iterable[str]) -> dict[str, str | None]:
+        sources = {str(name): source for name, source in self._project.sources.items()}
+        wanted = [name for name in names if name in sources]
+        with self._lock:
+            for name in wanted:
+                if name not in self._source_versions:
+                    source = sources[name]
+                    relation = warehouse.relation(source.name)
+                    settings = self._project.fingerprint
+                    self._source_versions[name] = source_version(warehouse.engine, source, relation, settings)
+            return {name: self._source_versions[name] for name in wanted}
+
+
+def make_plan(warehouse: Warehouse, request: Request | None = None, selected: frozenset[str] | None = None) -> Plan:
+    """Decide what a run would build and what it would reuse, and why. Changes nothing.
+
+    Args:
+        warehouse: An open warehouse.
+        request: Cache mode and nodes to build in any case.
+        selected: The nodes that the run includes; all where None.
+
+    Raises:
+        StateError: the records of earlier builds cannot be read.
+        RenderError: a template fails.
+    """
+    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
+    return Rebuilder(warehouse.project, subjects, request or Request()).plan(warehouse, selected)
+
+
+def _published(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:
+    relations = {warehouse.relation(node.name): node.name for node in nodes}
+    tables = warehouse.engine.tables(list(relations))
+    return {relations[r]: Published(table.kind, table.stamp, table.rows) for r, table in tables.items()}
+
+
+def _symbol(name: str | SourceName) -> Relation:
+    return Relation(f"{SYMBOL}{name}")
+
+
+def _config(model: Model) -> dict[str, str]:
+    """The settings that change rows: descriptions, tags and owners do not."""
+    config: dict[str, str] = {"materialized": model.materialization.name}
+    if not isinstance(model.body, SqlBody):
+        requires = {name: sorted(columns) for name, columns in model.body.requires.items()}
+        config["requires"] = digest_of(requires)
+        config["function"] = model.body.function
+        config["deps"] = digest_of([str(name) for name in model.inputs])
+    return config
+
+
+def _said(check: Check) -> list[str]:
+    rule = [f"{key}={value!r}" for key, value in asdict(check.rule).items()]
+    return [check.type, *rule, check.severity, check.where or ""]

@@ -1,0 +1,40 @@
+"""Which environment variables say what a model's rows are, and which only say where things lie."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+_PREFIX = "FF_"
+# Connections, caches and the like: the same rows, elsewhere.
+_WHERE = re.compile(
+    r"FF_(ENGINE(_VARIANT)?|CI_CHANGED_MODELS|(DUCKDB|PG|BQ|SF|SPARK|DBR|HTTP|TEST|LOG)_.*|DSN|PATH|SCHEMA|PROFILE)"
+)
+_SECRET = re.compile(r"(^|_)(PASS(WORD|WD|PHRASE)?|PWD|SECRETS?|TOKEN|CREDENTIALS?|DSN|(API|ACCESS|PRIVATE)_?KEY)($|_)")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable's name says that it is a credential.
+
+    >>> is_secret("FF_SF_PASSWORD"), is_secret("FF_PARTITION_KEY")
+    (True, False)
+    """
+    return _SECRET.search(name.upper()) is not None
+
+
+def counted_variables(environment: Mapping[str, str], read: Iterable[str], *, all_of_ours: bool) -> dict[str, str]:
+    """Choose the variables that count for a model: those that it reads, and all user FF_* variables where wanted.
+
+    Credentials, and variables that say where rather than what, never count.
+
+    >>> counted_variables({"FF_DEMO_TOGGLE": "1", "FF_DUCKDB_PATH": "x", "HOME": "/"}, [], all_of_ours=True)
+    {'FF_DEMO_TOGGLE': '1'}
+    """
+    names = set(read)
+    if all_of_ours or "*" in names:
+        names |= {name for name in environment if name.startswith(_PREFIX)}
+    return {
+        name: environment[name]
+        for name in sorted(names)
+        if name in environment and not is_secret(name) and not _WHERE.fullmatch(name)
+    }

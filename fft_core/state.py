@@ -1,0 +1,140 @@
+"""The `_ff_meta` table: what the warehouse remembers of how its tables were made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from fft_core.engines import sql
+from fft_core.engines.engine import Engine, Row
+from fft_core.errors import StateError, StatementError
+from fft_core.plan.fingerprint import Fingerprint
+from fft_core.plan.records import BuildRecord
+
+TABLE = "_ff_meta"
+MIGRATIONS_TABLE = "_ff_migrations"
+
+# Each is applied once, in order. The first is the table as documented for FFT.
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """\
+create table if not exists {meta} (
+    node_name varchar, relation varchar, fingerprint varchar, engine varchar, built_at timestamp
+)""",
+    ),
+    tuple(
+        f"alter table {{meta}} add column if not exists {column}"
+        for column in (
+            "data_version varchar",
+            "stamp varchar",
+            "row_count bigint",
+            "checks varchar",
+            "run_id varchar",
+            "parts varchar",
+        )
+    ),
+)
+_COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_at, run_id, engine, parts"
+
+
+def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
+    """Read all records; none where nothing was ever built, or only by the original FFT.
+
+    Raises:
+        StateError: the records cannot be read, or were written by a newer version. Nothing can be decided then.
+    """
+    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
+    try:
+        present = engine.kinds([meta, migrations])
+        if meta not in present or migrations not in present:
+            return {}
+        _refuse_newer(engine)
+        rows = engine.fetch(f"select {_COLUMNS} from {meta.sql(engine.dialect)}")
+    except StatementError as error:
+        raise StateError(
+            f"the build records in {meta} cannot be read: {error.problem.message}",
+            hint=f"Mend the table, or drop {TABLE} and {MIGRATIONS_TABLE}: everything is built once more then.",
+        ) from error
+    return {row[0]: _record(row, str(meta)) for row in rows}
+
+
+def migrate(engine: Engine) -> None:
+    """Create the tables of the records, or bring them up to date. Raises StateError where they are newer."""
+    migrations = engine.relation(MIGRATIONS_TABLE)
+    names = {"meta": engine.relation(TABLE).sql(engine.dialect)}
+    table = migrations.sql(engine.dialect)
+    with engine.transaction():
+        engine.execute(sql.create_schema(migrations, engine.dialect))
+        engine.execute(f"create table if not exists {table} (number integer, applied_at timestamp)")
+        for number in range(_refuse_newer(engine) + 1, len(_MIGRATIONS) + 1):
+            for statement in _MIGRATIONS[number - 1]:
+                engine.execute(statement.format(**names))
+            engine.execute(f"insert into {table} values ({number}, {sql.literal(_now())})")
+
+
+def is_migrated(engine: Engine) -> bool:
+    """Whether the tables of the records are there and up to date."""
+    migrations = engine.relation(MIGRATIONS_TABLE)
+    return migrations in engine.kinds([migrations]) and _refuse_newer(engine) == len(_MIGRATIONS)
+
+
+def write_record(engine: Engine, record: BuildRecord) -> None:
+    """Replace the record of a node; called inside the transaction that publishes it."""
+    forget_record(engine, record.node)
+    values = {
+        "node_name": record.node,
+        "relation": record.relation,
+        "fingerprint": record.fingerprint.digest if record.fingerprint else None,
+        "engine": record.engine,
+        "built_at": record.built_at,
+        "data_version": record.data_version,
+        "stamp": record.stamp,
+        "row_count": record.rows,
+        "checks": record.checks,
+        "run_id": record.run_id,
+        "parts": record.fingerprint.to_json() if record.fingerprint else None,
+    }
+    table = engine.relation(TABLE).sql(engine.dialect)
+    engine.execute(f"insert into {table} ({', '.join(values)}) values ({sql.literals(list(values.values()))})")
+
+
+def forget_record(engine: Engine, node: str) -> None:
+    """Take the record of a node out, so that it is built next time."""
+    table = engine.relation(TABLE).sql(engine.dialect)
+    engine.execute(f"delete from {table} where node_name = {sql.literal(node)}")
+
+
+def write_checks(engine: Engine, node: str, checks: str | None) -> None:
+    """Note that the checks of a node passed on its published rows."""
+    table = engine.relation(TABLE).sql(engine.dialect)
+    engine.execute(f"update {table} set checks = {sql.literal(checks)} where node_name = {sql.literal(node)}")
+
+
+def _refuse_newer(engine: Engine) -> int:
+    table = engine.relation(MIGRATIONS_TABLE).sql(engine.dialect)
+    ((number,),) = engine.fetch(f"select coalesce(max(number), 0) from {table}")
+    if number > len(_MIGRATIONS):
+        raise StateError(
+            f"the build records were written by a newer version of FFT (format {number}, this one knows "
+            f"{len(_MIGRATIONS)})",
+            hint="Upgrade fft-dagster.",
+        )
+    return int(number)
+
+
+def _record(row: Row, table: str) -> BuildRecord:
+    node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts = row
+    try:
+        fingerprint = Fingerprint.from_json(parts) if parts else None
+    except ValueError as error:
+        raise StateError(
+            f"the build record of {node!r} in {table} cannot be read: {error}",
+            hint=f"Delete its row from {table}: the model is built once more then.",
+        ) from error
+    return BuildRecord(
+        node, relation, fingerprint, data_version or "", stamp or "", rows, checks, built_at, run_id, engine
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
