@@ -19,6 +19,7 @@ from fft_core.planner import Rebuilder, Subjects, make_plan
 from fft_core.project.load import load_project
 from fft_core.project.model import Check, Model, Project, Seed, Source, SourceName
 from fft_core.project.python_file import model, ref, relation_for, source
+from fft_core.project.select import select
 from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "read_relation",
     "ref",
     "relation_for",
+    "select",
     "source",
     "to_arrow",
 ]

@@ -51,7 +51,7 @@ class Compiler:
         arguments = _arguments(function, tables, key_of)
         try:
             result = function(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
         try:
             return to_arrow(result)
@@ -62,10 +62,10 @@ class Compiler:
     def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
         try:
             return self._code.function(self._project.root / model.path, body.function)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
 
-    def _in_user_code(self, model: Model, error: Exception) -> FftError:
+    def _in_user_code(self, model: Model, error: BaseException) -> FftError:
         """Describe an exception by the user's own frames; ours and the libraries' are left out."""
         frames = _own_frames(error, self._project.root)
         lines = "".join(f"\n    {frame}" for frame in frames)

@@ -70,7 +70,7 @@ def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that no library is 
     table = _arrow_table(frame)
     if not table.column_names:
         raise ModelError("the frame has no columns", hint="Name the columns, also where there are no rows.")
-    return table
+    return _storable(table)
 
 
 def _arrow_table(frame: Any) -> pa.Table:
@@ -84,9 +84,9 @@ def _arrow_table(frame: Any) -> pa.Table:
         case "pyarrow.RecordBatchReader":
             return pa.Table.from_batches(frame, frame.schema)
         case "polars.DataFrame":
-            return _plain_strings(frame.to_arrow())
+            return frame.to_arrow()
         case "polars.LazyFrame":
-            return _plain_strings(frame.collect().to_arrow())
+            return frame.collect().to_arrow()
         case "pandas.DataFrame":
             try:
                 return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
@@ -135,15 +135,18 @@ def _to_pandas(table: pa.Table) -> Any:
     return pd.DataFrame(columns, columns=table.column_names)
 
 
-def _plain_strings(table: pa.Table) -> pa.Table:
-    """Polars hands out string views and large strings; not every driver reads those."""
+def _storable(table: pa.Table) -> pa.Table:
+    """Give the types that every database has: Polars' views and nanoseconds become plain, only NULL becomes text."""
     import pyarrow as pa
 
-    fields = [
-        field.with_type(pa.string()) if str(field.type) in ("string_view", "large_string") else field
-        for field in table.schema
-    ]
-    return table.cast(pa.schema(fields))
+    plain = {
+        pa.null(): pa.string(),
+        pa.string_view(): pa.string(),
+        pa.large_string(): pa.string(),
+        pa.time64("ns"): pa.time64("us"),
+    }
+    fields = [field.with_type(plain.get(field.type, field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields), safe=False)
 
 
 def _polars() -> Any:

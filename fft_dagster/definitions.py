@@ -53,6 +53,7 @@ def project_definitions(
     translator: FftTranslator | None = None,
     resources: Mapping[str, Any] | None = None,
     executor: dg.ExecutorDefinition | None = None,
+    jobs: Sequence[Any] = (),  # Any: dg.Definitions takes several kinds of jobs, and does not name their union
 ) -> dg.Definitions:
     """Do the same for a project that is already loaded."""
     translator = translator or FftTranslator()
@@ -67,4 +68,5 @@ def project_definitions(
             **(resources or {}),
         },
         executor=executor or thread_executor,
+        jobs=list(jobs),
     )

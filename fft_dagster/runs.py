@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
+
+from fft_core import Project, Request
+from fft_dagster.definitions import project_definitions
+from fft_dagster.resource import RESOURCE_KEY
+from fft_dagster.translator import FftTranslator
 
 HOME = Path(".fastflowtransform") / "dagster"
 _STORAGE = """\
@@ -41,16 +46,27 @@ def open_instance(root: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(home), "fft.yaml")
 
 
-def run_all(definitions: dg.Definitions, instance: dg.DagsterInstance, jobs: int | None) -> Iterator[dg.DagsterEvent]:
-    """Run all assets and checks with the executor of the definitions; give the events as they happen.
+def run_nodes(
+    project: Project, names: Collection[str], instance: dg.DagsterInstance, request: Request, jobs: int | None
+) -> Iterator[dg.DagsterEvent]:
+    """Run the steps of some models and seeds, with their checks; give the events as they happen.
 
     Args:
-        definitions: What to run.
+        project: The project.
+        names: The models and seeds.
         instance: Keeps the run's history.
+        request: Cache mode and nodes to build in any case.
         jobs: How many steps run at a time; the executor's choice where None.
     """
-    job = definitions.resolve_implicit_global_asset_job_def()
+    translator = FftTranslator()
+    keys = [translator.get_asset_key(project.node(name)) for name in names]
+    job_name = "fft_build"
+    definitions = project_definitions(
+        project, translator=translator, jobs=[dg.define_asset_job(job_name, dg.AssetSelection.assets(*keys))]
+    )
+    job = definitions.resolve_job_def(job_name)
     run_config = {
+        "resources": {RESOURCE_KEY: {"config": {"cache": request.cache, "rebuild": list(request.rebuild)}}},
         "execution": {"config": {"keep_going": False, **({"max_concurrent": jobs} if jobs else {})}},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # the caller prints; the events are all stored
     }

@@ -338,7 +338,11 @@ class Project:
 
     def downstream(self, name: str) -> frozenset[str]:
         """The models that read a model or seed, directly or not."""
-        return _reach(model_name(name), lambda n: self._readers.get(n, ()))
+        return _reach(model_name(name), self.read_by)
+
+    def read_by(self, name: str) -> tuple[str, ...]:
+        """The models that read a model or seed directly."""
+        return self._readers.get(name, ())
 
     def reads(self, name: str) -> tuple[str, ...]:
         """The models and seeds that a model reads directly; a seed behind a source counts."""

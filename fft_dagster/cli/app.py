@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fft_core.errors import FftError
 
-PROJECT = typer.Argument(help="The folder that holds project.yml.", show_default=True)
-ENV = typer.Option("--env", "-e", help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]")
+if TYPE_CHECKING:
+    from fft_dagster.cli.plan import Options
+
+
+class CacheMode(StrEnum):
+    """What is reused and what is recorded."""
+
+    off = "off"
+    rw = "rw"
+    ro = "ro"
+    wo = "wo"
+
+
+Project = Annotated[Path, typer.Argument(help="The folder that holds project.yml.")]
+Env = Annotated[
+    str | None, typer.Option("--env", "-e", help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]")
+]
+Select = Annotated[list[str], typer.Option("--select", "-s", help="Models, as in +mart_users or tag:nightly.")]
+Exclude = Annotated[list[str], typer.Option("--exclude", help="Models to leave out, in the same grammar.")]
+Cache = Annotated[
+    CacheMode, typer.Option("--cache", help="rw: reuse and record; ro or wo: only one; off: none.")
+]
+Rebuild = Annotated[list[str], typer.Option("--rebuild", help="A glob of models to build in any case.")]
 
 app = typer.Typer(
     name="fft",
@@ -31,14 +53,43 @@ def fft() -> None:
 
 @app.command()
 def build(
-    project: Annotated[Path, PROJECT] = Path(),
-    env: Annotated[str | None, ENV] = None,
+    project: Project = Path(),
+    env: Env = None,
+    select: Select = [],  # noqa: B006 - typer copies it
+    exclude: Exclude = [],  # noqa: B006
+    cache: Cache = CacheMode.rw,
+    rebuild: Rebuild = [],  # noqa: B006
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Models built at a time.")] = None,
 ) -> None:
-    """Build the whole project: seeds, models and their checks, through Dagster in this process."""
+    """Build what must be built: seeds, models and their checks, through Dagster in this process."""
     from fft_dagster.cli.build import build_project
 
-    raise typer.Exit(build_project(project, env, jobs))
+    raise typer.Exit(build_project(_options(project, env, select, exclude, cache, rebuild), jobs))
+
+
+@app.command()
+def plan(
+    project: Project = Path(),
+    env: Env = None,
+    select: Select = [],  # noqa: B006
+    exclude: Exclude = [],  # noqa: B006
+    cache: Cache = CacheMode.rw,
+    rebuild: Rebuild = [],  # noqa: B006
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what `fft build` would build and what it would reuse, and why. Changes nothing."""
+    from fft_dagster.cli.plan import print_plan
+
+    raise typer.Exit(print_plan(_options(project, env, select, exclude, cache, rebuild), as_json=as_json))
+
+
+def _options(
+    project: Path, env: str | None, select: list[str], exclude: list[str], cache: CacheMode, rebuild: list[str]
+) -> Options:
+    from fft_core.plan.decide import Request
+    from fft_dagster.cli.plan import Options
+
+    return Options(project, env, select, exclude, Request(cache.value, tuple(rebuild)))
 
 
 def main() -> None:

@@ -1,33 +1,29 @@
-"""`fft build`."""
+"""`fft build`: plan, then a Dagster run of just what the plan names."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import typer
 
-from fft_core import load_project
-from fft_dagster.assets import step_name
+from fft_dagster.cli.plan import Options, plan_project
 from fft_dagster.cli.report import Report
-from fft_dagster.definitions import project_definitions
-from fft_dagster.runs import open_instance, run_all
-from fft_dagster.translator import FftTranslator
 
 
-def build_project(root: Path, env: str | None, jobs: int | None) -> int:
-    """Build all of a project through Dagster; give the exit code."""
+def build_project(options: Options, jobs: int | None) -> int:
+    """Build what must be built through Dagster; give the exit code."""
     started = time.perf_counter()
-    project = load_project(root, env)
-    translator = FftTranslator()
-    nodes = project.stored()
-    report = Report({step_name(translator.get_asset_key(node)): node.name for node in nodes})
-    with open_instance(project.root) as instance:
-        typer.echo(f"{project.name}: {len(nodes)} models and seeds on {project.engine}, profile {project.env}")
-        for event in run_all(project_definitions(project, translator=translator), instance, jobs):
-            report.see(event)
-    unstarted = len(report.names) - sum(report.states.values())
+    project, plan = plan_project(options)
+    wanted = [d.name for d in plan.decisions if d.is_build or d.checks_are_due]
+    typer.echo(f"{project.name} on {project.engine}, profile {project.env}: {len(plan.builds)} to build")
+    report = Report(names=wanted, unchanged=len(plan.decisions) - len(wanted))
+    if wanted:
+        from fft_dagster.runs import open_instance, run_nodes  # imports Dagster, which costs a second
+
+        with open_instance(project.root) as instance:
+            for event in run_nodes(project, wanted, instance, options.request, jobs):
+                report.see(event)
     for failure in report.failures:
         typer.echo(f"\n{typer.style('error', fg='red', bold=True)}: {failure}", err=True)
-    typer.echo(f"\n{report.summary(time.perf_counter() - started, unstarted)}")
+    typer.echo(report.summary(time.perf_counter() - started))
     return report.exit_code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,25 +12,27 @@ import typer
 if TYPE_CHECKING:
     import dagster as dg
 
-_COLORS = {"built": "green", "checked": "green", "failed": "red", "blocked": "red", "skipped": "yellow"}
+_COLORS = {"built": "green", "reused": "bright_black", "failed": "red", "blocked": "red", "skipped": "yellow"}
 
 
 @dataclass
 class Report:
     """What happened so far in a run: one line for each step as it ends, the failures in full at the end."""
 
-    names: Mapping[str, str]
+    names: Sequence[str]
+    unchanged: int = 0
     width: int = 0
     states: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     exit_code: int = 0
+    _actions: dict[str, str] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
     _warnings: dict[str, list[str]] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.width = max(map(len, self.names.values()), default=0)
+        self.width = max(map(len, self.names), default=0)
 
     def see(self, event: dg.DagsterEvent) -> None:
         """Take one event in, and print a line if a step ended with it."""
@@ -40,24 +42,26 @@ class Report:
         if event.is_step_materialization:
             metadata = event.step_materialization_data.materialization.metadata
             rows = metadata.get("dagster/row_count")
-            self._rows[step] = int(str(rows.value)) if rows else 0
+            if rows:
+                self._rows[step] = int(str(rows.value))
+            self._actions[step] = "built" if str(metadata["action"].value) == "build" else "reused"
             self._seconds[step] = float(str(metadata["seconds"].value))
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             self._see_check(step, event)
         elif event.is_step_success:
-            self._line(step, "built" if step in self._rows else "checked")
+            self._line(step, self._actions.get(step, "checked"))
         elif event.is_step_failure:
             self._see_failure(step, event)
         elif event.is_step_skipped:
             self._line(step, "skipped")
 
-    def summary(self, seconds: float, unstarted: int) -> str:
+    def summary(self, seconds: float) -> str:
         """Say what came of all of it."""
-        if unstarted:
-            self.states["not started"] += unstarted
-        states = ", ".join(f"{count} {state}" for state, count in self.states.items()) or "nothing to do"
+        states = self.states + Counter({"reused": self.unchanged})
+        states["not started"] = len(self.names) - self.states.total()
+        said = ", ".join(f"{count} {state}" for state, count in states.items() if count) or "no models"
         checks = ", ".join(f"{count} {outcome}" for outcome, count in self.checks.items())
-        return f"{states}{f'; checks: {checks}' if checks else ''}; {seconds:.1f} s"
+        return f"\n{said}{f'; checks: {checks}' if checks else ''}; {seconds:.1f} s"
 
     def _see_check(self, step: str, event: dg.DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
@@ -75,7 +79,7 @@ class Report:
         code = int(str(user.metadata["exit_code"].value)) if user and "exit_code" in user.metadata else 1
         error = failure.error
         text = user.description if user else error.message if error else "it failed"
-        self.failures.append(f"{self.names.get(step, step)}: {(text or '').strip()}")
+        self.failures.append(f"{step}: {(text or '').strip()}")
         # a model that failed outweighs checks that failed
         self.exit_code = code if self.exit_code == 0 else 1 if 1 in (self.exit_code, code) else self.exit_code
         self._line(step, "blocked" if code == 2 else "failed")
@@ -85,6 +89,6 @@ class Report:
         rows = f"{self._rows[step]:>12,} rows" if step in self._rows else " " * 17
         seconds = f"{self._seconds[step]:8.2f} s" if step in self._seconds else ""
         mark = typer.style(f"{state:8}", fg=_COLORS.get(state))
-        typer.echo(f"{mark} {self.names.get(step, step):{self.width}} {rows}{seconds}".rstrip())
+        typer.echo(f"{mark} {step:{self.width}} {rows}{seconds}".rstrip())
         for said in self._warnings.pop(step, []):
             typer.echo(f"         {typer.style(said, fg='yellow')}")
