@@ -15,7 +15,7 @@ from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, Re
 from fft_core.frames import frame_type_of, from_arrow, to_arrow
 from fft_core.names import Relation
 from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
-from fft_core.planner import Rebuilder, Subjects, make_plan
+from fft_core.planner import Rebuilder, Subjects, make_plan, project_subjects
 from fft_core.project.load import load_project
 from fft_core.project.model import Check, Model, Project, Seed, Source, SourceName
 from fft_core.project.python_file import model, ref, relation_for, source
@@ -59,6 +59,7 @@ __all__ = [
     "model",
     "open_warehouse",
     "planned_relations",
+    "project_subjects",
     "publish_frame",
     "read_relation",
     "ref",

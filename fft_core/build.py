@@ -118,7 +118,7 @@ def publish_frame(warehouse: Warehouse, relation: Relation, frame: pa.Table) -> 
     engine = warehouse.engine
     warehouse.ensure_schema(relation)
     with engine.frame_query(frame) as query, engine.transaction():
-        columns = _stage(engine, relation, _Rows("table", query))[0]
+        columns, _ = _stage(engine, relation, _Rows("table", query), engine.kinds([relation]).get(relation))
     return StoredFrame(relation, frame.num_rows, columns)
 
 
@@ -185,8 +185,9 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
     warehouse.ensure_schema(relation)
     if build.rebuilder.request.records:
         warehouse.ensure_records()
+    existing = build.rebuilder.published(warehouse, name)
     with engine.transaction():
-        columns, written = _stage(engine, relation, rows)
+        columns, written = _stage(engine, relation, rows, existing.kind if existing else None)
         judgement = run_checks(
             engine,
             relation,
@@ -214,9 +215,10 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
     )
 
 
-def _stage(engine: Engine, relation: Relation, rows: _Rows) -> tuple[tuple[ColumnType, ...], int | None]:
+def _stage(
+    engine: Engine, relation: Relation, rows: _Rows, existing: RelationKind | None
+) -> tuple[tuple[ColumnType, ...], int | None]:
     """Create the relation, inside a transaction; give its columns, and how many rows were written if that is known."""
-    existing = engine.kinds([relation]).get(relation)
     if existing and existing != rows.kind:
         engine.execute(sql.drop(relation, existing, engine.dialect))
     written = engine.execute(sql.create_as(relation, rows.kind, rows.query, engine.dialect))

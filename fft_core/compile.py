@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,7 +26,8 @@ class Compiler:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._renderer = Renderer(project)
-        self._code = PythonCode(project.root)
+        self._code: PythonCode | None = None
+        self._lock = threading.Lock()
 
     def sql(self, model: Model, naming: Naming) -> str:
         """Render a SQL model to one query. Raises RenderError."""
@@ -60,6 +62,9 @@ class Compiler:
             raise ModelError(f"{model.name}: {error.problem.message}", where=model.location, hint=hint) from error
 
     def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
+        with self._lock:
+            if self._code is None:  # made when it is needed: it changes how this process imports
+                self._code = PythonCode(self._project.root)
         try:
             return self._code.function(self._project.root / model.path, body.function)
         except (Exception, SystemExit) as error:

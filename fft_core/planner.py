@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
+from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
-from fft_core.errors import FftError, Location
+from fft_core.engines.engine import dialect_of
+from fft_core.errors import FftError, Location, Problem, ProjectError
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision, InputVersion, Plan, Request, decide, decide_all, recorded_version
 from fft_core.plan.fingerprint import Subject, canonical_sql, digest_of
@@ -26,15 +28,25 @@ from fft_core.warehouse import Warehouse
 class Subjects:
     """What identifies each model and seed of a project; worked out once, when first asked for."""
 
-    def __init__(self, project: Project, compiler: Compiler, dialect: str) -> None:
+    def __init__(self, project: Project, compiler: Compiler, dialect: str, cache: CodeCache | None = None) -> None:
         self._project = project
+        self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
         self._naming = Naming(_symbol, _symbol, dialect, shows_secrets=False)
         self._known: dict[str, Subject] = {}
 
     def all(self) -> tuple[Subject, ...]:
-        """Give all of them, in build order."""
-        return tuple(self.of(node) for node in self._project.stored())
+        """Give all of them, in build order. Raises ProjectError with everything that cannot be rendered or read."""
+        subjects, problems = list[Subject](), list[Problem]()
+        for node in self._project.stored():
+            try:
+                subjects.append(self.of(node))
+            except FftError as error:
+                problems.append(error.problem)
+        if problems:
+            raise ProjectError(problems)
+        self._cache.save()
+        return tuple(subjects)
 
     def of(self, node: Model | Seed) -> Subject:
         """Give one. Raises RenderError where a template fails."""
@@ -85,10 +97,15 @@ class Subjects:
         )
 
     def _sql(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
-        text = self._compiler.sql(model, self._naming)
         assert isinstance(model.body, SqlBody)  # the caller has asked
-        code = digest_of(canonical_sql(text, self._naming.dialect))
-        return code, volatile_in_sql(text, self._naming.dialect), model.body.environment
+        key = self._cache.key_of(model, self._naming.dialect)
+        known = self._cache.get(key)
+        if known is None:
+            text = self._compiler.sql(model, self._naming)
+            code = digest_of(canonical_sql(text, self._naming.dialect))
+            known = Code(code, volatile_in_sql(text, self._naming.dialect))
+        self._cache.put(key, known)
+        return known.digest, known.volatile, model.body.environment
 
     def _python(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
         sources = python_sources(self._project.root, model.path)
@@ -150,6 +167,10 @@ class Rebuilder:
         others = {name: value for name, value in remembered.published.items() if name != node.name}
         return decide(subject, versions, Remembered(remembered.records, {**others, **now}), self.request)
 
+    def published(self, warehouse: Warehouse, name: str) -> Published | None:
+        """Say what is published under a node's name, as far as this run knows."""
+        return self._recall(warehouse).published.get(name)
+
     def note(self, record: BuildRecord, published: Published) -> None:
         """Remember what this run has just published."""
         with self._lock:
@@ -180,6 +201,15 @@ class Rebuilder:
                     settings = self._project.fingerprint
                     self._source_versions[name] = source_version(warehouse.engine, source, relation, settings)
             return {name: self._source_versions[name] for name in wanted}
+
+
+def project_subjects(project: Project) -> tuple[Subject, ...]:
+    """Work out what identifies each model and seed, in build order, without opening the database.
+
+    Raises:
+        ProjectError: with every template that fails and every file that is missing.
+    """
+    return Subjects(project, Compiler(project), dialect_of(project.engine)).all()
 
 
 def make_plan(warehouse: Warehouse, request: Request | None = None, selected: frozenset[str] | None = None) -> Plan:

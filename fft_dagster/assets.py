@@ -16,6 +16,7 @@ from fft_core import (
     Warehouse,
     build_or_reuse,
     check_node,
+    project_subjects,
 )
 from fft_dagster import events
 from fft_dagster.resource import RESOURCE_KEY, WarehouseSessions
@@ -28,7 +29,8 @@ def project_assets(project: Project, translator: FftTranslator | None = None) ->
     Ephemeral models have no rows and so no asset: what reads them depends on what they read.
     """
     translator = translator or FftTranslator()
-    return [_node_asset(node, project, translator) for node in project.stored()]
+    subjects = {subject.name: subject for subject in project_subjects(project)}
+    return [_node_asset(node, project, translator, subjects[node.name].code) for node in project.stored()]
 
 
 def source_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
@@ -47,9 +49,13 @@ def source_checks(project: Project, translator: FftTranslator | None = None) -> 
     ]
 
 
-def _node_asset(node: Model | Seed, project: Project, translator: FftTranslator) -> dg.AssetsDefinition:
+def _node_asset(
+    node: Model | Seed, project: Project, translator: FftTranslator, code_version: str
+) -> dg.AssetsDefinition:
     checks = project.checks_of(node.name)
     spec = translator.get_asset_spec(node, project)
+    if spec.code_version is None:
+        spec = spec.replace_attributes(code_version=code_version)
 
     @dg.multi_asset(
         name=step_name(spec.key),

@@ -13,7 +13,7 @@ import dagster as dg
 from fft_core import Check, Model, Project, Relation, Seed, Source, SourceName, planned_relations
 
 IO_MANAGER_KEY = "fft_io_manager"
-_TAG = re.compile(r"[^A-Za-z0-9_.\-/]+")
+_NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.\-]+")
 
 
 class FftTranslator:
@@ -58,7 +58,7 @@ class FftTranslator:
         tags = {}
         for tag in () if isinstance(node, Seed) else node.tags:
             key, _, value = tag.partition(":")
-            tags[_TAG.sub("_", key)[:63]] = _TAG.sub("_", value.replace("/", "_"))[:63]
+            tags[_NOT_IN_TAGS.sub("_", key)[:63] or "_"] = _NOT_IN_TAGS.sub("_", value)[:63]
         return tags
 
     def get_owners(self, node: Model | Seed | Source) -> Sequence[str]:

@@ -106,8 +106,12 @@ class _Spelling:
         return self.relation.sql(self.dialect)
 
     @property
+    def where(self) -> str:
+        return f"({self.check.where}\n)"  # the user's text may end in a comment
+
+    @property
     def rows(self) -> str:
-        return f"{self.table} where ({self.check.where})" if self.check.where else self.table
+        return f"{self.table} where {self.where}" if self.check.where else self.table
 
     @property
     def filtered(self) -> str:
@@ -115,13 +119,13 @@ class _Spelling:
 
     def by_row(self, offends: str) -> CheckQuery:
         """A rule that each row keeps or breaks by itself."""
-        condition = f"({self.check.where}) and ({offends})" if self.check.where else offends
+        condition = f"{self.where} and ({offends})" if self.check.where else offends
         count = f"coalesce(sum(case when {condition} then 1 else 0 end), 0)"
         return CheckQuery(self.check, count, f"select * from {self.table} where {condition}")
 
     def by_total(self, aggregate: str, offends: str, called: str) -> CheckQuery:
         """A rule about a total; `aggregate` has two holes around the value, for the filter."""
-        opened, closed = (f"case when ({self.check.where}) then ", " end") if self.check.where else ("", "")
+        opened, closed = (f"case when {self.where} then ", " end") if self.check.where else ("", "")
         total = aggregate.format(opened, closed)
         count = f"case when {offends.format(total)} then 1 else 0 end"
         inner = f"select {aggregate.format('', '')} as {called} from {self.rows}"

@@ -9,16 +9,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import duckdb
-import pyarrow as pa
 
 from fft_core.engines.engine import Capabilities, ColumnType, RelationKind, Row, TableInfo
 from fft_core.engines.sql import literal
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DIALECT = "duckdb"
 MEMORY = ":memory:"
 _SEED_TYPES = {
     "string": "VARCHAR",
@@ -35,7 +38,13 @@ _INFERRED = ("BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR")
 
 def namespace(*, path: str = MEMORY, schema: str | None = None, catalog: str | None = None, **_: object) -> Relation:
     """Where a profile's relations lie, without opening anything: a relation without a name of its own."""
-    return Relation("", schema or "main", catalog or ("memory" if path == MEMORY else Path(path).stem))
+    return Relation("", schema or "main", catalog or _own_catalog(path))
+
+
+def _own_catalog(path: str) -> str:
+    """The name that DuckDB gives to a database that is opened by its path."""
+    name = "memory" if path == MEMORY else Path(path).name.partition(".")[0]
+    return f"{name}_db" if name.lower() in ("main", "system", "temp") else name
 
 
 def connect(
@@ -70,7 +79,7 @@ def connect(
     place = namespace(path=path, schema=schema, catalog=catalog)
     if path != MEMORY:
         _make_folder(Path(path))
-    connection = _open(path, config, lock_timeout_seconds)
+    connection = _open(path, place.catalog or "", config, lock_timeout_seconds)
     connection.execute("set global TimeZone = 'UTC'")  # else results depend on the machine; cursors inherit it
     return DuckDBEngine(connection, place)
 
@@ -83,12 +92,12 @@ def _make_folder(path: Path) -> None:
 
 
 def _open(
-    path: str, config: dict[str, str | bool | int | float | list[str]], timeout: float
+    path: str, catalog: str, config: dict[str, str | bool | int | float | list[str]], timeout: float
 ) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + timeout
     while True:
         try:
-            return duckdb.connect(path, config=config)
+            return _opened(path, catalog, config)
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise ConnectError(f"cannot open {path}: {_first_line(error)}") from error
@@ -102,11 +111,21 @@ def _open(
             raise ConnectError(f"cannot open {path}: {_first_line(error)}") from error
 
 
+def _opened(
+    path: str, catalog: str, config: dict[str, str | bool | int | float | list[str]]
+) -> duckdb.DuckDBPyConnection:
+    if catalog == _own_catalog(path):
+        return duckdb.connect(path, config=config)
+    connection = duckdb.connect(config=config)  # a database gets another name only by being attached
+    connection.execute(f"attach {literal(path)} as {quoted(catalog, 'duckdb')}")
+    return connection
+
+
 class DuckDBEngine:
     """One cursor on a DuckDB database."""
 
     name = "duckdb"
-    dialect = "duckdb"
+    dialect = DIALECT
     capabilities = Capabilities(transaction_is_stage=True, one_writer_process=True)
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, place: Relation) -> None:

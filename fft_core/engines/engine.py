@@ -121,6 +121,12 @@ def default_place(name: str, settings: Mapping[str, Any]) -> Relation:
     return place
 
 
+def dialect_of(name: str) -> str:
+    """Give the SQL dialect of an engine without opening anything."""
+    dialect: str = _driver(name).DIALECT
+    return dialect
+
+
 def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect` and `namespace`
     try:
         return importlib.import_module(f"fft_core.engines.{name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from fft_core.plan.fingerprint import Fingerprint
 
@@ -42,7 +43,7 @@ class BuildRecord:
 class Published:
     """What the database says of a relation that exists: the mark that the last build left on it, if it has one."""
 
-    kind: str
+    kind: Literal["table", "view"]
     stamp: str | None
     rows: int | None = None
 

@@ -13,7 +13,7 @@ from fft_core.project import model as m
 class Shape(BaseModel):
     """A mapping in a file: unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

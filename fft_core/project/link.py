@@ -107,6 +107,8 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
             hint = "Check the model that inlines it, or make it a view."
             problems.append(Problem(f"{node!r} is ephemeral: it has no rows to check", draft.location, hint))
             continue
+        if isinstance(node, SourceName):
+            node = project.seed_behind(node) or node  # so that bad rows of the seed are not published
         rule = _resolved(draft.shape.rule(), draft, project, by_relation, problems)
         taken = names.setdefault(node, set())
         name = _free(_check_name(draft.shape), taken)

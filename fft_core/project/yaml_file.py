@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,18 @@ def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()
 
     `shape` is anything that a pydantic TypeAdapter takes; `at` is where in the file the content stands.
     """
-    adapter = TypeAdapter(shape)
+    adapter = _adapter(shape)
     known: KnownKeys = {}  # of each mapping, by its id; the shapes fill it in while they read
     try:
         return adapter.validate_python(content, context=known)
     except ValidationError as error:
         return [_problem(complaint, content, file, at, known) for complaint in error.errors(include_url=False)]
+
+
+@cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    """Making an adapter costs a hundred times what using it does."""
+    return TypeAdapter(shape)
 
 
 def _problem(complaint: Any, content: object, file: YamlFile, at: tuple[Key, ...], known_keys: KnownKeys) -> Problem:

@@ -1,0 +1,99 @@
+"""What rendering and reading a model's SQL came to, kept between commands: by all that it depends on."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+from fft_core.plan.fingerprint import VERSION, digest_of
+from fft_core.project.environment import is_secret
+from fft_core.project.model import Model, Project, SqlBody
+
+FILE = Path(".fastflowtransform") / "cache" / "code.json"
+
+
+@dataclass(frozen=True)
+class Code:
+    """The digest of a model's canonical SQL, and what makes its rows change by themselves."""
+
+    digest: str
+    volatile: tuple[str, ...]
+
+
+@dataclass
+class CodeCache:
+    """Results by key, as last saved; those that are not asked for again are dropped when it is saved."""
+
+    project: Project
+    path: Path
+    saved: Mapping[str, list[object]]
+    used: dict[str, list[object]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, project: Project) -> CodeCache:
+        """Open the cache of a project. One that cannot be read is empty: it only saves time."""
+        path = project.root / FILE
+        try:
+            saved = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            saved = {}
+        return cls(project, path, saved if isinstance(saved, dict) else {})
+
+    def get(self, key: str) -> Code | None:
+        """Give what is known under a key."""
+        match self.saved.get(key):
+            case [str(digest), list(volatile)]:
+                return Code(digest, tuple(map(str, volatile)))
+        return None
+
+    def put(self, key: str, code: Code) -> None:
+        """Keep a result."""
+        self.used[key] = [code.digest, list(code.volatile)]
+
+    def save(self) -> None:
+        """Write what was used, if that is not what was read; a folder that cannot be written to is left alone."""
+        if self.used == self.saved:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, encoding="utf-8") as file:
+                json.dump(self.used, file)
+            Path(file.name).replace(self.path)
+        except OSError:
+            return
+
+    def key_of(self, model: Model, dialect: str) -> str:
+        """Digest all that the rendered text and its reading depend on."""
+        return digest_of([self._common, dialect, self._parts(model)])
+
+    def _parts(self, model: Model) -> list[object]:
+        assert isinstance(model.body, SqlBody)  # only SQL is rendered
+        environment = self.project.environment
+        names = sorted(environment if "*" in model.body.environment else model.body.environment)
+        read = {name: environment.get(name) for name in names if not is_secret(name)}
+        inlined = [
+            self._parts(self.project.models[name])
+            for name in model.refs
+            if name in self.project.models and self.project.models[name].is_ephemeral
+        ]
+        return [
+            model.name,
+            model.body.template,
+            model.materialization.name,
+            list(map(str, model.inputs)),
+            read,
+            inlined,
+        ]
+
+    @cached_property
+    def _common(self) -> str:
+        project = self.project
+        macros = {path.as_posix(): text for path, text in project.macros.items()}
+        variables = {name: repr(value) for name, value in project.variables.items()}
+        versions = [VERSION, *(version(package) for package in ("jinja2", "sqlglot", "fft-dagster"))]
+        return digest_of([macros, variables, project.engine, project.env, versions])
