@@ -19,6 +19,7 @@ from fft_core import (
     project_subjects,
 )
 from fft_dagster import events
+from fft_dagster.executor import interruptible
 from fft_dagster.resource import RESOURCE_KEY, WarehouseSessions
 from fft_dagster.translator import FftTranslator
 
@@ -68,7 +69,7 @@ def _node_asset(
         resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
         wanted = {key.name for key in context.selected_asset_check_keys}
         selected = [check for check in checks if check.name in wanted]
-        with events.step_failures(), resource.session() as warehouse:
+        with events.step_failures(), resource.session() as warehouse, interruptible(warehouse.engine.interrupt):
             if context.selected_asset_keys:
                 rebuilder = resource.rebuilder(warehouse)
                 yield from _build_or_reuse(warehouse, rebuilder, node, spec.key, context.run_id)
@@ -90,7 +91,7 @@ def _source_check(source: Source, checks: Sequence[Check], translator: FftTransl
     def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
         wanted = {check_key.name for check_key in context.selected_asset_check_keys}
-        with events.step_failures(), resource.session() as warehouse:
+        with events.step_failures(), resource.session() as warehouse, interruptible(warehouse.engine.interrupt):
             yield from _check(warehouse, source, key, [check for check in checks if check.name in wanted])
 
     return step

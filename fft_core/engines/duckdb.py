@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import random
 import re
 import time
@@ -21,6 +22,7 @@ from fft_core.names import Relation, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_log = logging.getLogger(__name__)
 DIALECT = "duckdb"
 MEMORY = ":memory:"
 _SEED_TYPES = {
@@ -94,7 +96,7 @@ def _make_folder(path: Path) -> None:
 def _open(
     path: str, catalog: str, config: dict[str, str | bool | int | float | list[str]], timeout: float
 ) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + timeout
+    deadline, said = time.monotonic() + timeout, False
     while True:
         try:
             return _opened(path, catalog, config)
@@ -106,6 +108,9 @@ def _open(
                     f"{path} is open in another process: {_holder(error)}",
                     hint="DuckDB lets one process write to a file. Close the other one, or wait for it.",
                 ) from error
+            if not said:
+                _log.warning("waiting for %s, which is open in another process: %s", path, _holder(error))
+                said = True
             time.sleep(random.uniform(0.01, 0.05))  # short sleeps: long ones starve whoever waits
         except duckdb.Error as error:
             raise ConnectError(f"cannot open {path}: {_first_line(error)}") from error

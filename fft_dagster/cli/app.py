@@ -86,7 +86,7 @@ def plan(
 def _options(
     project: Path, env: str | None, select: list[str], exclude: list[str], cache: CacheMode, rebuild: list[str]
 ) -> Options:
-    from fft_core.plan.decide import Request
+    from fft_core import Request
     from fft_dagster.cli.plan import Options
 
     return Options(project, env, select, exclude, Request(cache.value, tuple(rebuild)))

@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     import dagster as dg
 
+INTERRUPTED = 130
 _COLORS = {"built": "green", "reused": "bright_black", "failed": "red", "blocked": "red", "skipped": "yellow"}
 
 
@@ -38,6 +39,7 @@ class Report:
         """Take one event in, and print a line if a step ended with it."""
         step = event.step_key
         if step is None:
+            self._see_end(event)
             return
         if event.is_step_materialization:
             metadata = event.step_materialization_data.materialization.metadata
@@ -63,6 +65,13 @@ class Report:
         checks = ", ".join(f"{count} {outcome}" for outcome, count in self.checks.items())
         return f"\n{said}{f'; checks: {checks}' if checks else ''}; {seconds:.1f} s"
 
+    def _see_end(self, event: dg.DagsterEvent) -> None:
+        if event.event_type_value == "PIPELINE_CANCELED":
+            self.exit_code = INTERRUPTED
+        elif event.event_type_value == "PIPELINE_FAILURE" and not self.exit_code:
+            self.failures.append(f"the run failed: {event.message}")
+            self.exit_code = 1
+
     def _see_check(self, step: str, event: dg.DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
         if evaluation.passed:
@@ -78,6 +87,9 @@ class Report:
         user = failure.user_failure_data
         code = int(str(user.metadata["exit_code"].value)) if user and "exit_code" in user.metadata else 1
         error = failure.error
+        if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+            self._line(step, "interrupted")
+            return
         text = user.description if user else error.message if error else "it failed"
         self.failures.append(f"{step}: {(text or '').strip()}")
         # a model that failed outweighs checks that failed
@@ -88,7 +100,7 @@ class Report:
         self.states[state] += 1
         rows = f"{self._rows[step]:>12,} rows" if step in self._rows else " " * 17
         seconds = f"{self._seconds[step]:8.2f} s" if step in self._seconds else ""
-        mark = typer.style(f"{state:8}", fg=_COLORS.get(state))
+        mark = typer.style(f"{state:11}", fg=_COLORS.get(state))
         typer.echo(f"{mark} {step:{self.width}} {rows}{seconds}".rstrip())
         for said in self._warnings.pop(step, []):
-            typer.echo(f"         {typer.style(said, fg='yellow')}")
+            typer.echo(f"            {typer.style(said, fg='yellow')}")
