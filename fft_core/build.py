@@ -44,11 +44,15 @@ class BuildResult:
 
 @dataclass(frozen=True)
 class ReuseResult:
-    """What was left as it is, and why; `checks` holds the results of those that were due."""
+    """What was left as it is, and why.
+
+    `checks` holds the results of checks that were due; `unchanged_checks` are the others, which passed on these rows.
+    """
 
     relation: Relation
     row_count: int | None
     checks: tuple[CheckResult, ...]
+    unchanged_checks: tuple[Check, ...]
     seconds: float
     data_version: str
     decision: Decision
@@ -84,11 +88,12 @@ def build_or_reuse(
     decision = rebuilder.decide(warehouse, node)
     if decision.is_build or decision.record is None:
         return _build(_Build(warehouse, rebuilder, decision, run_id, started), node)
-    results = _check_reused(warehouse, rebuilder, decision) if decision.checks_are_due else ()
+    is_due = decision.checks_are_due
     return ReuseResult(
         relation=warehouse.relation(node.name),
         row_count=decision.record.rows,
-        checks=results,
+        checks=_check_reused(warehouse, rebuilder, decision) if is_due else (),
+        unchanged_checks=() if is_due else warehouse.project.checks_of(node.name),
         seconds=time.perf_counter() - started,
         data_version=decision.record.data_version,
         decision=decision,

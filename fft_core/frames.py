@@ -76,17 +76,17 @@ def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that no library is 
 def _arrow_table(frame: Any) -> pa.Table:
     import pyarrow as pa
 
+    table: pa.Table
     kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
     match kind:
         case "pyarrow.Table":
-            table: pa.Table = frame
+            table = frame
             return table
         case "pyarrow.RecordBatchReader":
             return pa.Table.from_batches(frame, frame.schema)
-        case "polars.DataFrame":
-            return frame.to_arrow()
-        case "polars.LazyFrame":
-            return frame.collect().to_arrow()
+        case "polars.DataFrame" | "polars.LazyFrame":
+            table = frame.lazy().collect().to_arrow()
+            return table
         case "pandas.DataFrame":
             try:
                 return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
@@ -139,7 +139,7 @@ def _storable(table: pa.Table) -> pa.Table:
     """Give the types that every database has: Polars' views and nanoseconds become plain, only NULL becomes text."""
     import pyarrow as pa
 
-    plain = {
+    plain: dict[pa.DataType, pa.DataType] = {
         pa.null(): pa.string(),
         pa.string_view(): pa.string(),
         pa.large_string(): pa.string(),

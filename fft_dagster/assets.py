@@ -10,7 +10,6 @@ from fft_core import (
     CheckFailedError,
     Model,
     Project,
-    Rebuilder,
     Seed,
     Source,
     Warehouse,
@@ -72,7 +71,12 @@ def _node_asset(
         with events.step_failures(), resource.session() as warehouse, interruptible(warehouse.engine.interrupt):
             if context.selected_asset_keys:
                 rebuilder = resource.rebuilder(warehouse)
-                yield from _build_or_reuse(warehouse, rebuilder, node, spec.key, context.run_id)
+                try:
+                    result = build_or_reuse(warehouse, rebuilder, node, run_id=context.run_id)
+                except CheckFailedError as error:
+                    yield from events.failed_checks(spec.key, error, wanted)
+                    raise
+                yield events.materialization(spec.key, result, wanted)
             else:
                 yield from _check(warehouse, node, spec.key, selected)
 
@@ -95,17 +99,6 @@ def _source_check(source: Source, checks: Sequence[Check], translator: FftTransl
             yield from _check(warehouse, source, key, [check for check in checks if check.name in wanted])
 
     return step
-
-
-def _build_or_reuse(
-    warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, key: dg.AssetKey, run_id: str
-) -> Iterator[Any]:
-    try:
-        result = build_or_reuse(warehouse, rebuilder, node, run_id=run_id)
-    except CheckFailedError as error:
-        yield from events.failed_checks(key, error)
-        raise
-    yield events.materialization(key, result)
 
 
 def _check(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,10 +11,11 @@ import dagster as dg
 from fft_core import BuildResult, CheckFailedError, CheckResult, FftError, ReuseResult
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
+UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
 
 
-def materialization(key: dg.AssetKey, result: BuildResult | ReuseResult) -> dg.MaterializeResult[Any]:
-    """Report what a step published, or left as it is, and why.
+def materialization(key: dg.AssetKey, result: BuildResult | ReuseResult, wanted: Set[str]) -> dg.MaterializeResult[Any]:
+    """Report what a step published, or left as it is, and why, with the results of the wanted checks.
 
     A reused model is reported as well, with its unchanged data version: without it, Dagster would skip what is
     downstream, and show the asset as out of date.
@@ -35,8 +36,22 @@ def materialization(key: dg.AssetKey, result: BuildResult | ReuseResult) -> dg.M
         asset_key=key,
         metadata=metadata,
         data_version=dg.DataVersion(result.data_version),
-        check_results=[check_result(key, check, PUBLISHED) for check in result.checks],
+        check_results=[
+            *(check_result(key, check, PUBLISHED) for check in result.checks if check.check.name in wanted),
+            *(check for check in _still_passed(key, result) if check.check_name in wanted),
+        ],
     )
+
+
+def _still_passed(key: dg.AssetKey, result: BuildResult | ReuseResult) -> list[dg.AssetCheckResult]:
+    """Repeat the results of blocking checks that were not due: Dagster warns of those that say nothing."""
+    if isinstance(result, BuildResult) or result.checks:
+        return []
+    return [
+        dg.AssetCheckResult(passed=True, check_name=check.name, asset_key=key, metadata={"judged": UNCHANGED})
+        for check in result.unchanged_checks
+        if check.severity == "error"
+    ]
 
 
 def check_result(key: dg.AssetKey, result: CheckResult, judged: str) -> dg.AssetCheckResult:
@@ -72,9 +87,10 @@ def step_failures() -> Iterator[None]:
         ) from error.__cause__
 
 
-def failed_checks(key: dg.AssetKey, error: CheckFailedError) -> list[dg.AssetCheckResult]:
-    """Report the checks of a node that has bad rows."""
-    return [check_result(key, result, PUBLISHED if error.published else STAGED) for result in error.results]
+def failed_checks(key: dg.AssetKey, error: CheckFailedError, wanted: Set[str]) -> list[dg.AssetCheckResult]:
+    """Report the wanted checks of a node that has bad rows."""
+    judged = PUBLISHED if error.published else STAGED
+    return [check_result(key, result, judged) for result in error.results if result.check.name in wanted]
 
 
 def _table(result: CheckResult) -> str:
