@@ -100,11 +100,12 @@ def _placed(project: Project, node: str | SourceName) -> tuple[str, str | None, 
     return node, seed.schema if seed else None, None
 
 
-def open_warehouse(project: Project, **overrides: object) -> Warehouse:
+def open_warehouse(project: Project, *, read_only: bool = False, **overrides: object) -> Warehouse:
     """Open the database that the project's profile names.
 
     Args:
         project: A loaded project; its `env` chooses the profile.
+        read_only: For plans and questions: nothing is changed, and a database that does not exist is not created.
         overrides: Settings of the engine that win over profile and variables, such as `path`.
 
     Raises:
@@ -112,4 +113,4 @@ def open_warehouse(project: Project, **overrides: object) -> Warehouse:
         MissingDriverError, ConnectError, BusyError: the database cannot be opened.
     """
     profile = load_profile(project.root, project.env, project.environment, engine=project.engine, **overrides)
-    return Warehouse(project, open_engine(profile.engine, profile.settings))
+    return Warehouse(project, open_engine(profile.engine, profile.settings, read_only=read_only))

@@ -57,6 +57,7 @@ def connect(
     threads: int | None = None,
     memory_limit: str | None = None,
     lock_timeout_seconds: float = 600,
+    read_only: bool = False,
 ) -> DuckDBEngine:
     """Open a DuckDB file, creating it and its folder where they are missing, or a database in memory.
 
@@ -67,6 +68,7 @@ def connect(
         threads: DuckDB's threads for one statement; all cores where None.
         memory_limit: As DuckDB spells it, "4GB".
         lock_timeout_seconds: How long to wait while another process has the file open.
+        read_only: Change nothing; a file that does not exist is not created, and reads as an empty database.
 
     Raises:
         BusyError: another process still has the file open after that time.
@@ -79,7 +81,11 @@ def connect(
     if memory_limit:
         config["memory_limit"] = memory_limit
     place = namespace(path=path, schema=schema, catalog=catalog)
-    if path != MEMORY:
+    if read_only and not Path(path).exists():
+        path = MEMORY
+    elif read_only:
+        config["access_mode"] = "read_only"
+    elif path != MEMORY:
         _make_folder(Path(path))
     connection = _open(path, place.catalog or "", config, lock_timeout_seconds)
     connection.execute("set global TimeZone = 'UTC'")  # else results depend on the machine; cursors inherit it
@@ -121,8 +127,10 @@ def _opened(
 ) -> duckdb.DuckDBPyConnection:
     if catalog == _own_catalog(path):
         return duckdb.connect(path, config=config)
-    connection = duckdb.connect(config=config)  # a database gets another name only by being attached
-    connection.execute(f"attach {literal(path)} as {quoted(catalog, 'duckdb')}")
+    # a database gets another name only by being attached
+    mode = " (read_only)" if config.get("access_mode") == "read_only" else ""
+    connection = duckdb.connect(config={key: value for key, value in config.items() if key != "access_mode"})
+    connection.execute(f"attach {literal(path)} as {quoted(catalog, 'duckdb')}{mode}")
     return connection
 
 

@@ -103,15 +103,17 @@ class Engine(Protocol):
         """End the session; the last one closes the database."""
 
 
-def open_engine(name: str, settings: Mapping[str, Any]) -> Engine:
+def open_engine(name: str, settings: Mapping[str, Any], *, read_only: bool = False) -> Engine:
     """Open a database with the settings of its profile.
+
+    Opened read-only, it is not created where it is missing: it reads as an empty one.
 
     Raises:
         MissingDriverError: the engine's packages are not installed.
         ConnectError: the database cannot be opened.
         BusyError: another process holds it for longer than the profile waits.
     """
-    engine: Engine = _driver(name).connect(**settings)
+    engine: Engine = _driver(name).connect(**settings, read_only=read_only)
     return engine
 
 

@@ -29,7 +29,7 @@ def plan_project(options: Options) -> tuple[Project, Plan]:
     """Load a project, look at its warehouse, and decide."""
     project = load_project(options.root, options.env)
     chosen = select(project, options.selected, options.exclude)
-    with open_warehouse(project) as warehouse:
+    with open_warehouse(project, read_only=True) as warehouse:
         return project, make_plan(warehouse, options.request, chosen)
 
 

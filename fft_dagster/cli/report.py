@@ -66,7 +66,7 @@ class Report:
         return f"\n{said}{f'; checks: {checks}' if checks else ''}; {seconds:.1f} s"
 
     def _see_end(self, event: dg.DagsterEvent) -> None:
-        if event.event_type_value == "PIPELINE_CANCELED":
+        if event.event_type_value == "PIPELINE_CANCELED" or self.states["interrupted"]:
             self.exit_code = INTERRUPTED
         elif event.event_type_value == "PIPELINE_FAILURE" and not self.exit_code:
             self.failures.append(f"the run failed: {event.message}")
