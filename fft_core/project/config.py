@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -67,6 +68,11 @@ class AcceptedValuesShape(CheckShape):
     type: Literal["accepted_values"]
     column: str
     values: list[str | bool | int | float] = Field(min_length=1)
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _dates_as_text(cls, values: Any) -> Any:
+        return [str(v) if isinstance(v, date) else v for v in values] if isinstance(values, list) else values
 
     def rule(self) -> m.Rule:
         return m.AcceptedValues(self.column, tuple(self.values))

@@ -69,7 +69,8 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem])
     deps, requires = arguments.pop("deps", None), arguments.pop("requires", None)
     requires = arguments.pop("require", None) if requires is None else requires
     arguments.pop("kind", None)
-    arguments = {**(arguments.pop("meta", None) or {}), **arguments}
+    if isinstance(arguments.get("meta"), Mapping | None):
+        arguments = {**(arguments.pop("meta", None) or {}), **arguments}
     settings = _config(arguments, where, problems, called="@model")
     inputs = _inputs(deps, where, problems)
     _refuse_wrong_parameters(declaration, len(inputs), where, problems)

@@ -29,7 +29,7 @@ def python_sources(root: Path, path: Path) -> PythonSources:
         current = frontier.pop()
         if current.as_posix() in code:
             continue
-        tree = ast.parse((root / current).read_text(encoding="utf-8"))
+        tree = ast.parse((root / current).read_text(encoding="utf-8-sig"))
         names.update(_environment(tree))
         frontier.extend(_imported_files(tree, root, current))
         code[current.as_posix()] = ast.unparse(_without_what_does_not_count(tree))

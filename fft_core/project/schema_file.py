@@ -105,7 +105,8 @@ def _flat(test: object, column: str | None) -> object:
     if not isinstance(said, Mapping | None):
         return said  # no test: the shape says so
     said = dict(said or {})
-    flat = {"type": kind, **(said.pop("arguments", None) or {}), **(said.pop("config", None) or {}), **said}
+    inner = [said.pop(key) or {} for key in ("arguments", "config") if isinstance(said.get(key, 0), Mapping | None)]
+    flat = {"type": kind, **{key: value for part in inner for key, value in part.items()}, **said}
     return {"column": column, **flat} if column is not None else flat
 
 

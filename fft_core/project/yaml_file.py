@@ -40,14 +40,17 @@ def parse_yaml(text: str, path: Path) -> YamlFile | Problem:
     try:
         node = loader.get_single_node()
         content = loader.construct_document(node) if node else {}
+        lines = dict(_lines(node, ())) if node else {}
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         return Problem(f"invalid YAML: {error.problem}", Location(path, mark.line + 1 if mark else None))
     except (yaml.YAMLError, ValueError) as error:
         return Problem(f"invalid YAML: {error}", Location(path))
+    except RecursionError:
+        return Problem("invalid YAML: an anchor contains itself", Location(path))
     finally:
         loader.dispose()
-    return YamlFile(path, content, dict(_lines(node, ())) if node else {})
+    return YamlFile(path, content, lines)
 
 
 def _lines(node: yaml.Node, keys: tuple[Key, ...]) -> Iterator[tuple[tuple[Key, ...], int]]:

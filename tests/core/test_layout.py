@@ -1,0 +1,169 @@
+"""The directions in which modules may import each other, and what an import pulls in."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("fft_core", "fft_dagster")
+# a room -> what it must never import; its own modules are always allowed
+FORBIDDEN = {
+    "fft_core": ("dagster", "fft_dagster"),
+    "fft_core.errors": ("fft_core",),
+    "fft_core.names": ("fft_core",),
+    "fft_core.project": (
+        "fft_core.engines",
+        "fft_core.plan",
+        "fft_core.strategies",
+        "fft_core.checks",
+        "fft_core.warehouse",
+        "fft_core.state",
+        "fft_core.build",
+    ),
+    "fft_core.plan": (
+        "fft_core.engines",
+        "fft_core.strategies",
+        "fft_core.checks",
+        "fft_core.warehouse",
+        "fft_core.state",
+        "fft_core.build",
+    ),
+    "fft_core.engines": (
+        "fft_core.project",
+        "fft_core.plan",
+        "fft_core.strategies",
+        "fft_core.checks",
+        "fft_core.warehouse",
+        "fft_core.state",
+        "fft_core.build",
+    ),
+    "fft_core.strategies": ("fft_core.plan", "fft_core.warehouse", "fft_core.state", "fft_core.build"),
+    "fft_core.checks": ("fft_core.plan", "fft_core.warehouse", "fft_core.state", "fft_core.build"),
+}
+TOUCH_DAGSTER_CORE = {
+    "fft_dagster.executor",
+    "fft_dagster.storage",
+    "fft_dagster.step_threads",
+    "fft_dagster.runs",
+}
+# These are imported where they are used, so that a project without them does not need them.
+DRIVERS = ("duckdb", "pandas", "pyarrow", "polars")
+
+
+def module_files() -> dict[str, Path]:
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = module_files()
+
+
+def imports(statements: list[ast.stmt], *, inside_functions: bool) -> Iterator[str]:
+    """The modules that statements import, those under `if TYPE_CHECKING` left out."""
+    for statement in statements:
+        match statement:
+            case ast.Import():
+                yield from (alias.name for alias in statement.names)
+            case ast.ImportFrom(level=0, module=str(module)):
+                for alias in statement.names:
+                    full = f"{module}.{alias.name}"
+                    yield full if full in MODULES else module
+            case ast.ImportFrom():
+                raise AssertionError(f"relative import at line {statement.lineno}")
+            case ast.If() if "TYPE_CHECKING" in ast.dump(statement.test):
+                yield from imports(statement.orelse, inside_functions=inside_functions)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if not inside_functions:
+                pass
+            case _:
+                for field in ("body", "orelse", "finalbody", "handlers"):
+                    inner = [
+                        part
+                        for child in getattr(statement, field, [])
+                        for part in (child.body if isinstance(child, ast.ExceptHandler) else [child])
+                    ]
+                    yield from imports(inner, inside_functions=inside_functions)
+
+
+def imported_by(name: str, *, inside_functions: bool = True) -> set[str]:
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    return set(imports(tree.body, inside_functions=inside_functions))
+
+
+def is_in(module: str, room: str) -> bool:
+    return module == room or module.startswith(f"{room}.")
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_a_room_does_not_import_what_is_above_it(room: str) -> None:
+    wrong = [
+        f"{name} imports {imported}"
+        for name in MODULES
+        if is_in(name, room)
+        for imported in sorted(imported_by(name))
+        if any(is_in(imported, never) for never in FORBIDDEN[room]) and not is_in(imported, room)
+    ]
+    assert wrong == []
+
+
+def test_the_dagster_face_uses_only_the_public_names_of_the_core() -> None:
+    from_core = {
+        f"{name} imports {imported}"
+        for name in MODULES
+        if is_in(name, "fft_dagster")
+        for imported in imported_by(name)
+        if is_in(imported, "fft_core") and imported not in ("fft_core", "fft_core.errors")
+    }
+    assert from_core == set()
+
+
+def test_modules_import_each_other_in_one_direction() -> None:
+    graph = {name: imported_by(name, inside_functions=False) & MODULES.keys() - {name} for name in MODULES}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+def test_few_modules_touch_the_insides_of_dagster() -> None:
+    touching = {name for name in MODULES for imported in imported_by(name) if is_in(imported, "dagster._core")}
+    assert touching <= TOUCH_DAGSTER_CORE
+
+
+def test_pydantic_stays_where_yaml_comes_in() -> None:
+    users = {name for name in MODULES for imported in imported_by(name) if is_in(imported, "pydantic")}
+    assert users <= {"fft_core.project.config", "fft_core.project.yaml_file"}
+
+
+def test_only_its_own_driver_imports_duckdb() -> None:
+    users = {name for name in MODULES for imported in imported_by(name) if is_in(imported, "duckdb")}
+    assert users == {"fft_core.engines.duckdb"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import fft_core", (*DRIVERS, "dagster")),
+        ("import fft_dagster", (*DRIVERS, "dagster")),
+        ("import fft_dagster.cli", (*DRIVERS, "dagster")),
+    ],
+)
+def test_an_import_is_cheap(statement: str, absent: tuple[str, ...]) -> None:
+    code = f"import sys; {statement}; print(sorted(set({absent!r}) & set(sys.modules)))"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert finished.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_is_there(package: str) -> None:
+    module = __import__(package)
+    assert list(module.__all__) == sorted(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
