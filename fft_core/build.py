@@ -118,12 +118,27 @@ def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
     return _build(_unconditionally(warehouse, seed), seed)
 
 
-def publish_frame(warehouse: Warehouse, relation: Relation, frame: pa.Table) -> StoredFrame:
-    """Store a frame that was made elsewhere as a table: readers see the old rows or the new ones."""
-    engine = warehouse.engine
+def publish_frame(
+    warehouse: Warehouse, relation: Relation, frame: pa.Table, source: SourceName | None = None
+) -> StoredFrame:
+    """Store a frame that was made elsewhere as a table: readers see the old rows or the new ones.
+
+    Args:
+        warehouse: The session of this thread.
+        relation: Where it is stored.
+        frame: The rows.
+        source: The source that it fills; its checks judge the rows before they are published.
+
+    Raises:
+        CheckFailedError: a check of severity error failed; nothing is published.
+    """
+    engine, checks = warehouse.engine, warehouse.project.checks_of(source) if source else ()
     warehouse.ensure_schema(relation)
     with engine.frame_query(frame) as query, engine.transaction():
         columns, _ = _stage(engine, relation, _Rows("table", query), engine.kinds([relation]).get(relation))
+        results = run_checks(engine, relation, [c.name for c in columns], checks, warehouse.relation).results
+        if any(result.blocks for result in results):
+            raise CheckFailedError(str(source), results)
     return StoredFrame(relation, frame.num_rows, columns)
 
 

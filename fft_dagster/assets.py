@@ -1,5 +1,6 @@
 """One step per model and seed, each with its checks; a step that only checks, where only checks are selected."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -72,7 +73,7 @@ def _node_asset(
             if context.selected_asset_keys:
                 rebuilder = resource.rebuilder(warehouse)
                 try:
-                    result = build_or_reuse(warehouse, rebuilder, node, run_id=context.run_id)
+                    result = build_or_reuse(warehouse, rebuilder, node, run_id=context.run.run_id)
                 except CheckFailedError as error:
                     yield from events.failed_checks(spec.key, error, wanted)
                     raise
@@ -110,4 +111,4 @@ def _check(
 
 def step_name(key: dg.AssetKey) -> str:
     """Give the key of the step that builds an asset."""
-    return "__".join(key.path).replace(".", "_").replace("-", "_")
+    return re.sub(r"\W", "_", "__".join(key.path), flags=re.ASCII)

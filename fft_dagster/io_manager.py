@@ -43,10 +43,11 @@ class FftIOManager(dg.IOManager):
         if obj is None:
             return
         with events.step_failures(), self._warehouse.session() as session:
-            result = publish_frame(session, self._relation(session, context.asset_key), to_arrow(obj))
             node = self._nodes.get(context.asset_key)
-            if isinstance(node, SourceName):
-                self._warehouse.rebuilder(session).forget_source(node)
+            source = node if isinstance(node, SourceName) else None
+            result = publish_frame(session, self._relation(session, context.asset_key), to_arrow(obj), source)
+            if source is not None:
+                self._warehouse.rebuilder(session).forget_source(source)
         context.add_output_metadata(
             {
                 "dagster/table_name": str(result.relation),

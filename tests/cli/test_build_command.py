@@ -160,7 +160,6 @@ def test_a_failing_check_ends_with_2_and_a_failing_model_with_1(tmp_path: Path) 
     assert "models/broken.ff.sql:1: model 'broken': Binder Error: Referenced column" in finished.err
 
 
-@pytest.mark.xfail(reason="runs.py writes the path into dagster.yaml without quoting it", strict=True)
 def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
     files = {name: content for name, content in SHOP.items() if not name.endswith(".py")}
     finished = fft("build", ".", cwd=write(tmp_path / "it's [a] {shop}: é", files))

@@ -405,9 +405,7 @@ def test_a_plain_asset_upstream_fills_a_source_that_a_model_reads(shop: Path, in
     assert evaluations(run)["web/visits:row_count_between"].passed
 
 
-def test_bad_rows_of_a_plain_asset_stop_the_models_that_read_its_source(
-    shop: Path, instance: dg.DagsterInstance
-) -> None:
+def test_bad_rows_of_a_plain_asset_are_not_published(shop: Path, instance: dg.DagsterInstance) -> None:
     @dg.asset(key=["web", "visits"], io_manager_key="fft_io_manager")
     def visits() -> pd.DataFrame:
         return pd.DataFrame({"user_id": [0]}).head(0)
@@ -416,8 +414,9 @@ def test_bad_rows_of_a_plain_asset_stop_the_models_that_read_its_source(
     both = dg.AssetSelection.assets(WEB_VISITS, ["visitors"])
     run = materialize(definitions(shop, assets=[visits]), instance, both)
     assert run.status == "FAILURE"
-    assert not evaluations(run)["web/visits:row_count_between"].passed
-    assert list(materialized(run)) == ["web/visits"]
+    assert materialized(run) == {}
+    assert run.messages("STEP_FAILURE") == ['Execution of step "web__visits" failed.']
+    assert rows(shop, "select count(*) from duckdb_tables() where table_name = 'visits'") == [(0,)]
 
 
 def test_a_plain_asset_that_is_no_source_is_stored_under_its_key(shop: Path, instance: dg.DagsterInstance) -> None:
