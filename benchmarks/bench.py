@@ -136,22 +136,19 @@ def measure(models: int, runs: int) -> list[Timed]:
 def table(results: Sequence[Timed], models: int, runs: int) -> str:
     """Give the results as a page."""
     rows = [f"| {r.what} | {r.seconds:.2f} | {r.against} | {r.other_seconds:.2f} | {r.ratio:.2f} |" for r in results]
-    return "\n".join(
-        [
-            "# Benchmarks",
-            "",
-            "Made by `make bench`. Whole processes, in turn with what they are compared with; medians. Trust the ratios:",
-            "the machine is shared.",
-            "",
-            f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
-            f"DuckDB {duckdb.__version__}, {models} models, {runs} runs each.",
-            "",
-            "| what | seconds | against | seconds | ratio |",
-            "| --- | ---: | --- | ---: | ---: |",
-            *rows,
-            "",
-        ]
-    )
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    return f"""\
+# Benchmarks
+
+Made by `make bench`. Whole processes, in turn with what they are compared with; medians. Trust the ratios: the machine
+is shared.
+
+{datetime.now(UTC):%Y-%m-%d}, {machine}, DuckDB {duckdb.__version__}, {models} models, {runs} runs each.
+
+| what | seconds | against | seconds | ratio |
+| --- | ---: | --- | ---: | ---: |
+{chr(10).join(rows)}
+"""
 
 
 def main() -> None:

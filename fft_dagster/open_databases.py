@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections import Counter, OrderedDict
@@ -107,3 +108,19 @@ if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
         after_in_parent=lambda: _at_fork(OpenDatabases.after_fork_in_parent),
         after_in_child=lambda: _at_fork(OpenDatabases.after_fork_in_child),
     )
+
+
+@contextmanager
+def one_process_at_a_time(folder: str) -> Iterator[None]:
+    """Creating a database is not safe in stock Dagster: two processes may both stamp its schema, which breaks it."""
+    if sys.platform == "win32":  # has no such locks; there it is as in stock
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -8,11 +8,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.execution.api import execute_run_iterator
 
 from fft_core import Model, Project, Request
 from fft_dagster.definitions import project_definitions
+from fft_dagster.executor import iterate_run
 from fft_dagster.resource import RESOURCE_KEY
 from fft_dagster.translator import FftTranslator
 
@@ -77,7 +76,7 @@ def run_nodes(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # the caller prints; the events are all stored
     }
     run = instance.create_run_for_job(resolved, run_config=run_config)
-    yield from execute_run_iterator(InMemoryJob(resolved), run, instance)
+    yield from iterate_run(resolved, run, instance)
 
 
 def _write(path: Path, text: str) -> None:

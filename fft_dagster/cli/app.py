@@ -31,9 +31,7 @@ Env = Annotated[
 ]
 Select = Annotated[list[str], typer.Option("--select", "-s", help="Models, as in +mart_users or tag:nightly.")]
 Exclude = Annotated[list[str], typer.Option("--exclude", help="Models to leave out, in the same grammar.")]
-Cache = Annotated[
-    CacheMode, typer.Option("--cache", help="rw: reuse and record; ro or wo: only one; off: none.")
-]
+Cache = Annotated[CacheMode, typer.Option("--cache", help="rw: reuse and record; ro or wo: only one; off: none.")]
 Rebuild = Annotated[list[str], typer.Option("--rebuild", help="A glob of models to build in any case.")]
 
 app = typer.Typer(

@@ -1,0 +1,288 @@
+"""The threads in which the steps of a run work: how they take turns, report, log, and are interrupted.
+
+Dagster's bookkeeping is pure Python, so it takes turns under one lock a run. What the user wrote runs beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from dagster import DagsterEvent, DagsterExecutionInterruptedError, DagsterLogManager
+
+# A statement which has not yet begun when the run is terminated does not notice an interruption: it is repeated.
+CANCEL_AGAIN_SECONDS = 0.2
+
+
+@contextmanager
+def interruptible(cancel: Callable[[], None]) -> Iterator[None]:
+    """Ends what runs inside early when its run is terminated; does nothing outside of a step of `thread_executor`.
+
+    `cancel` is called from another thread, again and again until the body has ended. The exception with which the body
+    then ends is reported as an interruption of the step, and the run ends as canceled:
+
+        with interruptible(cursor.interrupt):
+            cursor.execute(sql)
+    """
+    step_log = _step_log.get()
+    if step_log is None:
+        yield
+        return
+    with step_log.run.termination.cancelling(cancel):
+        yield
+
+
+class Termination:
+    """The wish to end one run, and how to end what runs in it."""
+
+    def __init__(self) -> None:
+        self._requested = threading.Event()
+        self._lock = threading.Lock()
+        self._bodies: set[_Body] = set()
+
+    @contextmanager
+    def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:
+        body = self._begin(cancel)
+        try:
+            yield
+        except Exception as error:  # user code: each driver has its own exception for an interrupted statement
+            if self._requested.is_set():
+                raise DagsterExecutionInterruptedError("The run was terminated.") from error
+            raise
+        finally:
+            body.end()
+            with self._lock:
+                self._bodies.discard(body)
+
+    def _begin(self, cancel: Callable[[], None]) -> _Body:
+        body = _Body(cancel)
+        with self._lock:
+            if self._requested.is_set():
+                raise DagsterExecutionInterruptedError("The run was terminated.")
+            self._bodies.add(body)
+        return body
+
+    def request(self) -> None:
+        with self._lock:
+            self._requested.set()
+            bodies = list(self._bodies)
+        for body in bodies:  # a thread for each: a driver may take its time over it, or hang
+            threading.Thread(target=body.cancel_until_ended, name="cancel-step", daemon=True).start()
+
+
+class _Body:
+    """What runs in one `interruptible`. Once it has ended, cancel is not called: it would hit what comes next."""
+
+    def __init__(self, cancel: Callable[[], None]) -> None:
+        self._cancel = cancel
+        self._calling = threading.Lock()
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        self._ended.set()
+        with self._calling:  # waits for a call that is under way
+            return
+
+    def cancel_until_ended(self) -> None:
+        while not self._ended.is_set():
+            with self._calling:
+                if not self._ended.is_set():
+                    self._call()
+            self._ended.wait(CANCEL_AGAIN_SECONDS)
+
+    def _call(self) -> None:
+        try:
+            self._cancel()
+        except Exception:  # user code
+            logging.getLogger(__name__).exception("Cancelling a statement failed")
+
+
+class RunThreads:
+    """What the threads of one run share. None of it is at module level: runs in one process do not disturb each other.
+
+    Args:
+        takes_turns: Whether only one thread at a time does Dagster's bookkeeping. (Why: docs/decisions.)
+    """
+
+    def __init__(self, log: DagsterLogManager, *, takes_turns: bool) -> None:
+        self.termination = Termination()
+        self.is_over = False
+        self.log = log
+        self.main_thread = threading.get_ident()
+        self.in_user_code: set[StepLog] = set()
+        self.context = contextvars.copy_context()  # of who started the run: steps see its context variables
+        self._turn = threading.Lock() if takes_turns else None
+
+    @contextmanager
+    def bookkeeping(self) -> Iterator[None]:
+        self.begin_bookkeeping()
+        try:
+            yield
+        finally:
+            self.end_bookkeeping()
+
+    def begin_bookkeeping(self) -> None:
+        if self._turn is not None:
+            self._turn.acquire()
+
+    def end_bookkeeping(self) -> None:
+        if self._turn is not None:
+            self._turn.release()
+
+
+class StepLog(DagsterLogManager):
+    """The log of one step, which also is the switch between Dagster's bookkeeping and what the user wrote.
+
+    Private: Dagster brackets all user code (op bodies, IO managers, type checks, hooks) with begin_python_log_capture
+    and end_python_log_capture of the step's log. Stock code adds the step's handler to loggers of the whole process
+    there, where with threads it would receive the lines of every other step too.
+    """
+
+    def __init__(self, stock: DagsterLogManager, run: RunThreads) -> None:
+        super().__init__(stock._dagster_handler, level=stock.level)
+        self.run = run
+        self._depth = 0
+
+    def begin_python_log_capture(self) -> None:
+        self._depth += 1
+        if self._depth == 1:
+            self.run.in_user_code.add(self)
+            self.run.end_bookkeeping()
+
+    def end_python_log_capture(self) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self.run.begin_bookkeeping()
+            self.run.in_user_code.discard(self)
+            if self.run.is_over:
+                raise DagsterExecutionInterruptedError("The run ended without waiting for this step.")
+
+    def handle(self, record: logging.LogRecord) -> None:
+        if not self.run.is_over:  # a step that was left behind says nothing more
+            super().handle(record)
+
+    def handle_python_log(self, record: logging.LogRecord) -> None:
+        if self._depth and not self.run.is_over:
+            self._dagster_handler.handle(record)
+
+
+# Not state: in each thread it says which step runs there.
+_step_log: contextvars.ContextVar[StepLog | None] = contextvars.ContextVar("_step_log", default=None)
+
+
+class PythonLogs(logging.Handler):
+    """Hands each line of the loggers that Dagster manages to the step that wrote it."""
+
+    def __init__(self, run: RunThreads) -> None:
+        super().__init__()
+        self._run = run
+
+    def emit(self, record: logging.LogRecord) -> None:
+        step_log = _step_log.get()
+        if step_log is not None:
+            if step_log.run is self._run:
+                step_log.handle_python_log(record)
+        elif record.thread != self._run.main_thread:
+            self._handle_line_of_unknown_thread(record)
+
+    def _handle_line_of_unknown_thread(self, record: logging.LogRecord) -> None:
+        """A thread that an op started does not know its step; Dagster's own executors take such lines too."""
+        steps = list(self._run.in_user_code)
+        if len(steps) == 1:
+            steps[0].handle_python_log(record)
+        elif not self._run.is_over:
+            self._run.log._dagster_handler.handle(record)  # private: the handler of the run, which names no step
+
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        loggers = list(self._run.log._managed_loggers)  # private: Dagster's own and those that dagster.yaml names
+        for logger in loggers:
+            logger.addHandler(self)
+        try:
+            yield
+        finally:
+            for logger in loggers:
+                logger.removeHandler(self)
+
+
+@dataclass(frozen=True)
+class StepTask:
+    """A step to run: its events are computed by whoever iterates over them, and stored before they are seen."""
+
+    step_key: str
+    log: StepLog
+    events: Callable[[asyncio.AbstractEventLoop], Iterator[DagsterEvent]]
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    """The last report on a step. The error is an interruption, one that `raise_on_error` wants, or Dagster's own."""
+
+    step_key: str
+    error: BaseException | None
+
+
+class Workers:
+    """Daemon threads, as many as there were steps at once: the interpreter would wait for threads of another kind."""
+
+    def __init__(self, run: RunThreads) -> None:
+        self._run = run
+        self._tasks: SimpleQueue[StepTask | None] = SimpleQueue()
+        self._threads = 0
+        # An event alone wakes nobody: it is stored already, and each waking takes the GIL from a thread that works.
+        self._reports: deque[DagsterEvent | StepEnded] = deque()
+        self._step_ended = threading.Event()
+
+    def start(self, task: StepTask, *, running: int) -> None:
+        if self._threads < running:
+            threading.Thread(target=self._work, name=f"step-{self._threads}", daemon=True).start()
+            self._threads += 1
+        self._tasks.put(task)
+
+    def reports(self) -> Iterator[DagsterEvent | StepEnded]:
+        self._step_ended.clear()
+        while self._reports:
+            yield self._reports.popleft()
+
+    def wait(self, seconds: float) -> None:
+        self._step_ended.wait(seconds)
+
+    def dismiss(self) -> None:
+        for _ in range(self._threads):
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        event_loop = asyncio.new_event_loop()
+        while (task := self._tasks.get()) is not None:
+            self._run.context.copy().run(self._run_step, task, event_loop)
+        event_loop.close()
+
+    def _run_step(self, task: StepTask, event_loop: asyncio.AbstractEventLoop) -> None:
+        _step_log.set(task.log)
+        error: BaseException | None = None
+        try:
+            with interruptible(functools.partial(_cancel_async_ops, event_loop)), self._run.bookkeeping():
+                for event in task.events(event_loop):
+                    self._reports.append(event)
+        except BaseException as raised:  # noqa: BLE001 - the step boundary: the run's own thread raises it again
+            error = raised
+        self._reports.append(StepEnded(task.step_key, error))
+        self._step_ended.set()
+
+
+def _cancel_async_ops(event_loop: asyncio.AbstractEventLoop) -> None:
+    def cancel() -> None:
+        for task in asyncio.all_tasks(event_loop):
+            if not task.cancelling():
+                task.cancel()
+
+    if event_loop.is_running():
+        event_loop.call_soon_threadsafe(cancel)

@@ -1,0 +1,380 @@
+"""SQLite storages for Dagster which keep their connections open: stock files and schema at a fraction of the cost.
+
+dagster.yaml:
+
+    storage:
+      custom: {module: fft_dagster.storage, class: PooledSqliteStorage, config: {base_dir: /path/to/dagster_home}}
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import sqlalchemy as db
+from sqlalchemy.engine import Connection
+from watchdog.events import FileSystemEvent
+from watchdog.observers import Observer
+
+from fft_dagster.open_databases import OpenDatabases, one_process_at_a_time
+
+# Enough for the parents of a wide layer; a record takes a few kilobytes.
+MAX_REMEMBERED_RECORDS = 1000
+
+
+class UnsupportedDagsterError(ImportError):
+    """The installed Dagster is one whose private interfaces we have not tried."""
+
+
+def require_supported_dagster(installed: str) -> None:
+    numbers = tuple(int(part) for part in installed.split(".")[:3] if part.isdigit())
+    if (1, 13, 20) <= numbers < (1, 14):
+        return
+    raise UnsupportedDagsterError(
+        f"Dagster {installed} is installed, but fft_dagster's executor and storage build on private interfaces of "
+        "Dagster, which are tried with dagster>=1.13.20,<1.14 only. Hint: pip install 'dagster>=1.13.20,<1.14'"
+    )
+
+
+require_supported_dagster(version("dagster"))  # before the imports below, which may not exist in another version
+
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, EventLogRecord, RunsFilter  # noqa: E402
+
+# Private: the three groups of event types which the index database mirrors from the databases of the runs.
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS  # noqa: E402
+
+# Private: names and columns of the tables; the schema itself stays in Dagster's hands (we never create a table).
+from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable  # noqa: E402
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: E402
+
+# Private: the stock storages, whose one method that opens a connection is replaced.
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (  # noqa: E402
+    INDEX_SHARD_NAME,
+    SqliteEventLogStorage,
+    SqliteEventLogStorageWatchdog,
+)
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage  # noqa: E402
+from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage  # noqa: E402
+
+# Private: where in base_dir stock Dagster keeps its three kinds of files.
+from dagster._core.storage.sqlite_storage import (  # noqa: E402
+    DagsterSqliteStorage,
+    _event_logs_directory,
+    _runs_directory,
+    _schedule_directory,
+)
+from dagster._serdes import ConfigurableClassData  # noqa: E402
+
+if TYPE_CHECKING:
+    from dagster import AssetKey, EventLogEntry
+    from dagster._core.event_api import EventHandlerFn
+
+STEP_SUCCESS = DagsterEventType.STEP_SUCCESS.value
+FINISHED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+_INSERT_EVENT = SqlEventLogStorageTable.insert()
+_MIRRORED_EVENTS = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS})
+
+
+class _RememberedRecords:
+    """Deserialised materializations, found again by their text: what is read is always what the database says now."""
+
+    def __init__(self) -> None:
+        self._records: OrderedDict[str, tuple[str, EventLogRecord]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def remember(self, asset_key: str, text: str, record: EventLogRecord) -> None:
+        with self._lock:
+            self._records[asset_key] = (text, record)
+            self._records.move_to_end(asset_key)
+            if len(self._records) > MAX_REMEMBERED_RECORDS:
+                self._records.popitem(last=False)
+
+    def find(self, asset_key: str, text: str) -> EventLogRecord | None:
+        known_text, record = self._records.get(asset_key, ("", None))
+        return record if text and text == known_text else None
+
+
+class _WalWatchdog(SqliteEventLogStorageWatchdog):
+    """Watches the write-ahead log too: with a connection open, commits do not touch the database file itself."""
+
+    def __init__(
+        self, storage: SqliteEventLogStorage, run_id: str, callback: EventHandlerFn, cursor: str | None
+    ) -> None:
+        super().__init__(storage, run_id, callback, cursor)
+        # Private, in watchdog: the patterns that PatternMatchingEventHandler compares paths with.
+        self._patterns = [self._log_path, f"{self._log_path}-wal"]
+        self._reading = threading.Lock()
+
+    def on_modified(self, event: FileSystemEvent) -> None:
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        with self._reading:
+            self._process_log()
+
+
+class PooledSqliteEventLogStorage(SqliteEventLogStorage):
+    """The stock event log of one database a run and an index database, with its connections kept open."""
+
+    _obs: Any  # Any: stock declares it as None
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._databases = OpenDatabases(durable=False)
+        self._records = _RememberedRecords()
+        self._held = threading.local()  # connections of the transaction that this thread is in
+        self._forget_schema()
+        super().__init__(base_dir, inst_data)
+
+    def _forget_schema(self) -> None:
+        self._tables: set[str] = set()
+        self._columns: set[str] = set()
+        self._indexes: set[str] = set()
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        """Private in stock: the one place where all of its methods get their connections, each in a transaction."""
+        held = self._held_connections().get(shard)
+        if held is not None:
+            yield held
+            return
+        self._initialise(shard)
+        with self._databases.transaction(self.conn_string_for_shard(shard)) as connection:
+            yield connection
+
+    def _initialise(self, shard: str) -> None:
+        """Creates the database of a run at first use, and again after another process wiped the storage."""
+        path = Path(self.path_for_shard(shard))
+        if shard in self._initialized_dbs and path.exists():
+            return
+        with self._db_lock:
+            if shard in self._initialized_dbs and not path.exists():
+                self._databases.close()
+            url = self.conn_string_for_shard(shard)
+            with one_process_at_a_time(self._base_dir), self._databases.engine(url) as engine:
+                self._initdb(engine)
+            self._initialized_dbs.add(shard)
+
+    def _held_connections(self) -> dict[str, Connection]:
+        if not hasattr(self._held, "connections"):
+            self._held.connections = {}
+        connections: dict[str, Connection] = self._held.connections
+        return connections
+
+    @contextmanager
+    def _transaction(self, shard: str) -> Iterator[Connection]:
+        """Makes everything that this thread does with one database, in whichever method, a single transaction."""
+        held = self._held_connections()
+        if shard in held:
+            yield held[shard]
+            return
+        with self._connect(shard) as connection:
+            held[shard] = connection
+            try:
+                yield connection
+            finally:
+                del held[shard]
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Stores what stock stores, but in one transaction a database, and with the event serialised once."""
+        row = self._event_to_row(event)
+        with self._databases.writing:
+            with self._transaction(event.run_id) as run:
+                run.execute(_INSERT_EVENT, row)
+            if event.is_dagster_event and event.dagster_event_type in _MIRRORED_EVENTS:
+                with self._transaction(INDEX_SHARD_NAME) as index:
+                    self._mirror(index, event, row)
+
+    def _mirror(self, index: Connection, event: EventLogEntry, row: Mapping[str, Any]) -> None:
+        event_id = index.execute(_INSERT_EVENT, row).lastrowid
+        if event.dagster_event_type in ASSET_CHECK_EVENTS:
+            self.store_asset_check_event(event, event_id)
+        elif event.dagster_event_type in ASSET_EVENTS:
+            self._store_asset_event_tags(index, [event], [event_id])
+            self._store_asset_event(index, event, event_id)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """One transaction a database for all of the events; the instance stores them one by one should that fail."""
+        for run_id, events_of_run in groupby(events, key=lambda event: event.run_id):
+            with ExitStack() as transactions:
+                transactions.enter_context(self._databases.writing)
+                # The run's database commits first, as in stock: the index never knows more than the run.
+                transactions.enter_context(self._transaction(INDEX_SHARD_NAME))
+                transactions.enter_context(self._transaction(run_id))
+                for event in events_of_run:
+                    self.store_event(event)
+
+    def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
+        """Private in stock, where it inserts first: but the row is there already from the planned event."""
+        asset_key = event.get_dagster_event().asset_key
+        if asset_key is None:
+            return
+        values = self._get_asset_entry_values(event, event_id, self._has_asset_key_index_cols_on_connection(conn))
+        if not values:
+            return
+        key = asset_key.to_string()
+        if not conn.execute(AssetKeyTable.update().where(AssetKeyTable.c.asset_key == key), values).rowcount:
+            conn.execute(AssetKeyTable.insert(), {"asset_key": key, **values})
+        if text := values.get("last_materialization"):
+            self._records.remember(key, text, EventLogRecord(storage_id=event_id, event_log_entry=event))
+
+    def _get_latest_materialization_records(
+        self,
+        raw_asset_rows: Sequence[Any],  # Any: rows are untyped in Dagster
+    ) -> Mapping[AssetKey, EventLogRecord | None]:
+        """Private in stock: turns rows of the table of assets into records, at 0.5 ms each. A run asks for every
+        parent of every step, and they are mostly what this process has just written."""
+        found: dict[AssetKey, EventLogRecord | None] = {}
+        unknown = []
+        for row in raw_asset_rows:
+            text = row["last_materialization"] or ""
+            # A wiped asset keeps its last materialization in the row: only stock code knows what counts then.
+            record = None if row["asset_details"] else self._records.find(row["asset_key"], text)
+            if record is None or record.asset_key is None:
+                unknown.append(row)
+            else:
+                found[record.asset_key] = record
+        return {**found, **self._read_materialization_records(unknown)} if unknown else found
+
+    def _read_materialization_records(self, rows: Sequence[Any]) -> Mapping[AssetKey, EventLogRecord | None]:
+        records = super()._get_latest_materialization_records(rows)
+        texts = {row["asset_key"]: row["last_materialization"] for row in rows if not row["asset_details"]}
+        for asset_key, record in records.items():
+            if record is not None and (text := texts.get(asset_key.to_string())):
+                self._records.remember(asset_key.to_string(), text, record)
+        return records
+
+    # Stock asks the database about its schema four or five times a step. What exists does not vanish.
+
+    def has_table(self, table_name: str) -> bool:
+        if table_name not in self._tables:
+            with self._connect(INDEX_SHARD_NAME) as connection:
+                self._tables.update(db.inspect(connection).get_table_names())
+        return table_name in self._tables
+
+    def has_asset_key_col(self, column_name: str) -> bool:
+        return column_name in self._columns or super().has_asset_key_col(column_name)
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        if column_name not in self._columns:
+            self._columns.update(column["name"] for column in db.inspect(conn).get_columns(AssetKeyTable.name))
+        return column_name in self._columns
+
+    def has_secondary_index(self, name: str) -> bool:
+        if name not in self._indexes and super().has_secondary_index(name):
+            self._indexes.add(name)
+        return name in self._indexes
+
+    def watch(self, run_id: str, cursor: str | None, callback: EventHandlerFn) -> None:
+        if not self._obs:
+            self._obs = Observer()
+            self._obs.start()
+        watchdog = _WalWatchdog(self, run_id, callback, cursor)
+        watched = self._obs.schedule(watchdog, self._base_dir, recursive=True)
+        self._watchers[run_id][callback] = (watchdog, watched)
+        watchdog.catch_up()  # what was stored between the caller's last look and now
+
+    def upgrade(self) -> None:
+        super().upgrade()
+        self._forget_schema()
+
+    def wipe(self) -> None:
+        self._databases.close()
+        super().wipe()
+
+    def dispose(self) -> None:
+        super().dispose()
+        self._obs = None
+        self._databases.close()
+
+
+class _KeepsOpen:
+    """One database, kept open. The stock storages open it anew in each call of this method."""
+
+    _conn_string: str
+
+    @cached_property
+    def _databases(self) -> OpenDatabases:
+        return OpenDatabases(durable=True)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        with self._databases.transaction(self._conn_string) as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        self._databases.close()
+
+
+class PooledSqliteScheduleStorage(_KeepsOpen, SqliteScheduleStorage):
+    """The stock storage of schedules with its connections kept open."""
+
+
+class PooledSqliteRunStorage(_KeepsOpen, SqliteRunStorage):
+    """The stock storage of runs with its connections kept open."""
+
+    schedules: SqliteScheduleStorage | None = None
+
+    def dispose(self) -> None:
+        super().dispose()
+        if self.schedules is not None:  # an instance disposes of its storages of runs and events, and forgets this one
+            self.schedules.dispose()
+
+
+class PooledSqliteStorage(DagsterSqliteStorage):
+    """All three storages of an instance. An instance may change from stock to this and back at any time."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        # Not the parent's __init__: it opens three stock storages, which we would only replace. Relies on these names.
+        super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]
+        self.base_dir = base_dir
+        self._inst_data = inst_data
+        with one_process_at_a_time(base_dir):  # they create what does not exist yet
+            self._run_storage = PooledSqliteRunStorage.from_local(_runs_directory(base_dir))
+            self._event_log_storage = PooledSqliteEventLogStorage(_event_logs_directory(base_dir))
+            self._schedule_storage = PooledSqliteScheduleStorage.from_local(_schedule_directory(base_dir))
+        self._run_storage.schedules = self._schedule_storage
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def step_seconds_of_earlier_runs(
+    instance: DagsterInstance, job_name: str, step_keys: Set[str], *, max_runs: int = 5
+) -> dict[str, float]:
+    """How long steps took when they last succeeded, as far as the last runs of the job know. Reads no event's body."""
+    storage = instance.event_log_storage
+    seconds: dict[str, float] = {}
+    if isinstance(storage, SqlEventLogStorage):  # private: so that it has run_connection and the columns below
+        for run in instance.get_runs(RunsFilter(job_name=job_name, statuses=list(FINISHED_STATUSES)), limit=max_runs):
+            if step_keys <= seconds.keys():
+                break
+            seconds = {**_step_seconds_of_run(storage, run.run_id), **seconds}
+    return {step_key: seconds[step_key] for step_key in step_keys & seconds.keys()}
+
+
+def _step_seconds_of_run(storage: SqlEventLogStorage, run_id: str) -> dict[str, float]:
+    columns = SqlEventLogStorageTable.c
+    types = [DagsterEventType.STEP_START.value, DagsterEventType.STEP_RESTARTED.value, STEP_SUCCESS]
+    query = db.select(columns.step_key, columns.dagster_event_type, columns.timestamp).order_by(columns.id)
+    query = query.where(columns.run_id == run_id, columns.dagster_event_type.in_(types))
+    with storage.run_connection(run_id) as connection:
+        rows = connection.execute(query).all()
+    started, seconds = {}, {}
+    for step_key, event_type, timestamp in rows:
+        if event_type != STEP_SUCCESS:
+            started[step_key] = timestamp
+        elif step_key in started:
+            seconds[step_key] = (timestamp - started[step_key]).total_seconds()
+    return seconds
