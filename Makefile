@@ -32,7 +32,7 @@ example: $(READY)
 	@echo "  make dev        the same project in the Dagster UI"
 
 dev: $(READY)
-	@$(BIN)/dagster dev -w workspace.yaml
+	@$(BIN)/fft dev example_project
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -12,39 +10,16 @@ import dagster as dg
 from fft_core import Model, Project, Request
 from fft_dagster.definitions import project_definitions
 from fft_dagster.executor import iterate_run
+from fft_dagster.instance import QUIET_FILE, instance_home
 from fft_dagster.resource import RESOURCE_KEY
 from fft_dagster.translator import FftTranslator
-
-HOME = Path(".fastflowtransform") / "dagster"
-_STORAGE = """\
-# Written by fft at each run: the history of this project's runs. Take this line out to keep your own edits.
-storage:
-  custom:
-    module: fft_dagster.storage
-    class: PooledSqliteStorage
-    config:
-      base_dir: {base_dir}
-telemetry:
-  enabled: false
-"""
-_NO_CAPTURE = """\
-compute_logs:
-  module: dagster._core.storage.noop_compute_log_manager
-  class: NoOpComputeLogManager
-"""
 
 
 def open_instance(root: Path) -> dg.DagsterInstance:
     """Open the instance of DAGSTER_HOME; without one, the project's own below .fastflowtransform/dagster/."""
-    if os.environ.get("DAGSTER_HOME"):
-        return dg.DagsterInstance.get()
-    home = root / HOME
-    home.mkdir(parents=True, exist_ok=True)
-    text = _STORAGE.format(base_dir=json.dumps(str(home)))  # JSON's quotes are YAML's, whatever the folder is called
-    _write(home / "dagster.yaml", text)
-    # what models print goes to the terminal of `fft`; runs of the UI keep it, by dagster.yaml
-    _write(home / "fft.yaml", text + _NO_CAPTURE)
-    return dg.DagsterInstance.from_config(str(home), "fft.yaml")
+    home = instance_home(root)
+    own = home / QUIET_FILE
+    return dg.DagsterInstance.from_config(str(home), own.name) if own.is_file() else dg.DagsterInstance.get()
 
 
 def run_nodes(
@@ -77,10 +52,3 @@ def run_nodes(
     }
     run = instance.create_run_for_job(resolved, run_config=run_config)
     yield from iterate_run(resolved, run, instance)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file where it is missing, or where it is ours and the project has moved since."""
-    current = path.read_text(encoding="utf-8") if path.exists() else None
-    if current is None or (current != text and current.startswith(_STORAGE.splitlines()[0])):
-        path.write_text(text, encoding="utf-8")

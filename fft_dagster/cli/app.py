@@ -81,6 +81,19 @@ def plan(
     raise typer.Exit(print_plan(_options(project, env, select, exclude, cache, rebuild), as_json=as_json))
 
 
+@app.command()
+def dev(
+    project: Project = Path(),
+    env: Env = None,
+    host: Annotated[str, typer.Option("--host", help="Where the UI listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", "-p", help="Where the UI listens.")] = 3000,
+) -> None:
+    """Open the Dagster UI on the project and the history of its runs."""
+    from fft_dagster.cli.dev import open_ui
+
+    raise typer.Exit(open_ui(project, env, host, port))
+
+
 def _options(
     project: Path, env: str | None, select: list[str], exclude: list[str], cache: CacheMode, rebuild: list[str]
 ) -> Options:

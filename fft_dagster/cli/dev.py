@@ -1,0 +1,28 @@
+"""`fft dev`: the Dagster UI on a project and the history of its runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import typer
+
+from fft_core import FftError, load_project
+from fft_dagster.instance import instance_home
+
+
+def open_ui(root: Path, env: str | None, host: str, port: int) -> int:
+    """Run `dagster dev` until it ends; give its exit code. A definitions.py of the project's own is what it opens."""
+    project = load_project(root, env)
+    if find_spec("dagster_webserver") is None:
+        raise FftError("the Dagster UI is not installed", hint='pip install "fft-dagster[ui]"')
+    home = instance_home(project.root)
+    own = project.root / "definitions.py"
+    location = ["-f", str(own)] if own.is_file() else ["-m", "fft_dagster.location"]
+    typer.echo(f"{project.name}: http://{host}:{port}, history in {home}")
+    variables = {"DAGSTER_HOME": str(home), "FFT_PROJECT_DIR": str(project.root), "FFT_ACTIVE_ENV": project.env}
+    command = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]
+    return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode

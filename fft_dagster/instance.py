@@ -1,0 +1,49 @@
+"""Where a project's runs are remembered: the instance of DAGSTER_HOME, or one of the project's own."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+FOLDER = Path(".fastflowtransform") / "dagster"
+QUIET_FILE = "fft.yaml"
+_OURS = "# Written by fft at each run: the history of this project's runs. Take this line out to keep your own edits.\n"
+_STORAGE = """\
+storage:
+  custom:
+    module: fft_dagster.storage
+    class: PooledSqliteStorage
+    config:
+      base_dir: {base_dir}
+telemetry:
+  enabled: false
+"""
+_NO_CAPTURE = """\
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
+
+def instance_home(root: Path) -> Path:
+    """Give the folder of the instance: DAGSTER_HOME, or the project's own, with its configuration written.
+
+    The project's own has a second configuration, in which what models print is not captured: it goes to the terminal
+    of `fft`. Runs of the UI keep it.
+    """
+    if os.environ.get("DAGSTER_HOME"):
+        return Path(os.environ["DAGSTER_HOME"])
+    home = root / FOLDER
+    home.mkdir(parents=True, exist_ok=True)
+    text = _OURS + _STORAGE.format(base_dir=json.dumps(str(home)))  # JSON's quotes are YAML's, whatever the folder
+    _write(home / "dagster.yaml", text)
+    _write(home / QUIET_FILE, text + _NO_CAPTURE)
+    return home
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file where it is missing, or where it is ours and the project has moved since."""
+    current = path.read_text(encoding="utf-8") if path.exists() else None
+    if current is None or (current != text and current.startswith(_OURS)):
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,96 @@
+"""`fft dev` shows the history that `fft build` wrote, and "Materialize all" there builds on DuckDB, in threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+USERS_ORDERS = Path(__file__).parents[1] / "projects" / "users_orders"
+PATIENCE_SECONDS = 120
+LAUNCH = """
+mutation($location: String!, $repository: String!) {
+  launchRun(executionParams: {mode: "default", selector: {
+    repositoryLocationName: $location, repositoryName: $repository, jobName: "__ASSET_JOB"}}) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
+"""
+RUNS = "{ runsOrError { ... on Runs { results { runId status jobName } } } }"
+LOCATIONS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
+
+
+@contextmanager
+def fft_dev(root: Path) -> Iterator[Callable[..., Any]]:
+    """Start the command in a group of its own; give a function that asks its GraphQL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
+    command = ["env", "--default-signal=HUP,INT,QUIT,TERM", sys.executable, "-m", "fft_dagster.cli", "dev", str(root)]
+    process = subprocess.Popen(
+        [*command, "--port", str(port)], env=environment, start_new_session=True, stdout=subprocess.DEVNULL
+    )
+
+    def ask(query: str, **variables: str) -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/graphql",
+            json.dumps({"query": query, "variables": variables}).encode(),
+            {"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)["data"]
+
+    try:
+        yield ask
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until(question: Callable[[], Any]) -> Any:
+    """Ask until the answer is true."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            answer = question()
+        except OSError:  # it does not listen yet
+            answer = None
+        if answer:
+            return answer
+        time.sleep(0.5)
+    raise AssertionError("no answer in time")
+
+
+def test_the_ui_shows_the_history_and_materializes_all(tmp_path: Path) -> None:
+    root = tmp_path / "users_orders"
+    shutil.copytree(USERS_ORDERS, root, ignore=shutil.ignore_patterns(".*"))
+    subprocess.run([sys.executable, "-m", "fft_dagster.cli", "build", str(root)], check=True, stdout=subprocess.DEVNULL)
+    (root / "seeds" / "seed_orders.csv").write_text("order_id,user_id,amount\n100,1,19.9\n101,2,7\n")
+    with fft_dev(root) as ask:
+        (node,) = until(lambda: ask(LOCATIONS)["repositoriesOrError"].get("nodes"))
+        (built,) = ask(RUNS)["runsOrError"]["results"]
+        assert (built["status"], built["jobName"]) == ("SUCCESS", "fft_build")
+        launched = ask(LAUNCH, location=node["location"]["name"], repository=node["name"])["launchRun"]
+        run_id = launched["run"]["runId"]
+        runs = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+        ended = ("SUCCESS", "FAILURE", "CANCELED")
+        status = until(lambda: (s := ask(runs, id=run_id)["runOrError"]["status"]) in ended and s)
+        assert status == "SUCCESS"
+    with duckdb.connect(str(root / ".local" / "demo.duckdb"), read_only=True) as connection:
+        amounts = connection.execute("select order_id, amount from mart_orders_enriched order by 1").fetchall()
+    assert amounts == [(100, 19.9), (101, 7.0)]
