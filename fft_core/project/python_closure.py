@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from fft_core.errors import Location, ModelError
+from fft_core.names import PYTHON_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -16,11 +20,20 @@ class PythonSources:
     environment: frozenset[str]
 
 
-def python_sources(root: Path, path: Path) -> PythonSources:
-    """Read a model's file and the project's modules that it imports, from the root and from models/.
+def python_sources(root: Path, path: Path, function: str) -> PythonSources:
+    """Read a model's file and the project's modules that it imports: from the root, from models/, and from folders of
+    the project that Python searches, such as src/.
 
-    The code is canonical: no comments, docstrings, formatting, or decorators of models. "*" stands in `environment` for
-    a variable whose name is computed.
+    The code is canonical: no comments, docstrings, formatting, decorators of models, or other models of the same file.
+    "*" stands in `environment` for variables whose names are computed.
+
+    Args:
+        root: The project's folder.
+        path: The model's file below it.
+        function: The model's function.
+
+    Raises:
+        ModelError: a file is not Python.
     """
     code: dict[str, str] = {}
     names: set[str] = set()
@@ -29,30 +42,67 @@ def python_sources(root: Path, path: Path) -> PythonSources:
         current = frontier.pop()
         if current.as_posix() in code:
             continue
-        tree = ast.parse((root / current).read_text(encoding="utf-8-sig"))
+        tree = _parsed(root, current)
+        if current == path:
+            tree.body = [statement for statement in tree.body if not _is_another_model(statement, tree, function)]
         names.update(_environment(tree))
         frontier.extend(_imported_files(tree, root, current))
-        code[current.as_posix()] = ast.unparse(_without_what_does_not_count(tree))
+        code[current.as_posix()] = ast.unparse(_without_what_does_not_count(tree, current))
     return PythonSources(dict(sorted(code.items())), frozenset(names))
 
 
+def _parsed(root: Path, path: Path) -> ast.Module:
+    try:
+        return ast.parse((root / path).read_bytes())
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise ModelError(f"invalid Python: {getattr(error, 'msg', error)}", where=Location(path, line)) from error
+    except OSError as error:
+        raise ModelError(f"the file cannot be read: {error.strerror}", where=Location(path)) from error
+
+
+def _is_another_model(statement: ast.stmt, tree: ast.Module, function: str) -> bool:
+    """Whether a statement is the function of another model, which nothing else in the file mentions."""
+    if not isinstance(statement, ast.FunctionDef) or statement.name == function:
+        return False
+    if not any(_is_model(decorator) for decorator in statement.decorator_list):
+        return False
+    return not any(isinstance(node, ast.Name) and node.id == statement.name for node in ast.walk(tree))
+
+
 def _imported_files(tree: ast.Module, root: Path, current: Path) -> Iterator[Path]:
+    folders = _searched(root)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _files_of(alias.name, root, [Path(), Path("models")])
+                yield from _files_of(alias.name, root, folders)
         elif isinstance(node, ast.ImportFrom):
-            folders = [current.parents[node.level - 1]] if node.level else [Path(), Path("models")]
+            # a model's file has no package: what it imports relatively is searched like all else
+            own = [current.parents[node.level - 1]] if 0 < node.level <= len(current.parents) else []
             module = node.module or ""
-            yield from _files_of(module, root, folders)
-            for alias in node.names:  # `from package import module`
-                yield from _files_of(f"{module}.{alias.name}".strip("."), root, folders)
+            for name in (module, *(f"{module}.{alias.name}".strip(".") for alias in node.names)):
+                yield from _files_of(name, root, [*own, *folders])
+        elif isinstance(node, ast.Call) and _is_import(node.func):
+            yield from _files_of(_literal(node.args[0]) if node.args else "*", root, folders)
+
+
+def _searched(root: Path) -> list[Path]:
+    """The folders where the project's modules are found, below the root."""
+    paths = [Path(path) for path in sys.path if path]
+    own = [path.relative_to(root) for path in paths if path.is_relative_to(root) and "site-packages" not in path.parts]
+    return list(dict.fromkeys([Path(), Path("models"), *own]))
+
+
+def _is_import(called: ast.expr) -> bool:
+    return _ends(called, "import_module") or _ends(called, "__import__")
 
 
 def _files_of(module: str, root: Path, folders: list[Path]) -> Iterator[Path]:
     """The files that importing a dotted name runs: the packages on the way, and the module."""
     parts = [part for part in module.split(".") if part]
     for folder in folders:
+        if parts[-1:] == ["*"]:  # a package may list its modules in __all__
+            yield from (path.relative_to(root) for path in sorted(root.joinpath(folder, *parts[:-1]).glob("*.py")))
         for end in range(len(parts) + 1):
             base = folder.joinpath(*parts[:end])
             for candidate in (base / "__init__.py", base.with_suffix(".py") if end else base):
@@ -60,14 +110,14 @@ def _files_of(module: str, root: Path, folders: list[Path]) -> Iterator[Path]:
                     yield candidate
 
 
-def _without_what_does_not_count(tree: ast.Module) -> ast.Module:
+def _without_what_does_not_count(tree: ast.Module, path: Path) -> ast.Module:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             first = node.body[0] if node.body else None
             is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
             if is_docstring and isinstance(first.value.value, str):  # type: ignore[union-attr]
                 node.body = node.body[1:] or [ast.Pass()]
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef) and path.name.endswith(PYTHON_SUFFIX):
             # what the decorator says of rows is part of the model's config
             node.decorator_list = [d for d in node.decorator_list if not _is_model(d)]
     return tree
@@ -79,14 +129,25 @@ def _is_model(decorator: ast.expr) -> bool:
 
 
 def _environment(tree: ast.Module) -> Iterator[str]:
-    """Names in os.environ["X"], os.environ.get("X"), os.getenv("X"), environ["X"], getenv("X")."""
+    """Names in os.environ["X"], os.environ.get("X"), "X" in os.environ, os.getenv("X"); "*" for any other use."""
+    understood: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and _ends(node.value, "environ"):
-            yield _literal(node.slice)
-        elif isinstance(node, ast.Call):
-            is_get = isinstance(node.func, ast.Attribute) and _ends(node.func.value, "environ")
-            if is_get or _ends(node.func, "getenv"):
-                yield _literal(node.args[0]) if node.args else "*"
+            place, name = node.value, _literal(node.slice)
+        elif isinstance(node, ast.Compare) and _ends(node.comparators[0], "environ"):
+            place, name = node.comparators[0], _literal(node.left)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _ends(node.func.value, "environ"):
+            place, name = node.func.value, _literal(node.args[0]) if node.args else "*"
+        elif isinstance(node, ast.Call) and _ends(node.func, "getenv"):
+            place, name = node.func, _literal(node.args[0]) if node.args else "*"
+        else:
+            is_renamed = isinstance(node, ast.alias) and node.name in ("environ", "getenv") and node.asname
+            is_other = isinstance(node, ast.expr) and (_ends(node, "environ") or _ends(node, "getenv"))
+            if is_renamed or (is_other and id(node) not in understood):
+                yield "*"
+            continue
+        understood.add(id(place))
+        yield name
 
 
 def _ends(node: ast.expr, name: str) -> bool:

@@ -108,6 +108,9 @@ def _read(tree: nodes.Node, text: str, path: Path, *, local_names: Iterable[str]
                 read[name].add(_literal(call.args[0]) if call.args else "*")
     # a macro may be mentioned without being called: `{% set f = some_macro %}`
     calls |= {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load"}
+    called = {id(call.node) for call, _ in _calls(tree)}
+    if any(node.name == "env" and id(node) not in called for node in tree.find_all(nodes.Name)):
+        read["env"].add("*")  # under another name it reads whatever it is asked for
     return Template(
         text,
         config,

@@ -1,0 +1,61 @@
+"""The project as last read, kept in its folder: a load of unchanged files needs no parsing."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import pickle
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fft_core.project.model import Project
+
+FILE = Path(".fastflowtransform") / "cache" / "project.pickle"
+_PLAIN = frozenset({"set", "frozenset", "complex", "bytearray"})
+
+
+def cached_project(root: Path, key: str) -> Project | None:
+    """Give the project that was kept under this key; None where it is another one, or cannot be read."""
+    try:
+        content = (root / FILE).read_bytes()
+        head, _, body = content.partition(b"\n")
+        if head != _head(root, key):
+            return None
+        project = _Unpickler(io.BytesIO(body)).load()
+    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError):
+        return None
+    return project if isinstance(project, Project) else None
+
+
+def keep_project(project: Project, key: str) -> None:
+    """Keep a project, which has no environment yet; a folder that cannot be written to is left alone."""
+    path = project.root / FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(_head(project.root, key) + b"\n" + pickle.dumps(project))
+        Path(file.name).replace(path)
+    except OSError:
+        return
+
+
+def _head(root: Path, key: str) -> bytes:
+    return f"{version('fft-dagster')} {sys.version_info[:2]} {root} {key}".encode()
+
+
+class _Unpickler(pickle.Unpickler):
+    """Makes values of the project's own types only: a file that came with somebody's project can run nothing."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "fft_core.project.model" or module == "fft_core.errors":
+            return super().find_class(module, name)
+        if module in ("pathlib", "pathlib._local") and name.endswith("Path"):
+            return super().find_class(module, name)
+        if module == "datetime" and name in ("date", "datetime", "time", "timedelta", "timezone"):
+            return super().find_class(module, name)
+        if module == "builtins" and name in _PLAIN:
+            return getattr(builtins, name)
+        raise pickle.UnpicklingError(f"{module}.{name} is no part of a project")

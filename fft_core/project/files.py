@@ -1,0 +1,51 @@
+"""The files of a project: which there are, and a digest of what they say."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_ALONE = ("project.yml", "sources.yml")
+_READ_BELOW = ("models", "seeds")
+_TEXTS = (".sql", ".sql.j2", ".py", ".yml", ".yaml")
+
+
+@dataclass(frozen=True)
+class ProjectFiles:
+    """Paths relative to the root, sorted."""
+
+    root: Path
+    paths: tuple[Path, ...]
+
+    def below(self, folder: str, suffixes: tuple[str, ...]) -> list[Path]:
+        """Those below a folder whose names end so."""
+        parts = Path(folder).parts
+        return [path for path in self.paths if path.parts[: len(parts)] == parts and path.name.endswith(suffixes)]
+
+    def digest(self) -> str:
+        """Digest the names of all, and the content of those that are read to load the project: not of seeds' rows."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            is_read = path.parts[0] != "seeds" or path.suffix in (".yml", ".yaml")
+            content = hashlib.sha256((self.root / path).read_bytes()).digest() if is_read else b""
+            digest.update(f"{path.as_posix()}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()
+
+
+def find_files(root: Path) -> ProjectFiles:
+    """Find the files of a project; hidden files and folders are none of ours."""
+    alone = [Path(name) for name in _ALONE if (root / name).is_file()]
+    found = [path for folder in _READ_BELOW for path in _walk(root, folder)]
+    return ProjectFiles(root, (*alone, *sorted(found)))
+
+
+def _walk(root: Path, folder: str) -> Iterator[Path]:
+    for place, folders, names in os.walk(root / folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
+        relative = Path(place).relative_to(root)
+        for name in names:
+            if not name.startswith(".") and (folder == "seeds" or name.endswith(_TEXTS)):
+                yield relative / name

@@ -1,0 +1,238 @@
+"""Files become a Project: parses, links and validates, and reports every problem at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from fft_core.errors import Location, Problem, ProjectError, nearest
+from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain
+from fft_core.project.config import OldSources, ProjectShape, SeedsShape, SourcesShape
+from fft_core.project.files import ProjectFiles
+from fft_core.project.link import link
+from fft_core.project.model import Column, Model, Project, Seed, Source, SourceName
+from fft_core.project.parse import MacroIndex, python_models, sql_model
+from fft_core.project.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
+from fft_core.project.sql_file import new_environment, parse_macros
+from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
+
+SEED_SUFFIXES = (".csv", ".parquet", ".pq", ".sql")
+
+
+class Reader:
+    """One reading of one folder: collects the problems on the way.
+
+    `problems` holds those that were found before; they are reported together with the others.
+    """
+
+    def __init__(self, root: Path, env: str, engine: str, files: ProjectFiles, problems: list[Problem]) -> None:
+        self.root, self.env = root, env
+        self.problems = problems
+        self._engine = engine
+        self._paths = files
+        self._source_checks: list[CheckDraft] = []
+
+    def read(self) -> Project:
+        """Read all files. The project has no environment yet. Raises ProjectError with all problems."""
+        settings, engine = self._settings(), self._engine
+        sources, seeds = self._sources(engine), self._seeds(engine)
+        macros = self._macros()
+        models = self._models(macros)
+        schemas = read_schema(self._yaml_below("models"), self.problems)
+        project = link(
+            Project(
+                root=self.root,
+                name=settings.name,
+                version=settings.version,
+                env=self.env,
+                engine=engine,
+                models=self._unique(models),
+                seeds=seeds,
+                sources=sources,
+                variables=dict(settings.vars),
+                fingerprint=settings.fingerprint.settings(),
+                macros={path: text for path, text, _ in macros},
+            ),
+            schemas,
+            [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],
+            self.problems,
+        )
+        if self.problems:
+            raise ProjectError(sorted(self.problems, key=_place))
+        return project
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def _settings(self) -> ProjectShape:
+        file = self._yaml(Path("project.yml"))
+        self._project_file = file or YamlFile(Path("project.yml"), {})
+        settings = self._shaped(ProjectShape, file)
+        return settings if isinstance(settings, ProjectShape) else ProjectShape(name=self.root.name, version="0")
+
+    def _macros(self) -> list[tuple[Path, str, MacroIndex]]:
+        jinja, found = new_environment(), list[tuple[Path, str, MacroIndex]]()
+        for path in self._files("models/macros", (".sql", ".sql.j2")):
+            text = self._text(path)
+            macros, problems = parse_macros(text, path, jinja)
+            self.problems.extend(problems)
+            found.append((path, text, {macro.name: macro for macro in macros}))
+        return found
+
+    def _models(self, macros: list[tuple[Path, str, MacroIndex]]) -> Iterator[Model]:
+        jinja = new_environment()
+        index = {name: macro for _, _, found in macros for name, macro in found.items()}
+        for path in self._files("models", (SQL_SUFFIX, PYTHON_SUFFIX)):
+            text = self._text(path)
+            if path.name.endswith(SQL_SUFFIX):
+                yield from sql_model(text, path, jinja, index, self.problems)
+            else:
+                yield from python_models(text, path, self.problems)
+
+    def _unique(self, models: Iterable[Model]) -> dict[str, Model]:
+        found: dict[str, Model] = {}
+        for model in models:
+            other = found.setdefault(model.name.lower(), model)
+            if other is not model:
+                hint = "Names are unique in a project, in any case; users.ff.sql and @model(name='users') are the same."
+                self.problems.append(Problem(f"model {model.name!r} is also in {other.location}", model.location, hint))
+        return dict(sorted((model.name, model) for model in found.values()))
+
+    # --- sources and seeds --------------------------------------------------------------------------------------------
+
+    def _sources(self, engine: str) -> dict[SourceName, Source]:
+        file = self._yaml(Path("sources.yml"))
+        if file is None:
+            return {}
+        if isinstance(file.content, dict) and not {"version", "sources"} & file.content.keys():
+            return self._old_sources(file, engine)
+        shape = self._shaped(SourcesShape, file)
+        if not isinstance(shape, SourcesShape):
+            return {}
+        found: dict[SourceName, Source] = {}
+        for i, group in enumerate(shape.sources):
+            for j, table in enumerate(group.tables):
+                name = SourceName(group.name, table.name)
+                where = file.location(("sources", i, "tables", j, "name"))
+                places = (table.overrides.get(engine), group.overrides.get(engine), table, group)
+                if name in found:
+                    self.problems.append(Problem(f"source {name} is declared twice", where))
+                keys = ("sources", i, "tables", j)
+                self._source_checks += table_checks(str(name), table, file, keys, self.problems)
+                found[name] = Source(
+                    name=name,
+                    identifier=next((p.identifier for p in places if p and p.identifier), table.name),
+                    location=where,
+                    schema=next((p.schema_ for p in places if p and p.schema_), None),
+                    catalog=next((p.catalog_name for p in places if p and p.catalog_name), None),
+                    description=table.description or group.description,
+                    columns=columns_of(table.columns),
+                    tags=tuple(dict.fromkeys([*group.tags, *table.tags])),
+                    version=table.version(),
+                )
+        return found
+
+    def _old_sources(self, file: YamlFile, engine: str) -> dict[SourceName, Source]:
+        groups = self._shaped(OldSources, file)
+        if not isinstance(groups, dict):
+            return {}
+        found = {}
+        for group, tables in groups.items():
+            for table, place in tables.items():
+                name = SourceName(group, table)
+                places = [p for p in (place.overrides.get(engine) if place else None, place) if p]
+                found[name] = Source(
+                    name=name,
+                    identifier=next((p.identifier for p in places if p.identifier), table),
+                    location=file.location((group, table)),
+                    schema=next((p.schema_ for p in places if p.schema_), None),
+                    catalog=next((p.catalog_name for p in places if p.catalog_name), None),
+                    description=place.description if place else None,
+                )
+        return found
+
+    def _seeds(self, engine: str) -> dict[str, Seed]:
+        file = self._yaml(Path("seeds/schema.yml"))
+        shape = self._shaped(SeedsShape, file) if file else None
+        schema = shape if isinstance(shape, SeedsShape) else SeedsShape()
+        found: dict[str, Seed] = {}
+        used: set[str] = set()
+        for path in self._files("seeds", SEED_SUFFIXES):
+            seed_id = path.relative_to("seeds").with_suffix("").as_posix()
+            key = next((k for k in (seed_id, path.stem) if k in schema.targets), None)
+            used.add(key or "")
+            target = schema.targets.get(key or "")
+            name = (target.table if target else None) or path.stem
+            types = schema.columns.get(name) or schema.columns.get(seed_id) or {}
+            seed = Seed(
+                name=name,
+                seed_id=seed_id,
+                path=path,
+                schema=(target.schema_by_engine.get(engine) or target.schema_) if target else None,
+                columns=tuple(Column(c, None, t if isinstance(t, str) else t.type) for c, t in types.items()),
+            )
+            if not is_plain(name):
+                place = f"targets: {{{seed_id}: {{table: {re.sub(r'[^A-Za-z0-9_]+', '_', name)}}}}}"
+                hint = f"Name its table in seeds/schema.yml: {place}."
+                self.problems.append(Problem(f"{name!r} cannot be the name of a seed", Location(path), hint))
+            if name in found:
+                hint = f"Name the table of one of them in seeds/schema.yml: targets: {{{seed_id}: {{table: ...}}}}."
+                self.problems.append(Problem(f"seed {name!r} is also in {found[name].path}", Location(path), hint))
+            found[name] = seed
+        if file:
+            self._refuse_unused(file, schema, found, used)
+        return found
+
+    def _refuse_unused(self, file: YamlFile, schema: SeedsShape, seeds: Mapping[str, Seed], used: set[str]) -> None:
+        names = {name for seed in seeds.values() for name in (seed.name, seed.seed_id)}
+        for section, keys, known in (("targets", schema.targets, used), ("columns", schema.columns, names)):
+            for key in keys:
+                if key not in known:
+                    where = file.location((section, key))
+                    self.problems.append(
+                        Problem(
+                            f"there is no seed {key!r} below seeds/",
+                            where,
+                            nearest(key, names) or "Add the file, or take the entry out.",
+                        )
+                    )
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _files(self, folder: str, suffixes: tuple[str, ...]) -> list[Path]:
+        return self._paths.below(folder, suffixes)
+
+    def _yaml_below(self, folder: str) -> list[YamlFile]:
+        files = [self._yaml(path) for path in self._files(folder, (".yml", ".yaml"))]
+        return [file for file in files if file is not None]
+
+    def _yaml(self, path: Path) -> YamlFile | None:
+        if not (self.root / path).is_file():
+            return None
+        parsed = parse_yaml(self._text(path), path)
+        if isinstance(parsed, Problem):
+            self.problems.append(parsed)
+            return None
+        return parsed
+
+    def _shaped(self, shape: Any, file: YamlFile | None) -> Any:
+        """Give the shape's value, or None after noting the problems."""
+        if file is None:
+            return None
+        value = shaped(shape, file.content, file)
+        if isinstance(value, list):
+            self.problems.extend(value)
+            return None
+        return value
+
+    def _text(self, path: Path) -> str:
+        try:
+            return (self.root / path).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            self.problems.append(Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", Location(path)))
+            return ""
+
+
+def _place(problem: Problem) -> tuple[str, int]:
+    return (str(problem.where.path), problem.where.line or 0) if problem.where else ("", 0)
