@@ -17,10 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+from peers import Dbt, make_environment
 from workload import write_project
 
 HERE = Path(__file__).parent
 PYTHON = sys.executable
+PEERS = HERE.parent / ".venv-peers"
 FFT = str(Path(sys.executable).parent / "fft")
 
 
@@ -133,6 +135,23 @@ def measure(models: int, runs: int) -> list[Timed]:
         ]
 
 
+def measure_peers(models: int, runs: int) -> list[Timed]:
+    """Measure W against the peers, which get an environment of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        dbt = Dbt(scratch / "dbt", make_environment(PEERS), models)
+        dbt.parse()
+
+        def ours() -> float:
+            return first_build(scratch, models)
+
+        what = f"fft build, {models} models, all new"
+        return [
+            pair(what, ours, "dagster asset materialize, dagster-dbt", dbt.build_under_dagster, runs),
+            pair(what, ours, "dbt build, no Dagster", dbt.build, runs),
+        ]
+
+
 def table(results: Sequence[Timed], models: int, runs: int) -> str:
     """Give the results as a page."""
     rows = [f"| {r.what} | {r.seconds:.2f} | {r.against} | {r.other_seconds:.2f} | {r.ratio:.2f} |" for r in results]
@@ -157,8 +176,12 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=500)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--write", type=Path, help="write the page here")
+    parser.add_argument("--peers", type=int, default=0, metavar="RUNS", help="also measure the peers, so many times")
     options = parser.parse_args()
-    page = table(measure(options.models, options.runs), options.models, options.runs)
+    results = measure(options.models, options.runs)
+    if options.peers:
+        results = measure_peers(options.models, options.peers) + results
+    page = table(results, options.models, options.runs)
     print(page)
     if options.write:
         options.write.write_text(page)
