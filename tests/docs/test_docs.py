@@ -1,0 +1,373 @@
+"""What the documentation says is tried: commands run, Python runs, links resolve, options and reasons are all there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+import pytest
+import typer.main
+import yaml
+
+from fft_core.plan.decide import ReasonKind
+from fft_dagster.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+ALL_PAGES = [*PAGES, *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+
+# How each command of the documentation is tried. One that is not here fails the test.
+#   run      it runs, and must end with 0; a ```text block below it is what it prints
+#   dry      `make -n`: the target exists; running it would make an environment, or run this test
+#   package  what pip would install is this distribution, and the extras exist
+#   serve    it is started, answers as a web server, and is stopped
+How = Literal["run", "dry", "package", "serve"]
+COMMANDS: dict[str, How] = {
+    "make example": "dry",
+    "make dev": "dry",
+    "make test": "dry",
+    "make bench": "dry",
+    'pip install "fft-dagster[duckdb]"': "package",
+    'pip install -e ".[duckdb,polars,ui]"': "package",
+    "mkdir -p shop/models shop/seeds": "run",
+    "printf 'id,email\\n1,Ann@example.com\\n2,bob@example.org\\n' > shop/seeds/raw_users.csv": "run",
+    "fft build shop": "run",
+    "fft build shop --jobs 2 --select +domains --rebuild domains": "run",
+    "fft plan shop": "run",
+    "fft plan shop --json": "run",
+    "fft plan shop --select users+ --exclude domains": "run",
+    'fft plan shop --select "kind:seed users+" --exclude "type:view"': "run",
+    'fft plan shop --rebuild "us*"': "run",
+    "dagster definitions validate -f shop/definitions.py": "run",
+    "fft dev shop": "serve",
+    "dagster dev -w workspace.yaml": "serve",
+    "dagster dev -f shop/definitions.py": "serve",
+}
+# Starting a server takes long: what other tests open, or the README does, is only known.
+COVERED = {
+    "dagster dev -w workspace.yaml": "tests/dagster/test_definitions.py validates the workspace",
+    "dagster dev -f shop/definitions.py": "docs/dagster.md validates the same file",
+    "fft dev shop": "in the README it is started",
+}
+# What the pieces of a page stand in, where they are no whole programs.
+PRELUDES = {"executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n"}
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its text, and the line where it begins."""
+
+    language: str
+    text: str
+    line: int
+
+    @property
+    def file(self) -> str | None:
+        """The file that the block is: its first line is a comment that names it."""
+        match = re.match(r"(?:#|--) ([\w./-]+\.(?:py|sql|yml|yaml))\n", self.text)
+        return match.group(1) if match else None
+
+
+@cache
+def blocks_of(page: Path) -> tuple[Block, ...]:
+    text = page.read_text(encoding="utf-8")
+    fences = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return tuple(Block(f.group(1), f.group(2), text[: f.start()].count("\n") + 1) for f in fences)
+
+
+def commands_of(block: Block) -> list[str]:
+    return [line for line in block.text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def page_name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def environment(checkout: Path) -> dict[str, str]:
+    """The developer's environment without settings of his own, and the commands of this environment first."""
+    own = ("FF_", "FFT_", "DAGSTER_", "PYTEST_", "COV_")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', '')}"
+    return {**inherited, "PATH": path, "HOME": str(checkout), "DAGSTER_HOME": "", "NO_COLOR": "1"}
+
+
+def shell(command: str, checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=checkout,
+        env=environment(checkout),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def write_file(block: Block, checkout: Path) -> None:
+    assert block.file is not None  # the caller has asked
+    path = checkout / block.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(block.text, encoding="utf-8")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What the commands need of a checkout."""
+    hidden = shutil.ignore_patterns(".local", ".fastflowtransform", "__pycache__")
+    shutil.copytree(ROOT / "example_project", tmp_path / "example_project", ignore=hidden)
+    for name in ("Makefile", "workspace.yaml", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def with_shop(checkout: Path) -> Path:
+    """A checkout with the README's project in it, as the README first writes it; built by the page that needs it."""
+    written = set[str]()
+    for block in blocks_of(README):
+        if block.file is not None and block.file not in written:
+            write_file(block, checkout)
+            written.add(block.file)
+        for command in commands_of(block) if block.language == "bash" else ():
+            if command.startswith(("mkdir", "printf")):
+                assert shell(command, checkout).returncode == 0
+    return checkout
+
+
+def has(page: Path, language: str) -> bool:
+    return any(block.language == language for block in blocks_of(page))
+
+
+# commands
+
+
+def test_every_command_of_the_documentation_is_known() -> None:
+    unknown = [
+        f"{page_name(page)}:{block.line}: {command}"
+        for page in ALL_PAGES
+        for block in blocks_of(page)
+        if block.language in ("bash", "sh", "shell", "console", "")
+        for command in commands_of(block)
+        if command not in COMMANDS
+    ]
+    assert unknown == [], "say in COMMANDS how they are tried"
+
+
+def test_every_known_command_is_still_documented() -> None:
+    documented = {c for page in ALL_PAGES for b in blocks_of(page) if b.language == "bash" for c in commands_of(b)}
+    assert set(COMMANDS) - documented <= {"make bench"}  # docs/benchmarks.md is written by it
+    assert set(COVERED) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if has(page, "bash")], ids=page_name)
+def test_the_commands_of_a_page_work_from_top_to_bottom(page: Path, request: pytest.FixtureRequest) -> None:
+    """Files are written where the page shows them; what the page says is printed is what is printed."""
+    checkout: Path = request.getfixturevalue("checkout" if page == README else "with_shop")
+    printed = ""
+    for block in blocks_of(page):
+        where = f"{page_name(page)}:{block.line}"
+        if block.file is not None and page == README:
+            write_file(block, checkout)
+        elif block.language == "text" and printed:
+            assert block.text.split() == printed.split(), where
+        printed = ""
+        for command in commands_of(block) if block.language == "bash" else ():
+            printed = tried(command, checkout, page, where)
+
+
+def tried(command: str, checkout: Path, page: Path, where: str) -> str:
+    """Try a command in the way that COMMANDS says; give what it prints."""
+    match COMMANDS[command]:
+        case "run":
+            finished = shell(command, checkout)
+            assert finished.returncode == 0, f"{where}: {command}\n{finished.stdout}\n{finished.stderr}"
+            return finished.stdout
+        case "dry":
+            finished = shell(command.replace("make ", "make -n ", 1), checkout)
+            assert finished.returncode == 0, f"{where}: {command}\n{finished.stderr}"
+        case "package":
+            names_extras_that_exist(command)
+        case "serve" if command not in COVERED or page == README:
+            serves(command, checkout, where)
+        case "serve":
+            pass
+    return ""
+
+
+def names_extras_that_exist(command: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    match = re.search(r'"(\.|[\w-]+)\[([\w,]+)\]"', command)
+    assert match is not None, command
+    assert match.group(1) in (".", project["name"])
+    assert set(match.group(2).split(",")) <= set(project["optional-dependencies"])
+
+
+def serves(command: str, checkout: Path, where: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = checkout / "server.log"
+    with log.open("w") as output:
+        # a shell in the background ignores signals, and what it starts inherits that
+        server = subprocess.Popen(
+            ["env", "--default-signal=HUP,INT,QUIT,TERM", "bash", "-c", f"{command} -p {port}"],
+            cwd=checkout,
+            env=environment(checkout),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        assert answers(port, server), f"{where}: {command}\n{log.read_text()}"
+    finally:
+        stop(server)
+
+
+def answers(port: int, server: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=5) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    return False
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server and what it started: all of them are in the session that was made for it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            server.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+# Python, YAML
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES[1:] if has(page, "python")], ids=page_name)
+def test_the_python_of_a_page_runs(page: Path, with_shop: Path) -> None:
+    """Blocks that are files are written; the others run as one program. Where there are only files, they are built.
+
+    The files of the README are built by its commands.
+    """
+    program = PRELUDES.get(page.name, "")
+    for block in blocks_of(page):
+        if block.file is not None:
+            write_file(block, with_shop)
+        elif block.language == "python":
+            program += "\n" * (block.line - program.count("\n")) + block.text.replace("[...]", "[]")
+    script = with_shop / f"{page.stem}_blocks.py"
+    script.write_text(program or BUILD_THE_SHOP, encoding="utf-8")
+    finished = shell(f"python {script.name}", with_shop)
+    assert finished.returncode == 0, f"{page_name(page)}\n{finished.stderr[-3000:]}"
+
+
+BUILD_THE_SHOP = """\
+from fft_core import build_model, build_seed, load_project, open_warehouse
+project = load_project("shop")
+with open_warehouse(project) as warehouse:
+    for node in project.stored():
+        (build_seed if node.name in project.seeds else build_model)(warehouse, node)
+"""
+
+
+def yaml_blocks() -> Iterator[tuple[str, Block]]:
+    for page in ALL_PAGES:
+        yield from ((page_name(page), block) for block in blocks_of(page) if block.language in ("yaml", "json"))
+
+
+@pytest.mark.parametrize(("page", "block"), [pytest.param(p, b, id=f"{p}:{b.line}") for p, b in yaml_blocks()])
+def test_yaml_and_json_parse(page: str, block: Block) -> None:
+    assert yaml.safe_load(block.text), page
+
+
+# what must be said, and what must not
+
+
+def headings(page: Path) -> set[str]:
+    lines = re.findall(
+        r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S), re.M
+    )
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=page_name)
+def test_links_resolve(page: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        name, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        path = (page.parent / name).resolve() if name else page
+        if not path.is_relative_to(ROOT) or not path.exists() or (anchor and anchor not in headings(path)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    others = {page.name for page in PAGES[1:]} - {"index.md", "benchmarks.md"}
+    assert {name for name in others if f"({name})" not in index} == set()
+
+
+@pytest.mark.parametrize("command", ["build", "plan", "dev"])
+def test_every_option_is_documented(command: str) -> None:
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    group = typer.main.get_command(app)
+    commands = getattr(group, "commands", {})
+    options = {
+        option
+        for parameter in commands[command].params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option.startswith("-")
+    }
+    assert "--env" in options
+    assert {option for option in options if f"`{option}`" not in text and f"`{option} " not in text} == set()
+
+
+def test_every_command_of_fft_is_documented() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    assert {name for name in commands if f"## fft {name}\n" not in text} == set()
+
+
+def test_every_kind_of_reason_is_documented() -> None:
+    text = (ROOT / "docs" / "skip.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(\w+)` \| (?:build|reuse) \|", text, re.MULTILINE))
+    assert documented == set(get_args(ReasonKind))
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=page_name)
+def test_nothing_of_one_machine_is_in_the_documentation(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"(?<![\w.$}/])/(?:work|root|home|tmp|opt|usr|var|mnt|Users)/\S*", text) == []
+    assert (
+        re.findall(r"\S*(?:/simple\b|index-url|pypi\.org|pythonhosted|localhost:\d+|artifactory|nexus)\S*", text) == []
+    )
+
+
+def test_the_pictures_are_small() -> None:
+    pictures = list((ROOT / "docs" / "images").iterdir())
+    assert pictures
+    assert all(picture.stat().st_size < 400_000 for picture in pictures)
