@@ -11,6 +11,7 @@ from fft_core.build import (
     read_relation,
 )
 from fft_core.checks.run import CheckFailedError, CheckResult
+from fft_core.checks.words import in_words
 from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, RequiredColumnsError, StateError
 from fft_core.frames import frame_type_of, from_arrow, to_arrow
 from fft_core.names import Relation
@@ -54,6 +55,7 @@ __all__ = [
     "check_node",
     "frame_type_of",
     "from_arrow",
+    "in_words",
     "load_project",
     "make_plan",
     "model",

@@ -37,6 +37,8 @@ class BuildResult:
     row_count: int
     columns: tuple[ColumnType, ...]
     checks: tuple[CheckResult, ...]
+    fingerprint: str
+    built_at: datetime
     seconds: float
     data_version: str
     decision: Decision
@@ -51,8 +53,11 @@ class ReuseResult:
 
     relation: Relation
     row_count: int | None
+    columns: tuple[ColumnType, ...]
     checks: tuple[CheckResult, ...]
     unchanged_checks: tuple[Check, ...]
+    fingerprint: str
+    built_at: datetime
     seconds: float
     data_version: str
     decision: Decision
@@ -88,12 +93,16 @@ def build_or_reuse(
     decision = rebuilder.decide(warehouse, node)
     if decision.is_build or decision.record is None:
         return _build(_Build(warehouse, rebuilder, decision, run_id, started), node)
-    is_due = decision.checks_are_due
+    relation = warehouse.relation(node.name)
+    due, unchanged = _due_checks(warehouse, decision)
     return ReuseResult(
-        relation=warehouse.relation(node.name),
+        relation=relation,
         row_count=decision.record.rows,
-        checks=_check_reused(warehouse, rebuilder, decision) if is_due else (),
-        unchanged_checks=() if is_due else warehouse.project.checks_of(node.name),
+        columns=warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect)),
+        checks=_check_reused(warehouse, rebuilder, decision, due),
+        unchanged_checks=unchanged,
+        fingerprint=decision.record.fingerprint.digest if decision.record.fingerprint else "",
+        built_at=decision.record.built_at,
         seconds=time.perf_counter() - started,
         data_version=decision.record.data_version,
         decision=decision,
@@ -229,6 +238,8 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         row_count=judgement.row_count,
         columns=columns,
         checks=judgement.results,
+        fingerprint=record.fingerprint.digest if record.fingerprint else "",
+        built_at=record.built_at,
         seconds=time.perf_counter() - build.started,
         data_version=record.data_version,
         decision=build.decision,
@@ -280,12 +291,26 @@ def _record(
     )
 
 
-def _check_reused(warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision) -> tuple[CheckResult, ...]:
-    """Run the checks of a reused node on its published rows, and note that they passed."""
-    results = check_node(warehouse, decision.name, warehouse.project.checks_of(decision.name))
+def _due_checks(warehouse: Warehouse, decision: Decision) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
+    """Part the checks of a reused node in those that run and those that passed on its rows before.
+
+    That a blocking check passed is known from the record. What a warning found is not kept, so that it runs each time.
+    """
+    checks = warehouse.project.checks_of(decision.name)
+    if decision.checks_are_due:
+        return checks, ()
+    due = tuple(check for check in checks if check.severity == "warn")
+    return due, tuple(check for check in checks if check.severity == "error")
+
+
+def _check_reused(
+    warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, checks: tuple[Check, ...]
+) -> tuple[CheckResult, ...]:
+    """Run checks of a reused node on its published rows, and note that they passed where that was not known."""
+    results = check_node(warehouse, decision.name, checks) if checks else ()
     if any(result.blocks for result in results):
         raise CheckFailedError(decision.name, results, published=True)
-    if rebuilder.request.records:
+    if decision.checks_are_due and rebuilder.request.records:
         with warehouse.engine.transaction():
             write_checks(warehouse.engine, decision.name, decision.checks)
     return results

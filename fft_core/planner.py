@@ -6,20 +6,41 @@ import hashlib
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
 from fft_core.engines.engine import dialect_of
 from fft_core.errors import FftError, Location, Problem, ProjectError
 from fft_core.names import Relation
-from fft_core.plan.decide import Decision, InputVersion, Plan, Request, decide, decide_all, recorded_version
+from fft_core.plan.decide import (
+    Decision,
+    InputVersion,
+    Plan,
+    Request,
+    decide,
+    decide_all,
+    reached_by_views,
+    recorded_version,
+)
 from fft_core.plan.fingerprint import Subject, canonical_sql, digest_of
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.plan.volatile import SYMBOL, volatile_in_python, volatile_in_sql
 from fft_core.project.environment import counted_variables
-from fft_core.project.model import Check, Freshness, Model, Project, Relationships, Seed, SourceName, SqlBody, View
-from fft_core.project.python_closure import python_sources
-from fft_core.project.render import Naming
+from fft_core.project.model import (
+    Check,
+    Freshness,
+    Model,
+    Project,
+    PythonBody,
+    Relationships,
+    Seed,
+    SourceName,
+    SqlBody,
+    View,
+)
+from fft_core.project.python_closure import PythonSources, python_sources
+from fft_core.project.render import Naming, select_of
 from fft_core.sources import source_version
 from fft_core.state import read_records
 from fft_core.warehouse import Warehouse
@@ -34,6 +55,8 @@ class Subjects:
         self._compiler = compiler
         self._naming = Naming(_symbol, _symbol, dialect, shows_secrets=False)
         self._known: dict[str, Subject] = {}
+        self._python_sources: dict[str, PythonSources | FftError] = {}
+        self._lock = threading.Lock()
 
     def all(self) -> tuple[Subject, ...]:
         """Give all of them, in build order. Raises ProjectError with everything that cannot be rendered or read."""
@@ -60,6 +83,7 @@ class Subjects:
             raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path))
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
+        volatile = self._volatile_in_seed(path, seed) if path.suffix == ".sql" else ()
         config = {"column_types": digest_of(seed.column_types), "schema": seed.schema or "", "path": str(seed.path)}
         checks, check_inputs = self._checks(seed.name)
         return Subject(
@@ -68,19 +92,26 @@ class Subjects:
             config=config,
             environment={},
             place=self._place,
-            data_version=f"seed:{digest_of([content, config])[:32]}",
+            volatile=volatile,
+            data_version=None if volatile else f"seed:{digest_of([content, config])[:32]}",
             checks=checks,
             check_inputs=check_inputs,
             code_name="file",
         )
+
+    def _volatile_in_seed(self, path: Path, seed: Seed) -> tuple[str, ...]:
+        dialect = self._naming.dialect
+        return volatile_in_sql(select_of(path.read_text("utf-8"), dialect, Location(seed.path)), dialect)
 
     def _model(self, model: Model) -> Subject:
         code, volatile, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
         settings = self._project.fingerprint
         environment = self._project.environment
         checks, check_inputs = self._checks(model.name)
-        if model.volatile is not None:
-            volatile = ("config(volatile=true)",) if model.volatile else ()
+        inlined = self._inlined(model)
+        declared = ["config(volatile=true)"] if model.volatile else []
+        declared += [f"{parent.name}, which is volatile by its config" for parent in inlined if parent.volatile]
+        volatile = () if model.volatile is False else tuple(dict.fromkeys([*declared, *volatile]))
         return Subject(
             name=model.name,
             code=code,
@@ -108,17 +139,53 @@ class Subjects:
         return known.digest, known.volatile, model.body.environment
 
     def _python(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
-        sources = python_sources(self._project.root, model.path)
+        sources = self._sources_of(model)
         volatile = [call for text in sources.code.values() for call in volatile_in_python(text)]
-        return digest_of(sources.code), tuple(dict.fromkeys(volatile)), sources.environment
+        if "*" in sources.environment:
+            volatile.append("environment variables by computed names")
+        parts: dict[str, str] = dict(sources.code)
+        for parent in self._inlined(model):  # its frame is made by the query of the parent
+            if parent.name in model.inputs:
+                parts[parent.name], found, _ = self._sql(parent)
+                volatile += () if parent.volatile is False else found
+        return digest_of(parts), tuple(dict.fromkeys(volatile)), sources.environment
+
+    def _sources_of(self, model: Model) -> PythonSources:
+        """The code of a Python model. That of all is read at the first call, before any module is imported.
+
+        What is edited while a run imports it is then another code than the one recorded, and built next time.
+        """
+        with self._lock:
+            if not self._python_sources:
+                for other in self._project.models.values():
+                    if isinstance(other.body, PythonBody):
+                        self._python_sources[other.name] = self._read_sources(other.path, other.body.function)
+        found = self._python_sources[model.name]
+        if isinstance(found, FftError):
+            raise found
+        return found
+
+    def _read_sources(self, path: Path, function: str) -> PythonSources | FftError:
+        try:
+            return python_sources(self._project.root, path, function)
+        except FftError as error:
+            return error
+
+    def _inlined(self, model: Model) -> tuple[Model, ...]:
+        """The ephemeral models whose queries a model takes in, directly or not."""
+        parents = [self._project.models[name] for name in model.refs if name in self._project.models]
+        return tuple(p for parent in parents if parent.is_ephemeral for p in (parent, *self._inlined(parent)))
 
     def _checks(self, node: str) -> tuple[str | None, tuple[str, ...]]:
         """Digest the checks of a node, and name what else they read; None where time alone can change the outcome."""
         checks = self._project.checks_of(node)
         targets = [check.rule.to for check in checks if isinstance(check.rule, Relationships)]
-        if any(isinstance(check.rule, Freshness) for check in checks):
+        if any(isinstance(check.rule, Freshness) or self._is_volatile(check.where) for check in checks):
             return None, ()
         return digest_of([_said(check) for check in checks]) if checks else "", tuple(map(self._input, targets))
+
+    def _is_volatile(self, where: str | None) -> bool:
+        return where is not None and bool(volatile_in_sql(f"select 1 where {where}", self._naming.dialect))
 
     def _input(self, name: str | SourceName) -> str:
         """A source that a seed fills is that seed: its version is known without looking at the rows."""
@@ -149,7 +216,8 @@ class Rebuilder:
         subjects = self._subjects.all()
         wanted = [s for s in subjects if selected is None or s.name in selected]
         remembered = self._recall(warehouse)
-        sources = self._versions_of_sources(warehouse, {n for s in wanted for n in (*s.inputs, *s.check_inputs)})
+        names = reached_by_views(remembered, {n for s in wanted for n in (*s.inputs, *s.check_inputs)})
+        sources = self._versions_of_sources(warehouse, names)
         return decide_all(subjects, remembered, sources, self.request, selected)
 
     def decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
@@ -157,9 +225,9 @@ class Rebuilder:
         subject = self._subjects.of(node)
         remembered = self._recall(warehouse)
         names = (*subject.inputs, *subject.check_inputs)
-        sources = self._versions_of_sources(warehouse, names)
-        versions = {name: recorded_version(remembered, name) for name in names}
-        versions |= {name: InputVersion(version, is_source=True) for name, version in sources.items()}
+        sources = self._versions_of_sources(warehouse, reached_by_views(remembered, names))
+        versions = {name: InputVersion(version, is_source=True) for name, version in sources.items()}
+        versions |= {name: recorded_version(remembered, name, versions) for name in names if name not in versions}
         decision = decide(subject, versions, remembered, self.request)
         if decision.is_build:
             return decision
@@ -231,7 +299,7 @@ def make_plan(warehouse: Warehouse, request: Request | None = None, selected: fr
 def _published(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:
     relations = {warehouse.relation(node.name): node.name for node in nodes}
     tables = warehouse.engine.tables(list(relations))
-    return {relations[r]: Published(table.kind, table.stamp, table.rows) for r, table in tables.items()}
+    return {relations[r]: Published(table.kind, table.stamp, table.rows, str(r)) for r, table in tables.items()}
 
 
 def _symbol(name: str | SourceName) -> Relation:

@@ -16,6 +16,8 @@ from fft_core.project.model import (
     VersionByQuery,
 )
 
+ROWS = "_ff_all_rows"  # a whole row, by a name that no column has
+
 
 def source_version(engine: Engine, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:
     """Give a text that changes whenever the rows of a source do; None where none can be had.
@@ -39,10 +41,10 @@ def _version(engine: Engine, source: Source, relation: Relation, settings: Finge
         case NoVersion():
             return None
         case VersionByQuery(query):
-            return "query:" + digest_of([[str(value) for value in row] for row in engine.fetch(query)])
+            return "query:" + digest_of([query, [[str(value) for value in row] for row in engine.fetch(query)]])
         case VersionByColumn(column):
             ((latest, rows),) = engine.fetch(f"select max({quoted(column, engine.dialect)}), count(*) from {table}")
-            return f"column:{latest}:{rows}"
+            return f"column:{column}:{latest}:{rows}"
         case VersionByDigest(max_rows):
             limit = settings.digest_max_rows if max_rows is None else max_rows
             ((rows,),) = engine.fetch(f"select count(*) from {table}")
@@ -53,7 +55,7 @@ def rows_digest(engine: Engine, relation: Relation) -> str:
     """Digest a relation's columns and all its rows, in one scan."""
     columns = engine.columns(sql.select_all(relation, engine.dialect))
     ((rows, digest),) = engine.fetch(
-        f"select count(*), {engine.digest('all_rows')} from {relation.sql(engine.dialect)} as all_rows"
+        f"select count(*), {engine.digest(ROWS)} from {relation.sql(engine.dialect)} as {ROWS}"
     )
     return digest_version([(column.name, column.type) for column in columns], rows, digest)
 

@@ -131,6 +131,7 @@ def _record(row: Row, table: str) -> BuildRecord:
             f"the build record of {node!r} in {table} cannot be read: {error}",
             hint=f"Delete its row from {table}: the model is built once more then.",
         ) from error
+    built_at = built_at.replace(tzinfo=UTC)  # the column has no zone; it holds UTC
     return BuildRecord(
         node, relation, fingerprint, data_version or "", stamp or "", rows, checks, built_at, run_id, engine
     )

@@ -24,14 +24,15 @@ def materialization(key: dg.AssetKey, result: BuildResult | ReuseResult, wanted:
     metadata: dict[str, Any] = {
         "action": decision.action,
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in decision.reasons)),
+        "fingerprint": result.fingerprint,
+        "built_at": dg.MetadataValue.timestamp(result.built_at),
         "dagster/table_name": str(result.relation),
         "seconds": round(result.seconds, 3),
     }
     if result.row_count is not None:
         metadata["dagster/row_count"] = result.row_count
-    if isinstance(result, BuildResult):
-        columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
-        metadata["dagster/column_schema"] = dg.TableSchema(columns=columns)
+    columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
+    metadata["dagster/column_schema"] = dg.TableSchema(columns=columns)
     return dg.MaterializeResult(
         asset_key=key,
         metadata=metadata,
@@ -45,12 +46,10 @@ def materialization(key: dg.AssetKey, result: BuildResult | ReuseResult, wanted:
 
 def _still_passed(key: dg.AssetKey, result: BuildResult | ReuseResult) -> list[dg.AssetCheckResult]:
     """Repeat the results of blocking checks that were not due: Dagster warns of those that say nothing."""
-    if isinstance(result, BuildResult) or result.checks:
-        return []
+    unchanged = () if isinstance(result, BuildResult) else result.unchanged_checks
     return [
         dg.AssetCheckResult(passed=True, check_name=check.name, asset_key=key, metadata={"judged": UNCHANGED})
-        for check in result.unchanged_checks
-        if check.severity == "error"
+        for check in unchanged
     ]
 
 
@@ -69,7 +68,7 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str) -> dg.Asset
         check_name=result.check.name,
         asset_key=key,
         severity=dg.AssetCheckSeverity.ERROR if result.check.severity == "error" else dg.AssetCheckSeverity.WARN,
-        description=None if result.passed else f"{result.failing_rows:,} of {result.row_count:,} rows fail",
+        description=None if result.passed else result.summary,
         metadata=metadata,
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import Check, Model, Project, Relation, Seed, Source, SourceName, planned_relations
+from fft_core import Check, Model, Project, Relation, Seed, Source, SourceName, in_words, planned_relations
 
 IO_MANAGER_KEY = "fft_io_manager"
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.\-]+")
@@ -56,14 +56,14 @@ class FftTranslator:
     def get_tags(self, node: Model | Seed | Source) -> Mapping[str, str]:
         """FFT's tags as Dagster's, in the characters that Dagster takes; "owner:team" becomes the tag owner = team."""
         tags = {}
-        for tag in () if isinstance(node, Seed) else node.tags:
+        for tag in node.tags:
             key, _, value = tag.partition(":")
             tags[_NOT_IN_TAGS.sub("_", key)[:63] or "_"] = _NOT_IN_TAGS.sub("_", value)[:63]
         return tags
 
     def get_owners(self, node: Model | Seed | Source) -> Sequence[str]:
         """E-mail addresses and teams, as "team:name"."""
-        return node.owners if isinstance(node, Model) else ()
+        return () if isinstance(node, Source) else node.owners
 
     def get_description(self, node: Model | Seed | Source) -> str | None:
         """What the user wrote about it."""
@@ -116,7 +116,7 @@ class FftTranslator:
         return dg.AssetCheckSpec(
             check.name,
             asset=self.get_asset_key(node),
-            description=check.description or _sentence(check),
+            description=check.description or in_words(check),
             blocking=check.severity == "error",
             metadata={key: value for key, value in {**rule, **said}.items() if value},
         )
@@ -144,13 +144,6 @@ def _code_reference(project: Project, path: Path, line: int | None) -> dg.CodeRe
         warnings.simplefilter("ignore", dg.BetaWarning)  # one line for each model would hide what matters
         reference = dg.LocalFileCodeReference(file_path=str(project.root / path), line_number=line, label=str(path))
         return dg.CodeReferencesMetadataValue(code_references=[reference])
-
-
-def _sentence(check: Check) -> str:
-    """Say the rule in words, from its docstring and values."""
-    values = ", ".join(f"{key} = {value!r}" for key, value in vars(check.rule).items() if value is not None)
-    first_line = (type(check.rule).__doc__ or check.type).splitlines()[0].replace("`", "")
-    return f"{first_line} ({values})" + (f" where {check.where}" if check.where else "")
 
 
 def _identifier(text: str) -> str:

@@ -10,9 +10,10 @@ from fft_core.checks.builtin import CheckQuery, check_query
 from fft_core.engines.engine import Engine, Row
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
-from fft_core.project.model import Check, SourceName
+from fft_core.project.model import Check, Freshness, NonNegativeSum, RowCountBetween, SourceName, Unique
 
 SAMPLE_ROWS = 5
+ROWS = "_ff_all_rows"  # a whole row, by a name that no column has
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,20 @@ class CheckResult:
         cells = zip(self.sample_columns, self.sample[0], strict=True) if self.sample else ()
         return ", ".join(f"{column} = {'NULL' if value is None else value}" for column, value in cells)
 
+    @property
+    def summary(self) -> str:
+        """What was found, in a few words that fit the rule."""
+        match self.check.rule:
+            case _ if self.passed:
+                return "passed"
+            case Unique():
+                return f"{self.failing_rows:,} value{'s occur' if self.failing_rows > 1 else ' occurs'} more than once"
+            case RowCountBetween() | NonNegativeSum() | Freshness():
+                return self.first_row
+        return f"{self.failing_rows:,} of {self.row_count:,} rows fail"
+
     def __str__(self) -> str:
-        if self.passed:
-            return f"{self.check.name}: passed"
-        return f"{self.check.name}: {self.failing_rows:,} of {self.row_count:,} rows"
+        return f"{self.check.name}: {self.summary}"
 
 
 @dataclass(frozen=True)
@@ -108,9 +119,9 @@ def run_checks(
 def _shared_scan(
     engine: Engine, relation: Relation, queries: Sequence[CheckQuery], *, with_digest: bool
 ) -> tuple[dict[str, int], int, str | None]:
-    digest = engine.digest("all_rows") if with_digest else "null"
+    digest = engine.digest(ROWS) if with_digest else "null"
     columns = ", ".join(["count(*)", digest, *(query.count for query in queries if query.count)])
-    scan = f"select {columns} from {relation.sql(engine.dialect)} as all_rows"
+    scan = f"select {columns} from {relation.sql(engine.dialect)} as {ROWS}"
     ((row_count, rows_digest, *counts),) = _explained(engine, queries, scan)
     found = {query.check.name: int(count) for query, count in zip(queries, counts, strict=True)}
     return found, int(row_count), rows_digest

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -175,14 +176,21 @@ class DuckDBEngine:
         wanted = set(relations)
         only = [[r.catalog, r.schema, r.name][i] for r in wanted for i in range(3)] if len(wanted) == 1 else []
         found: dict[Relation, TableInfo] = {}
-        for kind, rows in (("view", "null"), ("table", "estimated_size")):
+        for kind in ("view", "table"):
             where = f" where (database_name, schema_name, {kind}_name) = (?, ?, ?)" if only else ""
-            sql = f"select database_name, schema_name, {kind}_name, comment, {rows} from duckdb_{kind}s(){where}"
-            for catalog, schema, name, comment, count in self.fetch(sql, only):
+            sql = f"select database_name, schema_name, {kind}_name, comment from duckdb_{kind}s(){where}"
+            for catalog, schema, name, comment in self.fetch(sql, only):
                 relation = Relation(name, schema, catalog)
                 if relation in wanted:
-                    found[relation] = TableInfo("view" if kind == "view" else "table", _stamp_in(comment), count)
-        return found
+                    found[relation] = TableInfo("view" if kind == "view" else "table", _stamp_in(comment))
+        counts = self._row_counts([r for r, table in found.items() if table.kind == "table" and table.stamp])
+        return {relation: replace(table, rows=counts.get(relation)) for relation, table in found.items()}
+
+    def _row_counts(self, relations: Sequence[Relation]) -> Mapping[Relation, int]:
+        """Count rows, in one query: duckdb_tables() has an estimate, which does not see what was deleted."""
+        queries = [f"select {i}, count(*) from {r.sql(self.dialect)}" for i, r in enumerate(relations)]
+        rows = self.fetch(" union all ".join(queries)) if queries else []
+        return {relations[i]: int(count) for i, count in rows}
 
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str) -> None:
         # object ids do not survive a reopen of the file; comments do, and what replaces a table has none

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from fft_core.plan.fingerprint import Fingerprint, Subject, changed_keys, digest_of, fingerprint_of
 from fft_core.plan.records import BuildRecord, Published, Remembered
 
+_VIEW = "view:"
 CacheMode: TypeAlias = Literal["off", "rw", "ro", "wo"]
 ReasonKind: TypeAlias = Literal[
     "never_built",
@@ -66,13 +67,14 @@ class Request:
 class InputVersion:
     """The version of an input at the time of the decision.
 
-    `version` is None where none can be had, or where a build to come will make one; `may_stay` tells that this build
-    may leave the rows as they are. `kind` is what a reason calls the input.
+    `version` is None where none can be had, or where a build to come will make one, as `why_open` says; `may_stay`
+    tells that this build may leave the rows as they are.
     """
 
     version: str | None
     may_stay: bool = False
     is_source: bool = False
+    why_open: str = "is built first"
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def decide_all(
     decisions = []
     for subject in subjects:
         if selected is not None and subject.name not in selected:
-            versions[subject.name] = recorded_version(remembered, subject.name)
+            versions[subject.name] = recorded_version(remembered, subject.name, versions)
             continue
         decision = decide(subject, versions, remembered, request)
         versions[subject.name] = _version_after(decision)
@@ -166,7 +168,7 @@ def decide(
     checks = _checks_version(subject, versions)
     reasons = [
         *_asked_for(subject, request),
-        *_not_there(subject, record, remembered.published.get(subject.name)),
+        *_not_there(record, remembered.published.get(subject.name)),
         *_itself_changed(subject, record),
         *_inputs_changed(inputs, record),
     ]
@@ -180,17 +182,49 @@ def decide(
     return replace(reuse, reasons=(due,))
 
 
-def recorded_version(remembered: Remembered, name: str) -> InputVersion:
-    """Give the version of a node as last published."""
-    record = remembered.records.get(name)
-    published = remembered.published.get(name)
-    fits = record and published and published.stamp == record.stamp
-    return InputVersion(record.data_version if record and fits else None)
+def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, InputVersion]) -> InputVersion:
+    """Give the version of a node as last published: for a view, that of the rows that it has by now.
+
+    Args:
+        remembered: Records, and what is there.
+        name: The node.
+        versions: Of what the view reads; those of other nodes are looked up in the same way.
+    """
+    record, published = remembered.records.get(name), remembered.published.get(name)
+    if record is None or published is None or record.fingerprint is None or _not_there(record, published):
+        return InputVersion(None, why_open="is not there as it was last built")
+    if published.kind == "table":
+        return InputVersion(record.data_version)
+    if not record.data_version.startswith(_VIEW):
+        return InputVersion(None, why_open="is a view whose rows change by themselves")
+    known = dict(versions)
+    for read in record.fingerprint.inputs:
+        known[read] = known.get(read) or recorded_version(remembered, read, known)
+    reads = {read: known[read] for read in record.fingerprint.inputs}
+    found = {read: value.version for read, value in reads.items() if value.version is not None}
+    if len(found) == len(reads):
+        return InputVersion(view_version(replace(record.fingerprint, inputs=found)))
+    may_stay = all(value.may_stay for value in reads.values() if value.version is None)
+    return InputVersion(None, may_stay=may_stay, why_open="is a view of what may have changed")
+
+
+def reached_by_views(remembered: Remembered, names: Iterable[str]) -> frozenset[str]:
+    """Add what is read by those that are views: the rows of a view change with it."""
+    reached = set(names)
+    frontier = list(reached)
+    while frontier:
+        name = frontier.pop()
+        record, published = remembered.records.get(name), remembered.published.get(name)
+        if record and record.fingerprint and published and published.kind == "view":
+            further = set(record.fingerprint.inputs) - reached
+            reached |= further
+            frontier += further
+    return frozenset(reached)
 
 
 def view_version(fingerprint: Fingerprint) -> str:
     """Give the data version of a view: its rows follow from its code and its inputs."""
-    return f"view:{fingerprint.digest[:32]}"
+    return f"{_VIEW}{fingerprint.digest[:32]}"
 
 
 def _version_after(decision: Decision) -> InputVersion:
@@ -219,13 +253,15 @@ def _asked_for(subject: Subject, request: Request) -> list[Reason]:
     return reasons
 
 
-def _not_there(subject: Subject, record: BuildRecord | None, published: Published | None) -> list[Reason]:
+def _not_there(record: BuildRecord | None, published: Published | None) -> list[Reason]:
     if record is None:
         return [Reason("never_built", "there is no record of a build")]
     if published is None:
         return [Reason("relation_missing", f"{record.relation} is not there any more")]
     if published.stamp != record.stamp:
         return [Reason("relation_replaced", f"{record.relation} is not the one that was built")]
+    if published.kind == "view" and published.relation not in (None, record.relation):
+        return [Reason("relation_replaced", f"it was built as {record.relation}, and is {published.relation} now")]
     if None not in (published.rows, record.rows) and published.rows != record.rows:
         return [Reason("relation_replaced", f"{record.relation} has {published.rows} rows, not {record.rows}")]
     return []
@@ -283,7 +319,7 @@ def _input_reason(name: str, value: InputVersion, before: str | None, *, is_firs
     if value.version is None:
         if value.may_stay:
             return Reason("input_may_change", f"{name} is built first; where its rows stay equal, this is reused")
-        return Reason(kind, f"{name} is built first")
+        return Reason(kind, f"{name} {value.why_open}")
     return Reason(kind, f"{name} changed") if value.version != before else None
 
 

@@ -41,11 +41,15 @@ class BuildRecord:
 
 @dataclass(frozen=True)
 class Published:
-    """What the database says of a relation that exists: the mark that the last build left on it, if it has one."""
+    """What the database says of a relation that exists: the mark that the last build left on it, if it has one.
+
+    `relation` is its name as it is now, where that is known.
+    """
 
     kind: Literal["table", "view"]
     stamp: str | None
     rows: int | None = None
+    relation: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import sqlglot
 from sqlglot import TokenType, exp
@@ -15,19 +15,34 @@ from fft_core.plan.fingerprint import tokens_of
 # Names that need no parentheses, or are functions, on at least one of the engines.
 _CLOCKS = frozenset(
     "now today current_date current_time current_timestamp current_datetime localtime localtimestamp "
-    "get_current_timestamp get_current_time transaction_timestamp statement_timestamp clock_timestamp "
-    "timeofday sysdate systimestamp getdate unix_timestamp curdate curtime utc_timestamp".split()
+    "get_current_timestamp get_current_time current_localtime current_localtimestamp transaction_timestamp "
+    "statement_timestamp clock_timestamp timeofday sysdate systimestamp getdate unix_timestamp curdate curtime "
+    "utc_date utc_time utc_timestamp".split()
 )
-_WITHOUT_PARENTHESES = frozenset("current_date current_time current_timestamp localtime localtimestamp sysdate".split())
+_WITHOUT_PARENTHESES = frozenset(
+    "current_date current_time current_timestamp current_datetime localtime localtimestamp sysdate systimestamp".split()
+)
 _CHANCE = frozenset(
     "random rand setseed uuid gen_random_uuid generate_uuid uuidv4 uuidv7 uuid_string randstr uniform nextval "
-    "currval txid_current pg_current_xact_id seq1 seq2 seq4 seq8 monotonically_increasing_id".split()
+    "currval lastval setval txid_current pg_current_xact_id seq1 seq2 seq4 seq8 monotonically_increasing_id".split()
 )
+# What a session holds, beside its rows.
+_SESSION = frozenset("current_setting getvariable current_query current_query_id current_connection_id".split())
 _FILES = frozenset(
     "read_csv read_csv_auto sniff_csv read_parquet parquet_scan parquet_metadata read_json read_json_auto "
-    "read_ndjson read_ndjson_auto read_text read_blob glob postgres_scan postgres_query mysql_scan mysql_query "
+    "read_ndjson read_ndjson_auto read_json_objects read_json_objects_auto read_ndjson_objects read_duckdb read_text "
+    "read_blob glob postgres_scan postgres_query mysql_scan mysql_query "
     "sqlite_scan sqlite_query iceberg_scan delta_scan st_read read_xlsx read_files external_query dblink query "
     "query_table".split()
+)
+_VOLATILE = _CLOCKS | _CHANCE | _SESSION | _FILES
+# What may stand for a table in FROM and makes its rows from its arguments alone.
+_ROWS_OF_ARGUMENTS = frozenset(
+    "range generate_series unnest repeat repeat_row json_each json_tree jsonb_each jsonb_each_text json_each_text "
+    "json_array_elements json_array_elements_text jsonb_array_elements jsonb_array_elements_text json_object_keys "
+    "jsonb_object_keys json_to_record json_to_recordset jsonb_to_record jsonb_to_recordset generate_subscripts "
+    "string_to_table regexp_split_to_table regexp_matches flatten split_to_table explode explode_outer posexplode "
+    "posexplode_outer inline inline_outer stack json_tuple generate_array generate_date_array sequence".split()
 )
 SYMBOL = "@"
 
@@ -55,27 +70,60 @@ def volatile_in_sql(sql: str, dialect: str) -> tuple[str, ...]:
 
 
 def volatile_in_python(source: str) -> tuple[str, ...]:
-    """Name the calls in a module that read a clock, chance, files or the network; a guess by their names."""
+    """Name the calls in a module that read a clock, chance, files or the network; a guess by their names.
+
+    >>> volatile_in_python("from random import choice as one_of\\none_of([1, 2])")
+    ('random.choice()',)
+    """
+    tree = ast.parse(source)
+    imported = dict(_imported(tree))
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            name = _dotted(node.func)
-            if name and _is_volatile_call(name):
+            first, dot, rest = (_dotted(node.func) or "").partition(".")
+            name = f"{imported.get(first, first)}{dot}{rest}"
+            if name and _is_volatile_call(name, node):
                 found.append(f"{name}()")
     return tuple(dict.fromkeys(found))
 
 
+def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The names that imports make, and what they stand for."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.asname, alias.name) for alias in node.names if alias.asname)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
+
+
 _PYTHON_LAST = frozenset(
-    "now utcnow today time_ns monotonic perf_counter uuid1 uuid4 urandom getrandbits randint randrange "
-    "token_hex default_rng urlopen urlretrieve get_df get_json read_csv read_parquet read_json read_excel "
-    "read_sql read_sql_query read_table scan_csv scan_parquet read_text read_bytes open connect create_engine".split()
+    "now utcnow today time_ns monotonic perf_counter uuid1 uuid4 uuid6 uuid7 urandom getrandbits randint randrange "
+    "token_hex default_rng RandomState urlopen urlretrieve get_df get_json read_csv read_parquet read_json read_excel "
+    "read_sql read_sql_query read_sql_table read_table read_feather read_orc read_pickle read_xml read_html read_fwf "
+    "read_hdf read_stata read_sas read_gbq read_avro read_ipc read_ndjson read_database read_database_uri read_delta "
+    "scan_csv scan_parquet scan_ipc scan_ndjson scan_delta read_text read_bytes open connect create_engine iterdir "
+    "listdir scandir rglob getmtime get_data run_path loadtxt genfromtxt fromfile memmap".split()
 )
-_PYTHON_ROOTS = frozenset({"requests", "httpx", "urllib3", "boto3", "random", "secrets", "socket", "subprocess"})
+_PYTHON_ROOTS = frozenset(
+    "requests httpx urllib3 aiohttp boto3 random secrets socket subprocess glob numpy.random np.random fsspec".split()
+)
+_PYTHON_NAMES = frozenset(
+    "time.time time.ctime time.localtime time.gmtime time.strftime numpy.load np.load os.stat os.walk os.popen "
+    "os.system pandas.read_clipboard sqlite3.connect".split()
+)
+_TAKE_NOW = frozenset({"Timestamp", "to_datetime", "datetime64", "Period"})  # as text: pd.Timestamp("now")
 
 
-def _is_volatile_call(name: str) -> bool:
+def _is_volatile_call(name: str, call: ast.Call) -> bool:
     parts = name.split(".")
-    return parts[-1] in _PYTHON_LAST or parts[0] in _PYTHON_ROOTS or name == "time.time" or ".random." in f".{name}."
+    if parts[-1] in ("import_module", "__import__"):  # a module by a computed name: which one, is not known
+        return not any(isinstance(arg, ast.Constant) for arg in call.args[:1])
+    if parts[-1] == "sample":  # of a frame
+        return not any(keyword.arg in ("random_state", "seed") for keyword in call.keywords)
+    if parts[-1] in _TAKE_NOW:
+        return any(isinstance(arg, ast.Constant) and arg.value in ("now", "today") for arg in call.args)
+    at_root = any(name.startswith(f"{root}.") for root in _PYTHON_ROOTS)
+    return parts[-1] in _PYTHON_LAST or at_root or name in _PYTHON_NAMES or ".random." in f".{name}."
 
 
 def _dotted(node: ast.expr) -> str | None:
@@ -90,40 +138,85 @@ def _dotted(node: ast.expr) -> str | None:
 def _functions(tokens: list[Token]) -> Iterator[str]:
     for index, token in enumerate(tokens):
         name = token.text.lower()
-        if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
+        if token.token_type is TokenType.STRING:
             continue
         is_call = index + 1 < len(tokens) and tokens[index + 1].token_type is TokenType.L_PAREN
         after_dot = index > 0 and tokens[index - 1].token_type is TokenType.DOT
-        bare = name in _WITHOUT_PARENTHESES and not after_dot
-        if name in _CLOCKS | _CHANCE | _FILES if is_call else bare:
+        bare = name in _WITHOUT_PARENTHESES and not after_dot and token.token_type is not TokenType.IDENTIFIER
+        is_age_of_now = name == "age" and is_call and not _has_comma(tokens, index + 1)  # until today
+        if (name in _VOLATILE or is_age_of_now) if is_call else bare:
             yield name
+
+
+def _has_comma(tokens: list[Token], opening: int) -> bool:
+    return any(t.token_type is TokenType.COMMA for t in _on_one_level(tokens, opening + 1))
+
+
+def _on_one_level(tokens: list[Token], start: int) -> Iterator[Token]:
+    """The tokens from `start` to the end of its parenthesis, without what is in further ones."""
+    depth = 0
+    for token in tokens[start:]:
+        depth -= token.token_type is TokenType.R_PAREN
+        if depth < 0:
+            return
+        if depth == 0:
+            yield token
+        depth += token.token_type is TokenType.L_PAREN
+
+
+# Statements that read a table without FROM.
+_READ_WITHOUT_FROM = frozenset(
+    {TokenType.PIVOT, TokenType.UNPIVOT, TokenType.TABLE, TokenType.SUMMARIZE, TokenType.DESCRIBE, TokenType.SHOW}
+)
+_ENDS_FROM = frozenset(
+    {
+        TokenType.WHERE,
+        TokenType.GROUP_BY,
+        TokenType.HAVING,
+        TokenType.QUALIFY,
+        TokenType.WINDOW,
+        TokenType.ORDER_BY,
+        TokenType.LIMIT,
+        TokenType.UNION,
+        TokenType.EXCEPT,
+        TokenType.INTERSECT,
+    }
+)
 
 
 def _only_tracked(tokens: list[Token]) -> bool:
     """Whether the tokens show plainly that only tracked relations are read. False means: look closer."""
     ctes = _cte_bodies(tokens)
     for index, token in enumerate(tokens):
+        if token.token_type in _READ_WITHOUT_FROM:
+            return False
         if token.token_type not in (TokenType.FROM, TokenType.JOIN):
             continue
-        if index + 1 == len(tokens):
+        if index + 1 == len(tokens) or _lists_tables(tokens, index):
             return False
-        target, *after = tokens[index + 1 : index + 5]
-        kinds = [following.token_type for following in after]
-        if TokenType.COMMA in kinds or kinds[:1] == [TokenType.DOT]:
-            return False
+        target = tokens[index + 1]
         is_tracked = target.token_type is TokenType.IDENTIFIER and target.text.startswith(SYMBOL)
         is_cte = ctes.get(target.text.lower(), len(tokens)) < index  # only after its body does the name mean the CTE
-        if not is_tracked and not is_cte and target.token_type is not TokenType.L_PAREN:
+        is_qualified = index + 2 < len(tokens) and tokens[index + 2].token_type is TokenType.DOT
+        if is_qualified or not (is_tracked or is_cte or target.token_type is TokenType.L_PAREN):
             return False
     return True
 
 
+def _lists_tables(tokens: list[Token], start: int) -> bool:
+    """Whether a comma follows in a FROM or JOIN."""
+    clause = takewhile(lambda token: token.token_type not in _ENDS_FROM, _on_one_level(tokens, start + 1))
+    return any(token.token_type is TokenType.COMMA for token in clause)
+
+
 def _cte_bodies(tokens: list[Token]) -> dict[str, int]:
-    """Where the body of each `name as (...)` ends; a name with two of them is left out."""
+    """Where the body of each `name as (...)` of the outermost query ends; a name with two of them is left out."""
     ends: dict[str, int] = {}
-    for index in range(len(tokens) - 2):
-        if tokens[index + 1].token_type is TokenType.ALIAS and tokens[index + 2].token_type is TokenType.L_PAREN:
-            name = tokens[index].text.lower()
+    depth = 0
+    for index, token in enumerate(tokens[:-2]):
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        if depth == 0 and [t.token_type for t in tokens[index + 1 : index + 3]] == [TokenType.ALIAS, TokenType.L_PAREN]:
+            name = token.text.lower()
             ends[name] = len(tokens) if name in ends else _closing(tokens, index + 2)
     return ends
 
@@ -143,10 +236,16 @@ def _untracked(sql: str, dialect: str) -> list[str]:
         tree = sqlglot.parse_one(sql, dialect=dialect)
     except sqlglot.errors.SqlglotError:
         return ["something that could not be read, so that it may be a table"]
+    if isinstance(tree, exp.Command) or tree.find(exp.Command, exp.Show):
+        return ["something that could not be read, so that it may be a table"]
     names = []
     for table in tree.find_all(exp.Table):
-        is_named = bool(table.name) and not isinstance(table.this, exp.Func)
-        if is_named and not table.name.startswith(SYMBOL) and not _is_cte(table):
+        if isinstance(table.this, exp.Func):
+            is_unknown = isinstance(table.this, exp.Anonymous)  # sqlglot has no class for it
+            function = (table.this.name if is_unknown else table.this.sql_name()).lower()
+            if function not in _ROWS_OF_ARGUMENTS | _VOLATILE:  # the latter are found by their names
+                names.append(f"{function}()")
+        elif table.name and not table.name.startswith(SYMBOL) and not _is_cte(table):
             names.append(".".join(part for part in (table.catalog, table.db, table.name) if part))
     return names
 

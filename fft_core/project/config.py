@@ -178,6 +178,13 @@ class ProjectShape(Shape):
     def _version_as_text(cls, version: object) -> object:
         return str(version) if isinstance(version, int | float) else version
 
+    @field_validator("models", "seeds")
+    @classmethod
+    def _nothing_is_ignored(cls, content: dict[str, Any]) -> dict[str, Any]:
+        if content:
+            raise ValueError(f"{', '.join(content)}: not supported yet; say it in the model's config()")
+        return content
+
     @field_validator("vars", "tests", "models", "seeds", mode="before")
     @classmethod
     def _empty_key(cls, content: object, info: Any) -> object:

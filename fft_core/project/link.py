@@ -90,7 +90,7 @@ def _described_seed(seed: Seed, entry: SchemaEntry) -> Seed:
     columns = tuple(
         Column(name, said[name].description if name in said else None, types.get(name)) for name in {**types, **said}
     )
-    return replace(seed, description=entry.description, columns=columns)
+    return replace(seed, description=entry.description, columns=columns, tags=entry.tags, owners=entry.owners)
 
 
 def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Problem]) -> tuple[Check, ...]:

@@ -120,6 +120,8 @@ class Seed:
     schema: str | None = None
     description: str | None = None
     columns: tuple[Column, ...] = ()
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
 
     @property
     def column_types(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ import jinja2
 from fft_core.errors import Location, Problem
 from fft_core.names import is_plain, logical_name, model_name
 from fft_core.project.config import ModelConfigShape
-from fft_core.project.model import Ephemeral, Model, PythonBody, SourceName, SqlBody, Table
+from fft_core.project.model import Ephemeral, Model, PythonBody, SourceName, SqlBody, Table, View
 from fft_core.project.python_file import Declaration, parse_python
 from fft_core.project.sql_file import Macro, Template, parse_template
 from fft_core.project.yaml_file import YamlFile, shaped
@@ -74,8 +74,9 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem])
     settings = _config(arguments, where, problems, called="@model")
     inputs = _inputs(deps, where, problems)
     _refuse_wrong_parameters(declaration, len(inputs), where, problems)
-    if isinstance(settings.materialization(), Ephemeral):
-        problems.append(Problem("a Python model cannot be ephemeral", where, "There is no SQL to inline; use 'table'."))
+    if isinstance(settings.materialization(), Ephemeral | View):
+        hint = "Its rows come from a function; use 'table'."
+        problems.append(Problem(f"a Python model cannot be {settings.materialized!r}", where, hint))
     if not isinstance(logical, str) or not _usable(logical, where, problems):
         return None
     return Model(

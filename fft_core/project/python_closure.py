@@ -101,13 +101,20 @@ def _files_of(module: str, root: Path, folders: list[Path]) -> Iterator[Path]:
     """The files that importing a dotted name runs: the packages on the way, and the module."""
     parts = [part for part in module.split(".") if part]
     for folder in folders:
-        if parts[-1:] == ["*"]:  # a package may list its modules in __all__
-            yield from (path.relative_to(root) for path in sorted(root.joinpath(folder, *parts[:-1]).glob("*.py")))
+        if parts[-1:] == ["*"]:
+            yield from _listed(root, folder.joinpath(*parts[:-1]))
         for end in range(len(parts) + 1):
             base = folder.joinpath(*parts[:end])
             for candidate in (base / "__init__.py", base.with_suffix(".py") if end else base):
                 if candidate.suffix == ".py" and (root / candidate).is_file():
                     yield candidate
+
+
+def _listed(root: Path, package: Path) -> Iterator[Path]:
+    """The modules that a package may name in its __all__, and `import *` then imports."""
+    init = root / package / "__init__.py"
+    if init.is_file() and "__all__" in init.read_text(encoding="utf-8"):
+        yield from (path.relative_to(root) for path in sorted(init.parent.glob("*.py")))
 
 
 def _without_what_does_not_count(tree: ast.Module, path: Path) -> ast.Module:

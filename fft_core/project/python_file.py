@@ -44,7 +44,7 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
         deps: Names of the models, seeds and sources that it reads, in the order of its parameters. A function of one
             parameter and several deps gets a mapping from physical relation name to frame.
         requires: The columns that each input must have, as {"users": {"id", "email"}}; a bare list with one dep.
-        materialized: "table" (default) or "view".
+        materialized: "table", which is the default.
         tags: Tags of the model.
         owners: E-mail addresses, or "team:..." names.
         description: What the model is; the function's docstring where None.

@@ -74,7 +74,7 @@ def _named(project: Project, what: str) -> set[str]:
     if not colon:
         return _by_name(what, [node.name for node in nodes])
     tests: dict[str, Callable[[Model | Seed], bool]] = {
-        "tag": lambda node: isinstance(node, Model) and value in node.tags,
+        "tag": lambda node: value in node.tags,
         "path": lambda node: _under(node, value),
         "kind": lambda node: value == (node.kind if isinstance(node, Model) else "seed"),
         "type": lambda node: isinstance(node, Model) and node.materialization.name == value,

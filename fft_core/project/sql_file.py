@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +50,16 @@ class Macro:
 
 def new_environment() -> jinja2.Environment:
     """Make the Jinja environment that all SQL is parsed and rendered with."""
-    return jinja2.Environment(
+    jinja = jinja2.Environment(
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
         extensions=["jinja2.ext.do"],
         keep_trailing_newline=True,
     )
+    jinja.filters["var"] = jinja2.pass_context(lambda context, name, *default: context["var"](name, *default))
+    jinja.filters["env"] = jinja2.pass_context(lambda context, name, *default: context["env"](name, *default))
+    return jinja
 
 
 def parse_template(text: str, path: Path, jinja: jinja2.Environment) -> Template:
@@ -77,9 +80,11 @@ def parse_macros(text: str, path: Path, jinja: jinja2.Environment) -> tuple[list
     except jinja2.TemplateSyntaxError as error:
         return [], [Problem(f"template error: {error.message}", Location(path, error.lineno))]
     macros = []
+    environment = _read(tree, text, path).environment  # what the file sets beside its macros runs with each of them
     for node in tree.find_all(nodes.Macro):
         arguments = {arg.name for arg in node.args}
-        macros.append(Macro(node.name, path, node.lineno, _read(node, text, path, local_names=arguments)))
+        template = replace(_read(node, text, path, local_names=arguments), environment=environment)
+        macros.append(Macro(node.name, path, node.lineno, template))
     return macros, [problem for macro in macros for problem in macro.template.problems]
 
 

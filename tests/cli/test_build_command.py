@@ -147,7 +147,7 @@ def test_a_failing_check_ends_with_2_and_a_failing_model_with_1(tmp_path: Path) 
     assert "failed: accepted_values_id: 1 of 2 rows fail" in finished.lines
     assert finished.lines[-1] == "1 built, 1 blocked, 1 not started; checks: 1 failed; N s"
     assert finished.err.strip() == (
-        "error: users: project.yml:4: users is not published: 1 check(s) failed: accepted_values_id: 1 of 2 rows\n"
+        "error: users: project.yml:4: users is not published: 1 check(s) failed: accepted_values_id: 1 of 2 rows fail\n"
         "    hint: The first of them: id = 2, email = b@x.at"
     )
     tables = {name for (name,) in rows(root / "dev.duckdb", "select table_name from duckdb_tables()")}

@@ -318,7 +318,7 @@ def test_a_first_build_that_fails_its_check_publishes_nothing(tmp_path: Path) ->
         assert shop.relations() == set()
     assert caught.value.exit_code == 2
     assert str(caught.value).startswith(
-        "project.yml:4: one is not published: 1 check(s) failed: row_count_between: 1 of 1 rows\n"
+        "project.yml:4: one is not published: 1 check(s) failed: row_count_between: row_count = 1\n"
         "    hint: The first of them: row_count = 1"
     )
 

@@ -186,7 +186,7 @@ def test_the_sample_is_five_whole_rows(engine: DuckDBEngine) -> None:
     result = judge(engine, NotNull("y"))
     assert (result.failing_rows, result.sample_columns, len(result.sample)) == (9, ("x", "y"), 5)
     assert all(row[1] is None for row in result.sample)
-    assert str(result) == "the_check: 9 of 9 rows"
+    assert str(result) == "the_check: 9 of 9 rows fail"
 
 
 def test_many_checks_of_a_table_keep_their_order_and_their_counts(engine: DuckDBEngine) -> None:
@@ -302,7 +302,7 @@ def test_a_failing_check_says_how_to_see_the_rows(tmp_path: Path) -> None:
     with opened(tmp_path, files) as shop, pytest.raises(CheckFailedError) as caught:
         shop.build()
     assert str(caught.value) == (
-        "project.yml:4: one is not published: 1 check(s) failed: not_null_x: 1,200 of 1,200 rows\n"
+        "project.yml:4: one is not published: 1 check(s) failed: not_null_x: 1,200 of 1,200 rows fail\n"
         "    hint: The first of them: x = NULL"
     )
     assert [(result.check.name, result.passed) for result in caught.value.results] == [

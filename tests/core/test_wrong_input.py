@@ -358,7 +358,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "an ephemeral python model": (
         {"models/one.ff.py": python_model("@model(materialized='ephemeral')\ndef one(): ...")},
-        "models/one.ff.py:5: a Python model cannot be ephemeral\n    hint: There is no SQL to inline; use 'table'.",
+        "models/one.ff.py:5: a Python model cannot be 'ephemeral'\n    hint: Its rows come from a function; use 'table'.",
     ),
     "a file that is not UTF-8": (
         {"models/one.ff.sql": b"select '\xe9' as x"},

@@ -190,10 +190,7 @@ def test_checks_block_by_their_severity_and_say_what_they_check(shop: Path) -> N
         "web/visits:row_count_between": True,
     }
     amount = checks["orders:greater_equal_amount"]
-    assert amount.description == (
-        "Every value that is not NULL is at least threshold."
-        " (column = 'amount', threshold = 0.0) where amount is not null"
-    )
+    assert amount.description == "amount is at least 0, or NULL, where amount is not null"
     assert {key: amount.metadata[key] for key in ("type", "where", "tags", "file", "column")} == {
         "type": "greater_equal",
         "where": "amount is not null",
@@ -305,7 +302,7 @@ def test_a_failing_check_publishes_nothing_and_stops_what_is_downstream(
     (failure,) = [event.step_failure_data for event in run.events if event.is_step_failure]
     assert failure.user_failure_data is not None
     assert failure.user_failure_data.description == (
-        "project.yml:6: orders is not published: 1 check(s) failed: greater_equal_amount: 1 of 2 rows\n"
+        "project.yml:6: orders is not published: 1 check(s) failed: greater_equal_amount: 1 of 2 rows fail\n"
         "    hint: The first of them: id = 11, user_id = 2, amount = -3.0"
     )
     assert (rows(shop, "select * from orders order by 1"), rows(shop, "select * from spending")) == before

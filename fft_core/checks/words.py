@@ -1,0 +1,49 @@
+"""Rules in words, for people who look at a check and not at its SQL."""
+
+from __future__ import annotations
+
+from fft_core.project.model import (
+    AcceptedValues,
+    Check,
+    Freshness,
+    GreaterEqual,
+    NonNegativeSum,
+    NotNull,
+    Relationships,
+    RowCountBetween,
+    Rule,
+    Unique,
+)
+
+
+def in_words(check: Check) -> str:
+    """Say what holds where a check passes.
+
+    >>> from fft_core.errors import Location
+    >>> from pathlib import Path
+    >>> in_words(Check("c", "users", "not_null", NotNull("email"), Location(Path("project.yml")), where="id > 1"))
+    'email is not NULL, where id > 1'
+    """
+    return _words(check.rule) + (f", where {check.where}" if check.where else "")
+
+
+def _words(rule: Rule) -> str:
+    match rule:
+        case NotNull(column):
+            return f"{column} is not NULL"
+        case Unique(columns):
+            return f"{', '.join(columns)} is unique; NULL counts as a value"
+        case AcceptedValues(column, values):
+            return f"{column} is one of {', '.join(map(str, values))}, or NULL"
+        case RowCountBetween(minimum, None):
+            return f"there are at least {minimum:,} rows"
+        case RowCountBetween(minimum, maximum):
+            return f"there are {minimum:,} to {maximum:,} rows"
+        case GreaterEqual(column, threshold):
+            return f"{column} is at least {threshold:g}, or NULL"
+        case NonNegativeSum(column):
+            return f"the sum of {column} is not below zero"
+        case Freshness(column, minutes):
+            return f"the latest {column} is at most {minutes:g} minutes old"
+        case Relationships(column, to, field):
+            return f"{column} is found in {to}.{field}; NULL is not"
