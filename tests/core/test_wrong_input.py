@@ -356,6 +356,14 @@ CASES: Mapping[str, tuple[Files, str]] = {
         {"models/one.ff.py": python_model("@model(tag=['x'])\ndef one(): ...")},
         "models/one.ff.py:5: @model(): unknown key 'tag'\n    hint: Did you mean 'tags'?",
     ),
+    "a python model as a view": (
+        {"models/one.ff.py": python_model("@model(materialized='view')\ndef one(): ...")},
+        "models/one.ff.py:5: a Python model cannot be 'view'\n    hint: Its rows come from a function; use 'table'.",
+    ),
+    "settings in project.yml that would be ignored": (
+        {"project.yml": "name: p\nversion: '1'\nmodels:\n  incremental: {one: {unique_key: id}}\n"},
+        "project.yml:3: models: incremental: not supported yet; say it in the model's config()",
+    ),
     "an ephemeral python model": (
         {"models/one.ff.py": python_model("@model(materialized='ephemeral')\ndef one(): ...")},
         "models/one.ff.py:5: a Python model cannot be 'ephemeral'\n    hint: Its rows come from a function; use 'table'.",
