@@ -1,0 +1,50 @@
+"""Many models in threads, and two commands on one DuckDB file at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from skip_helpers import CSV, place
+
+from fft_core import Rebuilder, Request, Subjects, build_or_reuse
+
+MODELS = 40
+
+
+def wide(root: Path) -> dict[str, str]:
+    models = {f"models/m{i}.ff.sql": f"select id, {i} as n from {{{{ ref('users') }}}}" for i in range(MODELS)}
+    return {"seeds/users.csv": CSV, **models}
+
+
+def test_threads_that_record_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    made = place(tmp_path, wide(tmp_path))
+    for label in ("first", "second"):
+        made.environment["FF_LABEL"] = label
+        with made.opened() as warehouse:
+            project = warehouse.project
+            subjects = Subjects(project, warehouse.compiler, warehouse.engine.dialect)
+            rebuilder = Rebuilder(project, subjects, Request())
+
+            def build(name: str) -> str:
+                with warehouse.session() as session:
+                    return build_or_reuse(session, rebuilder, project.node(name)).decision.action  # noqa: B023
+
+            build("users")
+            with ThreadPoolExecutor(8) as threads:
+                actions = list(threads.map(build, project.models))
+        assert set(actions) == {"build"}
+        assert not made.due()
+        assert made.sql("select count(*), count(distinct node_name) from _ff_meta") == [(MODELS + 1, MODELS + 1)]
+
+
+def test_two_commands_on_one_file_both_succeed(tmp_path: Path) -> None:
+    made = place(tmp_path, {**wide(tmp_path), "models/all.ff.sql": "select count(*) as n from {{ ref('m0') }}"})
+    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(made.root)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    ended = [process.communicate(timeout=60)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0], ended
+    assert not made.due()
+    assert made.sql("select count(*), count(distinct node_name) from _ff_meta") == [(MODELS + 2, MODELS + 2)]
