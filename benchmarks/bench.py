@@ -88,7 +88,7 @@ def digest_cost(rows: int, *, with_digest: bool) -> float:
     engine.execute(f"create table source as select i, {columns} from range({rows}) as t(i)")
     began = time.perf_counter()
     engine.execute("create table target as select * from source")
-    digest = engine.digest("t") if with_digest else "null"
+    digest = engine.digest("t", engine.columns("select * from target")) if with_digest else "null"
     engine.fetch(f"select count(*), sum(case when i is null then 1 else 0 end), {digest} from target as t")
     seconds = time.perf_counter() - began
     engine.close()

@@ -18,6 +18,7 @@ from fft_core.names import Relation
 from fft_core.plan.decide import Decision, Request, view_version
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.planner import Rebuilder, Subjects
+from fft_core.project.environment import without_secrets
 from fft_core.project.model import Check, Model, Seed, SourceName, View
 from fft_core.project.render import select_of
 from fft_core.sources import digest_version
@@ -223,12 +224,12 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
             [column.name for column in columns],
             warehouse.project.checks_of(name),
             warehouse.relation,
-            with_digest=_is_digested(build, written),
+            digest=engine.digest(sql.ROWS, columns) if _is_digested(build, written) else "null",
         )
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
         record = _record(build, rows.kind, relation, columns, judgement)
-        engine.stamp(relation, rows.kind, record.stamp)
+        engine.stamp(relation, rows.kind, record.stamp, columns)
         if build.rebuilder.request.records:
             write_record(engine, record)
     build.rebuilder.note(record, Published(rows.kind, record.stamp, record.rows))
@@ -375,11 +376,9 @@ def _explained(warehouse: Warehouse, model: Model) -> Iterator[None]:
                 where=Location(model.path, model.input_lines.get(missing, model.line)),
                 hint=_advice(warehouse, missing),
             ) from error
-        raise StatementError(
-            f"model {model.name!r}: {error.problem.message}\n    The SQL as sent:\n{_indented(error.sql)}",
-            sql=error.sql,
-            where=model.location,
-        ) from error
+        said = f"model {model.name!r}: {error.problem.message}\n    The SQL as sent:\n{_indented(error.sql)}"
+        shown = without_secrets(said, warehouse.project.environment)
+        raise StatementError(shown, sql=error.sql, where=model.location) from None
 
 
 @contextmanager

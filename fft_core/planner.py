@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import threading
 from collections.abc import Iterable, Mapping
@@ -11,8 +12,8 @@ from pathlib import Path
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
 from fft_core.engines.engine import dialect_of
-from fft_core.errors import FftError, Location, Problem, ProjectError
-from fft_core.names import Relation
+from fft_core.errors import FftError, Location, Problem, ProjectError, nearest
+from fft_core.names import Relation, model_name
 from fft_core.plan.decide import (
     Decision,
     InputVersion,
@@ -197,6 +198,14 @@ class Subjects:
         return f"{self._project.engine}, profile {self._project.env}"
 
 
+def refuse_unknown_nodes(project: Project, request: Request) -> None:
+    """Raise FftError for a glob of `--rebuild` that matches no model or seed."""
+    names = [node.name for node in project.stored()]
+    for pattern in request.rebuild:
+        if not fnmatch.filter(names, model_name(pattern)):
+            raise FftError(f"--rebuild {pattern!r} matches no model or seed", hint=nearest(pattern, names))
+
+
 class Rebuilder:
     """Decides for the nodes of one run, by what the warehouse remembered when it began and what was built since.
 
@@ -204,6 +213,7 @@ class Rebuilder:
     """
 
     def __init__(self, project: Project, subjects: Subjects, request: Request) -> None:
+        refuse_unknown_nodes(project, request)
         self.request = request
         self._project = project
         self._subjects = subjects

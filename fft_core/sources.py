@@ -16,8 +16,6 @@ from fft_core.project.model import (
     VersionByQuery,
 )
 
-ROWS = "_ff_all_rows"  # a whole row, by a name that no column has
-
 
 def source_version(engine: Engine, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:
     """Give a text that changes whenever the rows of a source do; None where none can be had.
@@ -55,7 +53,7 @@ def rows_digest(engine: Engine, relation: Relation) -> str:
     """Digest a relation's columns and all its rows, in one scan."""
     columns = engine.columns(sql.select_all(relation, engine.dialect))
     ((rows, digest),) = engine.fetch(
-        f"select count(*), {engine.digest(ROWS)} from {relation.sql(engine.dialect)} as {ROWS}"
+        f"select count(*), {engine.digest(sql.ROWS, columns)} from {relation.sql(engine.dialect)} as {sql.ROWS}"
     )
     return digest_version([(column.name, column.type) for column in columns], rows, digest)
 

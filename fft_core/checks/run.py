@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 from fft_core.checks.builtin import CheckQuery, check_query
 from fft_core.engines.engine import Engine, Row
+from fft_core.engines.sql import ROWS
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Check, Freshness, NonNegativeSum, RowCountBetween, SourceName, Unique
 
 SAMPLE_ROWS = 5
-ROWS = "_ff_all_rows"  # a whole row, by a name that no column has
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,17 @@ def run_checks(
     checks: Sequence[Check],
     relation_of: Callable[[str | SourceName], Relation],
     *,
-    with_digest: bool = False,
+    digest: str = "null",
 ) -> Judgement:
     """Judge the rows of a relation, in one scan where that is possible.
+
+    Args:
+        engine: Where the relation is.
+        relation: The rows, staged or published.
+        columns: The names of its columns.
+        checks: What is judged.
+        relation_of: Finds the other relation of a relationships check.
+        digest: An aggregate over the rows, which the scan calls ROWS, to be computed with the rest.
 
     Raises:
         FftError: a check names a column that is not there.
@@ -106,20 +114,19 @@ def run_checks(
     now = datetime.now(UTC)
     queries = [check_query(check, relation, columns, engine.dialect, relation_of, now) for check in checks]
     shared = [query for query in queries if query.count is not None]
-    counts, row_count, digest = _shared_scan(engine, relation, shared, with_digest=with_digest)
+    counts, row_count, rows_digest = _shared_scan(engine, relation, shared, digest)
     results = []
     for query in queries:
         failing = counts.get(query.check.name)
         if failing is None:
             failing = _count(engine, query)
         results.append(_result(engine, query, failing, row_count))
-    return Judgement(tuple(results), row_count, digest)
+    return Judgement(tuple(results), row_count, rows_digest)
 
 
 def _shared_scan(
-    engine: Engine, relation: Relation, queries: Sequence[CheckQuery], *, with_digest: bool
+    engine: Engine, relation: Relation, queries: Sequence[CheckQuery], digest: str
 ) -> tuple[dict[str, int], int, str | None]:
-    digest = engine.digest(ROWS) if with_digest else "null"
     columns = ", ".join(["count(*)", digest, *(query.count for query in queries if query.count)])
     scan = f"select {columns} from {relation.sql(engine.dialect)} as {ROWS}"
     ((row_count, rows_digest, *counts),) = _explained(engine, queries, scan)

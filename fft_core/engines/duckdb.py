@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import logging
 import random
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -165,26 +166,37 @@ class DuckDBEngine:
     def kinds(self, relations: Sequence[Relation]) -> Mapping[Relation, RelationKind]:
         found: dict[Relation, RelationKind] = {}
         for relation in relations:
-            place = [relation.catalog, relation.schema, relation.name]
-            for kind, column in (("view", "view_name"), ("table", "table_name")):
-                sql = f"select 1 from duckdb_{kind}s() where (database_name, schema_name, {column}) = (?, ?, ?)"
-                if relation not in found and self.fetch(sql, place):
+            for kind in ("view", "table"):
+                sql = f"select 1 from duckdb_{kind}s() where {_IS_PLACE.format(kind)}"
+                if relation not in found and self.fetch(sql, _place(relation)):
                     found[relation] = "view" if kind == "view" else "table"
         return found
 
     def tables(self, relations: Sequence[Relation]) -> Mapping[Relation, TableInfo]:
-        wanted = set(relations)
-        only = [[r.catalog, r.schema, r.name][i] for r in wanted for i in range(3)] if len(wanted) == 1 else []
+        wanted = {_place(relation): relation for relation in relations}
+        only = next(iter(wanted)) if len(wanted) == 1 else ()
+        columns = self._column_digests(only)
         found: dict[Relation, TableInfo] = {}
         for kind in ("view", "table"):
-            where = f" where (database_name, schema_name, {kind}_name) = (?, ?, ?)" if only else ""
+            where = f" where {_IS_PLACE.format(kind)}" if only else ""
             sql = f"select database_name, schema_name, {kind}_name, comment from duckdb_{kind}s(){where}"
-            for catalog, schema, name, comment in self.fetch(sql, only):
-                relation = Relation(name, schema, catalog)
-                if relation in wanted:
-                    found[relation] = TableInfo("view" if kind == "view" else "table", _stamp_in(comment))
+            for *names, comment in self.fetch(sql, only):
+                place = tuple(name.lower() for name in names)
+                if place in wanted:
+                    stamp = _stamp_in(comment, columns.get(place) if kind == "table" else None)
+                    found[wanted[place]] = TableInfo("view" if kind == "view" else "table", stamp)
         counts = self._row_counts([r for r, table in found.items() if table.kind == "table" and table.stamp])
         return {relation: replace(table, rows=counts.get(relation)) for relation, table in found.items()}
+
+    def _column_digests(self, only: Sequence[str]) -> Mapping[tuple[str, ...], str]:
+        """Digest names and types of columns, by place: a comment survives it when a table is altered by hand."""
+        sql = f"""
+            select lower(database_name), lower(schema_name), lower(table_name),
+                list(column_name order by column_index), list(data_type order by column_index)
+            from duckdb_columns() where not internal {"and " + _IS_PLACE.format("table") if only else ""}
+            group by all"""
+        rows = self.fetch(sql, only)
+        return {(c, s, t): _columns_digest(zip(names, types, strict=True)) for c, s, t, names, types in rows}
 
     def _row_counts(self, relations: Sequence[Relation]) -> Mapping[Relation, int]:
         """Count rows, in one query: duckdb_tables() has an estimate, which does not see what was deleted."""
@@ -192,13 +204,23 @@ class DuckDBEngine:
         rows = self.fetch(" union all ".join(queries)) if queries else []
         return {relations[i]: int(count) for i, count in rows}
 
-    def stamp(self, relation: Relation, kind: RelationKind, stamp: str) -> None:
+    def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
         # object ids do not survive a reopen of the file; comments do, and what replaces a table has none
-        self.execute(f"comment on {kind} {relation.sql(self.dialect)} is {literal(f'[fft {stamp}]')}")
+        text = f"[fft {stamp} {_columns_digest((column.name, column.type) for column in columns)}]"
+        self.execute(f"comment on {kind} {relation.sql(self.dialect)} is {literal(text)}")
 
-    def digest(self, alias: str) -> str:
-        # two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more
-        return f"concat(sum(hash({alias})::hugeint), '-', sum(hash(hash({alias}))::hugeint))"
+    def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
+        # Two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more.
+        # hash() is blind where values compare as equal: nested and empty lists, the sign of zero, 30 days and a month.
+        seen = [alias]
+        for column in columns:
+            name = f"{alias}.{quoted(column.name, self.dialect)}"
+            if column.type in ("FLOAT", "DOUBLE"):
+                seen.append(f"signbit({name})")
+            elif _is_nested(column.type) or column.type == "INTERVAL":
+                seen.append(f"{name}::varchar")
+        row = f"hash({', '.join(seen)})"
+        return f"concat(sum({row}::hugeint), '-', sum(hash({row})::hugeint))"
 
     def read_frame(self, sql: str) -> pa.Table:
         with _statement(sql):
@@ -294,9 +316,26 @@ def _message(error: duckdb.Error) -> str:
     return re.split(r"\n(?:Possible fixes|This type was|\* |  file = )", str(error), maxsplit=1)[0].strip()
 
 
-def _stamp_in(comment: str | None) -> str | None:
-    match = re.search(r"\[fft ([0-9a-f]+)\]", comment or "")
-    return match.group(1) if match else None
+_IS_PLACE = "(lower(database_name), lower(schema_name), lower({}_name)) = (?, ?, ?)"
+
+
+def _place(relation: Relation) -> tuple[str, ...]:
+    """A relation as DuckDB compares names: in any case."""
+    return (relation.catalog or "").lower(), (relation.schema or "").lower(), relation.name.lower()
+
+
+def _stamp_in(comment: str | None, columns: str | None) -> str | None:
+    """Read the mark of a build; None where the columns are not those that were built."""
+    match = re.search(r"\[fft ([0-9a-f]+) ([0-9a-f]+)\]", comment or "")
+    return match.group(1) if match and columns in (None, match.group(2)) else None
+
+
+def _columns_digest(columns: Iterable[tuple[str, str]]) -> str:
+    return hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest()[:16]
+
+
+def _is_nested(column_type: str) -> bool:
+    return column_type.endswith("]") or column_type.startswith(("STRUCT", "MAP", "UNION", "VARIANT", "JSON"))
 
 
 def _first_line(error: duckdb.Error) -> str:

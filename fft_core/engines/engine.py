@@ -71,11 +71,17 @@ class Engine(Protocol):
     def tables(self, relations: Sequence[Relation]) -> Mapping[Relation, TableInfo]:
         """Describe those of these relations that exist, in one or two queries however many they are."""
 
-    def stamp(self, relation: Relation, kind: RelationKind, stamp: str) -> None:
-        """Mark a relation, inside the transaction that publishes it. What replaces it by hand lacks the mark."""
+    def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
+        """Mark a relation, inside the transaction that publishes it.
 
-    def digest(self, alias: str) -> str:
-        """Spell an aggregate over whole rows of `alias` that does not depend on their order: equal rows, equal text."""
+        What replaces it by hand, or what is altered by hand to have other columns, is without the mark.
+        """
+
+    def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
+        """Spell an aggregate over whole rows of `alias`, which does not depend on their order.
+
+        Two sets of rows have the same text only where no query can tell them apart.
+        """
 
     def read_frame(self, sql: str) -> pa.Table:
         """Run a query and give its rows as an Arrow table."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from fft_core.engines.engine import RelationKind
 from fft_core.names import Relation, quoted
 
+ROWS = "_ff_all_rows"  # what a scan calls a whole row: a name that no column has
+
 
 def create_as(relation: Relation, kind: RelationKind, query: str, dialect: str) -> str:
     """Create, or replace, a table or view from a query."""

@@ -25,6 +25,18 @@ def is_secret(name: str) -> bool:
     return _SECRET.search(name.upper()) is not None
 
 
+def without_secrets(text: str, environment: Mapping[str, str]) -> str:
+    """Blank the values of credentials in a text that is to be shown; short values are left, as they are anywhere.
+
+    >>> without_secrets("select 'hunter2'", {"FF_API_TOKEN": "hunter2"})
+    "select '***'"
+    """
+    for name, value in environment.items():
+        if len(value) >= 4 and is_secret(name):
+            text = text.replace(value, "***")
+    return text
+
+
 def counted_variables(environment: Mapping[str, str], read: Iterable[str], *, all_of_ours: bool) -> dict[str, str]:
     """Choose the variables that count for a model: those that it reads, and all user FF_* variables where wanted.
 

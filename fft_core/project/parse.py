@@ -75,7 +75,7 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem])
     inputs = _inputs(deps, where, problems)
     _refuse_wrong_parameters(declaration, len(inputs), where, problems)
     if isinstance(settings.materialization(), Ephemeral | View):
-        hint = "Its rows come from a function; use 'table'."
+        hint = "Its rows are a function's: use 'table'."
         problems.append(Problem(f"a Python model cannot be {settings.materialized!r}", where, hint))
     if not isinstance(logical, str) or not _usable(logical, where, problems):
         return None

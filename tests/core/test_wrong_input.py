@@ -358,7 +358,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "a python model as a view": (
         {"models/one.ff.py": python_model("@model(materialized='view')\ndef one(): ...")},
-        "models/one.ff.py:5: a Python model cannot be 'view'\n    hint: Its rows come from a function; use 'table'.",
+        "models/one.ff.py:5: a Python model cannot be 'view'\n    hint: Its rows are a function's: use 'table'.",
     ),
     "settings in project.yml that would be ignored": (
         {"project.yml": "name: p\nversion: '1'\nmodels:\n  incremental: {one: {unique_key: id}}\n"},
@@ -366,7 +366,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "an ephemeral python model": (
         {"models/one.ff.py": python_model("@model(materialized='ephemeral')\ndef one(): ...")},
-        "models/one.ff.py:5: a Python model cannot be 'ephemeral'\n    hint: Its rows come from a function; use 'table'.",
+        "models/one.ff.py:5: a Python model cannot be 'ephemeral'\n    hint: Its rows are a function's: use 'table'.",
     ),
     "a file that is not UTF-8": (
         {"models/one.ff.sql": b"select '\xe9' as x"},
