@@ -80,7 +80,8 @@ def is_migrated(engine: Engine) -> bool:
 
 def write_record(engine: Engine, record: BuildRecord) -> None:
     """Replace the record of a node; called inside the transaction that publishes it."""
-    forget_record(engine, record.node)
+    table = engine.relation(TABLE).sql(engine.dialect)
+    engine.execute(f"delete from {table} where node_name = {sql.literal(record.node)}")
     values = {
         "node_name": record.node,
         "relation": record.relation,
@@ -94,14 +95,7 @@ def write_record(engine: Engine, record: BuildRecord) -> None:
         "run_id": record.run_id,
         "parts": record.fingerprint.to_json() if record.fingerprint else None,
     }
-    table = engine.relation(TABLE).sql(engine.dialect)
     engine.execute(f"insert into {table} ({', '.join(values)}) values ({sql.literals(list(values.values()))})")
-
-
-def forget_record(engine: Engine, node: str) -> None:
-    """Take the record of a node out, so that it is built next time."""
-    table = engine.relation(TABLE).sql(engine.dialect)
-    engine.execute(f"delete from {table} where node_name = {sql.literal(node)}")
 
 
 def write_checks(engine: Engine, node: str, checks: str | None) -> None:

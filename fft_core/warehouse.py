@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -42,14 +41,9 @@ class Warehouse:
         """Where a model, seed or source lies. Raises KeyError for an unknown source."""
         return self.engine.relation(*_placed(self.project, node))
 
-    @contextmanager
-    def session(self) -> Iterator[Warehouse]:
-        """Give a session for another thread on the same database."""
-        engine = self.engine.for_thread()
-        try:
-            yield Warehouse(self.project, engine, self._shared)
-        finally:
-            engine.close()
+    def session(self) -> Warehouse:
+        """Give a session for another thread on the same database, to be closed by the caller."""
+        return Warehouse(self.project, self.engine.for_thread(), self._shared)
 
     def ensure_schema(self, relation: Relation) -> None:
         """Create the schema of a relation where it is missing; once, and outside any transaction of a build."""

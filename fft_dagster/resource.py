@@ -34,15 +34,21 @@ class WarehouseSessions:
         self._rebuilder: Rebuilder | None = None
         self._lock = threading.Lock()
         self._warehouse: Warehouse | None = None
+        self._sessions: list[Warehouse] = []
+        self._of_thread = threading.local()
 
     @contextmanager
     def session(self) -> Iterator[Warehouse]:
         """Give a session for this thread. Raises FftError where the database cannot be opened."""
-        with self._lock:
-            if self._warehouse is None:
-                self._warehouse = open_warehouse(self.project)
-        with self._warehouse.session() as session:
-            yield session
+        opened: Warehouse | None = getattr(self._of_thread, "session", None)
+        if opened is None:
+            with self._lock:
+                if self._warehouse is None:
+                    self._warehouse = open_warehouse(self.project)
+                opened = self._warehouse.session()
+                self._sessions.append(opened)
+            self._of_thread.session = opened
+        yield opened
 
     def rebuilder(self, warehouse: Warehouse) -> Rebuilder:
         """Give the one that decides for this run."""
@@ -55,9 +61,11 @@ class WarehouseSessions:
     def close(self) -> None:
         """Close the database, if it was opened."""
         with self._lock:
+            for session in self._sessions:
+                session.close()
             if self._warehouse is not None:
                 self._warehouse.close()
-                self._warehouse = None
+            self._warehouse, self._sessions, self._of_thread = None, [], threading.local()
 
 
 def warehouse_resource(project: Project) -> dg.ResourceDefinition:
