@@ -29,39 +29,37 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
-class BuildResult:
-    """What a build published, and why it was built."""
-
-    relation: Relation
-    kind: RelationKind
-    row_count: int
-    columns: tuple[ColumnType, ...]
-    checks: tuple[CheckResult, ...]
-    fingerprint: str
-    built_at: datetime
-    seconds: float
-    data_version: str
-    decision: Decision
-
-
-@dataclass(frozen=True)
-class ReuseResult:
-    """What was left as it is, and why.
-
-    `checks` holds the results of checks that were due; `unchanged_checks` are the others, which passed on these rows.
-    """
+@dataclass(frozen=True, kw_only=True)
+class NodeResult:
+    """What is published of a model or seed after its turn in a run, and why it was built or left as it is."""
 
     relation: Relation
     row_count: int | None
     columns: tuple[ColumnType, ...]
     checks: tuple[CheckResult, ...]
-    unchanged_checks: tuple[Check, ...]
     fingerprint: str
     built_at: datetime
     seconds: float
     data_version: str
     decision: Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult(NodeResult):
+    """What a build published; `checks` judged its rows before."""
+
+    kind: RelationKind
+    row_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReuseResult(NodeResult):
+    """What was left as it is.
+
+    `checks` holds the results of checks that were due; `unchanged_checks` are the others, which passed on these rows.
+    """
+
+    unchanged_checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True)
