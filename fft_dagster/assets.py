@@ -1,7 +1,7 @@
 """One step per model and seed, each with its checks; a step that only checks, where only checks are selected."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -24,14 +24,18 @@ from fft_dagster.resource import RESOURCE_KEY, WarehouseSessions
 from fft_dagster.translator import FftTranslator
 
 
-def project_assets(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetsDefinition]:
+def project_assets(
+    project: Project, translator: FftTranslator | None = None, names: Collection[str] | None = None
+) -> list[dg.AssetsDefinition]:
     """Make the assets of a project: one definition, and so one step, for each stored model and each seed.
 
-    Ephemeral models have no rows and so no asset: what reads them depends on what they read.
+    Ephemeral models have no rows and so no asset: what reads them depends on what they read. `names` limits the assets
+    to some models and seeds.
     """
     translator = translator or FftTranslator()
     subjects = {subject.name: subject for subject in project_subjects(project)}
-    return [_node_asset(node, project, translator, subjects[node.name].code) for node in project.stored()]
+    nodes = [node for node in project.stored() if names is None or node.name in names]
+    return [_node_asset(node, project, translator, subjects[node.name].code) for node in nodes]
 
 
 def source_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:

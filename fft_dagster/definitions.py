@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,15 @@ def project_definitions(
     translator: FftTranslator | None = None,
     resources: Mapping[str, Any] | None = None,
     executor: dg.ExecutorDefinition | None = None,
+    names: Collection[str] | None = None,
     jobs: Sequence[Any] = (),  # Any: dg.Definitions takes several kinds of jobs, and does not name their union
 ) -> dg.Definitions:
-    """Do the same for a project that is already loaded."""
+    """Do the same for a project that is already loaded, and for some of its models and seeds where `names` is given."""
     translator = translator or FftTranslator()
     own_keys = {key for definition in assets for key in definition.keys}
     sources = [spec for spec in source_specs(project, translator) if spec.key not in own_keys]
     return dg.Definitions(
-        assets=[*project_assets(project, translator), *sources, *assets],
+        assets=[*project_assets(project, translator, names), *sources, *assets],
         asset_checks=source_checks(project, translator),
         resources={
             RESOURCE_KEY: warehouse_resource(project),

@@ -43,7 +43,7 @@ def run_nodes(
         selection |= dg.AssetSelection.checks_for_assets(*map(translator.get_asset_key, checked))
     job_name = "fft_build"
     job = dg.define_asset_job(job_name, selection)
-    definitions = project_definitions(project, translator=translator, jobs=[job])
+    definitions = project_definitions(project, translator=translator, names=frozenset(names), jobs=[job])
     resolved = definitions.resolve_job_def(job_name)
     run_config = {
         "resources": {RESOURCE_KEY: {"config": {"cache": request.cache, "rebuild": list(request.rebuild)}}},
