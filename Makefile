@@ -18,10 +18,14 @@ $(READY):
 	@echo "Making the environment in .venv (once) ..."
 	@rm -f .venv/ready-*
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@command -v uv >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@uv=$$(command -v uv || echo $(BIN)/uv); \
-	VIRTUAL_ENV=$(CURDIR)/.venv $$uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock && \
-	VIRTUAL_ENV=$(CURDIR)/.venv $$uv pip install --quiet --compile-bytecode --no-deps --editable .
+	@command -v uv >/dev/null 2>&1 || test -x $(BIN)/uv || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@uv=$$(command -v uv || echo $(BIN)/uv); export VIRTUAL_ENV=$(CURDIR)/.venv; \
+	{ $$uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock && \
+	  $$uv pip install --quiet --compile-bytecode --no-deps --editable .; } || \
+	{ echo "uv could not install; trying pip, which takes longer ..."; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; }
 	@touch $@
 
 example: $(READY)
