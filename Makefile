@@ -24,7 +24,7 @@ $(READY):
 	{ $$uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock && \
 	  $$uv pip install --quiet --compile-bytecode --no-deps --editable .; } || \
 	{ echo "uv could not install; trying pip, which takes longer ..."; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; }
 	@touch $@
 
