@@ -21,6 +21,7 @@ from dagster import (
     DagsterExecutionInterruptedError,
     DagsterInstance,
     DagsterRun,
+    EventLogEntry,
     Executor,
     Field,
     InitExecutorContext,
@@ -53,6 +54,7 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 from dagster._core.execution.plan.state import KnownExecutionState  # noqa: E402
 from dagster._core.execution.retries import RetryMode, get_retries_config  # noqa: E402
 from dagster._core.execution.tags import get_tag_concurrency_limits_config  # noqa: E402
+from dagster._core.instance.types import _EventListenerLogHandler  # noqa: E402
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage  # noqa: E402
 from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG  # noqa: E402
 
@@ -159,12 +161,18 @@ def _run_steps(
         scoped_resources_builder=_RunResources(*execution_data.scoped_resources_builder)
     )
     takes_turns = isinstance(job_context.instance.event_log_storage, SqliteEventLogStorage)
-    run = RunThreads(job_context.log, takes_turns=takes_turns)
+    run = RunThreads(job_context.log, takes_turns=takes_turns, store=_only_listener(job_context))
     with ExitStack() as stack:
         pools = stack.enter_context(_Pools(job_context.instance, job_context.dagster_run))
         steps = stack.enter_context(_steps_to_run(job_context, execution_plan, pools, options))
         stack.enter_context(PythonLogs(run).attached())
         yield from _with_compute_logs(job_context, execution_plan, _StepLoop(job_context, run, steps, pools, options))
+
+
+def _only_listener(job_context: PlanExecutionContext) -> Callable[[EventLogEntry], None] | None:
+    """Private: what stock's own handler of events calls, where dagster.yaml has no handlers beside it."""
+    handlers = job_context.log._dagster_handler._handlers
+    return job_context.instance.handle_new_event if [type(h) for h in handlers] == [_EventListenerLogHandler] else None
 
 
 def _steps_to_run(

@@ -56,7 +56,7 @@ class OpenDatabases:
             yield engine
         finally:
             with self._changed:
-                self._borrowers -= Counter([url])  # drops what is at zero
+                self._borrowers[url] -= 1
                 self._changed.notify_all()
 
     def close(self) -> None:
@@ -76,6 +76,7 @@ class OpenDatabases:
             if len(self._engines) <= keep:
                 return
             self._engines.pop(url).dispose()
+            del self._borrowers[url]
 
     def before_fork(self) -> None:
         """Closes everything and locks up: a child with its parent's SQLite connections takes locks that it has not."""

@@ -8,15 +8,17 @@ dagster.yaml:
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import sqlalchemy as db
 from sqlalchemy.engine import Connection
@@ -45,13 +47,32 @@ def require_supported_dagster(installed: str) -> None:
 
 require_supported_dagster(version("dagster"))  # before the imports below, which may not exist in another version
 
-from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, EventLogRecord, RunsFilter  # noqa: E402
+from dagster import (  # noqa: E402
+    AssetCheckEvaluation,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterInvariantViolationError,
+    DagsterRunStatus,
+    EventLogRecord,
+    RunsFilter,
+)
 
 # Private: the three groups of event types which the index database mirrors from the databases of the runs.
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS  # noqa: E402
 
+# Private: what a check's row in its table says of an evaluation.
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus  # noqa: E402
+
+# Private: the index by which the table of assets itself knows which of them are wiped.
+from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS  # noqa: E402
+
 # Private: names and columns of the tables; the schema itself stays in Dagster's hands (we never create a table).
-from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable  # noqa: E402
+from dagster._core.storage.event_log.schema import (  # noqa: E402
+    AssetCheckExecutionsTable,
+    AssetEventTagsTable,
+    AssetKeyTable,
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: E402
 
 # Private: the stock storages, whose one method that opens a connection is replaced.
@@ -74,12 +95,58 @@ from dagster._serdes import ConfigurableClassData  # noqa: E402
 
 if TYPE_CHECKING:
     from dagster import AssetKey, EventLogEntry
+    from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
     from dagster._core.event_api import EventHandlerFn
 
 STEP_SUCCESS = DagsterEventType.STEP_SUCCESS.value
 FINISHED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
-_INSERT_EVENT = SqlEventLogStorageTable.insert()
+_PLANNED, _SUCCEEDED, _FAILED = (
+    status.value
+    for status in (
+        AssetCheckExecutionRecordStatus.PLANNED,
+        AssetCheckExecutionRecordStatus.SUCCEEDED,
+        AssetCheckExecutionRecordStatus.FAILED,
+    )
+)
 _MIRRORED_EVENTS = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS})
+
+
+def _insert(table: db.Table, *columns: str) -> str:
+    """Spell an insert of values by name. Raises KeyError, at import, where the table has no such column."""
+    names = [table.c[column].name for column in columns]
+    return f"insert into {table.name} ({', '.join(names)}) values ({', '.join(f':{name}' for name in names)})"
+
+
+def _update(table: db.Table, columns: Iterable[str], where: str) -> str:
+    return f"update {table.name} set {', '.join(f'{table.c[name].name} = :{name}' for name in columns)} where {where}"
+
+
+# What a step stores, as text: SQLAlchemy would take longer over each of these than SQLite does. All else goes its way.
+_EVENT_ROW = ("run_id", "event", "dagster_event_type", "timestamp", "step_key", "asset_key", "partition")
+_INSERT_EVENT = _insert(SqlEventLogStorageTable, *_EVENT_ROW)
+_INSERT_TAG = _insert(AssetEventTagsTable, "event_id", "asset_key", "key", "value", "event_timestamp")
+_EVALUATION = (
+    "execution_status",
+    "evaluation_event",
+    "evaluation_event_timestamp",
+    "evaluation_event_storage_id",
+    "materialization_event_storage_id",
+)
+_INSERT_PLANNED_CHECK = _insert(
+    AssetCheckExecutionsTable, "asset_key", "check_name", "partition", "run_id", *_EVALUATION[:-1]
+)
+_UPDATE_PLANNED_CHECK = _update(
+    AssetCheckExecutionsTable,
+    _EVALUATION,
+    "asset_key = :asset_key and check_name = :check_name and run_id = :run_id and partition is :partition",
+)
+_ASSET_ROW = ("id", "asset_key", "last_materialization", "last_run_id", "asset_details", "cached_status_data")
+_SELECT_ASSETS = (
+    f"select {', '.join(AssetKeyTable.c[name].name for name in _ASSET_ROW)} from {AssetKeyTable.name} "
+    "where asset_key in ({}) and (wipe_timestamp is null or last_materialization_timestamp > wipe_timestamp) "
+    "order by asset_key"
+)
+MAX_ASSETS_A_QUERY = 500
 
 
 class _RememberedRecords:
@@ -154,11 +221,11 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def _initialise(self, shard: str) -> None:
         """Creates the database of a run at first use, and again after another process wiped the storage."""
-        path = Path(self.path_for_shard(shard))
-        if shard in self._initialized_dbs and path.exists():
+        path = self.path_for_shard(shard)
+        if shard in self._initialized_dbs and os.path.exists(path):  # noqa: PTH110 - asked for each event
             return
         with self._db_lock:
-            if shard in self._initialized_dbs and not path.exists():
+            if shard in self._initialized_dbs and not os.path.exists(path):  # noqa: PTH110
                 self._databases.close()
             url = self.conn_string_for_shard(shard)
             with one_process_at_a_time(self._base_dir), self._databases.engine(url) as engine:
@@ -186,22 +253,54 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 del held[shard]
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Stores what stock stores, but in one transaction a database, and with the event serialised once."""
-        row = self._event_to_row(event)
+        """Stores what stock stores, to the byte, in one transaction a database, with the event serialised once."""
+        row = _bound(self._event_to_row(event))
         with self._databases.writing:
             with self._transaction(event.run_id) as run:
-                run.execute(_INSERT_EVENT, row)
+                _driver(run).execute(_INSERT_EVENT, row)
             if event.is_dagster_event and event.dagster_event_type in _MIRRORED_EVENTS:
                 with self._transaction(INDEX_SHARD_NAME) as index:
-                    self._mirror(index, event, row)
+                    self._mirror(_driver(index), event, row)
 
-    def _mirror(self, index: Connection, event: EventLogEntry, row: Mapping[str, Any]) -> None:
-        event_id = index.execute(_INSERT_EVENT, row).lastrowid
+    def _mirror(self, index: sqlite3.Connection, event: EventLogEntry, row: Mapping[str, Any]) -> None:
+        event_id = index.execute(_INSERT_EVENT, row).lastrowid or 0
         if event.dagster_event_type in ASSET_CHECK_EVENTS:
-            self.store_asset_check_event(event, event_id)
+            if not (event.run_id and _store_check(index, event, event_id, row)):
+                self.store_asset_check_event(event, event_id)
         elif event.dagster_event_type in ASSET_EVENTS:
-            self._store_asset_event_tags(index, [event], [event_id])
-            self._store_asset_event(index, event, event_id)
+            if tags := self._tags_for_asset_event(event):
+                self._store_tags(index, tags, event_id, row)
+            self._store_asset(index, event, event_id, row)
+
+    def _store_tags(
+        self, index: sqlite3.Connection, tags: Mapping[str, str], event_id: int, row: Mapping[str, Any]
+    ) -> None:
+        if self.has_table(AssetEventTagsTable.name):
+            common = {"event_id": event_id, "asset_key": row["asset_key"], "event_timestamp": row["timestamp"]}
+            index.executemany(_INSERT_TAG, [{**common, "key": key, "value": value} for key, value in tags.items()])
+
+    def _store_asset(
+        self, index: sqlite3.Connection, event: EventLogEntry, event_id: int, row: Mapping[str, Any]
+    ) -> None:
+        """Stock inserts first, and serialises the event again: but the row is there already from the planned event."""
+        if row["asset_key"] is None:
+            return
+        record = None
+        if event.get_dagster_event().is_step_materialization:
+            record = EventLogRecord(storage_id=event_id, event_log_entry=event)
+            values = {"last_materialization": _record_text(row["event"], event_id), "last_run_id": event.run_id}
+            if self.has_asset_key_index_cols():
+                values["last_materialization_timestamp"] = row["timestamp"]
+        else:
+            values = _bound(self._get_asset_entry_values(event, event_id, self.has_asset_key_index_cols()))
+        if not values:
+            return
+        key = {"asset_key": row["asset_key"]}
+        update = _update(AssetKeyTable, values, "asset_key = :asset_key")
+        if not index.execute(update, {**values, **key}).rowcount:
+            index.execute(_insert(AssetKeyTable, *key, *values), {**values, **key})
+        if record:
+            self._records.remember(row["asset_key"], values["last_materialization"], record)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """One transaction a database for all of the events; the instance stores them one by one should that fail."""
@@ -214,19 +313,20 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 for event in events_of_run:
                     self.store_event(event)
 
-    def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
-        """Private in stock, where it inserts first: but the row is there already from the planned event."""
-        asset_key = event.get_dagster_event().asset_key
-        if asset_key is None:
-            return
-        values = self._get_asset_entry_values(event, event_id, self._has_asset_key_index_cols_on_connection(conn))
-        if not values:
-            return
-        key = asset_key.to_string()
-        if not conn.execute(AssetKeyTable.update().where(AssetKeyTable.c.asset_key == key), values).rowcount:
-            conn.execute(AssetKeyTable.insert(), {"asset_key": key, **values})
-        if text := values.get("last_materialization"):
-            self._records.remember(key, text, EventLogRecord(storage_id=event_id, event_log_entry=event))
+    def _fetch_raw_asset_rows(
+        self,
+        asset_keys: Sequence[AssetKey] | None = None,
+        **limits: Any,  # Any: prefix, limit, cursor, key_only
+    ) -> tuple[Iterable[Any], bool, str | None]:
+        """Private in stock, where it builds a query for each step's parents."""
+        by_key = asset_keys and len(asset_keys) <= MAX_ASSETS_A_QUERY and not any(limits.values())
+        migrated = self.has_secondary_index(ASSET_KEY_INDEX_COLS) and self.can_read_asset_status_cache()
+        if not (asset_keys and by_key and migrated):
+            return super()._fetch_raw_asset_rows(asset_keys, **limits)
+        keys = [key.to_string() for key in asset_keys]
+        with self._connect(INDEX_SHARD_NAME) as index:
+            rows = _driver(index).execute(_SELECT_ASSETS.format(", ".join("?" * len(keys))), keys).fetchall()
+        return [dict(zip(_ASSET_ROW, row, strict=True)) for row in rows], False, None
 
     def _get_latest_materialization_records(
         self,
@@ -296,6 +396,52 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         super().dispose()
         self._obs = None
         self._databases.close()
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    """The connection of the standard library within one of SQLAlchemy's, in the same transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _bound(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Spell timestamps as SQLAlchemy spells them in SQLite."""
+    return {
+        key: value.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
+        for key, value in values.items()
+    }
+
+
+def _record_text(event: str, event_id: int) -> str:
+    """What serialising the record of a serialised event gives."""
+    return f'{{"__class__": "EventLogRecord", "event_log_entry": {event}, "storage_id": {event_id}}}'
+
+
+def _store_check(index: sqlite3.Connection, event: EventLogEntry, event_id: int, row: Mapping[str, Any]) -> bool:
+    """Stores a planned check or a result that one was planned for; False leaves it to stock: partitions, no plan."""
+    details = cast("AssetCheckEvaluation | AssetCheckEvaluationPlanned", event.get_dagster_event().event_specific_data)
+    values = {
+        "asset_key": details.asset_key.to_string(),
+        "check_name": details.check_name,
+        "run_id": event.run_id,
+        "evaluation_event": row["event"],
+        "evaluation_event_timestamp": row["timestamp"],
+        "evaluation_event_storage_id": event_id,
+    }
+    if not isinstance(details, AssetCheckEvaluation):
+        if details.partitions_subset:
+            return False
+        index.execute(_INSERT_PLANNED_CHECK, {**values, "partition": None, "execution_status": _PLANNED})
+        return True
+    target = details.target_materialization_data
+    values["partition"] = details.partition
+    values["execution_status"] = _SUCCEEDED if details.passed else _FAILED
+    values["materialization_event_storage_id"] = target.storage_id if target else None
+    rows = index.execute(_UPDATE_PLANNED_CHECK, values).rowcount
+    if rows > 1:
+        raise DagsterInvariantViolationError(f"{details.asset_check_key} was planned {rows} times in {event.run_id}")
+    return rows == 1
 
 
 class _KeepsOpen:
