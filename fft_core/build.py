@@ -20,7 +20,7 @@ from fft_core.plan.records import BuildRecord, Published
 from fft_core.planner import Rebuilder, Subjects
 from fft_core.project.environment import without_secrets
 from fft_core.project.model import Check, Model, Seed, SourceName, View
-from fft_core.project.render import select_of
+from fft_core.project.statement import select_of
 from fft_core.sources import digest_version
 from fft_core.state import write_checks, write_record
 from fft_core.warehouse import Warehouse

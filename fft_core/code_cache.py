@@ -71,6 +71,10 @@ class CodeCache:
         """Digest all that the rendered text and its reading depend on."""
         return digest_of([self._common, dialect, self._parts(model)])
 
+    def key_of_text(self, text: str, dialect: str) -> str:
+        """Digest a piece of SQL that is not rendered."""
+        return digest_of([self._versions, dialect, text])
+
     def _parts(self, model: Model) -> list[object]:
         assert isinstance(model.body, SqlBody)  # only SQL is rendered
         environment = self.project.environment
@@ -95,5 +99,8 @@ class CodeCache:
         project = self.project
         macros = {path.as_posix(): text for path, text in project.macros.items()}
         variables = {name: repr(value) for name, value in project.variables.items()}
-        versions = [VERSION, *(version(package) for package in ("jinja2", "sqlglot", "fft-dagster"))]
-        return digest_of([macros, variables, project.engine, project.env, versions])
+        return digest_of([macros, variables, project.engine, project.env, self._versions])
+
+    @cached_property
+    def _versions(self) -> list[object]:
+        return [VERSION, *(version(package) for package in ("jinja2", "sqlglot", "fft-dagster"))]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 SQL_SUFFIX = ".ff.sql"
 PYTHON_SUFFIX = ".ff.py"
+SYMBOL = "@"  # begins the name of each tracked relation in a text that is rendered to be compared, not to be run
 _BACKTICK_DIALECTS = frozenset({"bigquery", "spark", "databricks", "mysql"})
 
 

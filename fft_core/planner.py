@@ -13,7 +13,7 @@ from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
 from fft_core.engines.engine import dialect_of
 from fft_core.errors import FftError, Location, Problem, ProjectError, nearest
-from fft_core.names import Relation, model_name
+from fft_core.names import SYMBOL, Relation, model_name
 from fft_core.plan.decide import (
     Decision,
     InputVersion,
@@ -24,9 +24,8 @@ from fft_core.plan.decide import (
     reached_by_views,
     recorded_version,
 )
-from fft_core.plan.fingerprint import Subject, canonical_sql, digest_of
+from fft_core.plan.fingerprint import Subject, digest_of
 from fft_core.plan.records import BuildRecord, Published, Remembered
-from fft_core.plan.volatile import SYMBOL, volatile_in_python, volatile_in_sql
 from fft_core.project.environment import counted_variables
 from fft_core.project.model import (
     Check,
@@ -41,7 +40,8 @@ from fft_core.project.model import (
     View,
 )
 from fft_core.project.python_closure import PythonSources, python_sources
-from fft_core.project.render import Naming, select_of
+from fft_core.project.render import Naming
+from fft_core.project.statement import select_of
 from fft_core.sources import source_version
 from fft_core.state import read_records
 from fft_core.warehouse import Warehouse
@@ -101,6 +101,8 @@ class Subjects:
         )
 
     def _volatile_in_seed(self, path: Path, seed: Seed) -> tuple[str, ...]:
+        from fft_core.plan.volatile import volatile_in_sql
+
         dialect = self._naming.dialect
         return volatile_in_sql(select_of(path.read_text("utf-8"), dialect, Location(seed.path)), dialect)
 
@@ -133,6 +135,9 @@ class Subjects:
         key = self._cache.key_of(model, self._naming.dialect)
         known = self._cache.get(key)
         if known is None:
+            from fft_core.plan.canonical import canonical_sql  # slow to import: not where nothing changed
+            from fft_core.plan.volatile import volatile_in_sql
+
             text = self._compiler.sql(model, self._naming)
             code = digest_of(canonical_sql(text, self._naming.dialect))
             known = Code(code, volatile_in_sql(text, self._naming.dialect))
@@ -140,6 +145,8 @@ class Subjects:
         return known.digest, known.volatile, model.body.environment
 
     def _python(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
+        from fft_core.plan.volatile_python import volatile_in_python
+
         sources = self._sources_of(model)
         volatile = [call for text in sources.code.values() for call in volatile_in_python(text)]
         if "*" in sources.environment:
@@ -186,7 +193,16 @@ class Subjects:
         return digest_of([_said(check) for check in checks]) if checks else "", tuple(map(self._input, targets))
 
     def _is_volatile(self, where: str | None) -> bool:
-        return where is not None and bool(volatile_in_sql(f"select 1 where {where}", self._naming.dialect))
+        if where is None:
+            return False
+        key = self._cache.key_of_text(where, self._naming.dialect)
+        known = self._cache.get(key)
+        if known is None:
+            from fft_core.plan.volatile import volatile_in_sql
+
+            known = Code("", volatile_in_sql(f"select 1 where {where}", self._naming.dialect))
+        self._cache.put(key, known)
+        return bool(known.volatile)
 
     def _input(self, name: str | SourceName) -> str:
         """A source that a seed fills is that seed: its version is known without looking at the rows."""

@@ -14,6 +14,7 @@ from typing import Any
 from fft_core.project.model import Project
 
 FILE = Path(".fastflowtransform") / "cache" / "project.pickle"
+FORMAT = 2  # counted up when the types of a project change
 _PLAIN = frozenset({"set", "frozenset", "complex", "bytearray"})
 
 
@@ -43,7 +44,7 @@ def keep_project(project: Project, key: str) -> None:
 
 
 def _head(root: Path, key: str) -> bytes:
-    return f"{version('fft-dagster')} {sys.version_info[:2]} {root} {key}".encode()
+    return f"{FORMAT} {version('fft-dagster')} {sys.version_info[:2]} {root} {key}".encode()
 
 
 class _Unpickler(pickle.Unpickler):

@@ -1,4 +1,4 @@
-"""The shapes of project.yml, sources.yml, seeds/schema.yml, schema YAML and profiles.yml. Pydantic stays here."""
+"""The shapes of project.yml, sources.yml, seeds/schema.yml and schema YAML. Pydantic stays here."""
 
 from __future__ import annotations
 
@@ -345,24 +345,3 @@ class ModelConfigShape(Shape):
                 return m.Ephemeral()
             case None:
                 return None
-
-
-# --- profiles.yml -----------------------------------------------------------------------------------------------------
-
-
-def variable(name: str, **field: Any) -> Any:
-    """Declare a setting that the environment variable `name` overrides."""
-    return Field(json_schema_extra={"variable": name}, **field)
-
-
-class DuckDBSettings(Shape):
-    """`path` is relative to the project's folder; `:memory:` keeps nothing."""
-
-    path: str = variable("FF_DUCKDB_PATH", default=":memory:", min_length=1)
-    schema_: str | None = variable("FF_DUCKDB_SCHEMA", default=None, alias="schema")
-    catalog: str | None = variable("FF_DUCKDB_CATALOG", default=None)
-    threads: int | None = variable("FF_DUCKDB_THREADS", default=None, ge=1)
-    memory_limit: str | None = variable("FF_DUCKDB_MEMORY_LIMIT", default=None)
-
-
-ENGINES: dict[str, type[Shape]] = {"duckdb": DuckDBSettings}

@@ -130,13 +130,24 @@ class Seed:
 
 
 @dataclass(frozen=True)
+class Mentioned:
+    """A relation between two pieces of a template's text: a model or seed, a source, or the model itself (None)."""
+
+    target: str | SourceName | None
+
+
+@dataclass(frozen=True)
 class SqlBody:
-    """The template of a SQL model, with what it mentions, its macros included."""
+    """The template of a SQL model, with what it mentions, its macros included.
+
+    `pieces` is all of it where it is just text and relations, as most models are: no Jinja is needed to render it.
+    """
 
     template: str
     macros: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
     environment: frozenset[str] = frozenset()
+    pieces: tuple[str | Mentioned, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def sql_model(
                 frozenset(reached),
                 frozenset().union(*(t.variables for t in templates)),
                 frozenset().union(*(t.environment for t in templates)),
+                None if reached else template.pieces,
             ),
             inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
             input_lines=_input_lines(template),

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from dotenv import dotenv_values
 
 from fft_core.errors import FftError, Location, Problem, ProfileError, nearest
-from fft_core.project.config import ENGINES, Shape
-from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
+from fft_core.project.engine_settings import ENGINES, read_settings
+from fft_core.project.yaml_file import YamlFile, parse_yaml
 
 DEFAULT_ENV = "dev"
 FILE = Path("profiles.yml")
@@ -95,18 +94,20 @@ def load_profile(
     else:
         file, name, content = _active_profile(root, env, environment)
     chosen = str(wanted_engine or content.get("engine") or "")
-    shape = _settings_shape(chosen, file, name)
-    _refuse_unknown_keys(content, file, name)
-    variables = _from_variables(shape, environment)
+    _refuse_unknown_engine(chosen, file, name)
+    _refuse_unknown_keys(content, ["engine", *ENGINES], file, (name,))
+    written = _written(content, chosen, file, name)
+    _refuse_unknown_keys({**written, **overrides}, list(ENGINES[chosen]), file, (name, chosen))
+    variables = {key: s.variable for key, s in ENGINES[chosen].items() if environment.get(s.variable)}
     settings = {
-        **_written(content, chosen, file, name),
+        **written,
         **{key: environment[variable] for key, variable in variables.items()},
         **{key: value for key, value in overrides.items() if value is not None},
     }
-    value = shaped(shape, settings, file, (name, chosen))
-    if isinstance(value, list):
-        raise _first([_by_variable(problem, variables, (name, chosen)) for problem in value])
-    return Profile(name, chosen, _absolute(value.model_dump(), root))
+    values, wrong = read_settings(chosen, settings)
+    if wrong:
+        raise _first([_wrong(key, said, variables, file, (name, chosen)) for key, said in wrong.items()])
+    return Profile(name, chosen, _absolute(values, root))
 
 
 def _active_profile(root: Path, env: str, environment: Mapping[str, str]) -> tuple[YamlFile, str, dict[str, Any]]:
@@ -137,13 +138,18 @@ def _render(root: Path, environment: Mapping[str, str]) -> str:
             return environment[name]
         return f"{_MISSING}{name}{_END}" if default is None else default
 
-    jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     try:
-        template = jinja.from_string((root / FILE).read_text(encoding="utf-8-sig"))
-        return template.render(env=env, project_dir=lambda: str(root))
+        text = (root / FILE).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text: {error.reason} at byte {error.start}"
         raise ProfileError(message, where=Location(FILE)) from error
+    if "{{" not in text and "{%" not in text and "{#" not in text:
+        return text
+    import jinja2  # slow, and rarely needed
+
+    jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    try:
+        return jinja.from_string(text).render(env=env, project_dir=lambda: str(root))
     except jinja2.TemplateSyntaxError as error:
         raise ProfileError(f"template error: {error.message}", where=Location(FILE, error.lineno)) from error
     except Exception as error:  # whatever an expression of the user's raises
@@ -171,9 +177,9 @@ def _refuse_missing_variables(value: object, file: YamlFile, keys: tuple[str | i
         )
 
 
-def _settings_shape(engine: str, file: YamlFile, profile: str) -> type[Shape]:
+def _refuse_unknown_engine(engine: str, file: YamlFile, profile: str) -> None:
     if engine in ENGINES:
-        return ENGINES[engine]
+        return
     if not engine:
         hint = f"Engines: {', '.join(ENGINES)}."
         raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)), hint=hint)
@@ -181,14 +187,14 @@ def _settings_shape(engine: str, file: YamlFile, profile: str) -> type[Shape]:
     raise ProfileError(f"unknown engine {engine!r}", where=file.location((profile, "engine")), hint=hint)
 
 
-def _refuse_unknown_keys(content: Mapping[str, Any], file: YamlFile, name: str) -> None:
-    known = ["engine", *ENGINES]
+def _refuse_unknown_keys(
+    content: Mapping[str, Any], known: list[str], file: YamlFile, place: tuple[str | int, ...]
+) -> None:
     for key in content:
         if key not in known:
             hint = nearest(str(key), known) or f"Known keys: {', '.join(known)}"
-            raise ProfileError(
-                f"unknown key {str(key)!r} in profile {name!r}", where=file.location((name, key)), hint=hint
-            )
+            said = f"unknown key {str(key)!r} in {'.'.join(map(str, place))}"
+            raise ProfileError(said, where=file.location((*place, key)), hint=hint)
 
 
 def _written(content: Mapping[str, Any], engine: str, file: YamlFile, name: str) -> dict[str, Any]:
@@ -198,24 +204,11 @@ def _written(content: Mapping[str, Any], engine: str, file: YamlFile, name: str)
     return settings
 
 
-def _from_variables(shape: type[Shape], environment: Mapping[str, str]) -> dict[str, str]:
-    """The variable that sets each setting, of those that are in the environment."""
-    found = {}
-    for name, info in shape.model_fields.items():
-        extra = info.json_schema_extra
-        variable = str(extra.get("variable", "")) if isinstance(extra, dict) else ""
-        if environment.get(variable):
-            found[info.alias or name] = variable
-    return found
-
-
-def _by_variable(problem: Problem, variables: Mapping[str, str], keys: tuple[str, str]) -> Problem:
+def _wrong(key: str, said: str, variables: Mapping[str, str], file: YamlFile, place: tuple[str | int, ...]) -> Problem:
     """Name the variable where it, and not the file, is what is wrong."""
-    for key, variable in variables.items():
-        place = ".".join([*keys, key])
-        if problem.message.startswith(f"{place}: "):
-            return Problem(f"environment variable {variable}{problem.message.removeprefix(place)}", hint=problem.hint)
-    return problem
+    if key in variables:
+        return Problem(f"environment variable {variables[key]} {said}")
+    return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)))
 
 
 def _absolute(settings: dict[str, Any], root: Path) -> dict[str, Any]:
@@ -223,7 +216,7 @@ def _absolute(settings: dict[str, Any], root: Path) -> dict[str, Any]:
     path = settings.get("path")
     if path and not path.startswith(":") and "://" not in path:
         settings["path"] = str((root / Path(path).expanduser()).resolve())
-    return {key.rstrip("_"): value for key, value in settings.items()}
+    return settings
 
 
 def _first(problems: list[Problem]) -> FftError:

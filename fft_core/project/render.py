@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import jinja2
-from sqlglot import TokenError, TokenType
-from sqlglot.dialects.dialect import Dialect
-from sqlglot.tokens import Token  # type: ignore[attr-defined]
+from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
 from fft_core.project.environment import is_secret
-from fft_core.project.model import Model, Project, SourceName, SqlBody
-from fft_core.project.sql_file import new_environment, parse_macros
+from fft_core.project.model import Mentioned, Model, Project, SourceName, SqlBody
+from fft_core.project.statement import select_of
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,23 @@ class Renderer:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._jinja = new_environment()
-        self._macro_files: dict[str, Path] = {}
         self._templates: dict[Path, jinja2.Template] = {}
-        for path, text in project.macros.items():
+
+    @cached_property
+    def _jinja(self) -> jinja2.Environment:
+        from fft_core.project.sql_file import new_environment  # most models need no Jinja: it is slow to import
+
+        return new_environment()
+
+    @cached_property
+    def _macro_files(self) -> dict[str, Path]:
+        from fft_core.project.sql_file import parse_macros
+
+        files = {}
+        for path, text in self._project.macros.items():
             for macro in parse_macros(text, path, self._jinja)[0]:
-                self._macro_files[macro.name] = path
+                files[macro.name] = path
+        return files
 
     def sql(self, model: Model, naming: Naming) -> str:
         """Render the SELECT of a SQL model, without a trailing semicolon.
@@ -66,10 +76,25 @@ class Renderer:
             RenderError: the template fails, the text is not one statement, or the statement is not a query.
         """
         assert isinstance(model.body, SqlBody)  # callers ask by model.kind
-        text = self._text(model, model.body, naming)
+        pieces = model.body.pieces
+        if pieces is None:
+            text = self._text(model, model.body, naming)
+        else:
+            text = "".join(piece if isinstance(piece, str) else self._spelled(model, piece, naming) for piece in pieces)
         return select_of(text, naming.dialect, Location(model.path))
 
+    def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
+        match mentioned.target:
+            case SourceName() as source:
+                return naming.source(source).sql(naming.dialect)
+            case None:
+                return naming.node(model.name).sql(naming.dialect)
+            case name:
+                return self._ref(model, name, naming)
+
     def _text(self, model: Model, body: SqlBody, naming: Naming) -> str:
+        import jinja2
+
         path = self._project.root / model.path
         scope = self._scope(model, naming)
         try:
@@ -91,6 +116,8 @@ class Renderer:
 
     def _compiled(self, path: Path, text: str) -> jinja2.Template:
         if path not in self._templates:
+            import jinja2
+
             code = self._jinja.compile(text, str(path), str(path))
             self._templates[path] = jinja2.Template.from_code(self._jinja, code, {}, None)
         return self._templates[path]
@@ -144,6 +171,8 @@ def _not_declared(model: Model, call: str, known: Any, name: str) -> RenderError
 
 
 def _said(error: Exception) -> str:
+    import jinja2
+
     text = str(error) or type(error).__name__
     return text if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {text}"
 
@@ -157,62 +186,3 @@ def _user_place(error: Exception, root: Path) -> Location | None:
             found = Location(path.relative_to(root), frame.tb_lineno)
         frame = frame.tb_next
     return found
-
-
-_QUERY_STARTS = frozenset(
-    {TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.VALUES, TokenType.L_PAREN, TokenType.PIVOT}
-)
-
-
-def select_of(text: str, dialect: str, where: Location) -> str:
-    """Cut the one query out of a rendered text: semicolons, `create ... as` in front and outer comments go.
-
-    Raises:
-        RenderError: there is no statement, there are several, or it is not a query.
-
-    >>> select_of("-- all\\ncreate or replace table x as select 1;", "duckdb", Location(Path("x.ff.sql")))
-    'select 1'
-    """
-    statements = _statements(text, dialect, where)
-    if len(statements) != 1:
-        hint = "A model is one SELECT; make a model of each statement." if statements else "Write a SELECT."
-        second = f": the second is {_start(statements[1])}" if len(statements) > 1 else ""
-        raise RenderError(
-            f"a model must be one statement; this has {len(statements) or 'none'}{second}", where=where, hint=hint
-        )
-    tokens = _after_create(statements[0])
-    if not tokens or tokens[0].token_type not in _QUERY_STARTS:
-        raise RenderError(
-            f"a model must be a query; this is {_start(statements[0])}",
-            where=where,
-            hint="Write a SELECT or WITH. Other statements belong in hooks.",
-        )
-    return text[tokens[0].start : tokens[-1].end + 1]
-
-
-def _statements(text: str, dialect: str, where: Location) -> list[list[Token]]:
-    try:
-        tokens = Dialect.get_or_raise(dialect).tokenize(text)
-    except TokenError as error:
-        raise RenderError(f"invalid SQL: {error}", where=where) from error
-    statements: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.token_type is TokenType.SEMICOLON:
-            statements.append([])
-        else:
-            statements[-1].append(token)
-    return [statement for statement in statements if statement]
-
-
-def _after_create(tokens: list[Token]) -> list[Token]:
-    """Skip `create [or replace] [temp] table|view name as`."""
-    if tokens[0].token_type is not TokenType.CREATE:
-        return tokens
-    words = [token.text.upper() for token in tokens[:12]]
-    if "AS" not in words or not {"TABLE", "VIEW"} & set(words[: words.index("AS")]):
-        return tokens
-    return tokens[words.index("AS") + 1 :]
-
-
-def _start(statement: list[Token]) -> str:
-    return repr(" ".join(token.text for token in statement[:4]) + " ...")

@@ -13,7 +13,7 @@ from jinja2 import nodes
 
 from fft_core.errors import Location, Problem
 from fft_core.names import model_name
-from fft_core.project.model import SourceName
+from fft_core.project.model import Mentioned, SourceName
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Template:
     variables: frozenset[str]
     environment: frozenset[str]
     problems: tuple[Problem, ...]
+    pieces: tuple[str | Mentioned, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,29 @@ def parse_template(text: str, path: Path, jinja: jinja2.Environment) -> Template
     except jinja2.TemplateSyntaxError as error:
         problem = Problem(f"template error: {error.message}", Location(path, error.lineno))
         return Template(visible, {}, 1, (), frozenset(), frozenset(), frozenset(), (problem,))
-    return _read(tree, visible, path)
+    return replace(_read(tree, visible, path), pieces=_pieces(tree))
+
+
+def _pieces(tree: nodes.Template) -> tuple[str | Mentioned, ...] | None:
+    """Take a template apart, where it is only text, ref('...'), source('...', '...'), this and config(...)."""
+    if any(not isinstance(statement, nodes.Output) for statement in tree.body):
+        return None
+    pieces = [_piece(node) for output in tree.find_all(nodes.Output) for node in output.nodes]
+    return None if None in pieces else tuple(piece for piece in pieces if piece)
+
+
+def _piece(node: nodes.Node) -> str | Mentioned | None:
+    match node:
+        case nodes.TemplateData():
+            return node.data
+        case nodes.Name(name="this"):
+            return Mentioned(None)
+        case nodes.Call(node=nodes.Name(name="config")):
+            return ""
+        case nodes.Call(node=nodes.Name(name="ref" | "source" as name)):
+            target = _target(name, node)
+            return Mentioned(target) if target else None
+    return None
 
 
 def parse_macros(text: str, path: Path, jinja: jinja2.Environment) -> tuple[list[Macro], list[Problem]]:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from fft_core.errors import Location, Problem, nearest
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Key = str | int
 KnownKeys = dict[int, list[str]]
@@ -70,6 +72,8 @@ def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()
 
     `shape` is anything that a pydantic TypeAdapter takes; `at` is where in the file the content stands.
     """
+    from pydantic import ValidationError  # slow to import: only files that are not in the parse cache are shaped
+
     adapter = _adapter(shape)
     known: KnownKeys = {}  # of each mapping, by its id; the shapes fill it in while they read
     try:
@@ -81,6 +85,8 @@ def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()
 @cache
 def _adapter(shape: Any) -> TypeAdapter[Any]:
     """Making an adapter costs a hundred times what using it does."""
+    from pydantic import TypeAdapter
+
     return TypeAdapter(shape)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-import typer
+import click
 
 from fft_dagster.cli.plan import Options, plan_project
 from fft_dagster.cli.report import Report
@@ -15,7 +15,7 @@ def build_project(options: Options, jobs: int | None) -> int:
     started = time.perf_counter()
     project, plan = plan_project(options)
     wanted = [d.name for d in plan.decisions if d.is_build or d.checks_are_due]
-    typer.echo(f"{project.name} on {project.engine}, profile {project.env}: {len(plan.builds)} to build")
+    click.echo(f"{project.name} on {project.engine}, profile {project.env}: {len(plan.builds)} to build")
     report = Report(names=wanted, unchanged=len(plan.decisions) - len(wanted))
     if wanted:
         from fft_dagster.runs import open_instance, run_nodes  # imports Dagster, which costs a second
@@ -24,6 +24,6 @@ def build_project(options: Options, jobs: int | None) -> int:
             for event in run_nodes(project, wanted, instance, options.request, jobs):
                 report.see(event)
     for failure in report.failures:
-        typer.echo(f"\n{typer.style('error', fg='red', bold=True)}: {failure}", err=True)
-    typer.echo(report.summary(time.perf_counter() - started))
+        click.echo(f"\n{click.style('error', fg='red', bold=True)}: {failure}", err=True)
+    click.echo(report.summary(time.perf_counter() - started))
     return report.exit_code

@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import typer
+import click
 
 from fft_core import FftError, load_project
 from fft_dagster.instance import instance_home
@@ -22,7 +22,7 @@ def open_ui(root: Path, env: str | None, host: str, port: int) -> int:
     home = instance_home(project.root)
     own = project.root / "definitions.py"
     location = ["-f", str(own)] if own.is_file() else ["-m", "fft_dagster.location"]
-    typer.echo(f"{project.name}: http://{host}:{port}, history in {home}")
+    click.echo(f"{project.name}: http://{host}:{port}, history in {home}")
     variables = {"DAGSTER_HOME": str(home), "FFT_PROJECT_DIR": str(project.root), "FFT_ACTIVE_ENV": project.env}
     command = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]
     return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
+import click
 
 from fft_core import Plan, Project, Request, load_project, make_plan, open_warehouse, select
 
@@ -37,15 +37,15 @@ def print_plan(options: Options, *, as_json: bool) -> int:
     """Print the plan; give the exit code."""
     _, plan = plan_project(options)
     if as_json:
-        typer.echo(json.dumps(plan.to_json(), indent=2))
+        click.echo(json.dumps(plan.to_json(), indent=2))
         return 0
     width = max((len(decision.name) for decision in plan.decisions), default=0)
     for decision in plan.decisions:
         first, *others = [str(reason) for reason in decision.reasons]
-        mark = typer.style(decision.action, fg=_COLORS[decision.action])
-        typer.echo(f"{mark}  {decision.name:{width}}  {first}")
+        mark = click.style(decision.action, fg=_COLORS[decision.action])
+        click.echo(f"{mark}  {decision.name:{width}}  {first}")
         for reason in others:
-            typer.echo(f"       {'':{width}}  {reason}")
+            click.echo(f"       {'':{width}}  {reason}")
     builds = len(plan.builds)
-    typer.echo(f"\n{builds} to build, {len(plan.decisions) - builds} to reuse")
+    click.echo(f"\n{builds} to build, {len(plan.decisions) - builds} to reuse")
     return 0

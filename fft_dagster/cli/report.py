@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import typer
+import click
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -100,7 +100,7 @@ class Report:
         self.states[state] += 1
         rows = f"{self._rows[step]:>12,} rows" if step in self._rows else " " * 17
         seconds = f"{self._seconds[step]:8.2f} s" if step in self._seconds else ""
-        mark = typer.style(f"{state:11}", fg=_COLORS.get(state))
-        typer.echo(f"{mark} {step:{self.width}} {rows}{seconds}".rstrip())
+        mark = click.style(f"{state:11}", fg=_COLORS.get(state))
+        click.echo(f"{mark} {step:{self.width}} {rows}{seconds}".rstrip())
         for said in self._warnings.pop(step, []):
-            typer.echo(f"            {typer.style(said, fg='yellow')}")
+            click.echo(f"            {click.style(said, fg='yellow')}")

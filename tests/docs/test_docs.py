@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import pytest
-import typer.main
 import yaml
 
 from fft_core.plan.decide import ReasonKind
@@ -334,8 +333,7 @@ def test_every_page_is_in_the_index() -> None:
 @pytest.mark.parametrize("command", ["build", "plan", "dev"])
 def test_every_option_is_documented(command: str) -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    group = typer.main.get_command(app)
-    commands = getattr(group, "commands", {})
+    commands = app.commands
     options = {
         option
         for parameter in commands[command].params
@@ -348,8 +346,7 @@ def test_every_option_is_documented(command: str) -> None:
 
 def test_every_command_of_fft_is_documented() -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    commands = getattr(typer.main.get_command(app), "commands", {})
-    assert {name for name in commands if f"## fft {name}\n" not in text} == set()
+    assert {name for name in app.commands if f"## fft {name}\n" not in text} == set()
 
 
 def test_every_kind_of_reason_is_documented() -> None:

@@ -1,0 +1,72 @@
+"""What a profile may say of each engine. Not pydantic, which takes as long to import as all else that a plan needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+Kind: TypeAlias = Literal["text", "whole number"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One key of an engine's part of a profile; the environment variable overrides it."""
+
+    variable: str
+    kind: Kind = "text"
+    default: str | int | None = None
+    at_least: int | None = None
+
+    def read(self, value: object) -> str | int | None:
+        """Give the value as its kind; text from a variable or a template can be a number. Raises ValueError."""
+        if value is None and self.default is None:
+            return None
+        if self.kind == "text":
+            if isinstance(value, str) and (value or self.default is None):
+                return value
+            raise ValueError(f"must be text, not {value!r}" if value else "must not be empty")
+        return self._whole_number(value)
+
+    def _whole_number(self, value: object) -> int:
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError:
+            number = None
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise ValueError(f"must be a whole number, not {value!r}")
+        if self.at_least is not None and number < self.at_least:
+            raise ValueError(f"must be at least {self.at_least}, not {number}")
+        return number
+
+
+# `path` is relative to the project's folder; `:memory:` keeps nothing.
+ENGINES: Mapping[str, Mapping[str, Setting]] = {
+    "duckdb": {
+        "path": Setting("FF_DUCKDB_PATH", default=":memory:"),
+        "schema": Setting("FF_DUCKDB_SCHEMA"),
+        "catalog": Setting("FF_DUCKDB_CATALOG"),
+        "threads": Setting("FF_DUCKDB_THREADS", "whole number", at_least=1),
+        "memory_limit": Setting("FF_DUCKDB_MEMORY_LIMIT"),
+    }
+}
+
+
+def read_settings(engine: str, written: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read an engine's settings; defaults fill what is not written.
+
+    Args:
+        engine: A key of ENGINES.
+        written: Settings by name, of which none is unknown.
+
+    Returns:
+        The values by name, and what is wrong by name.
+    """
+    values: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for name, setting in ENGINES[engine].items():
+        try:
+            values[name] = setting.read(written[name]) if name in written else setting.default
+        except ValueError as error:
+            wrong[name] = str(error)
+    return values, wrong
