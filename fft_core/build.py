@@ -229,7 +229,7 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         record = _record(build, rows.kind, relation, columns, judgement)
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if build.rebuilder.request.records:
-            write_record(engine, record)
+            write_record(engine, record, replaces=build.rebuilder.is_recorded(warehouse, name))
     build.rebuilder.note(record, Published(rows.kind, record.stamp, record.rows))
     return BuildResult(
         relation=relation,

@@ -235,6 +235,8 @@ class Rebuilder:
         self._subjects = subjects
         self._lock = threading.Lock()
         self._remembered: Remembered | None = None
+        self._records: dict[str, BuildRecord] = {}  # what is remembered; they grow while the run goes on
+        self._published: dict[str, Published] = {}
         self._source_versions: dict[str, str | None] = {}
 
     def plan(self, warehouse: Warehouse, selected: frozenset[str] | None = None) -> Plan:
@@ -258,19 +260,22 @@ class Rebuilder:
         if decision.is_build:
             return decision
         now = _published(warehouse, [node])  # it may have been dropped since the run began
-        others = {name: value for name, value in remembered.published.items() if name != node.name}
-        return decide(subject, versions, Remembered(remembered.records, {**others, **now}), self.request)
+        return decide(subject, versions, Remembered(remembered.records, now), self.request)
 
     def published(self, warehouse: Warehouse, name: str) -> Published | None:
         """Say what is published under a node's name, as far as this run knows."""
         return self._recall(warehouse).published.get(name)
 
+    def is_recorded(self, warehouse: Warehouse, name: str) -> bool:
+        """Say whether a node has a record that its next one replaces, as far as this run knows."""
+        return name in self._recall(warehouse).records
+
     def note(self, record: BuildRecord, published: Published) -> None:
         """Remember what this run has just published."""
         with self._lock:
             if self._remembered is not None:
-                records = {**self._remembered.records, record.node: record}
-                self._remembered = Remembered(records, {**self._remembered.published, record.node: published})
+                self._records[record.node] = record
+                self._published[record.node] = published
 
     def forget_source(self, name: SourceName) -> None:
         """Read the version of a source again: this run has filled it."""
@@ -281,7 +286,11 @@ class Rebuilder:
         with self._lock:
             if self._remembered is None:
                 nodes = self._project.stored()
-                self._remembered = Remembered(read_records(warehouse.engine), _published(warehouse, nodes))
+                self._records, self._published = (
+                    dict(read_records(warehouse.engine)),
+                    dict(_published(warehouse, nodes)),
+                )
+                self._remembered = Remembered(self._records, self._published)
             return self._remembered
 
     def _versions_of_sources(self, warehouse: Warehouse, names: Iterable[str]) -> dict[str, str | None]:

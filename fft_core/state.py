@@ -49,7 +49,7 @@ def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
         if meta not in present or migrations not in present:
             return {}
         _refuse_newer(engine)
-        rows = engine.fetch(f"select {_COLUMNS} from {meta.sql(engine.dialect)}")
+        rows = engine.fetch(f"select {_COLUMNS} from {meta.sql(engine.dialect)} order by built_at")
     except StatementError as error:
         raise StateError(
             f"the build records in {meta} cannot be read: {error.problem.message}",
@@ -78,10 +78,14 @@ def is_migrated(engine: Engine) -> bool:
     return migrations in engine.kinds([migrations]) and _refuse_newer(engine) == len(_MIGRATIONS)
 
 
-def write_record(engine: Engine, record: BuildRecord) -> None:
-    """Replace the record of a node; called inside the transaction that publishes it."""
+def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) -> None:
+    """Write the record of a node; called inside the transaction that publishes it.
+
+    Without `replaces` no older one is looked for. Should there be one after all, the newest counts.
+    """
     table = engine.relation(TABLE).sql(engine.dialect)
-    engine.execute(f"delete from {table} where node_name = {sql.literal(record.node)}")
+    if replaces:
+        engine.execute(f"delete from {table} where node_name = {sql.literal(record.node)}")
     values = {
         "node_name": record.node,
         "relation": record.relation,

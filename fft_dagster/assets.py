@@ -81,7 +81,7 @@ def _node_asset(
                 except CheckFailedError as error:
                     yield from events.failed_checks(spec.key, error, wanted)
                     raise
-                yield events.materialization(spec.key, result, wanted)
+                yield events.materialization(context, spec.key, result, wanted)
             else:
                 yield from _check(warehouse, node, spec.key, selected)
 

@@ -14,12 +14,27 @@ PUBLISHED, STAGED = "the published rows", "staged rows, which were not published
 UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
 
 
-def materialization(key: dg.AssetKey, result: BuildResult | ReuseResult, wanted: Set[str]) -> dg.MaterializeResult[Any]:
+def materialization(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, result: BuildResult | ReuseResult, wanted: Set[str]
+) -> dg.MaterializeResult[Any]:
     """Report what a step published, or left as it is, and why, with the results of the wanted checks.
 
     A reused model is reported as well, with its unchanged data version: without it, Dagster would skip what is
     downstream, and show the asset as out of date.
     """
+    # Metadata of the result itself would be stored twice: with the event of the output, too.
+    context.add_asset_metadata(_metadata(result), asset_key=key)
+    return dg.MaterializeResult(
+        asset_key=key,
+        data_version=dg.DataVersion(result.data_version),
+        check_results=[
+            *(check_result(key, check, PUBLISHED) for check in result.checks if check.check.name in wanted),
+            *(check for check in _still_passed(key, result) if check.check_name in wanted),
+        ],
+    )
+
+
+def _metadata(result: BuildResult | ReuseResult) -> dict[str, Any]:
     decision = result.decision
     metadata: dict[str, Any] = {
         "action": decision.action,
@@ -33,15 +48,7 @@ def materialization(key: dg.AssetKey, result: BuildResult | ReuseResult, wanted:
         metadata["dagster/row_count"] = result.row_count
     columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
     metadata["dagster/column_schema"] = dg.TableSchema(columns=columns)
-    return dg.MaterializeResult(
-        asset_key=key,
-        metadata=metadata,
-        data_version=dg.DataVersion(result.data_version),
-        check_results=[
-            *(check_result(key, check, PUBLISHED) for check in result.checks if check.check.name in wanted),
-            *(check for check in _still_passed(key, result) if check.check_name in wanted),
-        ],
-    )
+    return metadata
 
 
 def _still_passed(key: dg.AssetKey, result: BuildResult | ReuseResult) -> list[dg.AssetCheckResult]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -50,5 +51,7 @@ def run_nodes(
         "execution": {"config": {"keep_going": False, **({"max_concurrent": jobs} if jobs else {})}},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # the caller prints; the events are all stored
     }
+    # Dagster then stores what a new run plans in a few transactions, where the storage can.
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     run = instance.create_run_for_job(resolved, run_config=run_config)
     yield from iterate_run(resolved, run, instance)
