@@ -3,83 +3,105 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
-from peers import Dbt, make_environment
+import loading
+import volume
+from peers import DBT, SQLMESH, Dbt, Sqlmesh, make_environment
+from timing import HEAD, Cost, Timed, cost_of, pair, row
 from workload import write_project
 
 HERE = Path(__file__).parent
 PYTHON = sys.executable
-PEERS = HERE.parent / ".venv-peers"
 FFT = str(Path(sys.executable).parent / "fft")
+WIDE_LAYER = 100  # 5,000 models in 50 layers
 
 
-@dataclass(frozen=True)
-class Timed:
-    """Two commands, timed in turn; `ratio` is the median of the pairs' ratios."""
+class W:
+    """The workload in a folder of its own."""
 
-    what: str
-    seconds: float
-    against: str
-    other_seconds: float
-    ratio: float
+    def __init__(self, scratch: Path, models: int, layer: int = 10) -> None:
+        self.scratch, self.models, self.layer = scratch, models, layer
+        self.root = scratch / f"w{models}"
 
+    def write(self) -> None:
+        """Write it anew."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        write_project(self.root, self.models, self.layer)
 
-def seconds_of(command: Sequence[str], cwd: Path) -> float:
-    """Run a command to its end and time it. Raises CalledProcessError where it fails."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("FF_", "DAGSTER_"))}
-    began = time.perf_counter()
-    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL, env=environment)
-    return time.perf_counter() - began
+    def first_build(self) -> Cost:
+        """Build into a new file."""
+        self.write()
+        return self.build()
 
+    def build_anew(self) -> Cost:
+        """Build into a new file, of files that were read before."""
+        (self.root / "workload.duckdb").unlink(missing_ok=True)
+        return self.build()
 
-def pair(what: str, measure: Callable[[], float], against: str, other: Callable[[], float], runs: int) -> Timed:
-    """Time two things in turn."""
-    pairs = [(measure(), other()) for _ in range(runs)]
-    return Timed(
-        what,
-        statistics.median(first for first, _ in pairs),
-        against,
-        statistics.median(second for _, second in pairs),
-        statistics.median(first / second for first, second in pairs),
-    )
+    def build(self) -> Cost:
+        """`fft build`."""
+        return cost_of([FFT, "build", str(self.root)], self.scratch)
 
+    def plan(self) -> Cost:
+        """`fft plan`."""
+        return cost_of([FFT, "plan", str(self.root)], self.scratch)
 
-def first_build(scratch: Path, models: int) -> float:
-    """Build W into a new file."""
-    root = scratch / "first"
-    shutil.rmtree(root, ignore_errors=True)
-    write_project(root, models)
-    return seconds_of([FFT, "build", str(root)], scratch)
+    def edited_build(self) -> Cost:
+        """Build after an edit of one model in the last layer."""
+        path = sorted((self.root / "models").glob("*.ff.sql"))[-1]
+        path.write_text(path.read_text().replace(" as val", " + 1 as val", 1))
+        return self.build()
 
-
-def raw_loop(scratch: Path, models: int) -> float:
-    """Run the statements of W in a bare loop, into a new file."""
-    database = scratch / "raw.duckdb"
-    database.unlink(missing_ok=True)
-    return seconds_of([PYTHON, str(HERE / "raw_loop.py"), str(database), str(models)], scratch)
+    def raw_loop(self) -> Cost:
+        """Run its statements in a bare loop, into a new file."""
+        database = self.scratch / "raw.duckdb"
+        database.unlink(missing_ok=True)
+        command = [PYTHON, str(HERE / "raw_loop.py"), str(database), str(self.models), str(self.layer)]
+        return cost_of(command, self.scratch)
 
 
-def edited_build(root: Path) -> float:
-    """Build after an edit of one model in the last layer."""
-    path = sorted((root / "models").glob("*.ff.sql"))[-1]
-    path.write_text(path.read_text().replace(" as val", " + 1 as val", 1))
-    return seconds_of([FFT, "build", str(root)], root)
+def imported(module: str, scratch: Path) -> Cost:
+    """Import one module in a new process."""
+    return cost_of([PYTHON, "-c", f"import {module}"], scratch)
 
 
-def digest_cost(rows: int, *, with_digest: bool) -> float:
+def everyday(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
+    """W new, unchanged and edited, beside the floor."""
+    w = W(scratch, models)
+    yield pair(f"fft build, {models} models, all new", w.first_build, "bare DuckDB loop", w.raw_loop, runs)
+    duck = lambda: imported("duckdb", scratch)  # noqa: E731
+    yield pair("fft build, nothing changed", w.build, "import duckdb", duck, 2 * runs)
+    yield pair("fft plan, nothing changed", w.plan, "import duckdb", duck, 2 * runs)
+    dagster = lambda: imported("dagster", scratch)  # noqa: E731
+    yield pair("fft build, one model edited", w.edited_build, "import dagster", dagster, runs)
+
+
+def digest(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
+    """What comparing rows costs."""
+    rows = 1_000_000
+    with_digest = lambda: digest_cost(rows, with_digest=True)  # noqa: E731
+    without = lambda: digest_cost(rows, with_digest=False)  # noqa: E731
+    yield pair("store and check 1,000,000 rows, with digest", with_digest, "without digest", without, 5 * runs)
+
+
+def digest_cost(rows: int, *, with_digest: bool) -> Cost:
     """Store a table of ten columns from another one, scan it for a check, and digest it in the same scan or not."""
     from fft_core.engines.duckdb import connect
 
@@ -92,99 +114,217 @@ def digest_cost(rows: int, *, with_digest: bool) -> float:
     engine.fetch(f"select count(*), sum(case when i is null then 1 else 0 end), {digest} from target as t")
     seconds = time.perf_counter() - began
     engine.close()
-    return seconds
+    return Cost(seconds)
 
 
-def measure(models: int, runs: int) -> list[Timed]:
-    """Measure everything."""
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        root = scratch / "first"
-        import_duckdb = lambda: seconds_of([PYTHON, "-c", "import duckdb"], scratch)  # noqa: E731
-        import_dagster = lambda: seconds_of([PYTHON, "-c", "import dagster"], scratch)  # noqa: E731
-        return [
-            pair(
-                f"fft build, {models} models, all new",
-                lambda: first_build(scratch, models),
-                "bare DuckDB loop",
-                lambda: raw_loop(scratch, models),
-                runs,
-            ),
-            pair(
-                "fft build, nothing changed",
-                lambda: seconds_of([FFT, "build", str(root)], scratch),
-                "import duckdb",
-                import_duckdb,
-                runs,
-            ),
-            pair(
-                "fft plan, nothing changed",
-                lambda: seconds_of([FFT, "plan", str(root)], scratch),
-                "import duckdb",
-                import_duckdb,
-                runs,
-            ),
-            pair("fft build, one edited", lambda: edited_build(root), "import dagster", import_dagster, runs),
-            pair(
-                "store and check 1,000,000 rows, with digest",
-                lambda: digest_cost(1_000_000, with_digest=True),
-                "without digest",
-                lambda: digest_cost(1_000_000, with_digest=False),
-                runs,
-            ),
-        ]
+def against_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
+    """W against dbt, alone and under Dagster."""
+    w, dbt = W(scratch, models), Dbt(scratch / "dbt", make_environment(HERE.parent / ".venv-peers", DBT), models)
+    dbt.parse()
+    what = f"fft build, {models} models, all new"
+    yield pair(what, w.first_build, "dagster asset materialize, dagster-dbt", dbt.build_under_dagster, runs)
+    yield pair(what, w.first_build, "dbt build, no Dagster", dbt.build, runs)
 
 
-def measure_peers(models: int, runs: int) -> list[Timed]:
-    """Measure W against the peers, which get an environment of their own."""
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        dbt = Dbt(scratch / "dbt", make_environment(PEERS), models)
-        dbt.parse()
-
-        def ours() -> float:
-            return first_build(scratch, models)
-
-        what = f"fft build, {models} models, all new"
-        return [
-            pair(what, ours, "dagster asset materialize, dagster-dbt", dbt.build_under_dagster, runs),
-            pair(what, ours, "dbt build, no Dagster", dbt.build, runs),
-        ]
+def against_sqlmesh(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
+    """W against sqlmesh."""
+    w = W(scratch, models)
+    peer = Sqlmesh(scratch / "sqlmesh", make_environment(HERE.parent / ".venv-sqlmesh", SQLMESH), models)
+    yield pair(f"fft build, {models} models, all new", w.first_build, "sqlmesh plan, no Dagster", peer.build, runs)
 
 
-def table(results: Sequence[Timed], models: int, runs: int) -> str:
+def ten_times(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
+    """Ten times as many models, in layers ten times as wide: loading, planning, building."""
+    for count in (2 * models, 10 * models):
+        w = W(scratch, count, WIDE_LAYER)
+        w.write()
+        plain = scratch / f"plain{count}"
+        loading.write_plain(plain, count, WIDE_LAYER)
+        ours, others = _loads("fft", w.root, scratch), _loads("plain", plain, scratch)
+        ours()  # the parse cache is what a second load is about
+        yield pair(f"definitions of {count} models, second load", ours, "plain @asset with a check", others, runs)
+        dbt = Dbt(scratch / f"dbt{count}", make_environment(HERE.parent / ".venv-peers", DBT), count, WIDE_LAYER)
+        yield pair(f"fft plan of {count} new models, second load", w.plan, "dbt parse", dbt.parse, 1)
+        yield pair(f"fft plan of {count} new models, second load", w.plan, "dbt parse, second", dbt.parse_again, runs)
+    small = W(scratch, models)
+    yield pair(f"fft build, {10 * models} models, all new", w.first_build, f"{models} models", small.first_build, 1)
+    yield pair(f"bare DuckDB loop, {10 * models} models", w.raw_loop, f"{models} models", small.raw_loop, 1)
+    yield pair(f"fft build, nothing changed, {10 * models}", w.build, f"{models} models", small.build, runs)
+
+
+def _loads(kind: str, folder: Path, scratch: Path) -> Callable[[], Cost]:
+    return lambda: cost_of([PYTHON, str(HERE / "loading.py"), kind, str(folder)], scratch)
+
+
+def ten_million_flights(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
+    """The example project (its SQL models) on 10 million flights, against its statements in a bare loop."""
+    folder = scratch / "flights"
+    volume.prepare(folder, 30)
+
+    def ours() -> Cost:
+        _fresh(folder)
+        return cost_of([FFT, "build", str(folder)], scratch)
+
+    def bare() -> Cost:
+        _fresh(folder)
+        return cost_of([PYTHON, str(HERE / "volume.py"), "loop", str(folder)], scratch)
+
+    yield pair("example project, 10.1 million flights", ours, "bare DuckDB loop", bare, runs)
+
+
+def _fresh(folder: Path) -> None:
+    for leftover in (".local", ".fastflowtransform"):
+        shutil.rmtree(folder / leftover, ignore_errors=True)
+    (folder / ".local").mkdir()
+
+
+def from_the_ui(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
+    """ "Materialize all" in the stock webserver, beside `fft build`."""
+    w = W(scratch, models)
+    w.write()
+    with user_interface(w.root) as launch:
+
+        def launched() -> Cost:
+            (w.root / "workload.duckdb").unlink(missing_ok=True)
+            return launch()
+
+        yield pair(f'"Materialize all", {models} models', launched, "fft build", W(scratch, models).build_anew, runs)
+
+
+@contextmanager
+def user_interface(root: Path) -> Iterator[Callable[[], Cost]]:
+    """Start `fft dev`; give a function that launches a run of everything and waits for its end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("FF_", "DAGSTER_", "PYTHONDONTWRITE"))}
+    command = [FFT, "dev", str(root), "--port", str(port)]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=quiet, stderr=quiet)
+
+    def ask(query: str, **variables: str) -> Any:  # Any: whatever GraphQL answers
+        content = json.dumps({"query": query, "variables": variables}).encode()
+        url, head = f"http://127.0.0.1:{port}/graphql", {"content-type": "application/json"}
+        with urllib.request.urlopen(urllib.request.Request(url, content, head), timeout=60) as response:
+            return json.load(response)["data"]
+
+    try:
+        yield lambda: _launch(ask)
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait()
+
+
+LOCATIONS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
+LAUNCH = """
+mutation($location: String!, $repository: String!) {
+  launchRun(executionParams: {mode: "default", selector: {
+    repositoryLocationName: $location, repositoryName: $repository, jobName: "__ASSET_JOB"}}) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
+"""
+STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+
+
+def _launch(ask: Callable[..., Any]) -> Cost:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            nodes = ask(LOCATIONS)["repositoriesOrError"].get("nodes")
+        except OSError:  # it does not listen yet
+            nodes = None
+        if nodes:
+            break
+        if time.monotonic() > deadline:
+            raise RuntimeError("the user interface does not answer")
+        time.sleep(0.5)
+    (node,) = nodes
+    began = time.perf_counter()
+    run_id = ask(LAUNCH, location=node["location"]["name"], repository=node["name"])["launchRun"]["run"]["runId"]
+    while (status := ask(STATUS, id=run_id)["runOrError"]["status"]) not in ("SUCCESS", "FAILURE", "CANCELED"):
+        time.sleep(0.1)
+    if status != "SUCCESS":
+        raise RuntimeError(f"the run ended as {status}")
+    return Cost(time.perf_counter() - began)
+
+
+def executors(scratch: Path, runs: int) -> str:
+    """Measure the executors on both storages: ms a step of 500 assets (20 where each step is a process)."""
+    lines = []
+    for body in ("empty", "statement", "waits", "check"):
+        for storage in ("own", "stock"):
+            cells = [_milliseconds(scratch, kind, storage, body, runs) for kind in ("in-process", "threads")]
+            each = statistics.median(b / a for a, b in zip(*cells, strict=True))
+            first, second = (statistics.median(cell) for cell in cells)
+            many = statistics.median(_milliseconds(scratch, "multiprocess", storage, body, 1))
+            lines.append(f"| {body} | {storage} | {first:.1f} | {second:.1f} | {each:.2f} | {many:.0f} |")
+            print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
+def _milliseconds(scratch: Path, executor: str, storage: str, body: str, runs: int) -> list[float]:
+    count = "20" if executor == "multiprocess" else "500" if storage == "own" else "150"
+    found = []
+    for _ in range(runs):
+        home = scratch / "home"
+        shutil.rmtree(home, ignore_errors=True)
+        cost_of([PYTHON, str(HERE / "executors.py"), executor, storage, body, count, str(home)], scratch)
+        found.append(float((scratch / "said.txt").read_text().split()[-1]))
+    return found
+
+
+PARTS: dict[str, Callable[[Path, int, int], Iterator[Timed]]] = {
+    "everyday": everyday,
+    "digest": digest,
+    "dbt": against_dbt,
+    "sqlmesh": against_sqlmesh,
+    "scale": ten_times,
+    "volume": ten_million_flights,
+    "ui": from_the_ui,
+}
+
+
+def page(results: Sequence[Timed], matrix: str, models: int) -> str:
     """Give the results as a page."""
-    rows = [f"| {r.what} | {r.seconds:.2f} | {r.against} | {r.other_seconds:.2f} | {r.ratio:.2f} |" for r in results]
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    rows = "\n".join(row(result) for result in results)
     return f"""\
 # Benchmarks
 
 Made by `make bench`. Whole processes, in turn with what they are compared with; medians. Trust the ratios: the machine
-is shared.
+is shared. MB is the largest resident set. What the numbers mean, and where the time goes: [speed.md](speed.md).
 
-{datetime.now(UTC):%Y-%m-%d}, {machine}, DuckDB {duckdb.__version__}, {models} models, {runs} runs each.
+{datetime.now(UTC):%Y-%m-%d}, {machine}, DuckDB {duckdb.__version__}, workload of {models} models.
 
-| what | seconds | against | seconds | ratio |
-| --- | ---: | --- | ---: | ---: |
-{chr(10).join(rows)}
+{HEAD}
+{rows}
+
+Executors, in ms a step: 500 assets (150 on stock storage, 20 where each step is a process), two dependencies each.
+
+| each step | storage | in-process | threads | threads / in-process | multiprocess |
+| --- | --- | ---: | ---: | ---: | ---: |
+{matrix}
 """
 
 
 def main() -> None:
     """Measure, print, and write the page where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "executors", []], help="all of them where none is named")
     parser.add_argument("--models", type=int, default=500)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--write", type=Path, help="write the page here")
-    parser.add_argument("--peers", type=int, default=0, metavar="RUNS", help="also measure the peers, so many times")
     options = parser.parse_args()
-    results = measure(options.models, options.runs)
-    if options.peers:
-        results = measure_peers(options.models, options.peers) + results
-    page = table(results, options.models, options.runs)
-    print(page)
+    wanted = options.parts or [*PARTS, "executors"]
+    package = HERE.parent
+    subprocess.run([PYTHON, "-m", "compileall", "-q", package / "fft_core", package / "fft_dagster"], check=True)
+    print(HEAD)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        measured = [PARTS[part](scratch, options.models, options.runs) for part in wanted if part in PARTS]
+        results = [timed for part in measured for timed in part]
+        matrix = executors(scratch, options.runs) if "executors" in wanted else ""
     if options.write:
-        options.write.write_text(page)
+        options.write.write_text(page(results, matrix, options.models))
 
 
 if __name__ == "__main__":

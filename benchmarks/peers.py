@@ -6,13 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from workload import SEED_ROWS, name, query
+from timing import Cost, cost_of
+from workload import LAYER, SEED_ROWS, name, query, ref
 
-REQUIREMENTS = ("dagster-dbt>=0.29", "dbt-core>=1.10,<1.11", "dbt-duckdb>=1.9", "duckdb")
+DBT = ("dagster-dbt>=0.29", "dbt-core>=1.10,<1.11", "dbt-duckdb>=1.9", "duckdb")
 DEFINITIONS = """\
 from pathlib import Path
 import dagster as dg
@@ -28,18 +28,23 @@ defs = dg.Definitions(assets=[models], resources={"dbt": DbtCliResource(project_
 """
 
 
-def make_environment(folder: Path) -> Path:
-    """Install the peers in an environment of their own, compiled, once; give its folder of commands."""
+SQLMESH = ("sqlmesh>=0.200", "duckdb")
+
+
+def make_environment(folder: Path, requirements: Sequence[str]) -> Path:
+    """Install a peer in an environment of its own, compiled, once; give its folder of commands."""
     bin_folder = folder / "bin"
-    if not (bin_folder / "dbt").exists():
+    ready = folder / "ready"
+    if not ready.exists():
         uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], check=True)
         install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(bin_folder / "python")]
-        subprocess.run([*install, *REQUIREMENTS], check=True)
+        subprocess.run([*install, *requirements], check=True)
+        ready.touch()
     return bin_folder
 
 
-def write_dbt_project(root: Path, models: int) -> None:
+def write_dbt_project(root: Path, models: int, layer: int = LAYER) -> None:
     """Write W as a dbt project on a DuckDB file in its folder."""
     (root / "models").mkdir(parents=True)
     (root / "seeds").mkdir()
@@ -52,7 +57,7 @@ def write_dbt_project(root: Path, models: int) -> None:
     rows = "".join(f"{i},{i % 17},{i % 5}\n" for i in range(SEED_ROWS))
     (root / "seeds" / "seed_base.csv").write_text(f"id,val,grp\n{rows}")
     for index in range(models):
-        text = query(index, lambda n: f"{{{{ ref('{n}') }}}}")
+        text = query(index, ref, layer)
         (root / "models" / f"{name(index)}.sql").write_text(text)
     tests = "".join(f"  - {{name: {name(i)}, columns: [{{name: id, tests: [not_null]}}]}}\n" for i in range(models))
     (root / "models" / "schema.yml").write_text(f"version: 2\nmodels:\n{tests}")
@@ -62,47 +67,63 @@ def write_dbt_project(root: Path, models: int) -> None:
 class Dbt:
     """W as a dbt project, and how its commands are called."""
 
-    def __init__(self, root: Path, bin_folder: Path, models: int) -> None:
+    def __init__(self, root: Path, bin_folder: Path, models: int, layer: int = LAYER) -> None:
         self._root, self._bin = root, bin_folder
         shutil.rmtree(root, ignore_errors=True)
-        write_dbt_project(root, models)
+        write_dbt_project(root, models, layer)
         (root / "home").mkdir()
         (root / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
 
-    def parse(self) -> float:
+    def parse(self) -> Cost:
         """`dbt parse`, from nothing."""
         shutil.rmtree(self._root / "target", ignore_errors=True)
-        return self._seconds(["dbt", "parse", "--quiet"])
+        return self.parse_again()
 
-    def build(self) -> float:
+    def parse_again(self) -> Cost:
+        """`dbt parse` of unchanged files, with its cache."""
+        return self._cost("dbt", "parse", "--quiet")
+
+    def build(self) -> Cost:
         """`dbt build` into a new file; parsed before, as in a project that is at work."""
         (self._root / "workload.duckdb").unlink(missing_ok=True)
-        return self._seconds(["dbt", "build", "--quiet"])
+        return self._cost("dbt", "build", "--quiet")
 
-    def build_under_dagster(self) -> float:
+    def build_under_dagster(self) -> Cost:
         """Materialize all through dagster-dbt into a new file, with the stock storage."""
         (self._root / "workload.duckdb").unlink(missing_ok=True)
-        return self._seconds(["dagster", "asset", "materialize", "--select", "*", "-f", "definitions.py"])
+        return self._cost("dagster", "asset", "materialize", "--select", "*", "-f", "definitions.py")
 
-    def _seconds(self, command: Sequence[str]) -> float:
-        environment = {
-            **os.environ,
-            "PATH": f"{self._bin}{os.pathsep}{os.environ['PATH']}",
-            "DAGSTER_HOME": str(self._root / "home"),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        }
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        began = time.perf_counter()
-        done = subprocess.run(
-            [str(self._bin / command[0]), *command[1:]],
-            cwd=self._root,
-            env=environment,
-            check=False,
-            capture_output=True,
-            text=True,
+    def _cost(self, *command: str) -> Cost:
+        path = f"{self._bin}{os.pathsep}{os.environ['PATH']}"
+        home, quiet = str(self._root / "home"), "false"
+        program = [str(self._bin / command[0]), *command[1:]]
+        return cost_of(program, self._root, PATH=path, DAGSTER_HOME=home, DBT_SEND_ANONYMOUS_USAGE_STATS=quiet)
+
+
+class Sqlmesh:
+    """W as a sqlmesh project: full models with an audit each; its plan is applied without questions."""
+
+    def __init__(self, root: Path, bin_folder: Path, models: int) -> None:
+        self._root, self._bin = root, bin_folder
+        shutil.rmtree(root, ignore_errors=True)
+        (root / "models").mkdir(parents=True)
+        (root / "config.yaml").write_text(
+            "gateways: {local: {connection: {type: duckdb, database: workload.duckdb}}}\n"
+            "default_gateway: local\nmodel_defaults: {dialect: duckdb, start: 2026-01-01}\n"
         )
-        if done.returncode:
-            raise RuntimeError(
-                f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-            )
-        return time.perf_counter() - began
+        rows = "".join(f"{i},{i % 17},{i % 5}\n" for i in range(SEED_ROWS))
+        (root / "seed_base.csv").write_text(f"id,val,grp\n{rows}")
+        seed = (
+            "model (name w.seed_base, kind seed (path '../seed_base.csv'), columns (id bigint, val bigint, grp bigint))"
+        )
+        (root / "models" / "seed_base.sql").write_text(f"{seed};\n")
+        for index in range(models):
+            head = f"model (name w.{name(index)}, kind full, audits (not_null(columns := (id))));\n"
+            (root / "models" / f"{name(index)}.sql").write_text(head + query(index, lambda n: f"w.{n}"))
+
+    def build(self) -> Cost:
+        """Plan and apply everything into a new file."""
+        (self._root / "workload.duckdb").unlink(missing_ok=True)
+        shutil.rmtree(self._root / ".cache", ignore_errors=True)
+        command = [str(self._bin / "sqlmesh"), "plan", "--auto-apply", "--no-prompts"]
+        return cost_of(command, self._root, SQLMESH__DISABLE_ANONYMIZED_ANALYTICS="true")

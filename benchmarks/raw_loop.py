@@ -15,7 +15,7 @@ if __name__ == "__main__":
     for index in range(int(sys.argv[2])):
         table = name(index)
         connection.execute("begin")
-        connection.execute(f"create or replace table {table} as {query(index, str)}")
+        connection.execute(f"create or replace table {table} as {query(index, str, int(sys.argv[3]))}")
         scan = f"select count(*), coalesce(sum(case when id is null then 1 else 0 end), 0) from {table}"
         ((_, nulls),) = connection.execute(scan).fetchall()
         connection.execute("rollback" if nulls else "commit")

@@ -1,0 +1,79 @@
+"""Whole processes, timed with their memory; pairs of them, in turn."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall clock seconds, and the largest resident set of one process of the command in MB."""
+
+    seconds: float
+    megabytes: float = 0.0
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Two things, timed in turn; `ratio` is the median of the pairs' ratios."""
+
+    what: str
+    cost: Cost
+    against: str
+    other: Cost
+    ratio: float
+    runs: int
+
+
+def cost_of(command: Sequence[str], cwd: Path, **variables: str) -> Cost:
+    """Run a command to its end. Raises RuntimeError, with what it said last, where it fails."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("FF_", "DAGSTER_", "PYTHONDONTWRITE"))}
+    began = time.perf_counter()
+    with (cwd / "said.txt").open("w+") as said:
+        process = subprocess.Popen(command, cwd=cwd, stdout=said, stderr=said, env={**kept, **variables})
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{said.read()[-3000:]}")
+    return Cost(seconds, usage.ru_maxrss / 1024)
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """Give the median of seconds, and of memory."""
+    return Cost(statistics.median(c.seconds for c in costs), statistics.median(c.megabytes for c in costs))
+
+
+def pair(what: str, measure: Callable[[], Cost], against: str, other: Callable[[], Cost], runs: int) -> Timed:
+    """Time two things in turn."""
+    pairs = [(measure(), other()) for _ in range(runs)]
+    ratio = statistics.median(first.seconds / second.seconds for first, second in pairs)
+    timed = Timed(what, median([a for a, _ in pairs]), against, median([b for _, b in pairs]), ratio, runs)
+    print(row(timed), flush=True)
+    return timed
+
+
+HEAD = """\
+| what | seconds | MB | against | seconds | MB | ratio | pairs |
+| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |"""
+
+
+def row(timed: Timed) -> str:
+    """Give a row of the table."""
+    cost, other = timed.cost, timed.other
+    return (
+        f"| {timed.what} | {cost.seconds:.2f} | {cost.megabytes:.0f} | {timed.against} | {other.seconds:.2f} "
+        f"| {other.megabytes:.0f} | {timed.ratio:.2f} | {timed.runs} |"
+    )
+
+
+def without(variables: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Leave variables out."""
+    return {key: value for key, value in variables.items() if key not in names}
