@@ -13,6 +13,7 @@ import typer
 from fft_core.errors import FftError
 
 if TYPE_CHECKING:
+    from fft_core import Request
     from fft_dagster.cli.plan import Options
 
 
@@ -33,6 +34,9 @@ Select = Annotated[list[str], typer.Option("--select", "-s", help="Models, as in
 Exclude = Annotated[list[str], typer.Option("--exclude", help="Models to leave out, in the same grammar.")]
 Cache = Annotated[CacheMode, typer.Option("--cache", help="rw: reuse and record; ro or wo: only one; off: none.")]
 Rebuild = Annotated[list[str], typer.Option("--rebuild", help="A glob of models to build in any case.")]
+FullRefresh = Annotated[
+    list[str], typer.Option("--full-refresh", help="A glob of incremental models to build from scratch.")
+]
 
 app = typer.Typer(
     name="fft",
@@ -57,12 +61,14 @@ def build(
     exclude: Exclude = [],  # noqa: B006
     cache: Cache = CacheMode.rw,
     rebuild: Rebuild = [],  # noqa: B006
+    full_refresh: FullRefresh = [],  # noqa: B006
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Models built at a time.")] = None,
 ) -> None:
     """Build what must be built: seeds, models and their checks, through Dagster in this process."""
     from fft_dagster.cli.build import build_project
 
-    raise typer.Exit(build_project(_options(project, env, select, exclude, cache, rebuild), jobs))
+    request = _request(cache, rebuild, full_refresh)
+    raise typer.Exit(build_project(_options(project, env, select, exclude, request), jobs))
 
 
 @app.command()
@@ -73,12 +79,14 @@ def plan(
     exclude: Exclude = [],  # noqa: B006
     cache: Cache = CacheMode.rw,
     rebuild: Rebuild = [],  # noqa: B006
+    full_refresh: FullRefresh = [],  # noqa: B006
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what `fft build` would build and what it would reuse, and why. Changes nothing."""
     from fft_dagster.cli.plan import print_plan
 
-    raise typer.Exit(print_plan(_options(project, env, select, exclude, cache, rebuild), as_json=as_json))
+    request = _request(cache, rebuild, full_refresh)
+    raise typer.Exit(print_plan(_options(project, env, select, exclude, request), as_json=as_json))
 
 
 @app.command()
@@ -94,13 +102,16 @@ def dev(
     raise typer.Exit(open_ui(project, env, host, port))
 
 
-def _options(
-    project: Path, env: str | None, select: list[str], exclude: list[str], cache: CacheMode, rebuild: list[str]
-) -> Options:
+def _request(cache: CacheMode, rebuild: list[str], full_refresh: list[str]) -> Request:
     from fft_core import Request
+
+    return Request(cache.value, tuple(rebuild), tuple(full_refresh))
+
+
+def _options(project: Path, env: str | None, select: list[str], exclude: list[str], request: Request) -> Options:
     from fft_dagster.cli.plan import Options
 
-    return Options(project, env, select, exclude, Request(cache.value, tuple(rebuild)))
+    return Options(project, env, select, exclude, request)
 
 
 def main() -> None:
