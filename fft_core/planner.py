@@ -148,7 +148,7 @@ class Subjects:
         texts = [self._compiler.sql(model, self._naming)]
         if isinstance(model.materialization, Incremental):
             texts.append(self._compiler.sql(model, self._naming.for_increment()))
-        codes = [canonical_sql(text, dialect) for text in texts]
+        codes = list(dict.fromkeys(canonical_sql(text, dialect) for text in texts))
         volatile = dict.fromkeys(found for text in texts for found in volatile_in_sql(text, dialect))
         return Code(digest_of(codes[0] if len(codes) == 1 else codes), tuple(volatile))
 

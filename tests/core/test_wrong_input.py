@@ -266,7 +266,10 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "unknown materialization": (
         {"models/one.ff.sql": "{{ config(materialized='tabel') }} select 1"},
-        "models/one.ff.sql:1: config(): materialized: Input should be 'table', 'view', 'ephemeral', 'incremental' or 'snapshot'",
+        (
+            "models/one.ff.sql:1: config(): materialized: "
+            "Input should be 'table', 'view', 'ephemeral', 'incremental' or 'snapshot'"
+        ),
     ),
     "config that is not literal": (
         {"models/one.ff.sql": "{{ config(tags=[var('tag')]) }} select 1"},
