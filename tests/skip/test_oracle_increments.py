@@ -35,12 +35,12 @@ class KeptText(ModelText):
         return f"{{{{ config({CONFIGS[self.kind]}) }}}}\nselect id, max(val) as val from (\n{query}) as q group by id\n"
 
 
-def queried(warehouse: Warehouse, model: Model) -> list[tuple[int, ...]]:
+def queried(warehouse: Warehouse, model: Model) -> list[tuple[int, int]]:
     """The rows that a model's query gives of what is there now."""
     return sorted(warehouse.engine.fetch(warehouse.compiler.sql(model, warehouse.naming)))
 
 
-def found(warehouse: Warehouse, model: Model) -> list[tuple[int, ...]]:
+def found(warehouse: Warehouse, model: Model) -> list[tuple[int, int]]:
     current = " where _ff_is_current" if model.materialization.name == "snapshot" else ""
     relation = warehouse.relation(model.name).sql("duckdb")
     return sorted(warehouse.engine.fetch(f"select id, val from {relation}{current}"))
