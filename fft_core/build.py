@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,13 @@ from fft_core.checks.run import CheckFailedError, CheckResult, Judgement, run_ch
 from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Engine, RelationKind
 from fft_core.errors import FftError, Location, MissingRelationError, StatementError
+from fft_core.increment import Increment, Written
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision, Request, view_version
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.planner import Rebuilder, Subjects
 from fft_core.project.environment import without_secrets
-from fft_core.project.model import Check, Model, Seed, SourceName, View
+from fft_core.project.model import Check, Incremental, Model, Seed, Snapshot, SourceName, View
 from fft_core.project.statement import select_of
 from fft_core.sources import digest_version
 from fft_core.state import write_checks, write_record
@@ -46,10 +47,11 @@ class NodeResult:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult(NodeResult):
-    """What a build published; `checks` judged its rows before."""
+    """What a build published; `checks` judged its rows before. `changes` counts what an increment did."""
 
     kind: RelationKind
     row_count: int
+    changes: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,10 +184,11 @@ class _Build:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What becomes a relation."""
+    """What becomes a relation, or with a `model` what its table is changed by."""
 
     kind: RelationKind
     query: str
+    model: Model | None = None
 
 
 def _unconditionally(warehouse: Warehouse, node: Model | Seed) -> _Build:
@@ -202,8 +205,9 @@ def _build(build: _Build, node: Model | Seed) -> BuildResult:
         with _explained_seed(node), _seed_rows(build.warehouse, node) as query:
             return _publish(build, _Rows("table", query))
     kind: RelationKind = "view" if isinstance(node.materialization, View) else "table"
-    with _explained(build.warehouse, node), _model_rows(build.warehouse, node) as query:
-        return _publish(build, _Rows(kind, query))
+    model = node if isinstance(node.materialization, Incremental | Snapshot) else None
+    with _explained(build.warehouse, node), _model_rows(build, node) as query:
+        return _publish(build, _Rows(kind, query, model))
 
 
 def _publish(build: _Build, rows: _Rows) -> BuildResult:
@@ -215,18 +219,12 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         warehouse.ensure_records()
     existing = build.rebuilder.published(warehouse, name)
     with engine.transaction():
-        columns, written = _stage(engine, relation, rows, existing.kind if existing else None)
-        judgement = run_checks(
-            engine,
-            relation,
-            [column.name for column in columns],
-            warehouse.project.checks_of(name),
-            warehouse.relation,
-            digest=engine.digest(sql.ROWS, columns) if _is_digested(build, written) else "null",
-        )
+        written = _write(build, relation, rows, existing.kind if existing else None)
+        columns = written.columns
+        judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
-        record = _record(build, rows.kind, relation, columns, judgement)
+        record = _record(build, rows.kind, relation, written, judgement)
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if build.rebuilder.request.records:
             write_record(engine, record, replaces=build.rebuilder.is_recorded(warehouse, name))
@@ -242,7 +240,45 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         seconds=time.perf_counter() - build.started,
         data_version=record.data_version,
         decision=build.decision,
+        changes=written.changes,
     )
+
+
+def _write(build: _Build, relation: Relation, rows: _Rows, existing: RelationKind | None) -> Written:
+    """Write the rows under the published name, inside the transaction: instead of what is there, or into it."""
+    engine, name = build.warehouse.engine, build.decision.name
+
+    def create(query: str) -> tuple[tuple[ColumnType, ...], int | None]:
+        return _stage(engine, relation, replace(rows, query=query), existing)
+
+    def check_delta(delta: Relation, columns: tuple[ColumnType, ...]) -> tuple[CheckResult, ...]:
+        checks = tuple(check for check in build.warehouse.project.checks_of(name) if check.scope == "delta")
+        names = [column.name for column in columns]
+        results = run_checks(engine, delta, names, checks, build.warehouse.relation).results if checks else ()
+        if any(result.blocks for result in results):
+            raise CheckFailedError(name, results)
+        return results
+
+    if rows.model is None:
+        return Written(*create(rows.query))
+    is_first = not build.decision.is_increment
+    return Increment(engine, rows.model, relation, is_first, create, check_delta).write(rows.query)
+
+
+def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
+    """Run the checks that judge the whole relation; those of the delta have been run."""
+    engine, known = build.warehouse.engine, {result.check.name: result for result in written.delta_checks}
+    checks = build.warehouse.project.checks_of(build.decision.name)
+    judgement = run_checks(
+        engine,
+        relation,
+        [column.name for column in written.columns],
+        [check for check in checks if check.name not in known],
+        build.warehouse.relation,
+        digest=engine.digest(sql.ROWS, written.columns) if _is_digested(build, written.row_count) else "null",
+    )
+    known |= {result.check.name: result for result in judgement.results}
+    return replace(judgement, results=tuple(known[check.name] for check in checks))
 
 
 def _stage(
@@ -263,17 +299,19 @@ def _is_digested(build: _Build, written: int | None) -> bool:
 
 
 def _record(
-    build: _Build, kind: RelationKind, relation: Relation, columns: tuple[ColumnType, ...], judgement: Judgement
+    build: _Build, kind: RelationKind, relation: Relation, written: Written, judgement: Judgement
 ) -> BuildRecord:
     decision, stamp = build.decision, uuid.uuid4().hex
     fingerprint = decision.fingerprint(stamp)
-    names = [(column.name, column.type) for column in columns]
+    names = [(column.name, column.type) for column in written.columns]
     if decision.subject.data_version is not None:
         data_version = decision.subject.data_version
     elif kind == "view" and not decision.subject.volatile:
         data_version = view_version(fingerprint)
     elif judgement.digest is not None:
         data_version = digest_version(names, judgement.row_count, judgement.digest)
+    elif written.is_unchanged and decision.record and decision.is_as_recorded:
+        data_version = decision.record.data_version
     else:
         data_version = f"build:{stamp}"
     return BuildRecord(
@@ -316,12 +354,16 @@ def _check_reused(
 
 
 @contextmanager
-def _model_rows(warehouse: Warehouse, model: Model) -> Iterator[str]:
+def _model_rows(build: _Build, model: Model) -> Iterator[str]:
     """Give the SELECT of a model's rows: its own, or one over the frame that its function made."""
+    warehouse, is_increment = build.warehouse, build.decision.is_increment
     if model.kind == "sql":
-        yield warehouse.compiler.sql(model, warehouse.naming)
+        # a snapshot sees all rows each time
+        is_incremental = is_increment and isinstance(model.materialization, Incremental)
+        yield warehouse.compiler.sql(model, replace(warehouse.naming, is_incremental=is_incremental))
         return
-    frame = warehouse.compiler.frame(model, lambda name: _read(warehouse, model, name), _key_of(warehouse))
+    this = (lambda: read_relation(warehouse, warehouse.relation(model.name))) if is_increment else None
+    frame = warehouse.compiler.frame(model, lambda name: _read(warehouse, model, name), _key_of(warehouse), this)
     with warehouse.engine.frame_query(frame) as query:
         yield query
 

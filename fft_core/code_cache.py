@@ -88,7 +88,8 @@ class CodeCache:
         return [
             model.name,
             model.body.template,
-            model.materialization.name,
+            repr(model.materialization),
+            model.body.delta,
             list(map(str, model.inputs)),
             read,
             inlined,

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import FftError, Location, ModelError, RequiredColumnsError, nearest
-from fft_core.frames import frame_type_of_parameter, from_arrow, to_arrow
+from fft_core.frames import frame_type_of_named, frame_type_of_parameter, from_arrow, to_arrow
 from fft_core.project.model import Model, Project, PythonBody, SourceName
 from fft_core.project.python_code import PythonCode
 from fft_core.project.render import Naming, Renderer
@@ -33,13 +33,20 @@ class Compiler:
         """Render a SQL model to one query. Raises RenderError."""
         return self._renderer.sql(model, naming)
 
-    def frame(self, model: Model, read: Callable[[str | SourceName], pa.Table], key_of: Callable[..., str]) -> pa.Table:
+    def frame(
+        self,
+        model: Model,
+        read: Callable[[str | SourceName], pa.Table],
+        key_of: Callable[..., str],
+        this: Callable[[], pa.Table] | None = None,
+    ) -> pa.Table:
         """Call a Python model with its inputs.
 
         Args:
             model: A Python model.
             read: Gives the rows of an input.
             key_of: The physical name of an input, its key where the function takes a mapping.
+            this: Reads the model's own table, where its rows are added to it; None where they are all that it has.
 
         Raises:
             RequiredColumnsError: an input lacks a column that the model requires; the function is not called.
@@ -52,7 +59,7 @@ class Compiler:
             _refuse_missing_columns(model, model.body, name, table.column_names)
         arguments = _arguments(function, tables, key_of)
         try:
-            result = function(*arguments)
+            result = function(*arguments, **_asked_for(model.body, function, this))
         except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
         try:
@@ -128,6 +135,14 @@ class _Frames(dict[str, Any]):
             return self[self._aliases[key]]
         hint = nearest(key, self) or f"The inputs are {', '.join(map(repr, self))}."
         raise FftError(f"{key!r} is not an input of this model", hint=hint)
+
+
+def _asked_for(body: PythonBody, function: Callable[..., Any], this: Callable[[], pa.Table] | None) -> dict[str, Any]:
+    """What the function takes by name: its own table, which is only read if it is wanted, and whether there is one."""
+    given: dict[str, Any] = {"is_incremental": this is not None} if "is_incremental" in body.asks_for else {}
+    if "this" in body.asks_for:
+        given["this"] = from_arrow(this(), frame_type_of_named(function, "this")) if this else None
+    return given
 
 
 def _arguments(

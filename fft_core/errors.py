@@ -6,6 +6,7 @@ FftError
 ├── RenderError             a template fails while it is rendered
 ├── ModelError              a Python model fails, or returns what cannot be published
 │   └── RequiredColumnsError
+├── IncrementError          rows cannot be applied to a table: their keys or columns do not fit
 ├── EngineError
 │   ├── MissingDriverError  the engine's Python packages are not installed
 │   ├── ConnectError        the database cannot be opened
@@ -81,6 +82,10 @@ class ModelError(FftError):
 
 class RequiredColumnsError(ModelError):
     """An input frame lacks columns that the model requires."""
+
+
+class IncrementError(FftError):
+    """Rows cannot be applied to the table of an incremental model or snapshot; it stays as it was."""
 
 
 class EngineError(FftError):

@@ -41,6 +41,11 @@ def frame_type_of_parameter(function: Callable[..., Any], index: int) -> FrameTy
     return frame_type_of(parameters[min(index, len(parameters) - 1)].annotation)
 
 
+def frame_type_of_named(function: Callable[..., Any], name: str) -> FrameType:
+    """Read the annotation of a function's parameter of that name."""
+    return frame_type_of(_signature(function).parameters[name].annotation)
+
+
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
     try:
         return inspect.signature(function, eval_str=True)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
@@ -21,6 +22,7 @@ from fft_core.plan.decide import (
     Request,
     decide,
     decide_all,
+    is_refreshed,
     reached_by_views,
     recorded_version,
 )
@@ -30,11 +32,13 @@ from fft_core.project.environment import counted_variables
 from fft_core.project.model import (
     Check,
     Freshness,
+    Incremental,
     Model,
     Project,
     PythonBody,
     Relationships,
     Seed,
+    Snapshot,
     SourceName,
     SqlBody,
     View,
@@ -128,6 +132,7 @@ class Subjects:
             checks=checks,
             check_inputs=check_inputs,
             code_name="SQL" if isinstance(model.body, SqlBody) else "Python",
+            keeps=keeps(model),
         )
 
     def _sql(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
@@ -135,14 +140,22 @@ class Subjects:
         key = self._cache.key_of(model, self._naming.dialect)
         known = self._cache.get(key)
         if known is None:
-            from fft_core.plan.canonical import canonical_sql  # slow to import: not where nothing changed
-            from fft_core.plan.volatile import volatile_in_sql
-
-            text = self._compiler.sql(model, self._naming)
-            code = digest_of(canonical_sql(text, self._naming.dialect))
-            known = Code(code, volatile_in_sql(text, self._naming.dialect))
+            known = self._read_sql(model)
         self._cache.put(key, known)
         return known.digest, known.volatile, model.body.environment
+
+    def _read_sql(self, model: Model) -> Code:
+        """Read the SQL of a model; that of an incremental one is rendered both ways."""
+        from fft_core.plan.canonical import canonical_sql  # slow to import: not where nothing changed
+        from fft_core.plan.volatile import volatile_in_sql
+
+        dialect = self._naming.dialect
+        texts = [self._compiler.sql(model, self._naming)]
+        if isinstance(model.materialization, Incremental):
+            texts.append(self._compiler.sql(model, self._naming.for_increment()))
+        codes = list(dict.fromkeys(canonical_sql(text, dialect) for text in texts))
+        volatile = dict.fromkeys(found for text in texts for found in volatile_in_sql(text, dialect))
+        return Code(digest_of(codes[0] if len(codes) == 1 else codes), tuple(volatile))
 
     def _python(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
         from fft_core.plan.volatile_python import volatile_in_python
@@ -215,11 +228,28 @@ class Subjects:
 
 
 def refuse_unknown_nodes(project: Project, request: Request) -> None:
-    """Raise FftError for a glob of `--rebuild` that matches no model or seed."""
+    """Raise FftError for a glob of `--rebuild` or `--full-refresh` that matches nothing."""
     names = [node.name for node in project.stored()]
     for pattern in request.rebuild:
         if not fnmatch.filter(names, model_name(pattern)):
             raise FftError(f"--rebuild {pattern!r} matches no model or seed", hint=nearest(pattern, names))
+    kept = {n.name: keeps(n) for n in project.stored() if isinstance(n, Model) and keeps(n) != "nothing"}
+    for pattern in request.full_refresh:
+        if not any(is_refreshed(name, what, pattern) for name, what in kept.items()):
+            hint = (
+                nearest(pattern, kept) or "Other models are built anew by every build. Write a snapshot's whole name."
+            )
+            raise FftError(f"--full-refresh {pattern!r} matches no incremental model", hint=hint)
+
+
+def keeps(model: Model) -> Literal["nothing", "rows", "history"]:
+    """Say what a build of a model leaves of the rows that are there."""
+    match model.materialization:
+        case Incremental():
+            return "rows"
+        case Snapshot():
+            return "history"
+    return "nothing"
 
 
 class Rebuilder:
@@ -344,6 +374,9 @@ def _symbol(name: str | SourceName) -> Relation:
 def _config(model: Model) -> dict[str, str]:
     """The settings that change rows: descriptions, tags and owners do not."""
     config: dict[str, str] = {"materialized": model.materialization.name}
+    if keeps(model) != "nothing":
+        settings = asdict(model.materialization)
+        config |= {key: str(value) for key, value in settings.items() if key != "name" and value not in (None, ())}
     if not isinstance(model.body, SqlBody):
         requires = {name: sorted(columns) for name, columns in model.body.requires.items()}
         config["requires"] = digest_of(requires)
@@ -354,4 +387,5 @@ def _config(model: Model) -> dict[str, str]:
 
 def _said(check: Check) -> list[str]:
     rule = [f"{key}={value!r}" for key, value in asdict(check.rule).items()]
-    return [check.type, *rule, check.severity, check.where or ""]
+    scope = [] if check.scope == "table" else [check.scope]
+    return [check.type, *rule, check.severity, check.where or "", *scope]

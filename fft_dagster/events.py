@@ -44,6 +44,8 @@ def _metadata(result: BuildResult | ReuseResult) -> dict[str, Any]:
         "dagster/table_name": str(result.relation),
         "seconds": round(result.seconds, 3),
     }
+    if isinstance(result, BuildResult) and decision.is_increment:
+        metadata |= {"increment": True, **result.changes}
     if result.row_count is not None:
         metadata["dagster/row_count"] = result.row_count
     columns = [dg.TableColumn(column.name, column.type) for column in result.columns]

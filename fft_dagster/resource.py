@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import get_args
+from typing import Any, get_args
 
 import dagster as dg
 
@@ -19,6 +19,11 @@ _CONFIG = {
         description="rw: reuse and record. ro: reuse, record nothing. wo: build all and record. off: build all.",
     ),
     "rebuild": dg.Field([str], default_value=[], description="Globs of models and seeds to build in any case."),
+    "full_refresh": dg.Field(
+        [str],
+        default_value=[],
+        description="Globs of incremental models to build from scratch; a snapshot must be named in full.",
+    ),
 }
 
 
@@ -68,6 +73,10 @@ class WarehouseSessions:
             self._warehouse, self._sessions, self._of_thread = None, [], threading.local()
 
 
+def _request(config: Mapping[str, Any]) -> Request:
+    return Request(config["cache"], tuple(config["rebuild"]), tuple(config["full_refresh"]))
+
+
 def warehouse_resource(project: Project) -> dg.ResourceDefinition:
     """Make the resource of a project: its profile's database, closed at the end of the run (or of a step's process).
 
@@ -80,7 +89,7 @@ def warehouse_resource(project: Project) -> dg.ResourceDefinition:
     )
     def sessions(context: dg.InitResourceContext) -> Iterator[WarehouseSessions]:
         config = context.resource_config
-        opened = WarehouseSessions(project, Request(config["cache"], tuple(config["rebuild"])))
+        opened = WarehouseSessions(project, _request(config))
         try:
             yield opened
         finally:

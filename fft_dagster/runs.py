@@ -46,8 +46,13 @@ def run_nodes(
     job = dg.define_asset_job(job_name, selection)
     definitions = project_definitions(project, translator=translator, names=frozenset(names), jobs=[job])
     resolved = definitions.resolve_job_def(job_name)
+    wanted = {
+        "cache": request.cache,
+        "rebuild": list(request.rebuild),
+        "full_refresh": list(request.full_refresh),
+    }
     run_config = {
-        "resources": {RESOURCE_KEY: {"config": {"cache": request.cache, "rebuild": list(request.rebuild)}}},
+        "resources": {RESOURCE_KEY: {"config": wanted}},
         "execution": {"config": {"keep_going": False, **({"max_concurrent": jobs} if jobs else {})}},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # the caller prints; the events are all stored
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from fft_core.engines.engine import RelationKind
+from fft_core.engines.engine import ColumnType, RelationKind
 from fft_core.names import Relation, quoted
 
 ROWS = "_ff_all_rows"  # what a scan calls a whole row: a name that no column has
@@ -14,6 +14,28 @@ ROWS = "_ff_all_rows"  # what a scan calls a whole row: a name that no column ha
 def create_as(relation: Relation, kind: RelationKind, query: str, dialect: str) -> str:
     """Create, or replace, a table or view from a query."""
     return f"create or replace {kind} {relation.sql(dialect)} as\n{query}"
+
+
+def create_temporary(name: str, query: str, dialect: str) -> str:
+    """Create a table from a query that only this session sees."""
+    return f"create temporary table {quoted(name, dialect)} as\n{query}"
+
+
+def add_column(relation: Relation, column: ColumnType, dialect: str) -> str:
+    """Add a column, NULL in the rows that are there."""
+    return f"alter table {relation.sql(dialect)} add column {quoted(column.name, dialect)} {column.type}"
+
+
+def drop_column(relation: Relation, name: str, dialect: str) -> str:
+    """Drop a column."""
+    return f"alter table {relation.sql(dialect)} drop column {quoted(name, dialect)}"
+
+
+def change_type(relation: Relation, column: ColumnType, dialect: str) -> str:
+    """Give a column another type; its values are cast."""
+    name = quoted(column.name, dialect)
+    cast = f"cast({name} as {column.type})"
+    return f"alter table {relation.sql(dialect)} alter column {name} set data type {column.type} using {cast}"
 
 
 def drop(relation: Relation, kind: RelationKind, dialect: str) -> str:

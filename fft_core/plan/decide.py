@@ -27,6 +27,7 @@ ReasonKind: TypeAlias = Literal[
     "source_unversioned",
     "volatile",
     "requested",
+    "full_refresh",
     "cache_off",
     "unchanged",
     "checks_changed",
@@ -52,10 +53,13 @@ class Request:
         cache: "rw" reuses and records; "ro" reuses and does not record; "wo" builds all and records; "off" builds all
             and records nothing. As documented for FFT.
         rebuild: Globs of nodes to build in any case.
+        full_refresh: Globs of incremental models to build as if their tables were not there. A snapshot is only
+            meant where it is named in full: its history cannot be had again.
     """
 
     cache: CacheMode = "rw"
     rebuild: tuple[str, ...] = ()
+    full_refresh: tuple[str, ...] = ()
 
     @property
     def records(self) -> bool:
@@ -82,7 +86,8 @@ class Decision:
     """What happens to one model or seed, and why.
 
     `inputs` holds the versions of what it reads, None where one is open. `checks` is what is recorded when its checks
-    have passed, None where they must run again at every chance.
+    have passed, None where they must run again at every chance. `is_increment` tells that a build changes the table
+    that is there, instead of replacing it; `is_as_recorded`, that this table is the one of the record.
     """
 
     name: str
@@ -92,6 +97,8 @@ class Decision:
     inputs: Mapping[str, str | None]
     checks: str | None
     record: BuildRecord | None
+    is_increment: bool = False
+    is_as_recorded: bool = True
 
     @property
     def is_build(self) -> bool:
@@ -111,7 +118,7 @@ class Decision:
     def to_json(self) -> dict[str, Any]:
         """Give the plain values that `fft plan --json` prints."""
         reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in self.reasons]
-        return {"model": self.name, "action": self.action, "reasons": reasons}
+        return {"model": self.name, "action": self.action, "increment": self.is_increment, "reasons": reasons}
 
 
 @dataclass(frozen=True)
@@ -166,20 +173,45 @@ def decide(
     inputs = {name: versions.get(name, InputVersion(None)) for name in subject.inputs}
     known = {name: value.version for name, value in inputs.items()}
     checks = _checks_version(subject, versions)
+    published = remembered.published.get(subject.name)
+    is_increment = _is_increment(subject, published, request)
+    replaced = _not_there(record, published)
+    own = [*replaced, *_itself_changed(subject, record)]
     reasons = [
         *_asked_for(subject, request),
-        *_not_there(record, remembered.published.get(subject.name)),
-        *_itself_changed(subject, record),
+        *(_kept(subject, reason) if is_increment else reason for reason in own),
         *_inputs_changed(inputs, record),
     ]
     if reasons:
-        return Decision(subject.name, "build", tuple(reasons), subject, known, checks, record)
+        return Decision(
+            subject.name, "build", tuple(reasons), subject, known, checks, record, is_increment, not replaced
+        )
     unchanged = Reason("unchanged", "nothing changed")
     reuse = Decision(subject.name, "reuse", (unchanged,), subject, known, checks, record)
     if not reuse.checks_are_due:
         return reuse
     due = Reason("checks_changed", "nothing changed but its checks, or what they read: they run on the published rows")
     return replace(reuse, reasons=(due,))
+
+
+def _is_increment(subject: Subject, published: Published | None, request: Request) -> bool:
+    """Whether a build changes the table that is there. Who built it does not matter: its rows may be irreplaceable."""
+    if subject.keeps == "nothing" or published is None or published.kind == "view":
+        return False
+    return not any(is_refreshed(subject.name, subject.keeps, pattern) for pattern in request.full_refresh)
+
+
+def is_refreshed(name: str, keeps: str, pattern: str) -> bool:
+    """Whether `--full-refresh` means a node: snapshots are named in full, incremental models by globs."""
+    wanted = pattern.removesuffix(".ff")
+    return name == wanted if keeps == "history" else keeps == "rows" and fnmatch.fnmatchcase(name, wanted)
+
+
+def _kept(subject: Subject, reason: Reason) -> Reason:
+    """Say what a change of the model itself does not change."""
+    kept = "versions" if subject.keeps == "history" else "rows"
+    what = f"{kept} that are there stay as they are (--full-refresh {subject.name} builds all anew)"
+    return replace(reason, detail=f"{reason.detail}; {what}")
 
 
 def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, InputVersion]) -> InputVersion:
@@ -239,7 +271,8 @@ def _version_after(decision: Decision) -> InputVersion:
     if subject.is_view:
         is_known = None not in decision.inputs.values()
         return InputVersion(view_version(decision.fingerprint("")) if is_known else None, may_stay=True)
-    return InputVersion(None, may_stay=subject.has_digest and decision.record is not None)
+    may_stay = subject.has_digest or decision.is_increment
+    return InputVersion(None, may_stay=may_stay and decision.record is not None)
 
 
 def _asked_for(subject: Subject, request: Request) -> list[Reason]:
@@ -249,6 +282,10 @@ def _asked_for(subject: Subject, request: Request) -> list[Reason]:
     for pattern in request.rebuild:
         if fnmatch.fnmatchcase(subject.name, pattern.removesuffix(".ff")):
             reasons.append(Reason("requested", f"asked for by --rebuild {pattern}"))
+    for pattern in request.full_refresh:
+        if is_refreshed(subject.name, subject.keeps, pattern):
+            detail = f"asked for by --full-refresh {pattern}: all its rows are built anew"
+            reasons.append(Reason("full_refresh", detail))
     reasons += [Reason("volatile", f"always built: it uses {what}") for what in subject.volatile]
     return reasons
 

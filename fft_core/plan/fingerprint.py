@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 VERSION = 2
 _KINDS = {"code": str, "config": dict, "environment": str, "environment_names": list, "place": str, "inputs": dict}
@@ -30,6 +30,8 @@ class Subject:
         checks: A digest of its checks, "" where it has none, None where time alone can change what they find.
         check_inputs: What its checks read beside its own rows.
         code_name: What the code is called in a reason: "SQL", "Python" or "file".
+        keeps: What a build leaves of the rows that are there: "nothing" replaces all, "rows" adds to them and changes
+            them, "history" closes versions and adds new ones.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Subject:
     checks: str | None = ""
     check_inputs: tuple[str, ...] = ()
     code_name: str = "SQL"
+    keeps: Literal["nothing", "rows", "history"] = "nothing"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,19 @@ from itertools import count
 from fft_core.errors import Location, Problem, nearest
 from fft_core.names import model_name
 from fft_core.project.config import AnyCheck, RelationshipsShape
-from fft_core.project.model import Check, Column, Model, Project, Relationships, Rule, Seed, SourceName, find_cycle
+from fft_core.project.model import (
+    Check,
+    Column,
+    Incremental,
+    Model,
+    Project,
+    Relationships,
+    Rule,
+    Scope,
+    Seed,
+    SourceName,
+    find_cycle,
+)
 from fft_core.project.schema_file import CheckDraft, SchemaEntry
 
 
@@ -124,9 +136,19 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
                 where=draft.shape.where,
                 tags=tuple(draft.shape.tags),
                 description=draft.shape.description,
+                scope=_scope(draft, node, project, problems),
             )
         )
     return tuple(found)
+
+
+def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems: list[Problem]) -> Scope:
+    """Which rows a check judges; only the builds of incremental models have a delta."""
+    model = project.models.get(node) if isinstance(node, str) else None
+    if draft.shape.scope == "delta" and not (model and isinstance(model.materialization, Incremental)):
+        hint = "Take `scope` out: the check then judges all rows before they are published."
+        problems.append(Problem(f"scope: delta: {node!s} is not an incremental model", draft.location, hint))
+    return draft.shape.scope
 
 
 def _by_relation(project: Project) -> Mapping[str, SourceName]:

@@ -12,6 +12,11 @@ from fft_core.errors import Location, Problem, ProjectError
 from fft_core.names import model_name
 
 Severity: TypeAlias = Literal["error", "warn"]
+Scope: TypeAlias = Literal["table", "delta"]
+IncrementalStrategy: TypeAlias = Literal["merge", "append", "delete_insert", "insert_overwrite"]
+SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]
+OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
+HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,54 @@ class Ephemeral:
     name: Literal["ephemeral"] = "ephemeral"
 
 
-Materialization: TypeAlias = Table | View | Ephemeral
+@dataclass(frozen=True)
+class Incremental:
+    """The rows are stored, and a build changes those that are there instead of replacing all of them.
+
+    Attributes:
+        unique_key: The columns that tell rows apart.
+        strategy: What becomes of rows that are there already.
+        partition_by: With insert_overwrite: the columns whose values are replaced as a whole.
+        updated_at: Columns that say when a row changed.
+        lookback: Keep only rows of the delta that are newer than the newest stored one less so much: an interval
+            ("3 days"), or a number for columns of numbers. None: the model itself says what is new.
+        on_schema_change: What becomes of columns that the table lacks, or that the rows lack.
+    """
+
+    unique_key: tuple[str, ...] = ()
+    strategy: IncrementalStrategy = "merge"
+    partition_by: tuple[str, ...] = ()
+    updated_at: tuple[str, ...] = ()
+    lookback: str | int | None = None
+    on_schema_change: OnSchemaChange = "ignore"
+    name: Literal["incremental"] = "incremental"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All versions of each row are stored, with the time from which and until which each of them was current.
+
+    Attributes:
+        unique_key: The columns that tell rows apart.
+        strategy: How a new version is recognised: by a newer `updated_at`, or by other values.
+        updated_at: With timestamp: the column that says when a row changed.
+        check_columns: With check: the columns that are compared; all where empty.
+        hard_deletes: Whether rows that are not in the source any more are closed.
+        keep_last: How many versions of a row are kept; all where None.
+        on_schema_change: What becomes of columns that the table lacks.
+    """
+
+    unique_key: tuple[str, ...]
+    strategy: SnapshotStrategy
+    updated_at: str | None = None
+    check_columns: tuple[str, ...] = ()
+    hard_deletes: HardDeletes = "ignore"
+    keep_last: int | None = None
+    on_schema_change: OnSchemaChange = "append_new_columns"
+    name: Literal["snapshot"] = "snapshot"
+
+
+Materialization: TypeAlias = Table | View | Ephemeral | Incremental | Snapshot
 
 
 @dataclass(frozen=True)
@@ -141,6 +193,8 @@ class SqlBody:
     """The template of a SQL model, with what it mentions, its macros included.
 
     `pieces` is all of it where it is just text and relations, as most models are: no Jinja is needed to render it.
+
+    `delta` is the template of the rows to be applied where an incremental model says so by a query of its own.
     """
 
     template: str
@@ -148,15 +202,20 @@ class SqlBody:
     variables: frozenset[str] = frozenset()
     environment: frozenset[str] = frozenset()
     pieces: tuple[str | Mentioned, ...] | None = None
+    delta: str | None = None
 
 
 @dataclass(frozen=True)
 class PythonBody:
-    """The function of a Python model, and the columns that it requires of each input."""
+    """The function of a Python model, and the columns that it requires of each input.
+
+    `asks_for` holds what it is given by name beside its inputs: "this", "is_incremental".
+    """
 
     function: str
     line: int
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    asks_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,6 +235,7 @@ class Model:
     line: int = 1
     volatile: bool | None = None
     early_cutoff: bool = True
+    config_line: int = 1
     input_lines: Mapping[str | SourceName, int] = field(default_factory=dict)
 
     @property
@@ -197,6 +257,11 @@ class Model:
     def kind(self) -> Literal["sql", "python"]:
         """The language of the model."""
         return "sql" if isinstance(self.body, SqlBody) else "python"
+
+    @property
+    def config_location(self) -> Location:
+        """Where its config is written."""
+        return Location(self.path, self.config_line)
 
     @property
     def is_ephemeral(self) -> bool:
@@ -273,7 +338,10 @@ Rule: TypeAlias = (
 
 @dataclass(frozen=True)
 class Check:
-    """A rule about the rows of one model, seed or source; `name` is unique among those of its node."""
+    """A rule about the rows of one model, seed or source; `name` is unique among those of its node.
+
+    `scope` says which rows it judges in the build of an incremental model: the table with the new rows in it, or those.
+    """
 
     name: str
     node: str | SourceName
@@ -284,6 +352,7 @@ class Check:
     where: str | None = None
     tags: tuple[str, ...] = ()
     description: str | None = None
+    scope: Scope = "table"
 
 
 Node: TypeAlias = Model | Seed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,27 +11,44 @@ import jinja2
 
 from fft_core.errors import Location, Problem
 from fft_core.names import is_plain, logical_name, model_name
-from fft_core.project.config import ModelConfigShape
-from fft_core.project.model import Ephemeral, Model, PythonBody, SourceName, SqlBody, Table, View
-from fft_core.project.python_file import Declaration, parse_python
+from fft_core.project.config import IncrementalOverlayShape, ModelConfigShape
+from fft_core.project.materialized import materialization_of
+from fft_core.project.model import Ephemeral, Incremental, Model, PythonBody, SourceName, SqlBody, View
+from fft_core.project.python_file import GIVEN_BY_NAME, Declaration, parse_python
 from fft_core.project.sql_file import Macro, Template, parse_template
 from fft_core.project.yaml_file import YamlFile, shaped
 
 MacroIndex: TypeAlias = Mapping[str, Macro]
+Overlays: TypeAlias = Mapping[str, IncrementalOverlayShape]
 
 
 def sql_model(
-    text: str, path: Path, jinja: jinja2.Environment, macros: MacroIndex, problems: list[Problem]
+    text: str,
+    path: Path,
+    jinja: jinja2.Environment,
+    macros: MacroIndex,
+    problems: list[Problem],
+    overlays: Overlays | None = None,
 ) -> list[Model]:
-    """Read a *.ff.sql file: one model, or none where its name cannot be used."""
+    """Read a *.ff.sql file: one model, or none where its name cannot be used.
+
+    `overlays` is what project.yml says of models, by name.
+    """
     template = parse_template(text, path, jinja)
     problems.extend(template.problems)
     logical = logical_name(path)
-    settings = _config(template.config, Location(path, template.config_line), problems)
+    config_place = Location(path, template.config_line)
+    settings = _config(template.config, config_place, problems)
     if not _usable(logical, Location(path), problems):
         return []
-    reached = _reached(template.calls, macros)
-    templates = [template, *(macros[name].template for name in sorted(reached))]
+    overlay = (overlays or {}).get(model_name(logical))
+    materialization, delta_sql = materialization_of(settings, overlay, config_place, problems)
+    own = [template]
+    if delta_sql is not None:
+        own.append(parse_template(delta_sql, path, jinja))
+        problems.extend(replace(problem, where=config_place) for problem in own[-1].problems)
+    reached = _reached(frozenset().union(*(t.calls for t in own)), macros)
+    templates = [*own, *(macros[name].template for name in sorted(reached))]
     return [
         Model(
             name=model_name(logical),
@@ -41,12 +59,14 @@ def sql_model(
                 frozenset(reached),
                 frozenset().union(*(t.variables for t in templates)),
                 frozenset().union(*(t.environment for t in templates)),
-                None if reached else template.pieces,
+                template.pieces if not reached and delta_sql is None else None,
+                own[1].text if delta_sql is not None else None,
             ),
             inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
             input_lines=_input_lines(template),
-            materialization=settings.materialization() or Table(),
-            tags=tuple(settings.tags),
+            materialization=materialization,
+            config_line=template.config_line,
+            tags=_tags(settings, overlay),
             owners=tuple(settings.owners),
             volatile=settings.volatile,
             early_cutoff=settings.early_cutoff,
@@ -55,40 +75,56 @@ def sql_model(
     ]
 
 
-def python_models(text: str, path: Path, problems: list[Problem]) -> list[Model]:
+def python_models(text: str, path: Path, problems: list[Problem], overlays: Overlays | None = None) -> list[Model]:
     """Read a *.ff.py file: one model for each decorated function."""
     declarations, found = parse_python(text, path)
     problems.extend(found)
-    models = [_python_model(declaration, path, problems) for declaration in declarations]
+    models = [_python_model(declaration, path, problems, overlays or {}) for declaration in declarations]
     return [model for model in models if model is not None]
 
 
-def _python_model(declaration: Declaration, path: Path, problems: list[Problem]) -> Model | None:
+def _python_model(declaration: Declaration, path: Path, problems: list[Problem], overlays: Overlays) -> Model | None:
     arguments = dict(declaration.arguments)
     where = Location(path, declaration.line)
     logical = arguments.pop("name", None) or logical_name(path)
     deps, requires = arguments.pop("deps", None), arguments.pop("requires", None)
     requires = arguments.pop("require", None) if requires is None else requires
     arguments.pop("kind", None)
-    if isinstance(arguments.get("meta"), Mapping | None):
-        arguments = {**(arguments.pop("meta", None) or {}), **arguments}
+    meta = arguments.pop("meta", None)
+    if not isinstance(meta, Mapping | None):
+        hint = "As in meta={'materialized': 'table', 'tags': ['daily']}."
+        problems.append(Problem("meta must be a mapping", where, hint))
+        meta = None
+    arguments = {**(meta or {}), **arguments}
     settings = _config(arguments, where, problems, called="@model")
     inputs = _inputs(deps, where, problems)
     _refuse_wrong_parameters(declaration, len(inputs), where, problems)
-    if isinstance(settings.materialization(), Ephemeral | View):
+    overlay = overlays.get(model_name(logical)) if isinstance(logical, str) else None
+    materialization, delta_sql = materialization_of(settings, overlay, where, problems)
+    if isinstance(materialization, Ephemeral | View):
         hint = "Its rows are a function's: use 'table'."
         problems.append(Problem(f"a Python model cannot be {settings.materialized!r}", where, hint))
+    if delta_sql is not None:
+        hint = "Let the function take `is_incremental` or `this` by name, and return the rows of the delta."
+        problems.append(Problem("delta_sql is for SQL models", where, hint))
+    _refuse_unknown_requests(declaration, materialization, where, problems)
     if not isinstance(logical, str) or not _usable(logical, where, problems):
         return None
     return Model(
         name=model_name(logical),
         logical_name=logical,
         path=path,
-        body=PythonBody(declaration.function, declaration.line, _requires(requires, inputs, where, problems)),
+        body=PythonBody(
+            declaration.function,
+            declaration.line,
+            _requires(requires, inputs, where, problems),
+            declaration.by_name,
+        ),
         inputs=inputs,
         input_lines=dict.fromkeys(inputs, declaration.line),
-        materialization=settings.materialization() or Table(),
-        tags=tuple(settings.tags),
+        materialization=materialization,
+        config_line=declaration.line,
+        tags=_tags(settings, overlay),
         owners=tuple(settings.owners),
         volatile=settings.volatile,
         early_cutoff=settings.early_cutoff,
@@ -110,6 +146,24 @@ def _config(
         message = problem.message.replace(" in the file", "")
         problems.append(Problem(f"{called}(): {message}", problem.where, problem.hint))
     return ModelConfigShape()
+
+
+def _tags(settings: ModelConfigShape, overlay: IncrementalOverlayShape | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*settings.tags, *(overlay.tags if overlay else ())]))
+
+
+def _refuse_unknown_requests(
+    declaration: Declaration, materialization: object, where: Location, problems: list[Problem]
+) -> None:
+    """A parameter that is given by name only is something that FFT knows, in a model for which it means something."""
+    for name in declaration.by_name:
+        if name not in GIVEN_BY_NAME:
+            hint = f"What a function may take by name: {', '.join(GIVEN_BY_NAME)}. Inputs are given by position."
+            problems.append(Problem(f"{declaration.function}() takes {name!r} by name only", where, hint))
+        elif not isinstance(materialization, Incremental):
+            hint = "Write materialized='incremental', or take the parameter out."
+            message = f"{declaration.function}() takes {name!r}, which only incremental models are given"
+            problems.append(Problem(message, where, hint))
 
 
 def _usable(logical: str, where: Location, problems: list[Problem]) -> bool:

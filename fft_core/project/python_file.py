@@ -15,6 +15,7 @@ from fft_core.project.model import SourceName
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ARGUMENTS = ("name", "deps", "require", "requires")
+GIVEN_BY_NAME = ("this", "is_incremental")
 _HELPERS = ("ref", "relation_for", "source")
 
 
@@ -35,6 +36,7 @@ def model(
     early_cutoff: bool = True,
     kind: str | None = None,
     meta: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> Callable[[Function], Function]: ...
 def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
     """Mark a function as a model. The function comes back unchanged: nothing is registered.
@@ -44,7 +46,8 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
         deps: Names of the models, seeds and sources that it reads, in the order of its parameters. A function of one
             parameter and several deps gets a mapping from physical relation name to frame.
         requires: The columns that each input must have, as {"users": {"id", "email"}}; a bare list with one dep.
-        materialized: "table", which is the default.
+        materialized: "table", which is the default, "incremental" or "snapshot".
+        unique_key: The columns that tell rows apart; the settings of these two are those of `config()` in SQL.
         tags: Tags of the model.
         owners: E-mail addresses, or "team:..." names.
         description: What the model is; the function's docstring where None.
@@ -94,6 +97,7 @@ class Declaration:
     required: int
     takes_any_number: bool
     docstring: str | None
+    by_name: tuple[str, ...] = ()  # parameters that can only be given by name, and have no default
 
 
 def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem]]:
@@ -164,7 +168,13 @@ def _declaration(
         len(positional) - len(parameters.defaults),
         parameters.vararg is not None,
         ast.get_docstring(function),
+        _by_name(parameters),
     )
+
+
+def _by_name(parameters: ast.arguments) -> tuple[str, ...]:
+    pairs = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
+    return tuple(argument.arg for argument, default in pairs if default is None or argument.arg in GIVEN_BY_NAME)
 
 
 def _named(decorator: ast.expr) -> Iterator[tuple[str, ast.expr]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from fft_core.errors import Location, Problem, ProjectError, nearest
-from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain
-from fft_core.project.config import OldSources, ProjectShape, SeedsShape, SourcesShape
+from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain, model_name
+from fft_core.project.config import IncrementalOverlayShape, OldSources, ProjectShape, SeedsShape, SourcesShape
 from fft_core.project.files import ProjectFiles
 from fft_core.project.link import link
 from fft_core.project.model import Column, Model, Project, Seed, Source, SourceName
@@ -18,6 +19,7 @@ from fft_core.project.schema_file import CheckDraft, columns_of, read_checks, re
 from fft_core.project.sql_file import new_environment, parse_macros
 from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
 
+_log = logging.getLogger(__name__)
 SEED_SUFFIXES = (".csv", ".parquet", ".pq", ".sql")
 
 
@@ -33,6 +35,7 @@ class Reader:
         self._engine = engine
         self._paths = files
         self._source_checks: list[CheckDraft] = []
+        self._incremental: Mapping[str, Any] = {}
 
     def read(self) -> Project:
         """Read all files. The project has no environment yet. Raises ProjectError with all problems."""
@@ -41,6 +44,8 @@ class Reader:
         macros = self._macros()
         models = self._models(macros)
         schemas = read_schema(self._yaml_below("models"), self.problems)
+        unique = self._unique(models)
+        self._warn_of_unused_overlays(unique)
         project = link(
             Project(
                 root=self.root,
@@ -48,7 +53,7 @@ class Reader:
                 version=settings.version,
                 env=self.env,
                 engine=engine,
-                models=self._unique(models),
+                models=unique,
                 seeds=seeds,
                 sources=sources,
                 variables=dict(settings.vars),
@@ -69,7 +74,15 @@ class Reader:
         file = self._yaml(Path("project.yml"))
         self._project_file = file or YamlFile(Path("project.yml"), {})
         settings = self._shaped(ProjectShape, file)
-        return settings if isinstance(settings, ProjectShape) else ProjectShape(name=self.root.name, version="0")
+        if not isinstance(settings, ProjectShape):
+            return ProjectShape(name=self.root.name, version="0")
+        overlays = settings.models.get("incremental") or {}
+        if isinstance(overlays, Mapping):
+            self._incremental = {str(node): content for node, content in overlays.items()}
+        else:
+            where = self._project_file.location(("models", "incremental"))
+            self.problems.append(Problem("models.incremental must be a mapping of models to settings", where))
+        return settings
 
     def _macros(self) -> list[tuple[Path, str, MacroIndex]]:
         jinja, found = new_environment(), list[tuple[Path, str, MacroIndex]]()
@@ -81,14 +94,32 @@ class Reader:
         return found
 
     def _models(self, macros: list[tuple[Path, str, MacroIndex]]) -> Iterator[Model]:
-        jinja = new_environment()
+        jinja, overlays = new_environment(), self._overlays()
         index = {name: macro for _, _, found in macros for name, macro in found.items()}
         for path in self._files("models", (SQL_SUFFIX, PYTHON_SUFFIX)):
             text = self._text(path)
             if path.name.endswith(SQL_SUFFIX):
-                yield from sql_model(text, path, jinja, index, self.problems)
+                yield from sql_model(text, path, jinja, index, self.problems, overlays)
             else:
-                yield from python_models(text, path, self.problems)
+                yield from python_models(text, path, self.problems, overlays)
+
+    def _overlays(self) -> dict[str, IncrementalOverlayShape]:
+        """What project.yml says of incremental models, by name; the later one of two spellings counts."""
+        said, found = self._incremental, dict[str, IncrementalOverlayShape]()
+        for node, content in said.items():
+            shape = shaped(IncrementalOverlayShape, content or {}, self._project_file, ("models", "incremental", node))
+            if isinstance(shape, list):
+                self.problems.extend(shape)
+            else:
+                found[model_name(node)] = shape
+        return found
+
+    def _warn_of_unused_overlays(self, models: Mapping[str, Model]) -> None:
+        """As documented for FFT, what is said of a model that is not there is no error."""
+        for node in self._incremental:
+            if model_name(node) not in models:
+                where = self._project_file.location(("models", "incremental", node))
+                _log.warning("%s: models.incremental names %r, which is not a model", where, node)
 
     def _unique(self, models: Iterable[Model]) -> dict[str, Model]:
         found: dict[str, Model] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,11 @@ class Naming:
     source: Callable[[SourceName], Relation]
     dialect: str
     shows_secrets: bool = True
+    is_incremental: bool = False
+
+    def for_increment(self) -> Naming:
+        """The same names, for the rows that an incremental model adds to its table."""
+        return replace(self, is_incremental=True)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Renderer:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._templates: dict[Path, jinja2.Template] = {}
+        self._templates: dict[tuple[Path, str], jinja2.Template] = {}
 
     @cached_property
     def _jinja(self) -> jinja2.Environment:
@@ -71,6 +76,8 @@ class Renderer:
 
     def sql(self, model: Model, naming: Naming) -> str:
         """Render the SELECT of a SQL model, without a trailing semicolon.
+
+        For an increment it is the model's `delta_sql`, where it has one, and `is_incremental()` is true.
 
         Raises:
             RenderError: the template fails, the text is not one statement, or the statement is not a query.
@@ -100,7 +107,8 @@ class Renderer:
         try:
             for macro_file in self._files_of(body.macros):
                 scope.update(self._macros(macro_file, scope))
-            template = self._compiled(path, body.template)
+            text = body.delta if naming.is_incremental and body.delta is not None else body.template
+            template = self._compiled(path, text)
             return template.render(scope)
         except FftError:
             raise
@@ -115,12 +123,13 @@ class Renderer:
         return [path for path in self._project.macros if path in wanted]
 
     def _compiled(self, path: Path, text: str) -> jinja2.Template:
-        if path not in self._templates:
+        key = path, text
+        if key not in self._templates:
             import jinja2
 
             code = self._jinja.compile(text, str(path), str(path))
-            self._templates[path] = jinja2.Template.from_code(self._jinja, code, {}, None)
-        return self._templates[path]
+            self._templates[key] = jinja2.Template.from_code(self._jinja, code, {}, None)
+        return self._templates[key]
 
     def _macros(self, path: Path, scope: dict[str, Any]) -> dict[str, Any]:
         template = self._compiled(self._project.root / path, self._project.macros[path])
@@ -140,7 +149,7 @@ class Renderer:
             "var": lambda name, default=None: project.variables.get(name, default),
             "env": lambda name, default=None: self._env(name, default, naming),
             "engine": lambda default=None: project.engine or default,
-            "is_incremental": lambda: False,
+            "is_incremental": lambda: naming.is_incremental,
         }
 
     def _env(self, name: str, default: object, naming: Naming) -> object:
@@ -153,7 +162,7 @@ class Renderer:
             raise _not_declared(model, f"ref({name!r})", [str(i) for i in model.inputs], target)
         upstream = self._project.models.get(target)
         if upstream is not None and upstream.is_ephemeral:
-            return f"(\n{self.sql(upstream, naming)}\n)"
+            return f"(\n{self.sql(upstream, replace(naming, is_incremental=False))}\n)"
         return naming.node(target).sql(naming.dialect)
 
     def _source(self, model: Model, name: SourceName, naming: Naming) -> str:

@@ -32,6 +32,9 @@ _WHAT = [
         help="rw: reuse and record; ro or wo: only one; off: none.",
     ),
     click.option("--rebuild", multiple=True, metavar="GLOB", help="Models to build in any case; repeatable."),
+    click.option(
+        "--full-refresh", multiple=True, metavar="GLOB", help="Incremental models to build from scratch; repeatable."
+    ),
 ]
 
 
@@ -100,11 +103,12 @@ def _options(
     exclude: tuple[str, ...],
     cache: Any,
     rebuild: tuple[str, ...],
+    full_refresh: tuple[str, ...],
 ) -> Options:
     from fft_core import Request
     from fft_dagster.cli.plan import Options
 
-    return Options(project, env, list(select), list(exclude), Request(cache, rebuild))
+    return Options(project, env, list(select), list(exclude), Request(cache, rebuild, full_refresh))
 
 
 def main() -> None:

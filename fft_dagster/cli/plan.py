@@ -42,6 +42,7 @@ def print_plan(options: Options, *, as_json: bool) -> int:
     width = max((len(decision.name) for decision in plan.decisions), default=0)
     for decision in plan.decisions:
         first, *others = [str(reason) for reason in decision.reasons]
+        first = f"increment: {first}" if decision.is_build and decision.is_increment else first
         mark = click.style(decision.action, fg=_COLORS[decision.action])
         click.echo(f"{mark}  {decision.name:{width}}  {first}")
         for reason in others:

@@ -44,7 +44,16 @@ FORBIDDEN = {
         "fft_core.state",
         "fft_core.build",
     ),
-    "fft_core.strategies": ("fft_core.plan", "fft_core.warehouse", "fft_core.state", "fft_core.build"),
+    "fft_core.strategies": (
+        "fft_core.plan",
+        "fft_core.checks",
+        "fft_core.warehouse",
+        "fft_core.state",
+        "fft_core.build",
+        "fft_core.increment",
+        "fft_core.project.config",
+        "fft_core.project.materialized",
+    ),
     "fft_core.checks": ("fft_core.plan", "fft_core.warehouse", "fft_core.state", "fft_core.build"),
 }
 TOUCH_DAGSTER_CORE = {

@@ -133,14 +133,14 @@ CASES: Mapping[str, tuple[Files, str]] = {
         (
             "models/schema.yml:5: missing key 'column' in models.0.tests.0\n"
             "models/schema.yml:5: unknown key 'config' in models.0.tests.0\n"
-            "    hint: Known keys: table, name, severity, where, tags, description, type, column"
+            "    hint: Known keys: table, name, severity, where, tags, description, scope, type, column"
         ),
     ),
     "meta of a model that is not a mapping": (
         {"models/one.ff.py": python_model("@model(meta=3)\ndef one(): ...")},
         (
-            "models/one.ff.py:5: @model(): unknown key 'meta'\n"
-            "    hint: Known keys: materialized, tags, owners, description, volatile, early_cutoff"
+            "models/one.ff.py:5: meta must be a mapping\n"
+            "    hint: As in meta={'materialized': 'table', 'tags': ['daily']}."
         ),
     ),
     "project.yml without a name": (
@@ -266,7 +266,10 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "unknown materialization": (
         {"models/one.ff.sql": "{{ config(materialized='tabel') }} select 1"},
-        "models/one.ff.sql:1: config(): materialized: Input should be 'table', 'view' or 'ephemeral'",
+        (
+            "models/one.ff.sql:1: config(): materialized: "
+            "Input should be 'table', 'view', 'ephemeral', 'incremental' or 'snapshot'"
+        ),
     ),
     "config that is not literal": (
         {"models/one.ff.sql": "{{ config(tags=[var('tag')]) }} select 1"},
@@ -361,8 +364,8 @@ CASES: Mapping[str, tuple[Files, str]] = {
         "models/one.ff.py:5: a Python model cannot be 'view'\n    hint: Its rows are a function's: use 'table'.",
     ),
     "settings in project.yml that would be ignored": (
-        {"project.yml": "name: p\nversion: '1'\nmodels:\n  incremental: {one: {unique_key: id}}\n"},
-        "project.yml:3: models: incremental: not supported yet; say it in the model's config()",
+        {"project.yml": "name: p\nversion: '1'\nmodels:\n  storage: {one: {unique_key: id}}\n"},
+        "project.yml:3: models: storage: not supported yet; say it in the model's config()",
     ),
     "an ephemeral python model": (
         {"models/one.ff.py": python_model("@model(materialized='ephemeral')\ndef one(): ...")},

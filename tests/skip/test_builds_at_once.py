@@ -9,7 +9,7 @@ from pathlib import Path
 
 from skip_helpers import CSV, place
 
-from fft_core import Rebuilder, Request, Subjects, build_or_reuse
+from fft_core import BuildResult, Rebuilder, Request, Subjects, build_or_reuse
 
 MODELS = 40
 
@@ -48,3 +48,27 @@ def test_two_commands_on_one_file_both_succeed(tmp_path: Path) -> None:
     assert [process.returncode for process in started] == [0, 0], ended
     assert not made.due()
     assert made.sql("select count(*), count(distinct node_name) from _ff_meta") == [(MODELS + 2, MODELS + 2)]
+
+
+def test_threads_that_apply_deltas_at_once_do_not_mix_them(tmp_path: Path) -> None:
+    config = "{{ config(materialized='incremental', unique_key='id') }}"
+    models = {f"models/m{i}.ff.sql": f"{config} select id, {i} as n from {{{{ ref('users') }}}}" for i in range(12)}
+    made = place(tmp_path, {"seeds/users.csv": CSV, **models})
+    assert not made.build().failed
+    made.write({"seeds/users.csv": f"{CSV}3,cam\n"})
+    with made.opened() as warehouse:
+        project = warehouse.project
+        rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, warehouse.engine.dialect), Request())
+
+        def build(name: str) -> dict[str, int]:
+            with warehouse.session() as session:
+                result = build_or_reuse(session, rebuilder, project.node(name))
+                assert isinstance(result, BuildResult)
+                return dict(result.changes)
+
+        build("users")
+        with ThreadPoolExecutor(8) as threads:
+            assert list(threads.map(build, project.models)) == [{"delta_rows": 3}] * 12
+    assert not made.due()
+    for index in range(12):
+        assert made.sql(f"select count(*), min(n), max(n) from m{index}") == [(3, index, index)]

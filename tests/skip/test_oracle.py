@@ -32,6 +32,8 @@ NAMES = [f"m{i}" for i in range(6)]
 class Oracle(RuleBasedStateMachine):
     """Edits, accidents and runs in any order; after each full run the oracle is asked."""
 
+    kinds = KINDS
+
     def __init__(self) -> None:
         super().__init__()
         self.world = World(Path(tempfile.mkdtemp()), on_disk=False)
@@ -50,16 +52,19 @@ class Oracle(RuleBasedStateMachine):
         shutil.rmtree(self.world.root, ignore_errors=True)
 
     def _add(self, data: st.DataObject, name: str) -> None:
-        self.world.models[name] = ModelText(
+        self.world.models[name] = self._text(
             name,
-            self._inputs(data, name),
-            kind=data.draw(KINDS),
+            inputs=self._inputs(data, name),
+            kind=data.draw(self.kinds),
             constant=data.draw(st.integers(0, 3)),
             uses_macro=data.draw(st.booleans()),
             uses_var=data.draw(st.booleans()),
             uses_env=data.draw(st.booleans()),
             cutoff=data.draw(st.sampled_from([True, True, False])),
         )
+
+    def _text(self, name: str, **said: object) -> ModelText:
+        return ModelText(name, **said)  # type: ignore[arg-type]
 
     def _inputs(self, data: st.DataObject, name: str) -> tuple[str, ...]:
         before = [n for n in self.world.models if n < name]
@@ -77,7 +82,7 @@ class Oracle(RuleBasedStateMachine):
         self.world.edit(self._some(data), constant=constant, modulus=modulus)
 
     def _change_kind(self, data: st.DataObject) -> None:
-        self.world.edit(self._some(data), kind=data.draw(KINDS))
+        self.world.edit(self._some(data), kind=data.draw(self.kinds))
 
     def _rewire(self, data: st.DataObject) -> None:
         name = self._some(data)

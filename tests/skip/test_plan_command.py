@@ -50,7 +50,7 @@ def test_the_json_has_the_documented_shape_in_build_order(shop: Place) -> None:
     assert list(plan) == ["decisions"]
     assert [d["model"] for d in plan["decisions"]] == ["users", "a", "b", "c", "d"]
     for decision in plan["decisions"]:
-        assert list(decision) == ["model", "action", "reasons"]
+        assert list(decision) == ["model", "action", "increment", "reasons"]
         assert decision["action"] in ("build", "reuse")
         assert decision["reasons"]
         for reason in decision["reasons"]:

@@ -1,0 +1,251 @@
+"""Applies staged rows to the table of an incremental model or snapshot, inside the transaction that publishes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from fft_core.checks.run import CheckResult
+from fft_core.engines import sql
+from fft_core.engines.engine import ColumnType, Engine
+from fft_core.errors import IncrementError, nearest
+from fft_core.names import Relation
+from fft_core.project.model import Incremental, Model, OnSchemaChange, Snapshot
+from fft_core.strategies import incremental, snapshot
+from fft_core.strategies.columns import Adaption, adapted, compared, lost_in_casts
+from fft_core.strategies.keys import null_keys, repeated_keys, say_key
+
+_DELTA, _VERSIONS = "_ff_delta", "_ff_versions"  # temporary: only this session sees them
+Columns: TypeAlias = tuple[ColumnType, ...]
+Create: TypeAlias = Callable[[str], tuple[Columns, int | None]]
+CheckDelta: TypeAlias = Callable[[Relation, Columns], tuple[CheckResult, ...]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: the table's columns now, its rows if they are known, and the checks of the delta.
+
+    `changes` counts what an increment did. `is_unchanged` tells that the table is, to the last row, what it was.
+    """
+
+    columns: Columns
+    row_count: int | None
+    delta_checks: tuple[CheckResult, ...] = ()
+    changes: Mapping[str, int] = field(default_factory=dict)
+    is_unchanged: bool = False
+
+
+@dataclass(frozen=True)
+class Increment:
+    """A model whose table is changed in place.
+
+    Attributes:
+        engine: In a transaction.
+        model: An incremental model or a snapshot.
+        relation: Its table.
+        is_first: Whether the table is created from the rows, instead of being changed.
+        create: Creates the table from a query.
+        check_delta: Runs the checks of the delta, and raises where a blocking one fails.
+    """
+
+    engine: Engine
+    model: Model
+    relation: Relation
+    is_first: bool
+    create: Create
+    check_delta: CheckDelta
+
+    def write(self, query: str) -> Written:
+        """Create the table from a query's rows, or apply them to it.
+
+        Raises:
+            IncrementError: keys are missing or occur twice, or the columns do not fit.
+            CheckFailedError: a check of the delta failed.
+        """
+        match self.model.materialization:
+            case Incremental() as settings if self.is_first:
+                return self._first(settings, query)
+            case Incremental() as settings:
+                return self._applied(settings, query)
+            case Snapshot() as settings:
+                return self._versioned(settings, query)
+        raise AssertionError(f"{self.model.name} replaces its table")  # callers ask for these two
+
+    # --- incremental --------------------------------------------------------------------------------------------------
+
+    def _first(self, settings: Incremental, query: str) -> Written:
+        columns, rows = self.create(query)
+        settings = self._with_columns(settings, columns)
+        self._refuse_keys(self.relation, settings.unique_key, settings.partition_by)
+        return Written(columns, rows)
+
+    def _applied(self, settings: Incremental, query: str) -> Written:
+        settings = self._with_columns(settings, self._columns(query))
+        delta = self._stage(_DELTA, incremental.newer_rows(query, settings, self.relation, self._dialect))
+        columns = self._columns_of(delta)
+        self._refuse_keys(delta, settings.unique_key, settings.partition_by)
+        adaption = self._adaption(delta, columns, self._columns_of(self.relation), settings.on_schema_change)
+        checks = self.check_delta(delta, columns)
+        ((delta_rows,),) = self.engine.fetch(f"select count(*) from {delta.sql(self._dialect)}")
+        statements = incremental.applied(settings, self.relation, delta, adaption.columns, self._dialect)
+        # a delta without rows would be applied to no effect, but touch the table all the same
+        changed = self._run(adaption.statements, statements if delta_rows else ())
+        self._drop(delta)
+        return self._written(checks, {"delta_rows": int(delta_rows)}, is_unchanged=changed == 0)
+
+    def _with_columns(self, settings: Incremental, columns: Columns) -> Incremental:
+        return replace(
+            settings,
+            unique_key=self._found("unique_key", settings.unique_key, columns),
+            partition_by=self._found("partition_by", settings.partition_by, columns),
+            updated_at=self._found("updated_at_column", settings.updated_at, columns),
+        )
+
+    # --- snapshot -----------------------------------------------------------------------------------------------------
+
+    def _versioned(self, settings: Snapshot, query: str) -> Written:
+        rows = self._stage(_DELTA, query)
+        columns = self._columns_of(rows)
+        settings = self._for_snapshot(settings, rows, columns)
+        staged = snapshot.SnapshotRows(settings, rows, columns, datetime.now(UTC), self._dialect)
+        if self.is_first:
+            created, count = self.create(snapshot.first_versions(staged))
+            self._drop(rows)
+            return Written(created, count)
+        stored = self._columns_of(self.relation)
+        self._refuse_other_table(stored)
+        own = [column for column in stored if column.name.lower() not in snapshot.ADDED]
+        adaption = self._adaption(rows, columns, own, settings.on_schema_change)
+        added = self._run(adaption.statements, ())
+        versions = self._stage(_VERSIONS, snapshot.new_versions(staged, self.relation, adaption.columns))
+        changes = self._version_counts(staged, versions)
+        changed = self._run((), snapshot.applied(staged, self.relation, versions, adaption.columns))
+        self._drop(rows, versions)
+        return self._written((), changes, is_unchanged=changed == 0 and added == 0)
+
+    def _for_snapshot(self, settings: Snapshot, rows: Relation, columns: Columns) -> Snapshot:
+        reserved = [column.name for column in columns if column.name.lower() in snapshot.ADDED]
+        if reserved:
+            message = f"it has a column {reserved[0]!r}, which is one of those that a snapshot adds"
+            raise self._error(message, "Rename it.")
+        key = self._found("unique_key", settings.unique_key, columns)
+        checked = self._found("check_cols", settings.check_columns, columns)
+        updated_at = self._found("updated_at", [settings.updated_at] if settings.updated_at else [], columns)
+        if updated_at:
+            self._refuse_times(rows, updated_at[0], columns)
+        self._refuse_keys(rows, key, updated_at)
+        return replace(
+            settings, unique_key=key, check_columns=checked, updated_at=updated_at[0] if updated_at else None
+        )
+
+    def _refuse_times(self, rows: Relation, column: str, columns: Columns) -> None:
+        kind = next(c.type for c in columns if c.name == column)
+        if not kind.lower().startswith(("date", "timestamp")):
+            message = f"its updated_at {column!r} is {kind}, not a date or timestamp"
+            raise self._error(message, f"Cast it: cast({column} as timestamp) as {column}.")
+
+    def _refuse_other_table(self, stored: Columns) -> None:
+        names = {column.name.lower() for column in stored}
+        missing = [name for name in snapshot.ADDED if name not in names]
+        if missing:
+            raise self._error(
+                f"{self.relation} is there, and is not a snapshot: it has no column {', '.join(missing)}",
+                f"Rename or drop it, or replace it by a snapshot of now: --full-refresh {self.model.name}",
+            )
+
+    def _version_counts(self, staged: snapshot.SnapshotRows, versions: Relation) -> dict[str, int]:
+        ((new,),) = self.engine.fetch(f"select count(*) from {versions.sql(self._dialect)}")
+        counts = {"new_versions": int(new)}
+        late = snapshot.late_rows(staged, self.relation)
+        if late is not None:
+            ((count,),) = self.engine.fetch(late)
+            counts["late_rows"] = int(count)
+        return counts
+
+    # --- both ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def _dialect(self) -> str:
+        return self.engine.dialect
+
+    def _stage(self, name: str, query: str) -> Relation:
+        self.engine.execute(sql.create_temporary(name, query, self._dialect))
+        return Relation(name)
+
+    def _drop(self, *staged: Relation) -> None:
+        for relation in staged:
+            self.engine.execute(sql.drop(relation, "table", self._dialect))
+
+    def _columns(self, query: str) -> Columns:
+        return self.engine.columns(query)
+
+    def _columns_of(self, relation: Relation) -> Columns:
+        return self._columns(sql.select_all(relation, self._dialect))
+
+    def _run(self, alterations: Iterable[str], statements: Iterable[str]) -> int | None:
+        """Run statements; say how many rows were changed, None where the engine does not tell or columns changed."""
+        is_known, changed = True, 0
+        for statement in alterations:
+            self.engine.execute(statement)
+            is_known = False
+        for statement in statements:
+            rows = self.engine.execute(statement)
+            is_known, changed = is_known and rows is not None, changed + (rows or 0)
+        return changed if is_known else None
+
+    def _written(self, checks: tuple[CheckResult, ...], changes: Mapping[str, int], *, is_unchanged: bool) -> Written:
+        ((rows,),) = self.engine.fetch(f"select count(*) from {self.relation.sql(self._dialect)}")
+        return Written(self._columns_of(self.relation), int(rows), checks, changes, is_unchanged)
+
+    def _adaption(
+        self, rows: Relation, columns: Columns, stored: Sequence[ColumnType], policy: OnSchemaChange
+    ) -> Adaption:
+        difference = compared(stored, columns)
+        adaption = adapted(self.relation, difference, policy, self._dialect)
+        if adaption is None:
+            raise self._error(
+                f"its columns are not those of {self.relation}, and on_schema_change is 'fail': {difference}",
+                f"Choose another on_schema_change, or build it anew: --full-refresh {self.model.name}",
+            )
+        self._refuse_lossy_casts(rows, adaption)
+        return adaption
+
+    def _refuse_lossy_casts(self, rows: Relation, adaption: Adaption) -> None:
+        query = lost_in_casts(rows, adaption, self._dialect)
+        counts = self.engine.fetch(query)[0] if query else ()
+        for (column, (old, new)), count in zip(adaption.casts.items(), counts, strict=True):
+            if count:
+                types = f"its column {column!r} is {new}, and {old} in {self.relation}"
+                raise self._error(
+                    f"{types}: {count} values would not be the same",
+                    "Cast it in the model, or use on_schema_change='sync_all_columns'.",
+                )
+
+    def _refuse_keys(self, rows: Relation, key: Sequence[str], never_null: Sequence[str]) -> None:
+        """Raise where a row has no key, or shares it; `never_null` are further columns that each row must have."""
+        for columns, called in ((key, "unique_key"), (never_null, "the columns that must be set")):
+            missing = self.engine.fetch(null_keys(rows, columns, self._dialect)) if columns else []
+            if missing:
+                said = "; ".join(say_key(columns, row[1:]) for row in missing)
+                message = f"rows with NULL in {called} ({', '.join(columns)}): {missing[0][0]}, such as {said}"
+                raise self._error(message, "Leave such rows out, or give them a value.")
+        repeated = self.engine.fetch(repeated_keys(rows, key, self._dialect)) if key else []
+        if repeated:
+            said = "; ".join(f"{say_key(key, row[2:])} ({row[1]} times)" for row in repeated)
+            names = ", ".join(key)
+            message = f"values of unique_key ({names}) that occur more than once: {repeated[0][0]}, such as {said}"
+            raise self._error(message, "Keep one row of each, for example the latest by row_number().")
+
+    def _found(self, setting: str, names: Sequence[str], columns: Columns) -> tuple[str, ...]:
+        """The columns of that name, as the database spells them."""
+        known = {column.name.lower(): column.name for column in columns}
+        for name in names:
+            if name.lower() not in known:
+                hint = nearest(name, known.values()) or f"Its columns: {', '.join(known.values())}."
+                raise self._error(f"its {setting} {name!r} is not one of its columns", hint)
+        return tuple(known[name.lower()] for name in names)
+
+    def _error(self, message: str, hint: str) -> IncrementError:
+        return IncrementError(f"model {self.model.name!r}: {message}", where=self.model.config_location, hint=hint)

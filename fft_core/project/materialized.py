@@ -1,0 +1,114 @@
+"""What a model says about how it is stored, in its own file and in project.yml, becomes its materialization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fft_core.errors import Location, Problem
+from fft_core.project.config import IncrementalOverlayShape, ModelConfigShape
+from fft_core.project.model import Ephemeral, Incremental, Materialization, Snapshot, Table, View
+
+_WITHOUT_EFFECT = ("strategy", "partition_by", "lookback", "on_schema_change", "delta_sql")
+
+
+def materialization_of(
+    settings: ModelConfigShape, overlay: IncrementalOverlayShape | None, where: Location, problems: list[Problem]
+) -> tuple[Materialization, str | None]:
+    """Give how a model is stored, and its `delta_sql`. What does not fit is added to `problems`.
+
+    Args:
+        settings: What the model says of itself; it wins, key by key.
+        overlay: What project.yml says of it below `models.incremental`.
+        where: Where the model's config is written.
+        problems: Grows.
+    """
+    said = {**(overlay.all_said() if overlay else {}), **settings.all_said()}
+    match _kind(settings, overlay, where, problems):
+        case "incremental":
+            return _incremental(said, where, problems), said.get("delta_sql")
+        case "snapshot":
+            return _snapshot(settings, said, where, problems), None
+        case kind:
+            _refuse_what_has_no_effect(kind, settings, said, where, problems)
+            plain: dict[str, Materialization] = {"table": Table(), "view": View(), "ephemeral": Ephemeral()}
+            return plain[kind], None
+
+
+def _kind(
+    settings: ModelConfigShape, overlay: IncrementalOverlayShape | None, where: Location, problems: list[Problem]
+) -> str:
+    blocks = [shape.incremental for shape in (settings, overlay) if shape and shape.incremental]
+    is_enabled = blocks[0].enabled if blocks else overlay is not None
+    kind = settings.materialized
+    if kind == "incremental" and blocks and not is_enabled:
+        problems.append(Problem("materialized='incremental' and incremental.enabled=false", where, "Take one out."))
+    if kind in (None, "incremental"):
+        return "incremental" if is_enabled or kind else "table"
+    if is_enabled and (blocks or overlay):
+        place = "its block 'incremental'" if settings.incremental else "project.yml: models.incremental"
+        message = f"it is materialized={kind!r}, and incremental by {place}"
+        problems.append(Problem(message, where, "Write materialized='incremental', or take the other one out."))
+    return kind
+
+
+def _incremental(said: Mapping[str, Any], where: Location, problems: list[Problem]) -> Incremental:
+    values = {key: value for key, value in said.items() if key != "delta_sql"}
+    found = Incremental(**values)
+    if found.strategy in ("merge", "delete_insert") and not found.unique_key:
+        hint = "Name the columns that tell rows apart: unique_key='id'. To add rows only: strategy='append'."
+        problems.append(Problem(f"an incremental model of strategy {found.strategy!r} needs unique_key", where, hint))
+    if (found.strategy == "insert_overwrite") != bool(found.partition_by):
+        hint = "Name the columns whose values are replaced as a whole: partition_by='day'."
+        problems.append(Problem("strategy 'insert_overwrite' and partition_by belong together", where, hint))
+    if found.lookback is not None:
+        _refuse_lookback(found, where, problems)
+    return found
+
+
+def _refuse_lookback(found: Incremental, where: Location, problems: list[Problem]) -> None:
+    if not found.updated_at:
+        problems.append(Problem("lookback needs updated_at_column", where, "Name the column that it looks back on."))
+    if found.strategy in ("append", "insert_overwrite"):
+        lost = "rows would be added twice" if found.strategy == "append" else "older rows of a partition would be lost"
+        hint = "Say in the model's own WHERE what is new, or use strategy='merge'."
+        problems.append(Problem(f"lookback does not go with strategy {found.strategy!r}: {lost}", where, hint))
+
+
+def _snapshot(
+    settings: ModelConfigShape, said: Mapping[str, Any], where: Location, problems: list[Problem]
+) -> Snapshot:
+    shape = settings.snapshot
+    if shape is None:
+        hint = "As in snapshot={'strategy': 'timestamp', 'updated_at': 'changed_at'}."
+        problems.append(Problem("a snapshot needs the block 'snapshot'", where, hint))
+        return Snapshot((), "check")
+    key = tuple(shape.unique_key or said.get("unique_key", ()))
+    if not key:
+        hint = "Name the columns that tell rows apart: unique_key='id'."
+        problems.append(Problem("a snapshot needs unique_key", where, hint))
+    hints = said.get("updated_at", ())
+    updated_at = shape.updated_at or (hints[0] if len(hints) == 1 else None)
+    if shape.strategy == "timestamp" and updated_at is None:
+        problems.append(Problem("a snapshot of strategy 'timestamp' needs updated_at: one column", where))
+    checked = tuple(column for column in shape.check_cols or () if shape.check_cols != ["all"])
+    return Snapshot(
+        key,
+        shape.strategy,
+        updated_at if shape.strategy == "timestamp" else None,
+        checked,
+        shape.hard_deletes,
+        shape.keep_last,
+        shape.on_schema_change,
+    )
+
+
+def _refuse_what_has_no_effect(
+    kind: str, settings: ModelConfigShape, said: Mapping[str, Any], where: Location, problems: list[Problem]
+) -> None:
+    keys = [key for key in _WITHOUT_EFFECT if key in said]
+    keys += ["snapshot"] if settings.snapshot else []
+    for key in keys:
+        needed = "snapshot" if key == "snapshot" else "incremental"
+        hint = f"Write materialized={needed!r}, or take it out."
+        problems.append(Problem(f"{key!r} has no effect on a model that is a {kind}", where, hint))

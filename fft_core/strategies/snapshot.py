@@ -1,0 +1,168 @@
+"""How the staged rows of a snapshot become new versions in its table (slowly changing dimension, type 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fft_core.engines.engine import ColumnType
+from fft_core.engines.sql import literal
+from fft_core.names import Relation, quoted
+from fft_core.project.model import Snapshot
+from fft_core.strategies.keys import same_key
+
+UPDATED_AT, VALID_FROM, VALID_TO = "_ff_updated_at", "_ff_valid_from", "_ff_valid_to"
+IS_CURRENT, HASH = "_ff_is_current", "_ff_snapshot_hash"
+ADDED = (UPDATED_AT, VALID_FROM, VALID_TO, IS_CURRENT, HASH)
+
+
+@dataclass(frozen=True)
+class SnapshotRows:
+    """Staged rows of a snapshot, and the time at which they were looked at.
+
+    Attributes:
+        settings: The model's.
+        rows: Where they are staged; their keys are complete and unique.
+        columns: Their columns.
+        now: In UTC.
+        dialect: The engine's.
+    """
+
+    settings: Snapshot
+    rows: Relation
+    columns: Sequence[ColumnType]
+    now: datetime
+    dialect: str
+
+    @property
+    def checked(self) -> tuple[str, ...]:
+        """The columns that strategy check compares: as named, or all but the key."""
+        keys = {column.lower() for column in self.settings.unique_key}
+        everything = tuple(column.name for column in self.columns if column.name.lower() not in keys)
+        return self.settings.check_columns or everything
+
+    @property
+    def is_zoned(self) -> bool:
+        """Whether the times of versions have a time zone."""
+        updated_at = (self.settings.updated_at or "").lower()
+        own = next((c.type for c in self.columns if c.name.lower() == updated_at), "timestamp with time zone")
+        return "time zone" in own.lower().replace("without time zone", "") or own.lower() == "timestamptz"
+
+    def updated_at(self, alias: str) -> str:
+        """Spell when a row changed: its own column, or now."""
+        if self.settings.updated_at is None:
+            return f"cast('{self.now.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00' as timestamptz)"
+        return f"{alias}.{quoted(self.settings.updated_at, self.dialect)}"
+
+    def at(self, time: str) -> str:
+        """Spell a time of a version as `_ff_valid_to` holds it: a timestamp in UTC, without a zone."""
+        return f"({time} at time zone 'UTC')" if self.is_zoned else f"cast({time} as timestamp)"
+
+    def hash(self, alias: str) -> str:
+        """Spell the hash as documented for FFT. Nothing is decided by it: NULL and '' have the same."""
+        if self.settings.strategy == "timestamp":
+            return "cast(null as varchar)"
+        texts = [f"coalesce(cast({alias}.{quoted(c, self.dialect)} as varchar), '')" for c in self.checked]
+        joined = " || '||' || ".join(texts)
+        return f"md5({joined})"
+
+
+def first_versions(snapshot: SnapshotRows) -> str:
+    """Spell the query of a table that has one version of each row."""
+    changed = snapshot.updated_at("s")
+    added = (
+        f"{changed} as {UPDATED_AT}, {changed} as {VALID_FROM}, cast(null as timestamp) as {VALID_TO}, "
+        f"true as {IS_CURRENT}, {snapshot.hash('s')} as {HASH}"
+    )
+    return f"select s.*, {added} from {snapshot.rows.sql(snapshot.dialect)} as s"
+
+
+def new_versions(snapshot: SnapshotRows, table: Relation, columns: Mapping[str, str]) -> str:
+    """Spell the query of the rows that get a new version, each with the time from which it is current.
+
+    A row gets one if its key is unknown, if the version that is current is another, or if it was closed and is there
+    again. That time is never before one that is stored, so that the versions of a row never overlap.
+    """
+    keys = snapshot.settings.unique_key
+    names = [quoted(key, snapshot.dialect) for key in keys]
+    # the newest of each key, in the type of the new rows' time
+    rank = f"row_number() over (partition by {', '.join(names)} order by {IS_CURRENT} desc, {VALID_FROM} desc)"
+    last = f"select * from (select *, {rank} as _ff_rank from {table.sql(snapshot.dialect)}) as r where _ff_rank = 1"
+    changed = snapshot.updated_at("s")
+    closed = f"p.{VALID_TO} at time zone 'UTC'" if snapshot.is_zoned else f"p.{VALID_TO}"
+    since = f"greatest({changed}, p.{VALID_FROM}, {closed})"
+    return (
+        f"select s.*, {changed} as {UPDATED_AT}, {since} as {VALID_FROM}, {snapshot.hash('s')} as {HASH}\n"
+        f"from {snapshot.rows.sql(snapshot.dialect)} as s\n"
+        f"left join ({last}) as p on {same_key('p', 's', keys, snapshot.dialect)}\n"
+        f"where p.{names[0]} is null or not p.{IS_CURRENT} or {_is_other(snapshot, columns)}"
+    )
+
+
+def _is_other(snapshot: SnapshotRows, columns: Mapping[str, str]) -> str:
+    """Spell that a row is not the version `p` that is stored: values are compared, not hashes."""
+    if snapshot.settings.updated_at is not None:
+        return f"{snapshot.updated_at('s')} > p.{UPDATED_AT}"
+    stored = {new.lower(): old for old, new in columns.items()}
+    pairs = [(c, stored[c.lower()]) for c in snapshot.checked if c.lower() in stored]
+    quote = snapshot.dialect
+    differs = [f"s.{quoted(new, quote)} is distinct from p.{quoted(old, quote)}" for new, old in pairs]
+    return " or ".join(differs) or "false"
+
+
+def late_rows(snapshot: SnapshotRows, table: Relation) -> str | None:
+    """Spell a query that counts rows older than their current version; None where rows have no time of their own."""
+    if snapshot.settings.updated_at is None:
+        return None
+    same = same_key("t", "s", snapshot.settings.unique_key, snapshot.dialect)
+    late = f"t.{IS_CURRENT} and {snapshot.updated_at('s')} < t.{UPDATED_AT}"
+    rows, stored = snapshot.rows.sql(snapshot.dialect), table.sql(snapshot.dialect)
+    return f"select count(*) from {rows} as s join {stored} as t on {same} where {late}"
+
+
+def applied(snapshot: SnapshotRows, table: Relation, versions: Relation, columns: Mapping[str, str]) -> tuple[str, ...]:
+    """Spell the statements that close versions and add new ones.
+
+    Args:
+        snapshot: The staged rows.
+        table: What is changed.
+        versions: The staged rows of `new_versions`.
+        columns: Which column of the table gets which one of the rows.
+    """
+    dialect, stored, new = snapshot.dialect, table.sql(snapshot.dialect), versions.sql(snapshot.dialect)
+    same = same_key("t", "v", snapshot.settings.unique_key, dialect)
+    close = (
+        f"update {stored} as t set {VALID_TO} = {snapshot.at(f'v.{VALID_FROM}')}, {IS_CURRENT} = false "
+        f"from {new} as v where {same} and t.{IS_CURRENT}"
+    )
+    names = ", ".join([*(quoted(old, dialect) for old in columns), *ADDED])
+    values = ", ".join(f"v.{quoted(name, dialect)}" for name in columns.values())
+    added = f"v.{UPDATED_AT}, v.{VALID_FROM}, cast(null as timestamp), true, v.{HASH}"
+    insert = f"insert into {stored} ({names}) select {values}, {added} from {new} as v"
+    return (close, insert, *_closed(snapshot, table), *_pruned(snapshot, table))
+
+
+def _closed(snapshot: SnapshotRows, table: Relation) -> tuple[str, ...]:
+    """Close what is not in the source any more; a version from the future is closed at its own beginning."""
+    if snapshot.settings.hard_deletes == "ignore":
+        return ()
+    same = same_key("t", "s", snapshot.settings.unique_key, snapshot.dialect)
+    now = literal(snapshot.now)
+    ended = f"greatest({now}, {snapshot.at(f't.{VALID_FROM}')})"
+    gone = f"not exists (select 1 from {snapshot.rows.sql(snapshot.dialect)} as s where {same})"
+    stored = table.sql(snapshot.dialect)
+    return (f"update {stored} as t set {VALID_TO} = {ended}, {IS_CURRENT} = false where t.{IS_CURRENT} and {gone}",)
+
+
+def _pruned(snapshot: SnapshotRows, table: Relation) -> tuple[str, ...]:
+    """Delete what is older than the newest versions that are kept; versions of equal age are kept together."""
+    if snapshot.settings.keep_last is None:
+        return ()
+    keys = ", ".join(quoted(key, snapshot.dialect) for key in snapshot.settings.unique_key)
+    rank = f"row_number() over (partition by {keys} order by {VALID_FROM} desc)"
+    ranked = f"select {keys}, {VALID_FROM}, {rank} as _ff_rank from {table.sql(snapshot.dialect)}"
+    oldest = f"select * from ({ranked}) as r where _ff_rank = {snapshot.settings.keep_last}"
+    same = same_key("t", "k", snapshot.settings.unique_key, snapshot.dialect)
+    older = f"t.{VALID_FROM} < k.{VALID_FROM}"
+    return (f"delete from {table.sql(snapshot.dialect)} as t using ({oldest}) as k where {same} and {older}",)
