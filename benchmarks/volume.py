@@ -50,7 +50,7 @@ def _drop_models_without_inputs(folder: Path) -> None:
         for path in reads:
             gone.add(path.name.removesuffix(".ff.sql"))
             path.unlink()
-    for path in [*folder.rglob("*.yml")]:
+    for path in [folder / "project.yml", *(folder / "models").rglob("*.yml")]:
         _forget(path, gone)
 
 
