@@ -143,10 +143,13 @@ def publish_frame(
     engine, checks = warehouse.engine, warehouse.project.checks_of(source) if source else ()
     warehouse.ensure_schema(relation)
     with engine.frame_query(frame) as query, engine.transaction():
-        columns, _ = _stage(engine, relation, _Rows("table", query), engine.kinds([relation]).get(relation))
-        results = run_checks(engine, relation, [c.name for c in columns], checks, warehouse.relation).results
-        if any(result.blocks for result in results):
-            raise CheckFailedError(str(source), results)
+        engine.hold(relation)
+        stage = engine.stage(relation)
+        columns, _ = _stage(engine, stage, _Rows("table", query), engine.kinds([stage]).get(stage))
+        judgement = run_checks(engine, stage, [c.name for c in columns], checks, warehouse.relation, published=relation)
+        if any(result.blocks for result in judgement.results):
+            raise CheckFailedError(str(source), judgement.results)
+        engine.publish(stage, relation)
     return StoredFrame(relation, frame.num_rows, columns)
 
 
@@ -215,18 +218,23 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         warehouse.ensure_records()
     existing = build.rebuilder.published(warehouse, name)
     with engine.transaction():
-        columns, written = _stage(engine, relation, rows, existing.kind if existing else None)
+        engine.hold(relation)
+        stage = engine.stage(relation)
+        replaced = existing.kind if existing and stage == relation else None
+        columns, written = _stage(engine, stage, rows, replaced)
         judgement = run_checks(
             engine,
-            relation,
+            stage,
             [column.name for column in columns],
             warehouse.project.checks_of(name),
             warehouse.relation,
+            published=relation,
             digest=engine.digest(sql.ROWS, columns) if _is_digested(build, written) else "null",
         )
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
         record = _record(build, rows.kind, relation, columns, judgement)
+        engine.publish(stage, relation)
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if build.rebuilder.request.records:
             write_record(engine, record)
@@ -251,7 +259,11 @@ def _stage(
     """Create the relation, inside a transaction; give its columns, and how many rows were written if that is known."""
     if existing and existing != rows.kind:
         engine.execute(sql.drop(relation, existing, engine.dialect))
-    written = engine.execute(sql.create_as(relation, rows.kind, rows.query, engine.dialect))
+    written = engine.execute(
+        sql.create_as(
+            relation, rows.kind, rows.query, engine.dialect, replaces=engine.capabilities.transaction_is_stage
+        )
+    )
     return engine.columns(sql.select_all(relation, engine.dialect)), written
 
 

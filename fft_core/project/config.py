@@ -365,4 +365,11 @@ class DuckDBSettings(Shape):
     memory_limit: str | None = variable("FF_DUCKDB_MEMORY_LIMIT", default=None)
 
 
-ENGINES: dict[str, type[Shape]] = {"duckdb": DuckDBSettings}
+class PostgresSettings(Shape):
+    """`dsn` as libpq or SQLAlchemy spells it; it may hold a password, and is never shown."""
+
+    dsn: str = variable("FF_PG_DSN", min_length=1)
+    db_schema: str | None = variable("FF_PG_SCHEMA", default=None, min_length=1)
+
+
+ENGINES: dict[str, type[Shape]] = {"duckdb": DuckDBSettings, "postgres": PostgresSettings}
