@@ -63,7 +63,7 @@ def connect(
     """Open a session.
 
     Args:
-        dsn: A URL as libpq or SQLAlchemy spells it (`postgresql://`, `postgresql+psycopg://`), or "host=... dbname=...".
+        dsn: A URL as libpq or SQLAlchemy spells it (`postgresql+psycopg://`), or "host=... dbname=...".
         db_schema: Where unqualified relations lie; "public" where None. It is created when something is built.
         lock_timeout_seconds: How long to wait for another session that builds the same relation, or changes it.
         read_only: Change nothing; a schema that is not there reads as an empty one.
@@ -75,11 +75,13 @@ def connect(
 
 def _conninfo(dsn: str, search_path: str, read_only: bool) -> str:
     try:
+        if dsn.partition("://")[2].partition("?")[0].count("@") > 1:
+            raise psycopg.ProgrammingError  # a part of the password would be taken for the host, and shown
         given = conninfo_to_dict(re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn))
     except psycopg.Error:
         raise ConnectError(  # what libpq says of a dsn that it cannot read may quote parts of the password
             "the dsn of the Postgres profile cannot be read",
-            hint="Write postgresql://user:password@host:5432/database; special characters are percent-encoded (@ is %40).",
+            hint="Write postgresql://user:password@host:5432/database; percent-encode special characters (@ is %40).",
         ) from None
     settings = {**_SETTINGS, "search_path": search_path}
     if read_only:
@@ -92,6 +94,10 @@ def _conninfo(dsn: str, search_path: str, read_only: bool) -> str:
     given.setdefault("application_name", "fft")
     given.setdefault("connect_timeout", "10")
     return make_conninfo("", **{**given, "client_encoding": "UTF8", "options": " ".join(options).strip()})
+
+
+def _option(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
 def _opened(conninfo: str) -> psycopg.Connection[Row]:
@@ -109,7 +115,8 @@ def _shown(conninfo: str) -> str:
     """A connection as it may be shown: who and where, no password."""
     given = conninfo_to_dict(conninfo)
     where = f"{given.get('host') or 'the local socket'}:{given.get('port') or 5432}"
-    return f"Postgres at {where}, database {given.get('dbname') or '(default)'!s}, user {given.get('user') or '(default)'!s}"
+    database, user = given.get("dbname") or "(default)", given.get("user") or "(default)"
+    return f"Postgres at {where}, database {database}, user {user}"
 
 
 def _without_password(text: str, conninfo: str) -> str:
@@ -188,7 +195,8 @@ class PostgresEngine:
             from (values {places}) as wanted(catalog_name, schema_name, relation_name)
             join pg_namespace as n on n.nspname = wanted.schema_name
             join pg_class as c on c.relnamespace = n.oid and c.relname = wanted.relation_name
-            where c.relkind in ('r', 'p', 'f', 'v', 'm') and coalesce(wanted.catalog_name, current_database()) = current_database()
+            where c.relkind in ('r', 'p', 'f', 'v', 'm')
+                and coalesce(wanted.catalog_name, current_database()) = current_database()
             """)
         return [
             (wanted[(catalog, schema, name)], "view" if is_view else "table", comment, signature)
@@ -300,7 +308,8 @@ class PostgresEngine:
 
     def _holder(self, key: int) -> str:
         rows = self.fetch(
-            "select a.pid, a.application_name, a.client_addr::text from pg_locks as l join pg_stat_activity as a using (pid) "
+            "select a.pid, a.application_name, a.client_addr::text "
+            "from pg_locks as l join pg_stat_activity as a using (pid) "
             f"where l.locktype = 'advisory' and l.granted and ((l.classid::bigint << 32) | l.objid::bigint) = {key}"
         )
         return (
@@ -327,7 +336,8 @@ class PostgresEngine:
     def _row_estimate(self, stage: Relation) -> float | None:
         """How many rows fit into a stage's pages, roughly; None for a view."""
         ((pages, kind),) = self.fetch(
-            f"select pg_relation_size(oid) / 8192, relkind::text from pg_class where oid = {literal(stage.sql(DIALECT))}::regclass"
+            f"select pg_relation_size(oid) / 8192, relkind::text from pg_class "
+            f"where oid = {literal(stage.sql(DIALECT))}::regclass"
         )
         return float(pages) * 50 if kind == "r" else None
 
@@ -375,7 +385,8 @@ def _explained(error: psycopg.Error, sql: str, *, closed: bool) -> EngineError:
 # What a table is made of, or what a view says: altered or replaced by hand, it is another one. A comment survives both.
 _SIGNATURE = """
     case when c.relkind = 'v' then substr(md5(pg_get_viewdef(c.oid)), 1, 16) else (
-        select substr(md5(string_agg(attname || ' ' || format_type(atttypid, atttypmod), e'\\n' order by attnum)), 1, 16)
+        select substr(md5(string_agg(
+            attname || ' ' || format_type(atttypid, atttypmod), e'\\n' order by attnum)), 1, 16)
         from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
     ) end"""
 _MARK = r"\n?\[fft ([0-9a-f]+) ([0-9a-f]+)\]"

@@ -1,4 +1,4 @@
-"""Rows of Postgres as Arrow tables and back, by COPY in CSV: both ends are compiled code, and the text forms are exact."""
+"""Rows of Postgres as Arrow tables and back, by COPY in CSV: compiled code at both ends, and exact texts."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _NUMERIC, _BYTEA, _HEADER = 1700, 17, 4  # type numbers of Postgres never change
 def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
     """Run a query; give its rows with the types of Postgres.
 
-    Numbers without a declared precision become decimals of 38 digits, 18 behind the point, or as many as they need. What
-    Arrow has no type for (JSON, UUID, interval, ranges, composites, enums) is text.
+    Numbers without a declared precision become decimals of 38 digits, 18 behind the point, or as many as they need.
+    What Arrow has no type for (JSON, UUID, interval, ranges, composites, enums) is text.
 
     Raises:
         EngineError: a value is beyond Arrow's types, such as the date infinity.
@@ -47,7 +47,7 @@ def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
         return pa.Table.from_arrays([pa.array([], _final_type(*kind)) for kind in kinds], names=names)
     try:
         table = pa.csv.read_csv(
-            pa.py_buffer(content),
+            io.BytesIO(content),
             read_options=pa.csv.ReadOptions(column_names=texts),
             parse_options=pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=pa.csv.ConvertOptions(
@@ -75,7 +75,7 @@ def _arrow_type(oid: int, modifier: int) -> pa.DataType:
         precision, scale = _precision_scale(modifier)
         if 0 <= scale <= precision <= 38:
             return pa.decimal128(precision, scale)
-    return {
+    types: dict[int, pa.DataType] = {
         16: pa.bool_(),
         20: pa.int64(),
         21: pa.int16(),
@@ -87,7 +87,8 @@ def _arrow_type(oid: int, modifier: int) -> pa.DataType:
         1083: pa.time64("us"),
         1114: pa.timestamp("us"),
         1184: pa.timestamp("us", "UTC"),
-    }.get(oid, pa.string())
+    }
+    return types.get(oid, pa.string())
 
 
 # arrays: the type of their elements
@@ -107,7 +108,9 @@ def _final_type(oid: int, modifier: int) -> pa.DataType:
     return _arrow_type(oid, modifier)
 
 
-def _converted(cursor: psycopg.Cursor[Any], column: pa.ChunkedArray, oid: int, modifier: int) -> pa.ChunkedArray:
+def _converted(
+    cursor: psycopg.Cursor[Any], column: pa.ChunkedArray[Any], oid: int, modifier: int
+) -> pa.ChunkedArray[Any]:
     import pyarrow as pa
 
     final = _final_type(oid, modifier)
@@ -119,7 +122,7 @@ def _converted(cursor: psycopg.Cursor[Any], column: pa.ChunkedArray, oid: int, m
     return _decimals(column) if final != column.type else column
 
 
-def _lists(cursor: psycopg.Cursor[Any], column: pa.ChunkedArray, oid: int, final: pa.DataType) -> pa.Array:
+def _lists(cursor: psycopg.Cursor[Any], column: pa.ChunkedArray[Any], oid: int, final: pa.DataType) -> pa.Array[Any]:
     """Parse arrays; those of more than one dimension are lists of lists."""
     import pyarrow as pa
     from psycopg.adapt import Transformer
@@ -137,7 +140,7 @@ def _depth(value: Any) -> int:
     return 1 + max((_depth(item) for item in value), default=0) if isinstance(value, list) else 0
 
 
-def _decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _decimals(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     """Read numbers of any precision exactly."""
     import pyarrow as pa
 
@@ -162,7 +165,7 @@ def definition(schema: pa.Schema) -> str:
     return ", ".join(f"{quoted(field.name, 'postgres')} {_sql_type(field.type)}" for field in schema)
 
 
-def _sql_type(kind: pa.DataType) -> str:
+def _sql_type(kind: Any) -> str:
     import pyarrow as pa
 
     types: Any = pa.types
@@ -221,7 +224,7 @@ def write(cursor: psycopg.Cursor[Any], table: str, frame: pa.Table) -> None:
         copy.write(buffer.getbuffer())
 
 
-def _copied(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _copied(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     """Give a column in a form that writes as a text which Postgres reads."""
     import pyarrow as pa
 

@@ -1,7 +1,8 @@
 """How a stage takes a relation's place on Postgres, so that nothing that others hung on the relation is lost.
 
-A table that nothing hangs on is swapped by renaming. Any other keeps its identity: its rows are replaced in place, and its
-columns are altered where they changed. Views over what has to be dropped or altered are made again in the same transaction.
+A table that nothing hangs on is swapped by renaming. Any other keeps its identity: its rows are replaced in place, and
+its columns are altered where they changed. Views over what has to be dropped or altered are made again in the same
+transaction.
 What cannot be kept is refused by name, and the transaction leaves everything as it was.
 """
 
@@ -84,7 +85,7 @@ class Publisher:
         self._timeout = timeout_seconds
 
     def publish(self, stage: Relation, relation: Relation) -> None:
-        """Give the stage's rows, or its query, the relation's name. Raises EngineError where others' objects forbid it."""
+        """Give the stage's rows, or its query, the relation's name. Raises EngineError where others forbid it."""
         staged, existing = self._existing(stage), self._existing(relation)
         assert staged is not None  # the caller made it in this transaction
         if existing is None:
@@ -234,7 +235,7 @@ class Publisher:
         return [(name, kind) for name, kind in rows]
 
     def _attached(self, oid: int) -> dict[str, str | None]:
-        """What others attached to a table, by its description, with the statement that makes it again if there is one."""
+        """What others attached to a table, by its description, and what makes it again if that is known."""
         return dict(self._session.fetch(_ATTACHED.format(oid=oid)))
 
     # what is set aside and made again
@@ -248,7 +249,7 @@ class Publisher:
             self._session.execute(f"comment on {existing.word} {_sql(relation)} is {literal(comment)}")
 
     def _grants_and_comments(self, oid: int, relation: Relation) -> list[tuple[str, str | None]]:
-        """The statements that give a relation of this name its grants and comments back, each with its column if it has one."""
+        """What gives a relation of this name its grants and comments back, each with its column if it has one."""
         rows = self._session.fetch(_GRANTS_AND_COMMENTS.format(oid=oid, relation=literal(_sql(relation))))
         return [(statement, column) for statement, column in rows]
 
@@ -304,7 +305,7 @@ class Publisher:
     def _politely(
         self, relation: Relation, existing: _Existing, action: Callable[[], None], attempts: int | None = None
     ) -> None:
-        """Do what needs the relation for itself alone, in short attempts: a long one would make all new readers queue."""
+        """Do what needs the relation for itself alone, in short attempts: readers queue behind long ones."""
         deadline, said, tried = time.monotonic() + self._timeout, False, 0
         while True:
             try:
@@ -388,7 +389,10 @@ select not exists ({_OTHERS})
         and (attacl is not null or attnotnull or attidentity <> '' or attoptions is not null)
     )
     and not exists (select from pg_inherits where old.oid in (inhrelid, inhparent))
-    and not exists (select from pg_description where classoid = 'pg_class'::regclass and objoid = old.oid and objsubid > 0)
+    and not exists (
+        select from pg_description
+        where classoid = 'pg_class'::regclass and objoid = old.oid and objsubid > 0
+    )
     and not exists (select from pg_seclabel where classoid = 'pg_class'::regclass and objoid = old.oid)
     and not exists (select from pg_publication_rel where prrelid = old.oid)
 from pg_class as old, pg_class as new

