@@ -86,7 +86,7 @@ def test_a_view_over_what_is_replaced_goes_on(database: Database) -> None:
 def test_a_rollback_leaves_what_was(database: Database) -> None:
     relation = database.publish("t", "select 1 as a")
     engine = database.engine
-    with pytest.raises(ZeroDivisionError), engine.transaction():
+    with pytest.raises(ZeroDivisionError), engine.transaction():  # noqa: PT012
         stage = engine.stage(relation)
         replaces = engine.capabilities.transaction_is_stage
         engine.execute(sql.create_as(stage, "table", "select 2 as a", engine.dialect, replaces=replaces))
@@ -167,8 +167,8 @@ def test_a_missing_relation_is_named(database: Database) -> None:
 def test_a_running_statement_is_interrupted(database: Database) -> None:
     timer = threading.Timer(0.3, database.engine.interrupt)
     timer.start()
+    rows = "generate_series(1, 100000)"
     with pytest.raises(EngineError, match="interrupted"):
-        rows = "generate_series(1, 100000)"
         database.engine.fetch(f"select sum(a.i * b.i) from {rows} as a(i), {rows} as b(i)")
     assert database.engine.fetch("select 1") == [(1,)]
 
@@ -238,7 +238,7 @@ def test_a_view_of_others_that_would_break_is_a_refusal(postgres: Database) -> N
     postgres.engine.execute(f'create view "{schema}".theirs as select a from {relation.sql("postgres")}')
     for kind in ("table", "view"):
         with pytest.raises(EngineError, match=rf"{schema}\.t cannot be replaced: the view {schema}\.theirs uses it"):
-            postgres.publish("t", "select 2 as b", kind)  # type: ignore[arg-type]
+            postgres.publish("t", "select 2 as b", kind)
         assert postgres.rows(relation) == [(1, 2)]
 
 
