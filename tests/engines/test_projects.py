@@ -30,11 +30,12 @@ Rows = Mapping[str, list[tuple[object, ...]]]
 FILES = {
     "project.yml": "name: shop\nversion: '1'\ntests:\n"
     "  - {type: not_null, table: users, column: id}\n"
-    "  - {type: unique, table: users, columns: [id]}\n"
+    "  - {type: unique, table: users, column: id}\n"
     "  - {type: relationships, table: orders, column: user_id, to: users, field: id}\n",
     "seeds/raw_users.csv": 'id,name,score,active\n1,ann,1.5,true\n2,"b""ob",,false\n3,,-2e3,true\n',
     "seeds/raw_orders.csv": "id,user_id,amount\n10,1,5\n11,1,7\n12,3,1\n",
-    "models/users.ff.sql": "{{ config(materialized='view') }} select id, name, score, active from {{ ref('raw_users') }}",
+    "models/users.ff.sql": "{{ config(materialized='view') }} "
+    "select id, name, score, active from {{ ref('raw_users') }}",
     "models/orders.ff.sql": "select id, user_id, amount from {{ ref('raw_orders') }}",
     "models/totals.ff.py": "import pandas as pd\nfrom fft_core import model\n\n"
     "@model(deps=['users', 'orders'])\ndef totals(users: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:\n"
@@ -159,6 +160,7 @@ def test_two_processes_build_one_project_at_once(shop: Shop) -> None:
 def test_a_killed_build_leaves_whole_tables(make_shop: Callable[[str], Shop], attempt: int) -> None:
     shop = make_shop("postgres")
     for version in (1, 2):
+        shop.write({"project.yml": FILES["project.yml"].partition("tests")[0]})
         shop.write({f"models/m{i}.ff.sql": _chain(i, version) for i in range(4)})
         if version == 1:
             shop.build()
