@@ -156,6 +156,14 @@ def test_two_processes_build_one_project_at_once(shop: Shop) -> None:
     assert shop.due() == set()
 
 
+def test_dagster_builds_it_in_threads(shop: Shop) -> None:
+    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(shop.root)]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert shop.due() == set()
+    assert shop.rows("top") == [(1, 12)]
+
+
 @pytest.mark.parametrize("attempt", range(4))
 def test_a_killed_build_leaves_whole_tables(make_shop: Callable[[str], Shop], attempt: int) -> None:
     shop = make_shop("postgres")
