@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fft_core.checks.run import CheckFailedError, CheckResult, Judgement, run_checks
 from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Engine, RelationKind
-from fft_core.errors import FftError, Location, MissingRelationError, StatementError
+from fft_core.errors import BusyError, FftError, Location, MissingRelationError, StatementError
 from fft_core.increment import Increment, Written
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision, Request, view_version
@@ -145,10 +145,13 @@ def publish_frame(
     engine, checks = warehouse.engine, warehouse.project.checks_of(source) if source else ()
     warehouse.ensure_schema(relation)
     with engine.frame_query(frame) as query, engine.transaction():
-        columns, _ = _stage(engine, relation, _Rows("table", query), engine.kinds([relation]).get(relation))
-        results = run_checks(engine, relation, [c.name for c in columns], checks, warehouse.relation).results
-        if any(result.blocks for result in results):
-            raise CheckFailedError(str(source), results)
+        engine.hold(relation)
+        stage = engine.stage(relation)
+        columns, _ = _stage(engine, stage, _Rows("table", query), engine.kinds([stage]).get(stage))
+        judgement = run_checks(engine, stage, [c.name for c in columns], checks, warehouse.relation, published=relation)
+        if any(result.blocks for result in judgement.results):
+            raise CheckFailedError(str(source), judgement.results)
+        engine.publish(stage, relation)
     return StoredFrame(relation, frame.num_rows, columns)
 
 
@@ -219,12 +222,14 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         warehouse.ensure_records()
     existing = build.rebuilder.published(warehouse, name)
     with engine.transaction():
-        written = _write(build, relation, rows, existing.kind if existing else None)
-        columns = written.columns
+        engine.hold(relation)
+        written = _write(build, relation, rows, existing)
         judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
-        record = _record(build, rows.kind, relation, written, judgement)
+        columns, record = written.columns, _record(build, rows.kind, relation, written, judgement)
+        if written.place != relation:
+            engine.publish(written.place, relation)
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if build.rebuilder.request.records:
             write_record(engine, record, replaces=build.rebuilder.is_recorded(warehouse, name))
@@ -244,12 +249,14 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
     )
 
 
-def _write(build: _Build, relation: Relation, rows: _Rows, existing: RelationKind | None) -> Written:
-    """Write the rows under the published name, inside the transaction: instead of what is there, or into it."""
+def _write(build: _Build, relation: Relation, rows: _Rows, existing: Published | None) -> Written:
+    """Write the rows inside the transaction: where the engine stages a relation, or into the published one."""
     engine, name = build.warehouse.engine, build.decision.name
+    stage = engine.stage(relation)
+    replaced = existing.kind if existing and stage == relation else None
 
     def create(query: str) -> tuple[tuple[ColumnType, ...], int | None]:
-        return _stage(engine, relation, replace(rows, query=query), existing)
+        return _stage(engine, stage, replace(rows, query=query), replaced)
 
     def check_delta(delta: Relation, columns: tuple[ColumnType, ...]) -> tuple[CheckResult, ...]:
         checks = tuple(check for check in build.warehouse.project.checks_of(name) if check.scope == "delta")
@@ -260,9 +267,18 @@ def _write(build: _Build, relation: Relation, rows: _Rows, existing: RelationKin
         return results
 
     if rows.model is None:
-        return Written(*create(rows.query))
+        return Written(stage, *create(rows.query))
     is_first = not build.decision.is_increment
-    return Increment(engine, rows.model, relation, is_first, create, check_delta).write(rows.query)
+    if not is_first:
+        _refuse_what_others_built(engine, name, relation, existing)
+    return Increment(engine, rows.model, relation, stage, is_first, create, check_delta).write(rows.query)
+
+
+def _refuse_what_others_built(engine: Engine, name: str, relation: Relation, existing: Published | None) -> None:
+    """Raise where another run changed the table since this one decided: its rows would be applied twice."""
+    now = engine.tables([relation]).get(relation)
+    if existing is not None and (now is None or now.stamp != existing.stamp):
+        raise BusyError(f"{name} was built by another run meanwhile", hint="Start this one again: it plans anew.")
 
 
 def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
@@ -271,10 +287,11 @@ def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
     checks = build.warehouse.project.checks_of(build.decision.name)
     judgement = run_checks(
         engine,
-        relation,
+        written.place,
         [column.name for column in written.columns],
         [check for check in checks if check.name not in known],
         build.warehouse.relation,
+        published=relation,
         digest=engine.digest(sql.ROWS, written.columns) if _is_digested(build, written.row_count) else "null",
     )
     known |= {result.check.name: result for result in judgement.results}
@@ -287,7 +304,11 @@ def _stage(
     """Create the relation, inside a transaction; give its columns, and how many rows were written if that is known."""
     if existing and existing != rows.kind:
         engine.execute(sql.drop(relation, existing, engine.dialect))
-    written = engine.execute(sql.create_as(relation, rows.kind, rows.query, engine.dialect))
+    written = engine.execute(
+        sql.create_as(
+            relation, rows.kind, rows.query, engine.dialect, replaces=engine.capabilities.transaction_is_stage
+        )
+    )
     return engine.columns(sql.select_all(relation, engine.dialect)), written
 
 

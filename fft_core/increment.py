@@ -25,11 +25,14 @@ CheckDelta: TypeAlias = Callable[[Relation, Columns], tuple[CheckResult, ...]]
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the table's columns now, its rows if they are known, and the checks of the delta.
+    """What was written, and where: the stage or the published table itself.
+
+    With its columns now, its rows if they are known, and the checks of the delta.
 
     `changes` counts what an increment did. `is_unchanged` tells that the table is, to the last row, what it was.
     """
 
+    place: Relation
     columns: Columns
     row_count: int | None
     delta_checks: tuple[CheckResult, ...] = ()
@@ -45,6 +48,7 @@ class Increment:
         engine: In a transaction.
         model: An incremental model or a snapshot.
         relation: Its table.
+        stage: Where it is created; on some engines the table itself.
         is_first: Whether the table is created from the rows, instead of being changed.
         create: Creates the table from a query.
         check_delta: Runs the checks of the delta, and raises where a blocking one fails.
@@ -53,6 +57,7 @@ class Increment:
     engine: Engine
     model: Model
     relation: Relation
+    stage: Relation
     is_first: bool
     create: Create
     check_delta: CheckDelta
@@ -78,8 +83,8 @@ class Increment:
     def _first(self, settings: Incremental, query: str) -> Written:
         columns, rows = self.create(query)
         settings = self._with_columns(settings, columns)
-        self._refuse_keys(self.relation, settings.unique_key, settings.partition_by)
-        return Written(columns, rows)
+        self._refuse_keys(self.stage, settings.unique_key, settings.partition_by)
+        return Written(self.stage, columns, rows)
 
     def _applied(self, settings: Incremental, query: str) -> Written:
         settings = self._with_columns(settings, self._columns(query))
@@ -113,7 +118,7 @@ class Increment:
         if self.is_first:
             created, count = self.create(snapshot.first_versions(staged))
             self._drop(rows)
-            return Written(created, count)
+            return Written(self.stage, created, count)
         stored = self._columns_of(self.relation)
         self._refuse_other_table(stored)
         own = [column for column in stored if column.name.lower() not in snapshot.ADDED]
@@ -197,7 +202,7 @@ class Increment:
 
     def _written(self, checks: tuple[CheckResult, ...], changes: Mapping[str, int], *, is_unchanged: bool) -> Written:
         ((rows,),) = self.engine.fetch(f"select count(*) from {self.relation.sql(self._dialect)}")
-        return Written(self._columns_of(self.relation), int(rows), checks, changes, is_unchanged)
+        return Written(self.relation, self._columns_of(self.relation), int(rows), checks, changes, is_unchanged)
 
     def _adaption(
         self, rows: Relation, columns: Columns, stored: Sequence[ColumnType], policy: OnSchemaChange

@@ -63,8 +63,9 @@ def migrate(engine: Engine) -> None:
     migrations = engine.relation(MIGRATIONS_TABLE)
     names = {"meta": engine.relation(TABLE).sql(engine.dialect)}
     table = migrations.sql(engine.dialect)
+    engine.create_schema(migrations)
     with engine.transaction():
-        engine.execute(sql.create_schema(migrations, engine.dialect))
+        engine.hold(migrations)
         engine.execute(f"create table if not exists {table} (number integer, applied_at timestamp)")
         for number in range(_refuse_newer(engine) + 1, len(_MIGRATIONS) + 1):
             for statement in _MIGRATIONS[number - 1]:

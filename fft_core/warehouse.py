@@ -9,7 +9,6 @@ from types import TracebackType
 
 from fft_core.compile import Compiler
 from fft_core.engines.engine import Engine, default_place, open_engine
-from fft_core.engines.sql import create_schema
 from fft_core.names import Relation
 from fft_core.project.model import Project, SourceName
 from fft_core.project.profiles import load_profile
@@ -50,7 +49,7 @@ class Warehouse:
         place = relation.named("")
         with self._shared.lock:
             if place not in self._shared.schemas:
-                self.engine.execute(create_schema(relation, self.engine.dialect))
+                self.engine.create_schema(relation)
                 self._shared.schemas.add(place)
 
     def ensure_records(self) -> None:

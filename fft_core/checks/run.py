@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fft_core.checks.builtin import CheckQuery, check_query
@@ -95,6 +95,7 @@ def run_checks(
     checks: Sequence[Check],
     relation_of: Callable[[str | SourceName], Relation],
     *,
+    published: Relation | None = None,
     digest: str = "null",
 ) -> Judgement:
     """Judge the rows of a relation, in one scan where that is possible.
@@ -105,14 +106,20 @@ def run_checks(
         columns: The names of its columns.
         checks: What is judged.
         relation_of: Finds the other relation of a relationships check.
+        published: The name that staged rows will have; the queries of the results speak of it.
         digest: An aggregate over the rows, which the scan calls ROWS, to be computed with the rest.
 
     Raises:
         FftError: a check names a column that is not there.
         StatementError: a check cannot be evaluated, for example because of its `where`.
     """
-    now = datetime.now(UTC)
-    queries = [check_query(check, relation, columns, engine.dialect, relation_of, now) for check in checks]
+    now, shown = datetime.now(UTC), published or relation
+
+    def judged(node: str | SourceName) -> Relation:  # a relation that refers to itself refers to its staged rows
+        found = relation_of(node)
+        return relation if found == published else found
+
+    queries = [check_query(check, relation, columns, engine.dialect, judged, now) for check in checks]
     shared = [query for query in queries if query.count is not None]
     counts, row_count, rows_digest = _shared_scan(engine, relation, shared, digest)
     results = []
@@ -120,7 +127,9 @@ def run_checks(
         failing = counts.get(query.check.name)
         if failing is None:
             failing = _count(engine, query)
-        results.append(_result(engine, query, failing, row_count))
+        result = _result(engine, query, failing, row_count)
+        text = result.sql.replace(relation.sql(engine.dialect), shown.sql(engine.dialect))
+        results.append(replace(result, sql=text))
     return Judgement(tuple(results), row_count, rows_digest)
 
 

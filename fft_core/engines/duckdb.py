@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import logging
 import random
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, cast
 
 import duckdb
 
+from fft_core.engines.csv_file import ragged_line
 from fft_core.engines.engine import Capabilities, ColumnType, RelationKind, Row, TableInfo
-from fft_core.engines.sql import literal
+from fft_core.engines.sql import create_schema, literal
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
@@ -206,6 +206,18 @@ class DuckDBEngine:
         rows = [row for union in unions for row in self.fetch(union)]
         return {relations[i]: int(count) for i, count in rows}
 
+    def create_schema(self, relation: Relation) -> None:
+        self.execute(create_schema(relation, self.dialect))
+
+    def hold(self, relation: Relation) -> None:
+        pass  # of two transactions that replace one relation, the second fails, and publishes nothing
+
+    def stage(self, relation: Relation) -> Relation:
+        return relation
+
+    def publish(self, stage: Relation, relation: Relation) -> None:
+        pass  # the end of the transaction does
+
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
         # object ids do not survive a reopen of the file; comments do, and what replaces a table has none
         text = f"[fft {stamp} {_columns_digest((column.name, column.type) for column in columns)}]"
@@ -243,7 +255,7 @@ class DuckDBEngine:
         try:
             yield _csv_query(path, types) if path.suffix == ".csv" else _parquet_query(path, types)
         except StatementError as error:
-            ragged = _ragged_line(path) if "sniffing" in error.problem.message else None
+            ragged = ragged_line(path) if "sniffing" in error.problem.message else None
             if ragged is None:
                 raise
             raise StatementError(ragged, sql=error.sql) from error
@@ -281,20 +293,6 @@ def _csv_query(path: Path, types: Mapping[str, str]) -> str:
     if types:
         options.append(f"types = {{{', '.join(f'{literal(name)}: {literal(kind)}' for name, kind in types.items())}}}")
     return f"select * from read_csv({literal(path)}, {', '.join(options)})"
-
-
-def _ragged_line(path: Path) -> str | None:
-    """Name the first line that has another number of fields than the header; DuckDB does not say which."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.reader(lines, strict=True)
-        try:
-            header = next(rows)
-            for row in rows:
-                if row and len(row) != len(header):
-                    return f"line {rows.line_num} has {len(row)} fields, and the header has {len(header)}"
-        except (csv.Error, UnicodeDecodeError) as error:
-            return f"line {rows.line_num + 1}: {error}"
-    return None
 
 
 def _parquet_query(path: Path, types: Mapping[str, str]) -> str:

@@ -71,6 +71,28 @@ class Engine(Protocol):
     def tables(self, relations: Sequence[Relation]) -> Mapping[Relation, TableInfo]:
         """Describe those of these relations that exist, in one or two queries however many they are."""
 
+    def create_schema(self, relation: Relation) -> None:
+        """Create the schema that a relation lies in, where it is missing."""
+
+    def hold(self, relation: Relation) -> None:
+        """Keep other sessions from building a relation until this transaction ends; wait, and say for whom.
+
+        Raises:
+            BusyError: another session builds it for too long.
+        """
+
+    def stage(self, relation: Relation) -> Relation:
+        """Name where a relation is staged: the relation itself where the transaction is the stage."""
+
+    def publish(self, stage: Relation, relation: Relation) -> None:
+        """Give the stage the relation's place, inside the transaction that made the stage.
+
+        What others made of the relation (views, grants, comments, indexes) survives.
+
+        Raises:
+            EngineError: it cannot survive; it is named, and nothing is changed.
+        """
+
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
         """Mark a relation, inside the transaction that publishes it.
 

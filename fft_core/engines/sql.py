@@ -11,9 +11,10 @@ from fft_core.names import Relation, quoted
 ROWS = "_ff_all_rows"  # what a scan calls a whole row: a name that no column has
 
 
-def create_as(relation: Relation, kind: RelationKind, query: str, dialect: str) -> str:
+def create_as(relation: Relation, kind: RelationKind, query: str, dialect: str, *, replaces: bool = True) -> str:
     """Create, or replace, a table or view from a query."""
-    return f"create or replace {kind} {relation.sql(dialect)} as\n{query}"
+    verb = "create or replace" if replaces else "create"
+    return f"{verb} {kind} {relation.sql(dialect)} as\n{query}"
 
 
 def create_temporary(name: str, query: str, dialect: str) -> str:

@@ -38,6 +38,7 @@ _FILES = frozenset(
 _VOLATILE = _CLOCKS | _CHANCE | _SESSION | _FILES
 # What may stand for a table in FROM and makes its rows from its arguments alone.
 _ROWS_OF_ARGUMENTS = frozenset(
+    "exploding_generate_series "  # what sqlglot calls generate_series of Postgres
     "range generate_series unnest repeat repeat_row json_each json_tree jsonb_each jsonb_each_text json_each_text "
     "json_array_elements json_array_elements_text jsonb_array_elements jsonb_array_elements_text json_object_keys "
     "jsonb_object_keys json_to_record json_to_recordset jsonb_to_record jsonb_to_recordset generate_subscripts "

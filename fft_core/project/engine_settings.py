@@ -17,15 +17,20 @@ class Setting:
     kind: Kind = "text"
     default: str | int | None = None
     at_least: int | None = None
+    required: bool = False
+    is_secret: bool = False
 
     def read(self, value: object) -> str | int | None:
         """Give the value as its kind; text from a variable or a template can be a number. Raises ValueError."""
+        if value is None and self.required:
+            raise ValueError("is missing")
         if value is None and self.default is None:
             return None
         if self.kind == "text":
-            if isinstance(value, str) and (value or self.default is None):
+            if isinstance(value, str) and value:
                 return value
-            raise ValueError(f"must be text, not {value!r}" if value else "must not be empty")
+            shown = "what is given" if self.is_secret else repr(value)
+            raise ValueError("must not be empty" if value == "" else f"must be text, not {shown}")
         return self._whole_number(value)
 
     def _whole_number(self, value: object) -> int:
@@ -48,7 +53,12 @@ ENGINES: Mapping[str, Mapping[str, Setting]] = {
         "catalog": Setting("FF_DUCKDB_CATALOG"),
         "threads": Setting("FF_DUCKDB_THREADS", "whole number", at_least=1),
         "memory_limit": Setting("FF_DUCKDB_MEMORY_LIMIT"),
-    }
+    },
+    # `dsn` as libpq or SQLAlchemy spells it; it may hold a password, and is never shown.
+    "postgres": {
+        "dsn": Setting("FF_PG_DSN", required=True, is_secret=True),
+        "db_schema": Setting("FF_PG_SCHEMA"),
+    },
 }
 
 
@@ -66,7 +76,7 @@ def read_settings(engine: str, written: Mapping[str, object]) -> tuple[dict[str,
     wrong: dict[str, str] = {}
     for name, setting in ENGINES[engine].items():
         try:
-            values[name] = setting.read(written[name]) if name in written else setting.default
+            values[name] = setting.read(written.get(name, setting.default))
         except ValueError as error:
             wrong[name] = str(error)
     return values, wrong

@@ -63,7 +63,7 @@ TOUCH_DAGSTER_CORE = {
     "fft_dagster.runs",
 }
 # These are imported where they are used, so that a project without them does not need them.
-DRIVERS = ("duckdb", "pandas", "pyarrow", "polars")
+DRIVERS = ("duckdb", "psycopg", "pandas", "pyarrow", "polars")
 
 
 def module_files() -> dict[str, Path]:
@@ -154,6 +154,11 @@ def test_pydantic_stays_where_yaml_comes_in() -> None:
 def test_only_its_own_driver_imports_duckdb() -> None:
     users = {name for name in MODULES for imported in imported_by(name) if is_in(imported, "duckdb")}
     assert users == {"fft_core.engines.duckdb"}
+
+
+def test_only_its_own_driver_imports_psycopg() -> None:
+    users = {name for name in MODULES for imported in imported_by(name) if is_in(imported, "psycopg")}
+    assert {name for name in users if not name.startswith("fft_core.engines.postgres")} == set()
 
 
 @pytest.mark.parametrize(

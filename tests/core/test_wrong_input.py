@@ -389,7 +389,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "a profile without engine": (
         {**ONE, "profiles.yml": "dev:\n  duckdb: {path: x.duckdb}\n"},
-        "profiles.yml:1: profile 'dev' names no engine\n    hint: Engines: duckdb.",
+        "profiles.yml:1: profile 'dev' names no engine\n    hint: Engines: duckdb, postgres.",
     ),
     "a profile that is not a mapping": (
         {**ONE, "profiles.yml": "dev: duckdb\n"},

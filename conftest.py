@@ -1,0 +1,26 @@
+"""What tests of several folders need: a Postgres server for each process of pytest, and a schema for each test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
+
+from postgres_server import drop_schema, new_schema, running_server
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn() -> Iterator[str]:
+    with running_server() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def postgres_schema(postgres_dsn: str) -> Iterator[str]:
+    schema = new_schema()
+    yield schema
+    drop_schema(postgres_dsn, schema)

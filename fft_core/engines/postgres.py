@@ -1,0 +1,411 @@
+"""Postgres: one connection for each session, a stage of its own for each build, all of it in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from fft_core.engines import csv_file, postgres_arrow
+from fft_core.engines.engine import Capabilities, ColumnType, RelationKind, Row, TableInfo
+from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
+from fft_core.engines.sql import literal, literals
+from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
+from fft_core.names import Relation, quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_log = logging.getLogger(__name__)
+DIALECT = "postgres"
+_SEED_TYPES = {
+    "string": "text",
+    "integer": "bigint",
+    "numeric": "double precision",
+    "double": "double precision",
+    "boolean": "boolean",
+    "timestamp": "timestamp",
+    "timestamptz": "timestamptz",
+    "date": "date",
+}
+# Text forms, and with them digests and frames, must not depend on the settings of a role, database or server.
+_SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+}
+ANALYZED_FROM_ROWS = 1000
+_NAME_TOO_LONG = "42622"
+
+
+def namespace(*, dsn: str = "", db_schema: str | None = None, **_: object) -> Relation:
+    """Where a profile's relations lie, without opening anything: a relation without a name of its own."""
+    return Relation("", db_schema or "public")
+
+
+def connect(
+    *, dsn: str, db_schema: str | None = None, lock_timeout_seconds: float = 600, read_only: bool = False
+) -> PostgresEngine:
+    """Open a session.
+
+    Args:
+        dsn: A URL as libpq or SQLAlchemy spells it (`postgresql+psycopg://`), or "host=... dbname=...".
+        db_schema: Where unqualified relations lie; "public" where None. It is created when something is built.
+        lock_timeout_seconds: How long to wait for another session that builds the same relation, or changes it.
+        read_only: Change nothing; a schema that is not there reads as an empty one.
+    """
+    place = namespace(dsn=dsn, db_schema=db_schema)
+    conninfo = _conninfo(dsn, f"{quoted(place.schema or '', DIALECT)}, public", read_only)
+    return PostgresEngine(conninfo, place, lock_timeout_seconds)
+
+
+def _conninfo(dsn: str, search_path: str, read_only: bool) -> str:
+    try:
+        if dsn.partition("://")[2].partition("?")[0].count("@") > 1:
+            raise psycopg.ProgrammingError  # a part of the password would be taken for the host, and shown
+        given = conninfo_to_dict(re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn))
+    except psycopg.Error:
+        raise ConnectError(  # what libpq says of a dsn that it cannot read may quote parts of the password
+            "the dsn of the Postgres profile cannot be read",
+            hint="Write postgresql://user:password@host:5432/database; percent-encode special characters (@ is %40).",
+        ) from None
+    settings = {**_SETTINGS, "search_path": search_path}
+    if read_only:
+        settings["default_transaction_read_only"] = "on"
+    options = [str(given.pop("options", "") or "")]
+    options += [
+        f"-c {name}={value.replace(chr(92), chr(92) * 2).replace(' ', chr(92) + ' ')}"
+        for name, value in settings.items()
+    ]
+    given.setdefault("application_name", "fft")
+    given.setdefault("connect_timeout", "10")
+    return make_conninfo("", **{**given, "client_encoding": "UTF8", "options": " ".join(options).strip()})
+
+
+def _option(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def _opened(conninfo: str) -> psycopg.Connection[Row]:
+    try:
+        # never prepared on the server: a prepared plan outlives the table that is swapped below it
+        return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+    except psycopg.Error as error:
+        raise ConnectError(
+            f"cannot connect to {_shown(conninfo)}: {_without_password(str(error).strip(), conninfo)}",
+            hint="Is the server running there, and are dsn and FF_PG_DSN right?",
+        ) from None
+
+
+def _shown(conninfo: str) -> str:
+    """A connection as it may be shown: who and where, no password."""
+    given = conninfo_to_dict(conninfo)
+    where = f"{given.get('host') or 'the local socket'}:{given.get('port') or 5432}"
+    database, user = given.get("dbname") or "(default)", given.get("user") or "(default)"
+    return f"Postgres at {where}, database {database}, user {user}"
+
+
+def _without_password(text: str, conninfo: str) -> str:
+    password = conninfo_to_dict(conninfo).get("password")
+    return text.replace(str(password), "***") if password else text
+
+
+class PostgresEngine:
+    """One connection to a Postgres database."""
+
+    name = "postgres"
+    dialect = DIALECT
+    capabilities = Capabilities(transaction_is_stage=False, one_writer_process=False)
+
+    def __init__(self, conninfo: str, place: Relation, lock_timeout_seconds: float) -> None:
+        self._conninfo = conninfo
+        self._place = place
+        self._timeout = lock_timeout_seconds
+        self._connection = _opened(conninfo)
+        self._connection.add_notice_handler(self._noticed)
+        self._cut_name: str | None = None
+        self._frames = count()
+        self._running = threading.Lock()
+
+    def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
+        for part in (name, schema or ""):
+            if len(part.encode()) > LONGEST_NAME:
+                raise EngineError(
+                    f"{part!r} is longer than {LONGEST_NAME} bytes, and Postgres would cut it",
+                    hint="Choose a shorter name.",
+                )
+        return Relation(name, schema or self._place.schema, catalog)
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
+        with self._statement(sql), self._connection.cursor() as cursor:
+            cursor.execute(sql.encode(), list(parameters) or None)
+            return cursor.rowcount if cursor.rowcount >= 0 else None
+
+    def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        with self._statement(sql), self._connection.cursor() as cursor:
+            cursor.execute(sql.encode(), list(parameters) or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def columns(self, sql: str) -> tuple[ColumnType, ...]:
+        with self._statement(sql), self._connection.cursor() as cursor:
+            cursor.execute(f"select * from ({sql}\n) as described limit 0".encode())
+            result = cursor.pgresult
+            assert result is not None  # a statement was executed
+            fields = [(_text(result.fname(i)), result.ftype(i), result.fmod(i)) for i in range(result.nfields)]
+        if not fields:
+            return ()
+        types = ", ".join(f"format_type({oid}, {modifier})" for _, oid, modifier in fields)
+        (spelled,) = self.fetch(f"select {types}")
+        return tuple(ColumnType(field[0], kind) for field, kind in zip(fields, spelled, strict=True))
+
+    def kinds(self, relations: Sequence[Relation]) -> Mapping[Relation, RelationKind]:
+        rows = self._described(relations, "null, null") if relations else []
+        return {relation: kind for relation, kind, *_ in rows}
+
+    def tables(self, relations: Sequence[Relation]) -> Mapping[Relation, TableInfo]:
+        if not relations:
+            return {}
+        rows = self._described(relations, f"obj_description(c.oid, 'pg_class'), {_SIGNATURE}")
+        found = {
+            relation: TableInfo(kind, _stamp_in(comment, signature)) for relation, kind, comment, signature in rows
+        }
+        counts = self._row_counts([r for r, table in found.items() if table.kind == "table" and table.stamp])
+        return {relation: replace(table, rows=counts.get(relation)) for relation, table in found.items()}
+
+    def _described(self, relations: Sequence[Relation], columns: str) -> list[tuple[Relation, RelationKind, Any, Any]]:
+        """Look up relations in one query, however many they are."""
+        wanted = {(r.catalog, r.schema, r.name): r for r in relations}
+        places = ", ".join(f"({literals(place)})" for place in wanted)
+        rows = self.fetch(f"""
+            select wanted.*, c.relkind in ('v'), {columns}
+            from (values {places}) as wanted(catalog_name, schema_name, relation_name)
+            join pg_namespace as n on n.nspname = wanted.schema_name
+            join pg_class as c on c.relnamespace = n.oid and c.relname = wanted.relation_name
+            where c.relkind in ('r', 'p', 'f', 'v', 'm')
+                and coalesce(wanted.catalog_name, current_database()) = current_database()
+            """)
+        return [
+            (wanted[(catalog, schema, name)], "view" if is_view else "table", comment, signature)
+            for catalog, schema, name, is_view, comment, signature in rows
+        ]
+
+    def _row_counts(self, relations: Sequence[Relation]) -> Mapping[Relation, int]:
+        """Count rows, in one query: the statistics are late, and lost in a crash."""
+        queries = [f"select {i}, count(*) from {r.sql(self.dialect)}" for i, r in enumerate(relations)]
+        rows = self.fetch(" union all ".join(queries)) if queries else []
+        return {relations[i]: int(number) for i, number in rows}
+
+    def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
+        table = relation.sql(self.dialect)
+        ((comment, signature),) = self.fetch(
+            f"select obj_description(c.oid, 'pg_class'), {_SIGNATURE} from pg_class as c "
+            f"where c.oid = {literal(table)}::regclass"
+        )
+        text = "\n".join(part for part in (_others_text(comment), f"[fft {stamp} {signature}]") if part)
+        self.execute(f"comment on {kind} {table} is {literal(text)}")
+
+    def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
+        # A row's text is exact: it tells NULL from '', -0 from 0, 1.0 from 1.00; repeated rows count in a sum.
+        def total(seed: int) -> str:
+            return f'sum(hashtextextended({alias}::text collate "C", {seed}))'
+
+        return f"concat({total(0)}, '-', {total(1)})"
+
+    def read_frame(self, sql: str) -> pa.Table:
+        with self._statement(sql), self._connection.cursor() as cursor:
+            return postgres_arrow.read(cursor, sql)
+
+    @contextmanager
+    def frame_query(self, frame: pa.Table) -> Iterator[str]:
+        name = f'pg_temp."_ff_frame_{next(self._frames)}"'
+        for column in frame.column_names:
+            self.relation(column)  # a column's name has the same limit
+        definition = postgres_arrow.definition(frame.schema)
+        self.execute(f"create temporary table {name.removeprefix('pg_temp.')} ({definition})")
+        try:
+            with self._statement(f"copy {name} from stdin"), self._connection.cursor() as cursor:
+                postgres_arrow.write(cursor, name, frame)
+            yield f"select * from {name}"
+        finally:
+            if not self._connection.closed:
+                self.execute(f"drop table if exists {name}")
+
+    @contextmanager
+    def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
+        types = {name: _SEED_TYPES.get(kind.lower(), kind) for name, kind in column_types.items()}
+        with self.frame_query(csv_file.read_file(path, infer=not types)) as rows:
+            names = [column.name for column in self.columns(rows)]
+            yield f"select {', '.join(_cast(name, types) for name in names)} from ({rows}) as file"
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._connection.closed:  # the server ended it since the last transaction
+            self._connection = _opened(self._conninfo)
+            self._connection.add_notice_handler(self._noticed)
+        self.execute("begin")
+        try:
+            yield
+        except BaseException:
+            if not self._connection.closed:
+                self._connection.execute("rollback")
+            raise
+        self.execute("commit")
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is done in the context, and nothing else, when an exception leaves it."""
+        self.execute("savepoint _ff")
+        try:
+            yield
+        except BaseException:
+            if not self._connection.closed:
+                self._connection.execute("rollback to savepoint _ff")
+                self._connection.execute("release savepoint _ff")
+            raise
+        self.execute("release savepoint _ff")
+
+    def create_schema(self, relation: Relation) -> None:
+        schema = relation.schema or ""
+        if not self.fetch(f"select 1 from pg_namespace where nspname = {literal(schema)}"):
+            try:
+                with self._statement("create schema"):
+                    self._connection.execute(f"create schema if not exists {quoted(schema, DIALECT)}".encode())
+            except StatementError as error:
+                # two sessions at once: Postgres checks, and then inserts
+                if not isinstance(error.__cause__, errors.UniqueViolation):
+                    raise
+
+    def hold(self, relation: Relation) -> None:
+        key = int.from_bytes(
+            hashlib.sha256(f"fft {relation.schema}.{relation.name}".encode()).digest()[:8], "big", signed=True
+        )
+        ((is_free,),) = self.fetch(f"select pg_try_advisory_xact_lock({key})")
+        if is_free:
+            return
+        _log.warning("waiting for %s, which is being built by %s", relation, self._holder(key))
+        with self.lock_timeout(self._timeout):
+            try:
+                self.fetch(f"select pg_advisory_xact_lock({key})")
+            except BusyError as error:
+                raise BusyError(
+                    f"{relation} is being built by another session for more than {self._timeout:g} s",
+                    hint="Wait for that run, or end it.",
+                ) from error
+
+    def _holder(self, key: int) -> str:
+        rows = self.fetch(
+            "select a.pid, a.application_name, a.client_addr::text "
+            "from pg_locks as l join pg_stat_activity as a using (pid) "
+            f"where l.locktype = 'advisory' and l.granted and ((l.classid::bigint << 32) | l.objid::bigint) = {key}"
+        )
+        return (
+            "; ".join(f"pid {pid} ({name or 'unnamed'} at {host or 'this host'})" for pid, name, host in rows)
+            or "another"
+        )
+
+    @contextmanager
+    def lock_timeout(self, seconds: float) -> Iterator[None]:
+        """Wait no longer than this for each lock, inside a transaction."""
+        self.execute(f"set local lock_timeout = {max(1, int(seconds * 1000))}")
+        yield
+        self.execute("set local lock_timeout = 0")
+
+    def stage(self, relation: Relation) -> Relation:
+        return relation.named(stage_name(relation.name))
+
+    def publish(self, stage: Relation, relation: Relation) -> None:
+        rows = self._row_estimate(stage)
+        if rows is not None and rows >= ANALYZED_FROM_ROWS:
+            self.execute(f"analyze {stage.sql(DIALECT)}")  # autovacuum comes a minute late for what is built next
+        Publisher(self, self._timeout).publish(stage, relation)
+
+    def _row_estimate(self, stage: Relation) -> float | None:
+        """How many rows fit into a stage's pages, roughly; None for a view."""
+        ((pages, kind),) = self.fetch(
+            f"select pg_relation_size(oid) / 8192, relkind::text from pg_class "
+            f"where oid = {literal(stage.sql(DIALECT))}::regclass"
+        )
+        return float(pages) * 50 if kind == "r" else None
+
+    def for_thread(self) -> PostgresEngine:
+        return PostgresEngine(self._conninfo, self._place, self._timeout)
+
+    def interrupt(self) -> None:
+        self._connection.cancel_safe(timeout=5)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _noticed(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.sqlstate == _NAME_TOO_LONG:
+            self._cut_name = diagnostic.message_primary
+
+    @contextmanager
+    def _statement(self, sql: str) -> Iterator[None]:
+        self._cut_name = None
+        try:
+            yield
+        except psycopg.Error as error:
+            raise _explained(error, sql, closed=self._connection.closed) from error
+        if self._cut_name:
+            raise StatementError(
+                self._cut_name, sql=sql, hint=f"Postgres cuts names at {LONGEST_NAME} bytes: choose a shorter one."
+            )
+
+
+def _explained(error: psycopg.Error, sql: str, *, closed: bool) -> EngineError:
+    message = str(error).strip()
+    match error:
+        case errors.QueryCanceled() if "user request" in message:
+            return EngineError("the statement was interrupted")
+        case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
+            return BusyError(f"another session is in the way: {message}", hint="A later try can succeed.")
+        case errors.UndefinedTable():
+            missing = re.search(r'relation "(.+?)" does not exist', message)
+            return StatementError(message, sql=sql, missing=missing.group(1) if missing else None)
+    if closed:
+        return BusyError(f"the connection was lost: {message}", hint="A later try can succeed.")
+    return StatementError(message, sql=sql)
+
+
+# What a table is made of, or what a view says: altered or replaced by hand, it is another one. A comment survives both.
+_SIGNATURE = """
+    case when c.relkind = 'v' then substr(md5(pg_get_viewdef(c.oid)), 1, 16) else (
+        select substr(md5(string_agg(
+            attname || ' ' || format_type(atttypid, atttypmod), e'\\n' order by attnum)), 1, 16)
+        from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
+    ) end"""
+_MARK = r"\n?\[fft ([0-9a-f]+) ([0-9a-f]+)\]"
+
+
+def _stamp_in(comment: str | None, signature: str | None) -> str | None:
+    match = re.search(_MARK, comment or "")
+    return match.group(1) if match and match.group(2) == signature else None
+
+
+def _others_text(comment: str | None) -> str:
+    """What somebody else wrote into a comment."""
+    return re.sub(_MARK, "", comment or "")
+
+
+def _cast(name: str, types: Mapping[str, str]) -> str:
+    column = quoted(name, DIALECT)
+    return f"cast({column} as {types[name]}) as {column}" if name in types else column
+
+
+def _text(name: bytes | None) -> str:
+    return (name or b"").decode()

@@ -1,0 +1,17 @@
+"""Run as a script: builds a project with the plain API, and says when it begins and ends."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from fft_core import Rebuilder, Request, Subjects, build_or_reuse, load_project, open_warehouse
+
+if __name__ == "__main__":
+    project = load_project(Path(sys.argv[1]), "dev", environment={})
+    with open_warehouse(project) as warehouse:
+        print("begin", flush=True)
+        rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, warehouse.engine.dialect), Request())
+        for node in project.stored():
+            build_or_reuse(warehouse, rebuilder, node)
+        print("end", flush=True)

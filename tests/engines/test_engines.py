@@ -1,0 +1,296 @@
+"""What every engine does, written once and run on each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from fft_core.engines import sql
+from fft_core.engines.engine import Engine, RelationKind, open_engine
+from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
+from fft_core.names import Relation
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open database, and what publishes in it as a build does."""
+
+    engine: Engine
+    again: Callable[[], Engine]
+
+    def publish(self, name: str, query: str, kind: RelationKind = "table", stamp: str = "ab") -> Relation:
+        """Stage, publish and stamp a query."""
+        engine, relation = self.engine, self.engine.relation(name)
+        with engine.transaction():
+            engine.hold(relation)
+            stage = engine.stage(relation)
+            existing = engine.kinds([stage]).get(stage)
+            if existing and existing != kind:
+                engine.execute(sql.drop(stage, existing, engine.dialect))
+            replaces = engine.capabilities.transaction_is_stage
+            engine.execute(sql.create_as(stage, kind, query, engine.dialect, replaces=replaces))
+            columns = engine.columns(sql.select_all(stage, engine.dialect))
+            engine.publish(stage, relation)
+            engine.stamp(relation, kind, stamp, columns)
+        return relation
+
+    def rows(self, relation: Relation) -> list[tuple[object, ...]]:
+        return sorted(self.engine.fetch(sql.select_all(relation, self.engine.dialect)))
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "duckdb":
+        settings = {"path": str(tmp_path / "db.duckdb")}
+    else:
+        dsn, schema = request.getfixturevalue("postgres_dsn"), request.getfixturevalue("postgres_schema")
+        settings = {"dsn": dsn, "db_schema": schema}
+    engine = open_engine(request.param, settings)
+    engine.create_schema(engine.relation("any"))
+    yield Database(engine, engine.for_thread)
+    engine.close()
+
+
+def test_a_table_is_published_and_described(database: Database) -> None:
+    relation = database.publish("t", "select 1 as a, 'x' as b")
+    info = database.engine.tables([relation, relation.named("nothing")])
+    assert [(i.kind, i.stamp, i.rows) for i in info.values()] == [("table", "ab", 1)]
+    assert database.engine.kinds([relation, relation.named("nothing")]) == {relation: "table"}
+    assert database.rows(relation) == [(1, "x")]
+
+
+@pytest.mark.parametrize("first", ["table", "view"])
+@pytest.mark.parametrize("second", ["table", "view"])
+def test_whatever_was_there_is_replaced(database: Database, first: RelationKind, second: RelationKind) -> None:
+    database.publish("t", "select 1 as a, 'x' as b", first)
+    relation = database.publish("t", "select 'y' as b, 2 as n", second, "cd")
+    assert database.rows(relation) == [("y", 2)]
+    assert [(i.kind, i.stamp) for i in database.engine.tables([relation]).values()] == [(second, "cd")]
+
+
+def test_a_view_over_what_is_replaced_goes_on(database: Database) -> None:
+    relation = database.publish("t", "select 1 as a, 2 as b")
+    view = database.publish("v", f"select a, b from {relation.sql(database.engine.dialect)}", "view")
+    for kind, query in (("table", "select 'x' as c, 4 as b, 3 as a"), ("view", "select 3 as a, 4 as b")):
+        database.publish("t", query, kind)  # type: ignore[arg-type]
+        assert database.rows(view) == [(3, 4)]
+
+
+def test_a_rollback_leaves_what_was(database: Database) -> None:
+    relation = database.publish("t", "select 1 as a")
+    engine = database.engine
+    with pytest.raises(ZeroDivisionError), engine.transaction():  # noqa: PT012
+        stage = engine.stage(relation)
+        replaces = engine.capabilities.transaction_is_stage
+        engine.execute(sql.create_as(stage, "table", "select 2 as a", engine.dialect, replaces=replaces))
+        engine.publish(stage, relation)
+        raise ZeroDivisionError
+    assert database.rows(relation) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "change", ["drop table {}; create table {} as select 1 as a", "alter table {} add column b integer"]
+)
+def test_what_is_changed_by_hand_has_no_stamp(database: Database, change: str) -> None:
+    relation = database.publish("t", "select 1 as a")
+    for statement in change.split(";"):
+        database.engine.execute(statement.format(relation.sql(database.engine.dialect)))
+    assert [info.stamp for info in database.engine.tables([relation]).values()] == [None]
+
+
+def test_a_view_that_is_replaced_by_hand_has_no_stamp(database: Database) -> None:
+    relation = database.publish("v", "select 1 as a", "view")
+    database.engine.execute(f"create or replace view {relation.sql(database.engine.dialect)} as select 2 as a")
+    assert [info.stamp for info in database.engine.tables([relation]).values()] == [None]
+
+
+def digest(database: Database, rows: str) -> str:
+    engine = database.engine
+    query = f"select * from (values {rows}) as v(a, b)"
+    ((found,),) = engine.fetch(f"select {engine.digest(sql.ROWS, engine.columns(query))} from ({query}) as {sql.ROWS}")
+    return str(found)
+
+
+def test_a_digest_does_not_depend_on_the_order_of_rows(database: Database) -> None:
+    assert digest(database, "(1, 'x'), (2, 'y')") == digest(database, "(2, 'y'), (1, 'x')")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("(1, 'x')", "(1, 'x'), (1, 'x')"),
+        ("(1, null)", "(1, '')"),
+        ("(1, 'x'), (2, 'y')", "(1, 'y'), (2, 'x')"),
+        ("(cast('0' as double precision), 'x')", "(cast('-0' as double precision), 'x')"),
+        ("(cast('1 month' as interval), 'x')", "(cast('30 days' as interval), 'x')"),
+        ("(array[1, null], 'x')", "(array[null, 1], 'x')"),
+    ],
+)
+def test_a_digest_tells_rows_apart_that_differ(database: Database, one: str, other: str) -> None:
+    assert digest(database, one) != digest(database, other)
+
+
+def test_frames_come_back_as_they_went(database: Database) -> None:
+    frame = pa.table(
+        {
+            "i": pa.array([1, None], pa.int64()),
+            "s": ['a"b\n,', ""],
+            "f": [float("inf"), -0.0],
+            "d": pa.array([Decimal("1.50"), None], pa.decimal128(9, 2)),
+            "day": pa.array([0, None], pa.date32()),
+            "t": pa.array([1, None], pa.timestamp("us")),
+            "z": pa.array([1, None], pa.timestamp("us", "UTC")),
+            "b": [True, None],
+            "raw": pa.array([b"\x00\xff", None], pa.binary()),
+            "l": pa.array([[1, None], []], pa.list_(pa.int64())),
+        }
+    )
+    with database.engine.frame_query(frame) as query:
+        found = database.engine.read_frame(query)
+    assert found.to_pydict() == frame.to_pydict()
+    assert [f.type for f in found.schema][:-1] == [f.type for f in frame.schema][:-1]
+
+
+def test_a_missing_relation_is_named(database: Database) -> None:
+    with pytest.raises(StatementError) as caught:
+        database.engine.fetch("select * from nowhere")
+    assert caught.value.missing == "nowhere"
+
+
+def test_a_running_statement_is_interrupted(database: Database) -> None:
+    timer = threading.Timer(0.3, database.engine.interrupt)
+    timer.start()
+    rows = "generate_series(1, 100000)"
+    with pytest.raises(EngineError, match="interrupted"):
+        database.engine.fetch(f"select sum(a.i * b.i) from {rows} as a(i), {rows} as b(i)")
+    assert database.engine.fetch("select 1") == [(1,)]
+
+
+def test_a_reader_sees_the_old_rows_or_the_new_ones(database: Database) -> None:
+    """Also while the shape of publishing changes, since somebody hangs a view on the table."""
+    relation = database.publish("t", "select i, 0 as n from generate_series(1, 2000) as s(i)")
+    seen, failed, done = set[tuple[object, ...]](), list[Exception](), threading.Event()
+    reader = database.again()
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                seen.update(reader.fetch(f"select count(*), min(n) = max(n) from {relation.sql(reader.dialect)}"))
+            except EngineError as error:
+                failed.append(error)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    for n in range(1, 16):
+        if n == 8:
+            database.publish("v", f"select n from {relation.sql(database.engine.dialect)}", "view")
+        database.publish("t", f"select i, {n} as n from generate_series(1, 2000) as s(i)")
+        time.sleep(0.01)
+    done.set()
+    thread.join()
+    reader.close()
+    assert not failed
+    assert seen == {(2000, True)}
+
+
+# Postgres alone
+
+
+@pytest.fixture
+def postgres(postgres_dsn: str, postgres_schema: str) -> Iterator[Database]:
+    engine = open_engine("postgres", {"dsn": postgres_dsn, "db_schema": postgres_schema})
+    engine.create_schema(engine.relation("any"))
+    yield Database(engine, engine.for_thread)
+    engine.close()
+
+
+def test_what_others_hung_on_a_table_survives(postgres: Database) -> None:
+    relation, fetch = postgres.publish("t", "select 1 as a, 'x' as b"), postgres.engine.fetch
+    table = relation.sql("postgres")
+    for statement in (
+        f"grant select on {table} to public",
+        f"comment on table {table} is 'of somebody'",
+        f"comment on column {table}.b is 'a letter'",
+        f"create index by_b on {table} (b)",
+    ):
+        postgres.engine.execute(statement)
+    query = f"""select c.relacl::text, substr(obj_description(c.oid), 1, 11), col_description(c.oid, a.attnum),
+        (select count(*) from pg_index where indrelid = c.oid)
+        from pg_class as c join pg_attribute as a on a.attrelid = c.oid and attname = 'b'
+        where c.oid = '{table}'::regclass"""
+    before = fetch(query)
+    for rows in ("select 2 as a, 'y' as b", "select 2 as n, 'y' as b", "select 'y' as b, 2 as n, 3 as o"):
+        postgres.publish("t", rows)
+        assert fetch(query) == before
+        assert postgres.rows(relation) == fetch(rows)
+
+
+def test_a_view_of_others_that_would_break_is_a_refusal(postgres: Database) -> None:
+    relation = postgres.publish("t", "select 1 as a, 2 as b")
+    schema = relation.schema
+    postgres.engine.execute(f'create view "{schema}".theirs as select a from {relation.sql("postgres")}')
+    for kind in ("table", "view"):
+        with pytest.raises(EngineError, match=rf"{schema}\.t cannot be replaced: the view {schema}\.theirs uses it"):
+            postgres.publish("t", "select 2 as b", kind)
+        assert postgres.rows(relation) == [(1, 2)]
+
+
+def test_the_second_of_two_builders_waits_and_says_for_whom(
+    postgres: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Database(postgres.again(), postgres.again)
+    relation = postgres.engine.relation("t")
+    with postgres.engine.transaction():
+        postgres.engine.hold(relation)
+        thread = threading.Thread(target=lambda: other.publish("t", "select 2 as a"))
+        thread.start()
+        time.sleep(0.3)
+        assert relation not in postgres.engine.kinds([relation])
+        assert "is being built by pid" in caplog.text
+    thread.join()
+    assert postgres.rows(relation) == [(2,)]
+    other.engine.close()
+
+
+def test_a_builder_that_waits_too_long_can_try_again(postgres: Database, postgres_dsn: str) -> None:
+    relation = postgres.engine.relation("t")
+    impatient = open_engine(
+        "postgres", {"dsn": postgres_dsn, "db_schema": relation.schema, "lock_timeout_seconds": 0.1}
+    )
+    with postgres.engine.transaction():
+        postgres.engine.hold(relation)
+        with pytest.raises(BusyError) as caught, impatient.transaction():
+            impatient.hold(relation)
+    assert caught.value.can_retry
+    impatient.close()
+
+
+def test_a_long_reader_does_not_stop_a_build(postgres: Database) -> None:
+    relation = postgres.publish("t", "select 1 as a")
+    reader = postgres.again()
+    with reader.transaction():
+        assert reader.fetch(f"select a from {relation.sql('postgres')}") == [(1,)]
+        postgres.publish("t", "select 2 as a")
+    assert postgres.rows(relation) == [(2,)]
+    reader.close()
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://me:hunter2@127.0.0.1:1/db", "postgresql://me:hun@ter:2@127.0.0.1/db"])
+def test_a_dsn_that_does_not_work_shows_no_password(dsn: str) -> None:
+    with pytest.raises(ConnectError) as caught:
+        open_engine("postgres", {"dsn": dsn})
+    assert not any(part in str(caught.value) for part in ("hunter2", "hun@", "ter:2"))
+
+
+def test_a_name_that_postgres_would_cut_is_refused(postgres: Database) -> None:
+    with pytest.raises(EngineError, match="longer than 63 bytes"):
+        postgres.engine.relation("é" * 32)
+    with pytest.raises(StatementError, match="will be truncated"):
+        postgres.engine.fetch(f"select 1 as {'a' * 64}")

@@ -1,0 +1,192 @@
+"""Whole projects on each engine: equal rows, equal skips, builds at once, killed builds."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fft_core import (
+    CheckFailedError,
+    Project,
+    Rebuilder,
+    Request,
+    Subjects,
+    build_or_reuse,
+    load_project,
+    make_plan,
+    open_warehouse,
+)
+
+SCRIPT = Path(__file__).parent / "build_project.py"
+Rows = Mapping[str, list[tuple[object, ...]]]
+FILES = {
+    "project.yml": "name: shop\nversion: '1'\ntests:\n"
+    "  - {type: not_null, table: users, column: id}\n"
+    "  - {type: unique, table: users, column: id}\n"
+    "  - {type: relationships, table: orders, column: user_id, to: users, field: id}\n",
+    "seeds/raw_users.csv": 'id,name,score,active\n1,ann,1.5,true\n2,"b""ob",,false\n3,,-2e3,true\n',
+    "seeds/raw_orders.csv": "id,user_id,amount\n10,1,5\n11,1,7\n12,3,1\n",
+    "models/users.ff.sql": "{{ config(materialized='view') }} "
+    "select id, name, score, active from {{ ref('raw_users') }}",
+    "models/orders.ff.sql": "select id, user_id, amount from {{ ref('raw_orders') }}",
+    "models/totals.ff.py": "import pandas as pd\nfrom fft_core import model\n\n"
+    "@model(deps=['users', 'orders'])\ndef totals(users: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:\n"
+    "    sums = orders.groupby('user_id', as_index=False).agg(amount=('amount', 'sum'))\n"
+    "    return users.merge(sums, left_on='id', right_on='user_id')[['id', 'name', 'amount']]\n",
+    "models/top.ff.sql": "select id, amount from {{ ref('totals') }} order by amount desc limit 1",
+}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project on disk with its database."""
+
+    root: Path
+
+    def write(self, files: Mapping[str, str]) -> None:
+        for name, text in files.items():
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / name).write_text(text)
+
+    def load(self) -> Project:
+        return load_project(self.root, "dev", environment={})
+
+    def build(self) -> set[str]:
+        """Build what must be built; give the names."""
+        with open_warehouse(self.load()) as warehouse:
+            project = warehouse.project
+            rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, warehouse.engine.dialect), Request())
+            results = {node.name: build_or_reuse(warehouse, rebuilder, node) for node in project.stored()}
+        return {name for name, result in results.items() if result.decision.is_build}
+
+    def due(self) -> set[str]:
+        with open_warehouse(self.load(), read_only=True) as warehouse:
+            return {decision.name for decision in make_plan(warehouse).builds}
+
+    def rows(self, name: str) -> list[tuple[object, ...]]:
+        with open_warehouse(self.load(), read_only=True) as warehouse:
+            return sorted(
+                warehouse.engine.fetch(f"select * from {warehouse.relation(name).sql(warehouse.engine.dialect)}")
+            )
+
+
+@pytest.fixture
+def make_shop(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Shop]:
+    def make(engine: str) -> Shop:
+        shop = Shop(tmp_path / engine)
+        if engine == "duckdb":
+            settings = "{path: db.duckdb}"
+        else:
+            dsn, schema = request.getfixturevalue("postgres_dsn"), request.getfixturevalue("postgres_schema")
+            settings = f"{{dsn: '{dsn}', db_schema: {schema}}}"
+        shop.write({"profiles.yml": f"dev: {{engine: {engine}, {engine}: {settings}}}\n"})
+        return shop
+
+    return make
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def shop(request: pytest.FixtureRequest, make_shop: Callable[[str], Shop]) -> Shop:
+    made = make_shop(request.param)
+    made.write(FILES)
+    return made
+
+
+def test_what_has_not_changed_is_reused(shop: Shop) -> None:
+    names = {"raw_users", "raw_orders", "users", "orders", "totals", "top"}
+    assert shop.due() == names
+    assert shop.build() == names
+    assert shop.due() == set()
+    assert shop.build() == set()
+    shop.write(
+        {"models/orders.ff.sql": "select id, user_id, amount + 0 as amount from {{ ref('raw_orders') }} -- same rows"}
+    )
+    assert shop.build() == {"orders"}
+    shop.write({"models/orders.ff.sql": "select id, user_id, amount + 1 as amount from {{ ref('raw_orders') }}"})
+    assert shop.build() == {"orders", "totals", "top"}
+    assert shop.rows("top") == [(1, 14)]
+
+
+def test_kinds_and_columns_change_below_views(shop: Shop) -> None:
+    shop.build()
+    shop.write({"models/users.ff.sql": "select active, id, name from {{ ref('raw_users') }}"})
+    shop.write({"models/all_users.ff.sql": "{{ config(materialized='view') }} select id from {{ ref('users') }}"})
+    shop.build()
+    shop.write(
+        {"models/users.ff.sql": "{{ config(materialized='view') }} select id, name, 1 as x from {{ ref('raw_users') }}"}
+    )
+    assert {"users"} <= shop.build()
+    assert shop.rows("all_users") == [(1,), (2,), (3,)]
+    assert shop.due() == set()
+
+
+def test_bad_rows_are_not_published(shop: Shop) -> None:
+    shop.build()
+    before = shop.rows("orders")
+    shop.write({"models/orders.ff.sql": "select id, 99 as user_id, amount from {{ ref('raw_orders') }}"})
+    with pytest.raises(CheckFailedError) as caught:
+        shop.build()
+    assert all("_ff_stage" not in result.sql for result in caught.value.results)
+    assert shop.rows("orders") == before
+
+
+def test_both_engines_make_equal_rows(make_shop: Callable[[str], Shop]) -> None:
+    found = []
+    for engine in ("duckdb", "postgres"):
+        shop = make_shop(engine)
+        shop.write(FILES)
+        shop.build()
+        found.append({name: shop.rows(name) for name in ("users", "orders", "totals", "top")})
+    assert found[0] == found[1]
+
+
+def test_two_processes_build_one_project_at_once(shop: Shop) -> None:
+    command = [sys.executable, str(SCRIPT), str(shop.root)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    ended = [process.communicate(timeout=60)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0], ended
+    assert shop.due() == set()
+
+
+def test_dagster_builds_it_in_threads(shop: Shop) -> None:
+    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(shop.root)]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert shop.due() == set()
+    assert shop.rows("top") == [(1, 12)]
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_a_killed_build_leaves_whole_tables(make_shop: Callable[[str], Shop], attempt: int) -> None:
+    shop = make_shop("postgres")
+    for version in (1, 2):
+        shop.write({"project.yml": FILES["project.yml"].partition("tests")[0]})
+        shop.write({f"models/m{i}.ff.sql": _chain(i, version) for i in range(4)})
+        if version == 1:
+            shop.build()
+    command = [sys.executable, str(SCRIPT), str(shop.root)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begin\n"
+    time.sleep(random.Random(attempt).uniform(0, 0.3))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    for i in range(4):
+        assert {row[1] for row in shop.rows(f"m{i}")} in ({1}, {2})
+        assert len(shop.rows(f"m{i}")) == 20_000
+    shop.build()
+    assert {row[1] for row in shop.rows("m3")} == {2}
+    assert shop.due() == set()
+
+
+def _chain(index: int, version: int) -> str:
+    below = f"select i, version from {{{{ ref('m{index - 1}') }}}}"
+    return below if index else f"select i, {version} as version from generate_series(1, 20000) as s(i)"
