@@ -50,7 +50,7 @@ test: lint types
 	@echo "All checks passed. Next: make example"
 
 bench: $(READY)
-	@$(BIN)/python benchmarks/bench.py --peers 3 --write docs/benchmarks.md
+	@$(BIN)/python benchmarks/bench.py --write docs/benchmarks.md
 
 lock:
 	@uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev \

@@ -36,10 +36,11 @@ def make_environment(folder: Path, requirements: Sequence[str]) -> Path:
     bin_folder = folder / "bin"
     ready = folder / "ready"
     if not ready.exists():
-        uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], check=True)
-        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(bin_folder / "python")]
-        subprocess.run([*install, *requirements], check=True)
+        python = str(bin_folder / "python")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+        install = [uv, "pip", "install", "--compile-bytecode", "--python", python] if uv else None
+        subprocess.run([*(install or [python, "-m", "pip", "install"]), "--quiet", *requirements], check=True)
         ready.touch()
     return bin_folder
 

@@ -7,6 +7,7 @@ import hashlib
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -86,8 +87,8 @@ class Subjects:
         path = self._project.root / seed.path
         if not path.is_file():
             raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path))
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
+        state = path.stat()
+        content = _digest_of_file(path, state.st_size, state.st_mtime_ns, state.st_ino)
         volatile = self._volatile_in_seed(path, seed) if path.suffix == ".sql" else ()
         config = {"column_types": digest_of(seed.column_types), "schema": seed.schema or "", "path": str(seed.path)}
         checks, check_inputs = self._checks(seed.name)
@@ -365,6 +366,13 @@ def _published(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[s
     relations = {warehouse.relation(node.name): node.name for node in nodes}
     tables = warehouse.engine.tables(list(relations))
     return {relations[r]: Published(table.kind, table.stamp, table.rows, str(r)) for r, table in tables.items()}
+
+
+@lru_cache(maxsize=1024)
+def _digest_of_file(path: Path, *_: int) -> str:
+    """Read a file once while a command lasts: its plan, its definitions and its run ask for it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _symbol(name: str | SourceName) -> Relation:

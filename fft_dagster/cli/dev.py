@@ -24,5 +24,6 @@ def open_ui(root: Path, env: str | None, host: str, port: int) -> int:
     location = ["-f", str(own)] if own.is_file() else ["-m", "fft_dagster.location"]
     click.echo(f"{project.name}: http://{host}:{port}, history in {home}")
     variables = {"DAGSTER_HOME": str(home), "FFT_PROJECT_DIR": str(project.root), "FFT_ACTIVE_ENV": project.env}
+    variables["DAGSTER_EVENT_BATCH_SIZE"] = os.environ.get("DAGSTER_EVENT_BATCH_SIZE", "1000")  # see runs.py
     command = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]
     return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
