@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -75,6 +76,7 @@ def job(executor: str, body: str, count: int) -> dg.JobDefinition:
 
 def main() -> None:
     """Run it once, in a new instance, and print ms a step."""
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # for processes of steps
     executor, storage, body, count, home = sys.argv[1:]
     folder = Path(home)
     folder.mkdir(parents=True, exist_ok=True)
