@@ -16,8 +16,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from conftest import REPOSITORY, FinishedRun, run_job
 
+from conftest import REPOSITORY, FinishedRun, run_job
 from fft_core import Model, ProjectError, Seed, Source
 from fft_dagster import FftTranslator, build_definitions
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from conftest import MakeInstance, asset_job, run_job
 
+from conftest import MakeInstance, asset_job, run_job
 from fft_dagster.critical_path import remaining_seconds
 from fft_dagster.executor import thread_executor
 

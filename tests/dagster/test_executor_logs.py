@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import dagster as dg
+
 from conftest import MakeInstance, asset_job, run_job
 
 PATIENCE_SECONDS = 20.0  # for what takes milliseconds on an idle machine

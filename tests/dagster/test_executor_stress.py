@@ -17,6 +17,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+
 from conftest import (
     REPOSITORY,
     FinishedRun,
@@ -26,7 +27,6 @@ from conftest import (
     subprocess_environment,
     write_dagster_yaml,
 )
-
 from fft_dagster.executor import interruptible
 
 IS_LONG = os.environ.get("FFT_STRESS") == "1"

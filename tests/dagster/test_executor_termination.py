@@ -18,8 +18,8 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
-from conftest import asset_job, run_job, subprocess_environment, write_dagster_yaml
 
+from conftest import asset_job, run_job, subprocess_environment, write_dagster_yaml
 from fft_dagster.executor import interruptible
 
 PATIENCE_SECONDS = 20.0  # for what takes milliseconds on an idle machine

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import FinishedRun, MakeInstance, asset_job, run_job, subprocess_environment, write_dagster_yaml
 
+from conftest import FinishedRun, MakeInstance, asset_job, run_job, subprocess_environment, write_dagster_yaml
 from fft_dagster.open_databases import MAX_OPEN_DATABASES
 from fft_dagster.storage import (
     PooledSqliteEventLogStorage,

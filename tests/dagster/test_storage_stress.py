@@ -15,6 +15,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+
 from conftest import subprocess_environment, write_dagster_yaml
 
 IS_LONG = os.environ.get("FFT_STRESS") == "1"
