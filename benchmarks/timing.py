@@ -6,7 +6,7 @@ import os
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,8 +72,3 @@ def row(timed: Timed) -> str:
         f"| {timed.what} | {cost.seconds:.2f} | {cost.megabytes:.0f} | {timed.against} | {other.seconds:.2f} "
         f"| {other.megabytes:.0f} | {timed.ratio:.2f} | {timed.runs} |"
     )
-
-
-def without(variables: Mapping[str, str], *names: str) -> dict[str, str]:
-    """Leave variables out."""
-    return {key: value for key, value in variables.items() if key not in names}

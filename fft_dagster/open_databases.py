@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import threading
 import weakref
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as db
 from sqlalchemy import event as sqlalchemy_event
@@ -125,3 +128,29 @@ def one_process_at_a_time(folder: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def insert_text(table: db.Table, *columns: str) -> str:
+    """Spell an insert of values by name. Raises KeyError where the table has no such column."""
+    names = [table.c[column].name for column in columns]
+    return f"insert into {table.name} ({', '.join(names)}) values ({', '.join(f':{name}' for name in names)})"
+
+
+def update_text(table: db.Table, columns: Iterable[str], where: str) -> str:
+    """Spell an update of columns by values of their names. Raises KeyError where the table has no such column."""
+    return f"update {table.name} set {', '.join(f'{table.c[name].name} = :{name}' for name in columns)} where {where}"
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """The connection of the standard library within one of SQLAlchemy's, in the same transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def bound(values: Mapping[str, Any]) -> dict[str, Any]:  # Any: whatever SQLite takes
+    """Spell timestamps as SQLAlchemy spells them in SQLite."""
+    return {
+        key: value.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
+        for key, value in values.items()
+    }

@@ -14,7 +14,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
 from itertools import groupby
@@ -25,7 +24,14 @@ from sqlalchemy.engine import Connection
 from watchdog.events import FileSystemEvent
 from watchdog.observers import Observer
 
-from fft_dagster.open_databases import OpenDatabases, one_process_at_a_time
+from fft_dagster.open_databases import (
+    OpenDatabases,
+    bound,
+    driver_of,
+    insert_text,
+    one_process_at_a_time,
+    update_text,
+)
 
 # Enough for the parents of a wide layer; a record takes a few kilobytes.
 MAX_REMEMBERED_RECORDS = 1000
@@ -111,20 +117,10 @@ _PLANNED, _SUCCEEDED, _FAILED = (
 _MIRRORED_EVENTS = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS})
 
 
-def _insert(table: db.Table, *columns: str) -> str:
-    """Spell an insert of values by name. Raises KeyError, at import, where the table has no such column."""
-    names = [table.c[column].name for column in columns]
-    return f"insert into {table.name} ({', '.join(names)}) values ({', '.join(f':{name}' for name in names)})"
-
-
-def _update(table: db.Table, columns: Iterable[str], where: str) -> str:
-    return f"update {table.name} set {', '.join(f'{table.c[name].name} = :{name}' for name in columns)} where {where}"
-
-
 # What a step stores, as text: SQLAlchemy would take longer over each of these than SQLite does. All else goes its way.
 _EVENT_ROW = ("run_id", "event", "dagster_event_type", "timestamp", "step_key", "asset_key", "partition")
-_INSERT_EVENT = _insert(SqlEventLogStorageTable, *_EVENT_ROW)
-_INSERT_TAG = _insert(AssetEventTagsTable, "event_id", "asset_key", "key", "value", "event_timestamp")
+_INSERT_EVENT = insert_text(SqlEventLogStorageTable, *_EVENT_ROW)
+_INSERT_TAG = insert_text(AssetEventTagsTable, "event_id", "asset_key", "key", "value", "event_timestamp")
 _EVALUATION = (
     "execution_status",
     "evaluation_event",
@@ -132,10 +128,10 @@ _EVALUATION = (
     "evaluation_event_storage_id",
     "materialization_event_storage_id",
 )
-_INSERT_PLANNED_CHECK = _insert(
+_INSERT_PLANNED_CHECK = insert_text(
     AssetCheckExecutionsTable, "asset_key", "check_name", "partition", "run_id", *_EVALUATION[:-1]
 )
-_UPDATE_PLANNED_CHECK = _update(
+_UPDATE_PLANNED_CHECK = update_text(
     AssetCheckExecutionsTable,
     _EVALUATION,
     "asset_key = :asset_key and check_name = :check_name and run_id = :run_id and partition is :partition",
@@ -254,13 +250,13 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """Stores what stock stores, to the byte, in one transaction a database, with the event serialised once."""
-        row = _bound(self._event_to_row(event))
+        row = bound(self._event_to_row(event))
         with self._databases.writing:
             with self._transaction(event.run_id) as run:
-                _driver(run).execute(_INSERT_EVENT, row)
+                driver_of(run).execute(_INSERT_EVENT, row)
             if event.is_dagster_event and event.dagster_event_type in _MIRRORED_EVENTS:
                 with self._transaction(INDEX_SHARD_NAME) as index:
-                    self._mirror(_driver(index), event, row)
+                    self._mirror(driver_of(index), event, row)
 
     def _mirror(self, index: sqlite3.Connection, event: EventLogEntry, row: Mapping[str, Any]) -> None:
         event_id = index.execute(_INSERT_EVENT, row).lastrowid or 0
@@ -292,13 +288,13 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             if self.has_asset_key_index_cols():
                 values["last_materialization_timestamp"] = row["timestamp"]
         else:
-            values = _bound(self._get_asset_entry_values(event, event_id, self.has_asset_key_index_cols()))
+            values = bound(self._get_asset_entry_values(event, event_id, self.has_asset_key_index_cols()))
         if not values:
             return
         key = {"asset_key": row["asset_key"]}
-        update = _update(AssetKeyTable, values, "asset_key = :asset_key")
+        update = update_text(AssetKeyTable, values, "asset_key = :asset_key")
         if not index.execute(update, {**values, **key}).rowcount:
-            index.execute(_insert(AssetKeyTable, *key, *values), {**values, **key})
+            index.execute(insert_text(AssetKeyTable, *key, *values), {**values, **key})
         if record:
             self._records.remember(row["asset_key"], values["last_materialization"], record)
 
@@ -325,7 +321,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             return super()._fetch_raw_asset_rows(asset_keys, **limits)
         keys = [key.to_string() for key in asset_keys]
         with self._connect(INDEX_SHARD_NAME) as index:
-            rows = _driver(index).execute(_SELECT_ASSETS.format(", ".join("?" * len(keys))), keys).fetchall()
+            rows = driver_of(index).execute(_SELECT_ASSETS.format(", ".join("?" * len(keys))), keys).fetchall()
         return [dict(zip(_ASSET_ROW, row, strict=True)) for row in rows], False, None
 
     def _get_latest_materialization_records(
@@ -396,21 +392,6 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         super().dispose()
         self._obs = None
         self._databases.close()
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    """The connection of the standard library within one of SQLAlchemy's, in the same transaction."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
-
-
-def _bound(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Spell timestamps as SQLAlchemy spells them in SQLite."""
-    return {
-        key: value.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
-        for key, value in values.items()
-    }
 
 
 def _record_text(event: str, event_id: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from conftest import MakeInstance, asset_job, run_job
+from fft_dagster.executor import iterate_run, thread_executor
 
 PATIENCE_SECONDS = 20.0  # for what takes milliseconds on an idle machine
 
@@ -48,6 +49,39 @@ def test_steps_see_the_context_variables_of_who_started_the_run(instance: dg.Dag
     run_job(asset_job([body]), instance)
     assert (seen, variable.get()) == (["of the caller"], "of the caller")
     variable.reset(token)
+
+
+def test_a_logger_that_wants_to_see_the_events_of_steps_sees_them(instance: dg.DagsterInstance) -> None:
+    """Events go straight to the log where no logger listens; they must not where one does."""
+    seen: dict[str, list[str]] = {"DEBUG": [], "CRITICAL": []}
+
+    class Keeping(logging.Handler):
+        def __init__(self, level: str) -> None:
+            super().__init__()
+            self.lines = seen[level]
+
+        def emit(self, record: logging.LogRecord) -> None:
+            self.lines.append(record.getMessage())
+
+    @dg.logger(config_schema={"level": str})
+    def keeping(context: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("keeping", level=context.logger_config["level"])
+        logger.addHandler(Keeping(context.logger_config["level"]))
+        return logger
+
+    @dg.op
+    def step() -> None: ...
+
+    @dg.job(executor_def=thread_executor, logger_defs={"keeping": keeping})
+    def listened() -> None:
+        step()
+
+    for level, lines in seen.items():
+        config = {"loggers": {"keeping": {"config": {"level": level}}}}
+        run = instance.create_run_for_job(listened, run_config=config)
+        stored = [event.event_type_value for event in iterate_run(listened, run, instance)]
+        assert stored.count("STEP_SUCCESS") == 1
+        assert any("STEP_SUCCESS" in line for line in lines) == (level == "DEBUG")
 
 
 def _python_log_lines(instance: dg.DagsterInstance, run_id: str) -> list[tuple[str | None, str]]:
