@@ -160,6 +160,7 @@ def _run_steps(
     job_context._execution_data = execution_data._replace(
         scoped_resources_builder=_RunResources(*execution_data.scoped_resources_builder)
     )
+    _keep_connections(job_context.instance, options.max_concurrent)
     takes_turns = isinstance(job_context.instance.event_log_storage, SqliteEventLogStorage)
     run = RunThreads(job_context.log, takes_turns=takes_turns, store=_only_listener(job_context))
     with ExitStack() as stack:
@@ -167,6 +168,15 @@ def _run_steps(
         steps = stack.enter_context(_steps_to_run(job_context, execution_plan, pools, options))
         stack.enter_context(PythonLogs(run).attached())
         yield from _with_compute_logs(job_context, execution_plan, _StepLoop(job_context, run, steps, pools, options))
+
+
+def _keep_connections(instance: DagsterInstance, threads: int) -> None:
+    """Private, and what the web server does: dagster-postgres opens a connection for each call otherwise.
+
+    SQLite has nothing to do there. A timeout of 0 is none, as before.
+    """
+    for storage in (instance.event_log_storage, instance.run_storage):
+        storage.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=threads)
 
 
 def _only_listener(job_context: PlanExecutionContext) -> Callable[[EventLogEntry], None] | None:
