@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from fft_core.increment import Increment, Written
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision, Request, view_version
 from fft_core.plan.records import BuildRecord, Published
-from fft_core.planner import Rebuilder, Subjects
+from fft_core.planner import OutdatedError, Rebuilder, Subjects
 from fft_core.project.environment import without_secrets
 from fft_core.project.model import Check, Incremental, Model, Seed, Snapshot, SourceName, View
 from fft_core.project.statement import select_of
@@ -28,6 +29,8 @@ from fft_core.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,24 +93,8 @@ def build_or_reuse(
         RenderError, ModelError, StatementError: the model fails, with its file and the SQL as sent.
         StateError: the records of earlier builds cannot be read.
     """
-    started = time.perf_counter()
-    decision = rebuilder.decide(warehouse, node)
-    if decision.is_build or decision.record is None:
-        return _build(_Build(warehouse, rebuilder, decision, run_id, started), node)
-    relation = warehouse.relation(node.name)
-    due, unchanged = _due_checks(warehouse, decision)
-    return ReuseResult(
-        relation=relation,
-        row_count=decision.record.rows,
-        columns=warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect)),
-        checks=_check_reused(warehouse, rebuilder, decision, due),
-        unchanged_checks=unchanged,
-        fingerprint=decision.record.fingerprint.digest if decision.record.fingerprint else "",
-        built_at=decision.record.built_at,
-        seconds=time.perf_counter() - started,
-        data_version=decision.record.data_version,
-        decision=decision,
-    )
+    with warehouse.engine.turn():
+        return _build_or_reuse(warehouse, rebuilder, node, run_id)
 
 
 def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
@@ -115,7 +102,7 @@ def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
 
     Raises what `build_or_reuse` raises.
     """
-    return _build(_unconditionally(warehouse, model), model)
+    return _build_unconditionally(warehouse, model)
 
 
 def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
@@ -125,7 +112,7 @@ def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
         CheckFailedError: a check of severity error failed.
         FftError: the file is missing or cannot be read.
     """
-    return _build(_unconditionally(warehouse, seed), seed)
+    return _build_unconditionally(warehouse, seed)
 
 
 def publish_frame(
@@ -143,15 +130,10 @@ def publish_frame(
         CheckFailedError: a check of severity error failed; nothing is published.
     """
     engine, checks = warehouse.engine, warehouse.project.checks_of(source) if source else ()
-    warehouse.ensure_schema(relation)
-    with engine.frame_query(frame) as query, engine.transaction():
-        engine.hold(relation)
-        stage = engine.stage(relation)
-        columns, _ = _stage(engine, stage, _Rows("table", query), engine.kinds([stage]).get(stage))
-        judgement = run_checks(engine, stage, [c.name for c in columns], checks, warehouse.relation, published=relation)
-        if any(result.blocks for result in judgement.results):
-            raise CheckFailedError(str(source), judgement.results)
-        engine.publish(stage, relation)
+    with engine.turn():
+        warehouse.ensure_schema(relation)
+        with engine.frame_query(frame) as query, engine.transaction():
+            columns = _publish_checked(warehouse, relation, query, checks, str(source))
     return StoredFrame(relation, frame.num_rows, columns)
 
 
@@ -174,12 +156,27 @@ def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
     return warehouse.engine.read_frame(sql.select_all(relation, warehouse.engine.dialect))
 
 
+def _publish_checked(
+    warehouse: Warehouse, relation: Relation, query: str, checks: Sequence[Check], name: str
+) -> tuple[ColumnType, ...]:
+    engine = warehouse.engine
+    engine.hold(relation)
+    stage = engine.stage(relation)
+    columns, _ = _stage(engine, stage, _Rows("table", query), engine.kinds([stage]).get(stage))
+    judgement = run_checks(engine, stage, [c.name for c in columns], checks, warehouse.relation, published=relation)
+    if any(result.blocks for result in judgement.results):
+        raise CheckFailedError(name, judgement.results)
+    engine.publish(stage, relation)
+    return columns
+
+
 @dataclass(frozen=True)
 class _Build:
-    """A build that was decided."""
+    """A build that was decided, by what the rebuilder knew at its `look`."""
 
     warehouse: Warehouse
     rebuilder: Rebuilder
+    look: int
     decision: Decision
     run_id: str | None
     started: float
@@ -194,13 +191,47 @@ class _Rows:
     model: Model | None = None
 
 
-def _unconditionally(warehouse: Warehouse, node: Model | Seed) -> _Build:
+def _build_or_reuse(
+    warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, run_id: str | None
+) -> BuildResult | ReuseResult:
     started = time.perf_counter()
+    while True:
+        look, decision = rebuilder.look, rebuilder.decide(warehouse, node)
+        if not decision.is_build and decision.record is not None:
+            return _reuse(warehouse, rebuilder, decision, decision.record, started)
+        try:
+            return _build(_Build(warehouse, rebuilder, look, decision, run_id, started), node)
+        except OutdatedError as error:
+            _log.info("%s, and so %s is decided anew", error, node.name)
+            rebuilder.forget()
+
+
+def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
     if isinstance(node, Model) and node.is_ephemeral:
         raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
     subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
-    rebuilder = Rebuilder(warehouse.project, subjects, Request(cache="wo"))
-    return _Build(warehouse, rebuilder, rebuilder.decide(warehouse, node), None, started)
+    result = build_or_reuse(warehouse, Rebuilder(warehouse.project, subjects, Request(cache="wo")), node)
+    assert isinstance(result, BuildResult)  # with "wo" nothing is reused
+    return result
+
+
+def _reuse(
+    warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, record: BuildRecord, started: float
+) -> ReuseResult:
+    relation = warehouse.relation(decision.name)
+    due, unchanged = _due_checks(warehouse, decision)
+    return ReuseResult(
+        relation=relation,
+        row_count=record.rows,
+        columns=warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect)),
+        checks=_check_reused(warehouse, rebuilder, decision, due),
+        unchanged_checks=unchanged,
+        fingerprint=record.fingerprint.digest if record.fingerprint else "",
+        built_at=record.built_at,
+        seconds=time.perf_counter() - started,
+        data_version=record.data_version,
+        decision=decision,
+    )
 
 
 def _build(build: _Build, node: Model | Seed) -> BuildResult:
@@ -223,10 +254,15 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
     existing = build.rebuilder.published(warehouse, name)
     with engine.transaction():
         engine.hold(relation)
+        build.rebuilder.refuse_outdated(warehouse, build.decision, build.look)
         written = _write(build, relation, rows, existing)
         judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
+        if not engine.capabilities.one_writer_process:
+            build.rebuilder.refuse_outdated(
+                warehouse, build.decision, build.look
+            )  # what it read may have changed meanwhile
         columns, record = written.columns, _record(build, rows.kind, relation, written, judgement)
         if written.place != relation:
             engine.publish(written.place, relation)

@@ -48,7 +48,7 @@ from fft_core.project.python_closure import PythonSources, python_sources
 from fft_core.project.render import Naming
 from fft_core.project.statement import select_of
 from fft_core.sources import source_version
-from fft_core.state import read_records
+from fft_core.state import read_records, recorded_stamps
 from fft_core.warehouse import Warehouse
 
 
@@ -253,6 +253,10 @@ def keeps(model: Model) -> Literal["nothing", "rows", "history"]:
     return "nothing"
 
 
+class OutdatedError(Exception):
+    """Another run has built what a decision is about, or what it reads, since this run looked."""
+
+
 class Rebuilder:
     """Decides for the nodes of one run, by what the warehouse remembered when it began and what was built since.
 
@@ -262,6 +266,7 @@ class Rebuilder:
     def __init__(self, project: Project, subjects: Subjects, request: Request) -> None:
         refuse_unknown_nodes(project, request)
         self.request = request
+        self.look = 1  # how often it has begun to look at what others recorded
         self._project = project
         self._subjects = subjects
         self._lock = threading.Lock()
@@ -274,13 +279,18 @@ class Rebuilder:
         """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
         subjects = self._subjects.all()
         wanted = [s for s in subjects if selected is None or s.name in selected]
-        remembered = self._recall(warehouse)
-        names = reached_by_views(remembered, {n for s in wanted for n in (*s.inputs, *s.check_inputs)})
-        sources = self._versions_of_sources(warehouse, names)
+        with warehouse.engine.turn():
+            remembered = self._recall(warehouse)
+            names = reached_by_views(remembered, {n for s in wanted for n in (*s.inputs, *s.check_inputs)})
+            sources = self._versions_of_sources(warehouse, names)
         return decide_all(subjects, remembered, sources, self.request, selected)
 
     def decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
         """Decide for one node at the time of its step: what it reads has been built, or is left as it is."""
+        with warehouse.engine.turn():  # before any lock: a thread that holds one must not wait for its turn
+            return self._decide(warehouse, node)
+
+    def _decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
         subject = self._subjects.of(node)
         remembered = self._recall(warehouse)
         names = (*subject.inputs, *subject.check_inputs)
@@ -307,6 +317,26 @@ class Rebuilder:
             if self._remembered is not None:
                 self._records[record.node] = record
                 self._published[record.node] = published
+
+    def refuse_outdated(self, warehouse: Warehouse, decision: Decision, look: int) -> None:
+        """Raise OutdatedError where another run has recorded the node, or what it reads, since that `look`."""
+        if look != self.look:
+            raise OutdatedError("the records were read again")
+        if not self.request.records:
+            return  # then this run's own builds are not recorded either
+        remembered = self._recall(warehouse)
+        names = sorted(reached_by_views(remembered, (decision.name, *decision.subject.inputs)))
+        stamps = {name: record.stamp for name, record in remembered.records.items()}
+        for name, stamp in recorded_stamps(warehouse.engine, names).items():
+            if stamps.get(name) != stamp:
+                raise OutdatedError(f"another run has built {name}")
+
+    def forget(self) -> None:
+        """Read the records and the versions of sources again, when they are next asked for."""
+        with self._lock:
+            self.look += 1
+            self._remembered = None
+            self._source_versions.clear()
 
     def forget_source(self, name: SourceName) -> None:
         """Read the version of a source again: this run has filled it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from fft_core.engines import sql
@@ -56,6 +56,15 @@ def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
             hint=f"Mend the table, or drop {TABLE} and {MIGRATIONS_TABLE}: everything is built once more then.",
         ) from error
     return {row[0]: _record(row, str(meta)) for row in rows}
+
+
+def recorded_stamps(engine: Engine, nodes: Sequence[str]) -> Mapping[str, str]:
+    """Give the stamps of the newest records of some nodes, where there are any; the table must be there."""
+    table = engine.relation(TABLE).sql(engine.dialect)
+    rows = engine.fetch(
+        f"select node_name, stamp from {table} where node_name in ({sql.literals(nodes)}) order by built_at"
+    )
+    return {node: stamp or "" for node, stamp in rows}
 
 
 def migrate(engine: Engine) -> None:

@@ -1,30 +1,30 @@
-"""DuckDB: a file or memory, one connection for the process, a cursor for each thread."""
+"""DuckDB: a file or memory, opened once for the process, a cursor for each session."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
-import random
 import re
-import time
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import duckdb
 
 from fft_core.engines.csv_file import ragged_line
+from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, RelationKind, Row, TableInfo
 from fft_core.engines.sql import create_schema, literal
-from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
+from fft_core.errors import ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_log = logging.getLogger(__name__)
+_ConfigValue: TypeAlias = str | bool | int | float | list[str]
 DIALECT = "duckdb"
 MEMORY = ":memory:"
 _SEED_TYPES = {
@@ -77,7 +77,7 @@ def connect(
         ConnectError: the file is not a DuckDB database, or cannot be created.
     """
     # Replacement scans would find Python variables of our own frames where a table is missing.
-    config: dict[str, str | bool | int | float | list[str]] = {"python_enable_replacements": False}
+    config: dict[str, _ConfigValue] = {"python_enable_replacements": False}
     if threads:
         config["threads"] = threads
     if memory_limit:
@@ -89,9 +89,19 @@ def connect(
         config["access_mode"] = "read_only"
     elif path != MEMORY:
         _make_folder(Path(path))
-    connection = _open(path, place.catalog or "", config, lock_timeout_seconds)
-    connection.execute("set global TimeZone = 'UTC'")  # else results depend on the machine; cursors inherit it
-    return DuckDBEngine(connection, place)
+    file = shared_file(
+        None if path == MEMORY else Path(path),
+        partial(_opened, path, place.catalog or "", config),
+        read_only=read_only,
+        settings=(place.catalog, *sorted(config.items())),
+    )
+    engine = DuckDBEngine(file, place, lock_timeout_seconds)
+    try:
+        with engine.turn():  # now, not at the first statement, it is told what is wrong with it
+            return engine
+    except BaseException:
+        engine.close()
+        raise
 
 
 def _make_folder(path: Path) -> None:
@@ -101,32 +111,13 @@ def _make_folder(path: Path) -> None:
         raise ConnectError(f"cannot open {path}: {error.strerror}: {path.parent}") from error
 
 
-def _open(
-    path: str, catalog: str, config: dict[str, str | bool | int | float | list[str]], timeout: float
-) -> duckdb.DuckDBPyConnection:
-    deadline, said = time.monotonic() + timeout, False
-    while True:
-        try:
-            return _opened(path, catalog, config)
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
-                raise ConnectError(f"cannot open {path}: {_first_line(error)}") from error
-            if time.monotonic() > deadline:
-                raise BusyError(
-                    f"{path} is open in another process: {_holder(error)}",
-                    hint="DuckDB lets one process write to a file. Close the other one, or wait for it.",
-                ) from error
-            if not said:
-                _log.warning("waiting for %s, which is open in another process: %s", path, _holder(error))
-                said = True
-            time.sleep(random.uniform(0.01, 0.05))  # short sleeps: long ones starve whoever waits
-        except duckdb.Error as error:
-            raise ConnectError(f"cannot open {path}: {_first_line(error)}") from error
+def _opened(path: str, catalog: str, config: Mapping[str, _ConfigValue]) -> Connection:
+    connection = _attached(path, catalog, dict(config))
+    connection.execute("set global TimeZone = 'UTC'")  # else results depend on the machine; cursors inherit it
+    return connection
 
 
-def _opened(
-    path: str, catalog: str, config: dict[str, str | bool | int | float | list[str]]
-) -> duckdb.DuckDBPyConnection:
+def _attached(path: str, catalog: str, config: dict[str, _ConfigValue]) -> Connection:
     if catalog == _own_catalog(path):
         return duckdb.connect(path, config=config)
     # a database gets another name only by being attached
@@ -137,15 +128,32 @@ def _opened(
 
 
 class DuckDBEngine:
-    """One cursor on a DuckDB database."""
+    """One session on a DuckDB database."""
 
     name = "duckdb"
     dialect = DIALECT
     capabilities = Capabilities(transaction_is_stage=True, one_writer_process=True)
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, place: Relation) -> None:
-        self._connection = connection
+    def __init__(self, file: DuckDBFile, place: Relation, lock_timeout_seconds: float) -> None:
+        self._file = file
         self._place = place
+        self._timeout = lock_timeout_seconds
+        self._session = object()
+        self._is_closed = False
+        self._cancelled = threading.Event()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        self._cancelled.clear()
+        with self._file.turn(self._timeout, self._cancelled):
+            yield
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Connection]:
+        if self._is_closed:
+            raise EngineError("the session with the database is closed")
+        with self.turn():
+            yield self._file.cursor(self._session)
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         # always all three: where a file's stem equals a schema's name, two parts are ambiguous
@@ -156,8 +164,8 @@ class DuckDBEngine:
         return int(rows[0][0]) if rows and len(rows[0]) == 1 and isinstance(rows[0][0], int) else None
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        with _statement(sql):
-            result = self._connection.execute(sql, list(parameters)) if parameters else self._connection.execute(sql)
+        with _statement(sql), self._cursor() as cursor:
+            result = cursor.execute(sql, list(parameters)) if parameters else cursor.execute(sql)
             return result.fetchall() if result.description else []
 
     def columns(self, sql: str) -> tuple[ColumnType, ...]:
@@ -237,17 +245,18 @@ class DuckDBEngine:
         return f"concat(sum({row}::hugeint), '-', sum(hash({row})::hugeint))"
 
     def read_frame(self, sql: str) -> pa.Table:
-        with _statement(sql):
-            return cast("pa.Table", self._connection.sql(sql).to_arrow_table())
+        with _statement(sql), self._cursor() as cursor:
+            return cast("pa.Table", cursor.sql(sql).to_arrow_table())
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         name = f"_ff_frame_{id(frame)}"
-        self._connection.register(name, frame)
-        try:
-            yield f"select * from {name}"
-        finally:
-            self._connection.unregister(name)
+        with self._cursor() as cursor:
+            cursor.register(name, frame)
+            try:
+                yield f"select * from {name}"
+            finally:
+                cursor.unregister(name)
 
     @contextmanager
     def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
@@ -262,23 +271,29 @@ class DuckDBEngine:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        self._connection.execute("begin")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("rollback")
-            raise
-        with _statement("commit"):
-            self._connection.execute("commit")
+        with self._cursor() as cursor:
+            cursor.execute("begin")
+            try:
+                yield
+            except BaseException:
+                cursor.execute("rollback")
+                raise
+            with _statement("commit"):
+                cursor.execute("commit")
 
     def for_thread(self) -> DuckDBEngine:
-        return DuckDBEngine(self._connection.cursor(), self._place)
+        if self._is_closed or not self._file.join():
+            raise EngineError("the session with the database is closed")
+        return DuckDBEngine(self._file, self._place, self._timeout)
 
     def interrupt(self) -> None:
-        self._connection.interrupt()
+        self._cancelled.set()
+        self._file.interrupt(self._session)
 
     def close(self) -> None:
-        self._connection.close()
+        if not self._is_closed:
+            self._is_closed = True
+            self._file.part(self._session)
 
 
 def _csv_query(path: Path, types: Mapping[str, str]) -> str:
@@ -336,12 +351,3 @@ def _columns_digest(columns: Iterable[tuple[str, str]]) -> str:
 
 def _is_nested(column_type: str) -> bool:
     return column_type.endswith("]") or column_type.startswith(("STRUCT", "MAP", "UNION", "VARIANT", "JSON"))
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).strip().splitlines()[0]
-
-
-def _holder(error: duckdb.Error) -> str:
-    match = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", str(error))
-    return match.group(1) if match else _first_line(error)

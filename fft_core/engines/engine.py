@@ -26,7 +26,7 @@ class Capabilities:
     transaction_is_stage: bool
     """What a transaction creates under its published name is invisible to others and blocks none of them."""
     one_writer_process: bool
-    """Only one process can have the database open while it is written to."""
+    """Nothing changes in the database during a turn but by this process."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,12 @@ class Engine(Protocol):
 
     def tables(self, relations: Sequence[Relation]) -> Mapping[Relation, TableInfo]:
         """Describe those of these relations that exist, in one or two queries however many they are."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Keep the database while the context lasts; between two turns another process may get it and change it.
+
+        A statement outside of a turn is one of its own. Raises BusyError where another process keeps it for too long.
+        """
 
     def create_schema(self, relation: Relation) -> None:
         """Create the schema that a relation lies in, where it is missing."""

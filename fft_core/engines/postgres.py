@@ -7,7 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -277,6 +277,9 @@ class PostgresEngine:
                 self._connection.execute("release savepoint _ff")
             raise
         self.execute("release savepoint _ff")
+
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()  # nobody has it alone
 
     def create_schema(self, relation: Relation) -> None:
         schema = relation.schema or ""

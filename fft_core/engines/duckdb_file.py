@@ -1,0 +1,270 @@
+"""One DuckDB database of this process: threads use it in turns, and between turns other processes get the file.
+
+DuckDB lets one process have a file that it writes to, and then nobody else reads it. So the file is closed when
+somebody waits for it and every turn of this process has ended, and opened again, behind the others, at the next turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import re
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import duckdb
+
+from fft_core.engines.file_queue import FileQueue
+from fft_core.errors import BusyError, ConnectError, EngineError
+
+_log = logging.getLogger(__name__)
+Connection: TypeAlias = duckdb.DuckDBPyConnection
+KEPT_SECONDS = 0.2  # at least: closing and opening cost 50 ms and more
+_LOOK_SECONDS = 0.1
+
+
+class DuckDBFile:
+    """A database, opened by `connect` when a turn begins, and shared by the sessions of one process.
+
+    Args:
+        path: The file; None for a database in memory, which nobody else can want.
+        connect: Opens it.
+        read_only: Whether other processes may read it at the same time.
+    """
+
+    def __init__(self, path: Path | None, connect: Callable[[], Connection], *, read_only: bool) -> None:
+        self._path = path
+        self._connect = connect
+        self._queue = FileQueue(path, shared=read_only) if path else None
+        self._state: Literal["closed", "opening", "open", "leaving"] = "closed"
+        self._changed = threading.Condition()
+        self._turns: Counter[int] = Counter()  # by thread
+        self._connection: Connection | None = None
+        self._cursors: dict[object, Connection] = {}
+        self._sessions = 0
+        self._kept_until = 0.0
+        self._is_over = threading.Event()
+        self._said = set[str]()
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    def join(self) -> bool:
+        """Count one more session; False where the last one has ended, and the file is of no use any more."""
+        with self._changed:
+            if self._is_over.is_set():
+                return False
+            self._sessions += 1
+            return True
+
+    def part(self, session: object) -> None:
+        """End a session; the last one closes the file."""
+        with self._changed:
+            self._sessions -= 1
+            cursor = self._cursors.pop(session, None)
+            if cursor is not None:
+                cursor.close()
+            if not self._sessions:
+                self._is_over.set()
+                self._leave()
+
+    def cursor(self, session: object) -> Connection:
+        """Give the cursor of a session, inside a turn."""
+        with self._changed:
+            if session not in self._cursors:
+                assert self._connection is not None  # the turn has opened it
+                self._cursors[session] = self._connection.cursor()
+            return self._cursors[session]
+
+    def interrupt(self, session: object) -> None:
+        """Cancel the running statement of a session."""
+        with self._changed:
+            cursor = self._cursors.get(session)
+        if cursor is not None:
+            cursor.interrupt()
+
+    # --- turns --------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def turn(self, timeout_seconds: float, cancelled: threading.Event) -> Iterator[None]:
+        """Keep the file open while the context lasts; turns of one thread may lie in each other.
+
+        Raises:
+            BusyError: another process keeps the file for too long.
+            ConnectError: the file cannot be opened.
+            EngineError: the turn was cancelled before it began.
+        """
+        thread = threading.get_ident()
+        self._begin(thread, _Patience(self._path, timeout_seconds, cancelled, self._said))
+        try:
+            yield
+        finally:
+            self._end(thread)
+
+    def _begin(self, thread: int, patience: _Patience) -> None:
+        with self._changed:
+            while self._state == "opening" or (self._state == "leaving" and not self._turns[thread]):
+                self._changed.wait(0.05)
+                patience.check("other threads of this process, which wait or have not ended")
+            if self._state != "closed":
+                self._turns[thread] += 1
+                return
+            self._state = "opening"
+        try:
+            connection = self._opened(patience)
+        except BaseException:
+            self._become("closed")
+            raise
+        with self._changed:
+            self._connection, self._kept_until = connection, time.monotonic() + KEPT_SECONDS
+            self._turns[thread] += 1
+            self._become("open")
+
+    def _end(self, thread: int) -> None:
+        with self._changed:
+            self._turns[thread] -= 1
+            if not self._turns[thread]:
+                del self._turns[thread]
+            if self._state == "leaving" and not self._turns:
+                self._leave()
+
+    def _become(self, state: Literal["closed", "open"]) -> None:
+        with self._changed:
+            self._state = state
+            self._changed.notify_all()
+
+    def _leave(self) -> None:
+        """Close the file, for which all cursors must be closed, and let the next process have it."""
+        for cursor in self._cursors.values():
+            cursor.close()
+        self._cursors.clear()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._queue is not None:
+            self._queue.leave()
+        self._become("closed")
+
+    # --- other processes ----------------------------------------------------------------------------------------------
+
+    def leave_if_wanted(self) -> None:
+        """Where another process wants the file, begin no new turn, and let it go once those that began have ended."""
+        if self._queue is None or self._state != "open" or time.monotonic() < self._kept_until:
+            return
+        if self._queue.somebody_waits():
+            with self._changed:
+                if self._state == "open":
+                    self._state = "leaving"
+                    if not self._turns:
+                        self._leave()
+
+    def watch(self) -> None:
+        """Look now and then whether somebody waits, also while no turn ends."""
+        if self._queue is not None:
+            watched = (weakref.ref(self), self._is_over)
+            threading.Thread(target=_watch, args=watched, name="duckdb-queue", daemon=True).start()
+
+    def _opened(self, patience: _Patience) -> Connection:
+        if self._queue is not None:
+            try:
+                self._queue.enter(patience.pause)
+            except OSError as error:
+                _log.info("%s is kept open, as the lock files beside it cannot be used: %s", self._path, error)
+                self._queue = None
+        try:
+            return self._connected(patience)
+        except BaseException:
+            if self._queue is not None:
+                self._queue.leave()
+            raise
+
+    def _connected(self, patience: _Patience) -> Connection:
+        """Open the file, which a process that does not queue up may have."""
+        while True:
+            try:
+                return self._connect()
+            except duckdb.IOException as error:
+                if "lock" not in str(error).lower():
+                    raise ConnectError(f"cannot open {self._path}: {_first_line(error)}") from error
+                patience.pause(_holder(error))
+            except duckdb.Error as error:
+                raise ConnectError(f"cannot open {self._path}: {_first_line(error)}") from error
+
+
+def _watch(reference: weakref.ref[DuckDBFile], is_over: threading.Event) -> None:
+    while not is_over.wait(_LOOK_SECONDS):
+        file = reference()
+        if file is None:
+            return
+        file.leave_if_wanted()
+        del file  # else nobody could drop it
+
+
+class _Patience:
+    """How long the beginning of a turn may take, and what is said meanwhile: once for each one who has the file."""
+
+    def __init__(self, path: Path | None, seconds: float, cancelled: threading.Event, said: set[str]) -> None:
+        self._path = path
+        self._deadline = time.monotonic() + seconds
+        self._cancelled = cancelled
+        self._said = said
+
+    def pause(self, holder: str) -> None:
+        """Sleep for a moment. Raises BusyError after the last one."""
+        self.check(holder)
+        if holder and holder not in self._said:
+            _log.warning("waiting for %s, which is open in another process: %s", self._path, holder)
+            self._said.add(holder)
+        time.sleep(random.uniform(0.005, 0.015))  # short ones: long ones starve whoever waits
+
+    def check(self, holder: str) -> None:
+        if self._cancelled.is_set():
+            raise EngineError("the statement was interrupted")
+        if time.monotonic() > self._deadline:
+            raise BusyError(
+                f"{self._path} is open in another process: {holder or 'it does not say which'}",
+                hint="DuckDB lets one process write to a file. Close the other one, or wait for it.",
+            )
+
+
+def shared_file(
+    path: Path | None, connect: Callable[[], Connection], *, read_only: bool, settings: tuple[object, ...]
+) -> DuckDBFile:
+    """Give the process's own file of that path and these settings, with one more session in it.
+
+    DuckDB opens a file once for a process, too: two of them would wait for each other.
+    """
+    key = (os.getpid(), path.resolve(), settings) if path else None
+    while True:
+        with _opening:
+            file = _files.get(key) if key else None
+            if file is None:
+                file = DuckDBFile(path, connect, read_only=read_only)
+                file.watch()
+                if key:
+                    _files[key] = file
+        if file.join():
+            return file
+        with _opening:
+            if key and _files.get(key) is file:
+                del _files[key]
+
+
+_opening = threading.Lock()
+# State of the process, as DuckDB's own: see docs/decisions/duckdb-handover.md.
+_files: weakref.WeakValueDictionary[tuple[int, Path, tuple[object, ...]], DuckDBFile] = weakref.WeakValueDictionary()
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _holder(error: duckdb.Error) -> str:
+    match = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", str(error))
+    return match.group(1) if match else _first_line(error)

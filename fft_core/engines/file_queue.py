@@ -1,0 +1,115 @@
+"""Processes queue up for a file by two lock files beside it, and whoever has it can see that somebody waits.
+
+Who holds `<file>.lock` has the file. Who holds `<file>.queue` is the next one, and the others wait for that. Both are
+locks of the operating system, which end with their process; the files stay, and are empty while nobody holds them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+if sys.platform != "win32":
+    import fcntl
+
+Pause: TypeAlias = Callable[[str], None]
+OTHERS_FIRST_SECONDS = 0.05  # some pauses of those that wait: who has just left must not be the next one
+_LONGEST_NAME = 200
+
+
+class FileQueue:
+    """The place of one process in the queue for a file.
+
+    Args:
+        path: The file.
+        shared: Whether others that share may have it at the same time: for readers.
+    """
+
+    def __init__(self, path: Path, *, shared: bool) -> None:
+        self._path = path
+        self._shared = shared
+        self._held: int | None = None
+        self._left_at = 0.0
+
+    def enter(self, pause: Pause) -> None:
+        """Wait until it is our turn. `pause` is told who has the file, "" where that is not known; it sleeps, or raises.
+
+        Raises:
+            OSError: the files cannot be created or locked here; nothing is held then.
+        """
+        others_first = self._left_at + OTHERS_FIRST_SECONDS - time.monotonic()
+        time.sleep(max(0.0, others_first))
+        with self._opened("queue") as queue, self._opened("lock") as lock:
+            self._wait(queue, pause, shared=False)
+            self._wait(lock, pause, shared=self._shared)
+            self._held = os.dup(lock)  # a lock lasts as long as one of its descriptors
+            _write(lock, own_name())
+
+    def leave(self) -> None:
+        """Let the next one have it."""
+        if self._held is not None:
+            _write(self._held, "")
+            fcntl.flock(self._held, fcntl.LOCK_UN)  # a child that was forked has the descriptor, too
+            os.close(self._held)
+            self._held, self._left_at = None, time.monotonic()
+
+    def somebody_waits(self) -> bool:
+        """Whether another process wants the file."""
+        with self._opened("queue") as queue:
+            return not _try_lock(queue, shared=True)
+
+    def _wait(self, descriptor: int, pause: Pause, *, shared: bool) -> None:
+        while not _try_lock(descriptor, shared=shared):
+            pause(self._holder())
+
+    def _holder(self) -> str:
+        try:
+            return Path(f"{self._path}.lock").read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return ""
+
+    @contextmanager
+    def _opened(self, suffix: str) -> Iterator[int]:
+        descriptor = _open(f"{self._path}.{suffix}")
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def own_name() -> str:
+    """Say who we are to those who wait: the process, and its command without values that could be secrets."""
+    words = [word.partition("=")[0] + "=..." if "=" in word else word for word in sys.orig_argv]
+    command = " ".join(Path(word).name if Path(word).is_absolute() else word for word in words)
+    return f"pid {os.getpid()} ({' '.join(command.split())[:_LONGEST_NAME]})"
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except PermissionError:  # somebody else's: it can be locked all the same
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _try_lock(descriptor: int, *, shared: bool) -> bool:
+    if sys.platform == "win32":
+        raise OSError(errno.ENOLCK, "there is no flock")
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write(descriptor: int, text: str) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+    except OSError:  # somebody else's file: who waits cannot be told our name
+        return
