@@ -271,6 +271,7 @@ class Rebuilder:
         self._subjects = subjects
         self._lock = threading.Lock()
         self._remembered: Remembered | None = None
+        self._openings = 0
         self._records: dict[str, BuildRecord] = {}  # what is remembered; they grow while the run goes on
         self._published: dict[str, Published] = {}
         self._source_versions: dict[str, str | None] = {}
@@ -322,12 +323,13 @@ class Rebuilder:
         """Raise OutdatedError where another run has recorded the node, or what it reads, since that `look`."""
         if look != self.look:
             raise OutdatedError("the records were read again")
-        if not self.request.records:
-            return  # then this run's own builds are not recorded either
-        remembered = self._recall(warehouse)
+        remembered, engine = self._recall(warehouse), warehouse.engine
+        is_alone = engine.capabilities.one_writer_process and engine.openings() == self._openings
+        if is_alone or not self.request.records:  # what is not recorded cannot be told from what this run builds
+            return
         names = sorted(reached_by_views(remembered, (decision.name, *decision.subject.inputs)))
         stamps = {name: record.stamp for name, record in remembered.records.items()}
-        for name, stamp in recorded_stamps(warehouse.engine, names).items():
+        for name, stamp in recorded_stamps(engine, names).items():
             if stamps.get(name) != stamp:
                 raise OutdatedError(f"another run has built {name}")
 
@@ -352,6 +354,7 @@ class Rebuilder:
                     dict(_published(warehouse, nodes)),
                 )
                 self._remembered = Remembered(self._records, self._published)
+                self._openings = warehouse.engine.openings()
             return self._remembered
 
     def _versions_of_sources(self, warehouse: Warehouse, names: Iterable[str]) -> dict[str, str | None]:

@@ -148,6 +148,9 @@ class DuckDBEngine:
         with self._file.turn(self._timeout, self._cancelled):
             yield
 
+    def openings(self) -> int:
+        return self._file.openings
+
     @contextmanager
     def _cursor(self) -> Iterator[Connection]:
         if self._is_closed:

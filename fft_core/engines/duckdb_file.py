@@ -52,6 +52,7 @@ class DuckDBFile:
         self._kept_until = 0.0
         self._is_over = threading.Event()
         self._said = set[str]()
+        self.openings = 0
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
@@ -124,6 +125,7 @@ class DuckDBFile:
         with self._changed:
             self._connection, self._kept_until = connection, time.monotonic() + KEPT_SECONDS
             self._turns[thread] += 1
+            self.openings += 1
             self._become("open")
 
     def _end(self, thread: int) -> None:

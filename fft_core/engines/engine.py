@@ -77,6 +77,9 @@ class Engine(Protocol):
         A statement outside of a turn is one of its own. Raises BusyError where another process keeps it for too long.
         """
 
+    def openings(self) -> int:
+        """Count how often this process got the database: while the number stays, a single writer knows all changes."""
+
     def create_schema(self, relation: Relation) -> None:
         """Create the schema that a relation lies in, where it is missing."""
 

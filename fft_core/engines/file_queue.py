@@ -38,7 +38,7 @@ class FileQueue:
         self._left_at = 0.0
 
     def enter(self, pause: Pause) -> None:
-        """Wait until it is our turn. `pause` is told who has the file, "" where that is not known; it sleeps, or raises.
+        """Wait until it is our turn. `pause` is told who has the file ("" where nobody says so); it sleeps, or raises.
 
         Raises:
             OSError: the files cannot be created or locked here; nothing is held then.

@@ -281,6 +281,9 @@ class PostgresEngine:
     def turn(self) -> AbstractContextManager[None]:
         return nullcontext()  # nobody has it alone
 
+    def openings(self) -> int:
+        return 1
+
     def create_schema(self, relation: Relation) -> None:
         schema = relation.schema or ""
         if not self.fetch(f"select 1 from pg_namespace where nspname = {literal(schema)}"):
