@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -101,22 +101,49 @@ class OpenDatabases:
 _open_databases: weakref.WeakSet[OpenDatabases] = weakref.WeakSet()
 
 
+# A child that was forked while another thread creates a database would inherit its lock of the folder, and wait for it
+# for ever: nobody is left to release it.
+_creating = threading.RLock()
+
+
 def _at_fork(prepare: Callable[[OpenDatabases], None]) -> None:
     for databases in list(_open_databases):
         prepare(databases)
 
 
+def _before_fork() -> None:
+    _creating.acquire(timeout=FORK_WAITS_SECONDS)
+    _at_fork(OpenDatabases.before_fork)
+
+
+def _after_fork_in_parent() -> None:
+    _at_fork(OpenDatabases.after_fork_in_parent)
+    with suppress(RuntimeError):  # it was not to be had in time
+        _creating.release()
+
+
+def _after_fork_in_child() -> None:
+    global _creating
+    _creating = threading.RLock()
+    _at_fork(OpenDatabases.after_fork_in_child)
+
+
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    os.register_at_fork(
-        before=lambda: _at_fork(OpenDatabases.before_fork),
-        after_in_parent=lambda: _at_fork(OpenDatabases.after_fork_in_parent),
-        after_in_child=lambda: _at_fork(OpenDatabases.after_fork_in_child),
-    )
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 @contextmanager
-def one_process_at_a_time(folder: str) -> Iterator[None]:
-    """Creating a database is not safe in stock Dagster: two processes may both stamp its schema, which breaks it."""
+def one_creates(folder: str) -> Iterator[None]:
+    """Let one thread of one process at a time create databases in a folder.
+
+    It is not safe in stock Dagster: two processes may both stamp the schema of a database, which breaks it.
+    """
+    with _creating, _locked(folder):
+        yield
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
     if sys.platform == "win32":  # has no such locks; there it is as in stock
         yield
         return

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -29,7 +28,7 @@ from fft_dagster.open_databases import (
     bound,
     driver_of,
     insert_text,
-    one_process_at_a_time,
+    one_creates,
     update_text,
 )
 
@@ -149,15 +148,12 @@ class _RememberedRecords:
     """Deserialised materializations, found again by their text: what is read is always what the database says now."""
 
     def __init__(self) -> None:
-        self._records: OrderedDict[str, tuple[str, EventLogRecord]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._records: dict[str, tuple[str, EventLogRecord]] = {}
 
     def remember(self, asset_key: str, text: str, record: EventLogRecord) -> None:
-        with self._lock:
-            self._records[asset_key] = (text, record)
-            self._records.move_to_end(asset_key)
-            if len(self._records) > MAX_REMEMBERED_RECORDS:
-                self._records.popitem(last=False)
+        if len(self._records) >= MAX_REMEMBERED_RECORDS:
+            self._records.clear()  # and needs no lock, which a fork could leave taken
+        self._records[asset_key] = (text, record)
 
     def find(self, asset_key: str, text: str) -> EventLogRecord | None:
         known_text, record = self._records.get(asset_key, ("", None))
@@ -220,11 +216,10 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         path = self.path_for_shard(shard)
         if shard in self._initialized_dbs and os.path.exists(path):  # noqa: PTH110 - asked for each event
             return
-        with self._db_lock:
+        with one_creates(self._base_dir):
             if shard in self._initialized_dbs and not os.path.exists(path):  # noqa: PTH110
                 self._databases.close()
-            url = self.conn_string_for_shard(shard)
-            with one_process_at_a_time(self._base_dir), self._databases.engine(url) as engine:
+            with self._databases.engine(self.conn_string_for_shard(shard)) as engine:
                 self._initdb(engine)
             self._initialized_dbs.add(shard)
 
@@ -466,7 +461,7 @@ class PooledSqliteStorage(DagsterSqliteStorage):
         super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]
         self.base_dir = base_dir
         self._inst_data = inst_data
-        with one_process_at_a_time(base_dir):  # they create what does not exist yet
+        with one_creates(base_dir):  # they create what does not exist yet
             self._run_storage = PooledSqliteRunStorage.from_local(_runs_directory(base_dir))
             self._event_log_storage = PooledSqliteEventLogStorage(_event_logs_directory(base_dir))
             self._schedule_storage = PooledSqliteScheduleStorage.from_local(_schedule_directory(base_dir))

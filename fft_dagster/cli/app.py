@@ -5,48 +5,35 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from importlib import import_module
 
 import click
 
 from fft_core.errors import FftError
 
-if TYPE_CHECKING:
-    from fft_dagster.cli.plan import Options
-
-Command = TypeVar("Command", bound=Callable[..., None])
-
-_PROJECT = click.argument("project", type=click.Path(path_type=Path), default=".")
-_ENV = click.option(
-    "--env", "-e", metavar="NAME", help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]"
-)
-_WHAT = [
-    click.option("--select", "-s", multiple=True, metavar="MODELS", help="As in +mart_users; repeatable."),
-    click.option("--exclude", multiple=True, metavar="MODELS", help="To leave out, in the same grammar."),
-    click.option(
-        "--cache",
-        type=click.Choice(["off", "rw", "ro", "wo"]),
-        default="rw",
-        show_default=True,
-        help="rw: reuse and record; ro or wo: only one; off: none.",
-    ),
-    click.option("--rebuild", multiple=True, metavar="GLOB", help="Models to build in any case; repeatable."),
-    click.option(
-        "--full-refresh", multiple=True, metavar="GLOB", help="Incremental models to build from scratch; repeatable."
-    ),
-]
+# Each command stands in a module of its own, as `command`; it is imported when it is asked for.
+COMMANDS = {
+    "build": "fft_dagster.cli.build",
+    "dev": "fft_dagster.cli.dev",
+    "plan": "fft_dagster.cli.plan",
+}
 
 
-def _chooses(command: Command) -> Command:
-    """Add what `fft build` and `fft plan` have in common."""
-    for option in reversed([_PROJECT, _ENV, *_WHAT]):
-        command = option(command)
-    return command
+class Commands(click.Group):
+    """A group whose commands are imported on first use, so that `fft plan` pays for nothing else."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name]).command
+        return command
 
 
-@click.group(
+@click.command(
+    cls=Commands,
     name="fft",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -54,62 +41,6 @@ def _chooses(command: Command) -> Command:
 )
 def app() -> None:
     """The commands."""
-
-
-@app.command()
-@_chooses
-@click.option("--jobs", "-j", type=click.IntRange(min=1), help="Models built at a time.")
-def build(jobs: int | None, **chosen: Any) -> None:  # Any: the values of _chooses, which _options names
-    """Build what must be built: seeds, models and their checks, through Dagster in this process.
-
-    PROJECT is the folder that holds project.yml.
-    """
-    from fft_dagster.cli.build import build_project
-
-    sys.exit(build_project(_options(**chosen), jobs))
-
-
-@app.command()
-@_chooses
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def plan(as_json: bool, **chosen: Any) -> None:
-    """Say what `fft build` would build and what it would reuse, and why. Changes nothing.
-
-    PROJECT is the folder that holds project.yml.
-    """
-    from fft_dagster.cli.plan import print_plan
-
-    sys.exit(print_plan(_options(**chosen), as_json=as_json))
-
-
-@app.command()
-@_PROJECT
-@_ENV
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
-@click.option("--port", "-p", type=int, default=3000, show_default=True, help="Where the UI listens.")
-def dev(project: Path, env: str | None, host: str, port: int) -> None:
-    """Open the Dagster UI on the project and the history of its runs.
-
-    PROJECT is the folder that holds project.yml.
-    """
-    from fft_dagster.cli.dev import open_ui
-
-    sys.exit(open_ui(project, env, host, port))
-
-
-def _options(
-    project: Path,
-    env: str | None,
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    cache: Any,
-    rebuild: tuple[str, ...],
-    full_refresh: tuple[str, ...],
-) -> Options:
-    from fft_core import Request
-    from fft_dagster.cli.plan import Options
-
-    return Options(project, env, list(select), list(exclude), Request(cache, rebuild, full_refresh))
 
 
 def main() -> None:

@@ -6,17 +6,31 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
+from typing import Any
 
 import click
 
-from fft_core import FftError, load_project
-from fft_dagster.instance import instance_home
+from fft_dagster.cli.options import ProjectOptions, project_options, takes_project
 
 
-def open_ui(root: Path, env: str | None, host: str, port: int) -> int:
+@click.command("dev")
+@takes_project
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
+@click.option("--port", "-p", type=int, default=3000, show_default=True, help="Where the UI listens.")
+def command(host: str, port: int, **chosen: Any) -> None:  # Any: the values that project_options names
+    """Open the Dagster UI on the project and the history of its runs.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    sys.exit(open_ui(project_options(**chosen), host, port))
+
+
+def open_ui(options: ProjectOptions, host: str, port: int) -> int:
     """Run `dagster dev` until it ends; give its exit code. A definitions.py of the project's own is what it opens."""
-    project = load_project(root, env)
+    from fft_core import FftError
+    from fft_dagster.instance import instance_home
+
+    project = options.load()
     if find_spec("dagster_webserver") is None:
         raise FftError("the Dagster UI is not installed", hint='pip install "fft-dagster[ui]"')
     home = instance_home(project.root)

@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import click
 
-from fft_core import Plan, Project, Request, load_project, make_plan, open_warehouse, select
+from fft_dagster.cli.options import plan_options, takes_plan
 
 _COLORS = {"build": "green", "reuse": "bright_black"}
 
 
-@dataclass(frozen=True)
-class Options:
-    """What all commands that plan have in common."""
+@click.command("plan")
+@takes_plan
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(as_json: bool, **chosen: Any) -> None:  # Any: the values that plan_options names
+    """Say what `fft build` would build and what it would reuse, and why. Changes nothing.
 
-    root: Path
-    env: str | None
-    selected: Sequence[str]
-    exclude: Sequence[str]
-    request: Request
-
-
-def plan_project(options: Options) -> tuple[Project, Plan]:
-    """Load a project, look at its warehouse, and decide."""
-    project = load_project(options.root, options.env)
-    chosen = select(project, options.selected, options.exclude)
-    with open_warehouse(project, read_only=True) as warehouse:
-        return project, make_plan(warehouse, options.request, chosen)
-
-
-def print_plan(options: Options, *, as_json: bool) -> int:
-    """Print the plan; give the exit code."""
-    _, plan = plan_project(options)
+    PROJECT is the folder that holds project.yml.
+    """
+    _, plan = plan_options(**chosen).make_plan()
     if as_json:
         click.echo(json.dumps(plan.to_json(), indent=2))
-        return 0
+        return
     width = max((len(decision.name) for decision in plan.decisions), default=0)
     for decision in plan.decisions:
         first, *others = [str(reason) for reason in decision.reasons]
@@ -49,4 +34,3 @@ def print_plan(options: Options, *, as_json: bool) -> int:
             click.echo(f"       {'':{width}}  {reason}")
     builds = len(plan.builds)
     click.echo(f"\n{builds} to build, {len(plan.decisions) - builds} to reuse")
-    return 0

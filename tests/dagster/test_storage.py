@@ -234,6 +234,50 @@ def test_few_databases_stay_open_and_none_after_dispose(make_instance: MakeInsta
     assert open_files(tmp_path) == []
 
 
+def store_and_find(instance: dg.DagsterInstance, number: int) -> None:
+    instance.event_log_storage.store_event(make_log_entry("children", number))
+    assert number in stored_numbers(instance, "children")
+
+
+def run_in_child(work: Callable[[], None]) -> None:
+    """Fork, and wait for the child, which must not return into pytest, to end well."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001
+            os._exit(1)
+        os._exit(0)
+    try:
+        eventually(lambda: os.waitpid(pid, os.WNOHANG) == (pid, 0))
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)
+        raise
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_fork_while_a_thread_creates_databases(instance: dg.DagsterInstance) -> None:
+    stop = threading.Event()
+    created: list[int] = []
+
+    def create_until_told() -> None:
+        while not stop.is_set():
+            number = len(created)
+            instance.event_log_storage.store_event(make_log_entry(f"run{number}", number))
+            created.append(number)
+
+    creator = threading.Thread(target=create_until_told)
+    creator.start()
+    try:
+        for child in range(10):
+            run_in_child(lambda child=child: store_and_find(instance, child))  # type: ignore[misc]
+    finally:
+        stop.set()
+        creator.join(PATIENCE_SECONDS)
+    assert [stored_numbers(instance, f"run{number}") for number in created] == [[number] for number in created]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_child_and_its_parent_both_go_on(instance: dg.DagsterInstance) -> None:
@@ -249,17 +293,12 @@ def test_a_forked_child_and_its_parent_both_go_on(instance: dg.DagsterInstance) 
 
     writer = threading.Thread(target=store_until_told)
     writer.start()
-    for child in range(5):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                instance.event_log_storage.store_event(make_log_entry("children", child))
-                os._exit(0 if child in stored_numbers(instance, "children") else 1)
-            except BaseException:  # noqa: BLE001 - a forked child must not return into pytest
-                os._exit(2)
-        eventually(lambda pid=pid: os.waitpid(pid, os.WNOHANG) == (pid, 0))  # type: ignore[misc]
-    stop.set()
-    writer.join(PATIENCE_SECONDS)
+    try:
+        for child in range(5):
+            run_in_child(lambda child=child: store_and_find(instance, child))  # type: ignore[misc]
+    finally:
+        stop.set()
+        writer.join(PATIENCE_SECONDS)
     assert stored_numbers(instance, "children") == list(range(5))
     assert stored_numbers(instance, "parent") == stored
 
