@@ -10,6 +10,7 @@ from types import TracebackType
 from fft_core.compile import Compiler
 from fft_core.engines.engine import Engine, default_place, open_engine
 from fft_core.names import Relation
+from fft_core.project.engine_settings import LOCK_TIMEOUT
 from fft_core.project.model import Project, SourceName
 from fft_core.project.profiles import load_profile
 from fft_core.project.render import Naming
@@ -93,12 +94,15 @@ def _placed(project: Project, node: str | SourceName) -> tuple[str, str | None, 
     return node, seed.schema if seed else None, None
 
 
-def open_warehouse(project: Project, *, read_only: bool = False, **overrides: object) -> Warehouse:
+def open_warehouse(
+    project: Project, *, read_only: bool = False, patience_seconds: int | None = None, **overrides: object
+) -> Warehouse:
     """Open the database that the project's profile names.
 
     Args:
         project: A loaded project; its `env` chooses the profile.
         read_only: For plans and questions: nothing is changed, and a database that does not exist is not created.
+        patience_seconds: The longest wait for other processes, where the profile allows a longer one.
         overrides: Settings of the engine that win over profile and variables, such as `path`.
 
     Raises:
@@ -106,4 +110,7 @@ def open_warehouse(project: Project, *, read_only: bool = False, **overrides: ob
         MissingDriverError, ConnectError, BusyError: the database cannot be opened.
     """
     profile = load_profile(project.root, project.env, project.environment, engine=project.engine, **overrides)
-    return Warehouse(project, open_engine(profile.engine, profile.settings, read_only=read_only))
+    settings = dict(profile.settings)
+    if patience_seconds is not None:
+        settings[LOCK_TIMEOUT] = min(patience_seconds, settings[LOCK_TIMEOUT])
+    return Warehouse(project, open_engine(profile.engine, settings, read_only=read_only))

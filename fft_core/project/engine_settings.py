@@ -45,6 +45,7 @@ class Setting:
         return number
 
 
+LOCK_TIMEOUT = "lock_timeout_seconds"  # how long to wait for others that build the same thing
 # `path` is relative to the project's folder; `:memory:` keeps nothing.
 ENGINES: Mapping[str, Mapping[str, Setting]] = {
     "duckdb": {
@@ -53,11 +54,13 @@ ENGINES: Mapping[str, Mapping[str, Setting]] = {
         "catalog": Setting("FF_DUCKDB_CATALOG"),
         "threads": Setting("FF_DUCKDB_THREADS", "whole number", at_least=1),
         "memory_limit": Setting("FF_DUCKDB_MEMORY_LIMIT"),
+        LOCK_TIMEOUT: Setting("FF_DUCKDB_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),
     },
     # `dsn` as libpq or SQLAlchemy spells it; it may hold a password, and is never shown.
     "postgres": {
         "dsn": Setting("FF_PG_DSN", required=True, is_secret=True),
         "db_schema": Setting("FF_PG_SCHEMA"),
+        LOCK_TIMEOUT: Setting("FF_PG_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),
     },
 }
 

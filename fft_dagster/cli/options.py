@@ -68,13 +68,13 @@ class PlanOptions:
     exclude: Sequence[str]
     request: Request
 
-    def make_plan(self) -> tuple[Project, Plan]:
+    def make_plan(self, patience_seconds: int | None = None) -> tuple[Project, Plan]:
         """Load the project, look at its warehouse, and decide."""
         from fft_core import make_plan, open_warehouse, select
 
         project = self.project.load()
         chosen = select(project, self.selected, self.exclude)
-        with open_warehouse(project, read_only=True) as warehouse:
+        with open_warehouse(project, read_only=True, patience_seconds=patience_seconds) as warehouse:
             return project, make_plan(warehouse, self.request, chosen)
 
 

@@ -9,6 +9,7 @@ import click
 
 from fft_dagster.cli.options import plan_options, takes_plan
 
+PATIENCE_SECONDS = 60  # a build waits for others as long as its profile says; a question is not worth that
 _COLORS = {"build": "green", "reuse": "bright_black"}
 
 
@@ -20,7 +21,7 @@ def command(as_json: bool, **chosen: Any) -> None:  # Any: the values that plan_
 
     PROJECT is the folder that holds project.yml.
     """
-    _, plan = plan_options(**chosen).make_plan()
+    _, plan = plan_options(**chosen).make_plan(PATIENCE_SECONDS)
     if as_json:
         click.echo(json.dumps(plan.to_json(), indent=2))
         return

@@ -1,4 +1,4 @@
-"""Run as a script: builds a project with the plain API, and says when it begins and ends."""
+"""Run as a script: builds a project with the plain API, and says when it begins, what it did, and when it ends."""
 
 from __future__ import annotations
 
@@ -13,5 +13,6 @@ if __name__ == "__main__":
         print("begin", flush=True)
         rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, warehouse.engine.dialect), Request())
         for node in project.stored():
-            build_or_reuse(warehouse, rebuilder, node)
+            result = build_or_reuse(warehouse, rebuilder, node)
+            print(f"{node.name} {result.decision.action}", flush=True)
         print("end", flush=True)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,12 +149,30 @@ def test_both_engines_make_equal_rows(make_shop: Callable[[str], Shop]) -> None:
     assert found[0] == found[1]
 
 
-def test_two_processes_build_one_project_at_once(shop: Shop) -> None:
-    command = [sys.executable, str(SCRIPT), str(shop.root)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-    ended = [process.communicate(timeout=60)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0], ended
-    assert shop.due() == set()
+KEPT = {
+    "models/added.ff.sql": "{{ config(materialized='incremental', strategy='append') }} "
+    "select id, amount from {{ ref('orders') }} "
+    "{% if is_incremental() %} where id > (select max(id) from {{ this }}) {% endif %}",
+    "models/history.ff.sql": "{{ config(materialized='snapshot', unique_key='id', "
+    "snapshot={'strategy': 'check', 'check_cols': 'all'}) }} select id, amount from {{ ref('orders') }}",
+}
+
+
+def test_processes_that_build_one_project_at_once_double_nothing(shop: Shop) -> None:
+    shop.write(KEPT)
+    for orders in ("", "13,3,2\n14,3,2\n"):
+        shop.write({"seeds/raw_orders.csv": FILES["seeds/raw_orders.csv"] + orders})
+        command = [sys.executable, str(SCRIPT), str(shop.root)]
+        pipe = subprocess.PIPE
+        started = [subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True) for _ in range(3)]
+        ended = [process.communicate(timeout=60)[0] for process in started]
+        assert [process.returncode for process in started] == [0, 0, 0], ended
+        built = Counter(line for said in ended for line in said.splitlines() if line.endswith(" build"))
+        assert {f"{name} build": 1 for name in ("orders", "totals", "top", "added", "history")}.items() <= built.items()
+        assert max(built.values()) == 1, "what one has built, the others reuse"
+        assert shop.due() == set()
+    assert len(shop.rows("added")) == 5
+    assert len(shop.rows("history")) == 5
 
 
 def test_dagster_builds_it_in_threads(shop: Shop) -> None:

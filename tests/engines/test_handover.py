@@ -1,0 +1,232 @@
+"""One DuckDB file, several processes: it is handed over between steps, in turn, and who waits says for whom."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from fft_core import Project, build_model, load_project, make_plan, open_warehouse
+from fft_core.engines.engine import open_engine
+from fft_core.engines.file_queue import FileQueue
+from fft_core.errors import BusyError, EngineError
+from fft_dagster.cli.app import app
+
+SCRIPT = Path(__file__).parent / "build_project.py"
+MODELS = 10
+SLOW = """\
+import time
+from fft_core import model
+
+@model(name="m{number}")
+def build():
+    import pyarrow as pa
+    time.sleep({seconds})
+    return pa.table({{"n": [{number}]}})
+"""
+
+
+def write_project(root: Path, seconds: float = 0.15, models: int = MODELS, timeout: int = 60) -> Project:
+    profile = f"{{path: db.duckdb, lock_timeout_seconds: {timeout}}}"
+    files = {"project.yml": "name: slow\nversion: '1'\n", "profiles.yml": f"dev: {{engine: duckdb, duckdb: {profile}}}"}
+    for number in range(models):
+        files[f"models/m{number}.ff.py"] = SLOW.format(number=number, seconds=seconds)
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return load_project(root, "dev", environment={})
+
+
+def start(root: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), str(root)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == line
+
+
+@contextmanager
+def building(root: Path) -> Iterator[subprocess.Popen[str]]:
+    """Let another process build, from the moment at which its first step begins."""
+    process = start(root)
+    try:
+        wait_for(process, "begin")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def due(project: Project) -> set[str]:
+    with open_warehouse(project, read_only=True) as warehouse:
+        return {decision.name for decision in make_plan(warehouse).builds}
+
+
+def test_three_builds_of_one_project_share_the_work(tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    started = [start(tmp_path) for _ in range(3)]
+    ended = [process.communicate(timeout=60) for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], ended
+    built = [Counter(line.split()[1] for line in out.splitlines() if " " in line)["build"] for out, _ in ended]
+    assert sum(built) == MODELS, "what one has built, the others reuse"
+    assert sum(count > 0 for count in built) >= 2, "a step of one is followed by a step of another"
+    assert due(project) == set()
+    pids = [process.pid for process in started]
+    waited_for = {int(pid) for _, said in ended for pid in re.findall(r"in another process: pid (\d+) \(", said)}
+    assert waited_for
+    assert waited_for <= set(pids)
+    assert any(f"{SCRIPT.name} {tmp_path.name})" in said for _, said in ended)
+
+
+def test_a_reader_gets_in_between_steps(tmp_path: Path) -> None:
+    project = write_project(tmp_path, seconds=0.3)
+    seen = []
+    with building(tmp_path) as process:
+        for _ in range(3):
+            seen.append(len(due(project)))
+        assert process.poll() is None
+    assert MODELS >= seen[0] > seen[-1] > 0
+
+
+def test_who_has_the_file_open_and_does_nothing_gives_it_up(tmp_path: Path) -> None:
+    project = write_project(tmp_path, seconds=0, models=2)
+    with open_warehouse(project) as warehouse, warehouse.session() as session:
+        build_model(session, project.model("m0"))
+        out, said = start(tmp_path).communicate(timeout=30)
+        assert out.split() == ["begin", "m0", "reuse", "m1", "build", "end"], said
+        assert session.engine.fetch("select n from m1") == [(1,)]  # it is opened again
+        assert warehouse.engine.fetch("select n from m0") == [(0,)]
+
+
+def test_a_turn_is_not_cut_short(tmp_path: Path) -> None:
+    project = write_project(tmp_path, seconds=0, models=1)
+    with open_warehouse(project) as warehouse, warehouse.engine.transaction():
+        warehouse.engine.execute("create table t as select 1 as a")
+        process = start(tmp_path)
+        time.sleep(1.5)
+        assert process.poll() is None
+        assert warehouse.engine.fetch("select a from t") == [(1,)]
+    out, said = process.communicate(timeout=30)
+    assert out.split()[-1] == "end", said
+
+
+def test_a_plan_does_not_wait_for_a_long_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path, seconds=30, models=1)
+    monkeypatch.setattr("fft_dagster.cli.plan.PATIENCE_SECONDS", 1)
+    with building(tmp_path) as process:
+        planned = CliRunner().invoke(app, ["plan", str(tmp_path)])
+    assert isinstance(planned.exception, BusyError)
+    assert f"db.duckdb is open in another process: pid {process.pid} (" in str(planned.exception)
+
+
+def test_the_profile_says_how_long_to_wait(tmp_path: Path) -> None:
+    project = write_project(tmp_path, seconds=30, models=1, timeout=0)
+    with building(tmp_path) as process, pytest.raises(BusyError, match=f"pid {process.pid} "):
+        open_warehouse(project)
+
+
+def test_a_process_that_does_not_queue_up_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = str(tmp_path / "db.duckdb")
+    code = f"import duckdb, sys, time; c = duckdb.connect({path!r}); print('begin', flush=True); time.sleep(1)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        wait_for(other, "begin")
+        engine = open_engine("duckdb", {"path": path})
+    assert f"(PID {other.pid})" in caplog.text
+    assert engine.fetch("select 1") == [(1,)]
+    engine.close()
+    duckdb.connect(path).close()  # nothing holds it any more
+
+
+def test_whoever_waits_can_be_interrupted(tmp_path: Path) -> None:
+    write_project(tmp_path, seconds=30, models=1)
+    engine = open_engine("duckdb", {"path": str(tmp_path / "db.duckdb")})
+    with building(tmp_path):
+        timer = threading.Timer(0.5, engine.interrupt)
+        timer.start()
+        with pytest.raises(EngineError, match="interrupted"):
+            engine.fetch("select 1")
+    engine.close()
+
+
+def test_what_a_killed_process_held_is_free(tmp_path: Path) -> None:
+    project = write_project(tmp_path, seconds=30, models=1)
+    with building(tmp_path) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert due(project) == {"m0"}
+
+
+def test_without_lock_files_the_file_is_kept(tmp_path: Path) -> None:
+    project = write_project(tmp_path, seconds=0, models=1)
+    (tmp_path / "db.duckdb.queue").mkdir()
+    with open_warehouse(project) as warehouse:
+        build_model(warehouse, project.model("m0"))
+    assert due(project) == set()
+
+
+def test_two_warehouses_of_one_process_share_the_file(tmp_path: Path) -> None:
+    project = write_project(tmp_path, seconds=0, models=1)
+    with open_warehouse(project) as one, one.engine.transaction():
+        one.engine.execute("create table t as select 1 as a")
+        with open_warehouse(project) as other:
+            assert other.engine.fetch("select count(*) from duckdb_tables() where table_name = 't'") == [(0,)]
+        assert one.engine.fetch("select a from t") == [(1,)]
+
+
+def test_everybody_in_the_queue_gets_a_turn(tmp_path: Path) -> None:
+    """Three want the file at all times; who has had it is behind those that wait."""
+    turns, over = list[int](), threading.Event()
+
+    def take_turns(number: int) -> None:
+        queue = FileQueue(tmp_path / "db.duckdb", shared=False)
+        while not over.is_set():
+            queue.enter(lambda _: time.sleep(0.01))
+            turns.append(number)
+            time.sleep(0.02)
+            queue.leave()
+
+    threads = [threading.Thread(target=take_turns, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    while len(turns) < 30:
+        time.sleep(0.01)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert min(Counter(turns).values()) >= 6, turns
+
+
+def test_readers_have_the_file_together(tmp_path: Path) -> None:
+    one, other, writer = (FileQueue(tmp_path / "db", shared=shared) for shared in (True, True, False))
+
+    def never(holder: str) -> None:
+        raise AssertionError(holder)
+
+    one.enter(never)
+    other.enter(never)
+    with pytest.raises(AssertionError, match=r"pid \d+ \("):
+        writer.enter(never)
+    one.leave()
+    other.leave()
+    writer.enter(never)
+    writer.leave()
+
+
+def test_the_name_of_a_process_shows_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fft_core.engines.file_queue import own_name
+
+    monkeypatch.setattr(sys, "orig_argv", ["/usr/bin/python", "/opt/bin/fft", "build", "--vars", "token=hunter2"])
+    assert own_name().endswith(" (python fft build --vars token=...)")
