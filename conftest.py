@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 
 from postgres_server import drop_schema, new_schema, running_server
+from targets import Target
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,8 @@ def postgres_schema(postgres_dsn: str) -> Iterator[str]:
     schema = new_schema()
     yield schema
     drop_schema(postgres_dsn, schema)
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def target(request: pytest.FixtureRequest) -> Target:
+    return Target(request.getfixturevalue("postgres_dsn") if request.param == "postgres" else None)

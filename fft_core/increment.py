@@ -94,6 +94,7 @@ class Increment:
         adaption = self._adaption(delta, columns, self._columns_of(self.relation), settings.on_schema_change)
         checks = self.check_delta(delta, columns)
         ((delta_rows,),) = self.engine.fetch(f"select count(*) from {delta.sql(self._dialect)}")
+        self._cast(delta, adaption)
         statements = incremental.applied(settings, self.relation, delta, adaption.columns, self._dialect)
         # a delta without rows would be applied to no effect, but touch the table all the same
         changed = self._run(adaption.statements, statements if delta_rows else ())
@@ -124,6 +125,8 @@ class Increment:
         own = [column for column in stored if column.name.lower() not in snapshot.ADDED]
         adaption = self._adaption(rows, columns, own, settings.on_schema_change)
         added = self._run(adaption.statements, ())
+        self._cast(rows, adaption)
+        staged = replace(staged, columns=self._columns_of(rows))
         versions = self._stage(_VERSIONS, snapshot.new_versions(staged, self.relation, adaption.columns))
         changes = self._version_counts(staged, versions)
         changed = self._run((), snapshot.applied(staged, self.relation, versions, adaption.columns))
@@ -216,6 +219,11 @@ class Increment:
             )
         self._refuse_lossy_casts(rows, adaption)
         return adaption
+
+    def _cast(self, rows: Relation, adaption: Adaption) -> None:
+        """Give staged rows the types of the table, where they are others: not every engine compares what differs."""
+        for name, (stored, _) in adaption.casts.items():
+            self.engine.execute(sql.change_type(rows, ColumnType(adaption.columns[name], stored), self._dialect))
 
     def _refuse_lossy_casts(self, rows: Relation, adaption: Adaption) -> None:
         query = lost_in_casts(rows, adaption, self._dialect)

@@ -86,8 +86,8 @@ def new_versions(snapshot: SnapshotRows, table: Relation, columns: Mapping[str, 
     """
     keys = snapshot.settings.unique_key
     names = [quoted(key, snapshot.dialect) for key in keys]
-    # the newest of each key, in the type of the new rows' time
-    rank = f"row_number() over (partition by {', '.join(names)} order by {IS_CURRENT} desc, {VALID_FROM} desc)"
+    newest = f"{IS_CURRENT} desc, {VALID_FROM} desc, {VALID_TO} desc"  # where none is current, all of them have an end
+    rank = f"row_number() over (partition by {', '.join(names)} order by {newest})"
     last = f"select * from (select *, {rank} as _ff_rank from {table.sql(snapshot.dialect)}) as r where _ff_rank = 1"
     changed = snapshot.updated_at("s")
     closed = f"p.{VALID_TO} at time zone 'UTC'" if snapshot.is_zoned else f"p.{VALID_TO}"
@@ -156,13 +156,17 @@ def _closed(snapshot: SnapshotRows, table: Relation) -> tuple[str, ...]:
 
 
 def _pruned(snapshot: SnapshotRows, table: Relation) -> tuple[str, ...]:
-    """Delete what is older than the newest versions that are kept; versions of equal age are kept together."""
+    """Delete what is older than the newest versions that are kept.
+
+    A version may end at the moment at which it begins; then the next one begins there, too.
+    """
     if snapshot.settings.keep_last is None:
         return ()
     keys = ", ".join(quoted(key, snapshot.dialect) for key in snapshot.settings.unique_key)
-    rank = f"row_number() over (partition by {keys} order by {VALID_FROM} desc)"
-    ranked = f"select {keys}, {VALID_FROM}, {rank} as _ff_rank from {table.sql(snapshot.dialect)}"
+    age = (VALID_FROM, IS_CURRENT, UPDATED_AT)
+    rank = f"row_number() over (partition by {keys} order by {', '.join(f'{column} desc' for column in age)})"
+    ranked = f"select {keys}, {', '.join(age)}, {rank} as _ff_rank from {table.sql(snapshot.dialect)}"
     oldest = f"select * from ({ranked}) as r where _ff_rank = {snapshot.settings.keep_last}"
     same = same_key("t", "k", snapshot.settings.unique_key, snapshot.dialect)
-    older = f"t.{VALID_FROM} < k.{VALID_FROM}"
+    older = f"({', '.join(f't.{column}' for column in age)}) < ({', '.join(f'k.{column}' for column in age)})"
     return (f"delete from {table.sql(snapshot.dialect)} as t using ({oldest}) as k where {same} and {older}",)

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from workbench import EVENTS, ON_EACH_ENGINE, Bench, bench
-
-pytestmark = ON_EACH_ENGINE
+from targets import Target
+from workbench import EVENTS, Bench, bench
 
 COLUMNS = {"id": "integer", "day": "integer", "val": "varchar", "ts": "timestamp"}
 QUERY = f"select id, day, val, ts from {EVENTS} as e"
@@ -48,8 +47,8 @@ class Source:
 @pytest.mark.parametrize("where", ["", NEWER], ids=["all rows", "newer rows"])
 @given(batches=BATCHES)
 @MANY
-def test_upserts(engine: str, strategy: str, where: str, batches: list[Batch]) -> None:
-    with bench(engine) as shop:
+def test_upserts(target: Target, strategy: str, where: str, batches: list[Batch]) -> None:
+    with bench(target) as shop:
         shop.model(f"materialized='incremental', unique_key='id', strategy='{strategy}'", QUERY + where)
         source = Source()
         for batch in batches:
@@ -63,10 +62,10 @@ def test_upserts(engine: str, strategy: str, where: str, batches: list[Batch]) -
 @given(batches=BATCHES, lateness=st.lists(st.integers(0, 40), min_size=40, max_size=40))
 @MANY
 def test_a_lookback_finds_late_rows_that_are_not_too_late(
-    engine: str, batches: list[Batch], lateness: list[int]
+    target: Target, batches: list[Batch], lateness: list[int]
 ) -> None:
     """Each new row is up to 40 minutes older than the newest; the model has no WHERE of its own."""
-    with bench(engine) as shop:
+    with bench(target) as shop:
         config = "materialized='incremental', unique_key='id', updated_at_column='ts', lookback='41 minutes'"
         shop.model(config, QUERY)
         source, key = Source(), 0
@@ -82,8 +81,8 @@ def test_a_lookback_finds_late_rows_that_are_not_too_late(
 @pytest.mark.parametrize("kind", ["where", "delta_sql", "python"])
 @given(batches=BATCHES)
 @MANY
-def test_append(engine: str, kind: str, batches: list[Batch]) -> None:
-    with bench(engine) as shop:
+def test_append(target: Target, kind: str, batches: list[Batch]) -> None:
+    with bench(target) as shop:
         _write_append(shop, kind)
         source, key = Source(), 0
         for batch in batches:
@@ -120,9 +119,9 @@ def _write_append(shop: Bench, kind: str) -> None:
 
 @given(batches=BATCHES)
 @MANY
-def test_overwritten_partitions(engine: str, batches: list[Batch]) -> None:
+def test_overwritten_partitions(target: Target, batches: list[Batch]) -> None:
     """Rows may vanish, as long as something is left of their partition: what is not in the delta is not touched."""
-    with bench(engine) as shop:
+    with bench(target) as shop:
         shop.model("materialized='incremental', strategy='insert_overwrite', partition_by='day'", QUERY)
         source = Source()
         for batch in batches:
@@ -141,8 +140,8 @@ def test_overwritten_partitions(engine: str, batches: list[Batch]) -> None:
 
 @given(batches=BATCHES, repeat=st.booleans())
 @MANY
-def test_a_build_without_changes_changes_nothing(engine: str, batches: list[Batch], repeat: bool) -> None:
-    with bench(engine) as shop:
+def test_a_build_without_changes_changes_nothing(target: Target, batches: list[Batch], repeat: bool) -> None:
+    with bench(target) as shop:
         shop.model("materialized='incremental', unique_key=['id', 'day'], early_cutoff=False", QUERY)
         source = Source()
         for batch in batches:

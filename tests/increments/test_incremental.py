@@ -6,16 +6,15 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from workbench import EVENTS, ON_EACH_ENGINE, Bench, bench
+from targets import Target
+from workbench import EVENTS, Bench, bench
 
 from fft_core import BuildResult, CheckFailedError, FftError, ProjectError
 
-pytestmark = ON_EACH_ENGINE
-
 
 @pytest.fixture
-def shop(engine: str) -> Iterator[Bench]:
-    with bench(engine) as made:
+def shop(target: Target) -> Iterator[Bench]:
+    with bench(target) as made:
         yield made
 
 
@@ -307,6 +306,18 @@ def test_values_that_another_type_would_change_are_refused(shop: Bench) -> None:
     shop.fill(COLUMNS, [(4, "b")])
     shop.build()
     assert shop.rows() == [(1, 1), (4, 1)]
+
+
+@pytest.mark.parametrize("strategy", ["merge", "delete_insert"])
+def test_a_key_of_another_type_is_compared_as_the_table_has_it(shop: Bench, strategy: str) -> None:
+    config = f"{MERGE}, strategy='{strategy}'"
+    shop.model(config, QUERY)
+    shop.fill(COLUMNS, [(1, "a"), (2, "b")])
+    shop.build()
+    shop.model(config, f"select cast(id as varchar) as id, upper(val) as val from {EVENTS}")
+    shop.fill(COLUMNS, [(2, "b"), (3, "c")])
+    shop.build()
+    assert shop.rows() == [(1, "a"), (2, "B"), (3, "C")]
 
 
 def test_a_merge_keeps_what_the_rows_do_not_have_and_delete_insert_does_not(shop: Bench) -> None:

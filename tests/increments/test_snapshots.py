@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from workbench import EVENTS, ON_EACH_ENGINE, Bench, bench
+from targets import Target
+from workbench import EVENTS, Bench, bench
 
 from fft_core import FftError
 
-pytestmark = ON_EACH_ENGINE
-
 
 @pytest.fixture
-def shop(engine: str) -> Iterator[Bench]:
-    with bench(engine) as made:
+def shop(target: Target) -> Iterator[Bench]:
+    with bench(target) as made:
         yield made
 
 
@@ -100,16 +99,17 @@ def said_now(rows: list[tuple[object, ...]], since: datetime) -> datetime:
 
 @pytest.mark.parametrize("strategy", ["timestamp", "check"])
 @given(runs=RUNS, hard_deletes=st.booleans(), keep_last=st.sampled_from([None, None, 1, 2]))
+@example(runs=[{0: ("a", 0)}, {}, {0: ("a", 0)}, {0: ("a", 1)}], hard_deletes=True, keep_last=1)  # one without duration
 @MANY
 def test_versions_are_those_of_the_reference(
-    engine: str, strategy: str, runs: list[Source], hard_deletes: bool, keep_last: int | None
+    target: Target, strategy: str, runs: list[Source], hard_deletes: bool, keep_last: int | None
 ) -> None:
     """Values change with and without a newer time, times go back, rows vanish and come again."""
     said: dict[str, object] = {"hard_deletes": "invalidate" if hard_deletes else "ignore"}
     said |= {"keep_last": keep_last} if keep_last else {}
     by_time: dict[str, object] = {"strategy": "timestamp", "updated_at": "ts"}
     said |= by_time if strategy == "timestamp" else {"strategy": "check", "check_cols": ["val"]}
-    with bench(engine) as shop:
+    with bench(target) as shop:
         shop.model(f"materialized='snapshot', unique_key='id', snapshot={said}", QUERY)
         reference = Reference(strategy, hard_deletes, keep_last)
         for source in runs:
@@ -176,6 +176,16 @@ def test_late_rows_are_counted_and_rewrite_nothing(shop: Bench) -> None:
     result = shop.build()["m"]
     assert vars(result)["changes"] == {"new_versions": 1, "late_rows": 1}
     assert shop.rows("select id, val, _ff_is_current from m") == [(1, "new", True), (2, "x", False), (2, "y", True)]
+
+
+def test_values_of_another_type_are_compared_as_the_table_has_them(shop: Bench) -> None:
+    shop.model(CHECK % "['val']", QUERY)
+    shop.fill(COLUMNS, [(1, "1", START), (2, "x", START)])
+    shop.build()
+    shop.model(CHECK % "['val']", f"select id, id as val, ts from {EVENTS}")
+    for _ in range(2):
+        shop.build(cache="wo")
+        assert shop.rows("select id, val, _ff_is_current from m") == [(1, "1", True), (2, "2", True), (2, "x", False)]
 
 
 def test_new_columns_are_added_and_old_versions_are_null_there(shop: Bench) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from targets import Target
 
 from fft_core import (
     BuildResult,
@@ -27,8 +27,6 @@ from fft_core import (
 )
 from fft_core.engines.sql import literals
 
-PROFILES = {"duckdb": "dev: {engine: duckdb}\n"}  # in memory
-ON_EACH_ENGINE = pytest.mark.parametrize("engine", sorted(PROFILES))
 SOURCES = "version: 2\nsources: [{name: raw, tables: [{name: events}]}]\n"
 Rows = Sequence[tuple[object, ...]]
 EVENTS = "{{ source('raw', 'events') }}"
@@ -37,11 +35,12 @@ EVENTS = "{{ source('raw', 'events') }}"
 class Bench:
     """A folder with a project, and a database that stays while the project is edited."""
 
-    def __init__(self, root: Path, engine: str) -> None:
+    def __init__(self, root: Path, profile: str) -> None:
         self.root = root
-        self.write({"project.yml": "name: bench\nversion: '1'\n", "profiles.yml": PROFILES[engine]})
+        self.write({"project.yml": "name: bench\nversion: '1'\n", "profiles.yml": profile})
         self.write({"sources.yml": SOURCES, "models/.keep": ""})
         self.warehouse = open_warehouse(load_project(root, "dev", environment={}))
+        self.warehouse.ensure_schema(self.warehouse.relation("any"))
 
     def write(self, files: Mapping[str, str]) -> None:
         for name, text in files.items():
@@ -92,12 +91,15 @@ class Bench:
 
 
 @contextmanager
-def bench(engine: str) -> Iterator[Bench]:
+def bench(target: Target) -> Iterator[Bench]:
     """Make one in a folder of its own, for use inside a Hypothesis test."""
     root = Path(tempfile.mkdtemp())
-    made = Bench(root, engine)
     try:
-        yield made
+        with target.profile() as profile:
+            made = Bench(root, profile)
+            try:
+                yield made
+            finally:
+                made.warehouse.close()
     finally:
-        made.warehouse.close()
         shutil.rmtree(root, ignore_errors=True)
