@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from postgres_server import drop_schema, new_schema
 
@@ -15,14 +17,24 @@ class Target:
 
     dsn: str | None = None
 
+    @property
+    def engine(self) -> str:
+        return "postgres" if self.dsn else "duckdb"
+
     @contextmanager
-    def profile(self, path: str = ":memory:") -> Iterator[str]:
-        """Give the text of a profiles.yml, for a database that is empty now and of nobody else."""
+    def settings(self, path: str = ":memory:") -> Iterator[Mapping[str, Any]]:
+        """Give the settings of a database that is empty now and of nobody else; a file stays, a schema is dropped."""
         if self.dsn is None:
-            yield f"dev: {{engine: duckdb, duckdb: {{path: '{path}'}}}}\n"
+            yield {"path": path}
             return
         schema = new_schema()
         try:
-            yield f"dev: {{engine: postgres, postgres: {{dsn: '{self.dsn}', db_schema: {schema}}}}}\n"
+            yield {"dsn": self.dsn, "db_schema": schema}
         finally:
             drop_schema(self.dsn, schema)
+
+    @contextmanager
+    def profile(self, path: str = ":memory:") -> Iterator[str]:
+        """Give the text of a profiles.yml for such a database."""
+        with self.settings(path) as settings:
+            yield f"dev: {{engine: {self.engine}, {self.engine}: {json.dumps(settings)}}}\n"

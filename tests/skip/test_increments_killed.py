@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from skip_helpers import place
+from skip_helpers import Place, place
+from targets import Target
 from test_killed import seconds_of_a_build, start, wait_for
 
-ROWS = 60_000
+ROWS = 40_000
 MODELS = {
     "merged": "materialized='incremental', unique_key='i'",
     "added": "materialized='incremental', strategy='append'",
@@ -22,57 +25,66 @@ MODELS = {
 NEW = "{% if is_incremental() %} where version > (select max(version) from {{ this }}) {% endif %}"
 
 
-def write_project(root: Path, version: int) -> None:
-    """All rows depend on the version, and so each model's increment changes or adds all of them."""
-    query = f"select r.i, s.version from range({ROWS}) as r(i), {{{{ ref('start') }}}} as s"
-    models = {
-        f"models/{name}.ff.sql": f"{{{{ config({config}) }}}}\n{query}{NEW if name == 'added' else ''}\n"
-        for name, config in MODELS.items()
-    }
-    place(root, {**models, "profiles.yml": "dev: {engine: duckdb}\n", "seeds/start.csv": f"version\n{version}\n"})
+@dataclass(frozen=True)
+class Chain:
+    """A project whose rows all depend on a version, so that each model's increment changes or adds all of them."""
+
+    place: Place
+
+    def write(self, version: int) -> None:
+        query = f"select i, s.version from generate_series(1, {ROWS}) as r(i), {{{{ ref('start') }}}} as s"
+        models = {
+            f"models/{name}.ff.sql": f"{{{{ config({config}) }}}}\n{query}{NEW if name == 'added' else ''}\n"
+            for name, config in MODELS.items()
+        }
+        self.place.write({**models, "seeds/start.csv": f"version\n{version}\n"})
+
+    def versions(self, table: str) -> list[tuple[object, ...]]:
+        return self.place.sql(f"select version, count(*) from {table} group by version order by version")
+
+    def tables(self) -> set[str]:
+        with self.place.opened() as warehouse:
+            schema = warehouse.relation("any").schema
+        query = f"select table_name from information_schema.tables where table_schema = '{schema}'"
+        return {str(name) for (name,) in self.place.sql(query)}
 
 
-def versions(root: Path, table: str) -> list[tuple[object, ...]]:
-    order = f"select version, count(*) from db.main.{table} group by version order by version"
-    return place(root, {"profiles.yml": "dev: {engine: duckdb, duckdb: {path: ../db.duckdb}}\n"}).sql(order)
+@pytest.fixture
+def chain(tmp_path: Path, target: Target) -> Iterator[Chain]:
+    with target.profile(str(tmp_path / "db.duckdb")) as profile:
+        yield Chain(place(tmp_path / "project", {"profiles.yml": profile}))
 
 
 @pytest.mark.parametrize("attempt", range(6))
-def test_a_killed_increment_is_done_wholly_or_not_at_all(tmp_path: Path, attempt: int) -> None:
-    root, database = tmp_path / "project", tmp_path / "db.duckdb"
-    write_project(root, 1)
-    seconds = seconds_of_a_build(root, database)
-    write_project(root, 2)
-    process = start(root, database)
+def test_a_killed_increment_is_done_wholly_or_not_at_all(chain: Chain, attempt: int) -> None:
+    root = chain.place.root
+    chain.write(1)
+    seconds = seconds_of_a_build(root)
+    chain.write(2)
+    process = start(root)
     wait_for(process, ["begin"])
     time.sleep(random.Random(attempt).uniform(0, seconds * 1.5))
     process.send_signal(signal.SIGKILL)
     process.wait()
     old, new, both = [(1, ROWS)], [(2, ROWS)], [(1, ROWS), (2, ROWS)]
-    assert versions(root, "merged") in (old, new)
-    assert versions(root, "added") in (old, both)
-    assert versions(root, "history") in (old, both)
+    assert chain.versions("merged") in (old, new)
+    assert chain.versions("added") in (old, both)
+    assert chain.versions("history") in (old, both)
 
-    write_project(root, 2)
-    seconds_of_a_build(root, database)
-    assert [versions(root, name) for name in MODELS] == [new, both, both]
-    made = place(root, {"profiles.yml": "dev: {engine: duckdb, duckdb: {path: ../db.duckdb}}\n"})
-    assert made.sql("select count(*) from history where _ff_is_current and version = 2") == [(ROWS,)]
-    tables = {name for (name,) in made.sql("select table_name from duckdb_tables() where database_name = 'db'")}
-    assert tables == {"start", *MODELS, "_ff_meta", "_ff_migrations"}
+    assert not chain.place.build().failed
+    assert [chain.versions(name) for name in MODELS] == [new, both, both]
+    assert chain.place.sql("select count(*) from history where _ff_is_current and version = 2") == [(ROWS,)]
+    assert chain.tables() == {"start", *MODELS, "_ff_meta", "_ff_migrations"}
 
 
-def test_two_commands_at_once_apply_a_delta_once(tmp_path: Path) -> None:
-    write_project(tmp_path, 1)
-    made = place(tmp_path, {})
-    assert not made.build().failed
-    write_project(tmp_path, 2)
-    made = place(tmp_path, {})
-    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(tmp_path)]
+def test_two_commands_at_once_apply_a_delta_once(chain: Chain) -> None:
+    chain.write(1)
+    assert not chain.place.build().failed
+    chain.write(2)
+    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(chain.place.root)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
     ended = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0], ended
-    assert not made.due()
+    assert not chain.place.due()
     for table in ("added", "history"):
-        query = f"select version, count(*) from {table} group by version order by version"
-        assert made.sql(query) == [(1, ROWS), (2, ROWS)]
+        assert chain.versions(table) == [(1, ROWS), (2, ROWS)]

@@ -37,8 +37,8 @@ def write_project(root: Path, version: int) -> None:
         )
 
 
-def start(root: Path, database: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, str(SCRIPT), str(root), str(database)]
+def start(root: Path, *database: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), str(root), *map(str, database)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -47,8 +47,8 @@ def wait_for(process: subprocess.Popen[str], words: Sequence[str]) -> None:
     assert process.stdout.readline().strip() in words
 
 
-def seconds_of_a_build(root: Path, database: Path) -> float:
-    process = start(root, database)
+def seconds_of_a_build(root: Path, *database: Path) -> float:
+    process = start(root, *database)
     wait_for(process, ["begin"])
     began = time.monotonic()
     wait_for(process, ["end"])

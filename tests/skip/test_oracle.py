@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from targets import Target
 from world import SEEDS, SOURCE, ModelText, Rows, World, clean_build, contents, plan, run
 
 from fft_core import FftError
@@ -33,10 +34,11 @@ class Oracle(RuleBasedStateMachine):
     """Edits, accidents and runs in any order; after each full run the oracle is asked."""
 
     kinds = KINDS
+    target = Target()
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(Path(tempfile.mkdtemp()), on_disk=False)
+        self.world = World(Path(tempfile.mkdtemp()), on_disk=False, target=self.target)
         self.only_no_ops = False  # since the last full run that failed nowhere
 
     @initialize(data=st.data(), on_disk=st.sampled_from([False] * 7 + [True]), seed_a=ROWS, seed_b=ROWS, source=ROWS)
@@ -48,7 +50,7 @@ class Oracle(RuleBasedStateMachine):
             self._add(data, name)
 
     def teardown(self) -> None:
-        self.world.close()
+        self.world.end()
         shutil.rmtree(self.world.root, ignore_errors=True)
 
     def _add(self, data: st.DataObject, name: str) -> None:
@@ -148,13 +150,14 @@ class Oracle(RuleBasedStateMachine):
         kind = engine.kinds([relation]).get(relation)
         if kind is None:
             return
-        table, replace = relation.sql("duckdb"), data.draw(st.booleans())
+        table, replace = relation.sql(engine.dialect), data.draw(st.booleans())
+        cascade = "cascade" if engine.dialect == "postgres" else ""  # with the views that hang on it
         if replace:  # by a table of the same columns and as many rows
             try:
                 engine.execute(f"create table by_hand as select id, (val + 1) % 1000 as val from {table}")
             except FftError:  # a view over something that was dropped by hand before
                 replace = False
-        engine.execute(f"drop {kind} {table}")
+        engine.execute(f"drop {kind} {table} {cascade}")
         if replace:
             engine.execute(f"alter table by_hand rename to {name}")
 
@@ -222,18 +225,28 @@ class Oracle(RuleBasedStateMachine):
     @invariant()
     def no_stage_is_left(self) -> None:
         if self.world.warehouse is not None:
-            tables = self.world.warehouse.engine.fetch("select table_name from duckdb_tables()")
+            place = self.world.warehouse.relation("any").schema
+            query = f"select table_name from information_schema.tables where table_schema = '{place}'"
+            tables = self.world.warehouse.engine.fetch(query)
             assert not [name for (name,) in tables if "stage" in name or name == "by_hand"]
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_a_run_with_skips_equals_a_clean_build(shard: int) -> None:
-    machine = seed(shard + FIRST_SEED)(type("Shard", (Oracle,), {}))
+    ask(seed(shard + FIRST_SEED)(type("Shard", (Oracle,), {})), SEQUENCES // SHARDS, steps=6)
+
+
+def test_a_run_with_skips_equals_a_clean_build_on_postgres(postgres_dsn: str) -> None:
+    ask(seed(FIRST_SEED)(type("Shard", (Oracle,), {"target": Target(postgres_dsn)})), SEQUENCES // 8, steps=6)
+
+
+def ask(machine: type[RuleBasedStateMachine], sequences: int, *, steps: int) -> None:
+    """Run so many sequences of so many steps."""
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=max(1, SEQUENCES // SHARDS),
-            stateful_step_count=6,
+            max_examples=max(1, sequences),
+            stateful_step_count=steps,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),

@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import seed
 from hypothesis import strategies as st
-from hypothesis.stateful import run_state_machine_as_test
-from test_oracle import Oracle
+from targets import Target
+from test_oracle import Oracle, ask
 from world import ModelText, plan, run
 
 from fft_core import Model, Warehouse
@@ -42,7 +42,7 @@ def queried(warehouse: Warehouse, model: Model) -> list[tuple[int, int]]:
 
 def found(warehouse: Warehouse, model: Model) -> list[tuple[int, int]]:
     current = " where _ff_is_current" if model.materialization.name == "snapshot" else ""
-    relation = warehouse.relation(model.name).sql("duckdb")
+    relation = warehouse.relation(model.name).sql(warehouse.engine.dialect)
     return sorted(warehouse.engine.fetch(f"select id, val from {relation}{current}"))
 
 
@@ -50,7 +50,8 @@ def kept(warehouse: Warehouse, model: Model) -> Contents:
     """What an increment finds: the rows of a table; nothing where there is none, or a view."""
     relation = warehouse.relation(model.name)
     is_table = warehouse.engine.kinds([relation]).get(relation) == "table"
-    return dict(warehouse.engine.fetch(f"select id, val from {relation.sql('duckdb')}")) if is_table else {}
+    table = relation.sql(warehouse.engine.dialect)
+    return dict(warehouse.engine.fetch(f"select id, val from {table}")) if is_table else {}
 
 
 class KeptOracle(Oracle):
@@ -85,14 +86,8 @@ class KeptOracle(Oracle):
 
 @pytest.mark.parametrize("shard", range(2))
 def test_what_is_kept_and_what_is_added(shard: int) -> None:
-    machine = seed(shard)(type("Shard", (KeptOracle,), {}))
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=max(1, SEQUENCES // 2),
-            stateful_step_count=5,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    ask(seed(shard)(type("Shard", (KeptOracle,), {})), SEQUENCES // 2, steps=5)
+
+
+def test_what_is_kept_and_what_is_added_on_postgres(postgres_dsn: str) -> None:
+    ask(seed(0)(type("Shard", (KeptOracle,), {"target": Target(postgres_dsn)})), SEQUENCES // 2, steps=5)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+from targets import Target
 
 from fft_core import (
     CheckFailedError,
@@ -109,6 +113,7 @@ class World:
 
     root: Path
     on_disk: bool
+    target: Target = field(default_factory=Target)
     models: dict[str, ModelText] = field(default_factory=dict)
     seeds: dict[str, Rows] = field(default_factory=dict)
     source: Rows = field(default_factory=list)
@@ -118,6 +123,8 @@ class World:
     step: int = 0
     environment: dict[str, str] = field(default_factory=dict)
     warehouse: Warehouse | None = None
+    resources: ExitStack = field(default_factory=ExitStack)
+    settings: Mapping[str, Any] | None = None
 
     def load(self) -> Project:
         """Write all files and load them."""
@@ -134,8 +141,10 @@ class World:
             self.warehouse = Warehouse(project, self.warehouse.engine)
             return self.warehouse
         self.close()
-        path = str(self.root / "db.duckdb") if self.on_disk else ":memory:"
-        self.warehouse = open_warehouse(project, path=path)
+        if self.settings is None:
+            path = str(self.root / "db.duckdb") if self.on_disk else ":memory:"
+            self.settings = self.resources.enter_context(self.target.settings(path))
+        self.warehouse = open_warehouse(project, **self.settings)
         self.fill_source(self.warehouse)
         return self.warehouse
 
@@ -144,13 +153,26 @@ class World:
             self.warehouse.close()
             self.warehouse = None
 
+    def end(self) -> None:
+        """Close the database, and drop it."""
+        self.close()
+        self.resources.close()
+
     def fill_source(self, warehouse: Warehouse) -> None:
         """Write the rows of the source, as somebody else would."""
         rows = ", ".join(f"({i}, {v})" for i, v in self.source) or "(null, null)"
-        table = warehouse.relation(SourceName("raw", SOURCE)).sql("duckdb")
-        warehouse.engine.execute(
-            f"create or replace table {table} as select * from (values {rows}) as t(id, val) where id is not null"
-        )
+        relation, execute = warehouse.relation(SourceName("raw", SOURCE)), warehouse.engine.execute
+        table = relation.sql(warehouse.engine.dialect)
+        columns = "cast(id as bigint) as id, cast(val as bigint) as val"
+        query = f"select {columns} from (values {rows}) as t(id, val) where id is not null"
+        if self.target.engine == "duckdb":
+            execute(f"create or replace table {table} as {query}")
+            return
+        warehouse.ensure_schema(relation)
+        execute(f"create table if not exists {table} (id bigint, val bigint)")
+        with warehouse.engine.transaction():  # views hang on it, so that it is not replaced
+            execute(f"delete from {table}")
+            execute(f"insert into {table} {query}")
 
     def _files(self) -> Iterator[tuple[str, str]]:
         checks = "".join(
@@ -160,7 +182,8 @@ class World:
             if m.kind != "ephemeral"
         )
         yield "project.yml", f"name: world\nversion: '1'\nvars: {{step: {self.step}}}\ntests:\n{checks or '  []'}\n"
-        yield "profiles.yml", "dev: {engine: duckdb}\n"
+        # where the database is, open_warehouse is told
+        yield "profiles.yml", f"dev:\n  engine: {self.target.engine}\n  postgres: {{dsn: 'postgresql://'}}\n"
         yield "sources.yml", f"version: 2\nsources:\n  - name: raw\n    tables: [{{name: {SOURCE}}}]\n"
         types = "".join(f"  {seed}: {{id: integer, val: integer}}\n" for seed in SEEDS)
         yield "seeds/schema.yml", f"columns:\n{types}"  # else an empty file would make text columns
@@ -226,13 +249,14 @@ def contents(warehouse: Warehouse, failed: frozenset[str]) -> Mapping[str, list[
     for node in warehouse.project.stored():
         relation = warehouse.relation(node.name)
         if node.name not in failed:
-            found[node.name] = sorted(warehouse.engine.fetch(f"select id, val from {relation.sql('duckdb')}"))
+            table = relation.sql(warehouse.engine.dialect)
+            found[node.name] = sorted(warehouse.engine.fetch(f"select id, val from {table}"))
     return found
 
 
 def clean_build(world: World, project: Project) -> tuple[Mapping[str, list[tuple[object, ...]]], Outcome]:
     """Build the same state in a new database."""
-    with open_warehouse(project, path=":memory:") as warehouse:
+    with world.target.settings() as settings, open_warehouse(project, **settings) as warehouse:
         world.fill_source(warehouse)
         outcome = run(warehouse)
         return contents(warehouse, outcome.failed), outcome
