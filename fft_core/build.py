@@ -21,7 +21,7 @@ from fft_core.plan.decide import Decision, Request, view_version
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.planner import OutdatedError, Rebuilder, Subjects
 from fft_core.project.environment import without_secrets
-from fft_core.project.model import Check, Incremental, Model, Seed, Snapshot, SourceName, View
+from fft_core.project.model import Check, Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
 from fft_core.project.statement import select_of
 from fft_core.sources import digest_version
 from fft_core.state import write_checks, write_record
@@ -184,11 +184,15 @@ class _Build:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What becomes a relation, or with a `model` what its table is changed by."""
+    """What becomes a relation, or with a `model` what its table is changed by.
+
+    With a `backing`, the rows become that table, and the relation a view of it.
+    """
 
     kind: RelationKind
     query: str
     model: Model | None = None
+    backing: Relation | None = None
 
 
 def _build_or_reuse(
@@ -238,10 +242,18 @@ def _build(build: _Build, node: Model | Seed) -> BuildResult:
     if isinstance(node, Seed):
         with _explained_seed(node), _seed_rows(build.warehouse, node) as query:
             return _publish(build, _Rows("table", query))
-    kind: RelationKind = "view" if isinstance(node.materialization, View) else "table"
     model = node if isinstance(node.materialization, Incremental | Snapshot) else None
     with _explained(build.warehouse, node), _model_rows(build, node) as query:
-        return _publish(build, _Rows(kind, query, model))
+        return _publish(build, _Rows(_kind(node), query, model, build.warehouse.backing(node)))
+
+
+def _kind(model: Model) -> RelationKind:
+    match model.materialization:
+        case View():
+            return "view"
+        case MaterializedView():
+            return "materialized_view"
+    return "table"
 
 
 def _publish(build: _Build, rows: _Rows) -> BuildResult:
@@ -255,7 +267,7 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
     with engine.transaction():
         engine.hold(relation)
         build.rebuilder.refuse_outdated(warehouse, build.decision, build.look)
-        written = _write(build, relation, rows, existing)
+        written = _write(build, relation, _backed(engine, rows), existing)
         judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
@@ -263,10 +275,12 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
             build.rebuilder.refuse_outdated(
                 warehouse, build.decision, build.look
             )  # what it read may have changed meanwhile
-        columns, record = written.columns, _record(build, rows.kind, relation, written, judgement)
+        columns, record = written.columns, _record(build, relation, written, judgement)
         if written.place != relation:
             engine.publish(written.place, relation)
         engine.stamp(relation, rows.kind, record.stamp, columns)
+        if rows.backing is not None:
+            engine.stamp(rows.backing, "table", record.stamp, columns)
         if build.rebuilder.request.records:
             write_record(engine, record, replaces=build.rebuilder.is_recorded(warehouse, name))
     build.rebuilder.note(record, Published(rows.kind, record.stamp, record.rows))
@@ -283,6 +297,17 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         decision=build.decision,
         changes=written.changes,
     )
+
+
+def _backed(engine: Engine, rows: _Rows) -> _Rows:
+    """Store what a view cannot compute by itself, the rows of a frame, in the table that it reads."""
+    if rows.backing is None:
+        return rows
+    stage = engine.stage(rows.backing)
+    _stage(engine, stage, _Rows("table", rows.query), engine.kinds([stage]).get(stage))
+    if stage != rows.backing:
+        engine.publish(stage, rows.backing)
+    return replace(rows, query=sql.select_all(rows.backing, engine.dialect))
 
 
 def _write(build: _Build, relation: Relation, rows: _Rows, existing: Published | None) -> Written:
@@ -355,15 +380,13 @@ def _is_digested(build: _Build, written: int | None) -> bool:
     return subject.has_digest and subject.data_version is None and (written or 0) <= limit
 
 
-def _record(
-    build: _Build, kind: RelationKind, relation: Relation, written: Written, judgement: Judgement
-) -> BuildRecord:
+def _record(build: _Build, relation: Relation, written: Written, judgement: Judgement) -> BuildRecord:
     decision, stamp = build.decision, uuid.uuid4().hex
     fingerprint = decision.fingerprint(stamp)
     names = [(column.name, column.type) for column in written.columns]
     if decision.subject.data_version is not None:
         data_version = decision.subject.data_version
-    elif kind == "view" and not decision.subject.volatile:
+    elif decision.subject.is_view and not decision.subject.volatile:
         data_version = view_version(fingerprint)
     elif judgement.digest is not None:
         data_version = digest_version(names, judgement.row_count, judgement.digest)
@@ -377,7 +400,7 @@ def _record(
         fingerprint=fingerprint,
         data_version=data_version,
         stamp=stamp,
-        rows=judgement.row_count if kind == "table" else None,
+        rows=None if decision.subject.is_view else judgement.row_count,
         checks=decision.checks,
         built_at=datetime.now(UTC),
         run_id=build.run_id,

@@ -13,7 +13,7 @@ from typing import Literal
 
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
-from fft_core.engines.engine import dialect_of
+from fft_core.engines.engine import capabilities_of, dialect_of
 from fft_core.errors import FftError, Location, Problem, ProjectError, nearest
 from fft_core.names import SYMBOL, Relation, model_name
 from fft_core.plan.decide import (
@@ -34,6 +34,7 @@ from fft_core.project.model import (
     Check,
     Freshness,
     Incremental,
+    MaterializedView,
     Model,
     Project,
     PythonBody,
@@ -42,7 +43,6 @@ from fft_core.project.model import (
     Snapshot,
     SourceName,
     SqlBody,
-    View,
 )
 from fft_core.project.python_closure import PythonSources, python_sources
 from fft_core.project.render import Naming
@@ -112,6 +112,7 @@ class Subjects:
         return volatile_in_sql(select_of(path.read_text("utf-8"), dialect, Location(seed.path)), dialect)
 
     def _model(self, model: Model) -> Subject:
+        self._refuse_what_the_engine_lacks(model)
         code, volatile, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
         settings = self._project.fingerprint
         environment = self._project.environment
@@ -128,13 +129,20 @@ class Subjects:
             place=self._place,
             inputs=tuple(dict.fromkeys(self._input(name) for name in self._project.stored_inputs(model))),
             volatile=volatile,
-            is_view=isinstance(model.materialization, View),
-            has_digest=model.early_cutoff and not isinstance(model.materialization, View),
+            is_view=model.is_query,
+            has_digest=model.early_cutoff and not model.is_query,
             checks=checks,
             check_inputs=check_inputs,
             code_name="SQL" if isinstance(model.body, SqlBody) else "Python",
             keeps=keeps(model),
         )
+
+    def _refuse_what_the_engine_lacks(self, model: Model) -> None:
+        engine = self._project.engine
+        is_missing = isinstance(model.materialization, MaterializedView)
+        if is_missing and not capabilities_of(engine).materialized_views:
+            message = f"model {model.name!r} is a materialized view, and {engine} has none"
+            raise FftError(message, where=model.config_location, hint="Use materialized='table', or another engine.")
 
     def _sql(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
         assert isinstance(model.body, SqlBody)  # the caller has asked
@@ -396,9 +404,17 @@ def make_plan(warehouse: Warehouse, request: Request | None = None, selected: fr
 
 
 def _published(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:
-    relations = {warehouse.relation(node.name): node.name for node in nodes}
-    tables = warehouse.engine.tables(list(relations))
-    return {relations[r]: Published(table.kind, table.stamp, table.rows, str(r)) for r, table in tables.items()}
+    nodes = list(nodes)
+    relations = {node.name: warehouse.relation(node.name) for node in nodes}
+    backing = {node.name: place for node in nodes if (place := warehouse.backing(node)) is not None}
+    tables = warehouse.engine.tables([*relations.values(), *backing.values()])
+    published = {}
+    for name, relation in relations.items():
+        table, rows = tables.get(relation), tables.get(backing.get(name, relation))
+        if table is not None:
+            stamp = table.stamp if rows and rows.stamp == table.stamp else None
+            published[name] = Published(table.kind, stamp, rows.rows if rows else None, str(relation))
+    return published
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from fft_core.compile import Compiler
 from fft_core.engines.engine import Engine, default_place, open_engine
 from fft_core.names import Relation
 from fft_core.project.engine_settings import LOCK_TIMEOUT
-from fft_core.project.model import Project, SourceName
+from fft_core.project.model import Model, Project, Seed, SourceName
 from fft_core.project.profiles import load_profile
 from fft_core.project.render import Naming
 from fft_core.state import is_migrated, migrate
@@ -40,6 +40,11 @@ class Warehouse:
     def relation(self, node: str | SourceName) -> Relation:
         """Where a model, seed or source lies. Raises KeyError for an unknown source."""
         return self.engine.relation(*_placed(self.project, node))
+
+    def backing(self, node: Model | Seed) -> Relation | None:
+        """Where the rows of a Python model in a view are stored; None for every other node."""
+        name = node.backing_name if isinstance(node, Model) else None
+        return self.relation(node.name).named(name) if name else None
 
     def session(self) -> Warehouse:
         """Give a session for another thread on the same database, to be closed by the caller."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _ConfigValue: TypeAlias = str | bool | int | float | list[str]
 DIALECT = "duckdb"
+CAPABILITIES = Capabilities(transaction_is_stage=True, one_writer_process=True, materialized_views=False)
 MEMORY = ":memory:"
 _SEED_TYPES = {
     "string": "VARCHAR",
@@ -132,7 +133,7 @@ class DuckDBEngine:
 
     name = "duckdb"
     dialect = DIALECT
-    capabilities = Capabilities(transaction_is_stage=True, one_writer_process=True)
+    capabilities = CAPABILITIES
 
     def __init__(self, file: DuckDBFile, place: Relation, lock_timeout_seconds: float) -> None:
         self._file = file

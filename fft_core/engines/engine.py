@@ -15,7 +15,7 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RelationKind: TypeAlias = Literal["table", "view"]
+RelationKind: TypeAlias = Literal["table", "view", "materialized_view"]
 Row: TypeAlias = tuple[Any, ...]  # whatever the driver gives
 
 
@@ -27,6 +27,8 @@ class Capabilities:
     """What a transaction creates under its published name is invisible to others and blocks none of them."""
     one_writer_process: bool
     """Nothing changes in the database during a turn but by this process."""
+    materialized_views: bool
+    """There are views that store their rows."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,12 @@ def dialect_of(name: str) -> str:
     """Give the SQL dialect of an engine without opening anything."""
     dialect: str = _driver(name).DIALECT
     return dialect
+
+
+def capabilities_of(name: str) -> Capabilities:
+    """Give what an engine can do without opening anything."""
+    capabilities: Capabilities = _driver(name).CAPABILITIES
+    return capabilities
 
 
 def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect` and `namespace`

@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from fft_core.engines import csv_file, postgres_arrow
 from fft_core.engines.engine import Capabilities, ColumnType, RelationKind, Row, TableInfo
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
-from fft_core.engines.sql import literal, literals
+from fft_core.engines.sql import drop, literal, literals, word
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 DIALECT = "postgres"
+CAPABILITIES = Capabilities(transaction_is_stage=False, one_writer_process=False, materialized_views=True)
 _SEED_TYPES = {
     "string": "text",
     "integer": "bigint",
@@ -49,6 +50,7 @@ _SETTINGS = {
     "standard_conforming_strings": "on",
 }
 ANALYZED_FROM_ROWS = 1000
+_KINDS: Mapping[str, RelationKind] = {"v": "view", "m": "materialized_view"}  # as in pg_class; others are tables
 _NAME_TOO_LONG = "42622"
 
 
@@ -129,7 +131,7 @@ class PostgresEngine:
 
     name = "postgres"
     dialect = DIALECT
-    capabilities = Capabilities(transaction_is_stage=False, one_writer_process=False)
+    capabilities = CAPABILITIES
 
     def __init__(self, conninfo: str, place: Relation, lock_timeout_seconds: float) -> None:
         self._conninfo = conninfo
@@ -183,7 +185,7 @@ class PostgresEngine:
         found = {
             relation: TableInfo(kind, _stamp_in(comment, signature)) for relation, kind, comment, signature in rows
         }
-        counts = self._row_counts([r for r, table in found.items() if table.kind == "table" and table.stamp])
+        counts = self._row_counts([r for r, table in found.items() if table.kind != "view" and table.stamp])
         return {relation: replace(table, rows=counts.get(relation)) for relation, table in found.items()}
 
     def _described(self, relations: Sequence[Relation], columns: str) -> list[tuple[Relation, RelationKind, Any, Any]]:
@@ -191,7 +193,7 @@ class PostgresEngine:
         wanted = {(r.catalog, r.schema, r.name): r for r in relations}
         places = ", ".join(f"({literals(place)})" for place in wanted)
         rows = self.fetch(f"""
-            select wanted.*, c.relkind in ('v'), {columns}
+            select wanted.*, c.relkind::text, {columns}
             from (values {places}) as wanted(catalog_name, schema_name, relation_name)
             join pg_namespace as n on n.nspname = wanted.schema_name
             join pg_class as c on c.relnamespace = n.oid and c.relname = wanted.relation_name
@@ -199,8 +201,8 @@ class PostgresEngine:
                 and coalesce(wanted.catalog_name, current_database()) = current_database()
             """)
         return [
-            (wanted[(catalog, schema, name)], "view" if is_view else "table", comment, signature)
-            for catalog, schema, name, is_view, comment, signature in rows
+            (wanted[(catalog, schema, name)], _KINDS.get(kind, "table"), comment, signature)
+            for catalog, schema, name, kind, comment, signature in rows
         ]
 
     def _row_counts(self, relations: Sequence[Relation]) -> Mapping[Relation, int]:
@@ -216,7 +218,7 @@ class PostgresEngine:
             f"where c.oid = {literal(table)}::regclass"
         )
         text = "\n".join(part for part in (_others_text(comment), f"[fft {stamp} {signature}]") if part)
-        self.execute(f"comment on {kind} {table} is {literal(text)}")
+        self.execute(f"comment on {word(kind)} {table} is {literal(text)}")
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         # A row's text is exact: it tells NULL from '', -0 from 0, 1.0 from 1.00; repeated rows count in a sum.
@@ -331,7 +333,10 @@ class PostgresEngine:
         self.execute("set local lock_timeout = 0")
 
     def stage(self, relation: Relation) -> Relation:
-        return relation.named(stage_name(relation.name))
+        stage = relation.named(stage_name(relation.name))
+        for left, kind in self.kinds([stage]).items():  # by whoever copied a database while something was built
+            self.execute(drop(left, kind, DIALECT))
+        return stage
 
     def publish(self, stage: Relation, relation: Relation) -> None:
         rows = self._row_estimate(stage)
@@ -345,7 +350,7 @@ class PostgresEngine:
             f"select pg_relation_size(oid) / 8192, relkind::text from pg_class "
             f"where oid = {literal(stage.sql(DIALECT))}::regclass"
         )
-        return float(pages) * 50 if kind == "r" else None
+        return float(pages) * 50 if kind in ("r", "m") else None
 
     def for_thread(self) -> PostgresEngine:
         return PostgresEngine(self._conninfo, self._place, self._timeout)
@@ -390,7 +395,7 @@ def _explained(error: psycopg.Error, sql: str, *, closed: bool) -> EngineError:
 
 # What a table is made of, or what a view says: altered or replaced by hand, it is another one. A comment survives both.
 _SIGNATURE = """
-    case when c.relkind = 'v' then substr(md5(pg_get_viewdef(c.oid)), 1, 16) else (
+    case when c.relkind in ('v', 'm') then substr(md5(pg_get_viewdef(c.oid)), 1, 16) else (
         select substr(md5(string_agg(
             attname || ' ' || format_type(atttypid, atttypmod), e'\\n' order by attnum)), 1, 16)
         from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -63,6 +63,10 @@ class _Existing:
     kind: str  # as pg_class.relkind: r table, v view, m materialized view, others
 
     @property
+    def has_rows(self) -> bool:
+        return self.kind in ("r", "m")
+
+    @property
     def word(self) -> str:
         return {"v": "view", "m": "materialized view", "f": "foreign table"}.get(self.kind, "table")
 
@@ -72,6 +76,7 @@ class _View:
     """A view that is set aside: all that is needed to make it again."""
 
     relation: Relation
+    word: str
     depth: int
     is_ours: bool
     statements: tuple[str, ...]
@@ -125,9 +130,12 @@ class Publisher:
             self._politely(relation, existing, lambda: self._drop_and_rename(stage, relation, existing))
 
     def _drop_and_rename(self, stage: Relation, relation: Relation, existing: _Existing) -> None:
-        """Replace one thing by another kind of thing, or by a view of other columns."""
+        """Replace one thing by another kind of thing, by a view of other columns, or by a materialized view."""
+        indexes = (
+            {text: made for text, made in self._attached(existing.oid).items() if made} if existing.has_rows else {}
+        )
         hanging = self._session.fetch(_HANGING_ON.format(oid=existing.oid))
-        lost = [text for text, is_view in hanging if not is_view]
+        lost = [text for text, is_view in hanging if not is_view and text not in indexes]
         if lost:
             raise _refusal(relation, f"it would have to be dropped, and with it {', '.join(lost)}")
         kept = self._grants_and_comments(existing.oid, relation)
@@ -137,6 +145,14 @@ class Publisher:
             self._rename(stage, relation)
             self._comment(relation, staged, comment)
             self._restore(kept)
+            self._index(relation, indexes)
+
+    def _index(self, relation: Relation, indexes: Mapping[str, str | None]) -> None:
+        for text, statement in indexes.items():
+            try:
+                self._session.execute(statement or "")
+            except StatementError as error:
+                raise _refusal(relation, f"it would have to be dropped, and with it {text}") from error
 
     # tables
 
@@ -271,7 +287,7 @@ class Publisher:
         """Drop the views over a relation, directly and through others, and make them again at the end."""
         views = self._views_over(relation, existing)
         for view in reversed(views):
-            self._session.execute(f"drop view {_sql(view.relation)}")
+            self._session.execute(f"drop {view.word} {_sql(view.relation)}")
         yield
         dropped = set[Relation]()
         for view in views:
@@ -291,13 +307,14 @@ class Publisher:
     def _views_over(self, relation: Relation, existing: _Existing) -> list[_View]:
         """The views over a relation, those that others read first. Raises EngineError for what cannot be made again."""
         found: dict[int, _View] = {}
+        words = {"v": "view", "m": "materialized view"}
         for oid, schema, name, kind, depth, comment in self._session.fetch(_DEPENDENTS.format(oid=existing.oid)):
-            if kind != "v":
+            if kind not in words:
                 raise _refusal(relation, f"{name} uses it")
             view = Relation(name, schema)
-            statements = [text for (text,) in self._session.fetch(_VIEW_STATEMENTS.format(oid=oid))]
+            statements = [text for _, text in self._session.fetch(_VIEW_STATEMENTS.format(oid=oid))]
             statements += [text for text, _ in self._grants_and_comments(oid, view)]
-            found[oid] = _View(view, depth, "[fft " in (comment or ""), tuple(statements))
+            found[oid] = _View(view, words[kind], depth, "[fft " in (comment or ""), tuple(statements))
         return sorted(found.values(), key=lambda view: view.depth)
 
     # locks
@@ -400,7 +417,7 @@ where old.oid = {{oid}} and new.oid = {{stage}}::regclass"""
 
 # What would be dropped with a relation: all but views, which can be made again.
 _HANGING_ON = f"""
-select pg_describe_object(others.classid, others.objid, others.objsubid), r.oid is not null and c.relkind = 'v'
+select pg_describe_object(others.classid, others.objid, others.objsubid), r.oid is not null and c.relkind in ('v', 'm')
 from ({_OTHERS}) as others
 left join pg_rewrite as r on others.classid = 'pg_rewrite'::regclass and r.oid = others.objid and r.ev_class <> {{oid}}
 left join pg_class as c on c.oid = r.ev_class
@@ -421,27 +438,32 @@ with recursive used as (
     join pg_rewrite as r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid and r.ev_class <> used.oid
 )
 select c.oid::bigint, n.nspname, c.relname, case
-        when c.relkind = 'v' and not exists (select from pg_trigger where tgrelid = c.oid)
+        when c.relkind in ('v', 'm') and not exists (select from pg_trigger where tgrelid = c.oid)
         and not exists (select from pg_rewrite where ev_class = c.oid and rulename <> '_RETURN')
         and not exists (
             select from pg_depend as f where f.refclassid = 'pg_class'::regclass and f.refobjid = c.oid
             and f.deptype = 'n' and f.classid <> 'pg_rewrite'::regclass
-        ) then 'v' else '?' end,
+        ) then c.relkind::text else '?' end,
     max(used.depth), obj_description(c.oid, 'pg_class')
 from used join pg_class as c on c.oid = used.oid join pg_namespace as n on n.oid = c.relnamespace
 where used.depth > 0
 group by c.oid, n.nspname, c.relname, c.relkind"""
 
 _VIEW_STATEMENTS = """
-select statement from pg_class as c join pg_namespace as n on n.oid = c.relnamespace, lateral (values
-    (1, format('create view %I.%I %s as %s', n.nspname, c.relname,
-        'with (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid))),
+select number, statement from pg_class as c join pg_namespace as n on n.oid = c.relnamespace,
+lateral (select case c.relkind when 'm' then 'materialized view' else 'view' end as word) as kind,
+lateral (values
+    (1, format('create %s %I.%I %s as %s %s', word, n.nspname, c.relname,
+        'with (' || array_to_string(c.reloptions, ', ') || ')', rtrim(pg_get_viewdef(c.oid), ';'),
+        case when not c.relispopulated then 'with no data' end)),
     (2, case when c.relowner <> current_user::regrole then
-        format('alter view %I.%I owner to %s', n.nspname, c.relname, c.relowner::regrole) end),
-    (3, format('comment on view %I.%I is %L', n.nspname, c.relname, obj_description(c.oid, 'pg_class')))
+        format('alter %s %I.%I owner to %s', word, n.nspname, c.relname, c.relowner::regrole) end),
+    (3, format('comment on %s %I.%I is %L', word, n.nspname, c.relname, obj_description(c.oid, 'pg_class')))
 ) as made(number, statement)
 where c.oid = {oid} and statement is not null
-order by number"""
+union all
+select 4, pg_get_indexdef(indexrelid) from pg_index where indrelid = {oid}
+order by 1"""
 
 _GRANTS_AND_COMMENTS = """
 select format('grant %s on %s to %s%s', a.privilege_type, {relation},

@@ -14,7 +14,16 @@ ROWS = "_ff_all_rows"  # what a scan calls a whole row: a name that no column ha
 def create_as(relation: Relation, kind: RelationKind, query: str, dialect: str, *, replaces: bool = True) -> str:
     """Create, or replace, a table or view from a query."""
     verb = "create or replace" if replaces else "create"
-    return f"{verb} {kind} {relation.sql(dialect)} as\n{query}"
+    return f"{verb} {word(kind)} {relation.sql(dialect)} as\n{query}"
+
+
+def word(kind: RelationKind) -> str:
+    """Spell what a relation is.
+
+    >>> word("materialized_view")
+    'materialized view'
+    """
+    return kind.replace("_", " ")
 
 
 def create_temporary(name: str, query: str, dialect: str) -> str:
@@ -41,7 +50,7 @@ def change_type(relation: Relation, column: ColumnType, dialect: str) -> str:
 
 def drop(relation: Relation, kind: RelationKind, dialect: str) -> str:
     """Drop a relation that exists."""
-    return f"drop {kind} {relation.sql(dialect)}"
+    return f"drop {word(kind)} {relation.sql(dialect)}"
 
 
 def create_schema(relation: Relation, dialect: str) -> str:

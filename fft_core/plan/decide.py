@@ -196,7 +196,7 @@ def decide(
 
 def _is_increment(subject: Subject, published: Published | None, request: Request) -> bool:
     """Whether a build changes the table that is there. Who built it does not matter: its rows may be irreplaceable."""
-    if subject.keeps == "nothing" or published is None or published.kind == "view":
+    if subject.keeps == "nothing" or published is None or published.kind != "table":
         return False
     return not any(is_refreshed(subject.name, subject.keeps, pattern) for pattern in request.full_refresh)
 
@@ -225,7 +225,7 @@ def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, I
     record, published = remembered.records.get(name), remembered.published.get(name)
     if record is None or published is None or record.fingerprint is None or _not_there(record, published):
         return InputVersion(None, why_open="is not there as it was last built")
-    if published.kind == "table":
+    if not published.is_query:
         return InputVersion(record.data_version)
     if not record.data_version.startswith(_VIEW):
         return InputVersion(None, why_open="is a view whose rows change by themselves")
@@ -247,7 +247,7 @@ def reached_by_views(remembered: Remembered, names: Iterable[str]) -> frozenset[
     while frontier:
         name = frontier.pop()
         record, published = remembered.records.get(name), remembered.published.get(name)
-        if record and record.fingerprint and published and published.kind == "view":
+        if record and record.fingerprint and published and published.is_query:
             further = set(record.fingerprint.inputs) - reached
             reached |= further
             frontier += further
@@ -297,7 +297,7 @@ def _not_there(record: BuildRecord | None, published: Published | None) -> list[
         return [Reason("relation_missing", f"{record.relation} is not there any more")]
     if published.stamp != record.stamp:
         return [Reason("relation_replaced", f"{record.relation} is not the one that was built")]
-    if published.kind == "view" and published.relation not in (None, record.relation):
+    if published.is_query and published.relation not in (None, record.relation):
         return [Reason("relation_replaced", f"it was built as {record.relation}, and is {published.relation} now")]
     if None not in (published.rows, record.rows) and published.rows != record.rows:
         return [Reason("relation_replaced", f"{record.relation} has {published.rows} rows, not {record.rows}")]

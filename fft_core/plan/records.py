@@ -46,10 +46,15 @@ class Published:
     `relation` is its name as it is now, where that is known.
     """
 
-    kind: Literal["table", "view"]
+    kind: Literal["table", "view", "materialized_view"]
     stamp: str | None
     rows: int | None = None
     relation: str | None = None
+
+    @property
+    def is_query(self) -> bool:
+        """Whether nothing is stored but a query. The view of a Python model has rows, in a table of their own."""
+        return self.kind == "view" and self.rows is None
 
 
 @dataclass(frozen=True)

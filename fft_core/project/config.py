@@ -40,6 +40,7 @@ def _owner(text: str) -> str:
     return text
 
 
+_Materialized: TypeAlias = Literal["table", "view", "materialized_view", "ephemeral", "incremental", "snapshot"]
 Owner = Annotated[str, AfterValidator(_owner)]
 
 
@@ -434,7 +435,7 @@ class IncrementalOverlayShape(IncrementalKeys):
 class ModelConfigShape(IncrementalOverlayShape):
     """What a model may say of itself, in `config(...)` or in the decorator."""
 
-    materialized: Literal["table", "view", "ephemeral", "incremental", "snapshot"] | None = None  # type: ignore[assignment]
+    materialized: _Materialized | None = None  # type: ignore[assignment]
     snapshot: SnapshotShape | None = None
     owners: list[Owner] = []
     description: str | None = None

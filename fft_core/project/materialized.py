@@ -7,7 +7,7 @@ from typing import Any
 
 from fft_core.errors import Location, Problem
 from fft_core.project.config import IncrementalOverlayShape, ModelConfigShape
-from fft_core.project.model import Ephemeral, Incremental, Materialization, Snapshot, Table, View
+from fft_core.project.model import Ephemeral, Incremental, Materialization, MaterializedView, Snapshot, Table, View
 
 _WITHOUT_EFFECT = ("strategy", "partition_by", "lookback", "on_schema_change", "delta_sql")
 
@@ -31,8 +31,8 @@ def materialization_of(
             return _snapshot(settings, said, where, problems), None
         case kind:
             _refuse_what_has_no_effect(kind, settings, said, where, problems)
-            plain: dict[str, Materialization] = {"table": Table(), "view": View(), "ephemeral": Ephemeral()}
-            return plain[kind], None
+            plain = (Table(), View(), MaterializedView(), Ephemeral())
+            return next(stored for stored in plain if stored.name == kind), None
 
 
 def _kind(

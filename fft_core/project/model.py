@@ -34,6 +34,13 @@ class View:
 
 
 @dataclass(frozen=True)
+class MaterializedView:
+    """The query is stored with its rows; each build computes them anew. Not every engine has it."""
+
+    name: Literal["materialized_view"] = "materialized_view"
+
+
+@dataclass(frozen=True)
 class Ephemeral:
     """Nothing is stored; the query is inlined where the model is referred to."""
 
@@ -87,7 +94,7 @@ class Snapshot:
     name: Literal["snapshot"] = "snapshot"
 
 
-Materialization: TypeAlias = Table | View | Ephemeral | Incremental | Snapshot
+Materialization: TypeAlias = Table | View | MaterializedView | Ephemeral | Incremental | Snapshot
 
 
 @dataclass(frozen=True)
@@ -257,6 +264,16 @@ class Model:
     def kind(self) -> Literal["sql", "python"]:
         """The language of the model."""
         return "sql" if isinstance(self.body, SqlBody) else "python"
+
+    @property
+    def is_query(self) -> bool:
+        """Whether nothing is stored but a query: its rows change with those of its inputs."""
+        return isinstance(self.materialization, View) and self.backing_name is None
+
+    @property
+    def backing_name(self) -> str | None:
+        """The table that holds the rows of a Python model in a view, by the name documented for FFT."""
+        return f"__ff_py_{self.name}" if self.kind == "python" and isinstance(self.materialization, View) else None
 
     @property
     def config_location(self) -> Location:

@@ -13,7 +13,7 @@ from fft_core.errors import Location, Problem
 from fft_core.names import is_plain, logical_name, model_name
 from fft_core.project.config import IncrementalOverlayShape, ModelConfigShape
 from fft_core.project.materialized import materialization_of
-from fft_core.project.model import Ephemeral, Incremental, Model, PythonBody, SourceName, SqlBody, View
+from fft_core.project.model import Ephemeral, Incremental, MaterializedView, Model, PythonBody, SourceName, SqlBody
 from fft_core.project.python_file import GIVEN_BY_NAME, Declaration, parse_python
 from fft_core.project.sql_file import Macro, Template, parse_template
 from fft_core.project.yaml_file import YamlFile, shaped
@@ -101,8 +101,8 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem],
     _refuse_wrong_parameters(declaration, len(inputs), where, problems)
     overlay = overlays.get(model_name(logical)) if isinstance(logical, str) else None
     materialization, delta_sql = materialization_of(settings, overlay, where, problems)
-    if isinstance(materialization, Ephemeral | View):
-        hint = "Its rows are a function's: use 'table'."
+    if isinstance(materialization, Ephemeral | MaterializedView):
+        hint = "Its rows are a function's: use 'table' or 'view'."
         problems.append(Problem(f"a Python model cannot be {settings.materialized!r}", where, hint))
     if delta_sql is not None:
         hint = "Let the function take `is_incremental` or `this` by name, and return the rows of the delta."

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,14 +17,17 @@ import pytest
 
 from fft_core import (
     CheckFailedError,
+    FftError,
     Project,
     Rebuilder,
     Request,
     Subjects,
+    Warehouse,
     build_or_reuse,
     load_project,
     make_plan,
     open_warehouse,
+    project_subjects,
 )
 
 SCRIPT = Path(__file__).parent / "build_project.py"
@@ -72,6 +76,16 @@ class Shop:
         with open_warehouse(self.load(), read_only=True) as warehouse:
             return {decision.name for decision in make_plan(warehouse).builds}
 
+    def kinds(self, *names: str) -> dict[str, str]:
+        with open_warehouse(self.load(), read_only=True) as warehouse:
+            found = warehouse.engine.kinds([warehouse.engine.relation(name) for name in names])
+        return {relation.name: kind for relation, kind in found.items()}
+
+    def execute(self, statement: str, name: str) -> None:
+        """Do something by hand, as somebody else would."""
+        with open_warehouse(self.load()) as warehouse:
+            warehouse.engine.execute(statement.format(warehouse.engine.relation(name).sql(warehouse.engine.dialect)))
+
     def rows(self, name: str) -> list[tuple[object, ...]]:
         with open_warehouse(self.load(), read_only=True) as warehouse:
             return sorted(
@@ -114,6 +128,135 @@ def test_what_has_not_changed_is_reused(shop: Shop) -> None:
     shop.write({"models/orders.ff.sql": "select id, user_id, amount + 1 as amount from {{ ref('raw_orders') }}"})
     assert shop.build() == {"orders", "totals", "top"}
     assert shop.rows("top") == [(1, 14)]
+
+
+IN_A_VIEW = (
+    "import pandas as pd\nfrom fft_core import model\n\n"
+    "@model(name='big', deps=['orders'], materialized='{kind}')\n"
+    "def big(orders: pd.DataFrame) -> pd.DataFrame:\n    return orders[orders['amount'] > {least}][['id', 'amount']]\n"
+)
+
+
+def test_a_python_model_in_a_view(shop: Shop) -> None:
+    """Its rows lie in a table behind the view, whose columns may change; whoever touches either is noticed."""
+    shop.write({"models/big.ff.py": IN_A_VIEW.format(kind="view", least=4)})
+    shop.write({"models/count_big.ff.sql": "select count(*) as n from {{ ref('big') }}"})
+    shop.build()
+    assert shop.kinds("big", "__ff_py_big") == {"big": "view", "__ff_py_big": "table"}
+    assert shop.rows("big") == shop.rows("__ff_py_big") == [(10, 5), (11, 7)]
+    assert shop.due() == set()
+    shop.write({"models/big.ff.py": IN_A_VIEW.format(kind="view", least="4.5")})
+    assert shop.build() == {"big"}  # the same rows
+    shop.write({"models/big.ff.py": IN_A_VIEW.format(kind="view", least=6).replace("'id', ", "'user_id', 'id', ")})
+    assert shop.build() == {"big", "count_big"}
+    assert shop.rows("big") == [(1, 11, 7)]
+    shop.execute("delete from {}", "__ff_py_big")
+    assert shop.due() == {"big", "count_big"}
+    shop.build()
+    assert shop.rows("count_big") == [(1,)]
+    shop.write({"models/big.ff.py": IN_A_VIEW.format(kind="table", least=0)})
+    shop.build()
+    assert (shop.kinds("big"), shop.rows("count_big")) == ({"big": "table"}, [(3,)])
+    shop.write({"models/big.ff.py": IN_A_VIEW.format(kind="view", least=6)})
+    shop.build()
+    assert (shop.kinds("big"), shop.rows("count_big")) == ({"big": "view"}, [(1,)])
+
+
+def test_bad_rows_of_a_python_model_in_a_view_are_not_published(shop: Shop) -> None:
+    shop.write({"models/big.ff.py": IN_A_VIEW.format(kind="view", least=4)})
+    check = "  - {type: row_count_between, table: big, min_rows: 1}\n"
+    shop.write({"project.yml": FILES["project.yml"] + check})
+    shop.build()
+    shop.write({"models/big.ff.py": IN_A_VIEW.format(kind="view", least=99)})
+    with pytest.raises(CheckFailedError):
+        shop.build()
+    assert shop.rows("big") == shop.rows("__ff_py_big") == [(10, 5), (11, 7)]
+
+
+MATERIALIZED = (
+    "{{{{ config(materialized='{kind}') }}}}\nselect id, amount from {{{{ ref('orders') }}}} where amount > {least}"
+)
+
+
+def test_a_materialized_view_is_built_as_a_table_is(make_shop: Callable[[str], Shop]) -> None:
+    shop = make_shop("postgres")
+    shop.write(FILES)
+    shop.write({"models/big.ff.sql": MATERIALIZED.format(kind="materialized_view", least=4)})
+    check = "  - {type: row_count_between, table: big, min_rows: 1}\n"
+    shop.write({"project.yml": FILES["project.yml"] + check})
+    shop.write({"models/count_big.ff.sql": "select count(*) as n from {{ ref('big') }}"})
+    shop.build()
+    assert shop.kinds("big") == {"big": "materialized_view"}
+    assert shop.due() == set()
+    shop.write({"seeds/raw_orders.csv": FILES["seeds/raw_orders.csv"] + "13,3,2\n"})
+    assert {"big", "count_big"} & shop.build() == {"big"}  # which has the same rows
+    shop.write({"seeds/raw_orders.csv": FILES["seeds/raw_orders.csv"] + "14,3,9\n"})
+    assert {"big", "count_big"} <= shop.build()
+    assert shop.rows("big") == [(10, 5), (11, 7), (14, 9)]
+    shop.write({"models/big.ff.sql": MATERIALIZED.format(kind="materialized_view", least=99)})
+    with pytest.raises(CheckFailedError):
+        shop.build()
+    assert shop.rows("big") == [(10, 5), (11, 7), (14, 9)]
+    for kind in ("table", "materialized_view", "view", "materialized_view"):
+        shop.write({"models/big.ff.sql": MATERIALIZED.format(kind=kind, least=6)})
+        assert "big" in shop.build()
+        assert (shop.kinds("big"), shop.due()) == ({"big": kind}, set())
+    shop.write({"models/big.ff.sql": MATERIALIZED.format(kind="incremental', unique_key='id", least=6)})
+    shop.build()
+    assert (shop.kinds("big"), shop.rows("count_big")) == ({"big": "table"}, [(2,)])
+
+
+def test_duckdb_has_no_materialized_views(make_shop: Callable[[str], Shop]) -> None:
+    shop = make_shop("duckdb")
+    shop.write(FILES)
+    shop.write({"models/big.ff.sql": MATERIALIZED.format(kind="materialized_view", least=4)})
+    for ask in (shop.due, shop.build, lambda: project_subjects(shop.load())):
+        with pytest.raises(FftError) as caught:
+            ask()
+        assert str(caught.value) == (
+            "models/big.ff.sql:1: model 'big' is a materialized view, and duckdb has none\n"
+            "    hint: Use materialized='table', or another engine."
+        )
+
+
+def test_readers_never_miss_what_is_rebuilt(shop: Shop) -> None:
+    """Tables, views, columns and kinds change under a reader that queries in a loop: it sees one build or the next."""
+    query = "{config} select id, user_id, {n} as n{more} from {{{{ ref('raw_orders') }}}}"
+    over = "{{ config(materialized='view') }} select n from {{ ref('orders') }}"
+    shop.write({"project.yml": "name: shop\nversion: '1'\n", "models/over.ff.sql": over})
+    for name in ("models/totals.ff.py", "models/top.ff.sql"):
+        (shop.root / name).unlink()
+    shop.write({"models/orders.ff.sql": query.format(config="", n=0, more="")})
+    shop.build()
+    seen: dict[str, set[tuple[object, ...]]] = {"orders": set(), "over": set()}
+    failed, done = list[Exception](), threading.Event()
+    with open_warehouse(shop.load()) as warehouse:
+
+        def read() -> None:
+            with warehouse.session() as session:
+                while not done.is_set():
+                    for name in seen:
+                        table = warehouse.relation(name).sql(session.engine.dialect)
+                        try:
+                            seen[name].update(session.engine.fetch(f"select count(*), min(n) = max(n) from {table}"))
+                        except FftError as error:
+                            failed.append(error)
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        for n in range(1, 13):
+            kind = "{{ config(materialized='view') }}" if n % 4 == 3 else ""
+            more = f", {n} as x{n % 3}" if n % 2 else ""
+            shop.write({"models/orders.ff.sql": query.format(config=kind, n=n, more=more)})
+            project = shop.load()
+            session = Warehouse(project, warehouse.engine)
+            rebuilder = Rebuilder(project, Subjects(project, session.compiler, session.engine.dialect), Request())
+            for node in project.stored():
+                build_or_reuse(session, rebuilder, node)
+        done.set()
+        thread.join()
+    assert not failed
+    assert seen == {"orders": {(3, True)}, "over": {(3, True)}}
 
 
 def test_kinds_and_columns_change_below_views(shop: Shop) -> None:
