@@ -15,6 +15,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from fft_core import load_project, open_warehouse, read_relation
+
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 TABLES = ("airlines", "airports", "flights", "planes", "weather")
 
@@ -29,6 +31,7 @@ class Built:
 
     output: str
     warehouse: duckdb.DuckDBPyConnection
+    project: Path
 
     def rows(self, sql: str) -> list[Row]:
         return self.warehouse.execute(sql).fetchall()
@@ -51,11 +54,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     database.parent.mkdir()
     project = folder / "example_project"
     shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    output = build(project, "dev", FF_DUCKDB_PATH=str(database))
+    warehouse = duckdb.connect(str(database), read_only=True)
+    yield Built(output, warehouse, project)
+    warehouse.close()
+
+
+def build(project: Path, env: str, **variables: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FF_", "DAGSTER_"))}
     finished = subprocess.run(
-        [sys.executable, "-m", "fft_dagster.cli", "build", str(project), "--env", "dev"],
-        env={**environment, "FF_DUCKDB_PATH": str(database)},
-        cwd=folder,
+        [sys.executable, "-m", "fft_dagster.cli", "build", str(project), "--env", env],
+        env={**environment, **variables},
+        cwd=project.parent,
         capture_output=True,
         text=True,
         check=False,
@@ -63,9 +73,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     )
     output = finished.stdout + finished.stderr
     assert finished.returncode == 0, output
-    warehouse = duckdb.connect(str(database), read_only=True)
-    yield Built(output, warehouse)
-    warehouse.close()
+    return output
 
 
 @pytest.fixture(scope="session")
@@ -382,3 +390,23 @@ def test_the_readme_tells_the_truth(sql: str, table: str, built: Built) -> None:
 
 def test_the_readme_has_its_queries() -> None:
     assert len(EXAMPLES) == 3
+
+
+def test_postgres_has_the_same_rows_in_every_table(built: Built, postgres_dsn: str, postgres_schema: str) -> None:
+    variables = {"FF_PG_DSN": postgres_dsn, "FF_PG_SCHEMA": postgres_schema}
+    build(built.project, "postgres", **variables)
+    project = load_project(built.project, "postgres", environment=variables)
+    with open_warehouse(project, read_only=True) as warehouse:
+        for node in project.stored():
+            built.warehouse.register("theirs", read_relation(warehouse, warehouse.relation(node.name)))
+            columns = ", ".join(f'"{name}"' for (name,) in columns_of(built, node.name))
+            ours, theirs = f"select {columns} from {node.name}", f"select {columns} from theirs"
+            for one, other in ((ours, theirs), (theirs, ours)):
+                assert built.rows(f"{one} except all {other}") == [], node.name
+        assert warehouse.engine.fetch("select count(*) from stg_flights") == [(336_776,)]
+
+
+def columns_of(built: Built, table: str) -> list[Row]:
+    """The columns of a table, less the one that says when it was loaded."""
+    query = "select column_name from duckdb_columns() where table_name = $1 and column_name <> '_ff_loaded_at'"
+    return built.warehouse.execute(query, [table]).fetchall()

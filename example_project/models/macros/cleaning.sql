@@ -14,3 +14,8 @@ case
 {% macro measurement(column) -%}
 cast({{ column }} as decimal(8, 2))
 {%- endmacro %}
+
+{# The date of the columns year, month and day, which are wider than make_date takes them on Postgres. #}
+{% macro calendar_date() -%}
+make_date(cast(year as integer), cast(month as integer), cast(day as integer))
+{%- endmacro %}

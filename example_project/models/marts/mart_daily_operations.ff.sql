@@ -23,7 +23,7 @@ select
     -- 1 is the day with the most cancellations.
     row_number() over (
         partition by departures.origin
-        order by departures.cancelled / departures.flights desc, departures.flight_date
+        order by 1.0 * departures.cancelled / departures.flights desc, departures.flight_date
     ) as disruption_rank
 from {{ ref('int_daily_departures') }} as departures
 left join weather

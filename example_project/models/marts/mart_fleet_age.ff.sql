@@ -6,11 +6,11 @@ select
     count(fleet.age_years) as aircraft_with_age,
     {{ percent('sum(fleet.flights) filter (where fleet.age_years is not null)', 'sum(fleet.flights)') }}
         as flights_with_age_pct,
-    round(avg(fleet.age_years), 1) as avg_aircraft_age,
+    {{ rounded('avg(fleet.age_years)') }} as avg_aircraft_age,
     -- Weighted by flights: an old aircraft that seldom flies should not age the fleet.
-    round(
-        sum(fleet.age_years * fleet.flights) / sum(fleet.flights) filter (where fleet.age_years is not null), 1
-    ) as avg_flown_age,
+    {{ rounded(
+        'sum(fleet.age_years * fleet.flights) / sum(fleet.flights) filter (where fleet.age_years is not null)'
+    ) }} as avg_flown_age,
     {{ percent(
         'sum(case when fleet.age_years >= ' ~ var('old_aircraft_years', 20) ~ ' then fleet.flights else 0 end)',
         'sum(fleet.flights) filter (where fleet.age_years is not null)'

@@ -17,21 +17,32 @@ routes as (
     having count(*) >= {{ var('min_route_flights', 100) }}
 ),
 
-best_carriers as (
+carriers as (
     select
         origin,
         dest,
-        carrier as best_carrier,
-        {{ percent("count(*) filter (where outcome = 'on time')", "count(*)") }} as best_carrier_on_time_pct
+        carrier,
+        count(*) as flights,
+        {{ percent("count(*) filter (where outcome = 'on time')", "count(*)") }} as on_time_pct
     from outcomes
     group by origin, dest, carrier
     -- The same bar for a carrier on a route: three lucky flights are no record.
     having count(*) >= {{ var('min_route_flights', 100) }}
-    -- The last two terms break ties, so that every build names the same carrier.
-    qualify row_number() over (
-        partition by origin, dest
-        order by best_carrier_on_time_pct desc, count(*) desc, carrier
-    ) = 1
+),
+
+ranked_carriers as (
+    select
+        origin,
+        dest,
+        carrier as best_carrier,
+        on_time_pct as best_carrier_on_time_pct,
+        -- The last two terms break ties, so that every build names the same carrier.
+        row_number() over (partition by origin, dest order by on_time_pct desc, flights desc, carrier) as place
+    from carriers
+),
+
+best_carriers as (
+    select * from ranked_carriers where place = 1
 )
 
 select

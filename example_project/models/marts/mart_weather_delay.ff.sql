@@ -34,7 +34,7 @@ select
     coalesce(bands.band_order, 9) as band_order,
     coalesce(bands.band, 'no reading') as band,
     count(*) as flights,
-    round(avg(readings.departure_delay), 1) as avg_departure_delay,
+    {{ rounded('avg(readings.departure_delay)') }} as avg_departure_delay,
     {{ percent("count(*) filter (where readings.departure_delay > 60)", "count(readings.departure_delay)") }}
         as over_an_hour_pct,
     {{ percent("count(*) filter (where readings.outcome = 'cancelled')", "count(*)") }} as cancelled_pct

@@ -1,8 +1,8 @@
 {{ config(materialized='table', tags=['staging']) }}
 -- A table, not a view: all but the weather is made from it.
 select
-    concat_ws('-', make_date(year, month, day), carrier, flight, origin) as flight_id,
-    make_date(year, month, day) as flight_date,
+    concat_ws('-', {{ calendar_date() }}, carrier, flight, origin) as flight_id,
+    {{ calendar_date() }} as flight_date,
     hour as scheduled_hour,
     time_hour as departure_hour,
     carrier,

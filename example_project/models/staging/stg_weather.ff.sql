@@ -3,7 +3,7 @@ select
     origin,
     time_hour as observed_hour,
     -- From the parts, which are New York's: a cast of time_hour would follow the session's time zone.
-    make_date(year, month, day) as observed_date,
+    {{ calendar_date() }} as observed_date,
     {{ measurement('temp') }} as temperature_f,
     {{ measurement('humid') }} as humidity_pct,
     -- One reading says 1,048 mph (EWR, 12 February). The strongest gust ever measured was 253.
