@@ -1,0 +1,56 @@
+"""What engines can do, in the docs as the code says it: `FFT_WRITE_DOCS=1 pytest tests/docs/test_capabilities.py`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import test_engines
+
+from fft_core.engines.engine import Capabilities, capabilities_of
+from fft_core.project.engine_settings import ENGINES
+
+PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
+BEGIN, END = "<!-- begin: capabilities, made from code -->\n", "<!-- end: capabilities -->"
+
+
+def said_of_fields() -> dict[str, str]:
+    """The text below each field of Capabilities."""
+    (definition,) = ast.parse(inspect.getsource(Capabilities)).body
+    assert isinstance(definition, ast.ClassDef)
+    said = {}
+    for field, text in zip(definition.body, definition.body[1:], strict=False):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                said[name] = words
+    return said
+
+
+def gaps() -> Iterator[str]:
+    """What the contract suite marks as missing."""
+    marks = [mark for test in vars(test_engines).values() for mark in getattr(test, "pytestmark", [])]
+    found = {(*mark.args, mark.kwargs["reason"]) for mark in marks if mark.name == "lacks"}
+    for engine, reason in sorted(found):
+        yield f"- `{engine}` does not pass all of the contract suite: {reason}."
+
+
+def table() -> Iterator[str]:
+    yield f"| | {' | '.join(ENGINES)} |"
+    yield f"| --- | {' | '.join('---' for _ in ENGINES)} |"
+    for field in fields(Capabilities):
+        can = ["yes" if getattr(capabilities_of(engine), field.name) else "no" for engine in ENGINES]
+        yield f"| {said_of_fields()[field.name]} | {' | '.join(can)} |"
+
+
+def test_the_table_of_capabilities_is_the_one_of_the_code() -> None:
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    written, _, after = rest.partition(END)
+    made = "".join(f"{line}\n" for line in [*table(), "", *gaps(), ""])
+    if os.environ.get("FFT_WRITE_DOCS"):
+        PAGE.write_text(f"{before}{BEGIN}{made}{END}{after}", "utf-8")
+        return
+    assert written == made
