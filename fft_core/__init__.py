@@ -1,5 +1,7 @@
 """The core of FFT: projects, plans and warehouses, without any scheduler. These are its public names."""
 
+from fft_core.artifacts.catalog import Catalog, read_catalog, write_catalog
+from fft_core.artifacts.manifest import Manifest, described_node, make_manifest, write_manifest
 from fft_core.artifacts.run_results import (
     CheckRunResult,
     HttpRunResult,
@@ -44,6 +46,7 @@ __all__ = [
     "ArtifactError",
     "BuildResult",
     "CacheMode",
+    "Catalog",
     "Check",
     "CheckFailedError",
     "CheckResult",
@@ -51,6 +54,7 @@ __all__ = [
     "Decision",
     "FftError",
     "HttpRunResult",
+    "Manifest",
     "Model",
     "ModelError",
     "NodeRunResult",
@@ -76,16 +80,19 @@ __all__ = [
     "build_or_reuse",
     "build_seed",
     "check_node",
+    "described_node",
     "frame_type_of",
     "from_arrow",
     "in_words",
     "load_project",
+    "make_manifest",
     "make_plan",
     "model",
     "open_warehouse",
     "planned_relations",
     "project_subjects",
     "publish_frame",
+    "read_catalog",
     "read_relation",
     "read_run_results",
     "ref",
@@ -93,5 +100,7 @@ __all__ = [
     "select",
     "source",
     "to_arrow",
+    "write_catalog",
+    "write_manifest",
     "write_run_results",
 ]
