@@ -23,6 +23,9 @@ from fft_core.build import (
 )
 from fft_core.checks.run import CheckFailedError, CheckResult
 from fft_core.checks.words import in_words
+from fft_core.docs.graph import Graph, graph_of
+from fft_core.docs.mermaid import mermaid
+from fft_core.docs.site import write_dag, write_docs
 from fft_core.errors import (
     ArtifactError,
     FftError,
@@ -53,6 +56,7 @@ __all__ = [
     "CheckRunResult",
     "Decision",
     "FftError",
+    "Graph",
     "HttpRunResult",
     "Manifest",
     "Model",
@@ -83,10 +87,12 @@ __all__ = [
     "described_node",
     "frame_type_of",
     "from_arrow",
+    "graph_of",
     "in_words",
     "load_project",
     "make_manifest",
     "make_plan",
+    "mermaid",
     "model",
     "open_warehouse",
     "planned_relations",
@@ -101,6 +107,8 @@ __all__ = [
     "source",
     "to_arrow",
     "write_catalog",
+    "write_dag",
+    "write_docs",
     "write_manifest",
     "write_run_results",
 ]

@@ -94,9 +94,9 @@ def make_manifest(project: Project) -> Manifest:
     return Manifest(project, subjects, planned_relations(project), datetime.now(UTC))
 
 
-def write_manifest(project: Project) -> Path:
-    """Write the manifest into the project's target folder. Raises ArtifactError, and what `make_manifest` raises."""
-    return write_json_file(artifact_path(project.root, FILE), make_manifest(project).to_json())
+def write_manifest(manifest: Manifest) -> Path:
+    """Write the manifest into the project's target folder. Raises ArtifactError."""
+    return write_json_file(artifact_path(manifest.project.root, FILE), manifest.to_json())
 
 
 def parents_of(project: Project, node: Node) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def test_it_follows_the_schema_and_opens_no_database(shop: Path) -> None:
-    path = write_manifest(load_shop(shop))
+    path = write_manifest(make_manifest(load_shop(shop)))
     assert path == shop / ".fastflowtransform" / "target" / "manifest.json"
     validate(json.loads(path.read_text(encoding="utf-8")), "manifest")
     assert not (shop / "shop.duckdb").exists()
@@ -97,9 +97,9 @@ def test_no_value_of_a_variable_is_in_it(shop: Path) -> None:
 
 
 def test_a_model_that_cannot_be_rendered_leaves_the_last_manifest(shop: Path) -> None:
-    path = write_manifest(load_shop(shop))
+    path = write_manifest(make_manifest(load_shop(shop)))
     before = path.read_bytes()
     write_shop(shop, {"models/recent.ff.sql": "select {{ 1 / 0 }} as id"})
     with pytest.raises(ProjectError, match=r"models/recent\.ff\.sql"):
-        write_manifest(load_shop(shop))
+        write_manifest(make_manifest(load_shop(shop)))
     assert path.read_bytes() == before
