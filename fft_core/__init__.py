@@ -23,6 +23,7 @@ from fft_core.build import (
 )
 from fft_core.checks.run import CheckFailedError, CheckResult
 from fft_core.checks.words import in_words
+from fft_core.comments import CommentChange, CommentPlan, plan_comments, write_comments
 from fft_core.docs.graph import Graph, graph_of
 from fft_core.docs.mermaid import mermaid
 from fft_core.docs.site import write_dag, write_docs
@@ -54,6 +55,8 @@ __all__ = [
     "CheckFailedError",
     "CheckResult",
     "CheckRunResult",
+    "CommentChange",
+    "CommentPlan",
     "Decision",
     "FftError",
     "Graph",
@@ -95,6 +98,7 @@ __all__ = [
     "mermaid",
     "model",
     "open_warehouse",
+    "plan_comments",
     "planned_relations",
     "project_subjects",
     "publish_frame",
@@ -107,6 +111,7 @@ __all__ = [
     "source",
     "to_arrow",
     "write_catalog",
+    "write_comments",
     "write_dag",
     "write_docs",
     "write_manifest",

@@ -21,6 +21,11 @@ class GraphNode:
     shape: Shape
     language: Literal["sql", "python"] | None = None
 
+    @property
+    def label(self) -> str:
+        """What it is, in words: "SQL view"."""
+        return {"sql": "SQL ", "python": "Python "}.get(self.language or "", "") + self.shape
+
 
 @dataclass(frozen=True)
 class Graph:

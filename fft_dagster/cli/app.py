@@ -19,6 +19,7 @@ COMMANDS = {
     "docgen": "fft_dagster.cli.docgen",
     "ls": "fft_dagster.cli.ls",
     "plan": "fft_dagster.cli.plan",
+    "sync-db-comments": "fft_dagster.cli.sync_db_comments",
 }
 
 

@@ -78,5 +78,5 @@ for (const graph of document.querySelectorAll(".graph")) {
   });
   tools.hidden = false;
   if (width > graph.clientWidth) steps.fit();
-  if (scale < 0.35) zoom(0.35); // smaller than that, no name can be read
+  if (scale < 0.6) zoom(0.6); // smaller than that, no name can be read
 }
