@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from fft_core.engines.engine import Comments
-from fft_core.engines.stamp import unmarked
+from fft_core.engines import sql
+from fft_core.engines.engine import Comments, RelationKind
+from fft_core.engines.stamp import unmarked, with_text
+from fft_core.names import Relation
 from fft_core.project.model import Node
 from fft_core.warehouse import Warehouse
 
@@ -68,20 +70,27 @@ def write_comments(warehouse: Warehouse, changes: Sequence[CommentChange]) -> No
     engine = warehouse.engine
     for name, group in groupby(changes, key=lambda change: change.node):
         relation = warehouse.relation(name)
-        text, columns = _parted(group)
         with engine.transaction():
             engine.hold(relation)
             kind = engine.kinds([relation]).get(relation)
             if kind is not None:  # it may have been dropped meanwhile
-                engine.write_comments(relation, kind, text, columns)
+                now = engine.comments([relation])[relation].relation
+                for statement in [_statement(change, relation, kind, now, engine.dialect) for change in group]:
+                    engine.execute(statement)
+
+
+def _statement(change: CommentChange, relation: Relation, kind: RelationKind, now: str, dialect: str) -> str:
+    if change.column is None:
+        return sql.comment_on(relation, kind, with_text(now, change.new), dialect)
+    return sql.comment_on_column(relation, change.column, change.new, dialect)
 
 
 def _compared(node: Node, comments: Comments) -> tuple[list[CommentChange], list[str]]:
     """Give the changes, and the described columns that are not there."""
     changes, missing = list[CommentChange](), list[str]()
-    text = _clean(node.description)
-    if text and text != comments.text:
-        changes.append(CommentChange(node.name, None, comments.text, text))
+    text, old = _clean(node.description), unmarked(comments.relation)
+    if text and text != old:
+        changes.append(CommentChange(node.name, None, old, text))
     spelled = {name.lower(): name for name in comments.columns} | {name: name for name in comments.columns}
     for column in node.columns:
         text = _clean(column.description)
@@ -96,9 +105,3 @@ def _compared(node: Node, comments: Comments) -> tuple[list[CommentChange], list
 def _clean(description: str | None) -> str:
     """A description as a comment can hold it: without NUL, and without what would be taken for the mark of a build."""
     return unmarked((description or "").replace("\0", "")).strip()
-
-
-def _parted(changes: Iterable[CommentChange]) -> tuple[str | None, Mapping[str, str]]:
-    said = {change.column: change.new for change in changes}
-    text = said.pop(None, None)
-    return text, {column: new for column, new in said.items() if column is not None}

@@ -35,16 +35,6 @@ class CatalogEntry:
     columns: tuple[ColumnType, ...]
     error: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Give plain values."""
-        return {
-            "relation": asdict(self.relation),
-            "kind": self.kind,
-            "rows": self.rows,
-            "columns": [{"name": column.name, "type": column.type} for column in self.columns],
-            "error": self.error,
-        }
-
 
 @dataclass(frozen=True)
 class Catalog:
@@ -64,7 +54,7 @@ class Catalog:
             "profile": self.project.env,
             "engine": self.project.engine,
         }
-        return {"metadata": metadata, "relations": {name: entry.to_json() for name, entry in self.entries.items()}}
+        return {"metadata": metadata, "relations": {name: asdict(entry) for name, entry in self.entries.items()}}
 
 
 def read_catalog(warehouse: Warehouse) -> Catalog:

@@ -18,7 +18,7 @@ import duckdb
 from fft_core.engines.csv_file import ragged_line
 from fft_core.engines.engine import Capabilities, ColumnType, Comments, RelationKind, Row, TableInfo
 from fft_core.engines.sql import create_schema, literal
-from fft_core.engines.stamp import marked, stamp_in, unmarked, with_text
+from fft_core.engines.stamp import marked, stamp_in
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
@@ -239,17 +239,7 @@ class DuckDBEngine:
             columns.setdefault(tuple(name.lower() for name in names), {})[column] = comment or ""
         wanted = {_place(relation): relation for relation in relations}
         found = [(place, comment) for _, place, comment in self._described() if place in wanted]
-        return {wanted[place]: Comments(unmarked(comment), columns.get(place, {})) for place, comment in found}
-
-    def write_comments(
-        self, relation: Relation, kind: RelationKind, text: str | None, columns: Mapping[str, str]
-    ) -> None:
-        table = relation.sql(self.dialect)
-        if text is not None:
-            comments = [comment for _, _, comment in self._described(_place(relation))]
-            self.execute(f"comment on {kind} {table} is {literal(with_text(comments[0], text))}")
-        for name, said in columns.items():
-            self.execute(f"comment on column {table}.{quoted(name, self.dialect)} is {literal(said)}")
+        return {wanted[place]: Comments(comment or "", columns.get(place, {})) for place, comment in found}
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         # Two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more.

@@ -48,12 +48,12 @@ class TableInfo:
 
 @dataclass(frozen=True)
 class Comments:
-    """What the comments of a relation and of each of its columns say, "" where there is none.
+    """The comments of a relation and of each of its columns, "" where there is none.
 
-    The mark of a build is left out.
+    That of the relation may bear the mark of a build, see `stamp.py`.
     """
 
-    text: str
+    relation: str
     columns: Mapping[str, str]
 
 
@@ -112,14 +112,6 @@ class Engine(Protocol):
 
     def comments(self, relations: Sequence[Relation]) -> Mapping[Relation, Comments]:
         """Read the comments of those of these relations that exist, in one or two queries however many they are."""
-
-    def write_comments(
-        self, relation: Relation, kind: RelationKind, text: str | None, columns: Mapping[str, str]
-    ) -> None:
-        """Write comments of a relation (not where `text` is None) and its columns, inside a transaction.
-
-        The mark of a build stays.
-        """
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         """Spell an aggregate over whole rows of `alias`, which does not depend on their order.

@@ -21,7 +21,7 @@ from fft_core.engines import csv_file, postgres_arrow
 from fft_core.engines.engine import Capabilities, ColumnType, Comments, RelationKind, Row, TableInfo
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.sql import literal, literals
-from fft_core.engines.stamp import marked, stamp_in, unmarked, with_text
+from fft_core.engines.stamp import marked, stamp_in
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
@@ -220,17 +220,7 @@ class PostgresEngine:
         rows = (
             self._described(relations, f"obj_description(c.oid, 'pg_class'), {_COLUMN_COMMENTS}") if relations else []
         )
-        return {relation: Comments(unmarked(comment), columns or {}) for relation, _, comment, columns in rows}
-
-    def write_comments(
-        self, relation: Relation, kind: RelationKind, text: str | None, columns: Mapping[str, str]
-    ) -> None:
-        table = relation.sql(self.dialect)
-        if text is not None:
-            ((comment,),) = self.fetch(f"select obj_description({literal(table)}::regclass, 'pg_class')")
-            self.execute(f"comment on {kind} {table} is {literal(with_text(comment, text))}")
-        for name, said in columns.items():
-            self.execute(f"comment on column {table}.{quoted(name, self.dialect)} is {literal(said)}")
+        return {relation: Comments(comment or "", columns or {}) for relation, _, comment, columns in rows}
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         # A row's text is exact: it tells NULL from '', -0 from 0, 1.0 from 1.00; repeated rows count in a sum.

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from fft_core.engines import sql
-from fft_core.engines.engine import Comments, Engine, RelationKind, open_engine
+from fft_core.engines.engine import Engine, RelationKind, open_engine
+from fft_core.engines.stamp import unmarked, with_text
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation
 
@@ -296,18 +297,21 @@ def test_a_name_that_postgres_would_cut_is_refused(postgres: Database) -> None:
         postgres.engine.fetch(f"select 1 as {'a' * 64}")
 
 
-def test_comments_are_written_beside_the_mark_of_a_build(database: Database) -> None:
-    engine = database.engine
+def test_comments_of_relations_and_columns_are_read_and_the_mark_of_a_build_is_found_beside_a_text(
+    database: Database,
+) -> None:
+    engine, dialect = database.engine, database.engine.dialect
     table, view = database.publish("t", "select 1 as a, 2 as b"), database.publish("v", "select 1 as a", "view")
-    for relation, kind in ((table, "table"), (view, "view")):
-        with engine.transaction():
-            engine.write_comments(relation, kind, "It's all", {"a": "the 'first'"})  # type: ignore[arg-type]
+    for relation in (table, view):
+        kind = engine.kinds([relation])[relation]
+        marked = engine.comments([relation])[relation].relation
+        engine.execute(sql.comment_on(relation, kind, with_text(marked, "It's all"), dialect))
+        engine.execute(sql.comment_on_column(relation, "a", "the 'first'", dialect))
         assert engine.tables([relation])[relation].stamp == "ab"
     found = engine.comments([table, view, engine.relation("absent")])
-    assert found == {
-        table: Comments("It's all", {"a": "the 'first'", "b": ""}),
-        view: Comments("It's all", {"a": "the 'first'"}),
+    assert {relation: unmarked(comments.relation) for relation, comments in found.items()} == {
+        table: "It's all",
+        view: "It's all",
     }
-    with engine.transaction():
-        engine.write_comments(table, "table", None, {"b": "second"})
-    assert engine.comments([table])[table] == Comments("It's all", {"a": "the 'first'", "b": "second"})
+    assert found[table].columns == {"a": "the 'first'", "b": ""}
+    assert found[view].columns == {"a": "the 'first'"}
