@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from fft_core.engines import sql
-from fft_core.engines.engine import Comments, RelationKind
+from fft_core.engines.engine import Details, RelationKind
 from fft_core.engines.stamp import unmarked, with_text
 from fft_core.names import Relation
 from fft_core.project.model import Node
@@ -46,7 +46,7 @@ def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) ->
     described = [node for node in nodes if node.description or any(column.description for column in node.columns)]
     relations = {node.name: warehouse.relation(node.name) for node in described}
     tables = warehouse.engine.tables(list(relations.values()))
-    comments = warehouse.engine.comments(list(relations.values()))
+    details = warehouse.engine.details(list(relations.values()))
     changes, left_out = list[CommentChange](), list[str]()
     for node in described:
         table = tables.get(relations[node.name])
@@ -55,7 +55,7 @@ def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) ->
         elif table.stamp is None:
             left_out.append(f"{node.name}: {relations[node.name]} is not as FFT built it")
         else:
-            found, missing = _compared(node, comments[relations[node.name]])
+            found, missing = _compared(node, details[relations[node.name]])
             changes += found
             left_out += [f"{node.name} has no column {name!r}" for name in missing]
     return CommentPlan(tuple(changes), tuple(left_out))
@@ -74,7 +74,7 @@ def write_comments(warehouse: Warehouse, changes: Sequence[CommentChange]) -> No
             engine.hold(relation)
             kind = engine.kinds([relation]).get(relation)
             if kind is not None:  # it may have been dropped meanwhile
-                now = engine.comments([relation])[relation].relation
+                now = engine.details([relation])[relation].comment
                 for statement in [_statement(change, relation, kind, now, engine.dialect) for change in group]:
                     engine.execute(statement)
 
@@ -85,20 +85,21 @@ def _statement(change: CommentChange, relation: Relation, kind: RelationKind, no
     return sql.comment_on_column(relation, change.column, change.new, dialect)
 
 
-def _compared(node: Node, comments: Comments) -> tuple[list[CommentChange], list[str]]:
+def _compared(node: Node, details: Details) -> tuple[list[CommentChange], list[str]]:
     """Give the changes, and the described columns that are not there."""
     changes, missing = list[CommentChange](), list[str]()
-    text, old = _clean(node.description), unmarked(comments.relation)
+    text, old = _clean(node.description), unmarked(details.comment)
     if text and text != old:
         changes.append(CommentChange(node.name, None, old, text))
-    spelled = {name.lower(): name for name in comments.columns} | {name: name for name in comments.columns}
+    names = [column.name for column in details.columns]
+    spelled = {name.lower(): name for name in names} | {name: name for name in names}
     for column in node.columns:
         text = _clean(column.description)
         name = spelled.get(column.name) or spelled.get(column.name.lower())
         if text and name is None:
             missing.append(column.name)
-        elif text and name and text != comments.columns[name]:
-            changes.append(CommentChange(node.name, name, comments.columns[name], text))
+        elif text and name and text != details.column_comments.get(name):
+            changes.append(CommentChange(node.name, name, details.column_comments.get(name, ""), text))
     return changes, missing
 
 

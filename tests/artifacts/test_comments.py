@@ -48,8 +48,8 @@ def synchronise(warehouse: Warehouse, chosen: frozenset[str] | None = None) -> N
 def comments(warehouse: Warehouse, name: str) -> dict[str, str]:
     """The comments of a relation and its columns, those that are empty left out."""
     relation = warehouse.relation(name)
-    found = warehouse.engine.comments([relation])[relation]
-    return {key: text for key, text in {"": unmarked(found.relation), **found.columns}.items() if text}
+    found = warehouse.engine.details([relation])[relation]
+    return {key: text for key, text in {"": unmarked(found.comment), **found.column_comments}.items() if text}
 
 
 def test_a_plan_says_what_would_change_and_changes_nothing(project: Project) -> None:

@@ -297,21 +297,19 @@ def test_a_name_that_postgres_would_cut_is_refused(postgres: Database) -> None:
         postgres.engine.fetch(f"select 1 as {'a' * 64}")
 
 
-def test_comments_of_relations_and_columns_are_read_and_the_mark_of_a_build_is_found_beside_a_text(
-    database: Database,
-) -> None:
+def test_details_tell_comments_beside_the_mark_of_a_build_and_the_types_of_columns(database: Database) -> None:
     engine, dialect = database.engine, database.engine.dialect
-    table, view = database.publish("t", "select 1 as a, 2 as b"), database.publish("v", "select 1 as a", "view")
+    table, view = database.publish("t", "select 1 as a, 2.5 as b"), database.publish("v", "select 1 as a", "view")
     for relation in (table, view):
         kind = engine.kinds([relation])[relation]
-        marked = engine.comments([relation])[relation].relation
+        marked = engine.details([relation])[relation].comment
         engine.execute(sql.comment_on(relation, kind, with_text(marked, "It's all"), dialect))
         engine.execute(sql.comment_on_column(relation, "a", "the 'first'", dialect))
         assert engine.tables([relation])[relation].stamp == "ab"
-    found = engine.comments([table, view, engine.relation("absent")])
-    assert {relation: unmarked(comments.relation) for relation, comments in found.items()} == {
-        table: "It's all",
-        view: "It's all",
-    }
-    assert found[table].columns == {"a": "the 'first'", "b": ""}
-    assert found[view].columns == {"a": "the 'first'"}
+    found = engine.details([table, view, engine.relation("absent")])
+    assert set(found) == {table, view}
+    for relation, details in found.items():
+        assert unmarked(details.comment) == "It's all"
+        assert details.column_comments == {"a": "the 'first'"}
+        assert details.columns == engine.columns(sql.select_all(relation, dialect))
+    assert engine.details([]) == {}
