@@ -20,6 +20,11 @@ def python_model(body: str) -> str:
     return f"import pandas as pd\nfrom fft_core import model\n\n{body}\n"
 
 
+NO_ROWS_OF_A_FUNCTION = (
+    "models/one.ff.py:5: a Python model cannot be '{}'\n    hint: Its rows are a function's: use 'table' or 'view'."
+)
+
+
 CASES: Mapping[str, tuple[Files, str]] = {
     "unknown ref": (
         {"models/customers.ff.sql": "select 1", "models/orders.ff.sql": "select *\nfrom {{ ref('custmers') }}"},
@@ -359,9 +364,9 @@ CASES: Mapping[str, tuple[Files, str]] = {
         {"models/one.ff.py": python_model("@model(tag=['x'])\ndef one(): ...")},
         "models/one.ff.py:5: @model(): unknown key 'tag'\n    hint: Did you mean 'tags'?",
     ),
-    "a python model as a view": (
-        {"models/one.ff.py": python_model("@model(materialized='view')\ndef one(): ...")},
-        "models/one.ff.py:5: a Python model cannot be 'view'\n    hint: Its rows are a function's: use 'table'.",
+    "a python model as a materialized view": (
+        {"models/one.ff.py": python_model("@model(materialized='materialized_view')\ndef one(): ...")},
+        NO_ROWS_OF_A_FUNCTION.format("materialized_view"),
     ),
     "settings in project.yml that would be ignored": (
         {"project.yml": "name: p\nversion: '1'\nmodels:\n  storage: {one: {unique_key: id}}\n"},
@@ -369,7 +374,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "an ephemeral python model": (
         {"models/one.ff.py": python_model("@model(materialized='ephemeral')\ndef one(): ...")},
-        "models/one.ff.py:5: a Python model cannot be 'ephemeral'\n    hint: Its rows are a function's: use 'table'.",
+        NO_ROWS_OF_A_FUNCTION.format("ephemeral"),
     ),
     "a file that is not UTF-8": (
         {"models/one.ff.sql": b"select '\xe9' as x"},
