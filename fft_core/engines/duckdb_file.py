@@ -42,7 +42,7 @@ class DuckDBFile:
     def __init__(self, path: Path | None, connect: Callable[[], Connection], *, read_only: bool) -> None:
         self._path = path
         self._connect = connect
-        self._queue = FileQueue(path, shared=read_only) if path else None
+        self._queue = FileQueue(path.resolve(), shared=read_only) if path else None
         self._state: Literal["closed", "opening", "open", "leaving"] = "closed"
         self._changed = threading.Condition()
         self._turns: Counter[int] = Counter()  # by thread

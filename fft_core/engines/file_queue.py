@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ class FileQueue:
     def __init__(self, path: Path, *, shared: bool) -> None:
         self._path = path
         self._shared = shared
-        self._held: int | None = None
+        self._release: weakref.finalize[[int], FileQueue] | None = None
         self._left_at = 0.0
 
     def enter(self, pause: Pause) -> None:
@@ -48,16 +49,15 @@ class FileQueue:
         with self._opened("queue") as queue, self._opened("lock") as lock:
             self._wait(queue, pause, shared=False)
             self._wait(lock, pause, shared=self._shared)
-            self._held = os.dup(lock)  # a lock lasts as long as one of its descriptors
-            _write(lock, own_name())
+            held = os.dup(lock)  # a lock lasts as long as one of its descriptors
+            self._release = weakref.finalize(self, _release, held)  # also when we are dropped
+            _write(held, own_name())
 
     def leave(self) -> None:
         """Let the next one have it."""
-        if self._held is not None:
-            _write(self._held, "")
-            fcntl.flock(self._held, fcntl.LOCK_UN)  # a child that was forked has the descriptor, too
-            os.close(self._held)
-            self._held, self._left_at = None, time.monotonic()
+        if self._release is not None:
+            self._release()
+            self._release, self._left_at = None, time.monotonic()
 
     def somebody_waits(self) -> bool:
         """Whether another process wants the file."""
@@ -92,9 +92,15 @@ def own_name() -> str:
 
 def _open(path: str) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except PermissionError:  # somebody else's: it can be locked all the same
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(path, os.O_RDONLY)
+
+
+def _release(descriptor: int) -> None:
+    _write(descriptor, "")
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that was forked has the descriptor, too
+    os.close(descriptor)
 
 
 def _try_lock(descriptor: int, *, shared: bool) -> bool:

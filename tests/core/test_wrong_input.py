@@ -273,7 +273,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
         {"models/one.ff.sql": "{{ config(materialized='tabel') }} select 1"},
         (
             "models/one.ff.sql:1: config(): materialized: "
-            "Input should be 'table', 'view', 'ephemeral', 'incremental' or 'snapshot'"
+            "Input should be 'table', 'view', 'materialized_view', 'ephemeral', 'incremental' or 'snapshot'"
         ),
     ),
     "config that is not literal": (

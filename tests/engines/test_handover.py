@@ -169,6 +169,32 @@ def test_what_a_killed_process_held_is_free(tmp_path: Path) -> None:
         assert due(project) == {"m0"}
 
 
+def test_what_nobody_closed_is_free_once_it_is_dropped(tmp_path: Path) -> None:
+    project = write_project(tmp_path, seconds=0, models=1)
+    warehouse = open_warehouse(project)
+    assert FileQueue(tmp_path / "db.duckdb", shared=True).somebody_waits() is False
+    with pytest.raises(AssertionError):
+        FileQueue(tmp_path / "db.duckdb", shared=True).enter(never)
+    del warehouse
+    FileQueue(tmp_path / "db.duckdb", shared=True).enter(never)
+
+
+def test_another_name_of_the_file_is_the_same_queue(tmp_path: Path) -> None:
+    project = write_project(tmp_path, seconds=0, models=2)
+    (tmp_path / "link.duckdb").symlink_to(tmp_path / "db.duckdb")
+    with open_warehouse(project) as warehouse:
+        build_model(warehouse, project.model("m0"))
+        code = (
+            "import sys; from fft_core.engines.engine import open_engine; open_engine('duckdb', {'path': sys.argv[1]})"
+        )
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / "link.duckdb")], check=True, timeout=30)
+
+
+def never(holder: str) -> None:
+    """What a queue calls where it would wait."""
+    raise AssertionError(holder)
+
+
 def test_without_lock_files_the_file_is_kept(tmp_path: Path) -> None:
     project = write_project(tmp_path, seconds=0, models=1)
     (tmp_path / "db.duckdb.queue").mkdir()
@@ -211,10 +237,6 @@ def test_everybody_in_the_queue_gets_a_turn(tmp_path: Path) -> None:
 
 def test_readers_have_the_file_together(tmp_path: Path) -> None:
     one, other, writer = (FileQueue(tmp_path / "db", shared=shared) for shared in (True, True, False))
-
-    def never(holder: str) -> None:
-        raise AssertionError(holder)
-
     one.enter(never)
     other.enter(never)
     with pytest.raises(AssertionError, match=r"pid \d+ \("):
