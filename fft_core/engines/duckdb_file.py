@@ -102,23 +102,24 @@ class DuckDBFile:
             EngineError: the turn was cancelled before it began.
         """
         thread = threading.get_ident()
-        self._begin(thread, _Patience(self._path, timeout_seconds, cancelled, self._said))
+        self._begin(thread, timeout_seconds, cancelled)
         try:
             yield
         finally:
             self._end(thread)
 
-    def _begin(self, thread: int, patience: _Patience) -> None:
+    def _begin(self, thread: int, timeout_seconds: float, cancelled: threading.Event) -> None:
         with self._changed:
+            # other threads wait, or have not ended: that takes as long as it takes
             while self._state == "opening" or (self._state == "leaving" and not self._turns[thread]):
                 self._changed.wait(0.05)
-                patience.check("other threads of this process, which wait or have not ended")
+                _refuse_cancelled(cancelled)
             if self._state != "closed":
                 self._turns[thread] += 1
                 return
             self._state = "opening"
         try:
-            connection = self._opened(patience)
+            connection = self._opened(_Patience(self._path, timeout_seconds, cancelled, self._said))
         except BaseException:
             self._become("closed")
             raise
@@ -157,14 +158,16 @@ class DuckDBFile:
 
     def leave_if_wanted(self) -> None:
         """Where another process wants the file, begin no new turn, and let it go once those that began have ended."""
-        if self._queue is None or self._state != "open" or time.monotonic() < self._kept_until:
+        if self._queue is None or self._state not in ("open", "leaving") or time.monotonic() < self._kept_until:
             return
-        if self._queue.somebody_waits():
-            with self._changed:
-                if self._state == "open":
-                    self._state = "leaving"
-                    if not self._turns:
-                        self._leave()
+        is_wanted = self._queue.somebody_waits()
+        with self._changed:
+            if is_wanted and self._state == "open":
+                self._state = "leaving"
+                if not self._turns:
+                    self._leave()
+            elif not is_wanted and self._state == "leaving":
+                self._become("open")  # who waited has given up
 
     def watch(self) -> None:
         """Look now and then whether somebody waits, also while no turn ends."""
@@ -219,20 +222,21 @@ class _Patience:
 
     def pause(self, holder: str) -> None:
         """Sleep for a moment. Raises BusyError after the last one."""
-        self.check(holder)
-        if holder and holder not in self._said:
-            _log.warning("waiting for %s, which is open in another process: %s", self._path, holder)
-            self._said.add(holder)
-        time.sleep(random.uniform(0.005, 0.015))  # short ones: long ones starve whoever waits
-
-    def check(self, holder: str) -> None:
-        if self._cancelled.is_set():
-            raise EngineError("the statement was interrupted")
+        _refuse_cancelled(self._cancelled)
         if time.monotonic() > self._deadline:
             raise BusyError(
                 f"{self._path} is open in another process: {holder or 'it does not say which'}",
                 hint="DuckDB lets one process write to a file. Close the other one, or wait for it.",
             )
+        if holder and holder not in self._said:
+            _log.warning("waiting for %s, which is open in another process: %s", self._path, holder)
+            self._said.add(holder)
+        time.sleep(random.uniform(0.005, 0.015))  # short ones: long ones starve whoever waits
+
+
+def _refuse_cancelled(cancelled: threading.Event) -> None:
+    if cancelled.is_set():
+        raise EngineError("the statement was interrupted")
 
 
 def shared_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,6 +125,19 @@ def test_a_turn_is_not_cut_short(tmp_path: Path) -> None:
     assert out.split()[-1] == "end", said
 
 
+def test_a_step_goes_on_when_those_that_waited_have_given_up(tmp_path: Path) -> None:
+    """While another process waits, no step begins beside a long one; the others must not wait for the long one then."""
+    project = write_project(tmp_path, seconds=0, models=2)
+    with open_warehouse(project) as warehouse, warehouse.engine.turn():
+        time.sleep(0.3)
+        with pytest.raises(BusyError):
+            open_warehouse(project, read_only=True, patience_seconds=1)
+        with ThreadPoolExecutor(1) as threads:
+            with warehouse.session() as session:
+                built = threads.submit(build_model, session, project.model("m1")).result(timeout=5)
+            assert built.row_count == 1
+
+
 def test_a_plan_does_not_wait_for_a_long_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_project(tmp_path, seconds=30, models=1)
     monkeypatch.setattr("fft_dagster.cli.plan.PATIENCE_SECONDS", 1)
@@ -176,6 +191,8 @@ def test_what_nobody_closed_is_free_once_it_is_dropped(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         FileQueue(tmp_path / "db.duckdb", shared=True).enter(never)
     del warehouse
+    gc.collect()
+    time.sleep(0.2)  # the thread that looks has it for a moment
     FileQueue(tmp_path / "db.duckdb", shared=True).enter(never)
 
 
