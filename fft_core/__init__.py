@@ -8,12 +8,12 @@ from fft_core.build import (
     build_seed,
     check_node,
     publish_frame,
-    read_relation,
 )
 from fft_core.checks.run import CheckFailedError, CheckResult
 from fft_core.checks.words import in_words
 from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, RequiredColumnsError, StateError
 from fft_core.frames import frame_type_of, from_arrow, to_arrow
+from fft_core.model_rows import read_relation
 from fft_core.names import Relation
 from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
 from fft_core.planner import Rebuilder, Subjects, make_plan, project_subjects

@@ -56,6 +56,12 @@ class Engine(Protocol):
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         """Complete a physical name with the profile's schema and catalog."""
 
+    def temporary(self, name: str) -> Relation:
+        """Name where a temporary table lies, which only this session sees."""
+
+    def column_type(self, declared: str) -> str:
+        """Spell a type that a project declares: one of FFT's words for types, or the engine's own."""
+
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         """Run a statement; give the number of rows where the engine counts them. Raises StatementError."""
 
@@ -145,6 +151,16 @@ def open_engine(name: str, settings: Mapping[str, Any], *, read_only: bool = Fal
     return engine
 
 
+def open_scratch(name: str, settings: Mapping[str, Any]) -> Engine:
+    """Open a place for temporary tables with the settings of a profile: a database in memory, where the engine can.
+
+    Raises:
+        MissingDriverError, ConnectError: as in `open_engine`.
+    """
+    engine: Engine = _driver(name).scratch(**settings)
+    return engine
+
+
 def default_place(name: str, settings: Mapping[str, Any]) -> Relation:
     """Give the schema and catalog of a profile's relations without opening anything: a relation with an empty name."""
     place: Relation = _driver(name).namespace(**settings)
@@ -157,7 +173,7 @@ def dialect_of(name: str) -> str:
     return dialect
 
 
-def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect` and `namespace`
+def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect`, `scratch` and `namespace`
     try:
         return importlib.import_module(f"fft_core.engines.{name}")
     except ModuleNotFoundError as error:

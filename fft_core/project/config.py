@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -243,6 +243,36 @@ class DataVersionShape(Shape):
         return self
 
 
+class PeriodShape(Shape):
+    """A time, as so many minutes, hours or days."""
+
+    count: float = Field(ge=0)
+    period: Literal["minute", "hour", "day"]
+
+    def time(self) -> timedelta:
+        return timedelta(**{f"{self.period}s": self.count})
+
+
+class SourceFreshnessShape(Shape):
+    """The block `freshness` of a source."""
+
+    loaded_at_field: str = Field(min_length=1)
+    warn_after: PeriodShape | None = None
+    error_after: PeriodShape | None = None
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> SourceFreshnessShape:
+        if self.warn_after is None and self.error_after is None:
+            raise ValueError("give warn_after, error_after, or both")
+        if self.warn_after and self.error_after and self.error_after.time() < self.warn_after.time():
+            raise ValueError("error_after is shorter than warn_after")
+        return self
+
+    def value(self) -> m.SourceFreshness:
+        warn, error = (limit.time() if limit else None for limit in (self.warn_after, self.error_after))
+        return m.SourceFreshness(self.loaded_at_field, warn, error)
+
+
 class SourceTableShape(PlaceShape):
     name: str
     description: str | None = None
@@ -252,6 +282,7 @@ class SourceTableShape(PlaceShape):
     tags: list[str] = []
     overrides: dict[str, PlaceShape] = {}
     data_version: Literal["none", "digest"] | DataVersionShape = "digest"
+    freshness: SourceFreshnessShape | None = None
 
     def version(self) -> m.SourceVersion:
         match self.data_version:
@@ -447,3 +478,80 @@ class ModelConfigShape(IncrementalOverlayShape):
         if isinstance(value, str):
             return [value]
         return [] if value is None else _as_list(value)
+
+
+# --- tests/unit/*.yml -------------------------------------------------------------------------------------------------
+
+
+class GivenShape(Shape):
+    """The rows of one input; `columns` gives types."""
+
+    rows: list[dict[str, Any]] | None = None
+    csv: str | None = None
+    columns: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _rows_or_csv(self) -> GivenShape:
+        if (self.rows is None) == (self.csv is None):
+            raise ValueError("give either rows or csv")
+        return self
+
+
+APPROXIMATELY = 1e-9
+
+
+def _tolerance(value: object) -> object:
+    """How far numbers may be apart; `true` is for rounding errors alone."""
+    if value is None or value is False:
+        return None
+    if value is True:
+        return APPROXIMATELY
+    tolerances = value if isinstance(value, dict) else {"": value}
+    for tolerance in tolerances.values():
+        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not tolerance >= 0:
+            raise ValueError(f"{tolerance!r} is not a tolerance; write true, a number, or a number for each column")
+    return value
+
+
+class ExpectShape(Shape):
+    """What a case expects; only what is written is set."""
+
+    relation: str | None = None
+    rows: list[dict[str, Any]] | None = None
+    order_by: Names = []
+    any_order: bool = True
+    approx: Annotated[Any, AfterValidator(_tolerance)] = None
+    ignore_columns: Names = []
+    subset: bool = False
+
+
+class DefaultsShape(Shape):
+    """What all cases of a file have in common."""
+
+    inputs: dict[str, GivenShape] = {}
+    expect: ExpectShape = ExpectShape()
+
+    @field_validator("inputs", "expect", mode="before")
+    @classmethod
+    def _empty_key(cls, content: object) -> object:
+        return {} if content is None else content
+
+
+class CaseShape(DefaultsShape):
+    """One case; its keys win over those of the defaults."""
+
+    name: str = Field(min_length=1)
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _name_as_text(cls, name: object) -> object:
+        return str(name) if isinstance(name, int | float) else name
+
+
+class UnitTestsShape(Shape):
+    """One file: the cases of one model."""
+
+    model: str
+    engine: str | None = None
+    defaults: DefaultsShape = DefaultsShape()
+    cases: list[CaseShape] = Field(min_length=1)

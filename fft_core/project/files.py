@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ALONE = ("project.yml", "sources.yml")
-_READ_BELOW = ("models", "seeds")
+_READ_BELOW = ("models", "seeds", "tests/unit")
 _TEXTS = (".sql", ".sql.j2", ".py", ".yml", ".yaml")
 
 

@@ -17,6 +17,7 @@ from fft_core.project.model import Column, Model, Project, Seed, Source, SourceN
 from fft_core.project.parse import MacroIndex, python_models, sql_model
 from fft_core.project.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
 from fft_core.project.sql_file import new_environment, parse_macros
+from fft_core.project.unit_test_file import link_unit_tests, read_unit_tests
 from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
 
 _log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Reader:
             [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],
             self.problems,
         )
+        project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
         if self.problems:
             raise ProjectError(sorted(self.problems, key=_place))
         return project
@@ -161,6 +163,7 @@ class Reader:
                     columns=columns_of(table.columns),
                     tags=tuple(dict.fromkeys([*group.tags, *table.tags])),
                     version=table.version(),
+                    freshness=table.freshness.value() if table.freshness else None,
                 )
         return found
 
@@ -237,6 +240,10 @@ class Reader:
     def _yaml_below(self, folder: str) -> list[YamlFile]:
         files = [self._yaml(path) for path in self._files(folder, (".yml", ".yaml"))]
         return [file for file in files if file is not None]
+
+    def _unit_test_files(self) -> list[YamlFile]:
+        """Those in tests/unit itself, as documented for FFT."""
+        return [file for file in self._yaml_below("tests/unit") if len(file.path.parts) == 3]
 
     def _yaml(self, path: Path) -> YamlFile | None:
         if not (self.root / path).is_file():
