@@ -10,6 +10,7 @@ from fft_core.build import (
     publish_frame,
 )
 from fft_core.checks.run import CheckFailedError, CheckResult
+from fft_core.checks.unit_test import DifferingRow, Mismatch
 from fft_core.checks.words import in_words
 from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, RequiredColumnsError, StateError
 from fft_core.frames import frame_type_of, from_arrow, to_arrow
@@ -21,6 +22,8 @@ from fft_core.project.load import load_project
 from fft_core.project.model import Check, Model, Project, Seed, Source, SourceName
 from fft_core.project.python_file import model, ref, relation_for, source
 from fft_core.project.select import select
+from fft_core.project.unit_test import UnitTest
+from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
 from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 __all__ = [
@@ -30,7 +33,9 @@ __all__ = [
     "CheckFailedError",
     "CheckResult",
     "Decision",
+    "DifferingRow",
     "FftError",
+    "Mismatch",
     "Model",
     "ModelError",
     "Plan",
@@ -48,6 +53,8 @@ __all__ = [
     "SourceName",
     "StateError",
     "Subjects",
+    "UnitTest",
+    "UnitTestResult",
     "Warehouse",
     "build_model",
     "build_or_reuse",
@@ -66,7 +73,9 @@ __all__ = [
     "read_relation",
     "ref",
     "relation_for",
+    "run_unit_tests",
     "select",
+    "select_unit_tests",
     "source",
     "to_arrow",
 ]

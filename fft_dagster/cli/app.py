@@ -16,6 +16,7 @@ COMMANDS = {
     "build": "fft_dagster.cli.build",
     "dev": "fft_dagster.cli.dev",
     "plan": "fft_dagster.cli.plan",
+    "utest": "fft_dagster.cli.utest",
 }
 
 
