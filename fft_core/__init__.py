@@ -14,6 +14,7 @@ from fft_core.checks.unit_test import DifferingRow, Mismatch
 from fft_core.checks.words import in_words
 from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, RequiredColumnsError, StateError
 from fft_core.frames import frame_type_of, from_arrow, to_arrow
+from fft_core.freshness import FreshnessResult, select_sources, source_freshness
 from fft_core.model_rows import read_relation
 from fft_core.names import Relation
 from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
@@ -23,6 +24,7 @@ from fft_core.project.model import Check, Model, Project, Seed, Source, SourceNa
 from fft_core.project.python_file import model, ref, relation_for, source
 from fft_core.project.select import select
 from fft_core.project.unit_test import UnitTest
+from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
 from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
 from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
@@ -35,10 +37,12 @@ __all__ = [
     "Decision",
     "DifferingRow",
     "FftError",
+    "FreshnessResult",
     "Mismatch",
     "Model",
     "ModelError",
     "Plan",
+    "Preview",
     "ProfileError",
     "Project",
     "ProjectError",
@@ -60,22 +64,28 @@ __all__ = [
     "build_or_reuse",
     "build_seed",
     "check_node",
+    "find_node",
     "frame_type_of",
     "from_arrow",
     "in_words",
+    "inline_model",
     "load_project",
     "make_plan",
     "model",
     "open_warehouse",
     "planned_relations",
+    "preview",
     "project_subjects",
     "publish_frame",
     "read_relation",
     "ref",
     "relation_for",
+    "rendered_sql",
     "run_unit_tests",
     "select",
+    "select_sources",
     "select_unit_tests",
     "source",
+    "source_freshness",
     "to_arrow",
 ]

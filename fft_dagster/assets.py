@@ -17,6 +17,7 @@ from fft_core import (
     build_or_reuse,
     check_node,
     project_subjects,
+    source_freshness,
 )
 from fft_dagster import events
 from fft_dagster.executor import interruptible
@@ -52,6 +53,12 @@ def source_checks(project: Project, translator: FftTranslator | None = None) -> 
         for source in project.sources.values()
         if (checks := project.checks_of(source.name))
     ]
+
+
+def freshness_checks(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetChecksDefinition]:
+    """Make a check for each source whose freshness is limited. It blocks nothing: old rows are no bad rows."""
+    translator = translator or FftTranslator()
+    return [_freshness_check(source, project, translator) for source in project.sources.values() if source.freshness]
 
 
 def _node_asset(
@@ -102,6 +109,19 @@ def _source_check(source: Source, checks: Sequence[Check], translator: FftTransl
         wanted = {check_key.name for check_key in context.selected_asset_check_keys}
         with events.step_failures(), resource.session() as warehouse, interruptible(warehouse.engine.interrupt):
             yield from _check(warehouse, source, key, [check for check in checks if check.name in wanted])
+
+    return step
+
+
+def _freshness_check(source: Source, project: Project, translator: FftTranslator) -> dg.AssetChecksDefinition:
+    key = translator.get_asset_key(source)
+    spec = translator.get_freshness_spec(source, project)
+
+    @dg.multi_asset_check(name=f"{step_name(key)}_{spec.name}", specs=[spec], required_resource_keys={RESOURCE_KEY})
+    def step(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
+        with events.step_failures(), resource.session() as warehouse, interruptible(warehouse.engine.interrupt):
+            return events.freshness_result(spec, source_freshness(warehouse, source))
 
     return step
 

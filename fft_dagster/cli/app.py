@@ -16,6 +16,8 @@ COMMANDS = {
     "build": "fft_dagster.cli.build",
     "dev": "fft_dagster.cli.dev",
     "plan": "fft_dagster.cli.plan",
+    "show": "fft_dagster.cli.show",
+    "source": "fft_dagster.cli.source",
     "utest": "fft_dagster.cli.utest",
 }
 
