@@ -202,8 +202,8 @@ class _Comparison:
         unexpected = [row for j, row in enumerate(found) if j not in taken]
         differing = []
         for row in list(missing):
-            other = max(unexpected, key=lambda other: self._likeness(row, other), default=None)
-            if other is not None and self._are_alike(row, other):
+            other = self._most_alike(row, unexpected)
+            if other is not None:
                 differing.append(self._differing(row, other))
                 missing.remove(row)
                 unexpected.remove(other)
@@ -216,6 +216,10 @@ class _Comparison:
         """Sort numbers as numbers, and the rest as texts; NULL comes last."""
         cells = [row[i] for i in self.key] + list(row)
         return tuple(_sorted_as(cell) for cell in cells)
+
+    def _most_alike(self, wanted: Row, found: Sequence[Row]) -> Row | None:
+        alike = (row for row in found if self._are_alike(wanted, row))
+        return max(alike, key=lambda row: self._likeness(wanted, row), default=None)
 
     def _likeness(self, wanted: Row, found: Row) -> int:
         return sum(map(same, wanted, found, self.tolerances))

@@ -483,10 +483,22 @@ class ModelConfigShape(IncrementalOverlayShape):
 # --- tests/unit/*.yml -------------------------------------------------------------------------------------------------
 
 
+def _named_columns(row: dict[Any, Any]) -> dict[str, Any]:
+    for name in row:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"the column {name!r} is not text: quote it (YAML reads yes, no, on and off as booleans)"
+            )
+    return row
+
+
+RowOfCells = Annotated[dict[Any, Any], AfterValidator(_named_columns)]
+
+
 class GivenShape(Shape):
     """The rows of one input; `columns` gives types."""
 
-    rows: list[dict[str, Any]] | None = None
+    rows: list[RowOfCells] | None = None
     csv: str | None = None
     columns: dict[str, str] = {}
 
@@ -517,7 +529,7 @@ class ExpectShape(Shape):
     """What a case expects; only what is written is set."""
 
     relation: str | None = None
-    rows: list[dict[str, Any]] | None = None
+    rows: list[RowOfCells] | None = None
     order_by: Names = []
     any_order: bool = True
     approx: Annotated[Any, AfterValidator(_tolerance)] = None
