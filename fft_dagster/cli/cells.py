@@ -14,10 +14,10 @@ LONGEST = 60  # characters of a cell; JSON has all of them
 
 
 def cell_text(value: object, *, quotes: bool = True) -> str:
-    """Show a value: NULL, and with quotes also that '1' is a text and 1 a number.
+    """Show a value. Without quotes, a text has them only where it could be taken for something else.
 
-    >>> cell_text(None), cell_text("a"), cell_text(True), cell_text(1.5)
-    ('NULL', "'a'", 'true', '1.5')
+    >>> cell_text(None), cell_text("a"), cell_text("a", quotes=False), cell_text("NULL", quotes=False), cell_text(True)
+    ('NULL', "'a'", 'a', "'NULL'", 'true')
     """
     match value:
         case None:
@@ -25,7 +25,8 @@ def cell_text(value: object, *, quotes: bool = True) -> str:
         case bool():
             text = "true" if value else "false"
         case str():
-            text = repr(value) if quotes else value.replace("\n", "\\n").replace("\t", "\\t")
+            is_plain = value.isprintable() and value == value.strip() and value not in ("", "NULL")
+            text = value if is_plain and not quotes else repr(value)
         case datetime():
             text = value.isoformat(" ")
         case list() | dict():

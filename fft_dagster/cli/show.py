@@ -67,14 +67,13 @@ def _lines(shown: Preview) -> Iterator[str]:
     yield click.style(kinds, dim=True)
     yield from body
     count = len(shown.rows)
-    said = f"the first {count} rows" if shown.has_more else f"{count} row{'' if count == 1 else 's'}"
+    rows_said = f"{count} row{'' if count == 1 else 's'}"
+    said = f"the first {rows_said}" if shown.has_more else rows_said
     yield f"\n{said}" + (f", as published in {shown.published}" if shown.published else "")
 
 
 def _cell(value: object) -> str:
-    """A text stands without quotes, where it cannot be taken for something else."""
-    plain = isinstance(value, str) and value.strip() == value and value not in ("", "NULL")
-    text = cell_text(value, quotes=not plain)
+    text = cell_text(value, quotes=False)
     return click.style(text, dim=True) if value is None else text
 
 

@@ -66,22 +66,21 @@ def _limits(result: FreshnessResult) -> str:
 
 
 def _in_words(time: timedelta | None) -> str:
-    """Say a time in its two largest units.
+    """Say a time in its largest unit and the next one.
 
-    >>> _in_words(timedelta(hours=49, minutes=5)), _in_words(timedelta(minutes=90)), _in_words(timedelta(seconds=5))
-    ('2 d 1 h', '1 h 30 min', '5 s')
+    >>> _in_words(timedelta(hours=49, minutes=5)), _in_words(timedelta(hours=5, seconds=3)), _in_words(timedelta(0))
+    ('2 d 1 h', '5 h', '0 s')
     """
     if time is None:
         return ""
     seconds = int(time.total_seconds())
     if seconds < 0:
         return f"-{_in_words(-time)}"
-    left, parts = seconds, []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, size)
+    for unit, size, next_unit, next_size in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        count, rest = divmod(seconds, size)
         if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
+            return f"{count} {unit}" + (f" {rest // next_size} {next_unit}" if rest >= next_size else "")
+    return f"{seconds} s"
 
 
 def _as_json(results: Sequence[FreshnessResult]) -> dict[str, object]:
