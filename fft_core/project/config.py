@@ -486,9 +486,7 @@ class ModelConfigShape(IncrementalOverlayShape):
 def _named_columns(row: dict[Any, Any]) -> dict[str, Any]:
     for name in row:
         if not isinstance(name, str):
-            raise ValueError(
-                f"the column {name!r} is not text: quote it (YAML reads yes, no, on and off as booleans)"
-            )
+            raise ValueError(f"the column {name!r} is not text: quote it (YAML reads yes, no, on and off as booleans)")
     return row
 
 

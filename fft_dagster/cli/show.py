@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from fft_dagster.cli.cells import aligned, cell_text, json_value
 from fft_dagster.cli.options import project_options, takes_project
@@ -40,9 +41,11 @@ def command(
     """
     from fft_core import FftError, Model, find_node, inline_model, open_warehouse, preview, rendered_sql
 
-    if inline is not None:  # then what would be the model is the project
-        root = Path(model) if model is not None else root
-    elif model is None:
+    if inline is not None and model is not None:  # then what would be the model is the project
+        if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
+            raise click.UsageError("give a model or --inline, not both")
+        root = Path(model)
+    elif inline is None and model is None:
         raise click.UsageError("name a model, or give a query with --inline")
     project = project_options(root=root, **chosen).load()
     node: Model | Seed | Source

@@ -20,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, get_args
 
+import click
 import pytest
 import yaml
 
@@ -56,6 +57,14 @@ COMMANDS: dict[str, How] = {
     "fft plan shop --select users+ --exclude domains": "run",
     'fft plan shop --select "kind:seed users+" --exclude "type:view"': "run",
     'fft plan shop --rebuild "us*"': "run",
+    "fft show users shop": "run",
+    "fft show users shop --limit 1 --json": "run",
+    "fft show users shop --sql": "run",
+    "fft show shop --inline \"select count(*) as users from {{ ref('users') }}\"": "run",
+    "fft source freshness shop": "run",
+    "fft utest shop": "run",
+    'fft utest shop --model users --case "no users"': "run",
+    "fft utest shop --select +domains --json": "run",
     "dagster definitions validate -f shop/definitions.py": "run",
     "fft dev shop": "serve",
     "dagster dev -w workspace.yaml": "serve",
@@ -69,7 +78,7 @@ COVERED = {
 }
 # What the pieces of a page stand in, where they are no whole programs.
 PRELUDES = {"executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n"}
-OWN_FILES = {"incremental.md", "snapshots.md"}  # pages whose commands build the files that they show
+OWN_FILES = {"incremental.md", "snapshots.md", "unit-tests.md"}  # pages whose commands build the files that they show
 START_SECONDS = 60
 
 
@@ -338,14 +347,20 @@ def test_every_page_is_in_the_index() -> None:
 @pytest.mark.parametrize("command", FFT_COMMANDS)
 def test_every_option_is_documented(command: str) -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    options = {
-        option
-        for parameter in import_module(FFT_COMMANDS[command]).command.params
-        for option in (*parameter.opts, *parameter.secondary_opts)
-        if option.startswith("-")
-    }
-    assert "--env" in options
-    assert {option for option in options if f"`{option}`" not in text and f"`{option} " not in text} == set()
+    for part in commands_in(import_module(FFT_COMMANDS[command]).command):
+        options = {
+            option
+            for parameter in part.params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+            if option.startswith("-")
+        }
+        assert "--env" in options
+        assert {option for option in options if f"`{option}`" not in text and f"`{option} " not in text} == set()
+
+
+def commands_in(command: click.Command) -> list[click.Command]:
+    """The command itself, or those of a group, as in `fft source freshness`."""
+    return list(command.commands.values()) if isinstance(command, click.Group) else [command]
 
 
 def test_every_command_of_fft_is_documented() -> None:
