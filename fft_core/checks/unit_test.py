@@ -117,13 +117,24 @@ def _same_number(expected: object, found: float | Decimal, tolerance: float | No
             return False
     if isinstance(expected, bool) or not isinstance(expected, int | float | Decimal):
         return False
-    if math.isnan(expected) or math.isnan(found):
-        return math.isnan(expected) and math.isnan(found)
+    if _is_nan(expected) or _is_nan(found):
+        return _is_nan(expected) and _is_nan(found)
     if tolerance is not None:
-        return math.isclose(expected, found, rel_tol=_CLOSE, abs_tol=tolerance)
+        return _are_close(expected, found, tolerance)
     if isinstance(expected, float) and isinstance(found, Decimal):
         return Decimal(repr(expected)) == found
     return expected == found
+
+
+def _is_nan(value: float | Decimal) -> bool:
+    return isinstance(value, float | Decimal) and math.isnan(value)
+
+
+def _are_close(one: float | Decimal, other: float | Decimal, tolerance: float) -> bool:
+    try:
+        return math.isclose(one, other, rel_tol=_CLOSE, abs_tol=tolerance)
+    except OverflowError:  # an integer beyond the doubles
+        return one == other
 
 
 def _same_text(expected: object, found: str) -> bool:
@@ -212,7 +223,7 @@ class _Comparison:
     def _equal(self, wanted: Row, found: Row) -> bool:
         return all(map(same, wanted, found, self.tolerances))
 
-    def _place(self, row: Row) -> tuple[tuple[int, float, str], ...]:
+    def _place(self, row: Row) -> tuple[tuple[int, float | Decimal, str], ...]:
         """Sort numbers as numbers, and the rest as texts; NULL comes last."""
         cells = [row[i] for i in self.key] + list(row)
         return tuple(_sorted_as(cell) for cell in cells)
@@ -235,11 +246,11 @@ class _Comparison:
         return DifferingRow(wanted, found, tuple(name for name, a, b, limit in cells if not same(a, b, limit)))
 
 
-def _sorted_as(cell: object) -> tuple[int, float, str]:
+def _sorted_as(cell: object) -> tuple[int, float | Decimal, str]:
     if cell is None:
         return 2, 0.0, ""
-    if isinstance(cell, int | float | Decimal) and not math.isnan(cell):
-        return 0, float(cell), ""
+    if isinstance(cell, int | float | Decimal) and not _is_nan(cell):
+        return 0, cell, ""
     return 1, 0.0, str(cell)
 
 

@@ -565,3 +565,8 @@ class UnitTestsShape(Shape):
     engine: str | None = None
     defaults: DefaultsShape = DefaultsShape()
     cases: list[CaseShape] = Field(min_length=1)
+
+    @field_validator("defaults", mode="before")
+    @classmethod
+    def _empty_key(cls, content: object) -> object:
+        return {} if content is None else content

@@ -62,7 +62,7 @@ def test_cases_win_over_defaults_key_by_key(tmp_path: Path) -> None:
 
 def test_types_are_declared_where_the_input_is(tmp_path: Path) -> None:
     tests = {
-        "tests/unit/users.yml": f"model: users\n{CASE}\n",
+        "tests/unit/users.yml": f"model: users\ndefaults:\n{CASE}\n",
         "tests/unit/orders.yml": """\
             model: orders
             cases:

@@ -134,6 +134,8 @@ def test_numbers_that_are_about_right() -> None:
     assert found_in([(1, "a", 0.1 + 0.2)], {"x": 0.3}, approx=1e-9) is None
     assert found_in([(1, "a", 1.4)], {"id": 1, "x": 1.0}, approx={"X": 0.5}) is None
     assert found_in([(1, "a", 1.4)], {"id": 1.2, "x": 1.0}, approx={"x": 0.5}) is not None
+    assert found_in([(10**400, "a", 1.0)], {"id": 10**400, "x": 1}, approx=1e-9) is None  # beyond the doubles
+    assert found_in([(10**400, "a", 1.0)], {"id": 1.5}, approx=1e-9) is not None
     assert found_in([(1, "a", 1e15 + 1)], {"x": 1e15}, approx=1e-9) is None  # rounding of large numbers
 
 
