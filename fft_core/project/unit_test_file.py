@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fft_core.errors import Location, Problem, nearest
 from fft_core.names import model_name
-from fft_core.project.config import CaseShape, GivenShape, UnitTestsShape
+from fft_core.project.config_unit_test import CaseShape, GivenShape, UnitTestsShape
 from fft_core.project.model import Incremental, Model, Project, Seed, Snapshot, Source, SourceName
 from fft_core.project.unit_test import CsvFile, CsvText, ExpectedRows, GivenRows, UnitTest
 from fft_core.project.yaml_file import YamlFile, shaped
