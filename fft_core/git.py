@@ -82,6 +82,6 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
             capture_output=True,
             check=False,
         )
-    except FileNotFoundError as error:
-        hint = "Install it, or name the changed models in FF_CI_CHANGED_MODELS."
-        raise FftError("git is not installed, and --changed-since asks it", hint=hint) from error
+    except OSError as error:
+        hint = "Install git, or name the changed models in FF_CI_CHANGED_MODELS."
+        raise FftError(f"--changed-since asks git, which cannot be run: {error.strerror}", hint=hint) from error

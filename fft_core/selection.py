@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import get_args
 
 from fft_core.artifacts.run_results import NodeRunResult, Outcome, read_run_results
-from fft_core.changed import affected_nodes
 from fft_core.planner import modified_nodes
 from fft_core.project.model import Project
 from fft_core.project.select import refuse_unknown, select
@@ -33,7 +32,11 @@ def select_nodes(
     """
     asked = _Asked(project)
     chosen = select(project, expressions, exclude, {"state": asked.state, "result": asked.result})
-    return chosen & affected_nodes(project, changed_since) if changed_since is not None else chosen
+    if changed_since is None:
+        return chosen
+    from fft_core.changed import affected_nodes  # with git, which most commands do not ask
+
+    return chosen & affected_nodes(project, changed_since)
 
 
 class _Asked:
