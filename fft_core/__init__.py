@@ -1,5 +1,6 @@
 """The core of FFT: projects, plans and warehouses, without any scheduler. These are its public names."""
 
+from fft_core.artifacts.files import write_json_file
 from fft_core.artifacts.run_results import (
     CheckRunResult,
     HttpRunResult,
@@ -31,6 +32,8 @@ from fft_core.errors import (
     StateError,
 )
 from fft_core.frames import frame_type_of, from_arrow, to_arrow
+from fft_core.lint.findings import Finding, lint_project, problems_found
+from fft_core.lint.sarif import sarif_report
 from fft_core.names import Relation
 from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
 from fft_core.planner import Rebuilder, Subjects, make_plan, project_subjects
@@ -51,6 +54,7 @@ __all__ = [
     "CheckRunResult",
     "Decision",
     "FftError",
+    "Finding",
     "HttpRunResult",
     "Model",
     "ModelError",
@@ -80,20 +84,24 @@ __all__ = [
     "frame_type_of",
     "from_arrow",
     "in_words",
+    "lint_project",
     "load_project",
     "make_plan",
     "model",
     "open_warehouse",
     "planned_relations",
+    "problems_found",
     "project_subjects",
     "publish_frame",
     "read_relation",
     "read_run_results",
     "ref",
     "relation_for",
+    "sarif_report",
     "select",
     "select_nodes",
     "source",
     "to_arrow",
+    "write_json_file",
     "write_run_results",
 ]

@@ -16,6 +16,7 @@ Scope: TypeAlias = Literal["table", "delta"]
 IncrementalStrategy: TypeAlias = Literal["merge", "append", "delete_insert", "insert_overwrite"]
 SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
+LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
 
 
@@ -375,6 +376,7 @@ class Project:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     macros: Mapping[Path, str] = field(default_factory=dict)
     fingerprint: FingerprintSettings = field(default_factory=FingerprintSettings)
+    lint: Mapping[str, LintSetting] = field(default_factory=dict)
 
     def model(self, name: str) -> Model:
         """Find a model by either form of its name. Raises KeyError."""

@@ -58,6 +58,7 @@ class Reader:
                 sources=sources,
                 variables=dict(settings.vars),
                 fingerprint=settings.fingerprint.settings(),
+                lint=dict(settings.lint),
                 macros={path: text for path, text, _ in macros},
             ),
             schemas,

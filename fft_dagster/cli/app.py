@@ -14,6 +14,7 @@ from fft_core.errors import FftError
 # Each command stands in a module of its own, as `command`; it is imported when it is asked for.
 COMMANDS = {
     "build": "fft_dagster.cli.build",
+    "ci-check": "fft_dagster.cli.ci_check",
     "dev": "fft_dagster.cli.dev",
     "plan": "fft_dagster.cli.plan",
 }

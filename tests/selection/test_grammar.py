@@ -95,8 +95,8 @@ def projects(draw: st.DrawFn) -> Project:
     seeds = {name: Seed(name, f"raw/{name}", Path("seeds/raw") / f"{name}.csv") for name in ("seed_a", "seed_b")}
     models: dict[str, Model] = {}
     for name in NAMES:
-        before = [*seeds, *models]
-        inputs = draw(st.lists(st.sampled_from([*before, *SOURCES]), unique=True, max_size=4))
+        before: list[str | SourceName] = [*seeds, *models, *SOURCES]
+        inputs = draw(st.lists(st.sampled_from(before), unique=True, max_size=4))
         is_python = draw(st.booleans())
         kept = [m for m in MATERIALIZATIONS if not (is_python and m.name in ("view", "ephemeral"))]
         models[name] = Model(
