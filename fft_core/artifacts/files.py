@@ -42,7 +42,12 @@ def write_text_file(path: Path, text: str) -> Path:
 
 def write_json_file(path: Path, value: Mapping[str, Any]) -> Path:
     """Write plain values as one JSON file, whole or not at all. Raises ArtifactError."""
-    return write_text_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    return write_text_file(path, json_text(value))
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """Spell plain values as the text of a JSON file."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_json_file(path: Path, schema: str, *, hint: str) -> Part:

@@ -46,6 +46,17 @@ class TableInfo:
     rows: int | None = None
 
 
+@dataclass(frozen=True)
+class Comments:
+    """What the comments of a relation and of each of its columns say, "" where there is none.
+
+    The mark of a build is left out.
+    """
+
+    text: str
+    columns: Mapping[str, str]
+
+
 class Engine(Protocol):
     """One session with a database. Use each session in one thread; `for_thread` gives another on the same database."""
 
@@ -97,6 +108,17 @@ class Engine(Protocol):
         """Mark a relation, inside the transaction that publishes it.
 
         What replaces it by hand, or what is altered by hand to have other columns, is without the mark.
+        """
+
+    def comments(self, relations: Sequence[Relation]) -> Mapping[Relation, Comments]:
+        """Read the comments of those of these relations that exist, in one or two queries however many they are."""
+
+    def write_comments(
+        self, relation: Relation, kind: RelationKind, text: str | None, columns: Mapping[str, str]
+    ) -> None:
+        """Write comments of a relation (not where `text` is None) and its columns, inside a transaction.
+
+        The mark of a build stays.
         """
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:

@@ -377,6 +377,7 @@ class Project:
     macros: Mapping[Path, str] = field(default_factory=dict)
     fingerprint: FingerprintSettings = field(default_factory=FingerprintSettings)
     lint: Mapping[str, LintSetting] = field(default_factory=dict)
+    dag_dir: Path = Path("site/dag")
 
     def model(self, name: str) -> Model:
         """Find a model by either form of its name. Raises KeyError."""

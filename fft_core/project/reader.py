@@ -60,6 +60,7 @@ class Reader:
                 fingerprint=settings.fingerprint.settings(),
                 lint=dict(settings.lint),
                 macros={path: text for path, text, _ in macros},
+                dag_dir=Path(settings.docs.dag_dir),
             ),
             schemas,
             [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],

@@ -15,8 +15,12 @@ from fft_core.errors import FftError
 COMMANDS = {
     "build": "fft_dagster.cli.build",
     "ci-check": "fft_dagster.cli.ci_check",
+    "dag": "fft_dagster.cli.dag",
     "dev": "fft_dagster.cli.dev",
+    "docgen": "fft_dagster.cli.docgen",
+    "ls": "fft_dagster.cli.ls",
     "plan": "fft_dagster.cli.plan",
+    "sync-db-comments": "fft_dagster.cli.sync_db_comments",
 }
 
 

@@ -68,6 +68,11 @@ class Selection:
     exclude: Sequence[str] = ()
     changed_since: str | None = None
 
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is said, so that it may be less than the whole project."""
+        return bool(self.select or self.exclude) or self.changed_since is not None
+
     def names(self, project: Project) -> frozenset[str]:
         """Choose them. A database is opened only where `state:` asks for it. Raises FftError."""
         from fft_core import select_nodes
