@@ -54,6 +54,7 @@ FORBIDDEN = {
         "fft_core.project.config",
         "fft_core.project.materialized",
     ),
+    "fft_core.lint": ("fft_core.state", "fft_core.build", "fft_core.git"),
     "fft_core.checks": ("fft_core.plan", "fft_core.warehouse", "fft_core.state", "fft_core.build"),
 }
 TOUCH_DAGSTER_CORE = {
