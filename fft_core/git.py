@@ -9,6 +9,9 @@ from pathlib import Path
 
 from fft_core.errors import FftError
 
+# Set while git runs a hook, relative to another folder than the project's.
+_OF_A_REPOSITORY = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -74,14 +77,10 @@ def _git(root: Path, *arguments: str) -> bytes:
 
 
 def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    inherited = {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
+    environment = {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        return subprocess.run(
-            ["git", *arguments],
-            cwd=root,
-            env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
-            capture_output=True,
-            check=False,
-        )
+        return subprocess.run(["git", *arguments], cwd=root, env=environment, capture_output=True, check=False)
     except OSError as error:
         hint = "Install git, or name the changed models in FF_CI_CHANGED_MODELS."
         raise FftError(f"--changed-since asks git, which cannot be run: {error.strerror}", hint=hint) from error

@@ -51,6 +51,8 @@ def _findings(options: ProjectOptions) -> Sequence[Finding]:
     try:
         return lint_project(options.load())
     except ProjectError as error:
+        if not (options.root / "project.yml").is_file():
+            raise  # there is nothing to have findings in
         return problems_found(error)
 
 

@@ -247,8 +247,11 @@ def test_files_that_cannot_be_written_and_folders_without_a_project(tmp_path: Pa
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("error: cannot write here/found.sarif: ")
     nowhere = ci_check("nowhere", cwd=tmp_path)
-    assert nowhere.code == 1
-    assert nowhere.out.startswith("project.yml: error: this is not an FFT project: there is no project.yml")
+    assert (nowhere.code, nowhere.out) == (1, "")
+    assert nowhere.err.startswith(f"error: {tmp_path / 'nowhere'}: this is not an FFT project")
+    oracle = ci_check("--engine", "oracle", cwd=tmp_path)
+    assert (oracle.code, oracle.out) == (1, "")
+    assert oracle.err == "error: unknown engine 'oracle'\n    hint: Engines: duckdb, postgres.\n"
 
 
 def test_a_finding_keeps_its_fingerprint_when_lines_move(tmp_path: Path) -> None:

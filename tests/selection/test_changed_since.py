@@ -212,6 +212,13 @@ def test_a_profile_that_is_no_plain_yaml_changes_all(shop: Path) -> None:
     assert changed(shop) == ALL
 
 
+def test_inside_a_hook_of_git(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index.lock")
+    write(shop, {"models/users.ff.sql": "select 1 as id"})
+    assert changed(shop) == {"users"}
+
+
 def test_what_is_affected_is_what_reads_the_changed(shop: Path) -> None:
     write(shop, {"models/users.ff.sql": "select 1 as id, 'x' as email", "seeds/domains.csv": "domain\ny.at\n"})
     project = load_project(shop, "dev", environment={})
