@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -20,7 +21,10 @@ def open_instance(root: Path) -> dg.DagsterInstance:
     """Open the instance of DAGSTER_HOME; without one, the project's own below .fastflowtransform/dagster/."""
     home = instance_home(root)
     own = home / QUIET_FILE
-    return dg.DagsterInstance.from_config(str(home), own.name) if own.is_file() else dg.DagsterInstance.get()
+    if not own.is_file():
+        return dg.DagsterInstance.get()
+    # Dagster takes the path for a pattern: in a folder with brackets in its name it would find no configuration.
+    return dg.DagsterInstance.from_config(str(home), glob.escape(str(own)))
 
 
 def run_nodes(

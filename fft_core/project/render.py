@@ -127,7 +127,7 @@ class Renderer:
         if key not in self._templates:
             import jinja2
 
-            code = self._jinja.compile(text, str(path), str(path))
+            code = self._jinja.compile(text, None, str(path))  # Jinja quotes a name badly where it has an apostrophe
             self._templates[key] = jinja2.Template.from_code(self._jinja, code, {}, None)
         return self._templates[key]
 

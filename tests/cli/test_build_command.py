@@ -162,8 +162,13 @@ def test_a_failing_check_ends_with_2_and_a_failing_model_with_1(tmp_path: Path) 
 
 def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
     files = {name: content for name, content in SHOP.items() if not name.endswith(".py")}
-    finished = fft("build", ".", cwd=write(tmp_path / "it's [a] {shop}: é", files))
+    files["models/letters.ff.sql"] = """\
+        {% for letter in 'ab' %}select '{{ letter }}' as letter {{ 'union all ' if not loop.last }}{% endfor %}"""
+    home = tmp_path / "home"
+    home.mkdir()
+    finished = fft("build", ".", cwd=write(tmp_path / "it's [a] {shop}: é", files), HOME=str(home))
     assert (finished.code, finished.err) == (0, "")
+    assert list(home.iterdir()) == []  # Dagster has read that telemetry is off
     written = tmp_path / "it's [a] {shop}: é" / ".fastflowtransform" / "dagster" / "dagster.yaml"
     assert yaml.safe_load(written.read_text())["telemetry"] == {"enabled": False}
 
