@@ -36,8 +36,14 @@ def write_text_file(path: Path, text: str) -> Path:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror}") from error
+        raise ArtifactError(f"cannot write {path}: {_reason(error, path)}") from error
     return path
+
+
+def _reason(error: OSError, path: Path) -> str:
+    """What the system says, and of which file or folder where it is not the one that is to be written."""
+    of_another = error.filename is not None and Path(error.filename).parent != path.parent
+    return f"{error.strerror}: {error.filename}" if of_another else str(error.strerror)
 
 
 def write_json_file(path: Path, value: Mapping[str, Any]) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -231,10 +230,6 @@ class RunResults:
     elapsed_ms: int
     run_id: str | None = None
     results: tuple[NodeRunResult, ...] = ()
-
-    def named(self, outcomes: Sequence[Outcome]) -> frozenset[str]:
-        """Give the names of the nodes with one of these outcomes."""
-        return frozenset(result.name for result in self.results if result.outcome in outcomes)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values, as the schema describes them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import html
 
 from fft_core.docs.graph import Graph, GraphNode, Shape
 
@@ -38,4 +38,5 @@ def _id(node: GraphNode, number: int) -> str:
 
 
 def _text(name: str) -> str:
-    return re.sub(r"[^\w. -]", lambda mark: f"#{ord(mark.group())};", name)
+    """Mermaid's own codes (`#quot;`) are not decoded by all of its versions; labels are HTML, whose codes are."""
+    return html.escape(name, quote=False).replace('"', "&quot;").replace("`", "'")

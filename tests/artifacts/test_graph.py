@@ -90,7 +90,7 @@ flowchart LR
 def test_mermaid_text_of_names_that_mean_something_to_it() -> None:
     graph = Graph((GraphNode('a"]-->b<c>.d', "source"), GraphNode("end", "view", "sql")), (('a"]-->b<c>.d', "end"),))
     assert mermaid(graph).splitlines()[1:] == [
-        '    source0[("a#34;#93;--#62;b#60;c#62;.d")]',
+        '    source0[("a&quot;]--&gt;b&lt;c&gt;.d")]',
         '    n_end("end")',
         "    source0 --> n_end",
     ]
