@@ -189,7 +189,9 @@ def _unused_sources(reading: Reading) -> Iterator[Problem]:
     used: set[object] = {*targets, *(check.node for check in project.checks)}
     used |= {name for model in project.models.values() for name in model.sources}
     for name, source in project.sources.items():
-        if name not in used:
+        seed = project.seed_behind(name)  # what is written as a check of the source is one of the seed then
+        is_checked = any(check.location.path == source.location.path for check in project.checks_of(seed or name))
+        if name not in used and not is_checked:
             yield Problem(f"no model reads source {name}, and nothing checks it", source.location, "Take it out.")
 
 

@@ -228,8 +228,8 @@ def test_variables_that_are_not_set(tmp_path: Path) -> None:
 
 def test_what_nothing_uses(tmp_path: Path) -> None:
     files = {
-        "sources.yml": PLAIN["sources.yml"]
-        + "      - name: visits\n      - {name: seen, tests: [row_count_between]}\n",
+        "sources.yml": PLAIN["sources.yml"] + "      - name: visits\n      - {name: seen, tests: [row_count_between]}\n"
+        "  - name: own\n    tables:\n      - {name: raw_users, columns: [{name: id, tests: [unique]}]}\n",
         "models/e.ff.sql": "{{ config(materialized='ephemeral') }} select id from {{ ref('users') }}",
         "models/f.ff.sql": "select {{ outer_one() }} as x",
         "models/macros/m.sql": "{% macro outer_one() %}{{ inner_one() }}{% endmacro %}\n"
