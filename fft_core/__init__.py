@@ -1,5 +1,17 @@
 """The core of FFT: projects, plans and warehouses, without any scheduler. These are its public names."""
 
+from fft_core.artifacts.catalog import Catalog, read_catalog, write_catalog
+from fft_core.artifacts.files import write_json_file
+from fft_core.artifacts.manifest import Manifest, described_node, make_manifest, write_manifest
+from fft_core.artifacts.run_results import (
+    CheckRunResult,
+    HttpRunResult,
+    NodeRunResult,
+    RunError,
+    RunResults,
+    read_run_results,
+    write_run_results,
+)
 from fft_core.build import (
     BuildResult,
     ReuseResult,
@@ -12,9 +24,23 @@ from fft_core.build import (
 from fft_core.checks.run import CheckFailedError, CheckResult
 from fft_core.checks.unit_test import DifferingRow, Mismatch
 from fft_core.checks.words import in_words
-from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, RequiredColumnsError, StateError
+from fft_core.comments import CommentChange, CommentPlan, plan_comments, write_comments
+from fft_core.docs.graph import Graph, graph_of
+from fft_core.docs.mermaid import mermaid
+from fft_core.docs.site import write_dag, write_docs
+from fft_core.errors import (
+    ArtifactError,
+    FftError,
+    ModelError,
+    ProfileError,
+    ProjectError,
+    RequiredColumnsError,
+    StateError,
+)
 from fft_core.frames import frame_type_of, from_arrow, to_arrow
 from fft_core.freshness import FreshnessResult, select_sources, source_freshness
+from fft_core.lint.findings import Finding, lint_project, problems_found
+from fft_core.lint.sarif import sarif_report
 from fft_core.model_rows import read_relation
 from fft_core.names import Relation
 from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
@@ -24,23 +50,34 @@ from fft_core.project.model import Check, Model, Project, Seed, Source, SourceNa
 from fft_core.project.python_file import model, ref, relation_for, source
 from fft_core.project.select import select
 from fft_core.project.unit_test import UnitTest
+from fft_core.selection import select_nodes
 from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
 from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
 from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 __all__ = [
+    "ArtifactError",
     "BuildResult",
     "CacheMode",
+    "Catalog",
     "Check",
     "CheckFailedError",
     "CheckResult",
+    "CheckRunResult",
+    "CommentChange",
+    "CommentPlan",
     "Decision",
     "DifferingRow",
     "FftError",
+    "Finding",
     "FreshnessResult",
+    "Graph",
+    "HttpRunResult",
+    "Manifest",
     "Mismatch",
     "Model",
     "ModelError",
+    "NodeRunResult",
     "Plan",
     "Preview",
     "ProfileError",
@@ -52,6 +89,8 @@ __all__ = [
     "Request",
     "RequiredColumnsError",
     "ReuseResult",
+    "RunError",
+    "RunResults",
     "Seed",
     "Source",
     "SourceName",
@@ -64,28 +103,46 @@ __all__ = [
     "build_or_reuse",
     "build_seed",
     "check_node",
+    "described_node",
     "find_node",
     "frame_type_of",
     "from_arrow",
+    "graph_of",
     "in_words",
     "inline_model",
+    "lint_project",
     "load_project",
+    "make_manifest",
     "make_plan",
+    "mermaid",
     "model",
     "open_warehouse",
+    "plan_comments",
     "planned_relations",
     "preview",
+    "problems_found",
     "project_subjects",
     "publish_frame",
+    "read_catalog",
     "read_relation",
+    "read_run_results",
     "ref",
     "relation_for",
     "rendered_sql",
     "run_unit_tests",
+    "sarif_report",
     "select",
+    "select_nodes",
     "select_sources",
     "select_unit_tests",
     "source",
     "source_freshness",
     "to_arrow",
+    "write_catalog",
+    "write_comments",
+    "write_dag",
+    "write_docs",
+    "write_json_file",
+    "write_manifest",
+    "write_run_results",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from fft_core.errors import MissingDriverError
+from fft_core.errors import EngineError, MissingDriverError
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -44,6 +44,17 @@ class TableInfo:
     kind: RelationKind
     stamp: str | None = None
     rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Comments:
+    """What the comments of a relation and of each of its columns say, "" where there is none.
+
+    The mark of a build is left out.
+    """
+
+    text: str
+    columns: Mapping[str, str]
 
 
 class Engine(Protocol):
@@ -103,6 +114,17 @@ class Engine(Protocol):
         """Mark a relation, inside the transaction that publishes it.
 
         What replaces it by hand, or what is altered by hand to have other columns, is without the mark.
+        """
+
+    def comments(self, relations: Sequence[Relation]) -> Mapping[Relation, Comments]:
+        """Read the comments of those of these relations that exist, in one or two queries however many they are."""
+
+    def write_comments(
+        self, relation: Relation, kind: RelationKind, text: str | None, columns: Mapping[str, str]
+    ) -> None:
+        """Write comments of a relation (not where `text` is None) and its columns, inside a transaction.
+
+        The mark of a build stays.
         """
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
@@ -167,10 +189,14 @@ def default_place(name: str, settings: Mapping[str, Any]) -> Relation:
     return place
 
 
+_DIALECTS = {"duckdb": "duckdb", "postgres": "postgres"}
+
+
 def dialect_of(name: str) -> str:
-    """Give the SQL dialect of an engine without opening anything."""
-    dialect: str = _driver(name).DIALECT
-    return dialect
+    """Give the SQL dialect of an engine, as sqlglot calls it; its driver need not be there. Raises EngineError."""
+    if name not in _DIALECTS:
+        raise EngineError(f"unknown engine {name!r}", hint=f"Engines: {', '.join(_DIALECTS)}.")
+    return _DIALECTS[name]
 
 
 def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect`, `scratch` and `namespace`

@@ -14,7 +14,7 @@ from typing import Any
 from fft_core.project.model import Project
 
 FILE = Path(".fastflowtransform") / "cache" / "project.pickle"
-FORMAT = 4  # counted up when the types of a project change
+FORMAT = 6  # counted up when the types of a project change
 _OURS = frozenset({"fft_core.project.model", "fft_core.project.unit_test", "fft_core.errors"})
 _PLAIN = frozenset({"set", "frozenset", "complex", "bytearray"})
 

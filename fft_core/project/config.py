@@ -159,7 +159,7 @@ CheckUnion = Annotated[AnyCheck, Field(discriminator="type")]
 
 
 class DocsShape(Shape):
-    dag_dir: str = "site/dag"
+    dag_dir: str = Field(default="site/dag", min_length=1)
 
 
 class FingerprintShape(Shape):
@@ -182,6 +182,7 @@ class ProjectShape(Shape):
     models: dict[str, Any] = {}
     seeds: dict[str, Any] = {}
     fingerprint: FingerprintShape = FingerprintShape()
+    lint: dict[str, Annotated[m.LintSetting, BeforeValidator(lambda value: "off" if value is False else value)]] = {}
 
     @field_validator("version", mode="before")
     @classmethod
@@ -196,7 +197,7 @@ class ProjectShape(Shape):
             raise ValueError(f"{', '.join(others)}: not supported yet; say it in the model's config()")
         return content
 
-    @field_validator("vars", "tests", "models", "seeds", mode="before")
+    @field_validator("vars", "tests", "models", "seeds", "lint", mode="before")
     @classmethod
     def _empty_key(cls, content: object, info: Any) -> object:
         return ([] if info.field_name == "tests" else {}) if content is None else content

@@ -18,6 +18,7 @@ Scope: TypeAlias = Literal["table", "delta"]
 IncrementalStrategy: TypeAlias = Literal["merge", "append", "delete_insert", "insert_overwrite"]
 SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
+LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
 
 
@@ -388,6 +389,8 @@ class Project:
     macros: Mapping[Path, str] = field(default_factory=dict)
     fingerprint: FingerprintSettings = field(default_factory=FingerprintSettings)
     unit_tests: tuple[UnitTest, ...] = ()
+    lint: Mapping[str, LintSetting] = field(default_factory=dict)
+    dag_dir: Path = Path("site/dag")
 
     def model(self, name: str) -> Model:
         """Find a model by either form of its name. Raises KeyError."""

@@ -14,11 +14,16 @@ from fft_core.errors import FftError
 # Each command stands in a module of its own, as `command`; it is imported when it is asked for.
 COMMANDS = {
     "build": "fft_dagster.cli.build",
+    "ci-check": "fft_dagster.cli.ci_check",
+    "dag": "fft_dagster.cli.dag",
     "dev": "fft_dagster.cli.dev",
+    "docgen": "fft_dagster.cli.docgen",
+    "ls": "fft_dagster.cli.ls",
     "plan": "fft_dagster.cli.plan",
     "show": "fft_dagster.cli.show",
     "source": "fft_dagster.cli.source",
     "utest": "fft_dagster.cli.utest",
+    "sync-db-comments": "fft_dagster.cli.sync_db_comments",
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fft_dagster.cli.cells import aligned, cell_text, json_value
-from fft_dagster.cli.options import project_options, takes_project, takes_selection
+from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
 
 if TYPE_CHECKING:
     from fft_core import Mismatch, UnitTest, UnitTestResult
@@ -30,6 +30,7 @@ _COLORS = {"pass": "green", "fail": "red", "error": "red"}
 def command(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
+    changed_since: str | None,
     model: str | None,
     case: str | None,
     as_json: bool,
@@ -42,7 +43,8 @@ def command(
     import fft_core
 
     project = project_options(**chosen).load()
-    models = fft_core.select(project, select, exclude) if select or exclude else None
+    selection = selection_options(select, exclude, changed_since)
+    models = selection.names(project) if selection.narrows else None
     tests = fft_core.select_unit_tests(project, models=models, model=model, case=case)
     widths = [max((len(name) for name in names), default=0) for names in zip(*map(_names, tests), strict=True)]
     results = []

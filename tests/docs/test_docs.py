@@ -24,7 +24,10 @@ import click
 import pytest
 import yaml
 
+from fft_core.lint.findings import INVALID
+from fft_core.lint.rules import RULES
 from fft_core.plan.decide import ReasonKind
+from fft_core.plan.modified import DIFFERENCES
 from fft_dagster.cli.app import COMMANDS as FFT_COMMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +68,19 @@ COMMANDS: dict[str, How] = {
     "fft utest shop": "run",
     'fft utest shop --model users --case "no users"': "run",
     "fft utest shop --select +domains --json": "run",
+    'fft plan shop --select "tag:nightly+ kind:seed" --exclude "type:view"': "run",
+    'fft ls shop --select "state:modified+"': "run",
+    "fft ci-check shop": "run",
+    "fft ci-check shop --sarif fft.sarif": "run",
+    "fft ls shop": "run",
+    "fft ls shop --select users+ --output name": "run",
+    "fft ls shop --json": "run",
+    "fft dag shop": "run",
+    "fft dag shop --select +domains --html": "run",
+    "fft docgen shop": "run",
+    "fft docgen shop --out site --emit-json --open-source": "run",
+    "fft sync-db-comments shop --dry-run": "run",
+    "fft sync-db-comments shop": "run",
     "dagster definitions validate -f shop/definitions.py": "run",
     "fft dev shop": "serve",
     "dagster dev -w workspace.yaml": "serve",
@@ -372,6 +388,18 @@ def test_every_kind_of_reason_is_documented() -> None:
     text = (ROOT / "docs" / "skip.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(\w+)` \| (?:build|reuse) \|", text, re.MULTILINE))
     assert documented == set(get_args(ReasonKind))
+
+
+def test_every_rule_of_ci_check_is_documented_with_its_level() -> None:
+    text = (ROOT / "docs" / "ci-check.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `([\w-]+)` \| (error|warning|note) \|", text, re.MULTILINE)
+    assert documented == [(INVALID, "error"), *((name, rule.level) for name, rule in RULES.items())]
+
+
+def test_every_reason_that_modifies_is_documented() -> None:
+    text = (ROOT / "docs" / "selection.md").read_text(encoding="utf-8")
+    table = text.partition("## state:modified")[2].partition("What is built each time")[0]
+    assert set(re.findall(r"`(\w+_\w+)`", table)) == DIFFERENCES
 
 
 @pytest.mark.parametrize("page", ALL_PAGES, ids=page_name)

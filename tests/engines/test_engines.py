@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from fft_core.engines import sql
-from fft_core.engines.engine import Engine, RelationKind, open_engine
+from fft_core.engines.engine import Comments, Engine, RelationKind, open_engine
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation
 
@@ -294,3 +294,20 @@ def test_a_name_that_postgres_would_cut_is_refused(postgres: Database) -> None:
         postgres.engine.relation("é" * 32)
     with pytest.raises(StatementError, match="will be truncated"):
         postgres.engine.fetch(f"select 1 as {'a' * 64}")
+
+
+def test_comments_are_written_beside_the_mark_of_a_build(database: Database) -> None:
+    engine = database.engine
+    table, view = database.publish("t", "select 1 as a, 2 as b"), database.publish("v", "select 1 as a", "view")
+    for relation, kind in ((table, "table"), (view, "view")):
+        with engine.transaction():
+            engine.write_comments(relation, kind, "It's all", {"a": "the 'first'"})  # type: ignore[arg-type]
+        assert engine.tables([relation])[relation].stamp == "ab"
+    found = engine.comments([table, view, engine.relation("absent")])
+    assert found == {
+        table: Comments("It's all", {"a": "the 'first'", "b": ""}),
+        view: Comments("It's all", {"a": "the 'first'"}),
+    }
+    with engine.transaction():
+        engine.write_comments(table, "table", None, {"b": "second"})
+    assert engine.comments([table])[table] == Comments("It's all", {"a": "the 'first'", "b": "second"})

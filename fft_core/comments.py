@@ -1,0 +1,104 @@
+"""What the project says of its models, seeds and their columns becomes comments in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from fft_core.engines.engine import Comments
+from fft_core.engines.stamp import unmarked
+from fft_core.project.model import Node
+from fft_core.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class CommentChange:
+    """One comment that is to be written: of a node, or of one of its columns as the database calls it."""
+
+    node: str
+    column: str | None
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.column}" if self.column else self.node
+
+
+@dataclass(frozen=True)
+class CommentPlan:
+    """The comments that are to be written, and what is described but cannot have one, with the reason."""
+
+    changes: tuple[CommentChange, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) -> CommentPlan:
+    """Compare what the project says with the comments in the database. Changes nothing.
+
+    Args:
+        warehouse: An open warehouse.
+        chosen: The models and seeds that are looked at; all where None.
+    """
+    nodes = [node for node in warehouse.project.stored() if chosen is None or node.name in chosen]
+    described = [node for node in nodes if node.description or any(column.description for column in node.columns)]
+    relations = {node.name: warehouse.relation(node.name) for node in described}
+    tables = warehouse.engine.tables(list(relations.values()))
+    comments = warehouse.engine.comments(list(relations.values()))
+    changes, left_out = list[CommentChange](), list[str]()
+    for node in described:
+        table = tables.get(relations[node.name])
+        if table is None:
+            left_out.append(f"{node.name} is not built yet")
+        elif table.stamp is None:
+            left_out.append(f"{node.name}: {relations[node.name]} is not as FFT built it")
+        else:
+            found, missing = _compared(node, comments[relations[node.name]])
+            changes += found
+            left_out += [f"{node.name} has no column {name!r}" for name in missing]
+    return CommentPlan(tuple(changes), tuple(left_out))
+
+
+def write_comments(warehouse: Warehouse, changes: Sequence[CommentChange]) -> None:
+    """Write comments; those of one relation together. The marks of builds stay, so that nothing is built for it.
+
+    Raises:
+        BusyError: a relation is being built for too long.
+    """
+    engine = warehouse.engine
+    for name, group in groupby(changes, key=lambda change: change.node):
+        relation = warehouse.relation(name)
+        text, columns = _parted(group)
+        with engine.transaction():
+            engine.hold(relation)
+            kind = engine.kinds([relation]).get(relation)
+            if kind is not None:  # it may have been dropped meanwhile
+                engine.write_comments(relation, kind, text, columns)
+
+
+def _compared(node: Node, comments: Comments) -> tuple[list[CommentChange], list[str]]:
+    """Give the changes, and the described columns that are not there."""
+    changes, missing = list[CommentChange](), list[str]()
+    text = _clean(node.description)
+    if text and text != comments.text:
+        changes.append(CommentChange(node.name, None, comments.text, text))
+    spelled = {name.lower(): name for name in comments.columns} | {name: name for name in comments.columns}
+    for column in node.columns:
+        text = _clean(column.description)
+        name = spelled.get(column.name) or spelled.get(column.name.lower())
+        if text and name is None:
+            missing.append(column.name)
+        elif text and name and text != comments.columns[name]:
+            changes.append(CommentChange(node.name, name, comments.columns[name], text))
+    return changes, missing
+
+
+def _clean(description: str | None) -> str:
+    """A description as a comment can hold it: without NUL, and without what would be taken for the mark of a build."""
+    return unmarked((description or "").replace("\0", "")).strip()
+
+
+def _parted(changes: Iterable[CommentChange]) -> tuple[str | None, Mapping[str, str]]:
+    said = {change.column: change.new for change in changes}
+    text = said.pop(None, None)
+    return text, {column: new for column, new in said.items() if column is not None}
