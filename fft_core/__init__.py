@@ -1,5 +1,14 @@
 """The core of FFT: projects, plans and warehouses, without any scheduler. These are its public names."""
 
+from fft_core.artifacts.run_results import (
+    CheckRunResult,
+    HttpRunResult,
+    NodeRunResult,
+    RunError,
+    RunResults,
+    read_run_results,
+    write_run_results,
+)
 from fft_core.build import (
     BuildResult,
     ReuseResult,
@@ -12,7 +21,15 @@ from fft_core.build import (
 )
 from fft_core.checks.run import CheckFailedError, CheckResult
 from fft_core.checks.words import in_words
-from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, RequiredColumnsError, StateError
+from fft_core.errors import (
+    ArtifactError,
+    FftError,
+    ModelError,
+    ProfileError,
+    ProjectError,
+    RequiredColumnsError,
+    StateError,
+)
 from fft_core.frames import frame_type_of, from_arrow, to_arrow
 from fft_core.names import Relation
 from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
@@ -24,15 +41,19 @@ from fft_core.project.select import select
 from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 __all__ = [
+    "ArtifactError",
     "BuildResult",
     "CacheMode",
     "Check",
     "CheckFailedError",
     "CheckResult",
+    "CheckRunResult",
     "Decision",
     "FftError",
+    "HttpRunResult",
     "Model",
     "ModelError",
+    "NodeRunResult",
     "Plan",
     "ProfileError",
     "Project",
@@ -43,6 +64,8 @@ __all__ = [
     "Request",
     "RequiredColumnsError",
     "ReuseResult",
+    "RunError",
+    "RunResults",
     "Seed",
     "Source",
     "SourceName",
@@ -64,9 +87,11 @@ __all__ = [
     "project_subjects",
     "publish_frame",
     "read_relation",
+    "read_run_results",
     "ref",
     "relation_for",
     "select",
     "source",
     "to_arrow",
+    "write_run_results",
 ]

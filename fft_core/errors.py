@@ -13,7 +13,8 @@ FftError
 │   ├── BusyError           somebody else holds the database; a later try can succeed
 │   ├── MissingRelationError   an input is not in the database
 │   └── StatementError      the database rejects a statement
-└── StateError              the records of earlier builds cannot be read
+├── StateError              the records of earlier builds cannot be read
+└── ArtifactError           a file of .fastflowtransform/target/ cannot be read or written
 """
 
 from __future__ import annotations
@@ -129,6 +130,10 @@ class StatementError(EngineError):
 
 class StateError(FftError):
     """The build records cannot be read, so that nothing can be decided."""
+
+
+class ArtifactError(FftError):
+    """A file that commands leave for other programs cannot be read or written."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

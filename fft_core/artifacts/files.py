@@ -1,0 +1,158 @@
+"""JSON files of `.fastflowtransform/target/`: written whole or not at all, read with errors that name the place."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from fft_core.errors import ArtifactError
+
+TARGET = Path(".fastflowtransform") / "target"
+T = TypeVar("T")
+
+
+def artifact_path(root: Path, name: str) -> Path:
+    """Say where a project's artifact lies.
+
+    >>> artifact_path(Path("shop"), "manifest.json").as_posix()
+    'shop/.fastflowtransform/target/manifest.json'
+    """
+    return root / TARGET / name
+
+
+def write_text_file(path: Path, text: str) -> Path:
+    """Write a file so that readers see the old text or the new one, never half of it. Raises ArtifactError."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_text(text, encoding="utf-8", newline="\n")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise ArtifactError(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
+def write_json_file(path: Path, value: Mapping[str, Any]) -> Path:
+    """Write plain values as one JSON file, whole or not at all. Raises ArtifactError."""
+    return write_text_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json_file(path: Path, schema: str, *, hint: str) -> Part:
+    """Read an artifact of the schema that is expected.
+
+    Raises:
+        ArtifactError: it is not there (with the hint), is no JSON, or was written by another version of FFT.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path} is not there", hint=hint) from error
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ArtifactError(f"{path} is no JSON file: {error}", hint=f"Delete it. {hint}") from error
+    part = Part(value, path)
+    found = part.part("metadata").text("schema")
+    if found != schema:
+        raise ArtifactError(f"{path} is of the schema {found!r}, not {schema!r}", hint=f"Delete it. {hint}")
+    return part
+
+
+@dataclass(frozen=True)
+class Part:
+    """An object inside an artifact; each question names the key, and is answered by a value of its type.
+
+    All raise ArtifactError, which says where in the file the other value stands.
+    """
+
+    value: Any  # Any: whatever the file holds
+    path: Path
+    place: str = ""
+
+    def part(self, key: str) -> Part:
+        """The object under a key."""
+        return Part(self._get(key, dict), self.path, self._at(key))
+
+    def part_or_none(self, key: str) -> Part | None:
+        """The object under a key, None for null."""
+        return None if self._get(key, dict, type(None)) is None else self.part(key)
+
+    def parts(self, key: str) -> Iterator[Part]:
+        """The objects of the list under a key."""
+        for index, value in enumerate(self._get(key, list)):
+            yield Part(value, self.path, f"{self._at(key)}[{index}]")
+
+    def text(self, key: str) -> str:
+        """The text under a key."""
+        return cast("str", self._get(key, str))
+
+    def text_or_none(self, key: str) -> str | None:
+        """The text under a key, None for null."""
+        return cast("str | None", self._get(key, str, type(None)))
+
+    def number(self, key: str) -> int:
+        """The whole number under a key."""
+        return cast("int", self._get(key, int))
+
+    def number_or_none(self, key: str) -> int | None:
+        """The whole number under a key, None for null."""
+        return cast("int | None", self._get(key, int, type(None)))
+
+    def flag(self, key: str) -> bool:
+        """The true or false under a key."""
+        return cast("bool", self._get(key, bool))
+
+    def choice(self, key: str, choices: tuple[T, ...]) -> T:
+        """The text under a key, which must be one of these."""
+        found = self.text(key)
+        if found not in choices:
+            raise self._error(key, f"is {found!r}, not one of {', '.join(map(str, choices))}")
+        return cast("T", found)
+
+    def time(self, key: str) -> datetime:
+        """The time under a key."""
+        found = self.time_or_none(key)
+        if found is None:
+            raise self._error(key, "is null, not a time")
+        return found
+
+    def time_or_none(self, key: str) -> datetime | None:
+        """The time under a key, None for null."""
+        text = self.text_or_none(key)
+        try:
+            return None if text is None else datetime.fromisoformat(text)
+        except ValueError as error:
+            raise self._error(key, f"is {text!r}, not a time") from error
+
+    def _get(self, key: str, *kinds: type) -> Any:  # Any: of one of these kinds
+        if not isinstance(self.value, dict):
+            raise ArtifactError(f"{self.path}: {self.place or 'the file'} is not an object", hint="Delete the file.")
+        if key not in self.value:
+            raise self._error(key, "is missing")
+        found = self.value[key]
+        if type(found) not in kinds:  # a bool is an int to isinstance
+            raise self._error(key, f"is {json.dumps(found, default=str)[:60]}, which is of another type")
+        return found
+
+    def _at(self, key: str) -> str:
+        return f"{self.place}.{key}" if self.place else key
+
+    def _error(self, key: str, what: str) -> ArtifactError:
+        return ArtifactError(f"{self.path}: {self._at(key)} {what}", hint="Delete the file: it is written again.")
+
+
+def spelled(time: datetime | None) -> str | None:
+    """Spell a time for JSON: ISO 8601, in UTC.
+
+    >>> spelled(datetime(2026, 1, 31, 12, 30, tzinfo=UTC))
+    '2026-01-31T12:30:00Z'
+    """
+    return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")
