@@ -38,6 +38,7 @@ from fft_core.project.load import load_project
 from fft_core.project.model import Check, Model, Project, Seed, Source, SourceName
 from fft_core.project.python_file import model, ref, relation_for, source
 from fft_core.project.select import select
+from fft_core.selection import select_nodes
 from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "ref",
     "relation_for",
     "select",
+    "select_nodes",
     "source",
     "to_arrow",
     "write_run_results",
