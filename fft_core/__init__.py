@@ -3,6 +3,7 @@
 from fft_core.artifacts.run_results import (
     CheckRunResult,
     HttpRunResult,
+    NodeKind,
     NodeRunResult,
     RunError,
     RunResults,
@@ -34,11 +35,13 @@ from fft_core.frames import frame_type_of, from_arrow, to_arrow
 from fft_core.names import Relation
 from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
 from fft_core.planner import Rebuilder, Subjects, make_plan, project_subjects
+from fft_core.project.environment import without_secrets
 from fft_core.project.load import load_project
 from fft_core.project.model import Check, Model, Project, Seed, Source, SourceName
 from fft_core.project.python_file import model, ref, relation_for, source
 from fft_core.project.select import select
-from fft_core.selection import select_nodes
+from fft_core.prune import prunable_versions, prune_snapshot
+from fft_core.selection import select_checks, select_nodes
 from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 __all__ = [
@@ -54,6 +57,7 @@ __all__ = [
     "HttpRunResult",
     "Model",
     "ModelError",
+    "NodeKind",
     "NodeRunResult",
     "Plan",
     "ProfileError",
@@ -86,14 +90,18 @@ __all__ = [
     "open_warehouse",
     "planned_relations",
     "project_subjects",
+    "prunable_versions",
+    "prune_snapshot",
     "publish_frame",
     "read_relation",
     "read_run_results",
     "ref",
     "relation_for",
     "select",
+    "select_checks",
     "select_nodes",
     "source",
     "to_arrow",
+    "without_secrets",
     "write_run_results",
 ]

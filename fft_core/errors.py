@@ -66,7 +66,7 @@ class ProjectError(FftError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: Sequence[Problem] = tuple(problems)
-        Exception.__init__(self, "\n".join(str(problem) for problem in self.problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 class ProfileError(FftError):

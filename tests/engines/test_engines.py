@@ -317,9 +317,7 @@ def test_a_rejected_statement_says_where_its_fault_is(database: Database, query:
     assert "LINE" not in str(caught.value)
 
 
-def test_what_statements_take_is_counted_and_each_is_told(
-    database: Database, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_statements_take_is_counted_and_each_is_told(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     engine = database.engine.for_thread()
     engine.fetch("select 1")
     before = engine.statements.seconds
