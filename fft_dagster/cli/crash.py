@@ -18,11 +18,12 @@ LOGS = Path(".fastflowtransform") / "logs"
 def print_unexpected(message: str, trace: str, root: Path | None) -> None:
     """Say what happened on stderr, and where the trace is; FFT_TRACE=1 shows it."""
     path = _write_trace(trace, root)
-    click.echo(f"\n{click.style('unexpected', fg='red', bold=True)} {message}", err=True)
+    click.echo(f"{click.style('unexpected', fg='red', bold=True)} {message}", err=True)
+    click.echo(f"    This is an error in FFT itself, or below it. The trace is in {path}", err=True)
     if os.environ.get("FFT_TRACE"):
         click.echo(trace, err=True)
-    click.echo(f"    This is an error in FFT itself, or below it. The trace is in {path}", err=True)
-    click.echo("    hint: FFT_TRACE=1 shows it here.", err=True)
+    else:
+        click.echo("    hint: FFT_TRACE=1 shows it here.", err=True)
 
 
 def _write_trace(trace: str, root: Path | None) -> Path:

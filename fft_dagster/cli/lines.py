@@ -175,7 +175,7 @@ def display(output: Output, *, is_worth_watching: bool) -> Iterator[Display]:
     elif is_worth_watching and sys.stdout.isatty():
         from fft_dagster.cli.progress import live_lines
 
-        with live_lines(output) as lines:
-            yield lines
+        with live_lines(output) as live:
+            yield live
     else:
         yield PlainLines(output)

@@ -64,20 +64,23 @@ _REQUEST = [
 
 @dataclass(frozen=True)
 class ProjectOptions:
-    """Which project, on which profile and engine, with which variables."""
+    """Which project, on which profile and engine, with which variables; and whether its statements are shown."""
 
     root: Path
     env: str | None = None
     engine: str | None = None
     variables: Sequence[str] = ()
+    shows_statements: bool = False
+    as_json: bool = False
 
     def load(self) -> Project:
         """Load the project. Raises ProjectError with all that is wrong with it, UsageError for a malformed --vars."""
         from fft_core import load_project
 
         project = load_project(self.root, self.env, engine=self.engine, variables=parse_variables(self.variables))
-        if project.environment.get("FFT_SQL_DEBUG", "0").lower() not in ("", "0", "false"):
-            show_statements(project.environment)
+        debug = project.environment.get("FFT_SQL_DEBUG", "0").lower() not in ("", "0", "false")
+        if self.shows_statements or debug:
+            show_statements(project.environment, as_json=self.as_json)
         return project
 
 

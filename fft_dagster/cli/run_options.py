@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
-from fft_dagster.cli.options import Command, PlanOptions, plan_options, takes_plan, with_options
+from fft_dagster.cli.options import Command, PlanOptions, ProjectOptions, plan_options, takes_plan, with_options
 
 OUTPUT = [
     click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
@@ -36,10 +36,9 @@ class Output:
         """Whether more is told of each model than that it is built."""
         return self.verbosity >= 1
 
-    @property
-    def shows_statements(self) -> bool:
-        """Whether the SQL channel is open."""
-        return self.verbosity >= 2
+    def of(self, project: ProjectOptions) -> ProjectOptions:
+        """Show the statements of a project, too, where it is asked for."""
+        return replace(project, shows_statements=self.verbosity >= 2, as_json=self.as_json)
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,5 @@ def run_options(
     **plan: Any,  # Any: the values that plan_options names
 ) -> RunOptions:
     """Make the value of what `takes_run` adds."""
-    output = output_options(quiet, verbose, as_json)
-    return RunOptions(plan_options(**plan), jobs, keep_going, dry_run, output)
-
-
-def output_options(quiet: bool, verbose: int, as_json: bool) -> Output:
-    """Make the value of `OUTPUT`."""
-    return Output(quiet, verbose, as_json)
+    planned, output = plan_options(**plan), Output(quiet, verbose, as_json)
+    return RunOptions(replace(planned, project=output.of(planned.project)), jobs, keep_going, dry_run, output)

@@ -17,7 +17,6 @@ from fft_dagster.cli.lines import Display, Start, display
 from fft_dagster.cli.plan import print_plan
 from fft_dagster.cli.report import INTERRUPTED, Report
 from fft_dagster.cli.run_options import Output, RunOptions
-from fft_dagster.cli.statements import show_statements
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,6 @@ def build_planned(
 
 def run(call: Call, todo: Todo) -> int:
     """Run what is to be done, show it, and write `run_results.json`; give the exit code."""
-    if call.output.shows_statements:
-        show_statements(call.project.environment, as_json=call.output.as_json)
     report = Report()
     for result in todo.reused:
         report.results[result.name] = result

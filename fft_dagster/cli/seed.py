@@ -22,7 +22,7 @@ def command(**chosen: Any) -> None:  # Any: the values that run_options names
     """
     from fft_dagster.cli.running import build_planned, exit_with, planned
 
-    exit_with(build_planned("seed", run_options(**chosen), partial(planned, checks_alone=True), _seeds))
+    exit_with(build_planned("seed", run_options(**chosen), partial(planned, checks_alone=False), _seeds))
 
 
 def _seeds(project: Project) -> frozenset[str]:

@@ -34,7 +34,7 @@ def run_snapshots(prune: bool, keep_last: int | None, **chosen: Any) -> None:  #
     if prune != (keep_last is not None):
         raise click.UsageError("--prune and --keep-last N go together")
     options = run_options(**chosen)
-    todo = partial(planned, checks_alone=True)
+    todo = partial(planned, checks_alone=False)
     afterwards = None
     if keep_last is not None:
         afterwards = partial(_prune, keep_last=keep_last, dry_run=options.dry_run)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection, with_options
-from fft_dagster.cli.run_options import JOBS, OUTPUT, output_options
+from fft_dagster.cli.run_options import JOBS, OUTPUT, Output
 
 
 @click.command("test")
@@ -36,9 +36,9 @@ def command(
     from fft_dagster.cli.running import Call, Todo, exit_with, run
 
     began = time.perf_counter()
-    loaded = project_options(**project).load()
+    output = Output(quiet, verbose, as_json)
+    loaded = output.of(project_options(**project)).load()
     selection = selection_options(select, exclude, changed_since)
     checks = select_checks(loaded, selection.select, selection.exclude, changed_since=selection.changed_since)
-    output = output_options(quiet, verbose, as_json)
     call = Call("test", loaded, output, began, Request(), jobs, keep_going=True)
     exit_with(run(call, Todo(f"{len(checks)} checks", checks=checks)))
