@@ -336,6 +336,7 @@ class _StepLoop:
     def _leave_running_steps_behind(self, seconds: float) -> DagsterEvent:
         left_behind = sorted(self._running)
         self._running.clear()
+        self._run.termination.give_up()
         return self._engine_event(f"Steps did not end within {seconds:g} s of the termination: {left_behind}")
 
     def _engine_event(self, message: str, details: EngineEventData | None = None) -> DagsterEvent:

@@ -17,7 +17,7 @@ from fft_dagster.definitions import project_definitions
 from fft_dagster.executor import iterate_run
 from fft_dagster.follow import RunFollower
 from fft_dagster.instance import QUIET_FILE, instance_home
-from fft_dagster.outcomes import Outcome, RunStarted
+from fft_dagster.outcomes import Outcome, RunStarted, Terminating
 from fft_dagster.resource import RESOURCE_KEY, warehouse_resource
 from fft_dagster.translator import FftTranslator
 
@@ -67,7 +67,10 @@ def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iter
     run = instance.create_run_for_job(job, run_config=_run_config(work))
     yield RunStarted(run.run_id)
     for event in iterate_run(job, run, instance):
-        yield from follower.see(event)
+        for outcome in follower.see(event):
+            if isinstance(outcome, Terminating):
+                instance.report_run_canceling(run)  # without it the run would end as failed
+            yield outcome
     yield from follower.end()
 
 

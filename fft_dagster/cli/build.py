@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,6 @@ def command(**chosen: Any) -> None:  # Any: the values that run_options names
 
     PROJECT is the folder that holds project.yml.
     """
-    from fft_dagster.cli.running import build_planned, exit_with, planned
+    from fft_dagster.cli.running import build_planned, planned
 
-    exit_with(build_planned("build", run_options(**chosen), partial(planned, checks_alone=True)))
+    sys.exit(build_planned("build", run_options(**chosen), partial(planned, checks_alone=True)))

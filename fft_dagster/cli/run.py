@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,9 @@ def command(**chosen: Any) -> None:  # Any: the values that run_options names
     Blocking checks judge the new rows before they are published, as in fft build. Checks of what is not built do not
     run. PROJECT is the folder that holds project.yml.
     """
-    from fft_dagster.cli.running import build_planned, exit_with, planned
+    from fft_dagster.cli.running import build_planned, planned
 
-    exit_with(build_planned("run", run_options(**chosen), partial(planned, checks_alone=False), _models))
+    sys.exit(build_planned("run", run_options(**chosen), partial(planned, checks_alone=False), _models))
 
 
 def _models(project: Project) -> frozenset[str]:

@@ -15,7 +15,7 @@ from fft_core import Check, Decision, Model, NodeKind, NodeRunResult, Plan, Proj
 from fft_dagster.cli.crash import print_unexpected
 from fft_dagster.cli.lines import Display, Start, display
 from fft_dagster.cli.plan import print_plan
-from fft_dagster.cli.report import INTERRUPTED, Report
+from fft_dagster.cli.report import Report
 from fft_dagster.cli.run_options import Output, RunOptions
 
 
@@ -97,6 +97,8 @@ def run(call: Call, todo: Todo) -> int:
     for unexpected in report.unexpected:
         print_unexpected(unexpected.message, unexpected.trace, call.project.root)
     _remember(call, report)
+    if report.interrupted:
+        click.echo("interrupted", err=True)
     if report.left_behind:
         _leave(report.exit_code)
     return report.exit_code
@@ -177,10 +179,3 @@ def _checks_of_sources(project: Project, names: Sequence[str]) -> tuple[Check, .
     models = [project.models[name] for name in names if name in project.models]
     read = {source for model in models for source in project.stored_inputs(model)}
     return tuple(check for source in project.sources if source in read for check in project.checks_of(source))
-
-
-def exit_with(code: int) -> None:
-    """End a command."""
-    if code == INTERRUPTED:
-        click.echo("interrupted", err=True)
-    sys.exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,9 @@ def command(**chosen: Any) -> None:  # Any: the values that run_options names
 
     PROJECT is the folder that holds project.yml.
     """
-    from fft_dagster.cli.running import build_planned, exit_with, planned
+    from fft_dagster.cli.running import build_planned, planned
 
-    exit_with(build_planned("seed", run_options(**chosen), partial(planned, checks_alone=False), _seeds))
+    sys.exit(build_planned("seed", run_options(**chosen), partial(planned, checks_alone=False), _seeds))
 
 
 def _seeds(project: Project) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def run_snapshots(prune: bool, keep_last: int | None, **chosen: Any) -> None:  #
 
     With --dry-run, --prune says what it would delete. PROJECT is the folder that holds project.yml.
     """
-    from fft_dagster.cli.running import build_planned, exit_with, planned
+    from fft_dagster.cli.running import build_planned, planned
 
     if prune != (keep_last is not None):
         raise click.UsageError("--prune and --keep-last N go together")
@@ -38,7 +39,7 @@ def run_snapshots(prune: bool, keep_last: int | None, **chosen: Any) -> None:  #
     afterwards = None
     if keep_last is not None:
         afterwards = partial(_prune, keep_last=keep_last, dry_run=options.dry_run)
-    exit_with(build_planned("snapshot", options, todo, _snapshots, afterwards))
+    sys.exit(build_planned("snapshot", options, todo, _snapshots, afterwards))
 
 
 def _snapshots(project: Project) -> frozenset[str]:

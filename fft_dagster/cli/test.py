@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -33,7 +34,7 @@ def command(
     that holds project.yml.
     """
     from fft_core import Request, select_checks
-    from fft_dagster.cli.running import Call, Todo, exit_with, run
+    from fft_dagster.cli.running import Call, Todo, run
 
     began = time.perf_counter()
     output = Output(quiet, verbose, as_json)
@@ -41,4 +42,4 @@ def command(
     selection = selection_options(select, exclude, changed_since)
     checks = select_checks(loaded, selection.select, selection.exclude, changed_since=selection.changed_since)
     call = Call("test", loaded, output, began, Request(), jobs, keep_going=True)
-    exit_with(run(call, Todo(f"{len(checks)} checks", checks=checks)))
+    sys.exit(run(call, Todo(f"{len(checks)} checks", checks=checks)))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-
 from run_helpers import SHOP, installed_fft, shop, write
 
 
