@@ -6,6 +6,7 @@ from fft_core.artifacts.manifest import Manifest, described_node, make_manifest,
 from fft_core.artifacts.run_results import (
     CheckRunResult,
     HttpRunResult,
+    NodeKind,
     NodeRunResult,
     RunError,
     RunResults,
@@ -45,12 +46,14 @@ from fft_core.model_rows import read_relation
 from fft_core.names import Relation
 from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
 from fft_core.planner import Rebuilder, Subjects, make_plan, project_subjects
+from fft_core.project.environment import without_secrets
 from fft_core.project.load import load_project
 from fft_core.project.model import Check, Model, Project, Seed, Source, SourceName
 from fft_core.project.python_file import model, ref, relation_for, source
 from fft_core.project.select import select
 from fft_core.project.unit_test import UnitTest
-from fft_core.selection import select_nodes
+from fft_core.prune import prunable_versions, prune_snapshot
+from fft_core.selection import select_checks, select_nodes
 from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
 from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
 from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
@@ -77,6 +80,7 @@ __all__ = [
     "Mismatch",
     "Model",
     "ModelError",
+    "NodeKind",
     "NodeRunResult",
     "Plan",
     "Preview",
@@ -122,6 +126,8 @@ __all__ = [
     "preview",
     "problems_found",
     "project_subjects",
+    "prunable_versions",
+    "prune_snapshot",
     "publish_frame",
     "read_catalog",
     "read_relation",
@@ -132,12 +138,14 @@ __all__ = [
     "run_unit_tests",
     "sarif_report",
     "select",
+    "select_checks",
     "select_nodes",
     "select_sources",
     "select_unit_tests",
     "source",
     "source_freshness",
     "to_arrow",
+    "without_secrets",
     "write_catalog",
     "write_comments",
     "write_dag",

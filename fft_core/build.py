@@ -41,17 +41,22 @@ class NodeResult:
     fingerprint: str
     built_at: datetime
     seconds: float
+    query_seconds: float
     data_version: str
     decision: Decision
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult(NodeResult):
-    """What a build published; `checks` judged its rows before. `changes` counts what an increment did."""
+    """What a build published; `checks` judged its rows before.
+
+    `changes` counts what an increment did. `size_bytes` is what the table takes, where the engine knows.
+    """
 
     kind: RelationKind
     row_count: int
     changes: Mapping[str, int]
+    size_bytes: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,24 +95,12 @@ def build_or_reuse(
         RenderError, ModelError, StatementError: the model fails, with its file and the SQL as sent.
         StateError: the records of earlier builds cannot be read.
     """
-    started = time.perf_counter()
-    decision = rebuilder.decide(warehouse, node)
-    if decision.is_build or decision.record is None:
-        return _build(_Build(warehouse, rebuilder, decision, run_id, started), node)
-    relation = warehouse.relation(node.name)
-    due, unchanged = _due_checks(warehouse, decision)
-    return ReuseResult(
-        relation=relation,
-        row_count=decision.record.rows,
-        columns=warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect)),
-        checks=_check_reused(warehouse, rebuilder, decision, due),
-        unchanged_checks=unchanged,
-        fingerprint=decision.record.fingerprint.digest if decision.record.fingerprint else "",
-        built_at=decision.record.built_at,
-        seconds=time.perf_counter() - started,
-        data_version=decision.record.data_version,
-        decision=decision,
-    )
+    with warehouse.engine.statements.about(node.name):
+        turn = _Turn.begun(warehouse)
+        decision = rebuilder.decide(warehouse, node)
+        if decision.is_build or decision.record is None:
+            return _build(_Build(warehouse, rebuilder, decision, run_id, turn), node)
+        return _reuse(warehouse, rebuilder, decision, decision.record, turn)
 
 
 def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
@@ -165,8 +158,27 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     engine = warehouse.engine
     if relation not in engine.kinds([relation]):
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
-    columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
-    return run_checks(engine, relation, columns, checks, warehouse.relation).results
+    with engine.statements.about(str(node)):
+        columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
+        return run_checks(engine, relation, columns, checks, warehouse.relation).results
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """When the turn of a node began, and what its session had spent in statements by then."""
+
+    began: float
+    queries_before: float
+
+    @classmethod
+    def begun(cls, warehouse: Warehouse) -> _Turn:
+        return cls(time.perf_counter(), warehouse.engine.statements.seconds)
+
+    def spent(self, warehouse: Warehouse) -> dict[str, float]:
+        return {
+            "seconds": time.perf_counter() - self.began,
+            "query_seconds": warehouse.engine.statements.seconds - self.queries_before,
+        }
 
 
 @dataclass(frozen=True)
@@ -177,7 +189,7 @@ class _Build:
     rebuilder: Rebuilder
     decision: Decision
     run_id: str | None
-    started: float
+    turn: _Turn
 
 
 @dataclass(frozen=True)
@@ -190,12 +202,32 @@ class _Rows:
 
 
 def _unconditionally(warehouse: Warehouse, node: Model | Seed) -> _Build:
-    started = time.perf_counter()
+    turn = _Turn.begun(warehouse)
     if isinstance(node, Model) and node.is_ephemeral:
         raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
     subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
     rebuilder = Rebuilder(warehouse.project, subjects, Request(cache="wo"))
-    return _Build(warehouse, rebuilder, rebuilder.decide(warehouse, node), None, started)
+    return _Build(warehouse, rebuilder, rebuilder.decide(warehouse, node), None, turn)
+
+
+def _reuse(
+    warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, record: BuildRecord, turn: _Turn
+) -> ReuseResult:
+    relation = warehouse.relation(decision.name)
+    due, unchanged = _due_checks(warehouse, decision)
+    columns = warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect))
+    return ReuseResult(
+        relation=relation,
+        row_count=record.rows,
+        columns=columns,
+        checks=_check_reused(warehouse, rebuilder, decision, due),
+        unchanged_checks=unchanged,
+        fingerprint=record.fingerprint.digest if record.fingerprint else "",
+        built_at=record.built_at,
+        data_version=record.data_version,
+        decision=decision,
+        **turn.spent(warehouse),
+    )
 
 
 def _build(build: _Build, node: Model | Seed) -> BuildResult:
@@ -223,8 +255,7 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
         columns, record = written.columns, _record(build, rows.kind, relation, written, judgement)
-        if written.place != relation:
-            engine.publish(written.place, relation)
+        size = engine.publish(written.place, relation) if written.place != relation else None
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if build.rebuilder.request.records:
             write_record(engine, record, replaces=build.rebuilder.is_recorded(warehouse, name))
@@ -237,10 +268,11 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         checks=judgement.results,
         fingerprint=record.fingerprint.digest if record.fingerprint else "",
         built_at=record.built_at,
-        seconds=time.perf_counter() - build.started,
         data_version=record.data_version,
         decision=build.decision,
         changes=written.changes,
+        size_bytes=size,
+        **build.turn.spent(warehouse),
     )
 
 

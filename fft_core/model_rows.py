@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from fft_core.engines import sql
 from fft_core.errors import Location, MissingRelationError, StatementError
+from fft_core.fault import fault_of
 from fft_core.names import Relation
 from fft_core.project.environment import without_secrets
-from fft_core.project.model import Incremental, Model, SourceName
+from fft_core.project.model import Incremental, Model, SourceName, SqlBody
 from fft_core.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -81,9 +82,27 @@ def explained(warehouse: Warehouse, model: Model) -> Iterator[None]:
                 where=Location(model.path, model.input_lines.get(missing, model.line)),
                 hint=how_to_get(warehouse, missing),
             ) from error
-        said = f"model {model.name!r}: {error.problem.message}\n    The SQL as sent:\n{_indented(error.sql)}"
-        shown = without_secrets(said, warehouse.project.environment)
-        raise StatementError(shown, sql=error.sql, where=model.location) from None
+        raise _with_place(warehouse, model, error) from None
+
+
+def _with_place(warehouse: Warehouse, model: Model, error: StatementError) -> StatementError:
+    """Show the place in the rendered SQL, or all of it where the engine does not tell the place."""
+    fault, where = fault_of(error), model.location
+    if fault is None:
+        shown = f"The SQL as sent:\n{_indented(error.sql)}"
+    else:
+        shown = f"In the rendered SQL, line {fault.line}:\n{_indented(fault.excerpt)}"
+        written = fault.line_in(model.body.template) if isinstance(model.body, SqlBody) else None
+        where = Location(model.path, written or model.line)
+    said = f"model {model.name!r}: {error.problem.message}\n    {shown}"
+    environment = warehouse.project.environment
+    return StatementError(
+        without_secrets(said, environment),
+        sql=without_secrets(error.sql, environment),
+        where=where,
+        hint=error.problem.hint,
+        position=error.position,
+    )
 
 
 def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) -> str | SourceName | None:

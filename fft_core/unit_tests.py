@@ -129,7 +129,7 @@ def _table_names(project: Project, test: UnitTest) -> Mapping[str | SourceName, 
 def _result(places: _Places, test: UnitTest) -> UnitTestResult:
     started = time.perf_counter()
     try:
-        with places.session(test) as warehouse:
+        with places.session(test) as warehouse, warehouse.engine.statements.about(test.model):
             columns, rows = _rows_of(warehouse, test)
     except FftError as error:
         return UnitTestResult(test, 0, time.perf_counter() - started, error=error)

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -80,7 +82,7 @@ def _node_asset(
         resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
         wanted = {key.name for key in context.selected_asset_check_keys}
         selected = [check for check in checks if check.name in wanted]
-        with events.step_failures(), resource.session() as warehouse, interruptible(warehouse.engine.interrupt):
+        with _turn(resource, node) as warehouse:
             if context.selected_asset_keys:
                 rebuilder = resource.rebuilder(warehouse)
                 try:
@@ -88,9 +90,10 @@ def _node_asset(
                 except CheckFailedError as error:
                     yield from events.failed_checks(spec.key, error, wanted)
                     raise
+                resource.tell(node.name, result)
                 yield events.materialization(context, spec.key, result, wanted)
             else:
-                yield from _check(warehouse, node, spec.key, selected)
+                yield from _check(resource, warehouse, node, spec.key, selected)
 
     return step
 
@@ -99,7 +102,7 @@ def _source_check(source: Source, checks: Sequence[Check], translator: FftTransl
     key = translator.get_asset_key(source)
 
     @dg.multi_asset_check(
-        name=f"{step_name(key)}_checks",
+        name=source_step_name(key),
         specs=[translator.get_check_spec(check, source) for check in checks],
         can_subset=True,
         required_resource_keys={RESOURCE_KEY},
@@ -107,8 +110,8 @@ def _source_check(source: Source, checks: Sequence[Check], translator: FftTransl
     def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
         wanted = {check_key.name for check_key in context.selected_asset_check_keys}
-        with events.step_failures(), resource.session() as warehouse, interruptible(warehouse.engine.interrupt):
-            yield from _check(warehouse, source, key, [check for check in checks if check.name in wanted])
+        with _turn(resource, source) as warehouse:
+            yield from _check(resource, warehouse, source, key, [check for check in checks if check.name in wanted])
 
     return step
 
@@ -120,19 +123,41 @@ def _freshness_check(source: Source, project: Project, translator: FftTranslator
     @dg.multi_asset_check(name=f"{step_name(key)}_{spec.name}", specs=[spec], required_resource_keys={RESOURCE_KEY})
     def step(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
-        with events.step_failures(), resource.session() as warehouse, interruptible(warehouse.engine.interrupt):
+        with _turn(resource, source) as warehouse:
             return events.freshness_result(spec, source_freshness(warehouse, source))
 
     return step
 
 
+@contextmanager
+def _turn(resource: WarehouseSessions, node: Model | Seed | Source) -> Iterator[Warehouse]:
+    """Give the session in which a step works; it is interrupted with the run, and its failure is told."""
+    with (
+        events.step_failures(partial(resource.tell, str(node.name))),
+        resource.session() as warehouse,
+        interruptible(warehouse.engine.interrupt),
+    ):
+        yield warehouse
+
+
 def _check(
-    warehouse: Warehouse, node: Model | Seed | Source, key: dg.AssetKey, checks: Sequence[Check]
+    resource: WarehouseSessions,
+    warehouse: Warehouse,
+    node: Model | Seed | Source,
+    key: dg.AssetKey,
+    checks: Sequence[Check],
 ) -> Iterator[dg.AssetCheckResult]:
-    for result in check_node(warehouse, node.name, tuple(checks)):
+    results = check_node(warehouse, node.name, tuple(checks))
+    resource.tell(str(node.name), results)
+    for result in results:
         yield events.check_result(key, result, events.PUBLISHED)
 
 
 def step_name(key: dg.AssetKey) -> str:
     """Give the key of the step that builds an asset."""
     return re.sub(r"\W", "_", "__".join(key.path), flags=re.ASCII)
+
+
+def source_step_name(key: dg.AssetKey) -> str:
+    """Give the key of the step that runs the checks of a source."""
+    return f"{step_name(key)}_checks"

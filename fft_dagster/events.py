@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
 from fft_core import BuildResult, CheckFailedError, CheckResult, FftError, FreshnessResult, ReuseResult
+from fft_core.errors import StatementError
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
@@ -43,6 +44,7 @@ def _metadata(result: BuildResult | ReuseResult) -> dict[str, Any]:
         "built_at": dg.MetadataValue.timestamp(result.built_at),
         "dagster/table_name": str(result.relation),
         "seconds": round(result.seconds, 3),
+        "query_seconds": round(result.query_seconds, 3),
     }
     if isinstance(result, BuildResult) and decision.is_increment:
         metadata |= {"increment": True, **result.changes}
@@ -99,14 +101,19 @@ def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.Ass
 
 
 @contextmanager
-def step_failures() -> Iterator[None]:
+def step_failures(tell: Callable[[FftError], None] | None = None) -> Iterator[None]:
     """Turn an error of FFT into a failed step that reads like the error, retried only where a retry can help."""
     try:
         yield
     except FftError as error:
+        if tell is not None:
+            tell(error)
+        metadata: dict[str, Any] = {"error": type(error).__name__, "exit_code": error.exit_code}
+        if isinstance(error, StatementError):
+            metadata["sql"] = dg.MetadataValue.md(f"```sql\n{error.sql}\n```")
         raise dg.Failure(
             description=str(error),
-            metadata={"error": type(error).__name__, "exit_code": error.exit_code},
+            metadata=metadata,
             allow_retries=error.can_retry,
         ) from error.__cause__
 

@@ -75,6 +75,8 @@ __all__ = ["ThreadExecutor", "interruptible", "iterate_run", "thread_executor"]
 
 # How late a termination, a slot that another run freed, or an event of a running step may be noticed.
 TICK_SECONDS = 0.1
+SECOND_WISH_SECONDS = 0.5
+TERMINATING = "Termination requested: interrupting the running steps"
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,7 @@ class _StepLoop:
         self._running: set[str] = set()
         self._error: BaseException | None = None
         self._starts_no_more = False
+        self._terminated_at: float | None = None
         self._deadline: float | None = None  # of the running steps, once the run is terminated
 
     def events(self) -> Iterator[DagsterEvent]:
@@ -275,8 +278,8 @@ class _StepLoop:
             raise self._error
 
     def _turn(self) -> Iterator[DagsterEvent]:
-        if self._steps.check_for_interrupts() and self._deadline is None:
-            yield self._terminate()
+        if self._steps.check_for_interrupts():
+            yield from self._terminate() if self._terminated_at is None else self._hurry(self._terminated_at)
         yield from self._follow_running_steps()
         if self._starts_no_more:
             self._abandon_rest()
@@ -284,7 +287,7 @@ class _StepLoop:
             yield from self._steps.plan_events_iterator(self._job_context)  # skipped, or downstream of a failure
             yield from self._start_ready_steps()
         if self._deadline is not None and time.monotonic() > self._deadline and self._running:
-            yield self._leave_running_steps_behind()
+            yield self._leave_running_steps_behind(self._options.cancel_grace_seconds)
 
     def _follow_running_steps(self) -> Iterator[DagsterEvent]:
         for report in self._workers.reports():
@@ -326,18 +329,24 @@ class _StepLoop:
         self._pools.withdraw()
         return self._steps.abandon_rest()
 
-    def _terminate(self) -> DagsterEvent:
+    def _terminate(self) -> Iterator[DagsterEvent]:
         self._starts_no_more = True
-        self._deadline = time.monotonic() + self._options.cancel_grace_seconds
+        self._terminated_at = time.monotonic()
+        self._deadline = self._terminated_at + self._options.cancel_grace_seconds
         self._steps.mark_interrupted()
         self._run.termination.request()
-        message = "Termination requested: interrupting the running steps"
-        return self._engine_event(message, EngineEventData.interrupted(sorted(self._running)))
+        yield self._engine_event(TERMINATING, EngineEventData.interrupted(sorted(self._running)))
 
-    def _leave_running_steps_behind(self) -> DagsterEvent:
+    def _hurry(self, terminated_at: float) -> Iterator[DagsterEvent]:
+        """Wait no longer for the running steps: it was asked for twice, and not by one key that came as two signals."""
+        seconds = time.monotonic() - terminated_at
+        if seconds > SECOND_WISH_SECONDS and self._running:
+            yield self._leave_running_steps_behind(round(seconds, 1))
+
+    def _leave_running_steps_behind(self, seconds: float) -> DagsterEvent:
         left_behind = sorted(self._running)
         self._running.clear()
-        seconds = self._options.cancel_grace_seconds
+        self._run.termination.give_up()
         return self._engine_event(f"Steps did not end within {seconds:g} s of the termination: {left_behind}")
 
     def _engine_event(self, message: str, details: EngineEventData | None = None) -> DagsterEvent:

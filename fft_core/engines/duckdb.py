@@ -19,6 +19,7 @@ from fft_core.engines.csv_file import ragged_line
 from fft_core.engines.engine import Capabilities, ColumnType, Comments, RelationKind, Row, TableInfo
 from fft_core.engines.sql import create_schema, literal
 from fft_core.engines.stamp import marked, stamp_in, unmarked, with_text
+from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
@@ -150,6 +151,7 @@ class DuckDBEngine:
     capabilities = Capabilities(transaction_is_stage=True, one_writer_process=True)
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, place: Relation) -> None:
+        self.statements = Statements()
         self._connection = connection
         self._place = place
 
@@ -168,7 +170,7 @@ class DuckDBEngine:
         return int(rows[0][0]) if rows and len(rows[0]) == 1 and isinstance(rows[0][0], int) else None
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        with _statement(sql):
+        with self._statement(sql):
             result = self._connection.execute(sql, list(parameters)) if parameters else self._connection.execute(sql)
             return result.fetchall() if result.description else []
 
@@ -233,8 +235,8 @@ class DuckDBEngine:
     def stage(self, relation: Relation) -> Relation:
         return relation
 
-    def publish(self, stage: Relation, relation: Relation) -> None:
-        pass  # the end of the transaction does
+    def publish(self, stage: Relation, relation: Relation) -> int | None:
+        return None  # the end of the transaction publishes
 
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
         # object ids do not survive a reopen of the file; comments do, and what replaces a table has none
@@ -276,7 +278,7 @@ class DuckDBEngine:
         return f"concat(sum({row}::hugeint), '-', sum(hash({row})::hugeint))"
 
     def read_frame(self, sql: str) -> pa.Table:
-        with _statement(sql):
+        with self._statement(sql):
             return cast("pa.Table", self._connection.sql(sql).to_arrow_table())
 
     @contextmanager
@@ -307,7 +309,7 @@ class DuckDBEngine:
         except BaseException:
             self._connection.execute("rollback")
             raise
-        with _statement("commit"):
+        with self._statement("commit"):
             self._connection.execute("commit")
 
     def for_thread(self) -> DuckDBEngine:
@@ -318,6 +320,18 @@ class DuckDBEngine:
 
     def close(self) -> None:
         self._connection.close()
+
+    @contextmanager
+    def _statement(self, sql: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise EngineError("the statement was interrupted") from error
+        except duckdb.Error as error:
+            raise _explained(error, sql) from error
+        finally:
+            self.statements.ended(sql, started)
 
 
 def _csv_query(path: Path, types: Mapping[str, str]) -> str:
@@ -339,20 +353,30 @@ def _parquet_query(path: Path, types: Mapping[str, str]) -> str:
     return f"select *{f' replace ({casts})' if casts else ''} from read_parquet({literal(path)})"
 
 
-@contextmanager
-def _statement(sql: str) -> Iterator[None]:
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise EngineError("the statement was interrupted") from error
-    except duckdb.Error as error:
-        missing = re.search(r"(?:Table|View) with name (\S+) does not exist", str(error))
-        raise StatementError(_message(error), sql=sql, missing=missing.group(1) if missing else None) from error
+def _explained(error: duckdb.Error, sql: str) -> StatementError:
+    message, position = _parted(str(error), sql)
+    missing = re.search(r"(?:Table|View) with name (\S+) does not exist", message)
+    return StatementError(message, sql=sql, missing=missing.group(1) if missing else None, position=position)
 
 
-def _message(error: duckdb.Error) -> str:
-    """DuckDB's message without its advice to change the options of a reader, which are not the user's."""
-    return re.split(r"\n(?:Possible fixes|This type was|\* |  file = )", str(error), maxsplit=1)[0].strip()
+def _parted(text: str, sql: str) -> tuple[str, int | None]:
+    """Part DuckDB's message from the line of SQL with a mark below it, which it ends with, and find the place.
+
+    Its advice to change the options of a reader is left out: they are not the user's.
+    """
+    text = re.split(r"\n(?:Possible fixes|This type was|\* |  file = )", text, maxsplit=1)[0].strip()
+    marked = re.search(r"\n+LINE (\d+): (.*)\n( *)\^+$", text)
+    if marked is None:
+        return text, None
+    lines, number = sql.split("\n"), int(marked[1]) - 1
+    shown = marked[2].removeprefix("...").removesuffix("...")  # of a long line, a part
+    begins = lines[number].find(shown) if number < len(lines) else -1
+    if begins < 0:
+        return text, None
+    column = len(marked[3]) - len(f"LINE {marked[1]}: ") - (3 if marked[2].startswith("...") else 0)
+    position = sum(len(line) + 1 for line in lines[:number]) + begins + max(0, column)
+    blanks = len(sql) - position - len(sql[position:].lstrip())  # tabs are not counted in the mark's column
+    return text[: marked.start()], position + blanks
 
 
 _IS_PLACE = "(lower(database_name), lower(schema_name), lower({}_name)) = (?, ?, ?)"

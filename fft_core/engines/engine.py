@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from fft_core.engines.statements import Statements
 from fft_core.errors import EngineError, MissingDriverError
 from fft_core.names import Relation
 
@@ -63,6 +64,7 @@ class Engine(Protocol):
     name: str
     dialect: str
     capabilities: Capabilities
+    statements: Statements
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         """Complete a physical name with the profile's schema and catalog."""
@@ -101,10 +103,11 @@ class Engine(Protocol):
     def stage(self, relation: Relation) -> Relation:
         """Name where a relation is staged: the relation itself where the transaction is the stage."""
 
-    def publish(self, stage: Relation, relation: Relation) -> None:
+    def publish(self, stage: Relation, relation: Relation) -> int | None:
         """Give the stage the relation's place, inside the transaction that made the stage.
 
-        What others made of the relation (views, grants, comments, indexes) survives.
+        What others made of the relation (views, grants, comments, indexes) survives. Gives the bytes that a table
+        holds, where the engine knows.
 
         Raises:
             EngineError: it cannot survive; it is named, and nothing is changed.

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from fft_core.engines.engine import Capabilities, ColumnType, Comments, Relation
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.sql import literal, literals
 from fft_core.engines.stamp import marked, stamp_in, unmarked, with_text
+from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
@@ -49,7 +51,7 @@ _SETTINGS = {
     "extra_float_digits": "1",
     "standard_conforming_strings": "on",
 }
-ANALYZED_FROM_ROWS = 1000
+ANALYZED_FROM_BYTES = 20 * 8192  # some thousand rows
 _NAME_TOO_LONG = "42622"
 
 
@@ -138,6 +140,7 @@ class PostgresEngine:
     capabilities = Capabilities(transaction_is_stage=False, one_writer_process=False)
 
     def __init__(self, conninfo: str, place: Relation, lock_timeout_seconds: float) -> None:
+        self.statements = Statements()
         self._conninfo = conninfo
         self._place = place
         self._timeout = lock_timeout_seconds
@@ -352,19 +355,20 @@ class PostgresEngine:
     def stage(self, relation: Relation) -> Relation:
         return relation.named(stage_name(relation.name))
 
-    def publish(self, stage: Relation, relation: Relation) -> None:
-        rows = self._row_estimate(stage)
-        if rows is not None and rows >= ANALYZED_FROM_ROWS:
+    def publish(self, stage: Relation, relation: Relation) -> int | None:
+        size = self._table_size(stage)
+        if size is not None and size >= ANALYZED_FROM_BYTES:
             self.execute(f"analyze {stage.sql(DIALECT)}")  # autovacuum comes a minute late for what is built next
         Publisher(self, self._timeout).publish(stage, relation)
+        return size
 
-    def _row_estimate(self, stage: Relation) -> float | None:
-        """How many rows fit into a stage's pages, roughly; None for a view."""
-        ((pages, kind),) = self.fetch(
-            f"select pg_relation_size(oid) / 8192, relkind::text from pg_class "
+    def _table_size(self, stage: Relation) -> int | None:
+        """How many bytes a stage holds; None for a view."""
+        ((size, kind),) = self.fetch(
+            f"select pg_table_size(oid), relkind::text from pg_class "
             f"where oid = {literal(stage.sql(DIALECT))}::regclass"
         )
-        return float(pages) * 50 if kind == "r" else None
+        return int(size) if kind == "r" else None
 
     def for_thread(self) -> PostgresEngine:
         return PostgresEngine(self._conninfo, self._place, self._timeout)
@@ -381,11 +385,13 @@ class PostgresEngine:
 
     @contextmanager
     def _statement(self, sql: str) -> Iterator[None]:
-        self._cut_name = None
+        self._cut_name, started = None, time.perf_counter()
         try:
             yield
         except psycopg.Error as error:
             raise _explained(error, sql, closed=self._connection.closed) from error
+        finally:
+            self.statements.ended(sql, started)
         if self._cut_name:
             raise StatementError(
                 self._cut_name, sql=sql, hint=f"Postgres cuts names at {LONGEST_NAME} bytes: choose a shorter one."
@@ -399,12 +405,28 @@ def _explained(error: psycopg.Error, sql: str, *, closed: bool) -> EngineError:
             return EngineError("the statement was interrupted")
         case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
             return BusyError(f"another session is in the way: {message}", hint="A later try can succeed.")
-        case errors.UndefinedTable():
-            missing = re.search(r'relation "(.+?)" does not exist', message)
-            return StatementError(message, sql=sql, missing=missing.group(1) if missing else None)
     if closed:
         return BusyError(f"the connection was lost: {message}", hint="A later try can succeed.")
-    return StatementError(message, sql=sql)
+    return _rejected(error, message, sql)
+
+
+def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
+    """Part the message from the hint, and from the line of SQL with a mark below it: the place is told by itself."""
+    hint, place = error.diag.message_hint, error.diag.statement_position
+    if hint:
+        message = message.replace(f"\nHINT:  {hint}", "")
+    if place:
+        message = re.sub(r"\nLINE \d+: .*\n *\^", "", message)
+    missing = None
+    if isinstance(error, errors.UndefinedTable):
+        missing = re.search(r'relation "(.+?)" does not exist', message)
+    return StatementError(
+        message,
+        sql=sql,
+        hint=hint,
+        missing=missing.group(1) if missing else None,
+        position=int(place) - 1 if place else None,
+    )
 
 
 _COLUMN_COMMENTS = """(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import traceback
 from importlib import import_module
 
 import click
 
 from fft_core.errors import FftError
+from fft_dagster.cli.options import Invocation
 
 # Each command stands in a module of its own, as `command`; it is imported when it is asked for.
 COMMANDS = {
@@ -24,6 +26,10 @@ COMMANDS = {
     "source": "fft_dagster.cli.source",
     "utest": "fft_dagster.cli.utest",
     "sync-db-comments": "fft_dagster.cli.sync_db_comments",
+    "run": "fft_dagster.cli.run",
+    "seed": "fft_dagster.cli.seed",
+    "snapshot": "fft_dagster.cli.snapshot",
+    "test": "fft_dagster.cli.test",
 }
 
 
@@ -54,24 +60,31 @@ def app() -> None:
 def main() -> None:
     """Run the command line; errors are printed to stderr, and tell by the exit code what kind they are."""
     gc.set_threshold(50_000, 20, 100)  # a command ends soon: looking for cycles took a tenth of a build's time
+    invocation = Invocation()
+    color = False if os.environ.get("NO_COLOR") else None
     try:
-        app(standalone_mode=False)
+        app(standalone_mode=False, obj=invocation, color=color)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except FftError as error:
-        print_error(error)
+        print_error(error, color)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(130)
-    except Exception as error:
-        if os.environ.get("FFT_TRACE"):
-            raise
-        click.echo(f"unexpected {type(error).__name__}: {error}\n    hint: FFT_TRACE=1 shows the trace.", err=True)
+    except BrokenPipeError:  # whoever read our output has ended; Python would complain once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last boundary
+        from fft_dagster.cli.crash import print_unexpected
+
+        print_unexpected(f"{type(error).__name__}: {error}", traceback.format_exc(), invocation.root)
         sys.exit(99)
 
 
-def print_error(error: FftError) -> None:
-    """Print an error; each problem of a project on its own."""
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
+def print_error(error: FftError, color: bool | None = None) -> None:
+    """Print an error; each problem of a project on its own. FFT_TRACE=1 shows where it came from."""
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True, color=color)
+    if os.environ.get("FFT_TRACE"):
+        click.echo("".join(traceback.format_exception(error)), err=True)
