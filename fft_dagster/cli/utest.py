@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,8 @@ _COLORS = {"pass": "green", "fail": "red", "error": "red"}
 @takes_selection
 @click.option("--model", metavar="MODEL", help="The cases of one model; also of an ephemeral one.")
 @click.option("--case", metavar="NAME", help="The cases of this name.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only the cases that do not pass.")
+@click.option("--verbose", "-v", count=True, help="-vv: print every statement, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     select: tuple[str, ...],
@@ -33,6 +36,8 @@ def command(
     changed_since: str | None,
     model: str | None,
     case: str | None,
+    quiet: bool,
+    verbose: int,
     as_json: bool,
     **chosen: Any,  # Any: the values that project_options names
 ) -> None:
@@ -42,7 +47,8 @@ def command(
     """
     import fft_core
 
-    project = project_options(**chosen).load()
+    options = project_options(**chosen)
+    project = replace(options, shows_statements=verbose >= 2, as_json=as_json).load()
     selection = selection_options(select, exclude, changed_since)
     models = selection.names(project) if selection.narrows else None
     tests = fft_core.select_unit_tests(project, models=models, model=model, case=case)
@@ -50,9 +56,12 @@ def command(
     results = []
     for result in _apart(fft_core.run_unit_tests(project, tests)):
         results.append(result)
-        if not as_json:
+        if not as_json and not (quiet and result.status == "pass"):
             click.echo("\n".join(_lines(result, widths)))
-    click.echo(json.dumps(_as_json(results), indent=2) if as_json else _summary(results))
+    if as_json:
+        click.echo(json.dumps(_as_json(results), indent=2))
+    elif not quiet:
+        click.echo(_summary(results))
     sys.exit(FAILED if any(result.status != "pass" for result in results) else 0)
 
 

@@ -76,6 +76,18 @@ def test_json_has_every_row(shop: Path) -> None:
     assert "models/users.ff.sql:1" in broken["error"]
 
 
+def test_quiet_and_loud(shop: Path) -> None:
+    finished = fft("utest", shop, "-q", "-vv", "--model", "users")
+    assert finished.code == 2
+    assert [line.split()[:3] for line in finished.lines if line.startswith(("pass", "fail", "error"))] == [
+        ["fail", "users", "bad"],
+        ["error", "users", "broken"],
+    ]
+    assert "passed" not in finished.out
+    assert finished.err.startswith("sql [users] ")
+    assert 'create temporary table "seed_users" as' in finished.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "last"),
     [
