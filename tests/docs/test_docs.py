@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -20,9 +21,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, get_args
 
+import click
 import pytest
 import yaml
 
+from fft_core import load_project
 from fft_core.plan.decide import ReasonKind
 from fft_dagster.cli.app import COMMANDS as FFT_COMMANDS
 
@@ -48,6 +51,13 @@ COMMANDS: dict[str, How] = {
     "printf 'id,email\\n1,Ann@example.com\\n2,bob@example.org\\n' > shop/seeds/raw_users.csv": "run",
     "fft build shop": "run",
     "fft build shop --jobs 2 --select +domains --rebuild domains": "run",
+    "fft build shop --dry-run": "run",
+    "fft run shop --select domains --no-cache": "run",
+    "fft seed shop": "run",
+    "fft test shop": "run",
+    "fft test shop --select users --jobs 2": "run",
+    "fft snapshot run shop": "run",
+    "fft snapshot run shop --prune --keep-last 5 --dry-run": "run",
     "fft plan shop": "run",
     "fft plan shop --json": "run",
     "fft build shop --select +seen_users": "run",
@@ -338,19 +348,31 @@ def test_every_page_is_in_the_index() -> None:
 @pytest.mark.parametrize("command", FFT_COMMANDS)
 def test_every_option_is_documented(command: str) -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    options = {
-        option
-        for parameter in import_module(FFT_COMMANDS[command]).command.params
-        for option in (*parameter.opts, *parameter.secondary_opts)
-        if option.startswith("-")
-    }
-    assert "--env" in options
-    assert {option for option in options if f"`{option}`" not in text and f"`{option} " not in text} == set()
+    for part in commands_in(import_module(FFT_COMMANDS[command]).command):
+        options = {
+            option
+            for parameter in part.params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+            if option.startswith("-")
+        }
+        assert "--env" in options
+        assert {option for option in options if f"`{option}`" not in text and f"`{option} " not in text} == set()
+
+
+def commands_in(command: click.Command) -> list[click.Command]:
+    """The command itself, or those of a group, as in `fft source freshness`."""
+    return list(command.commands.values()) if isinstance(command, click.Group) else [command]
 
 
 def test_every_command_of_fft_is_documented() -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    assert {name for name in FFT_COMMANDS if f"## fft {name}\n" not in text} == set()
+    commands = {name: import_module(module).command for name, module in FFT_COMMANDS.items()}
+    names = {
+        f"{name} {part.name}" if part is not whole else name
+        for name, whole in commands.items()
+        for part in commands_in(whole)
+    }
+    assert {name for name in names if f"## fft {name}\n" not in text} == set()
 
 
 def test_every_kind_of_reason_is_documented() -> None:
@@ -372,3 +394,13 @@ def test_the_pictures_are_small() -> None:
     pictures = list((ROOT / "docs" / "images").iterdir())
     assert pictures
     assert all(picture.stat().st_size < 400_000 for picture in pictures)
+
+
+def test_the_recording_shows_the_example_project() -> None:
+    """tests/docs/record_terminal.py makes it anew."""
+    drawn = (ROOT / "docs" / "images" / "fft_build.svg").read_text(encoding="utf-8")
+    shown = html.unescape(re.sub(r"<[^>]+>", "", drawn)).replace("\xa0", " ")
+    named = set(re.findall(r"(?:built|running) +(\w+)", shown))
+    assert len(named) > 10
+    assert named <= {node.name for node in load_project(ROOT / "example_project").stored()}
+    assert re.findall(r"url\(.*?\)|href=.*?>", drawn) == re.findall(r"url\(#fft-[\w-]+\)", drawn)  # nothing is fetched
