@@ -1,5 +1,7 @@
 """The core of FFT: projects, plans and warehouses, without any scheduler. These are its public names."""
 
+from fft_core.artifacts.catalog import Catalog, read_catalog, write_catalog
+from fft_core.artifacts.manifest import Manifest, described_node, make_manifest, write_manifest
 from fft_core.artifacts.run_results import (
     CheckRunResult,
     HttpRunResult,
@@ -22,6 +24,10 @@ from fft_core.build import (
 )
 from fft_core.checks.run import CheckFailedError, CheckResult
 from fft_core.checks.words import in_words
+from fft_core.comments import CommentChange, CommentPlan, plan_comments, write_comments
+from fft_core.docs.graph import Graph, graph_of
+from fft_core.docs.mermaid import mermaid
+from fft_core.docs.site import write_dag, write_docs
 from fft_core.errors import (
     ArtifactError,
     FftError,
@@ -48,13 +54,18 @@ __all__ = [
     "ArtifactError",
     "BuildResult",
     "CacheMode",
+    "Catalog",
     "Check",
     "CheckFailedError",
     "CheckResult",
     "CheckRunResult",
+    "CommentChange",
+    "CommentPlan",
     "Decision",
     "FftError",
+    "Graph",
     "HttpRunResult",
+    "Manifest",
     "Model",
     "ModelError",
     "NodeKind",
@@ -81,18 +92,24 @@ __all__ = [
     "build_or_reuse",
     "build_seed",
     "check_node",
+    "described_node",
     "frame_type_of",
     "from_arrow",
+    "graph_of",
     "in_words",
     "load_project",
+    "make_manifest",
     "make_plan",
+    "mermaid",
     "model",
     "open_warehouse",
+    "plan_comments",
     "planned_relations",
     "project_subjects",
     "prunable_versions",
     "prune_snapshot",
     "publish_frame",
+    "read_catalog",
     "read_relation",
     "read_run_results",
     "ref",
@@ -103,5 +120,10 @@ __all__ = [
     "source",
     "to_arrow",
     "without_secrets",
+    "write_catalog",
+    "write_comments",
+    "write_dag",
+    "write_docs",
+    "write_manifest",
     "write_run_results",
 ]

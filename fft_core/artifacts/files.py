@@ -36,13 +36,26 @@ def write_text_file(path: Path, text: str) -> Path:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror}") from error
+        raise ArtifactError(f"cannot write {path}: {_reason(error, path)}") from error
+    except UnicodeEncodeError as error:  # half of a surrogate pair, as an escape in YAML can give one
+        raise ArtifactError(f"cannot write {path}: {error}") from error
     return path
+
+
+def _reason(error: OSError, path: Path) -> str:
+    """What the system says, and of which file or folder where it is not the one that is to be written."""
+    of_another = error.filename is not None and Path(error.filename).parent != path.parent
+    return f"{error.strerror}: {error.filename}" if of_another else str(error.strerror)
 
 
 def write_json_file(path: Path, value: Mapping[str, Any]) -> Path:
     """Write plain values as one JSON file, whole or not at all. Raises ArtifactError."""
-    return write_text_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    return write_text_file(path, json_text(value))
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """Spell plain values as the text of a JSON file."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_json_file(path: Path, schema: str, *, hint: str) -> Part:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, cast
 import duckdb
 
 from fft_core.engines.csv_file import ragged_line
-from fft_core.engines.engine import Capabilities, ColumnType, RelationKind, Row, TableInfo
+from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.sql import create_schema, literal
+from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
@@ -179,16 +180,22 @@ class DuckDBEngine:
         only = next(iter(wanted)) if len(wanted) == 1 else ()
         columns = self._column_digests(only)
         found: dict[Relation, TableInfo] = {}
-        for kind in ("view", "table"):
+        for kind, place, comment in self._described(only):
+            if place in wanted:
+                found[wanted[place]] = TableInfo(
+                    kind, stamp_in(comment, columns.get(place) if kind == "table" else None)
+                )
+        counts = self._row_counts([r for r, table in found.items() if table.kind == "table" and table.stamp])
+        return {relation: replace(table, rows=counts.get(relation)) for relation, table in found.items()}
+
+    def _described(self, only: Sequence[str] = ()) -> Iterator[tuple[RelationKind, tuple[str, ...], str | None]]:
+        """Give kind, place and comment of one relation, or of all."""
+        kinds: tuple[RelationKind, ...] = ("view", "table")
+        for kind in kinds:
             where = f" where {_IS_PLACE.format(kind)}" if only else ""
             sql = f"select database_name, schema_name, {kind}_name, comment from duckdb_{kind}s(){where}"
             for *names, comment in self.fetch(sql, only):
-                place = tuple(name.lower() for name in names)
-                if place in wanted:
-                    stamp = _stamp_in(comment, columns.get(place) if kind == "table" else None)
-                    found[wanted[place]] = TableInfo("view" if kind == "view" else "table", stamp)
-        counts = self._row_counts([r for r, table in found.items() if table.kind == "table" and table.stamp])
-        return {relation: replace(table, rows=counts.get(relation)) for relation, table in found.items()}
+                yield kind, tuple(name.lower() for name in names), comment
 
     def _column_digests(self, only: Sequence[str]) -> Mapping[tuple[str, ...], str]:
         """Digest names and types of columns, by place: a comment survives it when a table is altered by hand."""
@@ -222,8 +229,19 @@ class DuckDBEngine:
 
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
         # object ids do not survive a reopen of the file; comments do, and what replaces a table has none
-        text = f"[fft {stamp} {_columns_digest((column.name, column.type) for column in columns)}]"
+        text = marked("", stamp, _columns_digest((column.name, column.type) for column in columns))
         self.execute(f"comment on {kind} {relation.sql(self.dialect)} is {literal(text)}")
+
+    def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
+        found: dict[tuple[str, ...], list[tuple[ColumnType, str | None]]] = {}
+        sql = """
+            select lower(database_name), lower(schema_name), lower(table_name), column_name, data_type, comment
+            from duckdb_columns() where not internal order by column_index"""
+        for *place, name, kind, comment in self.fetch(sql):
+            found.setdefault(tuple(place), []).append((ColumnType(name, kind), comment))
+        wanted = {_place(relation): relation for relation in relations}
+        comments = {place: comment or "" for _, place, comment in self._described() if place in wanted}
+        return {wanted[place]: details_of(comment, found.get(place, [])) for place, comment in comments.items()}
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         # Two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more.
@@ -346,12 +364,6 @@ _IS_PLACE = "(lower(database_name), lower(schema_name), lower({}_name)) = (?, ?,
 def _place(relation: Relation) -> tuple[str, ...]:
     """A relation as DuckDB compares names: in any case."""
     return (relation.catalog or "").lower(), (relation.schema or "").lower(), relation.name.lower()
-
-
-def _stamp_in(comment: str | None, columns: str | None) -> str | None:
-    """Read the mark of a build; None where the columns are not those that were built."""
-    match = re.search(r"\[fft ([0-9a-f]+) ([0-9a-f]+)\]", comment or "")
-    return match.group(1) if match and columns in (None, match.group(2)) else None
 
 
 def _columns_digest(columns: Iterable[tuple[str, str]]) -> str:

@@ -47,6 +47,19 @@ class TableInfo:
     rows: int | None = None
 
 
+@dataclass(frozen=True)
+class Details:
+    """What the database keeps of a relation: its comment, its columns, and the comments of columns that have one.
+
+    The relation's comment may bear the mark of a build, see `stamp.py`. The columns of a view may be those that it had
+    when it was created.
+    """
+
+    comment: str
+    columns: tuple[ColumnType, ...]
+    column_comments: Mapping[str, str]
+
+
 class Engine(Protocol):
     """One session with a database. Use each session in one thread; `for_thread` gives another on the same database."""
 
@@ -102,6 +115,9 @@ class Engine(Protocol):
         What replaces it by hand, or what is altered by hand to have other columns, is without the mark.
         """
 
+    def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
+        """Read the details of those of these relations that exist, in a few queries however many they are."""
+
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         """Spell an aggregate over whole rows of `alias`, which does not depend on their order.
 
@@ -146,6 +162,12 @@ def open_engine(name: str, settings: Mapping[str, Any], *, read_only: bool = Fal
     """
     engine: Engine = _driver(name).connect(**settings, read_only=read_only)
     return engine
+
+
+def details_of(comment: str | None, columns: Sequence[tuple[ColumnType, str | None]]) -> Details:
+    """Put together what the database says of a relation and of each of its columns."""
+    said = {column.name: text for column, text in columns if text}
+    return Details(comment or "", tuple(column for column, _ in columns), said)
 
 
 def default_place(name: str, settings: Mapping[str, Any]) -> Relation:

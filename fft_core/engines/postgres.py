@@ -19,9 +19,10 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from fft_core.engines import csv_file, postgres_arrow
-from fft_core.engines.engine import Capabilities, ColumnType, RelationKind, Row, TableInfo
+from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.sql import literal, literals
+from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
@@ -183,9 +184,7 @@ class PostgresEngine:
         if not relations:
             return {}
         rows = self._described(relations, f"obj_description(c.oid, 'pg_class'), {_SIGNATURE}")
-        found = {
-            relation: TableInfo(kind, _stamp_in(comment, signature)) for relation, kind, comment, signature in rows
-        }
+        found = {relation: TableInfo(kind, stamp_in(comment, signature)) for relation, kind, comment, signature in rows}
         counts = self._row_counts([r for r, table in found.items() if table.kind == "table" and table.stamp])
         return {relation: replace(table, rows=counts.get(relation)) for relation, table in found.items()}
 
@@ -218,8 +217,14 @@ class PostgresEngine:
             f"select obj_description(c.oid, 'pg_class'), {_SIGNATURE} from pg_class as c "
             f"where c.oid = {literal(table)}::regclass"
         )
-        text = "\n".join(part for part in (_others_text(comment), f"[fft {stamp} {signature}]") if part)
-        self.execute(f"comment on {kind} {table} is {literal(text)}")
+        self.execute(f"comment on {kind} {table} is {literal(marked(comment or '', stamp, str(signature)))}")
+
+    def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
+        rows = self._described(relations, f"obj_description(c.oid, 'pg_class'), {_COLUMNS}") if relations else []
+        return {
+            relation: details_of(comment, [(ColumnType(name, kind), said) for name, kind, said in columns or ()])
+            for relation, _, comment, columns in rows
+        }
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         # A row's text is exact: it tells NULL from '', -0 from 0, 1.0 from 1.00; repeated rows count in a sum.
@@ -404,6 +409,11 @@ def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
     )
 
 
+_COLUMNS = """(
+        select json_agg(json_build_array(
+            attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum)) order by attnum)
+        from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
+    )"""
 # What a table is made of, or what a view says: altered or replaced by hand, it is another one. A comment survives both.
 _SIGNATURE = """
     case when c.relkind = 'v' then substr(md5(pg_get_viewdef(c.oid)), 1, 16) else (
@@ -411,17 +421,6 @@ _SIGNATURE = """
             attname || ' ' || format_type(atttypid, atttypmod), e'\\n' order by attnum)), 1, 16)
         from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
     ) end"""
-_MARK = r"\n?\[fft ([0-9a-f]+) ([0-9a-f]+)\]"
-
-
-def _stamp_in(comment: str | None, signature: str | None) -> str | None:
-    match = re.search(_MARK, comment or "")
-    return match.group(1) if match and match.group(2) == signature else None
-
-
-def _others_text(comment: str | None) -> str:
-    """What somebody else wrote into a comment."""
-    return re.sub(_MARK, "", comment or "")
 
 
 def _cast(name: str, types: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from fft_core.project.model import Project
 
 FILE = Path(".fastflowtransform") / "cache" / "project.pickle"
-FORMAT = 3  # counted up when the types of a project change
+FORMAT = 4  # counted up when the types of a project change
 _PLAIN = frozenset({"set", "frozenset", "complex", "bytearray"})
 
 

@@ -159,7 +159,7 @@ CheckUnion = Annotated[AnyCheck, Field(discriminator="type")]
 
 
 class DocsShape(Shape):
-    dag_dir: str = "site/dag"
+    dag_dir: str = Field(default="site/dag", min_length=1)
 
 
 class FingerprintShape(Shape):

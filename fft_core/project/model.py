@@ -375,6 +375,7 @@ class Project:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     macros: Mapping[Path, str] = field(default_factory=dict)
     fingerprint: FingerprintSettings = field(default_factory=FingerprintSettings)
+    dag_dir: Path = Path("site/dag")
 
     def model(self, name: str) -> Model:
         """Find a model by either form of its name. Raises KeyError."""

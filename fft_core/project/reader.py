@@ -59,6 +59,7 @@ class Reader:
                 variables=dict(settings.vars),
                 fingerprint=settings.fingerprint.settings(),
                 macros={path: text for path, text, _ in macros},
+                dag_dir=Path(settings.docs.dag_dir),
             ),
             schemas,
             [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],

@@ -108,10 +108,6 @@ def test_the_outcome_by_which_a_node_is_selected(result: NodeRunResult, outcome:
     assert result.outcome == outcome
 
 
-def test_nodes_are_found_by_outcome() -> None:
-    assert RUN.named(["warn", "error"]) == {"users", "orders"}
-
-
 def test_results_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"(?s)run_results.json is not there\n    hint: fft build and fft test"):
         read_run_results(tmp_path)
@@ -144,14 +140,14 @@ def test_a_file_that_is_no_results_at_all(tmp_path: Path, text: str) -> None:
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / ".fastflowtransform").write_text("a file where the folder should be")
-    with pytest.raises(ArtifactError, match="cannot write"):
+    with pytest.raises(ArtifactError, match=r"cannot write .*run_results\.json: Not a directory: .*target"):
         write_run_results(tmp_path, RUN)
 
 
 def test_a_write_that_fails_leaves_the_last_file_as_it_was(tmp_path: Path) -> None:
     path = write_run_results(tmp_path, RUN)
     before = path.read_text(encoding="utf-8")
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(ArtifactError, match="surrogates not allowed"):
         write_run_results(tmp_path, replace(RUN, command="\ud800"))
     assert path.read_text(encoding="utf-8") == before
     assert [found.name for found in path.parent.iterdir()] == ["run_results.json"]

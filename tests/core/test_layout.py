@@ -55,6 +55,9 @@ FORBIDDEN = {
         "fft_core.project.materialized",
     ),
     "fft_core.checks": ("fft_core.plan", "fft_core.warehouse", "fft_core.state", "fft_core.build"),
+    "fft_core.build": ("fft_core.artifacts", "fft_core.docs", "fft_core.comments"),
+    "fft_core.artifacts": ("fft_core.build", "fft_core.docs", "fft_core.comments"),
+    "fft_core.docs": ("fft_core.build", "fft_core.comments"),
 }
 TOUCH_DAGSTER_CORE = {
     "fft_dagster.executor",

@@ -15,6 +15,7 @@ import pytest
 
 from fft_core.engines import sql
 from fft_core.engines.engine import Engine, RelationKind, open_engine
+from fft_core.engines.stamp import unmarked, with_text
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation
 
@@ -333,3 +334,21 @@ def test_what_statements_take_is_counted_and_each_is_told(database: Database, ca
     milliseconds = sum(record.__dict__["milliseconds"] for record in caplog.records)
     assert 0 < milliseconds <= (engine.statements.seconds - before) * 1000 + 0.01
     engine.close()
+
+
+def test_details_tell_comments_beside_the_mark_of_a_build_and_the_types_of_columns(database: Database) -> None:
+    engine, dialect = database.engine, database.engine.dialect
+    table, view = database.publish("t", "select 1 as a, 2.5 as b"), database.publish("v", "select 1 as a", "view")
+    for relation in (table, view):
+        kind = engine.kinds([relation])[relation]
+        marked = engine.details([relation])[relation].comment
+        engine.execute(sql.comment_on(relation, kind, with_text(marked, "It's all"), dialect))
+        engine.execute(sql.comment_on_column(relation, "a", "the 'first'", dialect))
+        assert engine.tables([relation])[relation].stamp == "ab"
+    found = engine.details([table, view, engine.relation("absent")])
+    assert set(found) == {table, view}
+    for relation, details in found.items():
+        assert unmarked(details.comment) == "It's all"
+        assert details.column_comments == {"a": "the 'first'"}
+        assert details.columns == engine.columns(sql.select_all(relation, dialect))
+    assert engine.details([]) == {}

@@ -1,0 +1,1 @@
+"""A project's graph as text, as a picture and as pages."""

@@ -1,0 +1,32 @@
+"""`fft dag`: the graph as text for Mermaid, or as a page. Nothing here imports Dagster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fft_dagster.cli.options import project_options, takes_project, takes_selection
+
+
+@click.command("dag")
+@takes_project
+@takes_selection
+@click.option("--html", is_flag=True, help="Write a page into docs.dag_dir of project.yml. [default: site/dag]")
+def command(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    html: bool,
+    **chosen: Any,  # Any: the values that project_options names
+) -> None:
+    """Print the graph as text for Mermaid, or write it as a page. Opens no database.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_core import graph_of, mermaid, write_dag
+    from fft_core import select as select_nodes
+
+    project = project_options(**chosen).load()
+    names = select_nodes(project, select, exclude) if select or exclude else None
+    graph = graph_of(project, names)
+    click.echo(write_dag(project, graph) if html else mermaid(graph))

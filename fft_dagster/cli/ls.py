@@ -1,0 +1,76 @@
+"""`fft ls`: models and seeds, without opening the database. Nothing here imports Dagster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from fft_dagster.cli.options import project_options, takes_project, takes_selection
+
+if TYPE_CHECKING:
+    from fft_core import Model, Seed
+
+_HEADS = ("name", "kind", "materialized", "tags", "file")
+
+
+@click.command("ls")
+@takes_project
+@takes_selection
+@click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["table", "name", "path", "json"]),
+    default="table",
+    show_default=True,
+    help="A table, one name or file a line, or JSON.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
+def command(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    output: Literal["table", "name", "path", "json"],
+    as_json: bool,
+    **chosen: Any,  # Any: the values that project_options names
+) -> None:
+    """List models and seeds in build order. Opens no database.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_core import described_node
+    from fft_core import select as select_nodes
+
+    project = project_options(**chosen).load()
+    names = select_nodes(project, select, exclude)
+    nodes = [node for node in project.stored() if node.name in names]
+    match "json" if as_json else output:
+        case "json":
+            click.echo(json.dumps({"nodes": [described_node(node) for node in nodes]}, indent=2))
+        case "table":
+            _print_table([_HEADS, *map(_cells, nodes)])
+        case "name":
+            _print_lines([node.name for node in nodes])
+        case "path":
+            _print_lines(list(dict.fromkeys(node.path.as_posix() for node in nodes)))
+
+
+def _cells(node: Model | Seed) -> tuple[str, ...]:
+    from fft_core import described_node
+
+    described = described_node(node)
+    kind, materialized = described["kind"], described["materialized"]
+    return node.name, kind, "" if kind == materialized else materialized, ", ".join(node.tags), described["file"]
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for i, row in enumerate(rows):
+        line = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        click.echo(click.style(line, bold=True) if i == 0 else line)
+
+
+def _print_lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(line)

@@ -1,0 +1,56 @@
+"""`fft sync-db-comments`: descriptions become comments in the database. Nothing here imports Dagster."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fft_dagster.cli.options import project_options, takes_project, takes_selection
+
+if TYPE_CHECKING:
+    from fft_core import CommentChange
+
+_WIDTH = 80
+
+
+@click.command("sync-db-comments")
+@takes_project
+@takes_selection
+@click.option("--dry-run", is_flag=True, help="Only say what would be written.")
+def command(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    dry_run: bool,
+    **chosen: Any,  # Any: the values that project_options names
+) -> None:
+    """Write the descriptions of models, seeds and their columns into the database, as comments.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_core import open_warehouse, plan_comments, write_comments
+    from fft_core import select as select_nodes
+
+    project = project_options(**chosen).load()
+    names = select_nodes(project, select, exclude)
+    with open_warehouse(project, read_only=True) as warehouse:
+        plan = plan_comments(warehouse, names)
+    if plan.changes and not dry_run:
+        with open_warehouse(project) as warehouse:
+            write_comments(warehouse, plan.changes)
+    width = max((len(str(change)) for change in plan.changes), default=0)
+    for change in plan.changes:
+        click.echo(_line(change, width))
+    for said in plan.left_out:
+        click.echo(f"left out: {said}", err=True)
+    click.echo(f"{len(plan.changes)} comments {'to write' if dry_run else 'written'}")
+
+
+def _line(change: CommentChange, width: int) -> str:
+    was = f"  (was: {_short(change.old)})" if change.old else ""
+    return f"{change!s:{width}}  {_short(change.new)}{was}"
+
+
+def _short(text: str) -> str:
+    return textwrap.shorten(text, _WIDTH, placeholder=" ...")
