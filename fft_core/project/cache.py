@@ -11,10 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fft_core.project.files import find_package_files
 from fft_core.project.model import Project
 
 FILE = Path(".fastflowtransform") / "cache" / "project.pickle"
-FORMAT = 3  # counted up when the types of a project change
+FORMAT = 4  # counted up when the types of a project change
 _PLAIN = frozenset({"set", "frozenset", "complex", "bytearray"})
 
 
@@ -28,7 +29,7 @@ def cached_project(root: Path, key: str) -> Project | None:
         project = _Unpickler(io.BytesIO(body)).load()
     except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError):
         return None
-    return project if isinstance(project, Project) else None
+    return project if isinstance(project, Project) and _packages_are_unchanged(project) else None
 
 
 def keep_project(project: Project, key: str) -> None:
@@ -41,6 +42,11 @@ def keep_project(project: Project, key: str) -> None:
         Path(file.name).replace(path)
     except OSError:
         return
+
+
+def _packages_are_unchanged(project: Project) -> bool:
+    """Whether the files of packages say what they said: which packages there are is part of the key."""
+    return all(find_package_files(package.home).digest() == package.digest for package in project.packages.values())
 
 
 def _head(root: Path, key: str) -> bytes:
