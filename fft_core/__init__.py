@@ -17,8 +17,9 @@ from fft_core.frames import frame_type_of, from_arrow, to_arrow
 from fft_core.names import Relation
 from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
 from fft_core.planner import Rebuilder, Subjects, make_plan, project_subjects
+from fft_core.project.install import InstalledPackage, install_packages
 from fft_core.project.load import load_project
-from fft_core.project.model import Check, Model, Project, Seed, Source, SourceName
+from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
 from fft_core.project.python_file import model, ref, relation_for, source
 from fft_core.project.select import select
 from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
@@ -31,8 +32,10 @@ __all__ = [
     "CheckResult",
     "Decision",
     "FftError",
+    "InstalledPackage",
     "Model",
     "ModelError",
+    "Package",
     "Plan",
     "ProfileError",
     "Project",
@@ -56,6 +59,7 @@ __all__ = [
     "frame_type_of",
     "from_arrow",
     "in_words",
+    "install_packages",
     "load_project",
     "make_plan",
     "model",

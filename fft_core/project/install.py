@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -234,6 +233,8 @@ def _resolved(folder: Path, package: Declared, text: str) -> str | None:
 
 def _git(folder: Path, package: Declared, *arguments: str) -> str:
     """Run git; it asks for no password, as nobody may be there to answer. Raises _GitError with what it says."""
+    import subprocess  # not needed to import fft_core
+
     environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
     environment = {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes", **environment, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     command = ["git", "-c", "core.autocrlf=false", "-c", "advice.detachedHead=false", *arguments]

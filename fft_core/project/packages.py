@@ -8,13 +8,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fft_core.errors import Location, Problem, nearest
-from fft_core.project.config import LockShape, ManifestShape, PackageShape
 from fft_core.project.files import GIT_PACKAGES, INSTALLED, find_package_files
 from fft_core.project.model import PACKAGES, Home, Package
 from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
+
+if TYPE_CHECKING:  # the shapes need pydantic: they are imported where a file is shaped
+    from fft_core.project.config import ManifestShape, PackageShape
 
 FILE = Path("packages.yml")
 LOCK = Path("packages.lock.yml")
@@ -99,6 +101,8 @@ def read_packages(root: Path, problems: list[Problem]) -> tuple[Package, ...]:
 
 def declared_packages(root: Path, problems: list[Problem]) -> tuple[Declared, ...]:
     """Read packages.yml: a list, or a mapping by name."""
+    from fft_core.project.config import PackageShape
+
     file = _yaml(root, FILE, problems)
     if file is None:
         return ()
@@ -117,6 +121,8 @@ def declared_packages(root: Path, problems: list[Problem]) -> tuple[Declared, ..
 
 def locked_packages(root: Path, problems: list[Problem]) -> Pins:
     """Read packages.lock.yml; none where there is no such file, or where it is the original FFT's."""
+    from fft_core.project.config import LockShape
+
     file = _yaml(root, LOCK, problems)
     if file is None or not isinstance(file.content, dict) or "lock_version" not in file.content:
         return {}
@@ -247,6 +253,8 @@ def _folder(root: Path, package: Declared, root_of: RootOf, problems: list[Probl
 
 
 def _manifest(package: Declared, folder: Path, problems: list[Problem]) -> _Manifest | None:
+    from fft_core.project.config import ManifestShape
+
     shown = Path(PACKAGES) / package.name / "project.yml"
     file = _yaml(folder, Path("project.yml"), problems, shown)
     if file is None:
@@ -286,7 +294,7 @@ def _wrong(package: Declared, manifest: _Manifest) -> list[Problem]:
 def _outside(wanted: str, *versions: str | None) -> str | None:
     """Say in words why no version is in a range; None where one is."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     text = f"=={wanted}" if re.match(r"\d", wanted) else wanted
     try:
@@ -294,7 +302,7 @@ def _outside(wanted: str, *versions: str | None) -> str | None:
     except InvalidSpecifier:
         return f"{wanted!r} is not a range of versions; write it as '>=0.1.0,<0.2.0'"
     try:
-        if any(version is not None and specifiers.contains(version) for version in versions):
+        if any(version is not None and specifiers.contains(Version(version)) for version in versions):
             return None
     except InvalidVersion:
         return f"has the version {versions[0]!r}, which cannot be compared; {wanted} is wanted"
