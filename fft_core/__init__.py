@@ -13,13 +13,17 @@ from fft_core.build import (
 from fft_core.checks.run import CheckFailedError, CheckResult
 from fft_core.checks.words import in_words
 from fft_core.errors import FftError, ModelError, ProfileError, ProjectError, RequiredColumnsError, StateError
+from fft_core.forget import forget_builds, recorded_builds
 from fft_core.frames import frame_type_of, from_arrow, to_arrow
 from fft_core.names import Relation
 from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
-from fft_core.planner import Rebuilder, Subjects, make_plan, project_subjects
+from fft_core.planner import Rebuilder, Subjects, keeps, make_plan, project_subjects
+from fft_core.project.cache import last_loaded
 from fft_core.project.install import InstalledPackage, install_packages
+from fft_core.project.leftovers import find_leftovers, remove_leftovers
 from fft_core.project.load import load_project
 from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
+from fft_core.project.new import new_project
 from fft_core.project.python_file import model, ref, relation_for, source
 from fft_core.project.select import select
 from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
@@ -56,20 +60,27 @@ __all__ = [
     "build_or_reuse",
     "build_seed",
     "check_node",
+    "find_leftovers",
+    "forget_builds",
     "frame_type_of",
     "from_arrow",
     "in_words",
     "install_packages",
+    "keeps",
+    "last_loaded",
     "load_project",
     "make_plan",
     "model",
+    "new_project",
     "open_warehouse",
     "planned_relations",
     "project_subjects",
     "publish_frame",
     "read_relation",
+    "recorded_builds",
     "ref",
     "relation_for",
+    "remove_leftovers",
     "select",
     "source",
     "to_arrow",

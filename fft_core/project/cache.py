@@ -16,6 +16,7 @@ from fft_core.project.model import Project
 
 FILE = Path(".fastflowtransform") / "cache" / "project.pickle"
 FORMAT = 4  # counted up when the types of a project change
+_UNREADABLE = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError)
 _PLAIN = frozenset({"set", "frozenset", "complex", "bytearray"})
 
 
@@ -27,9 +28,23 @@ def cached_project(root: Path, key: str) -> Project | None:
         if head != _head(root, key):
             return None
         project = _Unpickler(io.BytesIO(body)).load()
-    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError):
+    except (OSError, *_UNREADABLE):
         return None
     return project if isinstance(project, Project) and _packages_are_unchanged(project) else None
+
+
+def last_loaded(root: Path | str) -> Project | None:
+    """Give the project as last loaded, whatever has changed since; None where none was kept. Its environment is empty.
+
+    For what must be quick and need not be right, as a shell's completion.
+    """
+    root = Path(root).resolve()
+    try:
+        head, _, body = (root / FILE).read_bytes().partition(b"\n")
+        project = _Unpickler(io.BytesIO(body)).load() if head.startswith(_head(root, "")) else None
+    except (OSError, *_UNREADABLE):
+        return None
+    return project if isinstance(project, Project) else None
 
 
 def keep_project(project: Project, key: str) -> None:

@@ -146,7 +146,7 @@ def test_a_second_load_reads_no_file_of_a_package(shop: Path, monkeypatch: pytes
         lambda: (shop.parent / "shared" / "project.yml").write_text(MANIFEST.replace("0.2.0", "0.3.0")),
         lambda: (shop / "packages.yml").write_text("shared: {path: ../shared, models_dir: models/staging}\n"),
     ):
-        edit()
+        edit()  # type: ignore[no-untyped-call]
         edited = load_project(shop, environment={})
         (shop / cache.FILE).unlink()
         assert edited == load_project(shop, environment={}) != first
