@@ -165,6 +165,7 @@ defs = build_definitions(Path(__file__).parent)
     ".gitignore": """\
 .fastflowtransform/
 .local/
+site/
 .env.local
 .env.*.local
 __pycache__/

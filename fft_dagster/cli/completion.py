@@ -40,7 +40,8 @@ def _project(context: click.Context) -> Project | None:
     """The project as last loaded, whatever has changed since; loaded now where it never was."""
     from fft_core import FftError, last_loaded, load_project
 
-    root = Path(context.params.get("root") or ".")
+    # an option that waits for its value ends the parsing: what stands before it is left over
+    root = Path(next(iter(context.args), None) or context.params.get("root") or ".")
     found = last_loaded(root)
     if found is None and (root / "project.yml").is_file():
         try:

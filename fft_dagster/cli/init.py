@@ -11,7 +11,13 @@ import click
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=".")
-@click.option("--engine", type=click.Choice(["duckdb", "postgres"]), default="duckdb", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["duckdb", "postgres"]),
+    default="duckdb",
+    show_default=True,
+    help="Where it builds its tables.",
+)
 def command(folder: Path, engine: Any) -> None:  # Any: click has checked that it is a NewEngine
     """Write a new project: seeds, models in SQL and Python, checks, a unit test, and definitions for Dagster.
 
