@@ -8,7 +8,7 @@ import time
 from asyncio import AbstractEventLoop
 from bisect import insort
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -31,7 +31,11 @@ from dagster import (
 
 from fft_dagster.critical_path import inverted, remaining_seconds
 from fft_dagster.step_threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
-from fft_dagster.storage import require_supported_dagster, step_seconds_of_earlier_runs
+from fft_dagster.storage import (
+    PooledSqliteEventLogStorage,
+    require_supported_dagster,
+    step_seconds_of_earlier_runs,
+)
 
 require_supported_dagster(version("dagster"))  # before the imports below, which may not exist in another version
 
@@ -164,10 +168,16 @@ def _run_steps(
     takes_turns = isinstance(job_context.instance.event_log_storage, SqliteEventLogStorage)
     run = RunThreads(job_context.log, takes_turns=takes_turns, store=_only_listener(job_context))
     with ExitStack() as stack:
+        stack.enter_context(_deferred_events(job_context))
         pools = stack.enter_context(_Pools(job_context.instance, job_context.dagster_run))
         steps = stack.enter_context(_steps_to_run(job_context, execution_plan, pools, options))
         stack.enter_context(PythonLogs(run).attached())
         yield from _with_compute_logs(job_context, execution_plan, _StepLoop(job_context, run, steps, pools, options))
+
+
+def _deferred_events(job_context: PlanExecutionContext) -> AbstractContextManager[None]:
+    storage = job_context.instance.event_log_storage
+    return storage.deferring(job_context.run_id) if isinstance(storage, PooledSqliteEventLogStorage) else nullcontext()
 
 
 def _keep_connections(instance: DagsterInstance, threads: int) -> None:

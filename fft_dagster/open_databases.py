@@ -30,10 +30,12 @@ class OpenDatabases:
     Args:
         durable: True waits for the disk at each commit, as stock Dagster does. False leaves that to the operating
             system: a killed process loses nothing, a power cut the last moments; the file stays consistent either way.
+        in_forked_child: Called in a forked child, to forget what is the parent's.
     """
 
-    def __init__(self, *, durable: bool) -> None:
+    def __init__(self, *, durable: bool, in_forked_child: Callable[[], None] = lambda: None) -> None:
         self._durable = durable
+        self._in_forked_child = in_forked_child
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._forget_users()
         _open_databases.add(self)
@@ -95,6 +97,7 @@ class OpenDatabases:
             engine.dispose(close=False)
         self._engines.clear()
         self._forget_users()
+        self._in_forked_child()
 
 
 # Not state of a run: the hooks below cannot be taken back, and reach the storages that are still in use through this.

@@ -8,18 +8,23 @@ dagster.yaml:
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
+import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import sqlalchemy as db
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 from watchdog.events import FileSystemEvent
 from watchdog.observers import Observer
 
@@ -34,6 +39,8 @@ from fft_dagster.open_databases import (
 
 # Enough for the parents of a wide layer; a record takes a few kilobytes.
 MAX_REMEMBERED_RECORDS = 1000
+# How late an event of a run of our executor may be in the log: what a killed process may lose of it.
+DEFER_SECONDS = 0.1
 
 
 class UnsupportedDagsterError(ImportError):
@@ -86,6 +93,8 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (  # noqa: E
     SqliteEventLogStorage,
     SqliteEventLogStorageWatchdog,
 )
+from dagster._core.storage.runs.schema import SnapshotsTable  # noqa: E402
+from dagster._core.storage.runs.sql_run_storage import SnapshotType  # noqa: E402
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage  # noqa: E402
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage  # noqa: E402
 
@@ -96,12 +105,16 @@ from dagster._core.storage.sqlite_storage import (  # noqa: E402
     _runs_directory,
     _schedule_directory,
 )
-from dagster._serdes import ConfigurableClassData  # noqa: E402
+from dagster._serdes import ConfigurableClassData, serialize_value  # noqa: E402
+
+# Private: how stock makes the id of a snapshot from its text.
+from dagster_shared.serdes.utils import hash_str  # noqa: E402
 
 if TYPE_CHECKING:
     from dagster import AssetKey, EventLogEntry
     from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
     from dagster._core.event_api import EventHandlerFn
+    from dagster._core.snap import ExecutionPlanSnapshot
 
 STEP_SUCCESS = DagsterEventType.STEP_SUCCESS.value
 FINISHED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
@@ -160,6 +173,14 @@ class _RememberedRecords:
         return record if text and text == known_text else None
 
 
+@dataclass(frozen=True)
+class _Serialised:
+    """An event, and its row as the database takes it."""
+
+    entry: EventLogEntry
+    row: Mapping[str, Any]  # Any: whatever SQLite takes
+
+
 class _WalWatchdog(SqliteEventLogStorageWatchdog):
     """Watches the write-ahead log too: with a connection open, commits do not touch the database file itself."""
 
@@ -185,7 +206,9 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     _obs: Any  # Any: stock declares it as None
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._databases = OpenDatabases(durable=False)
+        self._storing_deferred = 0  # the thread that does
+        self._forget_deferred()
+        self._databases = OpenDatabases(durable=False, in_forked_child=self._forget_deferred)
         self._records = _RememberedRecords()
         self._held = threading.local()  # connections of the transaction that this thread is in
         self._forget_schema()
@@ -207,6 +230,8 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         if held is not None:
             yield held
             return
+        if self._deferred or self._storing_deferred:
+            self.store_deferred()
         self._initialise(shard)
         with self._databases.transaction(self.conn_string_for_shard(shard)) as connection:
             yield connection
@@ -245,13 +270,77 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """Stores what stock stores, to the byte, in one transaction a database, with the event serialised once."""
-        row = bound(self._event_to_row(event))
+        stored = _Serialised(event, bound(self._event_to_row(event)))
+        if event.run_id in self._deferring:
+            self._deferred.append(stored)
+            return
         with self._databases.writing:
-            with self._transaction(event.run_id) as run:
-                driver_of(run).execute(_INSERT_EVENT, row)
-            if event.is_dagster_event and event.dagster_event_type in _MIRRORED_EVENTS:
-                with self._transaction(INDEX_SHARD_NAME) as index:
-                    self._mirror(driver_of(index), event, row)
+            self.store_deferred()
+            self._store(event.run_id, [stored])
+
+    def _store(self, run_id: str, events: Sequence[_Serialised]) -> None:
+        """The run's database commits first, as in stock: the index never knows more than the run."""
+        with self._transaction(run_id) as run:
+            driver_of(run).executemany(_INSERT_EVENT, [event.row for event in events])
+        mirrored = [e for e in events if e.entry.is_dagster_event and e.entry.dagster_event_type in _MIRRORED_EVENTS]
+        if mirrored:
+            with self._transaction(INDEX_SHARD_NAME) as index:
+                for event in mirrored:
+                    self._mirror(driver_of(index), event.entry, event.row)
+
+    # Events of a run may be stored together, a moment later: two commits for several steps instead of eight for each.
+
+    @contextmanager
+    def deferring(self, run_id: str) -> Iterator[None]:
+        """Store the events of a run in groups while the context is open: DEFER_SECONDS late at most.
+
+        Whatever this process reads, it reads with all events in it. Other processes see them a moment later, and a
+        process that is killed has not stored those of that last moment.
+        """
+        over = threading.Event()
+        self._deferring.add(run_id)
+        threading.Thread(target=self._store_deferred_until, args=(over,), name="event-log", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+            self._deferring.discard(run_id)
+            self.store_deferred()
+
+    def _store_deferred_until(self, over: threading.Event) -> None:
+        while not over.wait(DEFER_SECONDS):
+            try:
+                self.store_deferred()
+            except (
+                Exception
+            ):  # a thread that nobody waits for: the events are kept, and the next reader meets the error
+                logging.getLogger(__name__).exception("The event log could not be written; it is tried again")
+
+    def store_deferred(self) -> None:
+        """Store what is deferred. Returns when it can be read, whichever thread stores it."""
+        if self._storing_deferred == threading.get_ident():
+            return  # asks for a connection to store them with
+        with self._databases.writing:
+            self._storing_deferred = threading.get_ident()
+            try:
+                while self._deferred:
+                    self._store_first_deferred()
+            finally:
+                self._storing_deferred = 0
+
+    def _store_first_deferred(self) -> None:
+        events = list(self._deferred)
+        run_id = events[0].entry.run_id
+        of_one_run = list(takewhile(lambda event: event.entry.run_id == run_id, events))
+        self._store(run_id, of_one_run)
+        for _ in of_one_run:
+            self._deferred.popleft()
+
+    def _forget_deferred(self) -> None:
+        """In a forked child, they are the parent's to store."""
+        self._deferred: deque[_Serialised] = deque()
+        self._deferring: set[str] = set()
+        self._storing_deferred = 0
 
     def _mirror(self, index: sqlite3.Connection, event: EventLogEntry, row: Mapping[str, Any]) -> None:
         event_id = index.execute(_INSERT_EVENT, row).lastrowid or 0
@@ -296,13 +385,10 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """One transaction a database for all of the events; the instance stores them one by one should that fail."""
         for run_id, events_of_run in groupby(events, key=lambda event: event.run_id):
-            with ExitStack() as transactions:
-                transactions.enter_context(self._databases.writing)
-                # The run's database commits first, as in stock: the index never knows more than the run.
-                transactions.enter_context(self._transaction(INDEX_SHARD_NAME))
-                transactions.enter_context(self._transaction(run_id))
-                for event in events_of_run:
-                    self.store_event(event)
+            stored = [_Serialised(event, bound(self._event_to_row(event))) for event in events_of_run]
+            with self._databases.writing:
+                self.store_deferred()
+                self._store(run_id, stored)
 
     def _fetch_raw_asset_rows(
         self,
@@ -315,9 +401,21 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         if not (asset_keys and by_key and migrated):
             return super()._fetch_raw_asset_rows(asset_keys, **limits)
         keys = [key.to_string() for key in asset_keys]
-        with self._connect(INDEX_SHARD_NAME) as index:
+        with self._index_for(keys) as index:
             rows = driver_of(index).execute(_SELECT_ASSETS.format(", ".join("?" * len(keys))), keys).fetchall()
         return [dict(zip(_ASSET_ROW, row, strict=True)) for row in rows], False, None
+
+    def _index_for(self, asset_keys: Sequence[str]) -> AbstractContextManager[Connection]:
+        """A connection that sees all events of some assets: events that are deferred for others may stay so."""
+        deferred = {e.row["asset_key"] for e in list(self._deferred) if e.entry.dagster_event_type in ASSET_EVENTS}
+        if (
+            self._storing_deferred
+            or not deferred.isdisjoint(asset_keys)
+            or INDEX_SHARD_NAME in self._held_connections()
+        ):
+            return self._connect(INDEX_SHARD_NAME)
+        self._initialise(INDEX_SHARD_NAME)
+        return self._databases.transaction(self.conn_string_for_shard(INDEX_SHARD_NAME))
 
     def _get_latest_materialization_records(
         self,
@@ -446,6 +544,20 @@ class PooledSqliteRunStorage(_KeepsOpen, SqliteRunStorage):
     """The stock storage of runs with its connections kept open."""
 
     schedules: SqliteScheduleStorage | None = None
+
+    def has_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> bool:
+        """Stock reads and unpacks all of it to answer."""
+        return self._has_snapshot_id(execution_plan_snapshot_id)
+
+    def add_execution_plan_snapshot(self, execution_plan_snapshot: ExecutionPlanSnapshot) -> str:
+        """Stock serialises the plan once for its id and once more to store it."""
+        text = serialize_value(execution_plan_snapshot)
+        snapshot_id = hash_str(text)
+        body = zlib.compress(text.encode(), level=1)
+        values = {"snapshot_id": snapshot_id, "snapshot_body": body, "snapshot_type": SnapshotType.EXECUTION_PLAN.value}
+        with self.connect() as connection, suppress(IntegrityError):  # another process has just stored the same
+            connection.execute(SnapshotsTable.insert().values(values))
+        return snapshot_id
 
     def dispose(self) -> None:
         super().dispose()
