@@ -205,19 +205,22 @@ class ProjectShape(Shape):
 # --- packages.yml, packages.lock.yml, and the project.yml of a package -----------------------------------------------
 
 
+Filled = Annotated[str, Field(min_length=1)]
+
+
 class PackageShape(Shape):
     """One package: a folder, or a git repository at some revision."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    path: str | None = None
-    git: str | None = None
-    subdir: str | None = None
-    branch: str | None = None
-    tag: str | None = None
-    rev: str | None = None
-    ref: str | None = None
-    models_dir: str | None = None
-    version: str | None = None
+    path: Filled | None = None
+    git: Filled | None = None
+    subdir: Filled | None = None
+    branch: Filled | None = None
+    tag: Filled | None = None
+    rev: Filled | None = None
+    ref: Filled | None = None
+    models_dir: Filled | None = None
+    version: Filled | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> PackageShape:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fft_core.errors import Location, Problem, ProjectError
 from fft_core.project.model import Home
 
 GIT_PACKAGES = Path(".fastflowtransform") / "packages" / "git"
@@ -34,9 +35,23 @@ class ProjectFiles:
         digest = hashlib.sha256()
         for path in self.paths:
             is_read = path.parts[0] != "seeds" or path.name.endswith(_TEXTS)
-            content = hashlib.sha256((self.root / path).read_bytes()).digest() if is_read else b""
+            content = self._digest_of(path) if is_read else b""
             digest.update(f"{path.as_posix()}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()
+
+    def _digest_of(self, path: Path) -> bytes:
+        """Digest a file; one that cannot be read has none, and is reported by who reads it next."""
+        try:
+            return hashlib.sha256((self.root / path).read_bytes()).digest()
+        except OSError:
+            return b"unreadable"
+
+
+def refuse_no_project(root: Path) -> None:
+    """Raise ProjectError for a folder that is no project."""
+    if not (root / "project.yml").is_file():
+        hint = "Name the folder that holds project.yml, as in: fft build path/to/project"
+        raise ProjectError([Problem("this is not an FFT project: there is no project.yml", Location(root), hint)])
 
 
 def find_files(root: Path) -> ProjectFiles:

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import yaml
 
 from fft_core.errors import FftError, Problem, ProjectError
-from fft_core.project.files import GIT_PACKAGES, INSTALLED
+from fft_core.project.files import GIT_PACKAGES, INSTALLED, refuse_no_project
 from fft_core.project.model import Package
 from fft_core.project.packages import (
     LOCK,
@@ -64,6 +64,7 @@ def install_packages(
         ProjectError: with every package that cannot be had, or is not what packages.yml says.
     """
     root = Path(root).resolve()
+    refuse_no_project(root)
     problems: list[Problem] = []
     declared, locked = declared_packages(root, problems), locked_packages(root, problems)
     _refuse(problems)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fft_core.errors import Location, Problem, ProjectError
-from fft_core.project.files import GIT_PACKAGES
+from fft_core.project.files import GIT_PACKAGES, refuse_no_project
 
 _FOLDER = Path(".fastflowtransform")
 _WRITTEN = ("target", "logs", "ci", "cache/project.pickle", "cache/code.json")
@@ -20,9 +19,7 @@ def find_leftovers(root: Path | str, *more: Path) -> tuple[Path, ...]:
         ProjectError: the folder is no project.
     """
     root = Path(root).resolve()
-    if not (root / "project.yml").is_file():
-        hint = "Name the folder that holds project.yml."
-        raise ProjectError([Problem("this is not an FFT project: there is no project.yml", Location(root), hint)])
+    refuse_no_project(root)
     home = root / _FOLDER
     starts = [home / name for name in _WRITTEN] + [p for glob in _UNFINISHED for p in sorted(home.glob(glob))]
     found = [path for start in (*starts, *more) for path in _files(start)]

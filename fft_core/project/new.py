@@ -224,6 +224,8 @@ def new_project(folder: Path | str, engine: NewEngine = "duckdb") -> tuple[Path,
 def project_files(name: str, engine: NewEngine) -> dict[str, str]:
     """The files of a new project, by path."""
     files = {"project.yml": _FILES["project.yml"], "profiles.yml": _PROFILES[engine], **_FILES}
-    files["project.yml"] = files["project.yml"].replace("NAME", json.dumps(name))  # JSON's quotes are YAML's
+    files["project.yml"] = files["project.yml"].replace(
+        "NAME", json.dumps(name, ensure_ascii=False)
+    )  # JSON's quotes are YAML's
     files["README.md"] = files["README.md"].replace("TITLE", name)
     return files

@@ -347,7 +347,8 @@ def _yaml(root: Path, path: Path, problems: list[Problem], shown: Path | None = 
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        problems.append(Problem(f"the file cannot be read: {error}", Location(shown or path)))
+        said = error.strerror if isinstance(error, OSError) else f"it is not UTF-8 text: {error.reason}"
+        problems.append(Problem(f"the file cannot be read: {said}", Location(shown or path)))
         return None
     parsed = parse_yaml(text, shown or path)
     if isinstance(parsed, Problem):

@@ -287,7 +287,9 @@ class Reader:
             return home.file(path).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             self.problems.append(Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", Location(path)))
-            return ""
+        except OSError as error:  # as of a link that leads nowhere
+            self.problems.append(Problem(f"the file cannot be read: {error.strerror}", Location(path)))
+        return ""
 
 
 def _place(problem: Problem) -> tuple[str, int]:

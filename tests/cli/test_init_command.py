@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 from test_build_command import fft
 
-from fft_core import FftError, build_model, build_seed, load_project, new_project, open_warehouse, select
+from fft_core import (
+    FftError,
+    Project,
+    build_model,
+    build_seed,
+    forget_builds,
+    load_project,
+    new_project,
+    open_warehouse,
+    recorded_builds,
+    select,
+)
 
 
 def test_a_new_project_is_built_and_checked_at_once(tmp_path: Path) -> None:
@@ -67,7 +78,13 @@ def test_a_new_project_on_postgres_runs_there(tmp_path: Path, postgres_dsn: str,
             result = build_seed(warehouse, node) if node.name in project.seeds else build_model(warehouse, node)  # type: ignore[arg-type]
             assert not any(check.blocks for check in result.checks)
         revenue = warehouse.engine.fetch(f'select country, revenue from "{postgres_schema}".country_revenue order by 1')
-    assert revenue == [("AT", 164.0), ("DE", 20.0)]
+        assert revenue == [("AT", 164.0), ("DE", 20.0)]
+        forget_builds(warehouse, ["orders", "customers"])
+        assert set(recorded_builds(warehouse)) == set(_stored(project)) - {"orders", "customers"}
+
+
+def _stored(project: Project) -> list[str]:
+    return [node.name for node in project.stored()]
 
 
 def test_a_new_project_on_postgres_says_which_variable_it_needs(tmp_path: Path) -> None:

@@ -191,6 +191,14 @@ def test_models_of_one_name_are_named_with_both_places(shop: Path) -> None:
     )
 
 
+def test_a_file_that_leads_nowhere_is_a_problem_of_it(shop: Path) -> None:
+    (shop.parent / "shared" / "models" / "gone.ff.sql").symlink_to("nowhere")
+    (shop / "models" / "lost.ff.sql").symlink_to("nowhere")
+    said = wrong(shop)
+    assert "packages/shared/models/gone.ff.sql: the file cannot be read: No such file or directory" in said
+    assert "models/lost.ff.sql: the file cannot be read: No such file or directory" in said
+
+
 def test_problems_inside_a_package_say_where(shop: Path) -> None:
     write(
         shop.parent / "shared",
@@ -223,6 +231,11 @@ def test_problems_inside_a_package_say_where(shop: Path) -> None:
             "packages.yml:2: packages.0: branch is for git packages",
         ),
         ("- {name: x, git: g, tag: a, rev: b}", None, "packages.yml:2: packages.0: give one of tag, rev"),
+        (
+            "- {name: x, git: ../x, branch: ''}",
+            None,
+            "packages.yml:2: packages.0.branch: String should have at least 1",
+        ),
         ("- {name: ../x, path: ../shared}", None, "packages.yml:2: packages.0.name: String should match pattern"),
         ("- {nam: shared, path: ../shared}", None, "packages.yml:2: unknown key 'nam' in packages.0"),
         (
@@ -414,6 +427,18 @@ def test_another_revision_is_asked_for_by_deps_not_by_a_load(git_shop: Path) -> 
     assert (removed.name, removed.state) == ("shared", "removed")
     assert not (git_shop / "packages.lock.yml").exists()
     assert not installed(git_shop).exists()
+
+
+def test_the_repository_of_a_git_hook_is_not_mistaken_for_the_packages(
+    git_shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git sets these for what a hook calls, as `fft deps` after a checkout."""
+    commit_there = git(git_shop.parent / "repository", "rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(git_shop / "nowhere"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(git_shop / "index"))
+    (package,) = install_packages(git_shop)
+    assert package.commit == commit_there
+    assert not (git_shop / "index").exists()
 
 
 def test_a_lock_that_cannot_be_kept_to_is_said(git_shop: Path) -> None:
