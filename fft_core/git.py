@@ -9,6 +9,9 @@ from pathlib import Path
 
 from fft_core.errors import FftError
 
+# Set while git runs a hook, relative to another folder than the project's.
+_OF_A_REPOSITORY = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -19,6 +22,7 @@ class Changes:
     """
 
     root: Path
+    repository: Path
     commit: str
     files: frozenset[Path]
 
@@ -48,7 +52,7 @@ def changes_since(root: Path, ref: str, kept: Path) -> Changes:
     Raises:
         FftError: git is not installed, the folder is in no repository or is ignored, or there is no such commit.
     """
-    _git(root, "rev-parse", "--show-prefix")  # so that a folder without a repository is not taken for an unknown commit
+    repository = os.fsdecode(_git(root, "rev-parse", "--show-toplevel")).rstrip("\n")
     if _run(root, "check-ignore", "--quiet", "--", kept.as_posix()).returncode == 0:
         raise FftError(f"git ignores {kept}: it cannot say what changed", hint="Take the folder out of .gitignore.")
     found = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
@@ -59,7 +63,7 @@ def changes_since(root: Path, ref: str, kept: Path) -> Changes:
     differ = _git(root, "diff", "--name-only", "--no-renames", "--relative", "-z", commit, "--", ".")
     new = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
     names = {os.fsdecode(name) for name in (differ + new).split(b"\0") if name}
-    return Changes(root, commit, frozenset(map(Path, names)))
+    return Changes(root, Path(repository), commit, frozenset(map(Path, names)))
 
 
 def _git(root: Path, *arguments: str) -> bytes:
@@ -74,14 +78,10 @@ def _git(root: Path, *arguments: str) -> bytes:
 
 
 def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    inherited = {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
+    environment = {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        return subprocess.run(
-            ["git", *arguments],
-            cwd=root,
-            env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        hint = "Install it, or name the changed models in FF_CI_CHANGED_MODELS."
-        raise FftError("git is not installed, and --changed-since asks it", hint=hint) from error
+        return subprocess.run(["git", *arguments], cwd=root, env=environment, capture_output=True, check=False)
+    except OSError as error:
+        hint = "Install git, or name the changed models in FF_CI_CHANGED_MODELS."
+        raise FftError(f"--changed-since asks git, which cannot be run: {error.strerror}", hint=hint) from error

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TypeAlias, get_args
 
 from fft_core.artifacts.run_results import NodeRunResult, Outcome, read_run_results
-from fft_core.changed import affected_nodes
 from fft_core.planner import modified_nodes
 from fft_core.project.model import Check, Project, SourceName
 from fft_core.project.select import refuse_unknown, select
@@ -34,7 +33,11 @@ def select_nodes(
     """
     asked = _Asked(project)
     chosen = select(project, expressions, exclude, {"state": asked.state, "result": asked.result})
-    return chosen & affected_nodes(project, changed_since) if changed_since is not None else chosen
+    if changed_since is None:
+        return chosen
+    from fft_core.changed import affected_nodes  # with git, which most commands do not ask
+
+    return chosen & affected_nodes(project, changed_since)
 
 
 class _Asked:
@@ -78,7 +81,7 @@ def select_checks(
     for expression in exclude:
         chosen -= _checks_meant(project, expression)
     if changed_since is not None:
-        affected = affected_nodes(project, changed_since)
+        affected = select_nodes(project, changed_since=changed_since)
         chosen = frozenset(check for check in chosen if check[0] in affected)
     return tuple(check for check in project.checks if _identity(check) in chosen)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeAlias, get_args
 
 from fft_core.errors import FftError, nearest
@@ -123,7 +123,8 @@ def _test(project: Project, method: str, value: str) -> Callable[[Node], bool]:
             return lambda node: value == (node.kind if isinstance(node, Model) else "seed")
         case "source":
             known = {str(name) for name in project.sources}
-            _refuse_unknown_name(value, {*known, *(name.group for name in project.sources)}, "a source")
+            groups = {name.group for name in project.sources}
+            _refuse_unknown_name(value, {*known, *groups}, "a source", "As in source:crm or source:crm.users.")
             return lambda node: isinstance(node, Model) and any(_is_source(str(s), value) for s in node.sources)
     refuse_unknown(method, value, _MATERIALIZATIONS)
     return lambda node: isinstance(node, Model) and node.materialization.name == value
@@ -131,14 +132,14 @@ def _test(project: Project, method: str, value: str) -> Callable[[Node], bool]:
 
 def _by_name(pattern: str, names: list[str]) -> frozenset[str]:
     name = model_name(pattern)
-    _refuse_unknown_name(name, names, "a model or seed")
+    _refuse_unknown_name(name, names, "a model or seed", "fft ls lists all of them.")
     return frozenset(known for known in names if fnmatch.fnmatchcase(known, name))
 
 
-def _refuse_unknown_name(name: str, known: Iterable[str], what: str) -> None:
+def _refuse_unknown_name(name: str, known: Collection[str], what: str, advice: str) -> None:
     """A glob may match nothing; a name that is not there was mistyped."""
     if not any(mark in name for mark in "*?[") and name not in known:
-        raise FftError(f"{name!r} is not {what}", hint=nearest(name, known) or "fft ls lists all models.")
+        raise FftError(f"{name!r} is not {what}", hint=nearest(name, known) or advice)
 
 
 def refuse_unknown(method: str, value: str, known: Sequence[str]) -> None:
