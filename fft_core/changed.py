@@ -9,7 +9,7 @@ from typing import Any
 from fft_core.errors import FftError, ModelError, nearest
 from fft_core.git import Changes, changes_since
 from fft_core.names import model_name
-from fft_core.project.model import Node, Project, PythonBody, SqlBody
+from fft_core.project.model import Home, Node, Package, Project, PythonBody, SqlBody
 from fft_core.project.python_closure import python_sources
 from fft_core.project.yaml_file import YamlFile, parse_yaml
 
@@ -38,8 +38,11 @@ def changed_nodes(project: Project, ref: str) -> frozenset[str]:
     listed = [name.strip() for name in project.environment.get(LISTED, "").split(",") if name.strip()]
     if listed:
         return frozenset(_known(project, name) for name in listed)
-    changes = changes_since(project.root, ref, _PROJECT)
-    return frozenset(name for path in changes.files for name in _touched(project, changes, path))
+    home, changes = Home(project.root), changes_since(project.root, ref, _PROJECT)
+    names = {name for path in changes.files for name in _touched(project, home, changes, path)}
+    for package in project.packages.values():
+        names.update(_touched_in(project, package, ref, changes.repository))
+    return frozenset(names)
 
 
 def _known(project: Project, text: str) -> str:
@@ -50,16 +53,50 @@ def _known(project: Project, text: str) -> str:
     return name
 
 
-def _touched(project: Project, changes: Changes, path: Path) -> Iterable[str]:
+def _touched_in(project: Project, package: Package, ref: str, repository: Path) -> Iterable[str]:
+    """What changed by the files of a package; all that it is part of, where they are in no repository or another one.
+
+    A package from git is what packages.lock.yml says.
+    """
+    if package.commit is not None:
+        return
+    try:
+        changes = changes_since(package.home.root, ref, _PROJECT)
+    except FftError:
+        yield from _made_with(project, package)
+        return
+    if changes.repository != repository:
+        yield from _made_with(project, package)
+        return
+    for path in changes.files:
+        yield from _touched(project, package.home, changes, path)
+
+
+def _made_with(project: Project, package: Package) -> Iterator[str]:
+    files = [path for path in project.macros if path.is_relative_to(package.home.shown)]
+    macros = frozenset[str]().union(*(_macros(project.macros[path], path) for path in files))
+    yield from (model.name for model in project.models.values() if model.package == package.name)
+    yield from (name for name, body in _sql_bodies(project) if body.macros & macros)
+
+
+def _touched(project: Project, home: Home, changes: Changes, path: Path) -> Iterable[str]:
+    """What one file of the project, or of a package, says something of."""
+    shown = home.shown / path
     nodes: list[Node] = [*project.models.values(), *project.seeds.values()]
-    yield from (node.name for node in nodes if node.path == path)
+    yield from (node.name for node in nodes if node.path == shown)
     if path.suffix == ".py":
-        yield from _importing(project, path)
-    elif path.is_relative_to("models/macros") and path.name.endswith((".sql", ".sql.j2")):
+        yield from _importing(project, home, path)
+    elif path.is_relative_to(home.models / "macros") and path.name.endswith((".sql", ".sql.j2")):
         yield from _calling(project, changes, path)
-    elif path.is_relative_to("models") and path.suffix in (".yml", ".yaml"):
+    elif path.is_relative_to(home.models) and path.suffix in (".yml", ".yaml"):
         yield from _described(project, changes, path)
-    elif path == Path("sources.yml"):
+    elif home.root == project.root:
+        yield from _said_by(project, changes, path)
+
+
+def _said_by(project: Project, changes: Changes, path: Path) -> Iterable[str]:
+    """What changed by a file that only the project has: what a package has of the kind is not read."""
+    if path == Path("sources.yml"):
         yield from _reading(project, changes, path)
     elif path == _SEEDS:
         yield from _placed(project, changes)
@@ -80,12 +117,12 @@ def _loaded(env: str) -> tuple[str, ...]:
     return ("packages.yml", "packages.lock.yml", ".env", ".env.local", f".env.{env}", f".env.{env}.local")
 
 
-def _importing(project: Project, path: Path) -> Iterator[str]:
+def _importing(project: Project, home: Home, path: Path) -> Iterator[str]:
     """Python models whose code a module is part of; one whose modules cannot be read counts as changed."""
     for model in project.models.values():
-        if isinstance(model.body, PythonBody):
+        if isinstance(model.body, PythonBody) and project.home_of(model.path).root == home.root:
             try:
-                code = python_sources(project.root, model.path, model.body.function).code
+                code = python_sources(home, model.path, model.body.function).code
             except ModelError:
                 code = {path.as_posix(): ""}
             if path.as_posix() in code:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from fft_core.engines.engine import Comments
-from fft_core.engines.stamp import unmarked
+from fft_core.engines import sql
+from fft_core.engines.engine import Details, RelationKind
+from fft_core.engines.stamp import unmarked, with_text
+from fft_core.names import Relation
 from fft_core.project.model import Node
 from fft_core.warehouse import Warehouse
 
@@ -44,7 +46,7 @@ def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) ->
     described = [node for node in nodes if node.description or any(column.description for column in node.columns)]
     relations = {node.name: warehouse.relation(node.name) for node in described}
     tables = warehouse.engine.tables(list(relations.values()))
-    comments = warehouse.engine.comments(list(relations.values()))
+    details = warehouse.engine.details(list(relations.values()))
     changes, left_out = list[CommentChange](), list[str]()
     for node in described:
         table = tables.get(relations[node.name])
@@ -53,7 +55,7 @@ def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) ->
         elif table.stamp is None:
             left_out.append(f"{node.name}: {relations[node.name]} is not as FFT built it")
         else:
-            found, missing = _compared(node, comments[relations[node.name]])
+            found, missing = _compared(node, details[relations[node.name]])
             changes += found
             left_out += [f"{node.name} has no column {name!r}" for name in missing]
     return CommentPlan(tuple(changes), tuple(left_out))
@@ -68,37 +70,39 @@ def write_comments(warehouse: Warehouse, changes: Sequence[CommentChange]) -> No
     engine = warehouse.engine
     for name, group in groupby(changes, key=lambda change: change.node):
         relation = warehouse.relation(name)
-        text, columns = _parted(group)
         with engine.transaction():
             engine.hold(relation)
             kind = engine.kinds([relation]).get(relation)
             if kind is not None:  # it may have been dropped meanwhile
-                engine.write_comments(relation, kind, text, columns)
+                now = engine.details([relation])[relation].comment
+                for statement in [_statement(change, relation, kind, now, engine.dialect) for change in group]:
+                    engine.execute(statement)
 
 
-def _compared(node: Node, comments: Comments) -> tuple[list[CommentChange], list[str]]:
+def _statement(change: CommentChange, relation: Relation, kind: RelationKind, now: str, dialect: str) -> str:
+    if change.column is None:
+        return sql.comment_on(relation, kind, with_text(now, change.new), dialect)
+    return sql.comment_on_column(relation, change.column, change.new, dialect)
+
+
+def _compared(node: Node, details: Details) -> tuple[list[CommentChange], list[str]]:
     """Give the changes, and the described columns that are not there."""
     changes, missing = list[CommentChange](), list[str]()
-    text = _clean(node.description)
-    if text and text != comments.text:
-        changes.append(CommentChange(node.name, None, comments.text, text))
-    spelled = {name.lower(): name for name in comments.columns} | {name: name for name in comments.columns}
+    text, old = _clean(node.description), unmarked(details.comment)
+    if text and text != old:
+        changes.append(CommentChange(node.name, None, old, text))
+    names = [column.name for column in details.columns]
+    spelled = {name.lower(): name for name in names} | {name: name for name in names}
     for column in node.columns:
         text = _clean(column.description)
         name = spelled.get(column.name) or spelled.get(column.name.lower())
         if text and name is None:
             missing.append(column.name)
-        elif text and name and text != comments.columns[name]:
-            changes.append(CommentChange(node.name, name, comments.columns[name], text))
+        elif text and name and text != details.column_comments.get(name):
+            changes.append(CommentChange(node.name, name, details.column_comments.get(name, ""), text))
     return changes, missing
 
 
 def _clean(description: str | None) -> str:
     """A description as a comment can hold it: without NUL, and without what would be taken for the mark of a build."""
     return unmarked((description or "").replace("\0", "")).strip()
-
-
-def _parted(changes: Iterable[CommentChange]) -> tuple[str | None, Mapping[str, str]]:
-    said = {change.column: change.new for change in changes}
-    text = said.pop(None, None)
-    return text, {column: new for column, new in said.items() if column is not None}

@@ -22,6 +22,7 @@ class Changes:
     """
 
     root: Path
+    repository: Path
     commit: str
     files: frozenset[Path]
 
@@ -51,7 +52,7 @@ def changes_since(root: Path, ref: str, kept: Path) -> Changes:
     Raises:
         FftError: git is not installed, the folder is in no repository or is ignored, or there is no such commit.
     """
-    _git(root, "rev-parse", "--show-prefix")  # so that a folder without a repository is not taken for an unknown commit
+    repository = os.fsdecode(_git(root, "rev-parse", "--show-toplevel")).rstrip("\n")
     if _run(root, "check-ignore", "--quiet", "--", kept.as_posix()).returncode == 0:
         raise FftError(f"git ignores {kept}: it cannot say what changed", hint="Take the folder out of .gitignore.")
     found = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
@@ -62,7 +63,7 @@ def changes_since(root: Path, ref: str, kept: Path) -> Changes:
     differ = _git(root, "diff", "--name-only", "--no-renames", "--relative", "-z", commit, "--", ".")
     new = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
     names = {os.fsdecode(name) for name in (differ + new).split(b"\0") if name}
-    return Changes(root, commit, frozenset(map(Path, names)))
+    return Changes(root, Path(repository), commit, frozenset(map(Path, names)))
 
 
 def _git(root: Path, *arguments: str) -> bytes:

@@ -182,15 +182,15 @@ class Subjects:
             if not self._python_sources:
                 for other in self._project.models.values():
                     if isinstance(other.body, PythonBody):
-                        self._python_sources[other.name] = self._read_sources(other.path, other.body.function)
+                        self._python_sources[other.name] = self._read_sources(other, other.body)
         found = self._python_sources[model.name]
         if isinstance(found, FftError):
             raise found
         return found
 
-    def _read_sources(self, path: Path, function: str) -> PythonSources | FftError:
+    def _read_sources(self, model: Model, body: PythonBody) -> PythonSources | FftError:
         try:
-            return python_sources(self._project.root, path, function)
+            return python_sources(self._project.home_of(model.path), model.path, body.function)
         except FftError as error:
             return error
 

@@ -81,9 +81,7 @@ def select_checks(
     for expression in exclude:
         chosen -= _checks_meant(project, expression)
     if changed_since is not None:
-        from fft_core.changed import affected_nodes
-
-        affected = affected_nodes(project, changed_since)
+        affected = select_nodes(project, changed_since=changed_since)
         chosen = frozenset(check for check in chosen if check[0] in affected)
     return tuple(check for check in project.checks if _identity(check) in chosen)
 

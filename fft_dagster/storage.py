@@ -31,8 +31,10 @@ from watchdog.observers import Observer
 from fft_dagster.open_databases import (
     OpenDatabases,
     bound,
+    create_like,
     driver_of,
     insert_text,
+    is_stamped,
     one_creates,
     update_text,
 )
@@ -97,6 +99,9 @@ from dagster._core.storage.runs.schema import SnapshotsTable  # noqa: E402
 from dagster._core.storage.runs.sql_run_storage import SnapshotType  # noqa: E402
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage  # noqa: E402
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage  # noqa: E402
+
+# Private: how stock names a database in a folder.
+from dagster._core.storage.sqlite import create_db_conn_string  # noqa: E402
 
 # Private: where in base_dir stock Dagster keeps its three kinds of files.
 from dagster._core.storage.sqlite_storage import (  # noqa: E402
@@ -241,12 +246,25 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         path = self.path_for_shard(shard)
         if shard in self._initialized_dbs and os.path.exists(path):  # noqa: PTH110 - asked for each event
             return
+        if shard != INDEX_SHARD_NAME:
+            self._initialise(INDEX_SHARD_NAME)  # first: the lock below is not taken twice
         with one_creates(self._base_dir):
             if shard in self._initialized_dbs and not os.path.exists(path):  # noqa: PTH110
                 self._databases.close()
-            with self._databases.engine(self.conn_string_for_shard(shard)) as engine:
-                self._initdb(engine)
+            if not is_stamped(path) and not self._created_like_index(shard):
+                with self._databases.engine(self.conn_string_for_shard(shard)) as engine:
+                    self._initdb(engine)
             self._initialized_dbs.add(shard)
+
+    def _created_like_index(self, shard: str) -> bool:
+        """Stock asks alembic for what the index has already: all databases of the log have the same tables."""
+        path, index = self.path_for_shard(shard), self.path_for_shard(INDEX_SHARD_NAME)
+        if os.path.exists(path) or not is_stamped(index):  # noqa: PTH110
+            return False
+        with self._connect(INDEX_SHARD_NAME) as connection, suppress(sqlite3.OperationalError):
+            create_like(path, driver_of(connection))
+            return True
+        return False
 
     def _held_connections(self) -> dict[str, Connection]:
         if not hasattr(self._held, "connections"):
@@ -539,11 +557,23 @@ class _KeepsOpen:
 class PooledSqliteScheduleStorage(_KeepsOpen, SqliteScheduleStorage):
     """The stock storage of schedules with its connections kept open."""
 
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> SqliteScheduleStorage:
+        if is_stamped(os.path.join(base_dir, "schedules.db")):  # noqa: PTH118 - stock's own spelling of it
+            return cls(create_db_conn_string(base_dir, "schedules"), inst_data)
+        return super().from_local(base_dir, inst_data)
+
 
 class PooledSqliteRunStorage(_KeepsOpen, SqliteRunStorage):
     """The stock storage of runs with its connections kept open."""
 
     schedules: SqliteScheduleStorage | None = None
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> Self:
+        if is_stamped(os.path.join(base_dir, "runs.db"), "instance_info"):  # noqa: PTH118 - stock's own spelling of it
+            return cls(create_db_conn_string(base_dir, "runs"), inst_data)
+        return super().from_local(base_dir, inst_data)
 
     def has_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> bool:
         """Stock reads and unpacks all of it to answer."""

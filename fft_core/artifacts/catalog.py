@@ -11,7 +11,7 @@ from typing import Any
 
 from fft_core.artifacts.files import artifact_path, spelled, write_json_file
 from fft_core.engines import sql
-from fft_core.engines.engine import ColumnType, RelationKind, TableInfo
+from fft_core.engines.engine import ColumnType, Details, Engine, RelationKind, TableInfo
 from fft_core.errors import StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Project, SourceName
@@ -35,16 +35,6 @@ class CatalogEntry:
     columns: tuple[ColumnType, ...]
     error: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Give plain values."""
-        return {
-            "relation": asdict(self.relation),
-            "kind": self.kind,
-            "rows": self.rows,
-            "columns": [{"name": column.name, "type": column.type} for column in self.columns],
-            "error": self.error,
-        }
-
 
 @dataclass(frozen=True)
 class Catalog:
@@ -64,7 +54,7 @@ class Catalog:
             "profile": self.project.env,
             "engine": self.project.engine,
         }
-        return {"metadata": metadata, "relations": {name: entry.to_json() for name, entry in self.entries.items()}}
+        return {"metadata": metadata, "relations": {name: asdict(entry) for name, entry in self.entries.items()}}
 
 
 def read_catalog(warehouse: Warehouse) -> Catalog:
@@ -72,8 +62,8 @@ def read_catalog(warehouse: Warehouse) -> Catalog:
     project, engine = warehouse.project, warehouse.engine
     nodes: list[str | SourceName] = [*(node.name for node in project.stored()), *sorted(project.sources, key=str)]
     relations = {str(node): warehouse.relation(node) for node in nodes}
-    tables = engine.tables(list(relations.values()))
-    found = {name: _entry(warehouse, r, tables[r]) for name, r in relations.items() if r in tables}
+    tables, details = engine.tables(list(relations.values())), engine.details(list(relations.values()))
+    found = {name: _entry(engine, r, tables[r], details[r]) for name, r in relations.items() if r in tables}
     return Catalog(project, datetime.now(UTC), found)
 
 
@@ -82,9 +72,11 @@ def write_catalog(catalog: Catalog) -> Path:
     return write_json_file(artifact_path(catalog.project.root, FILE), catalog.to_json())
 
 
-def _entry(warehouse: Warehouse, relation: Relation, table: TableInfo) -> CatalogEntry:
-    try:
-        columns = warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect))
+def _entry(engine: Engine, relation: Relation, table: TableInfo, details: Details) -> CatalogEntry:
+    if table.kind == "table":
+        return CatalogEntry(relation, table.kind, table.rows, details.columns)
+    try:  # only a query tells whether a view still works
+        columns = engine.columns(sql.select_all(relation, engine.dialect))
     except StatementError as error:
         return CatalogEntry(relation, table.kind, table.rows, (), error.problem.message)
     return CatalogEntry(relation, table.kind, table.rows, columns)

@@ -37,6 +37,8 @@ def write_text_file(path: Path, text: str) -> Path:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise ArtifactError(f"cannot write {path}: {_reason(error, path)}") from error
+    except UnicodeEncodeError as error:  # half of a surrogate pair, as an escape in YAML can give one
+        raise ArtifactError(f"cannot write {path}: {error}") from error
     return path
 
 

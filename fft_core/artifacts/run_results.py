@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -43,18 +43,9 @@ class CheckRunResult:
             failing_rows=result.failing_rows,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Give plain values."""
-        return {
-            "name": self.name,
-            "status": self.status,
-            "severity": self.severity,
-            "failing_rows": self.failing_rows,
-        }
-
     @classmethod
     def from_json(cls, part: Part) -> CheckRunResult:
-        """Read what `to_json` gives. Raises ArtifactError."""
+        """Read what was written. Raises ArtifactError."""
         return cls(
             name=part.text("name"),
             status=part.choice("status", get_args(CheckStatus)),
@@ -72,18 +63,9 @@ class HttpRunResult:
     bytes: int
     offline: bool
 
-    def to_json(self) -> dict[str, Any]:
-        """Give plain values."""
-        return {
-            "requests": self.requests,
-            "cache_hits": self.cache_hits,
-            "bytes": self.bytes,
-            "offline": self.offline,
-        }
-
     @classmethod
     def from_json(cls, part: Part) -> HttpRunResult:
-        """Read what `to_json` gives. Raises ArtifactError."""
+        """Read what was written. Raises ArtifactError."""
         return cls(
             requests=part.number("requests"),
             cache_hits=part.number("cache_hits"),
@@ -112,13 +94,9 @@ class RunError:
             hint=problem.hint,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Give plain values."""
-        return {"message": self.message, "file": self.file, "line": self.line, "hint": self.hint}
-
     @classmethod
     def from_json(cls, part: Part) -> RunError:
-        """Read what `to_json` gives. Raises ArtifactError."""
+        """Read what was written. Raises ArtifactError."""
         return cls(
             message=part.text("message"),
             file=part.text_or_none("file"),
@@ -175,26 +153,12 @@ class NodeRunResult:
         return "fail" if "fail" in found else "warn" if "warn" in found else "ok"
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "status": self.status,
-            "reasons": [{"kind": reason.kind, "detail": reason.detail} for reason in self.reasons],
-            "started_at": spelled(self.started_at),
-            "duration_ms": self.duration_ms,
-            "query_duration_ms": self.query_duration_ms,
-            "rows": self.rows,
-            "bytes": self.bytes,
-            "relation": self.relation,
-            "checks": [check.to_json() for check in self.checks],
-            "http": self.http.to_json() if self.http else None,
-            "error": self.error.to_json() if self.error else None,
-        }
+        """Give plain values, as the schema describes them."""
+        return {**asdict(self), "started_at": spelled(self.started_at)}
 
     @classmethod
     def from_json(cls, part: Part) -> NodeRunResult:
-        """Read what `to_json` gives. Raises ArtifactError."""
+        """Read what was written. Raises ArtifactError."""
         http, error = part.part_or_none("http"), part.part_or_none("error")
         return cls(
             name=part.text("name"),
@@ -249,7 +213,7 @@ class RunResults:
 
     @classmethod
     def from_json(cls, part: Part) -> RunResults:
-        """Read what `to_json` gives. Raises ArtifactError."""
+        """Read what was written. Raises ArtifactError."""
         metadata = part.part("metadata")
         return cls(
             fft_version=metadata.text("fft_version"),

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 import duckdb
 
 from fft_core.engines.csv_file import ragged_line
-from fft_core.engines.engine import Capabilities, ColumnType, Comments, RelationKind, Row, TableInfo
+from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.sql import create_schema, literal
-from fft_core.engines.stamp import marked, stamp_in, unmarked, with_text
+from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
@@ -243,26 +243,16 @@ class DuckDBEngine:
         text = marked("", stamp, _columns_digest((column.name, column.type) for column in columns))
         self.execute(f"comment on {kind} {relation.sql(self.dialect)} is {literal(text)}")
 
-    def comments(self, relations: Sequence[Relation]) -> Mapping[Relation, Comments]:
-        columns: dict[tuple[str, ...], dict[str, str]] = {}
-        names_and_comment = "database_name, schema_name, table_name, column_name, comment"
-        for *names, column, comment in self.fetch(
-            f"select {names_and_comment} from duckdb_columns() where not internal"
-        ):
-            columns.setdefault(tuple(name.lower() for name in names), {})[column] = comment or ""
+    def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
+        found: dict[tuple[str, ...], list[tuple[ColumnType, str | None]]] = {}
+        sql = """
+            select lower(database_name), lower(schema_name), lower(table_name), column_name, data_type, comment
+            from duckdb_columns() where not internal order by column_index"""
+        for *place, name, kind, comment in self.fetch(sql):
+            found.setdefault(tuple(place), []).append((ColumnType(name, kind), comment))
         wanted = {_place(relation): relation for relation in relations}
-        found = [(place, comment) for _, place, comment in self._described() if place in wanted]
-        return {wanted[place]: Comments(unmarked(comment), columns.get(place, {})) for place, comment in found}
-
-    def write_comments(
-        self, relation: Relation, kind: RelationKind, text: str | None, columns: Mapping[str, str]
-    ) -> None:
-        table = relation.sql(self.dialect)
-        if text is not None:
-            comments = [comment for _, _, comment in self._described(_place(relation))]
-            self.execute(f"comment on {kind} {table} is {literal(with_text(comments[0], text))}")
-        for name, said in columns.items():
-            self.execute(f"comment on column {table}.{quoted(name, self.dialect)} is {literal(said)}")
+        comments = {place: comment or "" for _, place, comment in self._described() if place in wanted}
+        return {wanted[place]: details_of(comment, found.get(place, [])) for place, comment in comments.items()}
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         # Two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more.

@@ -48,14 +48,16 @@ class TableInfo:
 
 
 @dataclass(frozen=True)
-class Comments:
-    """What the comments of a relation and of each of its columns say, "" where there is none.
+class Details:
+    """What the database keeps of a relation: its comment, its columns, and the comments of columns that have one.
 
-    The mark of a build is left out.
+    The relation's comment may bear the mark of a build, see `stamp.py`. The columns of a view may be those that it had
+    when it was created.
     """
 
-    text: str
-    columns: Mapping[str, str]
+    comment: str
+    columns: tuple[ColumnType, ...]
+    column_comments: Mapping[str, str]
 
 
 class Engine(Protocol):
@@ -119,16 +121,8 @@ class Engine(Protocol):
         What replaces it by hand, or what is altered by hand to have other columns, is without the mark.
         """
 
-    def comments(self, relations: Sequence[Relation]) -> Mapping[Relation, Comments]:
-        """Read the comments of those of these relations that exist, in one or two queries however many they are."""
-
-    def write_comments(
-        self, relation: Relation, kind: RelationKind, text: str | None, columns: Mapping[str, str]
-    ) -> None:
-        """Write comments of a relation (not where `text` is None) and its columns, inside a transaction.
-
-        The mark of a build stays.
-        """
+    def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
+        """Read the details of those of these relations that exist, in a few queries however many they are."""
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         """Spell an aggregate over whole rows of `alias`, which does not depend on their order.
@@ -184,6 +178,12 @@ def open_scratch(name: str, settings: Mapping[str, Any]) -> Engine:
     """
     engine: Engine = _driver(name).scratch(**settings)
     return engine
+
+
+def details_of(comment: str | None, columns: Sequence[tuple[ColumnType, str | None]]) -> Details:
+    """Put together what the database says of a relation and of each of its columns."""
+    said = {column.name: text for column, text in columns if text}
+    return Details(comment or "", tuple(column for column, _ in columns), said)
 
 
 def default_place(name: str, settings: Mapping[str, Any]) -> Relation:

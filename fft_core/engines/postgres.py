@@ -19,10 +19,10 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from fft_core.engines import csv_file, postgres_arrow
-from fft_core.engines.engine import Capabilities, ColumnType, Comments, RelationKind, Row, TableInfo
+from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.sql import literal, literals
-from fft_core.engines.stamp import marked, stamp_in, unmarked, with_text
+from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
@@ -230,21 +230,12 @@ class PostgresEngine:
         )
         self.execute(f"comment on {kind} {table} is {literal(marked(comment or '', stamp, str(signature)))}")
 
-    def comments(self, relations: Sequence[Relation]) -> Mapping[Relation, Comments]:
-        rows = (
-            self._described(relations, f"obj_description(c.oid, 'pg_class'), {_COLUMN_COMMENTS}") if relations else []
-        )
-        return {relation: Comments(unmarked(comment), columns or {}) for relation, _, comment, columns in rows}
-
-    def write_comments(
-        self, relation: Relation, kind: RelationKind, text: str | None, columns: Mapping[str, str]
-    ) -> None:
-        table = relation.sql(self.dialect)
-        if text is not None:
-            ((comment,),) = self.fetch(f"select obj_description({literal(table)}::regclass, 'pg_class')")
-            self.execute(f"comment on {kind} {table} is {literal(with_text(comment, text))}")
-        for name, said in columns.items():
-            self.execute(f"comment on column {table}.{quoted(name, self.dialect)} is {literal(said)}")
+    def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
+        rows = self._described(relations, f"obj_description(c.oid, 'pg_class'), {_COLUMNS}") if relations else []
+        return {
+            relation: details_of(comment, [(ColumnType(name, kind), said) for name, kind, said in columns or ()])
+            for relation, _, comment, columns in rows
+        }
 
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         # A row's text is exact: it tells NULL from '', -0 from 0, 1.0 from 1.00; repeated rows count in a sum.
@@ -429,8 +420,9 @@ def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
     )
 
 
-_COLUMN_COMMENTS = """(
-        select json_object_agg(attname, coalesce(col_description(attrelid, attnum), '') order by attnum)
+_COLUMNS = """(
+        select json_agg(json_build_array(
+            attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum)) order by attnum)
         from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
     )"""
 # What a table is made of, or what a view says: altered or replaced by hand, it is another one. A comment survives both.

@@ -54,6 +54,16 @@ def drop(relation: Relation, kind: RelationKind, dialect: str) -> str:
     return f"drop {kind} {relation.sql(dialect)}"
 
 
+def comment_on(relation: Relation, kind: RelationKind, comment: str, dialect: str) -> str:
+    """Comment on a table or view."""
+    return f"comment on {kind} {relation.sql(dialect)} is {literal(comment)}"
+
+
+def comment_on_column(relation: Relation, column: str, comment: str, dialect: str) -> str:
+    """Comment on a column of a table or view."""
+    return f"comment on column {relation.sql(dialect)}.{quoted(column, dialect)} is {literal(comment)}"
+
+
 def create_schema(relation: Relation, dialect: str) -> str:
     """Create the schema that a relation lies in, where it is missing."""
     parts = [part for part in (relation.catalog, relation.schema) if part]

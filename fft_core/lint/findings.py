@@ -58,13 +58,18 @@ def lint_project(project: Project) -> tuple[Finding, ...]:
     for name, rule in RULES.items():
         level = project.lint.get(name, rule.level)
         if level != "off":
-            found += _findings(name, level, rule.find(reading))
+            found += _findings(name, level, (p for p in rule.find(reading) if _is_own(project, p)))
     return _sorted(found)
 
 
 def problems_found(error: ProjectError) -> tuple[Finding, ...]:
     """Give the problems of a project that does not load as findings."""
     return _sorted(_findings(INVALID, "error", error.problems))
+
+
+def _is_own(project: Project, problem: Problem) -> bool:
+    """Whether a problem lies in the project itself: what is odd in a package, its own authors see."""
+    return problem.where is None or project.home_of(problem.where.path).root == project.root
 
 
 def _findings(rule: str, level: Level, problems: Iterable[Problem]) -> Iterator[Finding]:

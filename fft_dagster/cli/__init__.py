@@ -1,5 +1,5 @@
 """`fft`: parse, call, print. Nothing here imports Dagster before a command needs it."""
 
-from fft_dagster.cli.app import main
+from fft_dagster.cli.app import entry, main
 
-__all__ = ["main"]
+__all__ = ["entry", "main"]

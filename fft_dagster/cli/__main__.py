@@ -1,5 +1,5 @@
 """`python -m fft_dagster.cli` is `fft`."""
 
-from fft_dagster.cli.app import main
+from fft_dagster.cli.app import entry
 
-main()
+entry()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
+import threading
 import traceback
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -16,20 +19,33 @@ from fft_dagster.cli.options import Invocation
 # Each command stands in a module of its own, as `command`; it is imported when it is asked for.
 COMMANDS = {
     "build": "fft_dagster.cli.build",
+    "cache": "fft_dagster.cli.cache",
     "ci-check": "fft_dagster.cli.ci_check",
+    "clean": "fft_dagster.cli.clean",
     "dag": "fft_dagster.cli.dag",
+    "deps": "fft_dagster.cli.deps",
     "dev": "fft_dagster.cli.dev",
     "docgen": "fft_dagster.cli.docgen",
+    "init": "fft_dagster.cli.init",
     "ls": "fft_dagster.cli.ls",
     "plan": "fft_dagster.cli.plan",
-    "show": "fft_dagster.cli.show",
-    "source": "fft_dagster.cli.source",
-    "utest": "fft_dagster.cli.utest",
-    "sync-db-comments": "fft_dagster.cli.sync_db_comments",
     "run": "fft_dagster.cli.run",
     "seed": "fft_dagster.cli.seed",
     "snapshot": "fft_dagster.cli.snapshot",
     "test": "fft_dagster.cli.test",
+    "show": "fft_dagster.cli.show",
+    "source": "fft_dagster.cli.source",
+    "sync-db-comments": "fft_dagster.cli.sync_db_comments",
+    "utest": "fft_dagster.cli.utest",
+    "version": "fft_dagster.cli.version",
+}
+# How `fft --help` groups them; one that is in no group is shown under the last heading.
+GROUPS = {
+    "Begin": ("init", "deps"),
+    "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source"),
+    "Look": ("plan", "ls", "show", "dag", "dev", "docgen"),
+    "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
+    "Other": ("version",),
 }
 
 
@@ -45,6 +61,28 @@ class Commands(click.Group):
         command: click.Command = import_module(COMMANDS[cmd_name]).command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, names in grouped_commands().items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(heading):
+                formatter.write_dl([(name, c.get_short_help_str(90)) for name, c in commands if c], col_max=16)
+
+
+def grouped_commands() -> dict[str, list[str]]:
+    """The commands that there are, by heading."""
+    grouped = {heading: [name for name in names if name in COMMANDS] for heading, names in GROUPS.items()}
+    known = {name for names in GROUPS.values() for name in names}
+    grouped["Other"] += [name for name in sorted(COMMANDS) if name not in known]
+    return {heading: names for heading, names in grouped.items() if names}
+
+
+def _show_versions(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from fft_dagster.cli.version import print_versions
+
+        print_versions()
+        context.exit()
+
 
 @click.command(
     cls=Commands,
@@ -52,6 +90,14 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     help="Build SQL and Python models as Dagster assets.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_versions,
+    help="Show the versions of FFT and of what it stands on.",
 )
 def app() -> None:
     """The commands."""
@@ -81,6 +127,29 @@ def main() -> None:
 
         print_unexpected(f"{type(error).__name__}: {error}", traceback.format_exc(), invocation.root)
         sys.exit(99)
+
+
+def entry() -> None:
+    """Run the command line as a process of its own, which ends with it."""
+    try:
+        main()
+    except SystemExit as end:
+        _leave(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
+
+
+def _leave(code: int) -> None:
+    """End the process at once: the interpreter takes a second to take a run of 500 models apart, object by object.
+
+    What should happen at an exit has happened, as far as it is ours: databases are closed when the command returns.
+    """
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    with suppress(OSError):  # nobody reads any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def print_error(error: FftError, color: bool | None = None) -> None:

@@ -95,6 +95,10 @@ class PlainLines:
         print_errors(report)
         self._echo(f"\n{report.summary(seconds)}")
 
+    def running_line(self, name: str, seconds: float) -> str:
+        """Say that a node has its turn, in the columns of the others."""
+        return f"{'running':11} {name:{self._width}} {'':17}{seconds:8.0f} s"
+
     def _line(self, result: NodeRunResult) -> str:
         rows = f"{result.rows:>12,} rows" if result.rows is not None else " " * 17
         seconds = f"{result.duration_ms / 1000:8.2f} s" if result.duration_ms is not None else ""

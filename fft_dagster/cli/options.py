@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fft_dagster.cli.completion import complete_models, complete_names
 from fft_dagster.cli.statements import show_statements
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def _noted(context: click.Context, _: click.Parameter, root: Path) -> Path:
     return root
 
 
+_ROOT = click.argument("root", metavar="[PROJECT]", type=click.Path(path_type=Path), default=".", callback=_noted)
 _PROJECT = [
-    click.argument("root", metavar="[PROJECT]", type=click.Path(path_type=Path), default=".", callback=_noted),
+    _ROOT,
     click.option(
         "--env", "-e", metavar="NAME", help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]"
     ),
@@ -42,8 +44,21 @@ _PROJECT = [
     ),
 ]
 _SELECTION = [
-    click.option("--select", "-s", multiple=True, metavar="MODELS", help="As in +mart_users; repeatable."),
-    click.option("--exclude", multiple=True, metavar="MODELS", help="To leave out, in the same grammar; repeatable."),
+    click.option(
+        "--select",
+        "-s",
+        multiple=True,
+        metavar="MODELS",
+        shell_complete=complete_models,
+        help="As in +mart_users; repeatable.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="MODELS",
+        shell_complete=complete_models,
+        help="To leave out, in the same grammar; repeatable.",
+    ),
     click.option("--changed-since", metavar="REF", help="Only what changed since a git commit, and what reads it."),
 ]
 _REQUEST = [
@@ -55,9 +70,19 @@ _REQUEST = [
         help="rw: reuse and record; ro or wo: only one; off: none.",
     ),
     click.option("--no-cache", is_flag=True, help="The same as --cache off."),
-    click.option("--rebuild", multiple=True, metavar="GLOB", help="Models to build in any case; repeatable."),
     click.option(
-        "--full-refresh", multiple=True, metavar="GLOB", help="Incremental models to build from scratch; repeatable."
+        "--rebuild",
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=complete_names,
+        help="Models to build in any case; repeatable.",
+    ),
+    click.option(
+        "--full-refresh",
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=complete_names,
+        help="Incremental models to build from scratch; repeatable.",
     ),
 ]
 
@@ -122,6 +147,11 @@ class PlanOptions:
             chosen &= among(project)
         with open_warehouse(project, read_only=True) as warehouse:
             return project, make_plan(warehouse, self.request, chosen)
+
+
+def takes_root(command: Command) -> Command:
+    """Add the project's folder only: for commands that need no profile."""
+    return with_options(command, [_ROOT])
 
 
 def takes_project(command: Command) -> Command:

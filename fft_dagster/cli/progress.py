@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -49,6 +49,7 @@ class LiveLines:
         self._lines: list[str] = []
         self._running: dict[str, float] = {}
         self._total = self._ended = 0
+        self._has_failed = False
         self._lock = threading.Lock()
         self._is_over = threading.Event()
         self._began = time.monotonic()
@@ -57,6 +58,7 @@ class LiveLines:
     def begin(self, start: Start) -> None:
         self._total = len(start.names)
         self._plain.begin(start)
+        self._live.update(self)
         self._thread.start()
 
     def see(self, outcome: Outcome) -> None:
@@ -67,6 +69,7 @@ class LiveLines:
                 case StepEnded(result):
                     self._running.pop(result.name, None)
                     self._ended += result.status != "not_started"
+                    self._has_failed |= result.status in ("failed", "blocked")
         self._plain.see(outcome)
 
     def end(self, report: Report, seconds: float) -> None:
@@ -88,26 +91,34 @@ class LiveLines:
 
     def _refresh_often(self) -> None:
         while not self._is_over.wait(REFRESH_SECONDS):
-            self._print_lines()
-            self._live.update(self._below(), refresh=True)
+            if not self._print_lines():
+                self._live.refresh()
 
-    def _print_lines(self) -> None:
+    def _print_lines(self) -> bool:
         """Print the lines that have come, above what runs."""
         with self._lock:
             lines, self._lines = self._lines, []
         if lines:
             self._live.console.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)
+        return bool(lines)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What is below the lines; drawn anew whenever something is printed."""
+        yield self._below()
 
     def _below(self) -> RenderableType:
         with self._lock:
             running, now = sorted(self._running.items(), key=lambda item: item[1]), time.monotonic()
         shown: list[RenderableType] = [
-            Text(f"{'running':11} {name} {now - began:.0f} s", style="cyan", no_wrap=True, overflow="ellipsis")
+            Text(self._plain.running_line(name, now - began), style="cyan", no_wrap=True, overflow="ellipsis")
             for name, began in running[:LONGEST_LIST]
         ]
         if len(running) > LONGEST_LIST:
             shown.append(Text(f"{'':11} and {len(running) - LONGEST_LIST} more", style="cyan"))
         bar = Table.grid(padding=(0, 1))
-        progress = ProgressBar(total=max(1, self._total), completed=self._ended, width=30)
+        color = "red" if self._has_failed else "green"
+        progress = ProgressBar(
+            total=max(1, self._total), completed=self._ended, width=30, complete_style=color, finished_style=color
+        )
         bar.add_row(progress, f"{self._ended}/{self._total}", f"{now - self._began:.0f} s")
         return Group(*shown, bar)

@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from fft_dagster.cli.cells import aligned, cell_text, json_value
+from fft_dagster.cli.completion import complete_names
 from fft_dagster.cli.options import project_options, takes_project
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("show")
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=complete_names)
 @takes_project
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows.")
 @click.option("--sql", "only_sql", is_flag=True, help="Print the rendered SQL instead; opens no database.")

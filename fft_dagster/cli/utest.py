@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fft_dagster.cli.cells import aligned, cell_text, json_value
+from fft_dagster.cli.completion import complete_names
 from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ _COLORS = {"pass": "green", "fail": "red", "error": "red"}
 @click.command("utest")
 @takes_project
 @takes_selection
-@click.option("--model", metavar="MODEL", help="The cases of one model; also of an ephemeral one.")
+@click.option(
+    "--model", metavar="MODEL", shell_complete=complete_names, help="The cases of one model; also of an ephemeral one."
+)
 @click.option("--case", metavar="NAME", help="The cases of this name.")
 @click.option("--quiet", "-q", is_flag=True, help="Print only the cases that do not pass.")
 @click.option("--verbose", "-v", count=True, help="-vv: print every statement, on stderr.")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from flower_shop import FILES, build_shop, load_shop, write_shop
 
-from fft_core import Project, Warehouse, make_plan, open_warehouse, plan_comments, write_comments
+from fft_core import Project, Warehouse, build_model, make_plan, open_warehouse, plan_comments, write_comments
+from fft_core.engines.stamp import unmarked
 
 PEOPLE = 'One row per person; names with <script>alert("x")</script> & "quotes" stay text.'
 EXPECTED = {
@@ -47,8 +48,8 @@ def synchronise(warehouse: Warehouse, chosen: frozenset[str] | None = None) -> N
 def comments(warehouse: Warehouse, name: str) -> dict[str, str]:
     """The comments of a relation and its columns, those that are empty left out."""
     relation = warehouse.relation(name)
-    found = warehouse.engine.comments([relation])[relation]
-    return {key: text for key, text in {"": found.text, **found.columns}.items() if text}
+    found = warehouse.engine.details([relation])[relation]
+    return {key: text for key, text in {"": unmarked(found.comment), **found.column_comments}.items() if text}
 
 
 def test_a_plan_says_what_would_change_and_changes_nothing(project: Project) -> None:
@@ -112,3 +113,10 @@ def test_a_column_is_found_in_any_case(warehouse: Warehouse, project: Project) -
     with open_warehouse(load_shop(project.root, project.env, **project.environment)) as again:
         synchronise(again)
         assert comments(again, "people")["email"].startswith("In lower case")
+
+
+def test_a_build_keeps_them_on_postgres_and_begins_anew_on_duckdb(warehouse: Warehouse, project: Project) -> None:
+    synchronise(warehouse)
+    before = comments(warehouse, "people")
+    build_model(warehouse, project.model("people"))
+    assert comments(warehouse, "people") == ({} if project.engine == "duckdb" else before)

@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
 def test_a_write_that_fails_leaves_the_last_file_as_it_was(tmp_path: Path) -> None:
     path = write_run_results(tmp_path, RUN)
     before = path.read_text(encoding="utf-8")
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(ArtifactError, match="surrogates not allowed"):
         write_run_results(tmp_path, replace(RUN, command="\ud800"))
     assert path.read_text(encoding="utf-8") == before
     assert [found.name for found in path.parent.iterdir()] == ["run_results.json"]

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +18,7 @@ import pytest
 from conftest import FinishedRun, MakeInstance, asset_job, run_job, subprocess_environment, write_dagster_yaml
 from fft_dagster.open_databases import MAX_OPEN_DATABASES
 from fft_dagster.storage import (
+    DEFER_SECONDS,
     PooledSqliteEventLogStorage,
     UnsupportedDagsterError,
     require_supported_dagster,
@@ -82,7 +85,7 @@ def eventually(condition: Callable[[], bool]) -> None:
 # The same as stock
 
 
-@pytest.mark.parametrize("how", ["one by one", "as a batch"])
+@pytest.mark.parametrize("how", ["one by one", "as a batch", "deferred"])
 def test_the_files_are_those_of_stock_dagster(make_instance: MakeInstance, tmp_path: Path, how: str) -> None:
     original = make_instance("pooled", tmp_path / "original")
     run_id = run_job(asset_job(three_assets()), original).run.run_id
@@ -93,6 +96,10 @@ def test_the_files_are_those_of_stock_dagster(make_instance: MakeInstance, tmp_p
         stock.event_log_storage.store_event(entry)
     if how == "as a batch":
         pooled.event_log_storage.store_event_batch(entries)
+    elif how == "deferred":
+        with deferring(pooled, run_id):
+            for entry in entries:
+                pooled.event_log_storage.store_event(entry)
     else:
         for entry in entries:
             pooled.event_log_storage.store_event(entry)
@@ -301,6 +308,78 @@ def test_a_forked_child_and_its_parent_both_go_on(instance: dg.DagsterInstance) 
         writer.join(PATIENCE_SECONDS)
     assert stored_numbers(instance, "children") == list(range(5))
     assert stored_numbers(instance, "parent") == stored
+
+
+# Events that are stored a moment later
+
+
+def deferring(instance: dg.DagsterInstance, run_id: str) -> AbstractContextManager[None]:
+    storage = instance.event_log_storage
+    assert isinstance(storage, PooledSqliteEventLogStorage)
+    return storage.deferring(run_id)
+
+
+def test_deferred_events_are_read_at_once_and_in_order(instance: dg.DagsterInstance) -> None:
+    storage = instance.event_log_storage
+    with deferring(instance, "run"):
+        for number in range(20):
+            storage.store_event(make_log_entry("run", number))
+            storage.store_event(make_log_entry("another", number))  # which is not deferred: stored after what waited
+            assert stored_numbers(instance, "run") == list(range(number + 1))
+    assert stored_numbers(instance, "another") == list(range(20))
+
+
+def test_deferred_events_are_in_the_file_a_moment_later(make_instance: MakeInstance) -> None:
+    instance, reader = make_instance(), make_instance("stock")  # of the same folder, with nothing in common in memory
+    with deferring(instance, "run"):
+        began = time.monotonic()
+        instance.event_log_storage.store_event(make_log_entry("run", 0))
+        eventually(lambda: stored_numbers(reader, "run") == [0])
+        assert time.monotonic() - began < 20 * DEFER_SECONDS  # mostly 0.1 s; the machine may be busy
+        instance.event_log_storage.store_event(make_log_entry("run", 1))
+    assert stored_numbers(reader, "run") == [0, 1]
+
+
+def test_threads_that_defer_and_read_lose_and_reorder_nothing(instance: dg.DagsterInstance) -> None:
+    def work(thread: int) -> None:
+        for number in range(50):
+            instance.event_log_storage.store_event(make_log_entry("run", thread * 1000 + number))
+            if number % 7 == thread:
+                stored = [n for n in stored_numbers(instance, "run") if n // 1000 == thread]
+                assert stored == [thread * 1000 + n for n in range(number + 1)]
+
+    with deferring(instance, "run"), ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))
+    numbers = stored_numbers(instance, "run")
+    for thread in range(4):
+        assert [n for n in numbers if n // 1000 == thread] == [thread * 1000 + n for n in range(50)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+def test_what_is_deferred_at_a_fork_is_stored_once(instance: dg.DagsterInstance) -> None:
+    with deferring(instance, "run"):
+        instance.event_log_storage.store_event(make_log_entry("run", 0))
+        run_in_child(lambda: store_and_find(instance, 1))
+    assert stored_numbers(instance, "run") == [0]
+
+
+def test_what_cannot_be_stored_is_kept_and_said(
+    instance: dg.DagsterInstance, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    instance.event_log_storage.store_event(make_log_entry("run", 0))
+    (database,) = (tmp_path / "home" / "history" / "runs").glob("run.db")
+    with deferring(instance, "run"):
+        with sqlite3.connect(database) as other:
+            other.execute("alter table event_logs rename to gone")
+        other.close()
+        instance.event_log_storage.store_event(make_log_entry("run", 1))
+        eventually(lambda: "could not be written" in caplog.text)
+        with pytest.raises(sqlite3.OperationalError, match="event_logs"):
+            stored_numbers(instance, "run")
+        with sqlite3.connect(database) as other:
+            other.execute("alter table gone rename to event_logs")
+        other.close()
+    assert stored_numbers(instance, "run") == [0, 1]
 
 
 # Watching

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pytest
 
 from fft_core.engines import sql
-from fft_core.engines.engine import Comments, Engine, RelationKind, open_engine
+from fft_core.engines.engine import Engine, RelationKind, open_engine
+from fft_core.engines.stamp import unmarked, with_text
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation
 
@@ -297,23 +298,6 @@ def test_a_name_that_postgres_would_cut_is_refused(postgres: Database) -> None:
         postgres.engine.fetch(f"select 1 as {'a' * 64}")
 
 
-def test_comments_are_written_beside_the_mark_of_a_build(database: Database) -> None:
-    engine = database.engine
-    table, view = database.publish("t", "select 1 as a, 2 as b"), database.publish("v", "select 1 as a", "view")
-    for relation, kind in ((table, "table"), (view, "view")):
-        with engine.transaction():
-            engine.write_comments(relation, kind, "It's all", {"a": "the 'first'"})  # type: ignore[arg-type]
-        assert engine.tables([relation])[relation].stamp == "ab"
-    found = engine.comments([table, view, engine.relation("absent")])
-    assert found == {
-        table: Comments("It's all", {"a": "the 'first'", "b": ""}),
-        view: Comments("It's all", {"a": "the 'first'"}),
-    }
-    with engine.transaction():
-        engine.write_comments(table, "table", None, {"b": "second"})
-    assert engine.comments([table])[table] == Comments("It's all", {"a": "the 'first'", "b": "second"})
-
-
 LONG = ", ".join(f"{number} as column_{number}" for number in range(40))
 
 
@@ -350,3 +334,21 @@ def test_what_statements_take_is_counted_and_each_is_told(database: Database, ca
     milliseconds = sum(record.__dict__["milliseconds"] for record in caplog.records)
     assert 0 < milliseconds <= (engine.statements.seconds - before) * 1000 + 0.01
     engine.close()
+
+
+def test_details_tell_comments_beside_the_mark_of_a_build_and_the_types_of_columns(database: Database) -> None:
+    engine, dialect = database.engine, database.engine.dialect
+    table, view = database.publish("t", "select 1 as a, 2.5 as b"), database.publish("v", "select 1 as a", "view")
+    for relation in (table, view):
+        kind = engine.kinds([relation])[relation]
+        marked = engine.details([relation])[relation].comment
+        engine.execute(sql.comment_on(relation, kind, with_text(marked, "It's all"), dialect))
+        engine.execute(sql.comment_on_column(relation, "a", "the 'first'", dialect))
+        assert engine.tables([relation])[relation].stamp == "ab"
+    found = engine.details([table, view, engine.relation("absent")])
+    assert set(found) == {table, view}
+    for relation, details in found.items():
+        assert unmarked(details.comment) == "It's all"
+        assert details.column_comments == {"a": "the 'first'"}
+        assert details.columns == engine.columns(sql.select_all(relation, dialect))
+    assert engine.details([]) == {}

@@ -262,6 +262,19 @@ def test_all_columns_of_a_source(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_odd_in_a_package_is_left_to_its_authors_and_errors_are_not(tmp_path: Path) -> None:
+    files = {
+        "packages.yml": "shared: ./shared\n",
+        "shared/project.yml": "name: shared\nversion: 1.0.0\n",
+        "shared/models/a.ff.sql": "select * from elsewhere.things",
+        "shared/models/macros/m.sql": "{% macro unused() %}{{ var('x') }}{% endmacro %}",
+    }
+    assert found(tmp_path, files) == []
+    assert found(tmp_path, {**files, "shared/models/a.ff.sql": "select {{ nothing() }} as x"}) == [
+        "packages/shared/models/a.ff.sql:1: error: template error: 'nothing' is undefined [invalid-project]"
+    ]
+
+
 # levels
 
 

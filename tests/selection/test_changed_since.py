@@ -234,6 +234,74 @@ def test_the_list_of_an_environment_variable_is_believed_instead_of_git(tmp_path
         changed(tmp_path, FF_CI_CHANGED_MODELS="usres")
 
 
+# packages
+
+PACKAGE: Mapping[str, str] = {
+    "project.yml": "name: shared\nversion: 1.0.0\n",
+    "models/macros/text.sql": "{% macro loud(column) %}upper({{ column }}){% endmacro %}",
+    "models/people.ff.sql": "select id from {{ ref('raw_users') }}",
+    "models/counted_people.ff.py": """\
+from fft_core import model
+from counting import count
+
+@model(deps=["people"])
+def counted_people(people):
+    return people.head(count())
+""",
+    "models/people.yml": "version: 2\nmodels: [{name: people, description: All.}]\n",
+    "counting.py": "def count():\n    return 1\n",
+    "README.md": "For all.\n",
+}
+OF_THE_PACKAGE = {"people", "counted_people"}
+
+
+def with_package(shop: Path, folder: Path) -> Path:
+    """Add a package to a project, and a model that uses its macro; commit that as `start`."""
+    write(folder, PACKAGE)
+    write(shop, {"packages.yml": f"shared: {folder}\n"})
+    write(shop, {"models/shouting.ff.sql": "select {{ loud('email') }} as email from {{ ref('users') }}"})
+    git(shop.parents[1], "add", "-A")
+    git(shop.parents[1], "commit", "-m", "a package")
+    git(shop.parents[1], "tag", "-f", "start")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("edit", "names"),
+    [
+        ({}, ""),
+        ({"models/people.ff.sql": "select 1 as id"}, "people"),
+        ({"models/macros/text.sql": "{% macro loud(column) %}lower({{ column }}){% endmacro %}"}, "shouting"),
+        ({"counting.py": "def count():\n    return 2\n"}, "counted_people"),
+        ({"models/people.yml": None}, "people"),
+        ({"README.md": "For some.\n", "sources.yml": "crm: {other: {}}\n", ".env.dev": "X=1\n"}, ""),
+    ],
+)
+def test_files_of_a_package_beside_the_project_count(shop: Path, edit: dict[str, str | None], names: str) -> None:
+    package = with_package(shop, shop.parent / "shared")
+    write(package, edit)
+    assert changed(shop) == set(names.split())
+
+
+def test_a_package_that_this_repository_does_not_know_counts_as_changed(
+    shop: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "shared"
+    with_package(shop, elsewhere)
+    assert changed(shop) == {*OF_THE_PACKAGE, "shouting"}
+    git(elsewhere, "init", "-b", "main")
+    git(elsewhere, "add", "-A")
+    git(elsewhere, "commit", "-m", "start")
+    git(elsewhere, "tag", "start")
+    assert changed(shop) == {*OF_THE_PACKAGE, "shouting"}
+
+
+def test_another_list_of_packages_changes_all(shop: Path) -> None:
+    write(shop.parent / "shared", PACKAGE)
+    write(shop, {"packages.yml": "shared: ../shared\n"})
+    assert changed(shop) == {*ALL, *OF_THE_PACKAGE}
+
+
 # what cannot be known
 
 
