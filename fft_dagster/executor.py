@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from sys import exc_info
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -31,13 +30,9 @@ from dagster import (
 
 from fft_dagster.critical_path import inverted, remaining_seconds
 from fft_dagster.step_threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
-from fft_dagster.storage import (
-    PooledSqliteEventLogStorage,
-    require_supported_dagster,
-    step_seconds_of_earlier_runs,
-)
+from fft_dagster.supported import require_supported_dagster
 
-require_supported_dagster(version("dagster"))  # before the imports below, which may not exist in another version
+require_supported_dagster()  # before the imports below, which may not exist in another version
 
 # Private, all of it. The class or function that uses a name says what it relies on.
 from dagster._config.pythonic_config import IAttachDifferentObjectToOpContext  # noqa: E402
@@ -59,7 +54,6 @@ from dagster._core.execution.plan.state import KnownExecutionState  # noqa: E402
 from dagster._core.execution.retries import RetryMode, get_retries_config  # noqa: E402
 from dagster._core.execution.tags import get_tag_concurrency_limits_config  # noqa: E402
 from dagster._core.instance.types import _EventListenerLogHandler  # noqa: E402
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage  # noqa: E402
 from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG  # noqa: E402
 
 if TYPE_CHECKING:
@@ -165,6 +159,9 @@ def _run_steps(
         scoped_resources_builder=_RunResources(*execution_data.scoped_resources_builder)
     )
     _keep_connections(job_context.instance, options.max_concurrent)
+    # Imported here, as our storage below: to load definitions, nobody needs SQLAlchemy.
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
     takes_turns = isinstance(job_context.instance.event_log_storage, SqliteEventLogStorage)
     run = RunThreads(job_context.log, takes_turns=takes_turns, store=_only_listener(job_context))
     with ExitStack() as stack:
@@ -176,6 +173,8 @@ def _run_steps(
 
 
 def _deferred_events(job_context: PlanExecutionContext) -> AbstractContextManager[None]:
+    from fft_dagster.storage import PooledSqliteEventLogStorage
+
     storage = job_context.instance.event_log_storage
     return storage.deferring(job_context.run_id) if isinstance(storage, PooledSqliteEventLogStorage) else nullcontext()
 
@@ -466,6 +465,8 @@ def _rank_by_critical_path(
     dependencies = plan.get_all_step_deps()  # private: every step, also those which dynamic outputs will multiply
     seconds: Mapping[str, float] = {}
     if len(dependencies) > options.max_concurrent:
+        from fft_dagster.storage import step_seconds_of_earlier_runs
+
         run = job_context.dagster_run
         seconds = step_seconds_of_earlier_runs(job_context.instance, run.job_name, set(dependencies))
     remaining = remaining_seconds(dependencies, seconds)

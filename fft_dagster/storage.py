@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -38,6 +37,7 @@ from fft_dagster.open_databases import (
     one_creates,
     update_text,
 )
+from fft_dagster.supported import require_supported_dagster
 
 # Enough for the parents of a wide layer; a record takes a few kilobytes.
 MAX_REMEMBERED_RECORDS = 1000
@@ -45,21 +45,7 @@ MAX_REMEMBERED_RECORDS = 1000
 DEFER_SECONDS = 0.1
 
 
-class UnsupportedDagsterError(ImportError):
-    """The installed Dagster is one whose private interfaces we have not tried."""
-
-
-def require_supported_dagster(installed: str) -> None:
-    numbers = tuple(int(part) for part in installed.split(".")[:3] if part.isdigit())
-    if (1, 13, 20) <= numbers < (1, 14):
-        return
-    raise UnsupportedDagsterError(
-        f"Dagster {installed} is installed, but fft_dagster's executor and storage build on private interfaces of "
-        "Dagster, which are tried with dagster>=1.13.20,<1.14 only. Hint: pip install 'dagster>=1.13.20,<1.14'"
-    )
-
-
-require_supported_dagster(version("dagster"))  # before the imports below, which may not exist in another version
+require_supported_dagster()  # before the imports below, which may not exist in another version
 
 from dagster import (  # noqa: E402
     AssetCheckEvaluation,

@@ -20,10 +20,9 @@ from fft_dagster.open_databases import MAX_OPEN_DATABASES
 from fft_dagster.storage import (
     DEFER_SECONDS,
     PooledSqliteEventLogStorage,
-    UnsupportedDagsterError,
-    require_supported_dagster,
     step_seconds_of_earlier_runs,
 )
+from fft_dagster.supported import UnsupportedDagsterError, require_supported_dagster
 
 PATIENCE_SECONDS = 20.0
 
