@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from fft_dagster.executor import interruptible, thread_executor
     from fft_dagster.io_manager import FftIOManager
     from fft_dagster.resource import WarehouseSessions, warehouse_resource
+    from fft_dagster.selection import asset_selection
     from fft_dagster.translator import FftTranslator
 
 _HOMES = {
     "FftIOManager": "io_manager",
     "FftTranslator": "translator",
     "WarehouseSessions": "resource",
+    "asset_selection": "selection",
     "build_definitions": "definitions",
     "interruptible": "executor",
     "project_assets": "assets",
@@ -29,6 +31,7 @@ __all__ = [
     "FftIOManager",
     "FftTranslator",
     "WarehouseSessions",
+    "asset_selection",
     "build_definitions",
     "interruptible",
     "project_assets",

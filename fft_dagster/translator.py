@@ -33,10 +33,13 @@ class FftTranslator:
         return dg.AssetKey(node.name)
 
     def get_group_name(self, node: Model | Seed | Source) -> str | None:
-        """Group by folder: models/marts/core/x.ff.sql is in "marts/core"; seeds and sources have their own groups."""
+        """Group by folder: models/marts/core/x.ff.sql is in "marts/core"; seeds and sources have their own groups.
+
+        What comes from a package is in a group that begins with the package's name.
+        """
         match node:
             case Model():
-                parts = node.path.parent.parts[1:]
+                parts = (*([node.package] if node.package else []), *node.folder.parts)
                 return "/".join(_identifier(part) for part in parts) or "default"
             case Seed():
                 return "seeds"
@@ -142,7 +145,7 @@ def upstream_of(node: Model | Seed | Source, project: Project) -> list[Model | S
 def _code_reference(project: Project, path: Path, line: int | None) -> dg.CodeReferencesMetadataValue:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # one line for each model would hide what matters
-        reference = dg.LocalFileCodeReference(file_path=str(project.root / path), line_number=line, label=str(path))
+        reference = dg.LocalFileCodeReference(file_path=str(project.file(path)), line_number=line, label=str(path))
         return dg.CodeReferencesMetadataValue(code_references=[reference])
 
 

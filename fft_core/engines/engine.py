@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from fft_core.errors import MissingDriverError
+from fft_core.errors import EngineError, MissingDriverError
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -173,10 +173,14 @@ def default_place(name: str, settings: Mapping[str, Any]) -> Relation:
     return place
 
 
+_DIALECTS = {"duckdb": "duckdb", "postgres": "postgres"}
+
+
 def dialect_of(name: str) -> str:
-    """Give the SQL dialect of an engine without opening anything."""
-    dialect: str = _driver(name).DIALECT
-    return dialect
+    """Give the SQL dialect of an engine, as sqlglot calls it; its driver need not be there. Raises EngineError."""
+    if name not in _DIALECTS:
+        raise EngineError(f"unknown engine {name!r}", hint=f"Engines: {', '.join(_DIALECTS)}.")
+    return _DIALECTS[name]
 
 
 def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect` and `namespace`

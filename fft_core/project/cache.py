@@ -11,10 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fft_core.project.files import find_package_files
 from fft_core.project.model import Project
 
 FILE = Path(".fastflowtransform") / "cache" / "project.pickle"
-FORMAT = 4  # counted up when the types of a project change
+FORMAT = 6  # counted up when the types of a project change
+_UNREADABLE = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError)
 _PLAIN = frozenset({"set", "frozenset", "complex", "bytearray"})
 
 
@@ -26,7 +28,21 @@ def cached_project(root: Path, key: str) -> Project | None:
         if head != _head(root, key):
             return None
         project = _Unpickler(io.BytesIO(body)).load()
-    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError):
+    except (OSError, *_UNREADABLE):
+        return None
+    return project if isinstance(project, Project) and _packages_are_unchanged(project) else None
+
+
+def last_loaded(root: Path | str) -> Project | None:
+    """Give the project as last loaded, whatever has changed since; None where none was kept. Its environment is empty.
+
+    For what must be quick and need not be right, as a shell's completion.
+    """
+    root = Path(root).resolve()
+    try:
+        head, _, body = (root / FILE).read_bytes().partition(b"\n")
+        project = _Unpickler(io.BytesIO(body)).load() if head.startswith(_head(root, "")) else None
+    except (OSError, *_UNREADABLE):
         return None
     return project if isinstance(project, Project) else None
 
@@ -41,6 +57,11 @@ def keep_project(project: Project, key: str) -> None:
         Path(file.name).replace(path)
     except OSError:
         return
+
+
+def _packages_are_unchanged(project: Project) -> bool:
+    """Whether the files of packages say what they said: which packages there are is part of the key."""
+    return all(find_package_files(package.home).digest() == package.digest for package in project.packages.values())
 
 
 def _head(root: Path, key: str) -> bytes:

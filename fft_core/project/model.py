@@ -16,7 +16,9 @@ Scope: TypeAlias = Literal["table", "delta"]
 IncrementalStrategy: TypeAlias = Literal["merge", "append", "delete_insert", "insert_overwrite"]
 SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
+LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
+PACKAGES = "packages"  # what the paths of packages' files begin with, wherever these lie
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,11 @@ class PythonBody:
 
 @dataclass(frozen=True)
 class Model:
-    """One model; `inputs` keeps the order in which the user named them, each one once."""
+    """One model; `inputs` keeps the order in which the user named them, each one once.
+
+    `path` is relative to the project; that of a package's model begins with packages/NAME, wherever it lies: see
+    `Project.file`. `below` is the folder of models that it was found in.
+    """
 
     name: str
     logical_name: str
@@ -237,6 +243,17 @@ class Model:
     early_cutoff: bool = True
     config_line: int = 1
     input_lines: Mapping[str | SourceName, int] = field(default_factory=dict)
+    below: Path = Path("models")
+
+    @property
+    def package(self) -> str | None:
+        """The package that it comes from; None for the project's own."""
+        return self.below.parts[1] if self.below.parts[:1] == (PACKAGES,) else None
+
+    @property
+    def folder(self) -> Path:
+        """Its folder below the models of its project or package."""
+        return self.path.parent.relative_to(self.below)
 
     @property
     def location(self) -> Location:
@@ -359,6 +376,45 @@ Node: TypeAlias = Model | Seed
 
 
 @dataclass(frozen=True)
+class Home:
+    """A folder with models, the project's own or a package's; `shown` is what paths in messages begin with."""
+
+    root: Path
+    models: Path = Path("models")
+    shown: Path = Path()
+
+    @property
+    def below(self) -> Path:
+        """The folder of its models, as shown."""
+        return self.shown / self.models
+
+    def file(self, path: Path) -> Path:
+        """Where the file of a path lies."""
+        return self.root / path.relative_to(self.shown)
+
+
+@dataclass(frozen=True)
+class Package:
+    """Another project whose models and macros this one uses.
+
+    Attributes:
+        name: Its name, in packages.yml and in its own project.yml.
+        home: Where its files lie.
+        origin: Where it comes from, for people; without credentials.
+        version: What its project.yml says.
+        commit: What was installed, if it comes from git.
+        digest: What its files said when they were read.
+    """
+
+    name: str
+    home: Home
+    origin: str
+    version: str | None = None
+    commit: str | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True)
 class Project:
     """All of a project, linked and valid. It opens nothing and holds no credentials; it can be pickled."""
 
@@ -375,7 +431,18 @@ class Project:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     macros: Mapping[Path, str] = field(default_factory=dict)
     fingerprint: FingerprintSettings = field(default_factory=FingerprintSettings)
+    lint: Mapping[str, LintSetting] = field(default_factory=dict)
     dag_dir: Path = Path("site/dag")
+    packages: Mapping[str, Package] = field(default_factory=dict)
+
+    def home_of(self, path: Path) -> Home:
+        """Which folder with models a file is in: the project's own, or a package's."""
+        package = self.packages.get(path.parts[1]) if path.parts[:1] == (PACKAGES,) else None
+        return package.home if package else Home(self.root)
+
+    def file(self, path: Path) -> Path:
+        """Where the file of a model, seed or macro lies."""
+        return self.home_of(path).file(path)
 
     def model(self, name: str) -> Model:
         """Find a model by either form of its name. Raises KeyError."""

@@ -17,12 +17,26 @@ from fft_core.errors import FftError
 # Each command stands in a module of its own, as `command`; it is imported when it is asked for.
 COMMANDS = {
     "build": "fft_dagster.cli.build",
+    "cache": "fft_dagster.cli.cache",
+    "ci-check": "fft_dagster.cli.ci_check",
+    "clean": "fft_dagster.cli.clean",
     "dag": "fft_dagster.cli.dag",
+    "deps": "fft_dagster.cli.deps",
     "dev": "fft_dagster.cli.dev",
     "docgen": "fft_dagster.cli.docgen",
+    "init": "fft_dagster.cli.init",
     "ls": "fft_dagster.cli.ls",
     "plan": "fft_dagster.cli.plan",
     "sync-db-comments": "fft_dagster.cli.sync_db_comments",
+    "version": "fft_dagster.cli.version",
+}
+# How `fft --help` groups them; one that is in no group is shown under the last heading.
+GROUPS = {
+    "Begin": ("init", "deps"),
+    "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source"),
+    "Look": ("plan", "ls", "show", "dag", "dev", "docgen"),
+    "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
+    "Other": ("version",),
 }
 
 
@@ -38,6 +52,28 @@ class Commands(click.Group):
         command: click.Command = import_module(COMMANDS[cmd_name]).command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, names in grouped_commands().items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(heading):
+                formatter.write_dl([(name, c.get_short_help_str(90)) for name, c in commands if c], col_max=16)
+
+
+def grouped_commands() -> dict[str, list[str]]:
+    """The commands that there are, by heading."""
+    grouped = {heading: [name for name in names if name in COMMANDS] for heading, names in GROUPS.items()}
+    known = {name for names in GROUPS.values() for name in names}
+    grouped["Other"] += [name for name in sorted(COMMANDS) if name not in known]
+    return {heading: names for heading, names in grouped.items() if names}
+
+
+def _show_versions(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from fft_dagster.cli.version import print_versions
+
+        print_versions()
+        context.exit()
+
 
 @click.command(
     cls=Commands,
@@ -45,6 +81,14 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     help="Build SQL and Python models as Dagster assets.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_versions,
+    help="Show the versions of FFT and of what it stands on.",
 )
 def app() -> None:
     """The commands."""

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fft_dagster.cli.completion import complete_models, complete_names
+
 if TYPE_CHECKING:
     from fft_core import Plan, Project, Request
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
+_ROOT = click.argument("root", metavar="[PROJECT]", type=click.Path(path_type=Path), default=".")
 _PROJECT = [
-    click.argument("root", metavar="[PROJECT]", type=click.Path(path_type=Path), default="."),
+    _ROOT,
     click.option(
         "--env", "-e", metavar="NAME", help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]"
     ),
@@ -25,8 +28,22 @@ _PROJECT = [
     ),
 ]
 _SELECTION = [
-    click.option("--select", "-s", multiple=True, metavar="MODELS", help="As in +mart_users; repeatable."),
-    click.option("--exclude", multiple=True, metavar="MODELS", help="To leave out, in the same grammar; repeatable."),
+    click.option(
+        "--select",
+        "-s",
+        multiple=True,
+        metavar="MODELS",
+        shell_complete=complete_models,
+        help="As in +mart_users; repeatable.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="MODELS",
+        shell_complete=complete_models,
+        help="To leave out, in the same grammar; repeatable.",
+    ),
+    click.option("--changed-since", metavar="REF", help="Only what changed since a git commit, and what reads it."),
 ]
 _REQUEST = [
     click.option(
@@ -36,9 +53,19 @@ _REQUEST = [
         show_default=True,
         help="rw: reuse and record; ro or wo: only one; off: none.",
     ),
-    click.option("--rebuild", multiple=True, metavar="GLOB", help="Models to build in any case; repeatable."),
     click.option(
-        "--full-refresh", multiple=True, metavar="GLOB", help="Incremental models to build from scratch; repeatable."
+        "--rebuild",
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=complete_names,
+        help="Models to build in any case; repeatable.",
+    ),
+    click.option(
+        "--full-refresh",
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=complete_names,
+        help="Incremental models to build from scratch; repeatable.",
     ),
 ]
 
@@ -60,22 +87,46 @@ class ProjectOptions:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Which models and seeds."""
+
+    select: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    changed_since: str | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is said, so that it may be less than the whole project."""
+        return bool(self.select or self.exclude) or self.changed_since is not None
+
+    def names(self, project: Project) -> frozenset[str]:
+        """Choose them. A database is opened only where `state:` asks for it. Raises FftError."""
+        from fft_core import select_nodes
+
+        return select_nodes(project, self.select, self.exclude, changed_since=self.changed_since)
+
+
+@dataclass(frozen=True)
 class PlanOptions:
     """What commands that plan have in common."""
 
     project: ProjectOptions
-    selected: Sequence[str]
-    exclude: Sequence[str]
+    selection: Selection
     request: Request
 
     def make_plan(self) -> tuple[Project, Plan]:
         """Load the project, look at its warehouse, and decide."""
-        from fft_core import make_plan, open_warehouse, select
+        from fft_core import make_plan, open_warehouse
 
         project = self.project.load()
-        chosen = select(project, self.selected, self.exclude)
+        chosen = self.selection.names(project)
         with open_warehouse(project, read_only=True) as warehouse:
             return project, make_plan(warehouse, self.request, chosen)
+
+
+def takes_root(command: Command) -> Command:
+    """Add the project's folder only: for commands that need no profile."""
+    return _with(command, [_ROOT])
 
 
 def takes_project(command: Command) -> Command:
@@ -84,7 +135,7 @@ def takes_project(command: Command) -> Command:
 
 
 def takes_selection(command: Command) -> Command:
-    """Add `--select` and `--exclude`."""
+    """Add `--select`, `--exclude` and `--changed-since`; `selection_options` makes the value."""
     return _with(command, _SELECTION)
 
 
@@ -98,9 +149,15 @@ def project_options(root: Path, env: str | None, engine: str | None, variables: 
     return ProjectOptions(root, env, engine, variables)
 
 
+def selection_options(select: tuple[str, ...], exclude: tuple[str, ...], changed_since: str | None) -> Selection:
+    """Make the value of what `takes_selection` adds."""
+    return Selection(select, exclude, changed_since)
+
+
 def plan_options(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
+    changed_since: str | None,
     cache: Any,  # Any: click has checked that it is a CacheMode
     rebuild: tuple[str, ...],
     full_refresh: tuple[str, ...],
@@ -109,7 +166,8 @@ def plan_options(
     """Make the value of what `takes_plan` adds."""
     from fft_core import Request
 
-    return PlanOptions(project_options(**project), select, exclude, Request(cache, rebuild, full_refresh))
+    selection = selection_options(select, exclude, changed_since)
+    return PlanOptions(project_options(**project), selection, Request(cache, rebuild, full_refresh))
 
 
 def parse_variables(given: Sequence[str]) -> Mapping[str, object]:

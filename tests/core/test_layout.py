@@ -54,6 +54,7 @@ FORBIDDEN = {
         "fft_core.project.config",
         "fft_core.project.materialized",
     ),
+    "fft_core.lint": ("fft_core.state", "fft_core.build", "fft_core.git"),
     "fft_core.checks": ("fft_core.plan", "fft_core.warehouse", "fft_core.state", "fft_core.build"),
     "fft_core.build": ("fft_core.artifacts", "fft_core.docs", "fft_core.comments"),
     "fft_core.artifacts": ("fft_core.build", "fft_core.docs", "fft_core.comments"),

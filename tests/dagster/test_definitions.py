@@ -200,6 +200,26 @@ def test_checks_block_by_their_severity_and_say_what_they_check(shop: Path) -> N
     }
 
 
+def test_models_of_a_package_are_assets_in_groups_of_its_name(shop: Path) -> None:
+    write(
+        shop.parent / "shared-models",
+        {
+            "project.yml": "name: shared-models\nversion: 1.0\n",
+            "models/top.ff.sql": "select 1 as id",
+            "models/staging/deep/people.ff.sql": "select id from {{ source('crm', 'users') }}",
+        },
+    )
+    (shop / "packages.yml").write_text("shared-models: ../shared-models\n")
+    graph = definitions(shop).resolve_asset_graph()
+    people = graph.get(dg.AssetKey("people"))
+    assert (people.group_name, sorted(people.kinds)) == ("shared_models/staging/deep", ["duckdb", "sql", "table"])
+    assert graph.get(dg.AssetKey("top")).group_name == "shared_models"
+    assert dg.AssetKey(["crm", "users"]) in people.parent_keys
+    (reference,) = people.metadata["dagster/code_references"].code_references
+    assert reference.file_path == str(shop.parent.resolve() / "shared-models/models/staging/deep/people.ff.sql")
+    assert reference.label == "packages/shared-models/models/staging/deep/people.ff.sql"
+
+
 def test_loading_definitions_opens_no_database(shop: Path) -> None:
     definitions(shop)
     assert not (shop / "warehouse.duckdb").exists()
