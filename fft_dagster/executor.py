@@ -158,11 +158,12 @@ def _run_steps(
     job_context._execution_data = execution_data._replace(
         scoped_resources_builder=_RunResources(*execution_data.scoped_resources_builder)
     )
-    _keep_connections(job_context.instance, options.max_concurrent)
     # Imported here, as our storage below: to load definitions, nobody needs SQLAlchemy.
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
     takes_turns = isinstance(job_context.instance.event_log_storage, SqliteEventLogStorage)
+    if not takes_turns:
+        _keep_connections(job_context.instance, options.max_concurrent)
     run = RunThreads(job_context.log, takes_turns=takes_turns, store=_only_listener(job_context))
     with ExitStack() as stack:
         stack.enter_context(_deferred_events(job_context))
@@ -182,10 +183,16 @@ def _deferred_events(job_context: PlanExecutionContext) -> AbstractContextManage
 def _keep_connections(instance: DagsterInstance, threads: int) -> None:
     """Private, and what the web server does: dagster-postgres opens a connection for each call otherwise.
 
-    SQLite has nothing to do there. A timeout of 0 is none, as before.
+    A timeout of 0 is none, as before. Its pool keeps one connection, and closes what other threads bring back: this one
+    keeps one for each.
     """
+    from sqlalchemy.pool import QueuePool
+
     for storage in (instance.event_log_storage, instance.run_storage):
         storage.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=threads)
+        engine: Any = getattr(storage, "_engine", None)  # Any: private in dagster-postgres; other storages have none
+        if engine is not None and isinstance(engine.pool, QueuePool):
+            engine.pool._pool.maxsize = threads + 1
 
 
 def _only_listener(job_context: PlanExecutionContext) -> Callable[[EventLogEntry], None] | None:
