@@ -321,7 +321,8 @@ is shared. MB is the largest resident set. What the numbers mean, and where the 
 {HEAD}
 {rows}
 
-Executors, in ms a step: 500 assets with two dependencies each (150 on stock storage, 100 on a local Postgres, 10 where each step is a process).
+Executors, in ms a step: 500 assets with two dependencies each (150 on stock storage, 100 on a local Postgres, 10 where
+each step is a process).
 
 | each step | storage | in-process | threads | threads / in-process | multiprocess |
 | --- | --- | ---: | ---: | ---: | ---: |
