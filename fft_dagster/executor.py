@@ -174,7 +174,7 @@ def _run_steps(
 
 
 def _deferred_events(job_context: PlanExecutionContext) -> AbstractContextManager[None]:
-    from fft_dagster.storage import PooledSqliteEventLogStorage
+    from fft_dagster.event_log import PooledSqliteEventLogStorage
 
     storage = job_context.instance.event_log_storage
     return storage.deferring(job_context.run_id) if isinstance(storage, PooledSqliteEventLogStorage) else nullcontext()
@@ -472,7 +472,7 @@ def _rank_by_critical_path(
     dependencies = plan.get_all_step_deps()  # private: every step, also those which dynamic outputs will multiply
     seconds: Mapping[str, float] = {}
     if len(dependencies) > options.max_concurrent:
-        from fft_dagster.storage import step_seconds_of_earlier_runs
+        from fft_dagster.event_log import step_seconds_of_earlier_runs
 
         run = job_context.dagster_run
         seconds = step_seconds_of_earlier_runs(job_context.instance, run.job_name, set(dependencies))
