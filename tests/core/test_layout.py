@@ -61,6 +61,7 @@ FORBIDDEN = {
     "fft_core.docs": ("fft_core.build", "fft_core.comments"),
 }
 TOUCH_DAGSTER_CORE = {
+    "fft_dagster.event_log",
     "fft_dagster.executor",
     "fft_dagster.storage",
     "fft_dagster.step_threads",
