@@ -320,6 +320,10 @@ class DuckDBEngine:
             raise EngineError("the statement was interrupted") from error
         except duckdb.Error as error:
             raise _explained(error, sql) from error
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # what becomes of Ctrl-C in the main thread
+                raise KeyboardInterrupt from error
+            raise
         finally:
             self.statements.ended(sql, started)
 

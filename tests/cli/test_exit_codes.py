@@ -53,6 +53,16 @@ def test_1_for_what_is_invalid_and_2_for_a_wrong_call(command: list[str], tmp_pa
     assert not (root / ".fastflowtransform").exists()
 
 
+def test_1_where_the_history_cannot_be_kept(tmp_path: Path) -> None:
+    root = shop(tmp_path)
+    nowhere = installed_fft("run", root, DAGSTER_HOME="nowhere")
+    assert (nowhere.code, "DAGSTER_HOME must be the absolute path of a folder" in nowhere.err) == (1, True)
+    (root / ".fastflowtransform" / "dagster").write_text("a file")
+    no_folder = installed_fft("run", root)
+    assert no_folder.code == 1
+    assert f"the history of runs cannot be kept in {root}/.fastflowtransform/dagster: File exists" in no_folder.err
+
+
 def test_1_for_a_missing_driver(tmp_path: Path) -> None:
     root = shop(tmp_path / "shop")
     write(tmp_path, {"broken/duckdb.py": "raise ModuleNotFoundError('No module named duckdb', name='duckdb')"})

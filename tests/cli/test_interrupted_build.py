@@ -78,6 +78,18 @@ def test_ctrl_c_cancels_the_running_statement(tmp_path: Path) -> None:
     assert run_status(root) == "CANCELED"
 
 
+def test_ctrl_c_while_a_plan_looks_at_the_sources(tmp_path: Path) -> None:
+    root = write(tmp_path, {**FILES, "sources.yml": "crm:\n  users: {}\n"})
+    write(root, {"models/quick.ff.sql": "select n from {{ source('crm', 'users') }}"})
+    with duckdb.connect(str(root / "dev.duckdb")) as connection:
+        connection.execute(f"create view users as {ENDLESS.replace('count(*)', 'i as n')}")
+    process = started("run", root)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err.strip()) == (130, "", "interrupted")
+
+
 def test_ctrl_c_cancels_a_check(tmp_path: Path) -> None:
     check = f"{{type: not_null, table: quick, column: n, where: '({ENDLESS}) > 0'}}"
     root = write(tmp_path, FILES)
