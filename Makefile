@@ -4,13 +4,14 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help example dev test bench lint types lock clean
+.PHONY: help example dev test bench docs lint types lock clean
 
 help:
 	@echo "make example   build the example project through Dagster, on DuckDB"
 	@echo "make dev       open the Dagster UI on the example project"
 	@echo "make test      lint, types and all the tests"
 	@echo "make bench     measure, and write docs/benchmarks.md"
+	@echo "make docs      write docs/commands again from the commands"
 	@echo "make lock      resolve requirements.lock again from pyproject.toml"
 
 $(READY):
@@ -51,6 +52,9 @@ test: lint types
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --write docs/benchmarks.md
+
+docs: $(READY)
+	@$(BIN)/python -m fft_dagster.cli.pages
 
 lock:
 	@uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev \

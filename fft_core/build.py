@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,11 +16,11 @@ from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Engine, RelationKind
 from fft_core.errors import BusyError, FftError, Location, MissingRelationError, StatementError
 from fft_core.increment import Increment, Written
+from fft_core.model_rows import how_to_get, model_rows
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision, Request, view_version
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.planner import OutdatedError, Rebuilder, Subjects
-from fft_core.project.environment import without_secrets
 from fft_core.project.model import Check, Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
 from fft_core.project.statement import select_of
 from fft_core.sources import digest_version
@@ -44,17 +44,22 @@ class NodeResult:
     fingerprint: str
     built_at: datetime
     seconds: float
+    query_seconds: float
     data_version: str
     decision: Decision
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult(NodeResult):
-    """What a build published; `checks` judged its rows before. `changes` counts what an increment did."""
+    """What a build published; `checks` judged its rows before.
+
+    `changes` counts what an increment did. `size_bytes` is what the table takes, where the engine knows.
+    """
 
     kind: RelationKind
     row_count: int
     changes: Mapping[str, int]
+    size_bytes: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +98,7 @@ def build_or_reuse(
         RenderError, ModelError, StatementError: the model fails, with its file and the SQL as sent.
         StateError: the records of earlier builds cannot be read.
     """
-    with warehouse.engine.turn():
+    with warehouse.engine.turn(), warehouse.engine.statements.about(node.name):
         return _build_or_reuse(warehouse, rebuilder, node, run_id)
 
 
@@ -146,14 +151,28 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     relation = warehouse.relation(node)
     engine = warehouse.engine
     if relation not in engine.kinds([relation]):
-        raise MissingRelationError(f"{relation} is not there: nothing to check", hint=_advice(warehouse, node))
-    columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
-    return run_checks(engine, relation, columns, checks, warehouse.relation).results
+        raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
+    with engine.statements.about(str(node)):
+        columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
+        return run_checks(engine, relation, columns, checks, warehouse.relation).results
 
 
-def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
-    """Read a whole relation as an Arrow table."""
-    return warehouse.engine.read_frame(sql.select_all(relation, warehouse.engine.dialect))
+@dataclass(frozen=True)
+class _Clock:
+    """When the turn of a node began, and what its session had spent in statements by then."""
+
+    began: float
+    queries_before: float
+
+    @classmethod
+    def begun(cls, warehouse: Warehouse) -> _Clock:
+        return cls(time.perf_counter(), warehouse.engine.statements.seconds)
+
+    def spent(self, warehouse: Warehouse) -> dict[str, float]:
+        return {
+            "seconds": time.perf_counter() - self.began,
+            "query_seconds": warehouse.engine.statements.seconds - self.queries_before,
+        }
 
 
 def _publish_checked(
@@ -179,7 +198,7 @@ class _Build:
     look: int
     decision: Decision
     run_id: str | None
-    started: float
+    clock: _Clock
 
 
 @dataclass(frozen=True)
@@ -198,13 +217,13 @@ class _Rows:
 def _build_or_reuse(
     warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, run_id: str | None
 ) -> BuildResult | ReuseResult:
-    started = time.perf_counter()
+    clock = _Clock.begun(warehouse)
     while True:
         look, decision = rebuilder.look, rebuilder.decide(warehouse, node)
         if not decision.is_build and decision.record is not None:
-            return _reuse(warehouse, rebuilder, decision, decision.record, started)
+            return _reuse(warehouse, rebuilder, decision, decision.record, clock)
         try:
-            return _build(_Build(warehouse, rebuilder, look, decision, run_id, started), node)
+            return _build(_Build(warehouse, rebuilder, look, decision, run_id, clock), node)
         except OutdatedError as error:
             _log.info("%s, and so %s is decided anew", error, node.name)
             rebuilder.forget()
@@ -220,21 +239,22 @@ def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildRes
 
 
 def _reuse(
-    warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, record: BuildRecord, started: float
+    warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, record: BuildRecord, clock: _Clock
 ) -> ReuseResult:
     relation = warehouse.relation(decision.name)
     due, unchanged = _due_checks(warehouse, decision)
+    columns = warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect))
     return ReuseResult(
         relation=relation,
         row_count=record.rows,
-        columns=warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect)),
+        columns=columns,
         checks=_check_reused(warehouse, rebuilder, decision, due),
         unchanged_checks=unchanged,
         fingerprint=record.fingerprint.digest if record.fingerprint else "",
         built_at=record.built_at,
-        seconds=time.perf_counter() - started,
         data_version=record.data_version,
         decision=decision,
+        **clock.spent(warehouse),
     )
 
 
@@ -243,7 +263,7 @@ def _build(build: _Build, node: Model | Seed) -> BuildResult:
         with _explained_seed(node), _seed_rows(build.warehouse, node) as query:
             return _publish(build, _Rows("table", query))
     model = node if isinstance(node.materialization, Incremental | Snapshot) else None
-    with _explained(build.warehouse, node), _model_rows(build, node) as query:
+    with model_rows(build.warehouse, node, is_increment=build.decision.is_increment) as query:
         return _publish(build, _Rows(_kind(node), query, model, build.warehouse.backing(node)))
 
 
@@ -271,13 +291,10 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
-        if not engine.capabilities.one_writer_process:
-            build.rebuilder.refuse_outdated(
-                warehouse, build.decision, build.look
-            )  # what it read may have changed meanwhile
+        if not engine.capabilities.one_writer_process:  # what it read may have changed meanwhile
+            build.rebuilder.refuse_outdated(warehouse, build.decision, build.look)
         columns, record = written.columns, _record(build, relation, written, judgement)
-        if written.place != relation:
-            engine.publish(written.place, relation)
+        size = engine.publish(written.place, relation) if written.place != relation else None
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if rows.backing is not None:
             engine.stamp(rows.backing, "table", record.stamp, columns)
@@ -292,10 +309,11 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         checks=judgement.results,
         fingerprint=record.fingerprint.digest if record.fingerprint else "",
         built_at=record.built_at,
-        seconds=time.perf_counter() - build.started,
         data_version=record.data_version,
         decision=build.decision,
         changes=written.changes,
+        size_bytes=size,
+        **build.clock.spent(warehouse),
     )
 
 
@@ -434,21 +452,6 @@ def _check_reused(
 
 
 @contextmanager
-def _model_rows(build: _Build, model: Model) -> Iterator[str]:
-    """Give the SELECT of a model's rows: its own, or one over the frame that its function made."""
-    warehouse, is_increment = build.warehouse, build.decision.is_increment
-    if model.kind == "sql":
-        # a snapshot sees all rows each time
-        is_incremental = is_increment and isinstance(model.materialization, Incremental)
-        yield warehouse.compiler.sql(model, replace(warehouse.naming, is_incremental=is_incremental))
-        return
-    this = (lambda: read_relation(warehouse, warehouse.relation(model.name))) if is_increment else None
-    frame = warehouse.compiler.frame(model, lambda name: _read(warehouse, model, name), _key_of(warehouse), this)
-    with warehouse.engine.frame_query(frame) as query:
-        yield query
-
-
-@contextmanager
 def _seed_rows(warehouse: Warehouse, seed: Seed) -> Iterator[str]:
     path = warehouse.project.root / seed.path
     if not path.is_file():
@@ -470,37 +473,6 @@ def _file_query(warehouse: Warehouse, seed: Seed) -> AbstractContextManager[str]
     return warehouse.engine.file_query(warehouse.project.root / seed.path, seed.column_types)
 
 
-def _read(warehouse: Warehouse, model: Model, name: str | SourceName) -> pa.Table:
-    upstream = warehouse.project.models.get(name) if isinstance(name, str) else None
-    if upstream is not None and upstream.is_ephemeral:
-        return warehouse.engine.read_frame(warehouse.compiler.sql(upstream, warehouse.naming))
-    return read_relation(warehouse, warehouse.relation(name))
-
-
-def _key_of(warehouse: Warehouse) -> Callable[[str | SourceName], str]:
-    return lambda name: warehouse.relation(name).name
-
-
-@contextmanager
-def _explained(warehouse: Warehouse, model: Model) -> Iterator[None]:
-    """Say which model and file a statement came from, and which input is missing if one is."""
-    try:
-        yield
-    except StatementError as error:
-        if error.problem.where:
-            raise
-        missing = _missing_input(warehouse, model, error)
-        if missing is not None:
-            raise MissingRelationError(
-                f"model {model.name!r} reads {warehouse.relation(missing)}, which is not there",
-                where=Location(model.path, model.input_lines.get(missing, model.line)),
-                hint=_advice(warehouse, missing),
-            ) from error
-        said = f"model {model.name!r}: {error.problem.message}\n    The SQL as sent:\n{_indented(error.sql)}"
-        shown = without_secrets(said, warehouse.project.environment)
-        raise StatementError(shown, sql=error.sql, where=model.location) from None
-
-
 @contextmanager
 def _explained_seed(seed: Seed) -> Iterator[None]:
     try:
@@ -510,28 +482,3 @@ def _explained_seed(seed: Seed) -> Iterator[None]:
             raise
         where = Location(seed.path)
         raise StatementError(f"seed {seed.name!r}: {error.problem.message}", sql=error.sql, where=where) from error
-
-
-def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) -> str | SourceName | None:
-    if error.missing is None:
-        return None
-    relations = {name: warehouse.relation(name) for name in warehouse.project.stored_inputs(model)}
-    present = warehouse.engine.kinds(list(relations.values()))
-    return next((name for name, relation in relations.items() if relation not in present), None)
-
-
-def _advice(warehouse: Warehouse, node: str | SourceName) -> str:
-    if isinstance(node, SourceName):
-        source = warehouse.project.sources[node]
-        seed = warehouse.project.seeds.get(source.identifier)
-        return (
-            f"Build the seed {seed.name!r} first."
-            if seed
-            else f"The source {node} ({source.location}) must be filled first."
-        )
-    what = "seed" if node in warehouse.project.seeds else "model"
-    return f"Build the {what} {node!r} first."
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"      {line}" for line in text.splitlines())

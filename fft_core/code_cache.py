@@ -98,7 +98,7 @@ class CodeCache:
     @cached_property
     def _common(self) -> str:
         project = self.project
-        macros = {path.as_posix(): text for path, text in project.macros.items()}
+        macros = [[path.as_posix(), text] for path, text in project.macros.items()]  # the later one of a name counts
         variables = {name: repr(value) for name, value in project.variables.items()}
         return digest_of([macros, variables, project.engine, project.env, self._versions])
 

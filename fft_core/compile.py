@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import FftError, Location, ModelError, RequiredColumnsError, nearest
 from fft_core.frames import frame_type_of_named, frame_type_of_parameter, from_arrow, to_arrow
-from fft_core.project.model import Model, Project, PythonBody, SourceName
+from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
 from fft_core.project.python_code import PythonCode
 from fft_core.project.render import Naming, Renderer
 
@@ -26,7 +26,7 @@ class Compiler:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._renderer = Renderer(project)
-        self._code: PythonCode | None = None
+        self._code: dict[Home, PythonCode] = {}
         self._lock = threading.Lock()
 
     def sql(self, model: Model, naming: Naming) -> str:
@@ -69,17 +69,19 @@ class Compiler:
             raise ModelError(f"{model.name}: {error.problem.message}", where=model.location, hint=hint) from error
 
     def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
+        home = self._project.home_of(model.path)
         with self._lock:
-            if self._code is None:  # made when it is needed: it changes how this process imports
-                self._code = PythonCode(self._project.root)
+            if home not in self._code:  # made when it is needed: it changes how this process imports
+                self._code[home] = PythonCode(home)
+            code = self._code[home]
         try:
-            return self._code.function(self._project.root / model.path, body.function)
+            return code.function(home.file(model.path), body.function)
         except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
 
     def _in_user_code(self, model: Model, error: BaseException) -> FftError:
         """Describe an exception by the user's own frames; ours and the libraries' are left out."""
-        frames = _own_frames(error, self._project.root)
+        frames = _own_frames(error, self._project.home_of(model.path))
         lines = "".join(f"\n    {frame}" for frame in frames)
         where = frames[-1].partition(" ")[0].rpartition(":") if frames else None
         location = Location(Path(where[0]), int(where[2])) if where else model.location
@@ -89,14 +91,14 @@ class Compiler:
         return ModelError(f"model {model.name!r} raised {said}{lines}", where=location)
 
 
-def _own_frames(error: BaseException, root: Path) -> list[str]:
-    """The frames of an exception in the project's files; its traceback is cut to begin there."""
+def _own_frames(error: BaseException, home: Home) -> list[str]:
+    """The frames of an exception in the files of a project or package; its traceback is cut to begin there."""
     frames = []
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
-        if _is_own(path, root):
-            frames.append(f"{path.relative_to(root)}:{frame.lineno} in {frame.name}: {frame.line}")
-    error.__traceback__ = _from_project(error.__traceback__, root)
+        if _is_own(path, home.root):
+            frames.append(f"{home.shown / path.relative_to(home.root)}:{frame.lineno} in {frame.name}: {frame.line}")
+    error.__traceback__ = _from_project(error.__traceback__, home.root)
     return frames
 
 

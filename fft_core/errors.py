@@ -66,7 +66,7 @@ class ProjectError(FftError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: Sequence[Problem] = tuple(problems)
-        Exception.__init__(self, "\n".join(str(problem) for problem in self.problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 class ProfileError(FftError):
@@ -112,7 +112,7 @@ class MissingRelationError(EngineError):
 
 
 class StatementError(EngineError):
-    """The database rejects a statement; `sql` is the statement as sent."""
+    """The database rejects a statement; `sql` is the statement as sent, and `position` the place in it, from 0."""
 
     def __init__(
         self,
@@ -122,10 +122,12 @@ class StatementError(EngineError):
         where: Location | None = None,
         hint: str | None = None,
         missing: str | None = None,
+        position: int | None = None,
     ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.sql = sql
         self.missing = missing
+        self.position = position
 
 
 class StateError(FftError):

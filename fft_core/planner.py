@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from fft_core.plan.decide import (
     recorded_version,
 )
 from fft_core.plan.fingerprint import Subject, digest_of
+from fft_core.plan.modified import modified
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.environment import counted_variables
 from fft_core.project.model import (
@@ -189,15 +190,15 @@ class Subjects:
             if not self._python_sources:
                 for other in self._project.models.values():
                     if isinstance(other.body, PythonBody):
-                        self._python_sources[other.name] = self._read_sources(other.path, other.body.function)
+                        self._python_sources[other.name] = self._read_sources(other, other.body)
         found = self._python_sources[model.name]
         if isinstance(found, FftError):
             raise found
         return found
 
-    def _read_sources(self, path: Path, function: str) -> PythonSources | FftError:
+    def _read_sources(self, model: Model, body: PythonBody) -> PythonSources | FftError:
         try:
-            return python_sources(self._project.root, path, function)
+            return python_sources(self._project.home_of(model.path), model.path, body.function)
         except FftError as error:
             return error
 
@@ -288,11 +289,13 @@ class Rebuilder:
         """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
         subjects = self._subjects.all()
         wanted = [s for s in subjects if selected is None or s.name in selected]
-        with warehouse.engine.turn():
-            remembered = self._recall(warehouse)
-            names = reached_by_views(remembered, {n for s in wanted for n in (*s.inputs, *s.check_inputs)})
-            sources = self._versions_of_sources(warehouse, names)
+        remembered, sources = self._known_to(warehouse, wanted)
         return decide_all(subjects, remembered, sources, self.request, selected)
+
+    def modified(self, warehouse: Warehouse) -> frozenset[str]:
+        """Name the nodes that differ from what was built. Raises StateError where records cannot be read."""
+        subjects = self._subjects.all()
+        return modified(subjects, *self._known_to(warehouse, subjects))
 
     def decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
         """Decide for one node at the time of its step: what it reads has been built, or is left as it is."""
@@ -353,6 +356,15 @@ class Rebuilder:
         with self._lock:
             self._source_versions.pop(str(name), None)
 
+    def _known_to(
+        self, warehouse: Warehouse, subjects: Sequence[Subject]
+    ) -> tuple[Remembered, Mapping[str, str | None]]:
+        """What is remembered, and the versions of all sources that some nodes read, through views as well."""
+        with warehouse.engine.turn():
+            remembered = self._recall(warehouse)
+            names = reached_by_views(remembered, {n for s in subjects for n in (*s.inputs, *s.check_inputs)})
+            return remembered, self._versions_of_sources(warehouse, names)
+
     def _recall(self, warehouse: Warehouse) -> Remembered:
         with self._lock:
             if self._remembered is None:
@@ -401,6 +413,17 @@ def make_plan(warehouse: Warehouse, request: Request | None = None, selected: fr
     """
     subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
     return Rebuilder(warehouse.project, subjects, request or Request()).plan(warehouse, selected)
+
+
+def modified_nodes(warehouse: Warehouse) -> frozenset[str]:
+    """Name the models and seeds that are not, as they are published, what their code, config and inputs say.
+
+    Raises:
+        StateError: the records of earlier builds cannot be read.
+        RenderError: a template fails.
+    """
+    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
+    return Rebuilder(warehouse.project, subjects, Request()).modified(warehouse)
 
 
 def _published(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:

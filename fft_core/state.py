@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from fft_core.engines import sql
@@ -65,6 +65,30 @@ def recorded_stamps(engine: Engine, nodes: Sequence[str]) -> Mapping[str, str]:
         f"select node_name, stamp from {table} where node_name in ({sql.literals(nodes)}) order by built_at"
     )
     return {node: stamp or "" for node, stamp in rows}
+
+
+def built_times(engine: Engine) -> Mapping[str, datetime]:
+    """Read which nodes have a record, and when they were built, in UTC; also where a record itself cannot be read.
+
+    Raises:
+        StateError: the table cannot be read, or was written by a newer version.
+    """
+    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
+    try:
+        if len(engine.kinds([meta, migrations])) < 2:
+            return {}
+        _refuse_newer(engine)
+        rows = engine.fetch(f"select node_name, max(built_at) from {meta.sql(engine.dialect)} group by node_name")
+    except StatementError as error:
+        raise StateError(f"the build records in {meta} cannot be read: {error.problem.message}") from error
+    return {node: built_at.replace(tzinfo=UTC) for node, built_at in rows}
+
+
+def delete_records(engine: Engine, nodes: Collection[str]) -> None:
+    """Delete the records of these nodes."""
+    if nodes:
+        table = engine.relation(TABLE).sql(engine.dialect)
+        engine.execute(f"delete from {table} where node_name in ({sql.literals(sorted(nodes))})")
 
 
 def migrate(engine: Engine) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from fft_core import Project, load_project
-from fft_dagster.assets import project_assets, source_checks, source_specs
+from fft_core import FftError, Project, load_project
+from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
 from fft_dagster.executor import thread_executor
 from fft_dagster.io_manager import io_manager
 from fft_dagster.resource import RESOURCE_KEY, warehouse_resource
@@ -35,14 +37,15 @@ def build_definitions(
         translator: How models become assets.
         resources: Your own resources, beside the warehouse ("fft_warehouse") and its IO manager ("fft_io_manager").
         executor: How runs are executed; steps in threads of one process where None.
-        variables: Override the `vars` of project.yml.
+        variables: Override the `vars` of project.yml; those of FFT_VARS (JSON) where None.
 
     Raises:
         ProjectError: with all problems of the project.
 
     >>> defs = build_definitions("example_project", env="test")  # doctest: +SKIP
     """
-    project = load_project(project_dir, env, variables=variables)
+    given = _variables_of_environment() if variables is None else variables
+    project = load_project(project_dir, env, variables=given)
     return project_definitions(project, assets=assets, translator=translator, resources=resources, executor=executor)
 
 
@@ -62,7 +65,10 @@ def project_definitions(
     sources = [spec for spec in source_specs(project, translator) if spec.key not in own_keys]
     return dg.Definitions(
         assets=[*project_assets(project, translator, names), *sources, *assets],
-        asset_checks=source_checks(project, translator),
+        asset_checks=[
+            *source_checks(project, translator),
+            *(freshness_checks(project, translator) if names is None else ()),  # a build does not ask how old rows are
+        ],
         resources={
             RESOURCE_KEY: warehouse_resource(project),
             IO_MANAGER_KEY: io_manager(translator),
@@ -71,3 +77,14 @@ def project_definitions(
         executor=executor or thread_executor,
         jobs=list(jobs),
     )
+
+
+def _variables_of_environment() -> Mapping[str, object]:
+    text = os.environ.get("FFT_VARS") or "{}"
+    try:
+        variables = json.loads(text)
+    except ValueError:
+        variables = None
+    if not isinstance(variables, dict):
+        raise FftError("FFT_VARS is not a JSON object", hint='As in {"first_id": 7}; fft dev --vars sets it.')
+    return variables

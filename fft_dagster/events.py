@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
-from fft_core import BuildResult, CheckFailedError, CheckResult, FftError, ReuseResult
+from fft_core import BuildResult, CheckFailedError, CheckResult, FftError, FreshnessResult, ReuseResult
+from fft_core.errors import StatementError
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
@@ -43,6 +44,7 @@ def _metadata(result: BuildResult | ReuseResult) -> dict[str, Any]:
         "built_at": dg.MetadataValue.timestamp(result.built_at),
         "dagster/table_name": str(result.relation),
         "seconds": round(result.seconds, 3),
+        "query_seconds": round(result.query_seconds, 3),
     }
     if isinstance(result, BuildResult) and decision.is_increment:
         metadata |= {"increment": True, **result.changes}
@@ -82,15 +84,36 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str) -> dg.Asset
     )
 
 
+def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.AssetCheckResult:
+    """Report how old a source is: a warning above the first limit, an error above the second."""
+    metadata: dict[str, Any] = {"status": result.status}
+    if result.age is not None and result.loaded_at is not None:
+        metadata["age_minutes"] = round(result.age.total_seconds() / 60, 1)
+        metadata["loaded_at"] = dg.MetadataValue.timestamp(result.loaded_at)
+    return dg.AssetCheckResult(
+        passed=result.status == "pass",
+        check_name=spec.name,
+        asset_key=spec.asset_key,
+        severity=dg.AssetCheckSeverity.ERROR if result.status == "error" else dg.AssetCheckSeverity.WARN,
+        description=result.problem,
+        metadata=metadata,
+    )
+
+
 @contextmanager
-def step_failures() -> Iterator[None]:
+def step_failures(tell: Callable[[FftError], None] | None = None) -> Iterator[None]:
     """Turn an error of FFT into a failed step that reads like the error, retried only where a retry can help."""
     try:
         yield
     except FftError as error:
+        if tell is not None:
+            tell(error)
+        metadata: dict[str, Any] = {"error": type(error).__name__, "exit_code": error.exit_code}
+        if isinstance(error, StatementError):
+            metadata["sql"] = dg.MetadataValue.md(f"```sql\n{error.sql}\n```")
         raise dg.Failure(
             description=str(error),
-            metadata={"error": type(error).__name__, "exit_code": error.exit_code},
+            metadata=metadata,
             allow_retries=error.can_retry,
         ) from error.__cause__
 

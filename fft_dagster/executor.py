@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from sys import exc_info
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -31,13 +30,9 @@ from dagster import (
 
 from fft_dagster.critical_path import inverted, remaining_seconds
 from fft_dagster.step_threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
-from fft_dagster.storage import (
-    PooledSqliteEventLogStorage,
-    require_supported_dagster,
-    step_seconds_of_earlier_runs,
-)
+from fft_dagster.supported import require_supported_dagster
 
-require_supported_dagster(version("dagster"))  # before the imports below, which may not exist in another version
+require_supported_dagster()  # before the imports below, which may not exist in another version
 
 # Private, all of it. The class or function that uses a name says what it relies on.
 from dagster._config.pythonic_config import IAttachDifferentObjectToOpContext  # noqa: E402
@@ -59,7 +54,6 @@ from dagster._core.execution.plan.state import KnownExecutionState  # noqa: E402
 from dagster._core.execution.retries import RetryMode, get_retries_config  # noqa: E402
 from dagster._core.execution.tags import get_tag_concurrency_limits_config  # noqa: E402
 from dagster._core.instance.types import _EventListenerLogHandler  # noqa: E402
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage  # noqa: E402
 from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG  # noqa: E402
 
 if TYPE_CHECKING:
@@ -75,6 +69,8 @@ __all__ = ["ThreadExecutor", "interruptible", "iterate_run", "thread_executor"]
 
 # How late a termination, a slot that another run freed, or an event of a running step may be noticed.
 TICK_SECONDS = 0.1
+SECOND_WISH_SECONDS = 0.5
+TERMINATING = "Termination requested: interrupting the running steps"
 
 
 @dataclass(frozen=True)
@@ -164,8 +160,12 @@ def _run_steps(
     job_context._execution_data = execution_data._replace(
         scoped_resources_builder=_RunResources(*execution_data.scoped_resources_builder)
     )
-    _keep_connections(job_context.instance, options.max_concurrent)
+    # Imported here, as our storage below: to load definitions, nobody needs SQLAlchemy.
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
     takes_turns = isinstance(job_context.instance.event_log_storage, SqliteEventLogStorage)
+    if not takes_turns:
+        _keep_connections(job_context.instance, options.max_concurrent)
     run = RunThreads(job_context.log, takes_turns=takes_turns, store=_only_listener(job_context))
     with ExitStack() as stack:
         stack.enter_context(_deferred_events(job_context))
@@ -176,6 +176,8 @@ def _run_steps(
 
 
 def _deferred_events(job_context: PlanExecutionContext) -> AbstractContextManager[None]:
+    from fft_dagster.event_log import PooledSqliteEventLogStorage
+
     storage = job_context.instance.event_log_storage
     return storage.deferring(job_context.run_id) if isinstance(storage, PooledSqliteEventLogStorage) else nullcontext()
 
@@ -183,10 +185,16 @@ def _deferred_events(job_context: PlanExecutionContext) -> AbstractContextManage
 def _keep_connections(instance: DagsterInstance, threads: int) -> None:
     """Private, and what the web server does: dagster-postgres opens a connection for each call otherwise.
 
-    SQLite has nothing to do there. A timeout of 0 is none, as before.
+    A timeout of 0 is none, as before. Its pool keeps one connection, and closes what other threads bring back: this one
+    keeps one for each.
     """
+    from sqlalchemy.pool import QueuePool
+
     for storage in (instance.event_log_storage, instance.run_storage):
         storage.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=threads)
+        engine: Any = getattr(storage, "_engine", None)  # Any: private in dagster-postgres; other storages have none
+        if engine is not None and isinstance(engine.pool, QueuePool):
+            engine.pool._pool.maxsize = threads + 1
 
 
 def _only_listener(job_context: PlanExecutionContext) -> Callable[[EventLogEntry], None] | None:
@@ -254,6 +262,7 @@ class _StepLoop:
         self._running: set[str] = set()
         self._error: BaseException | None = None
         self._starts_no_more = False
+        self._terminated_at: float | None = None
         self._deadline: float | None = None  # of the running steps, once the run is terminated
 
     def events(self) -> Iterator[DagsterEvent]:
@@ -275,8 +284,8 @@ class _StepLoop:
             raise self._error
 
     def _turn(self) -> Iterator[DagsterEvent]:
-        if self._steps.check_for_interrupts() and self._deadline is None:
-            yield self._terminate()
+        if self._steps.check_for_interrupts():
+            yield from self._terminate() if self._terminated_at is None else self._hurry(self._terminated_at)
         yield from self._follow_running_steps()
         if self._starts_no_more:
             self._abandon_rest()
@@ -284,7 +293,7 @@ class _StepLoop:
             yield from self._steps.plan_events_iterator(self._job_context)  # skipped, or downstream of a failure
             yield from self._start_ready_steps()
         if self._deadline is not None and time.monotonic() > self._deadline and self._running:
-            yield self._leave_running_steps_behind()
+            yield self._leave_running_steps_behind(self._options.cancel_grace_seconds)
 
     def _follow_running_steps(self) -> Iterator[DagsterEvent]:
         for report in self._workers.reports():
@@ -326,18 +335,24 @@ class _StepLoop:
         self._pools.withdraw()
         return self._steps.abandon_rest()
 
-    def _terminate(self) -> DagsterEvent:
+    def _terminate(self) -> Iterator[DagsterEvent]:
         self._starts_no_more = True
-        self._deadline = time.monotonic() + self._options.cancel_grace_seconds
+        self._terminated_at = time.monotonic()
+        self._deadline = self._terminated_at + self._options.cancel_grace_seconds
         self._steps.mark_interrupted()
         self._run.termination.request()
-        message = "Termination requested: interrupting the running steps"
-        return self._engine_event(message, EngineEventData.interrupted(sorted(self._running)))
+        yield self._engine_event(TERMINATING, EngineEventData.interrupted(sorted(self._running)))
 
-    def _leave_running_steps_behind(self) -> DagsterEvent:
+    def _hurry(self, terminated_at: float) -> Iterator[DagsterEvent]:
+        """Wait no longer for the running steps: it was asked for twice, and not by one key that came as two signals."""
+        seconds = time.monotonic() - terminated_at
+        if seconds > SECOND_WISH_SECONDS and self._running:
+            yield self._leave_running_steps_behind(round(seconds, 1))
+
+    def _leave_running_steps_behind(self, seconds: float) -> DagsterEvent:
         left_behind = sorted(self._running)
         self._running.clear()
-        seconds = self._options.cancel_grace_seconds
+        self._run.termination.give_up()
         return self._engine_event(f"Steps did not end within {seconds:g} s of the termination: {left_behind}")
 
     def _engine_event(self, message: str, details: EngineEventData | None = None) -> DagsterEvent:
@@ -466,6 +481,8 @@ def _rank_by_critical_path(
     dependencies = plan.get_all_step_deps()  # private: every step, also those which dynamic outputs will multiply
     seconds: Mapping[str, float] = {}
     if len(dependencies) > options.max_concurrent:
+        from fft_dagster.event_log import step_seconds_of_earlier_runs
+
         run = job_context.dagster_run
         seconds = step_seconds_of_earlier_runs(job_context.instance, run.job_name, set(dependencies))
     remaining = remaining_seconds(dependencies, seconds)

@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from fft_core import FftError
+
 FOLDER = Path(".fastflowtransform") / "dagster"
 QUIET_FILE = "fft.yaml"
 _OURS = "# Written by fft at each run: the history of this project's runs. Take this line out to keep your own edits.\n"
@@ -16,6 +18,11 @@ storage:
     class: PooledSqliteStorage
     config:
       base_dir: {base_dir}
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1  # a run that is launched in the UI waits for this; Dagster's own is 5
 telemetry:
   enabled: false
 """
@@ -31,14 +38,26 @@ def instance_home(root: Path) -> Path:
 
     The project's own has a second configuration, in which what models print is not captured: it goes to the terminal
     of `fft`. Runs of the UI keep it.
+
+    Raises:
+        FftError: DAGSTER_HOME is no folder, or the project's own cannot be written.
     """
-    if os.environ.get("DAGSTER_HOME"):
-        return Path(os.environ["DAGSTER_HOME"])
+    named = os.environ.get("DAGSTER_HOME")
+    if named:
+        if not (Path(named).is_absolute() and Path(named).is_dir()):
+            hint = "Unset it for a history in the project's own folder."
+            raise FftError(
+                f"DAGSTER_HOME must be the absolute path of a folder that is there, not {named!r}", hint=hint
+            )
+        return Path(named)
     home = root / FOLDER
-    home.mkdir(parents=True, exist_ok=True)
     text = _OURS + _STORAGE.format(base_dir=json.dumps(str(home)))  # JSON's quotes are YAML's, whatever the folder
-    _write(home / "dagster.yaml", text)
-    _write(home / QUIET_FILE, text + _NO_CAPTURE)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        _write(home / "dagster.yaml", text)
+        _write(home / QUIET_FILE, text + _NO_CAPTURE)
+    except OSError as error:
+        raise FftError(f"the history of runs cannot be kept in {home}: {error.strerror}") from error
     return home
 
 

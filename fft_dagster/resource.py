@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import dagster as dg
 
-from fft_core import CacheMode, Project, Rebuilder, Request, Subjects, Warehouse, open_warehouse
+from fft_core import (
+    BuildResult,
+    CacheMode,
+    CheckResult,
+    FftError,
+    Project,
+    Rebuilder,
+    Request,
+    ReuseResult,
+    Subjects,
+    Warehouse,
+    open_warehouse,
+)
 
 RESOURCE_KEY = "fft_warehouse"
+Found: TypeAlias = BuildResult | ReuseResult | tuple[CheckResult, ...] | FftError
+Tell: TypeAlias = Callable[[str, Found], None]
 _CONFIG = {
     "cache": dg.Field(
         dg.Enum("FftCache", [dg.EnumValue(mode) for mode in get_args(CacheMode)]),
@@ -30,11 +44,13 @@ _CONFIG = {
 class WarehouseSessions:
     """What steps get: `session()` gives each thread a session of its own on the one connection of the process.
 
-    The database is opened when the first step asks for it.
+    The database is opened when the first step asks for it. `tell` takes what a step found, with the name of its node:
+    for whoever runs the steps in his own process, and wants more than Dagster's events say.
     """
 
-    def __init__(self, project: Project, request: Request | None = None) -> None:
+    def __init__(self, project: Project, request: Request | None = None, tell: Tell | None = None) -> None:
         self.project = project
+        self.tell = tell or _tell_nobody
         self._request = request or Request()
         self._rebuilder: Rebuilder | None = None
         self._lock = threading.Lock()
@@ -73,12 +89,18 @@ class WarehouseSessions:
             self._warehouse, self._sessions, self._of_thread = None, [], threading.local()
 
 
+def _tell_nobody(name: str, found: Found) -> None:
+    """Do without: Dagster's events say it."""
+
+
 def _request(config: Mapping[str, Any]) -> Request:
     return Request(config["cache"], tuple(config["rebuild"]), tuple(config["full_refresh"]))
 
 
-def warehouse_resource(project: Project) -> dg.ResourceDefinition:
+def warehouse_resource(project: Project, tell: Tell | None = None) -> dg.ResourceDefinition:
     """Make the resource of a project: its profile's database, closed at the end of the run (or of a step's process).
+
+    `tell` is called in the threads of the steps with what each found.
 
     >>> dg.Definitions(resources={"fft_warehouse": warehouse_resource(project)})  # doctest: +SKIP
     """
@@ -89,7 +111,7 @@ def warehouse_resource(project: Project) -> dg.ResourceDefinition:
     )
     def sessions(context: dg.InitResourceContext) -> Iterator[WarehouseSessions]:
         config = context.resource_config
-        opened = WarehouseSessions(project, _request(config))
+        opened = WarehouseSessions(project, _request(config), tell)
         try:
             yield opened
         finally:

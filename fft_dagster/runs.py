@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from fft_core import Model, Project, Request
+from fft_core import Check, Model, NodeKind, NodeRunResult, Project, Request, SourceName, planned_relations
+from fft_dagster.assets import source_step_name, step_name
 from fft_dagster.definitions import project_definitions
 from fft_dagster.executor import iterate_run
+from fft_dagster.follow import RunFollower
 from fft_dagster.instance import QUIET_FILE, instance_home
-from fft_dagster.resource import RESOURCE_KEY
+from fft_dagster.outcomes import Outcome, RunStarted, Terminating
+from fft_dagster.resource import RESOURCE_KEY, warehouse_resource
 from fft_dagster.translator import FftTranslator
 
 
@@ -27,40 +32,105 @@ def open_instance(root: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(home), glob.escape(str(own)))
 
 
-def run_nodes(
-    project: Project, names: Collection[str], instance: dg.DagsterInstance, request: Request, jobs: int | None
-) -> Iterator[dg.DagsterEvent]:
-    """Run the steps of some models and seeds, with their checks; give the events as they happen.
+@dataclass(frozen=True)
+class Work:
+    """What a run does.
+
+    Attributes:
+        command: Names the job.
+        builds: Models and seeds, with their checks.
+        checks: Checks that run alone, on published rows.
+        request: Cache mode and nodes to build in any case.
+        jobs: How many steps run at a time; the executor's choice where None.
+        keep_going: Whether a failure leaves other branches running.
+    """
+
+    command: str
+    builds: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    request: Request = field(default_factory=Request)
+    jobs: int | None = None
+    keep_going: bool = False
+
+
+def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iterator[Outcome]:
+    """Run the steps of some work in this process; say what becomes of each, as it happens.
 
     Args:
         project: The project.
-        names: The models and seeds.
+        work: What is run.
         instance: Keeps the run's history.
-        request: Cache mode and nodes to build in any case.
-        jobs: How many steps run at a time; the executor's choice where None.
     """
     translator = FftTranslator()
-    nodes = [project.node(name) for name in names]
+    follower = RunFollower(_steps(project, work, translator), _waits(project, work))
+    job = _job(project, work, translator, follower)
+    run = instance.create_run_for_job(job, run_config=_run_config(work))
+    yield RunStarted(run.run_id)
+    for event in iterate_run(job, run, instance):
+        for outcome in follower.see(event):
+            if isinstance(outcome, Terminating):
+                instance.report_run_canceling(run)  # without it the run would end as failed
+            yield outcome
+    yield from follower.end()
+
+
+def _steps(project: Project, work: Work, translator: FftTranslator) -> dict[str, NodeRunResult]:
+    """Say what each step is for."""
+    relation = planned_relations(project)
+    steps = {}
+    for name in dict.fromkeys([*work.builds, *(check.node for check in work.checks)]):
+        kind: NodeKind
+        if isinstance(name, SourceName):
+            step, kind = source_step_name(translator.get_asset_key(project.sources[name])), "source"
+        else:
+            node = project.node(name)
+            step, kind = step_name(translator.get_asset_key(node)), node.kind if isinstance(node, Model) else "seed"
+        steps[step] = NodeRunResult(name=str(name), kind=kind, status="not_started", relation=str(relation(name)))
+    return steps
+
+
+def _waits(project: Project, work: Work) -> dict[str, frozenset[str]]:
+    """Say what each model and seed waits for, through ephemeral models."""
+
+    def stored(name: str) -> frozenset[str]:
+        node = project.models.get(name)
+        return waited(name) if node is not None and node.is_ephemeral else frozenset({name})
+
+    def waited(name: str) -> frozenset[str]:
+        return frozenset().union(*map(stored, project.waits_for(name)))
+
+    return {name: waited(name) for name in work.builds}
+
+
+def _job(project: Project, work: Work, translator: FftTranslator, follower: RunFollower) -> dg.JobDefinition:
+    nodes = [project.node(name) for name in work.builds]
     selection: dg.AssetSelection = dg.AssetSelection.assets(*map(translator.get_asset_key, nodes))
-    read = {name for node in nodes if isinstance(node, Model) for name in project.stored_inputs(node)}
-    checked = [source for name, source in project.sources.items() if name in read and project.checks_of(name)]
-    if checked:  # the checks of sources are steps of their own
-        selection |= dg.AssetSelection.checks_for_assets(*map(translator.get_asset_key, checked))
-    job_name = "fft_build"
-    job = dg.define_asset_job(job_name, selection)
-    definitions = project_definitions(project, translator=translator, names=frozenset(names), jobs=[job])
-    resolved = definitions.resolve_job_def(job_name)
-    wanted = {
-        "cache": request.cache,
-        "rebuild": list(request.rebuild),
-        "full_refresh": list(request.full_refresh),
-    }
-    run_config = {
-        "resources": {RESOURCE_KEY: {"config": wanted}},
-        "execution": {"config": {"keep_going": False, **({"max_concurrent": jobs} if jobs else {})}},
-        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # the caller prints; the events are all stored
-    }
+    if work.checks:
+        judged = {
+            c.node: project.sources[c.node] if isinstance(c.node, SourceName) else project.node(c.node)
+            for c in work.checks
+        }
+        keys = [translator.get_check_spec(check, judged[check.node]).key for check in work.checks]
+        selection |= dg.AssetSelection.checks(*keys)
+    name = f"fft_{work.command}"
+    definitions = project_definitions(
+        project,
+        translator=translator,
+        resources={RESOURCE_KEY: warehouse_resource(project, follower.tell)},
+        names=frozenset([*work.builds, *(check.node for check in work.checks if isinstance(check.node, str))]),
+        jobs=[dg.define_asset_job(name, selection)],
+    )
+    return definitions.resolve_job_def(name)
+
+
+def _run_config(work: Work) -> dict[str, Any]:
+    request = work.request
+    wanted = {"cache": request.cache, "rebuild": list(request.rebuild), "full_refresh": list(request.full_refresh)}
     # Dagster then stores what a new run plans in a few transactions, where the storage can.
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
-    run = instance.create_run_for_job(resolved, run_config=run_config)
-    yield from iterate_run(resolved, run, instance)
+    concurrency = {"max_concurrent": work.jobs} if work.jobs else {}
+    return {
+        "resources": {RESOURCE_KEY: {"config": wanted}},
+        "execution": {"config": {"keep_going": work.keep_going, **concurrency}},
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},  # the caller prints; the events are all stored
+    }

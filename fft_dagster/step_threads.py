@@ -79,6 +79,13 @@ class Termination:
         for body in bodies:  # a thread for each: a driver may take its time over it, or hang
             threading.Thread(target=body.cancel_until_ended, name="cancel-step", daemon=True).start()
 
+    def give_up(self) -> None:
+        """Cancel no more: the process is about to end, and what the bodies use is closed."""
+        with self._lock:
+            bodies = list(self._bodies)
+        for body in bodies:
+            body.give_up()
+
 
 class _Body:
     """What runs in one `interruptible`. Once it has ended, cancel is not called: it would hit what comes next."""
@@ -92,6 +99,9 @@ class _Body:
         self._ended.set()
         with self._calling:  # waits for a call that is under way
             return
+
+    def give_up(self) -> None:
+        self._ended.set()
 
     def cancel_until_ended(self) -> None:
         while not self._ended.is_set():

@@ -33,10 +33,13 @@ class FftTranslator:
         return dg.AssetKey(node.name)
 
     def get_group_name(self, node: Model | Seed | Source) -> str | None:
-        """Group by folder: models/marts/core/x.ff.sql is in "marts/core"; seeds and sources have their own groups."""
+        """Group by folder: models/marts/core/x.ff.sql is in "marts/core"; seeds and sources have their own groups.
+
+        What comes from a package is in a group that begins with the package's name.
+        """
         match node:
             case Model():
-                parts = node.path.parent.parts[1:]
+                parts = (*([node.package] if node.package else []), *node.folder.parts)
                 return "/".join(_identifier(part) for part in parts) or "default"
             case Seed():
                 return "seeds"
@@ -121,6 +124,18 @@ class FftTranslator:
             metadata={key: value for key, value in {**rule, **said}.items() if value},
         )
 
+    def get_freshness_spec(self, source: Source, project: Project) -> dg.AssetCheckSpec:
+        """Describe the check of a source's freshness, under a name that no check of the user's has."""
+        taken = {check.name for check in project.checks_of(source.name)}
+        limits = source.freshness
+        said = {"warn": limits.warn_after, "error": limits.error_after} if limits else {}
+        times = ", ".join(f"{word} after {time}" for word, time in said.items() if time is not None)
+        return dg.AssetCheckSpec(
+            "freshness" if "freshness" not in taken else "source_freshness",
+            asset=self.get_asset_key(source),
+            description=f"the newest {limits.loaded_at if limits else 'row'} is not too old: {times}",
+        )
+
 
 def upstream_of(node: Model | Seed | Source, project: Project) -> list[Model | Seed | Source]:
     """What an asset depends on: models (through ephemeral ones), seeds and sources, and what its checks read."""
@@ -142,7 +157,7 @@ def upstream_of(node: Model | Seed | Source, project: Project) -> list[Model | S
 def _code_reference(project: Project, path: Path, line: int | None) -> dg.CodeReferencesMetadataValue:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # one line for each model would hide what matters
-        reference = dg.LocalFileCodeReference(file_path=str(project.root / path), line_number=line, label=str(path))
+        reference = dg.LocalFileCodeReference(file_path=str(project.file(path)), line_number=line, label=str(path))
         return dg.CodeReferencesMetadataValue(code_references=[reference])
 
 

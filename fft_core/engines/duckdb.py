@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import duckdb
 
@@ -19,6 +20,7 @@ from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.sql import create_schema, literal
 from fft_core.engines.stamp import marked, stamp_in
+from fft_core.engines.statements import Statements
 from fft_core.errors import ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
@@ -106,6 +108,11 @@ def connect(
         raise
 
 
+def scratch(*, path: str = MEMORY, catalog: str | None = None, **settings: Any) -> DuckDBEngine:
+    """Open a database in memory, under the name that the file's has: what is at `path` is not touched."""
+    return connect(path=MEMORY, catalog=catalog or _own_catalog(path), **settings)
+
+
 def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,6 +144,7 @@ class DuckDBEngine:
     capabilities = CAPABILITIES
 
     def __init__(self, file: DuckDBFile, place: Relation, lock_timeout_seconds: float) -> None:
+        self.statements = Statements()
         self._file = file
         self._place = place
         self._timeout = lock_timeout_seconds
@@ -164,12 +172,18 @@ class DuckDBEngine:
         # always all three: where a file's stem equals a schema's name, two parts are ambiguous
         return Relation(name, schema or self._place.schema, catalog or self._place.catalog)
 
+    def temporary(self, name: str) -> Relation:
+        return Relation(name, "main", "temp")
+
+    def column_type(self, declared: str) -> str:
+        return _SEED_TYPES.get(declared.lower(), declared)
+
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         rows = self.fetch(sql, parameters)
         return int(rows[0][0]) if rows and len(rows[0]) == 1 and isinstance(rows[0][0], int) else None
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        with _statement(sql), self._cursor() as cursor:
+        with self._cursor() as cursor, self._statement(sql):
             result = cursor.execute(sql, list(parameters)) if parameters else cursor.execute(sql)
             return result.fetchall() if result.description else []
 
@@ -234,8 +248,8 @@ class DuckDBEngine:
     def stage(self, relation: Relation) -> Relation:
         return relation
 
-    def publish(self, stage: Relation, relation: Relation) -> None:
-        pass  # the end of the transaction does
+    def publish(self, stage: Relation, relation: Relation) -> int | None:
+        return None  # the end of the transaction publishes
 
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
         # object ids do not survive a reopen of the file; comments do, and what replaces a table has none
@@ -267,7 +281,7 @@ class DuckDBEngine:
         return f"concat(sum({row}::hugeint), '-', sum(hash({row})::hugeint))"
 
     def read_frame(self, sql: str) -> pa.Table:
-        with _statement(sql), self._cursor() as cursor:
+        with self._cursor() as cursor, self._statement(sql):
             return cast("pa.Table", cursor.sql(sql).to_arrow_table())
 
     @contextmanager
@@ -282,7 +296,7 @@ class DuckDBEngine:
 
     @contextmanager
     def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
-        types = {name: _SEED_TYPES.get(kind.lower(), kind) for name, kind in column_types.items()}
+        types = {name: self.column_type(kind) for name, kind in column_types.items()}
         try:
             yield _csv_query(path, types) if path.suffix == ".csv" else _parquet_query(path, types)
         except StatementError as error:
@@ -300,7 +314,7 @@ class DuckDBEngine:
             except BaseException:
                 cursor.execute("rollback")
                 raise
-            with _statement("commit"):
+            with self._statement("commit"):
                 cursor.execute("commit")
 
     def for_thread(self) -> DuckDBEngine:
@@ -316,6 +330,22 @@ class DuckDBEngine:
         if not self._is_closed:
             self._is_closed = True
             self._file.part(self._session)
+
+    @contextmanager
+    def _statement(self, sql: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise EngineError("the statement was interrupted") from error
+        except duckdb.Error as error:
+            raise _explained(error, sql) from error
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # what becomes of Ctrl-C in the main thread
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            self.statements.ended(sql, started)
 
 
 def _csv_query(path: Path, types: Mapping[str, str]) -> str:
@@ -337,20 +367,30 @@ def _parquet_query(path: Path, types: Mapping[str, str]) -> str:
     return f"select *{f' replace ({casts})' if casts else ''} from read_parquet({literal(path)})"
 
 
-@contextmanager
-def _statement(sql: str) -> Iterator[None]:
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise EngineError("the statement was interrupted") from error
-    except duckdb.Error as error:
-        missing = re.search(r"(?:Table|View) with name (\S+) does not exist", str(error))
-        raise StatementError(_message(error), sql=sql, missing=missing.group(1) if missing else None) from error
+def _explained(error: duckdb.Error, sql: str) -> StatementError:
+    message, position = _parted(str(error), sql)
+    missing = re.search(r"(?:Table|View) with name (\S+) does not exist", message)
+    return StatementError(message, sql=sql, missing=missing.group(1) if missing else None, position=position)
 
 
-def _message(error: duckdb.Error) -> str:
-    """DuckDB's message without its advice to change the options of a reader, which are not the user's."""
-    return re.split(r"\n(?:Possible fixes|This type was|\* |  file = )", str(error), maxsplit=1)[0].strip()
+def _parted(text: str, sql: str) -> tuple[str, int | None]:
+    """Part DuckDB's message from the line of SQL with a mark below it, which it ends with, and find the place.
+
+    Its advice to change the options of a reader is left out: they are not the user's.
+    """
+    text = re.split(r"\n(?:Possible fixes|This type was|\* |  file = )", text, maxsplit=1)[0].strip()
+    marked = re.search(r"\n+LINE (\d+): (.*)\n( *)\^+$", text)
+    if marked is None:
+        return text, None
+    lines, number = sql.split("\n"), int(marked[1]) - 1
+    shown = marked[2].removeprefix("...").removesuffix("...")  # of a long line, a part
+    begins = lines[number].find(shown) if number < len(lines) else -1
+    if begins < 0:
+        return text, None
+    column = len(marked[3]) - len(f"LINE {marked[1]}: ") - (3 if marked[2].startswith("...") else 0)
+    position = sum(len(line) + 1 for line in lines[:number]) + begins + max(0, column)
+    blanks = len(sql) - position - len(sql[position:].lstrip())  # tabs are not counted in the mark's column
+    return text[: marked.start()], position + blanks
 
 
 _IS_PLACE = "(lower(database_name), lower(schema_name), lower({}_name)) = (?, ?, ?)"

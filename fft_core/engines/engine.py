@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from fft_core.errors import MissingDriverError
+from fft_core.engines.statements import Statements
+from fft_core.errors import EngineError, MissingDriverError
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -67,9 +68,16 @@ class Engine(Protocol):
     name: str
     dialect: str
     capabilities: Capabilities
+    statements: Statements
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         """Complete a physical name with the profile's schema and catalog."""
+
+    def temporary(self, name: str) -> Relation:
+        """Name where a temporary table lies, which only this session sees."""
+
+    def column_type(self, declared: str) -> str:
+        """Spell a type that a project declares: one of FFT's words for types, or the engine's own."""
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         """Run a statement; give the number of rows where the engine counts them. Raises StatementError."""
@@ -108,10 +116,11 @@ class Engine(Protocol):
     def stage(self, relation: Relation) -> Relation:
         """Name where a relation is staged: the relation itself where the transaction is the stage."""
 
-    def publish(self, stage: Relation, relation: Relation) -> None:
+    def publish(self, stage: Relation, relation: Relation) -> int | None:
         """Give the stage the relation's place, inside the transaction that made the stage.
 
-        What others made of the relation (views, grants, comments, indexes) survives.
+        What others made of the relation (views, grants, comments, indexes) survives. Gives the bytes that a table
+        holds, where the engine knows.
 
         Raises:
             EngineError: it cannot survive; it is named, and nothing is changed.
@@ -172,6 +181,16 @@ def open_engine(name: str, settings: Mapping[str, Any], *, read_only: bool = Fal
     return engine
 
 
+def open_scratch(name: str, settings: Mapping[str, Any]) -> Engine:
+    """Open a place for temporary tables with the settings of a profile: a database in memory, where the engine can.
+
+    Raises:
+        MissingDriverError, ConnectError: as in `open_engine`.
+    """
+    engine: Engine = _driver(name).scratch(**settings)
+    return engine
+
+
 def details_of(comment: str | None, columns: Sequence[tuple[ColumnType, str | None]]) -> Details:
     """Put together what the database says of a relation and of each of its columns."""
     said = {column.name: text for column, text in columns if text}
@@ -184,10 +203,14 @@ def default_place(name: str, settings: Mapping[str, Any]) -> Relation:
     return place
 
 
+_DIALECTS = {"duckdb": "duckdb", "postgres": "postgres"}
+
+
 def dialect_of(name: str) -> str:
-    """Give the SQL dialect of an engine without opening anything."""
-    dialect: str = _driver(name).DIALECT
-    return dialect
+    """Give the SQL dialect of an engine, as sqlglot calls it; its driver need not be there. Raises EngineError."""
+    if name not in _DIALECTS:
+        raise EngineError(f"unknown engine {name!r}", hint=f"Engines: {', '.join(_DIALECTS)}.")
+    return _DIALECTS[name]
 
 
 def capabilities_of(name: str) -> Capabilities:
@@ -196,7 +219,7 @@ def capabilities_of(name: str) -> Capabilities:
     return capabilities
 
 
-def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect` and `namespace`
+def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect`, `scratch` and `namespace`
     try:
         return importlib.import_module(f"fft_core.engines.{name}")
     except ModuleNotFoundError as error:

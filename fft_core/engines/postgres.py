@@ -6,6 +6,7 @@ import hashlib
 import logging
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -22,6 +23,7 @@ from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationK
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.sql import drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
+from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
@@ -50,7 +52,7 @@ _SETTINGS = {
     "extra_float_digits": "1",
     "standard_conforming_strings": "on",
 }
-ANALYZED_FROM_ROWS = 1000
+ANALYZED_FROM_BYTES = 20 * 8192  # some thousand rows
 _KINDS: Mapping[str, RelationKind] = {"v": "view", "m": "materialized_view"}  # as in pg_class; others are tables
 _NAME_TOO_LONG = "42622"
 
@@ -74,6 +76,11 @@ def connect(
     place = namespace(dsn=dsn, db_schema=db_schema)
     conninfo = _conninfo(dsn, f"{quoted(place.schema or '', DIALECT)}, public", read_only)
     return PostgresEngine(conninfo, place, lock_timeout_seconds)
+
+
+def scratch(**settings: Any) -> PostgresEngine:
+    """Open a session for temporary tables: they are nobody else's, and gone when it ends."""
+    return connect(**settings)
 
 
 def _conninfo(dsn: str, search_path: str, read_only: bool) -> str:
@@ -135,6 +142,7 @@ class PostgresEngine:
     capabilities = CAPABILITIES
 
     def __init__(self, conninfo: str, place: Relation, lock_timeout_seconds: float) -> None:
+        self.statements = Statements()
         self._conninfo = conninfo
         self._place = place
         self._timeout = lock_timeout_seconds
@@ -152,6 +160,12 @@ class PostgresEngine:
                     hint="Choose a shorter name.",
                 )
         return Relation(name, schema or self._place.schema, catalog)
+
+    def temporary(self, name: str) -> Relation:
+        return self.relation(name, "pg_temp")
+
+    def column_type(self, declared: str) -> str:
+        return _SEED_TYPES.get(declared.lower(), declared)
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         with self._statement(sql), self._connection.cursor() as cursor:
@@ -253,7 +267,7 @@ class PostgresEngine:
 
     @contextmanager
     def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
-        types = {name: _SEED_TYPES.get(kind.lower(), kind) for name, kind in column_types.items()}
+        types = {name: self.column_type(kind) for name, kind in column_types.items()}
         with self.frame_query(csv_file.read_file(path, infer=not types)) as rows:
             names = [column.name for column in self.columns(rows)]
             yield f"select {', '.join(_cast(name, types) for name in names)} from ({rows}) as file"
@@ -343,19 +357,20 @@ class PostgresEngine:
             self.execute(drop(left, kind, DIALECT))
         return stage
 
-    def publish(self, stage: Relation, relation: Relation) -> None:
-        rows = self._row_estimate(stage)
-        if rows is not None and rows >= ANALYZED_FROM_ROWS:
+    def publish(self, stage: Relation, relation: Relation) -> int | None:
+        size = self._table_size(stage)
+        if size is not None and size >= ANALYZED_FROM_BYTES:
             self.execute(f"analyze {stage.sql(DIALECT)}")  # autovacuum comes a minute late for what is built next
         Publisher(self, self._timeout).publish(stage, relation)
+        return size
 
-    def _row_estimate(self, stage: Relation) -> float | None:
-        """How many rows fit into a stage's pages, roughly; None for a view."""
-        ((pages, kind),) = self.fetch(
-            f"select pg_relation_size(oid) / 8192, relkind::text from pg_class "
+    def _table_size(self, stage: Relation) -> int | None:
+        """How many bytes a stage holds; None for a view."""
+        ((size, kind),) = self.fetch(
+            f"select pg_table_size(oid), relkind::text from pg_class "
             f"where oid = {literal(stage.sql(DIALECT))}::regclass"
         )
-        return float(pages) * 50 if kind in ("r", "m") else None
+        return int(size) if kind in ("r", "m") else None
 
     def for_thread(self) -> PostgresEngine:
         return PostgresEngine(self._conninfo, self._place, self._timeout)
@@ -372,11 +387,13 @@ class PostgresEngine:
 
     @contextmanager
     def _statement(self, sql: str) -> Iterator[None]:
-        self._cut_name = None
+        self._cut_name, started = None, time.perf_counter()
         try:
             yield
         except psycopg.Error as error:
             raise _explained(error, sql, closed=self._connection.closed) from error
+        finally:
+            self.statements.ended(sql, started)
         if self._cut_name:
             raise StatementError(
                 self._cut_name, sql=sql, hint=f"Postgres cuts names at {LONGEST_NAME} bytes: choose a shorter one."
@@ -390,12 +407,28 @@ def _explained(error: psycopg.Error, sql: str, *, closed: bool) -> EngineError:
             return EngineError("the statement was interrupted")
         case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
             return BusyError(f"another session is in the way: {message}", hint="A later try can succeed.")
-        case errors.UndefinedTable():
-            missing = re.search(r'relation "(.+?)" does not exist', message)
-            return StatementError(message, sql=sql, missing=missing.group(1) if missing else None)
     if closed:
         return BusyError(f"the connection was lost: {message}", hint="A later try can succeed.")
-    return StatementError(message, sql=sql)
+    return _rejected(error, message, sql)
+
+
+def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
+    """Part the message from the hint, and from the line of SQL with a mark below it: the place is told by itself."""
+    hint, place = error.diag.message_hint, error.diag.statement_position
+    if hint:
+        message = message.replace(f"\nHINT:  {hint}", "")
+    if place:
+        message = re.sub(r"\nLINE \d+: .*\n *\^", "", message)
+    missing = None
+    if isinstance(error, errors.UndefinedTable):
+        missing = re.search(r'relation "(.+?)" does not exist', message)
+    return StatementError(
+        message,
+        sql=sql,
+        hint=hint,
+        missing=missing.group(1) if missing else None,
+        position=int(place) - 1 if place else None,
+    )
 
 
 _COLUMNS = """(

@@ -26,6 +26,16 @@ def word(kind: RelationKind) -> str:
     return kind.replace("_", " ")
 
 
+def begin_of_query(statement: str) -> int:
+    """Say where the query begins in a statement that creates something from one; 0 in others.
+
+    >>> begin_of_query("create view v as\\nselect 1"), begin_of_query("select 1")
+    (17, 0)
+    """
+    head, _, rest = statement.partition(" as\n")
+    return len(statement) - len(rest) if rest and head.startswith("create ") and "\n" not in head else 0
+
+
 def create_temporary(name: str, query: str, dialect: str) -> str:
     """Create a table from a query that only this session sees."""
     return f"create temporary table {quoted(name, dialect)} as\n{query}"

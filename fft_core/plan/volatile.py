@@ -179,9 +179,20 @@ def _untracked(sql: str, dialect: str) -> list[str]:
             function = (table.this.name if is_unknown else table.this.sql_name()).lower()
             if function not in _ROWS_OF_ARGUMENTS | _VOLATILE:  # the latter are found by their names
                 names.append(f"{function}()")
-        elif table.name and not table.name.startswith(SYMBOL) and not _is_cte(table):
+        elif _is_untracked(table):
             names.append(".".join(part for part in (table.catalog, table.db, table.name) if part))
     return names
+
+
+def untracked_tables(tree: exp.Expr) -> Iterator[exp.Table]:
+    """Find the tables in a query that are no tracked relations, functions or names of its own."""
+    for table in tree.find_all(exp.Table):
+        if not isinstance(table.this, exp.Func) and _is_untracked(table):
+            yield table
+
+
+def _is_untracked(table: exp.Table) -> bool:
+    return bool(table.name) and not table.name.startswith(SYMBOL) and not _is_cte(table)
 
 
 def _is_cte(table: exp.Table) -> bool:

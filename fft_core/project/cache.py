@@ -11,10 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fft_core.project.files import find_package_files
 from fft_core.project.model import Project
 
 FILE = Path(".fastflowtransform") / "cache" / "project.pickle"
-FORMAT = 4  # counted up when the types of a project change
+FORMAT = 7  # counted up when the types of a project change
+_OURS = frozenset({"fft_core.project.model", "fft_core.project.unit_test", "fft_core.errors"})
+_UNREADABLE = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError)
 _PLAIN = frozenset({"set", "frozenset", "complex", "bytearray"})
 
 
@@ -26,7 +29,21 @@ def cached_project(root: Path, key: str) -> Project | None:
         if head != _head(root, key):
             return None
         project = _Unpickler(io.BytesIO(body)).load()
-    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError):
+    except (OSError, *_UNREADABLE):
+        return None
+    return project if isinstance(project, Project) and _packages_are_unchanged(project) else None
+
+
+def last_loaded(root: Path | str) -> Project | None:
+    """Give the project as last loaded, whatever has changed since; None where none was kept. Its environment is empty.
+
+    For what must be quick and need not be right, as a shell's completion.
+    """
+    root = Path(root).resolve()
+    try:
+        head, _, body = (root / FILE).read_bytes().partition(b"\n")
+        project = _Unpickler(io.BytesIO(body)).load() if head.startswith(_head(root, "")) else None
+    except (OSError, *_UNREADABLE):
         return None
     return project if isinstance(project, Project) else None
 
@@ -43,6 +60,11 @@ def keep_project(project: Project, key: str) -> None:
         return
 
 
+def _packages_are_unchanged(project: Project) -> bool:
+    """Whether the files of packages say what they said: which packages there are is part of the key."""
+    return all(find_package_files(package.home).digest() == package.digest for package in project.packages.values())
+
+
 def _head(root: Path, key: str) -> bytes:
     return f"{FORMAT} {version('fft-dagster')} {sys.version_info[:2]} {root} {key}".encode()
 
@@ -51,7 +73,7 @@ class _Unpickler(pickle.Unpickler):
     """Makes values of the project's own types only: a file that came with somebody's project can run nothing."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if module == "fft_core.project.model" or module == "fft_core.errors":
+        if module in _OURS:
             return super().find_class(module, name)
         if module in ("pathlib", "pathlib._local") and name.endswith("Path"):
             return super().find_class(module, name)

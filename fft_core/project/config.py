@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -183,6 +183,7 @@ class ProjectShape(Shape):
     models: dict[str, Any] = {}
     seeds: dict[str, Any] = {}
     fingerprint: FingerprintShape = FingerprintShape()
+    lint: dict[str, Annotated[m.LintSetting, BeforeValidator(lambda value: "off" if value is False else value)]] = {}
 
     @field_validator("version", mode="before")
     @classmethod
@@ -197,10 +198,99 @@ class ProjectShape(Shape):
             raise ValueError(f"{', '.join(others)}: not supported yet; say it in the model's config()")
         return content
 
-    @field_validator("vars", "tests", "models", "seeds", mode="before")
+    @field_validator("vars", "tests", "models", "seeds", "lint", mode="before")
     @classmethod
     def _empty_key(cls, content: object, info: Any) -> object:
         return ([] if info.field_name == "tests" else {}) if content is None else content
+
+
+# --- packages.yml, packages.lock.yml, and the project.yml of a package -----------------------------------------------
+
+
+Filled = Annotated[str, Field(min_length=1)]
+
+
+class PackageShape(Shape):
+    """One package: a folder, or a git repository at some revision."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    path: Filled | None = None
+    git: Filled | None = None
+    subdir: Filled | None = None
+    branch: Filled | None = None
+    tag: Filled | None = None
+    rev: Filled | None = None
+    ref: Filled | None = None
+    models_dir: Filled | None = None
+    version: Filled | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> PackageShape:
+        if (self.path is None) == (self.git is None):
+            raise ValueError("give exactly one of path and git")
+        said = [key for key in ("branch", "tag", "rev", "ref") if getattr(self, key) is not None]
+        if self.path is not None and (said or self.subdir is not None):
+            raise ValueError(f"{(said or ['subdir'])[0]} is for git packages")
+        if len(said) > 1:
+            raise ValueError(f"give one of {', '.join(said)}")
+        return self
+
+    @property
+    def revision(self) -> tuple[str, str] | None:
+        """What is wanted of the repository, as kind and name; None for its default branch."""
+        kinds = [(kind, getattr(self, kind)) for kind in ("branch", "tag", "rev", "ref")]
+        return next(((kind, name) for kind, name in kinds if name is not None), None)
+
+
+class DependencyShape(Shape):
+    name: str
+    version: str | None = None
+    optional: bool = False
+
+
+class ManifestShape(BaseModel):
+    """The project.yml of a package: what is not asked for is not looked at."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+    name: str = Field(min_length=1)
+    version: str | None = None
+    models_dir: str | None = None
+    fft_version: str | None = None
+    dependencies: list[DependencyShape] = []
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _version_as_text(cls, version: object) -> object:
+        return str(version) if isinstance(version, int | float) else version
+
+    @field_validator("dependencies", mode="before")
+    @classmethod
+    def _short_forms(cls, content: object) -> object:
+        """A list of names is enough, and so is a mapping of names to version ranges."""
+        if isinstance(content, dict):
+            return [
+                {"name": name, **(said if isinstance(said, dict) else {"version": said})}
+                for name, said in content.items()
+            ]
+        return (
+            [{"name": item} if isinstance(item, str) else item for item in content]
+            if isinstance(content, list)
+            else content or []
+        )
+
+
+class LockedShape(Shape):
+    git: str
+    revision: str
+    commit: str = Field(pattern=r"^[0-9a-f]{40,64}$")
+
+
+class LockShape(Shape):
+    """packages.lock.yml."""
+
+    lock_version: Literal[1]
+    packages: dict[str, LockedShape] = {}
 
 
 # --- sources.yml ------------------------------------------------------------------------------------------------------
@@ -244,6 +334,36 @@ class DataVersionShape(Shape):
         return self
 
 
+class PeriodShape(Shape):
+    """A time, as so many minutes, hours or days."""
+
+    count: float = Field(ge=0)
+    period: Literal["minute", "hour", "day"]
+
+    def time(self) -> timedelta:
+        return timedelta(**{f"{self.period}s": self.count})
+
+
+class SourceFreshnessShape(Shape):
+    """The block `freshness` of a source."""
+
+    loaded_at_field: str = Field(min_length=1)
+    warn_after: PeriodShape | None = None
+    error_after: PeriodShape | None = None
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> SourceFreshnessShape:
+        if self.warn_after is None and self.error_after is None:
+            raise ValueError("give warn_after, error_after, or both")
+        if self.warn_after and self.error_after and self.error_after.time() < self.warn_after.time():
+            raise ValueError("error_after is shorter than warn_after")
+        return self
+
+    def value(self) -> m.SourceFreshness:
+        warn, error = (limit.time() if limit else None for limit in (self.warn_after, self.error_after))
+        return m.SourceFreshness(self.loaded_at_field, warn, error)
+
+
 class SourceTableShape(PlaceShape):
     name: str
     description: str | None = None
@@ -253,6 +373,7 @@ class SourceTableShape(PlaceShape):
     tags: list[str] = []
     overrides: dict[str, PlaceShape] = {}
     data_version: Literal["none", "digest"] | DataVersionShape = "digest"
+    freshness: SourceFreshnessShape | None = None
 
     def version(self) -> m.SourceVersion:
         match self.data_version:

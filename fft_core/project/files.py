@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_ALONE = ("project.yml", "sources.yml")
-_READ_BELOW = ("models", "seeds")
+from fft_core.errors import Location, Problem, ProjectError
+from fft_core.project.model import Home
+
+GIT_PACKAGES = Path(".fastflowtransform") / "packages" / "git"
+INSTALLED = "installed.json"  # beside each installed git package: what it is
+_ALONE = ("project.yml", "sources.yml", "packages.yml", "packages.lock.yml")
+_READ_BELOW = ("models", "seeds", "tests/unit")
 _TEXTS = (".sql", ".sql.j2", ".py", ".yml", ".yaml")
 
 
@@ -20,26 +25,47 @@ class ProjectFiles:
     root: Path
     paths: tuple[Path, ...]
 
-    def below(self, folder: str, suffixes: tuple[str, ...]) -> list[Path]:
+    def below(self, folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
         """Those below a folder whose names end so."""
-        parts = Path(folder).parts
+        parts = folder.parts
         return [path for path in self.paths if path.parts[: len(parts)] == parts and path.name.endswith(suffixes)]
 
     def digest(self) -> str:
         """Digest the names of all, and the content of those that are read to load the project: not of seeds' rows."""
         digest = hashlib.sha256()
         for path in self.paths:
-            is_read = path.parts[0] != "seeds" or path.suffix in (".yml", ".yaml")
-            content = hashlib.sha256((self.root / path).read_bytes()).digest() if is_read else b""
+            is_read = path.parts[0] != "seeds" or path.name.endswith(_TEXTS)
+            content = self._digest_of(path) if is_read else b""
             digest.update(f"{path.as_posix()}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()
+
+    def _digest_of(self, path: Path) -> bytes:
+        """Digest a file; one that cannot be read has none, and is reported by who reads it next."""
+        try:
+            return hashlib.sha256((self.root / path).read_bytes()).digest()
+        except OSError:
+            return b"unreadable"
+
+
+def refuse_no_project(root: Path) -> None:
+    """Raise ProjectError for a folder that is no project."""
+    if not (root / "project.yml").is_file():
+        hint = "Name the folder that holds project.yml, as in: fft build path/to/project"
+        raise ProjectError([Problem("this is not an FFT project: there is no project.yml", Location(root), hint)])
 
 
 def find_files(root: Path) -> ProjectFiles:
     """Find the files of a project; hidden files and folders are none of ours."""
     alone = [Path(name) for name in _ALONE if (root / name).is_file()]
+    installed = [path.relative_to(root) for path in sorted((root / GIT_PACKAGES).glob(f"*/{INSTALLED}"))]
     found = [path for folder in _READ_BELOW for path in _walk(root, folder)]
-    return ProjectFiles(root, (*alone, *sorted(found)))
+    return ProjectFiles(root, (*alone, *installed, *sorted(found)))
+
+
+def find_package_files(home: Home) -> ProjectFiles:
+    """Find the files of a package: its project.yml, and what is below its models."""
+    alone = [Path("project.yml")] if (home.root / "project.yml").is_file() else []
+    return ProjectFiles(home.root, (*alone, *sorted(_walk(home.root, str(home.models)))))
 
 
 def _walk(root: Path, folder: str) -> Iterator[Path]:

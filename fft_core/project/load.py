@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from fft_core.errors import Location, Problem, ProfileError, ProjectError
+from fft_core.errors import Problem, ProfileError
 from fft_core.project.cache import cached_project, keep_project
-from fft_core.project.files import find_files
+from fft_core.project.files import find_files, refuse_no_project
 from fft_core.project.model import Project
 from fft_core.project.profiles import active_env, load_environment, load_profile
 
@@ -37,9 +37,7 @@ def load_project(
     >>> [model.name for model in project.order()]  # doctest: +SKIP
     """
     root, env = Path(root).resolve(), active_env(env)
-    if not (root / "project.yml").is_file():
-        hint = "Name the folder that holds project.yml, as in: fft build path/to/project"
-        raise ProjectError([Problem("this is not an FFT project: there is no project.yml", Location(root), hint)])
+    refuse_no_project(root)
     if environment is None:
         environment = load_environment(root, env)
     problems: list[Problem] = []

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from fft_core.errors import Location, Problem, ProjectError
 from fft_core.names import model_name
+from fft_core.project.unit_test import UnitTest
 
 Severity: TypeAlias = Literal["error", "warn"]
 Scope: TypeAlias = Literal["table", "delta"]
 IncrementalStrategy: TypeAlias = Literal["merge", "append", "delete_insert", "insert_overwrite"]
 SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
+LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
+PACKAGES = "packages"  # what the paths of packages' files begin with, wherever these lie
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,15 @@ class FingerprintSettings:
 
 
 @dataclass(frozen=True)
+class SourceFreshness:
+    """How old the newest row of a source may be, by a column or expression that says when a row was loaded."""
+
+    loaded_at: str
+    warn_after: timedelta | None = None
+    error_after: timedelta | None = None
+
+
+@dataclass(frozen=True)
 class Source:
     """A table that somebody else fills; `schema` None means the profile's schema."""
 
@@ -167,6 +180,7 @@ class Source:
     columns: tuple[Column, ...] = ()
     tags: tuple[str, ...] = ()
     version: SourceVersion = field(default_factory=VersionByDigest)
+    freshness: SourceFreshness | None = None
 
 
 @dataclass(frozen=True)
@@ -227,7 +241,11 @@ class PythonBody:
 
 @dataclass(frozen=True)
 class Model:
-    """One model; `inputs` keeps the order in which the user named them, each one once."""
+    """One model; `inputs` keeps the order in which the user named them, each one once.
+
+    `path` is relative to the project; that of a package's model begins with packages/NAME, wherever it lies: see
+    `Project.file`. `below` is the folder of models that it was found in.
+    """
 
     name: str
     logical_name: str
@@ -244,6 +262,17 @@ class Model:
     early_cutoff: bool = True
     config_line: int = 1
     input_lines: Mapping[str | SourceName, int] = field(default_factory=dict)
+    below: Path = Path("models")
+
+    @property
+    def package(self) -> str | None:
+        """The package that it comes from; None for the project's own."""
+        return self.below.parts[1] if self.below.parts[:1] == (PACKAGES,) else None
+
+    @property
+    def folder(self) -> Path:
+        """Its folder below the models of its project or package."""
+        return self.path.parent.relative_to(self.below)
 
     @property
     def location(self) -> Location:
@@ -376,6 +405,45 @@ Node: TypeAlias = Model | Seed
 
 
 @dataclass(frozen=True)
+class Home:
+    """A folder with models, the project's own or a package's; `shown` is what paths in messages begin with."""
+
+    root: Path
+    models: Path = Path("models")
+    shown: Path = Path()
+
+    @property
+    def below(self) -> Path:
+        """The folder of its models, as shown."""
+        return self.shown / self.models
+
+    def file(self, path: Path) -> Path:
+        """Where the file of a path lies."""
+        return self.root / path.relative_to(self.shown)
+
+
+@dataclass(frozen=True)
+class Package:
+    """Another project whose models and macros this one uses.
+
+    Attributes:
+        name: Its name, in packages.yml and in its own project.yml.
+        home: Where its files lie.
+        origin: Where it comes from, for people; without credentials.
+        version: What its project.yml says.
+        commit: What was installed, if it comes from git.
+        digest: What its files said when they were read.
+    """
+
+    name: str
+    home: Home
+    origin: str
+    version: str | None = None
+    commit: str | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True)
 class Project:
     """All of a project, linked and valid. It opens nothing and holds no credentials; it can be pickled."""
 
@@ -392,7 +460,19 @@ class Project:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     macros: Mapping[Path, str] = field(default_factory=dict)
     fingerprint: FingerprintSettings = field(default_factory=FingerprintSettings)
+    unit_tests: tuple[UnitTest, ...] = ()
+    lint: Mapping[str, LintSetting] = field(default_factory=dict)
     dag_dir: Path = Path("site/dag")
+    packages: Mapping[str, Package] = field(default_factory=dict)
+
+    def home_of(self, path: Path) -> Home:
+        """Which folder with models a file is in: the project's own, or a package's."""
+        package = self.packages.get(path.parts[1]) if path.parts[:1] == (PACKAGES,) else None
+        return package.home if package else Home(self.root)
+
+    def file(self, path: Path) -> Path:
+        """Where the file of a model, seed or macro lies."""
+        return self.home_of(path).file(path)
 
     def model(self, name: str) -> Model:
         """Find a model by either form of its name. Raises KeyError."""

@@ -10,26 +10,27 @@ from pathlib import Path
 
 from fft_core.errors import Location, ModelError
 from fft_core.names import PYTHON_SUFFIX
+from fft_core.project.model import Home
 
 
 @dataclass(frozen=True)
 class PythonSources:
-    """Canonical code by path below the root, and the environment variables that it reads by literal name."""
+    """Canonical code by path below the home, and the environment variables that it reads by literal name."""
 
     code: dict[str, str]
     environment: frozenset[str]
 
 
-def python_sources(root: Path, path: Path, function: str) -> PythonSources:
-    """Read a model's file and the project's modules that it imports: from the root, from models/, and from folders of
-    the project that Python searches, such as src/.
+def python_sources(home: Home, path: Path, function: str) -> PythonSources:
+    """Read a model's file and the modules of its project or package that it imports: from the root, from the folder of
+    models, and from folders below the root that Python searches, such as src/.
 
     The code is canonical: no comments, docstrings, formatting, decorators of models, or other models of the same file.
     "*" stands in `environment` for variables whose names are computed.
 
     Args:
-        root: The project's folder.
-        path: The model's file below it.
+        home: The project's folder, or the package's.
+        path: The model's file, as shown.
         function: The model's function.
 
     Raises:
@@ -37,28 +38,30 @@ def python_sources(root: Path, path: Path, function: str) -> PythonSources:
     """
     code: dict[str, str] = {}
     names: set[str] = set()
-    frontier = [path]
+    own = path.relative_to(home.shown)
+    frontier = [own]
     while frontier:
         current = frontier.pop()
         if current.as_posix() in code:
             continue
-        tree = _parsed(root, current)
-        if current == path:
+        tree = _parsed(home, current)
+        if current == own:
             tree.body = [statement for statement in tree.body if not _is_another_model(statement, tree, function)]
         names.update(_environment(tree))
-        frontier.extend(_imported_files(tree, root, current))
+        frontier.extend(_imported_files(tree, home, current))
         code[current.as_posix()] = ast.unparse(_without_what_does_not_count(tree, current))
     return PythonSources(dict(sorted(code.items())), frozenset(names))
 
 
-def _parsed(root: Path, path: Path) -> ast.Module:
+def _parsed(home: Home, path: Path) -> ast.Module:
+    shown = home.shown / path
     try:
-        return ast.parse((root / path).read_bytes())
+        return ast.parse((home.root / path).read_bytes())
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        raise ModelError(f"invalid Python: {getattr(error, 'msg', error)}", where=Location(path, line)) from error
+        raise ModelError(f"invalid Python: {getattr(error, 'msg', error)}", where=Location(shown, line)) from error
     except OSError as error:
-        raise ModelError(f"the file cannot be read: {error.strerror}", where=Location(path)) from error
+        raise ModelError(f"the file cannot be read: {error.strerror}", where=Location(shown)) from error
 
 
 def _is_another_model(statement: ast.stmt, tree: ast.Module, function: str) -> bool:
@@ -70,8 +73,8 @@ def _is_another_model(statement: ast.stmt, tree: ast.Module, function: str) -> b
     return not any(isinstance(node, ast.Name) and node.id == statement.name for node in ast.walk(tree))
 
 
-def _imported_files(tree: ast.Module, root: Path, current: Path) -> Iterator[Path]:
-    folders = _searched(root)
+def _imported_files(tree: ast.Module, home: Home, current: Path) -> Iterator[Path]:
+    root, folders = home.root, _searched(home)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -86,11 +89,12 @@ def _imported_files(tree: ast.Module, root: Path, current: Path) -> Iterator[Pat
             yield from _files_of(_literal(node.args[0]) if node.args else "*", root, folders)
 
 
-def _searched(root: Path) -> list[Path]:
-    """The folders where the project's modules are found, below the root."""
+def _searched(home: Home) -> list[Path]:
+    """The folders where its modules are found, below the root."""
+    root = home.root
     paths = [Path(path) for path in sys.path if path]
     own = [path.relative_to(root) for path in paths if path.is_relative_to(root) and "site-packages" not in path.parts]
-    return list(dict.fromkeys([Path(), Path("models"), *own]))
+    return list(dict.fromkeys([Path(), home.models, *own]))
 
 
 def _is_import(called: ast.expr) -> bool:

@@ -13,19 +13,21 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from fft_core.project.model import Home
+
 _numbers = count(1)  # a process-wide counter of names, nothing else
 
 
 class PythonCode:
-    """Imports a project's model files and what they import from the project's root and from models/.
+    """Imports the model files of a project, or of a package, and what they import from its root and its models.
 
     The modules live in `sys.modules` below a package made for this object. An `import helpers` in a project's file
     finds the project's helpers.py first, through an `__import__` of its own: no path is put on `sys.path`, and
     imports inside functions work at any later time, in any thread.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._folders = [str(root), str(root / "models")]
+    def __init__(self, home: Home) -> None:
+        self._folders = [str(home.root), str(home.root / home.models)]
         self._package = f"_fft_project_{next(_numbers)}"
         self._loading = threading.RLock()
         package = ModuleType(self._package)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fft_core.errors import Location, Problem, ProjectError, nearest
 from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain, model_name
 from fft_core.project.config import IncrementalOverlayShape, OldSources, ProjectShape, SeedsShape, SourcesShape
-from fft_core.project.files import ProjectFiles
+from fft_core.project.files import ProjectFiles, find_package_files
 from fft_core.project.link import link
-from fft_core.project.model import Column, Model, Project, Seed, Source, SourceName
+from fft_core.project.model import Column, Home, Model, Package, Project, Seed, Source, SourceName
+from fft_core.project.packages import read_packages
 from fft_core.project.parse import MacroIndex, python_models, sql_model
 from fft_core.project.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
 from fft_core.project.sql_file import new_environment, parse_macros
+from fft_core.project.unit_test_file import link_unit_tests, read_unit_tests
 from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
 
 _log = logging.getLogger(__name__)
@@ -33,17 +36,18 @@ class Reader:
         self.root, self.env = root, env
         self.problems = problems
         self._engine = engine
-        self._paths = files
+        self._files_of = {Home(root): files}
         self._source_checks: list[CheckDraft] = []
         self._incremental: Mapping[str, Any] = {}
 
     def read(self) -> Project:
         """Read all files. The project has no environment yet. Raises ProjectError with all problems."""
+        packages = self._packages()
         settings, engine = self._settings(), self._engine
         sources, seeds = self._sources(engine), self._seeds(engine)
         macros = self._macros()
         models = self._models(macros)
-        schemas = read_schema(self._yaml_below("models"), self.problems)
+        schemas = read_schema(list(self._schemas()), self.problems)
         unique = self._unique(models)
         self._warn_of_unused_overlays(unique)
         project = link(
@@ -58,18 +62,31 @@ class Reader:
                 sources=sources,
                 variables=dict(settings.vars),
                 fingerprint=settings.fingerprint.settings(),
+                lint=dict(settings.lint),
                 macros={path: text for path, text, _ in macros},
                 dag_dir=Path(settings.docs.dag_dir),
+                packages=packages,
             ),
             schemas,
             [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],
             self.problems,
         )
+        project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
         if self.problems:
             raise ProjectError(sorted(self.problems, key=_place))
         return project
 
     # --- files --------------------------------------------------------------------------------------------------------
+
+    def _packages(self) -> dict[str, Package]:
+        """Find the packages. Without them, too much is missing for the other problems to mean anything."""
+        found: list[Problem] = []
+        packages = read_packages(self.root, found)
+        if found:
+            raise ProjectError([*self.problems, *found])
+        own = self._files_of
+        self._files_of = {**{p.home: find_package_files(p.home) for p in packages}, **own}
+        return {package.name: package for package in packages}
 
     def _settings(self) -> ProjectShape:
         file = self._yaml(Path("project.yml"))
@@ -86,23 +103,35 @@ class Reader:
         return settings
 
     def _macros(self) -> list[tuple[Path, str, MacroIndex]]:
+        """Read the macros; those of packages first, as the later one of a name counts."""
         jinja, found = new_environment(), list[tuple[Path, str, MacroIndex]]()
-        for path in self._files("models/macros", (".sql", ".sql.j2")):
-            text = self._text(path)
-            macros, problems = parse_macros(text, path, jinja)
-            self.problems.extend(problems)
-            found.append((path, text, {macro.name: macro for macro in macros}))
+        for home in self._files_of:
+            for path in self._files(home, home.models / "macros", (".sql", ".sql.j2")):
+                text = self._text(home, path)
+                macros, problems = parse_macros(text, path, jinja)
+                self.problems.extend(problems)
+                found.append((path, text, {macro.name: macro for macro in macros}))
         return found
 
     def _models(self, macros: list[tuple[Path, str, MacroIndex]]) -> Iterator[Model]:
         jinja, overlays = new_environment(), self._overlays()
         index = {name: macro for _, _, found in macros for name, macro in found.items()}
-        for path in self._files("models", (SQL_SUFFIX, PYTHON_SUFFIX)):
-            text = self._text(path)
-            if path.name.endswith(SQL_SUFFIX):
-                yield from sql_model(text, path, jinja, index, self.problems, overlays)
-            else:
-                yield from python_models(text, path, self.problems, overlays)
+        for home in self._files_of:
+            for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX)):
+                text = self._text(home, path)
+                if path.name.endswith(SQL_SUFFIX):
+                    models = sql_model(text, path, jinja, index, self.problems, overlays)
+                else:
+                    models = python_models(text, path, self.problems, overlays)
+                yield from (replace(model, below=home.below) for model in models)
+
+    def _schemas(self) -> Iterator[YamlFile]:
+        """Read what is said of models; what the project says of a package's model comes last, and counts."""
+        for home in self._files_of:
+            for path in self._files(home, home.models, (".yml", ".yaml")):
+                file = self._parsed(self._text(home, path), path)
+                if file is not None:
+                    yield file
 
     def _overlays(self) -> dict[str, IncrementalOverlayShape]:
         """What project.yml says of incremental models, by name; the later one of two spellings counts."""
@@ -162,6 +191,7 @@ class Reader:
                     columns=columns_of(table.columns),
                     tags=tuple(dict.fromkeys([*group.tags, *table.tags])),
                     version=table.version(),
+                    freshness=table.freshness.value() if table.freshness else None,
                 )
         return found
 
@@ -190,7 +220,7 @@ class Reader:
         schema = shape if isinstance(shape, SeedsShape) else SeedsShape()
         found: dict[str, Seed] = {}
         used: set[str] = set()
-        for path in self._files("seeds", SEED_SUFFIXES):
+        for path in self._files(Home(self.root), Path("seeds"), SEED_SUFFIXES):
             seed_id = path.relative_to("seeds").with_suffix("").as_posix()
             key = next((k for k in (seed_id, path.stem) if k in schema.targets), None)
             used.add(key or "")
@@ -232,17 +262,22 @@ class Reader:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def _files(self, folder: str, suffixes: tuple[str, ...]) -> list[Path]:
-        return self._paths.below(folder, suffixes)
+    def _files(self, home: Home, folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+        """The files below a folder, as they are shown."""
+        return [home.shown / path for path in self._files_of[home].below(folder, suffixes)]
 
-    def _yaml_below(self, folder: str) -> list[YamlFile]:
-        files = [self._yaml(path) for path in self._files(folder, (".yml", ".yaml"))]
-        return [file for file in files if file is not None]
+    def _unit_test_files(self) -> list[YamlFile]:
+        """Those in tests/unit itself, as documented for FFT."""
+        folder = Path("tests/unit")
+        paths = [p for p in self._files(Home(self.root), folder, (".yml", ".yaml")) if p.parent == folder]
+        return [file for file in map(self._yaml, paths) if file is not None]
 
     def _yaml(self, path: Path) -> YamlFile | None:
-        if not (self.root / path).is_file():
-            return None
-        parsed = parse_yaml(self._text(path), path)
+        home = Home(self.root)
+        return self._parsed(self._text(home, path), path) if home.file(path).is_file() else None
+
+    def _parsed(self, text: str, path: Path) -> YamlFile | None:
+        parsed = parse_yaml(text, path)
         if isinstance(parsed, Problem):
             self.problems.append(parsed)
             return None
@@ -258,12 +293,14 @@ class Reader:
             return None
         return value
 
-    def _text(self, path: Path) -> str:
+    def _text(self, home: Home, path: Path) -> str:
         try:
-            return (self.root / path).read_text(encoding="utf-8-sig")
+            return home.file(path).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             self.problems.append(Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", Location(path)))
-            return ""
+        except OSError as error:  # as of a link that leads nowhere
+            self.problems.append(Problem(f"the file cannot be read: {error.strerror}", Location(path)))
+        return ""
 
 
 def _place(problem: Problem) -> tuple[str, int]:

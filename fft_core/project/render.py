@@ -122,19 +122,32 @@ class Renderer:
         wanted = {self._macro_files[name] for name in macros}
         return [path for path in self._project.macros if path in wanted]
 
-    def _compiled(self, path: Path, text: str) -> jinja2.Template:
+    def _compiled(self, path: Path, text: str, *, macros_of: Path | None = None) -> jinja2.Template:
         key = path, text
         if key not in self._templates:
             import jinja2
 
-            code = self._jinja.compile(text, None, str(path))  # Jinja quotes a name badly where it has an apostrophe
+            tree = self._jinja.parse(text, None, str(path))
+            if macros_of is not None:
+                self._leave_out_overridden(tree, macros_of)
+            code = self._jinja.compile(tree, None, str(path))  # Jinja quotes a name badly where it has an apostrophe
             self._templates[key] = jinja2.Template.from_code(self._jinja, code, {}, None)
         return self._templates[key]
 
     def _macros(self, path: Path, scope: dict[str, Any]) -> dict[str, Any]:
-        template = self._compiled(self._project.root / path, self._project.macros[path])
+        template = self._compiled(self._project.root / path, self._project.macros[path], macros_of=path)
         module = template.make_module(scope, shared=True)
         return {name: value for name, value in vars(module).items() if not name.startswith("_")}
+
+    def _leave_out_overridden(self, tree: jinja2.nodes.Template, path: Path) -> None:
+        """A macro that a later file defines again is that one, for the other macros of its own file as well."""
+        import jinja2
+
+        tree.body = [
+            node
+            for node in tree.body
+            if not isinstance(node, jinja2.nodes.Macro) or self._macro_files.get(node.name) == path
+        ]
 
     def _scope(self, model: Model, naming: Naming) -> dict[str, Any]:
         """Make the names that a template sees. All are new for each render: nothing is shared between models."""

@@ -3,105 +3,155 @@
 from __future__ import annotations
 
 import fnmatch
+import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeAlias, get_args
 
 from fft_core.errors import FftError, nearest
 from fft_core.names import model_name
-from fft_core.project.model import Model, Project, Seed
+from fft_core.project.model import Materialization, Model, Node, Project
+
+Facts: TypeAlias = Mapping[str, Callable[[str], Collection[str]]]
 
 _TERM = re.compile(r"(?P<at>@)?(?P<up>\d*\+)?(?P<what>[^+]+?)(?P<down>\+\d*)?$")
+_KINDS = ("sql", "python", "seed")
+_MATERIALIZATIONS = tuple(kind.name for kind in get_args(Materialization))
+_METHODS = ("tag", "path", "kind", "type", "config.materialized", "source", "state", "result")
 
 
-def select(project: Project, expressions: Sequence[str], exclude: Sequence[str] = ()) -> frozenset[str]:
+def select(
+    project: Project, expressions: Sequence[str], exclude: Sequence[str] = (), facts: Facts | None = None
+) -> frozenset[str]:
     """Choose stored models and seeds by name.
 
     Within an expression, a space unites and a comma intersects; a repeated expression narrows, as documented for FFT.
     A term is a name or glob, or `tag:`, `path:`, `kind:` (sql, python, seed), `type:` or `config.materialized:`
-    (table, view), `source:group.table`; `+x` adds what x reads, `x+` what reads x, `2+x` only so many steps, `@x`
+    (table, view, ...), `source:group.table`; `+x` adds what x reads, `x+` what reads x, `2+x` only so many steps, `@x`
     adds what reads x and all that those read.
 
+    Args:
+        project: What is chosen from.
+        expressions: All of it where there is none.
+        exclude: What to leave out, in the same grammar.
+        facts: How `state:` and `result:` are answered, which a project does not know: each is given the text behind
+            the colon, and names nodes. They are asked only where an expression says so.
+
     Raises:
-        FftError: a term is no term, or a plain name is not there.
+        FftError: a term is no term, or something that it names is not there.
+
+    >>> select(project, ["tag:nightly,+mart_*"], exclude=["type:view"])  # doctest: +SKIP
     """
     stored = frozenset(node.name for node in project.stored())
     chosen = stored
     for expression in expressions:
-        chosen &= _united(project, expression)
+        chosen &= _united(project, expression, facts or {})
     for expression in exclude:
-        chosen -= _united(project, expression)
-    return chosen & stored
+        chosen -= _united(project, expression, facts or {})
+    return chosen
 
 
-def _united(project: Project, expression: str) -> frozenset[str]:
-    parts = [_intersected(project, part) for part in expression.split()]
-    return frozenset().union(*parts)
+def _united(project: Project, expression: str, facts: Facts) -> frozenset[str]:
+    return frozenset().union(*(_intersected(project, part, facts) for part in expression.split()))
 
 
-def _intersected(project: Project, expression: str) -> frozenset[str]:
-    terms = [_term(project, term) for term in expression.split(",") if term]
-    return frozenset.intersection(*terms) if terms else frozenset()
+def _intersected(project: Project, part: str, facts: Facts) -> frozenset[str]:
+    return frozenset.intersection(*(_term(project, term, part, facts) for term in part.split(",")))
 
 
-def _term(project: Project, text: str) -> frozenset[str]:
+def _term(project: Project, text: str, part: str, facts: Facts) -> frozenset[str]:
+    if not text:
+        raise FftError(
+            f"{part!r} has a comma with nothing on one side", hint="Write no space beside it: tag:nightly,kind:sql."
+        )
     match = _TERM.match(text)
     if match is None:
         raise FftError(f"{text!r} is not a selection", hint="As in +mart_users, tag:nightly or path:models/marts.")
-    found = set(_named(project, match["what"]))
+    found = _found(project, match["what"], facts)
     if match["at"]:
+        if match["up"] or match["down"]:
+            raise FftError(f"{text!r} has @ and +", hint="@x has all that x+ has, and what those read.")
         below = found | {name for start in found for name in project.downstream(start)}
-        return frozenset(below | {name for start in below for name in project.upstream(start)})
-    reached = set(found)
-    if match["up"]:
-        reached |= _steps(found, project.reads, match["up"].rstrip("+"))
-    if match["down"]:
-        reached |= _steps(found, project.read_by, match["down"].lstrip("+"))
-    return frozenset(reached)
+        return below | {name for start in below for name in project.upstream(start)}
+    up = _steps(found, project.reads, match["up"]) if match["up"] else found
+    down = _steps(found, project.read_by, match["down"]) if match["down"] else found
+    return up | down
 
 
-def _steps(start: set[str], step: Callable[[str], Sequence[str]], count: str) -> set[str]:
-    reached, frontier, left = set(start), set(start), int(count) if count else -1
+def _steps(start: frozenset[str], step: Callable[[str], Sequence[str]], mark: str) -> frozenset[str]:
+    count = mark.strip("+")
+    reached, frontier, left = start, start, int(count) if count else -1
     while frontier and left:
-        frontier = {name for node in frontier for name in step(node)} - reached
+        frontier = frozenset(name for node in frontier for name in step(node)) - reached
         reached |= frontier
         left -= 1
     return reached
 
 
-def _named(project: Project, what: str) -> set[str]:
+def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
     method, colon, value = what.partition(":")
-    nodes: list[Model | Seed] = [*project.models.values(), *project.seeds.values()]
     if not colon:
-        return _by_name(what, [node.name for node in nodes])
-    tests: dict[str, Callable[[Model | Seed], bool]] = {
-        "tag": lambda node: value in node.tags,
-        "path": lambda node: _under(node, value),
-        "kind": lambda node: value == (node.kind if isinstance(node, Model) else "seed"),
-        "type": lambda node: isinstance(node, Model) and node.materialization.name == value,
-        "source": lambda node: isinstance(node, Model) and any(_matches(str(s), value) for s in node.sources),
-    }
-    tests["config.materialized"] = tests["type"]
-    if method not in tests:
-        raise FftError(
-            f"{method!r} is not a way to select", hint=nearest(method, tests) or f"Ways: {', '.join(tests)}."
-        )
-    return {node.name for node in nodes if tests[method](node)}
+        return _by_name(what, [*project.models, *project.seeds])
+    if method not in _METHODS:
+        hint = nearest(method, _METHODS) or f"Ways: {', '.join(_METHODS)}."
+        raise FftError(f"{method!r} is not a way to select", hint=hint)
+    if not value:
+        raise FftError(f"{what!r} says nothing behind the colon", hint="As in tag:nightly or path:models/marts.")
+    if method in ("state", "result"):
+        return _by_fact(project, method, value, facts)
+    is_meant = _test(project, method, value)
+    nodes: list[Node] = [*project.models.values(), *project.seeds.values()]
+    return frozenset(node.name for node in nodes if is_meant(node))
 
 
-def _by_name(pattern: str, names: list[str]) -> set[str]:
+def _by_fact(project: Project, method: str, value: str, facts: Facts) -> frozenset[str]:
+    if method not in facts:
+        hint = "It depends on the warehouse or on the last run, which the commands of fft look at."
+        raise FftError(f"{method}: is not known here", hint=hint)
+    return frozenset(facts[method](value)) & {*project.models, *project.seeds}
+
+
+def _test(project: Project, method: str, value: str) -> Callable[[Node], bool]:
+    match method:
+        case "tag":
+            return lambda node: any(fnmatch.fnmatchcase(tag, value) for tag in node.tags)
+        case "path":
+            folder = posixpath.normpath(value)
+            return lambda node: _under(node.path.as_posix(), folder)
+        case "kind":
+            refuse_unknown(method, value, _KINDS)
+            return lambda node: value == (node.kind if isinstance(node, Model) else "seed")
+        case "source":
+            known = {str(name) for name in project.sources}
+            groups = {name.group for name in project.sources}
+            _refuse_unknown_name(value, {*known, *groups}, "a source", "As in source:crm or source:crm.users.")
+            return lambda node: isinstance(node, Model) and any(_is_source(str(s), value) for s in node.sources)
+    refuse_unknown(method, value, _MATERIALIZATIONS)
+    return lambda node: isinstance(node, Model) and node.materialization.name == value
+
+
+def _by_name(pattern: str, names: list[str]) -> frozenset[str]:
     name = model_name(pattern)
-    found = {known for known in names if fnmatch.fnmatchcase(known, name)}
-    if not found and not any(mark in name for mark in "*?["):
-        hint = nearest(name, names) or "fft plan lists all models."
-        raise FftError(f"{pattern!r} is not a model or seed", hint=hint)
-    return found
+    _refuse_unknown_name(name, names, "a model or seed", "fft ls lists all of them.")
+    return frozenset(known for known in names if fnmatch.fnmatchcase(known, name))
 
 
-def _under(node: Model | Seed, folder: str) -> bool:
-    path = node.path.as_posix()
-    wanted = folder.rstrip("/")
-    return path == wanted or path.startswith(f"{wanted}/") or fnmatch.fnmatchcase(path, wanted)
+def _refuse_unknown_name(name: str, known: Collection[str], what: str, advice: str) -> None:
+    """A glob may match nothing; a name that is not there was mistyped."""
+    if not any(mark in name for mark in "*?[") and name not in known:
+        raise FftError(f"{name!r} is not {what}", hint=nearest(name, known) or advice)
 
 
-def _matches(source: str, value: str) -> bool:
+def refuse_unknown(method: str, value: str, known: Sequence[str]) -> None:
+    """Raise FftError for a value that a method does not have."""
+    if value not in known:
+        hint = nearest(value, known) or f"There is {', '.join(f'{method}:{other}' for other in known)}."
+        raise FftError(f"{method}:{value} selects nothing that there can be", hint=hint)
+
+
+def _under(path: str, folder: str) -> bool:
+    return folder == "." or path == folder or path.startswith(f"{folder}/") or fnmatch.fnmatchcase(path, folder)
+
+
+def _is_source(source: str, value: str) -> bool:
     return fnmatch.fnmatchcase(source, value) or source.partition(".")[0] == value

@@ -140,7 +140,9 @@ def applied(snapshot: SnapshotRows, table: Relation, versions: Relation, columns
     values = ", ".join(f"v.{quoted(name, dialect)}" for name in columns.values())
     added = f"v.{UPDATED_AT}, v.{VALID_FROM}, cast(null as timestamp), true, v.{HASH}"
     insert = f"insert into {stored} ({names}) select {values}, {added} from {new} as v"
-    return (close, insert, *_closed(snapshot, table), *_pruned(snapshot, table))
+    keep = snapshot.settings.keep_last
+    prune = () if keep is None else (pruned(table, snapshot.settings.unique_key, keep, dialect),)
+    return (close, insert, *_closed(snapshot, table), *prune)
 
 
 def _closed(snapshot: SnapshotRows, table: Relation) -> tuple[str, ...]:
@@ -155,18 +157,27 @@ def _closed(snapshot: SnapshotRows, table: Relation) -> tuple[str, ...]:
     return (f"update {stored} as t set {VALID_TO} = {ended}, {IS_CURRENT} = false where t.{IS_CURRENT} and {gone}",)
 
 
-def _pruned(snapshot: SnapshotRows, table: Relation) -> tuple[str, ...]:
-    """Delete what is older than the newest versions that are kept.
+def pruned(table: Relation, unique_key: Sequence[str], keep_last: int, dialect: str) -> str:
+    """Spell the statement that deletes what is older than the newest versions of each key."""
+    oldest, is_older = _oldest_kept(table, unique_key, keep_last, dialect)
+    return f"delete from {table.sql(dialect)} as t using {oldest} where {is_older}"
+
+
+def prunable(table: Relation, unique_key: Sequence[str], keep_last: int, dialect: str) -> str:
+    """Spell the query that counts what `pruned` deletes."""
+    oldest, is_older = _oldest_kept(table, unique_key, keep_last, dialect)
+    return f"select count(*) from {table.sql(dialect)} as t join {oldest} on {is_older}"
+
+
+def _oldest_kept(table: Relation, unique_key: Sequence[str], keep_last: int, dialect: str) -> tuple[str, str]:
+    """Spell the oldest version that is kept of each key, and that a row is older.
 
     A version may end at the moment at which it begins; then the next one begins there, too.
     """
-    if snapshot.settings.keep_last is None:
-        return ()
-    keys = ", ".join(quoted(key, snapshot.dialect) for key in snapshot.settings.unique_key)
     age = (VALID_FROM, IS_CURRENT, UPDATED_AT)
-    rank = f"row_number() over (partition by {keys} order by {', '.join(f'{column} desc' for column in age)})"
-    ranked = f"select {keys}, {', '.join(age)}, {rank} as _ff_rank from {table.sql(snapshot.dialect)}"
-    oldest = f"select * from ({ranked}) as r where _ff_rank = {snapshot.settings.keep_last}"
-    same = same_key("t", "k", snapshot.settings.unique_key, snapshot.dialect)
-    older = f"({', '.join(f't.{column}' for column in age)}) < ({', '.join(f'k.{column}' for column in age)})"
-    return (f"delete from {table.sql(snapshot.dialect)} as t using ({oldest}) as k where {same} and {older}",)
+    keys = ", ".join(quoted(key, dialect) for key in unique_key)
+    rank = f"row_number() over (partition by {keys} order by {', '.join(f'{a} desc' for a in age)})"
+    ranked = f"select {keys}, {', '.join(age)}, {rank} as _ff_rank from {table.sql(dialect)}"
+    oldest = f"(select * from ({ranked}) as r where _ff_rank = {keep_last}) as k"
+    older = f"({', '.join(f't.{a}' for a in age)}) < ({', '.join(f'k.{a}' for a in age)})"
+    return oldest, f"{same_key('t', 'k', unique_key, dialect)} and {older}"

@@ -7,22 +7,45 @@ import gc
 import os
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from fft_core.errors import FftError
+from fft_dagster.cli.options import Invocation
 
 # Each command stands in a module of its own, as `command`; it is imported when it is asked for.
 COMMANDS = {
     "build": "fft_dagster.cli.build",
+    "cache": "fft_dagster.cli.cache",
+    "ci-check": "fft_dagster.cli.ci_check",
+    "clean": "fft_dagster.cli.clean",
     "dag": "fft_dagster.cli.dag",
+    "deps": "fft_dagster.cli.deps",
     "dev": "fft_dagster.cli.dev",
     "docgen": "fft_dagster.cli.docgen",
+    "init": "fft_dagster.cli.init",
     "ls": "fft_dagster.cli.ls",
     "plan": "fft_dagster.cli.plan",
+    "run": "fft_dagster.cli.run",
+    "seed": "fft_dagster.cli.seed",
+    "snapshot": "fft_dagster.cli.snapshot",
+    "test": "fft_dagster.cli.test",
+    "show": "fft_dagster.cli.show",
+    "source": "fft_dagster.cli.source",
     "sync-db-comments": "fft_dagster.cli.sync_db_comments",
+    "utest": "fft_dagster.cli.utest",
+    "version": "fft_dagster.cli.version",
+}
+# How `fft --help` groups them; one that is in no group is shown under the last heading.
+GROUPS = {
+    "Begin": ("init", "deps"),
+    "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source"),
+    "Look": ("plan", "ls", "show", "dag", "dev", "docgen"),
+    "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
+    "Other": ("version",),
 }
 
 
@@ -38,6 +61,28 @@ class Commands(click.Group):
         command: click.Command = import_module(COMMANDS[cmd_name]).command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, names in grouped_commands().items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(heading):
+                formatter.write_dl([(name, c.get_short_help_str(90)) for name, c in commands if c], col_max=16)
+
+
+def grouped_commands() -> dict[str, list[str]]:
+    """The commands that there are, by heading."""
+    grouped = {heading: [name for name in names if name in COMMANDS] for heading, names in GROUPS.items()}
+    known = {name for names in GROUPS.values() for name in names}
+    grouped["Other"] += [name for name in sorted(COMMANDS) if name not in known]
+    return {heading: names for heading, names in grouped.items() if names}
+
+
+def _show_versions(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from fft_dagster.cli.version import print_versions
+
+        print_versions()
+        context.exit()
+
 
 @click.command(
     cls=Commands,
@@ -46,6 +91,14 @@ class Commands(click.Group):
     no_args_is_help=True,
     help="Build SQL and Python models as Dagster assets.",
 )
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_versions,
+    help="Show the versions of FFT and of what it stands on.",
+)
 def app() -> None:
     """The commands."""
 
@@ -53,21 +106,26 @@ def app() -> None:
 def main() -> None:
     """Run the command line; errors are printed to stderr, and tell by the exit code what kind they are."""
     gc.set_threshold(50_000, 20, 100)  # a command ends soon: looking for cycles took a tenth of a build's time
+    invocation = Invocation()
+    color = False if os.environ.get("NO_COLOR") else None
     try:
-        app(standalone_mode=False)
+        app(standalone_mode=False, obj=invocation, color=color)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except FftError as error:
-        print_error(error)
+        print_error(error, color)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(130)
-    except Exception as error:
-        if os.environ.get("FFT_TRACE"):
-            raise
-        click.echo(f"unexpected {type(error).__name__}: {error}\n    hint: FFT_TRACE=1 shows the trace.", err=True)
+    except BrokenPipeError:  # whoever read our output has ended; Python would complain once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last boundary
+        from fft_dagster.cli.crash import print_unexpected
+
+        print_unexpected(f"{type(error).__name__}: {error}", traceback.format_exc(), invocation.root)
         sys.exit(99)
 
 
@@ -94,6 +152,8 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-def print_error(error: FftError) -> None:
-    """Print an error; each problem of a project on its own."""
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
+def print_error(error: FftError, color: bool | None = None) -> None:
+    """Print an error; each problem of a project on its own. FFT_TRACE=1 shows where it came from."""
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True, color=color)
+    if os.environ.get("FFT_TRACE"):
+        click.echo("".join(traceback.format_exception(error)), err=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fft_dagster.cli.options import project_options, takes_project, takes_selection
+from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
 
 
 @click.command("dag")
@@ -16,17 +16,17 @@ from fft_dagster.cli.options import project_options, takes_project, takes_select
 def command(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
+    changed_since: str | None,
     html: bool,
     **chosen: Any,  # Any: the values that project_options names
 ) -> None:
-    """Print the graph as text for Mermaid, or write it as a page. Opens no database.
+    """Print the graph as text for Mermaid, or write it as a page. Opens no database, unless `state:` asks for it.
 
     PROJECT is the folder that holds project.yml.
     """
     from fft_core import graph_of, mermaid, write_dag
-    from fft_core import select as select_nodes
 
     project = project_options(**chosen).load()
-    names = select_nodes(project, select, exclude) if select or exclude else None
-    graph = graph_of(project, names)
+    selection = selection_options(select, exclude, changed_since)
+    graph = graph_of(project, selection.names(project) if selection.narrows else None)
     click.echo(write_dag(project, graph) if html else mermaid(graph))

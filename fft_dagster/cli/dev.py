@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from fft_dagster.cli.options import ProjectOptions, project_options, takes_project
+from fft_dagster.cli.options import ProjectOptions, parse_variables, project_options, takes_project
 
 
 @click.command("dev")
@@ -37,7 +38,14 @@ def open_ui(options: ProjectOptions, host: str, port: int) -> int:
     own = project.root / "definitions.py"
     location = ["-f", str(own)] if own.is_file() else ["-m", "fft_dagster.location"]
     click.echo(f"{project.name}: http://{host}:{port}, history in {home}")
-    variables = {"DAGSTER_HOME": str(home), "FFT_PROJECT_DIR": str(project.root), "FFT_ACTIVE_ENV": project.env}
-    variables["DAGSTER_EVENT_BATCH_SIZE"] = os.environ.get("DAGSTER_EVENT_BATCH_SIZE", "1000")  # see runs.py
+    given = parse_variables(options.variables)
+    environment = {
+        "DAGSTER_HOME": str(home),
+        "FFT_PROJECT_DIR": str(project.root),
+        "FFT_ACTIVE_ENV": project.env,
+        **({"FF_ENGINE": options.engine} if options.engine else {}),
+        **({"FFT_VARS": json.dumps(given, default=str)} if given else {}),
+        "DAGSTER_EVENT_BATCH_SIZE": os.environ.get("DAGSTER_EVENT_BATCH_SIZE", "1000"),  # see runs.py
+    }
     command = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]
-    return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
+    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from fft_dagster.cli.options import project_options, takes_project, takes_selection
+from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
 
 if TYPE_CHECKING:
     from fft_core import Model, Seed
@@ -31,19 +31,19 @@ _HEADS = ("name", "kind", "materialized", "tags", "file")
 def command(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
+    changed_since: str | None,
     output: Literal["table", "name", "path", "json"],
     as_json: bool,
     **chosen: Any,  # Any: the values that project_options names
 ) -> None:
-    """List models and seeds in build order. Opens no database.
+    """List models and seeds in build order. Opens no database, unless `state:` asks for it.
 
     PROJECT is the folder that holds project.yml.
     """
     from fft_core import described_node
-    from fft_core import select as select_nodes
 
     project = project_options(**chosen).load()
-    names = select_nodes(project, select, exclude)
+    names = selection_options(select, exclude, changed_since).names(project)
     nodes = [node for node in project.stored() if node.name in names]
     match "json" if as_json else output:
         case "json":

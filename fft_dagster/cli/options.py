@@ -9,13 +9,32 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fft_dagster.cli.completion import complete_models, complete_names
+from fft_dagster.cli.statements import show_statements
+
 if TYPE_CHECKING:
     from fft_core import Plan, Project, Request
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
+
+@dataclass
+class Invocation:
+    """What is known of a call of `fft` if it fails unexpectedly: the folder that it was called for."""
+
+    root: Path | None = None
+
+
+def _noted(context: click.Context, _: click.Parameter, root: Path) -> Path:
+    invocation = context.find_object(Invocation)
+    if invocation is not None:
+        invocation.root = root
+    return root
+
+
+_ROOT = click.argument("root", metavar="[PROJECT]", type=click.Path(path_type=Path), default=".", callback=_noted)
 _PROJECT = [
-    click.argument("root", metavar="[PROJECT]", type=click.Path(path_type=Path), default="."),
+    _ROOT,
     click.option(
         "--env", "-e", metavar="NAME", help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]"
     ),
@@ -25,8 +44,22 @@ _PROJECT = [
     ),
 ]
 _SELECTION = [
-    click.option("--select", "-s", multiple=True, metavar="MODELS", help="As in +mart_users; repeatable."),
-    click.option("--exclude", multiple=True, metavar="MODELS", help="To leave out, in the same grammar; repeatable."),
+    click.option(
+        "--select",
+        "-s",
+        multiple=True,
+        metavar="MODELS",
+        shell_complete=complete_models,
+        help="As in +mart_users; repeatable.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="MODELS",
+        shell_complete=complete_models,
+        help="To leave out, in the same grammar; repeatable.",
+    ),
+    click.option("--changed-since", metavar="REF", help="Only what changed since a git commit, and what reads it."),
 ]
 _REQUEST = [
     click.option(
@@ -36,27 +69,64 @@ _REQUEST = [
         show_default=True,
         help="rw: reuse and record; ro or wo: only one; off: none.",
     ),
-    click.option("--rebuild", multiple=True, metavar="GLOB", help="Models to build in any case; repeatable."),
+    click.option("--no-cache", is_flag=True, help="The same as --cache off."),
     click.option(
-        "--full-refresh", multiple=True, metavar="GLOB", help="Incremental models to build from scratch; repeatable."
+        "--rebuild",
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=complete_names,
+        help="Models to build in any case; repeatable.",
+    ),
+    click.option(
+        "--full-refresh",
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=complete_names,
+        help="Incremental models to build from scratch; repeatable.",
     ),
 ]
 
 
 @dataclass(frozen=True)
 class ProjectOptions:
-    """Which project, on which profile and engine, with which variables."""
+    """Which project, on which profile and engine, with which variables; and whether its statements are shown."""
 
     root: Path
     env: str | None = None
     engine: str | None = None
     variables: Sequence[str] = ()
+    shows_statements: bool = False
+    as_json: bool = False
 
     def load(self) -> Project:
         """Load the project. Raises ProjectError with all that is wrong with it, UsageError for a malformed --vars."""
         from fft_core import load_project
 
-        return load_project(self.root, self.env, engine=self.engine, variables=parse_variables(self.variables))
+        project = load_project(self.root, self.env, engine=self.engine, variables=parse_variables(self.variables))
+        debug = project.environment.get("FFT_SQL_DEBUG", "0").lower() not in ("", "0", "false")
+        if self.shows_statements or debug:
+            show_statements(project.environment, as_json=self.as_json)
+        return project
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which models and seeds."""
+
+    select: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    changed_since: str | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is said, so that it may be less than the whole project."""
+        return bool(self.select or self.exclude) or self.changed_since is not None
+
+    def names(self, project: Project) -> frozenset[str]:
+        """Choose them. A database is opened only where `state:` asks for it. Raises FftError."""
+        from fft_core import select_nodes
+
+        return select_nodes(project, self.select, self.exclude, changed_since=self.changed_since)
 
 
 @dataclass(frozen=True)
@@ -64,33 +134,41 @@ class PlanOptions:
     """What commands that plan have in common."""
 
     project: ProjectOptions
-    selected: Sequence[str]
-    exclude: Sequence[str]
+    selection: Selection
     request: Request
 
-    def make_plan(self, patience_seconds: int | None = None) -> tuple[Project, Plan]:
-        """Load the project, look at its warehouse, and decide."""
-        from fft_core import make_plan, open_warehouse, select
+    def make_plan(
+        self, among: Callable[[Project], frozenset[str]] | None = None, patience_seconds: int | None = None
+    ) -> tuple[Project, Plan]:
+        """Load the project, look at its warehouse, and decide; for some of its models and seeds where asked to."""
+        from fft_core import make_plan, open_warehouse
 
         project = self.project.load()
-        chosen = select(project, self.selected, self.exclude)
+        chosen = self.selection.names(project)
+        if among is not None:
+            chosen &= among(project)
         with open_warehouse(project, read_only=True, patience_seconds=patience_seconds) as warehouse:
             return project, make_plan(warehouse, self.request, chosen)
 
 
+def takes_root(command: Command) -> Command:
+    """Add the project's folder only: for commands that need no profile."""
+    return with_options(command, [_ROOT])
+
+
 def takes_project(command: Command) -> Command:
     """Add the project, and how it is loaded; `project_options` makes the value."""
-    return _with(command, _PROJECT)
+    return with_options(command, _PROJECT)
 
 
 def takes_selection(command: Command) -> Command:
-    """Add `--select` and `--exclude`."""
-    return _with(command, _SELECTION)
+    """Add `--select`, `--exclude` and `--changed-since`; `selection_options` makes the value."""
+    return with_options(command, _SELECTION)
 
 
 def takes_plan(command: Command) -> Command:
     """Add all that makes a plan; `plan_options` makes the value."""
-    return _with(command, [*_PROJECT, *_SELECTION, *_REQUEST])
+    return with_options(command, [*_PROJECT, *_SELECTION, *_REQUEST])
 
 
 def project_options(root: Path, env: str | None, engine: str | None, variables: tuple[str, ...]) -> ProjectOptions:
@@ -98,10 +176,17 @@ def project_options(root: Path, env: str | None, engine: str | None, variables: 
     return ProjectOptions(root, env, engine, variables)
 
 
+def selection_options(select: tuple[str, ...], exclude: tuple[str, ...], changed_since: str | None) -> Selection:
+    """Make the value of what `takes_selection` adds."""
+    return Selection(select, exclude, changed_since)
+
+
 def plan_options(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
+    changed_since: str | None,
     cache: Any,  # Any: click has checked that it is a CacheMode
+    no_cache: bool,
     rebuild: tuple[str, ...],
     full_refresh: tuple[str, ...],
     **project: Any,  # Any: the values that project_options names
@@ -109,7 +194,10 @@ def plan_options(
     """Make the value of what `takes_plan` adds."""
     from fft_core import Request
 
-    return PlanOptions(project_options(**project), select, exclude, Request(cache, rebuild, full_refresh))
+    selection = selection_options(select, exclude, changed_since)
+    return PlanOptions(
+        project_options(**project), selection, Request("off" if no_cache else cache, rebuild, full_refresh)
+    )
 
 
 def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
@@ -130,7 +218,8 @@ def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
     return variables
 
 
-def _with(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+def with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    """Add options to a command, in this order."""
     for option in reversed(options):
         command = option(command)
     return command

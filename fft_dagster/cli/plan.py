@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fft_dagster.cli.options import plan_options, takes_plan
+
+if TYPE_CHECKING:
+    from fft_core import Plan
 
 PATIENCE_SECONDS = 60  # a build waits for others as long as its profile says; a question is not worth that
 _COLORS = {"build": "green", "reuse": "bright_black"}
@@ -21,7 +24,12 @@ def command(as_json: bool, **chosen: Any) -> None:  # Any: the values that plan_
 
     PROJECT is the folder that holds project.yml.
     """
-    _, plan = plan_options(**chosen).make_plan(PATIENCE_SECONDS)
+    _, plan = plan_options(**chosen).make_plan(patience_seconds=PATIENCE_SECONDS)
+    print_plan(plan, as_json=as_json)
+
+
+def print_plan(plan: Plan, *, as_json: bool) -> None:
+    """Print what would be built, what reused, and why."""
     if as_json:
         click.echo(json.dumps(plan.to_json(), indent=2))
         return

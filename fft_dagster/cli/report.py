@@ -1,106 +1,77 @@
-"""Lines and a summary for people, from the events of a run."""
+"""What came of a run: the results of its nodes, a summary, and the exit code."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-import click
+from fft_core import NodeRunResult, RunError
+from fft_core.errors import Location, Problem
+from fft_dagster.outcomes import Outcome, RunEnded, RunStarted, StepEnded, Unexpected
 
-if TYPE_CHECKING:
-    import dagster as dg
-
-INTERRUPTED = 130
-_COLORS = {"built": "green", "reused": "bright_black", "failed": "red", "blocked": "red", "skipped": "yellow"}
+FAILED, CHECKS_FAILED, UNEXPECTED, INTERRUPTED = 1, 2, 99, 130
+STATES = ("built", "reused", "checked", "blocked", "failed", "skipped", "interrupted", "not_started")
+_CHECKS = {"pass": "passed", "warn": "warned", "fail": "failed"}
 
 
 @dataclass
 class Report:
-    """What happened so far in a run: one line for each step as it ends, the failures in full at the end."""
+    """What happened so far in a run; `results` are those of the nodes that have had their turn, in that order."""
 
-    names: Sequence[str]
-    unchanged: int = 0
-    width: int = 0
-    states: Counter[str] = field(default_factory=Counter)
-    checks: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-    exit_code: int = 0
-    _actions: dict[str, str] = field(default_factory=dict)
-    _rows: dict[str, int] = field(default_factory=dict)
-    _warnings: dict[str, list[str]] = field(default_factory=dict)
-    _seconds: dict[str, float] = field(default_factory=dict)
+    results: dict[str, NodeRunResult] = field(default_factory=dict)
+    unexpected: list[Unexpected] = field(default_factory=list)
+    run_id: str | None = None
+    interrupted: bool = False
+    left_behind: bool = False
 
-    def __post_init__(self) -> None:
-        self.width = max(map(len, self.names), default=0)
+    def see(self, outcome: Outcome) -> None:
+        """Take one outcome in."""
+        match outcome:
+            case RunStarted(run_id):
+                self.run_id = run_id
+            case StepEnded(result):
+                self.results[result.name] = result
+            case Unexpected():
+                self.unexpected.append(outcome)
+            case RunEnded(interrupted, left_behind):
+                self.interrupted, self.left_behind = interrupted, left_behind
 
-    def see(self, event: dg.DagsterEvent) -> None:
-        """Take one event in, and print a line if a step ended with it."""
-        step = event.step_key
-        if step is None:
-            self._see_end(event)
-            return
-        if event.is_step_materialization:
-            metadata = event.step_materialization_data.materialization.metadata
-            rows = metadata.get("dagster/row_count")
-            if rows:
-                self._rows[step] = int(str(rows.value))
-            self._actions[step] = "built" if str(metadata["action"].value) == "build" else "reused"
-            self._seconds[step] = float(str(metadata["seconds"].value))
-        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
-            self._see_check(step, event)
-        elif event.is_step_success:
-            self._line(step, self._actions.get(step, "checked"))
-        elif event.is_step_failure:
-            self._see_failure(step, event)
-        elif event.is_step_skipped:
-            self._line(step, "skipped")
+    @property
+    def states(self) -> dict[str, int]:
+        """How many nodes are in each state, in the order of STATES."""
+        found = Counter[str](result.status for result in self.results.values())
+        return {state: found[state] for state in STATES if found[state]}
+
+    @property
+    def checks(self) -> dict[str, int]:
+        """How many checks passed, warned and failed."""
+        found = Counter[str](check.status for result in self.results.values() for check in result.checks)
+        return {said: found[status] for status, said in _CHECKS.items() if found[status]}
+
+    @property
+    def errors(self) -> list[str]:
+        """What failed, in full."""
+        return [f"{result.name}: {_said(result.error)}" for result in self.results.values() if result.error]
+
+    @property
+    def exit_code(self) -> int:
+        """A model that failed outweighs checks that failed."""
+        if self.interrupted:
+            return INTERRUPTED
+        if self.unexpected:
+            return UNEXPECTED
+        if "failed" in self.states:
+            return FAILED
+        return CHECKS_FAILED if "blocked" in self.states or "failed" in self.checks else 0
 
     def summary(self, seconds: float) -> str:
-        """Say what came of all of it."""
-        states = self.states + Counter({"reused": self.unchanged})
-        states["not started"] = len(self.names) - self.states.total()
-        said = ", ".join(f"{count} {state}" for state, count in states.items() if count) or "no models"
+        """Say what came of all of it, in one line."""
+        states = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in self.states.items())
         checks = ", ".join(f"{count} {outcome}" for outcome, count in self.checks.items())
-        return f"\n{said}{f'; checks: {checks}' if checks else ''}; {seconds:.1f} s"
+        return f"{states or 'nothing to do'}{f'; checks: {checks}' if checks else ''}; {seconds:.1f} s"
 
-    def _see_end(self, event: dg.DagsterEvent) -> None:
-        if event.event_type_value == "PIPELINE_CANCELED" or self.states["interrupted"]:
-            self.exit_code = INTERRUPTED
-        elif event.event_type_value == "PIPELINE_FAILURE" and not self.exit_code:
-            self.failures.append(f"the run failed: {event.message}")
-            self.exit_code = 1
 
-    def _see_check(self, step: str, event: dg.DagsterEvent) -> None:
-        evaluation = event.asset_check_evaluation_data
-        if evaluation.passed:
-            self.checks["passed"] += 1
-            return
-        severity = "failed" if evaluation.severity.value == "ERROR" else "warned"
-        self.checks[severity] += 1
-        said = f"{severity}: {evaluation.check_name}: {evaluation.description}"
-        self._warnings.setdefault(step, []).append(said)
-
-    def _see_failure(self, step: str, event: dg.DagsterEvent) -> None:
-        failure = event.step_failure_data
-        user = failure.user_failure_data
-        code = int(str(user.metadata["exit_code"].value)) if user and "exit_code" in user.metadata else 1
-        error = failure.error
-        if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
-            self._line(step, "interrupted")
-            return
-        text = user.description if user else error.message if error else "it failed"
-        self.failures.append(f"{step}: {(text or '').strip()}")
-        # a model that failed outweighs checks that failed
-        self.exit_code = code if self.exit_code == 0 else 1 if 1 in (self.exit_code, code) else self.exit_code
-        self._line(step, "blocked" if code == 2 else "failed")
-
-    def _line(self, step: str, state: str) -> None:
-        self.states[state] += 1
-        rows = f"{self._rows[step]:>12,} rows" if step in self._rows else " " * 17
-        seconds = f"{self._seconds[step]:8.2f} s" if step in self._seconds else ""
-        mark = click.style(f"{state:11}", fg=_COLORS.get(state))
-        click.echo(f"{mark} {step:{self.width}} {rows}{seconds}".rstrip())
-        for said in self._warnings.pop(step, []):
-            click.echo(f"            {click.style(said, fg='yellow')}")
+def _said(error: RunError) -> str:
+    where = Location(Path(error.file), error.line) if error.file else None
+    return str(Problem(error.message, where, error.hint))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fft_dagster.cli.options import project_options, takes_project, takes_selection
+from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
 
 if TYPE_CHECKING:
     from fft_core import CommentChange
@@ -22,6 +22,7 @@ _WIDTH = 80
 def command(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
+    changed_since: str | None,
     dry_run: bool,
     **chosen: Any,  # Any: the values that project_options names
 ) -> None:
@@ -30,10 +31,9 @@ def command(
     PROJECT is the folder that holds project.yml.
     """
     from fft_core import open_warehouse, plan_comments, write_comments
-    from fft_core import select as select_nodes
 
     project = project_options(**chosen).load()
-    names = select_nodes(project, select, exclude)
+    names = selection_options(select, exclude, changed_since).names(project)
     with open_warehouse(project, read_only=True) as warehouse:
         plan = plan_comments(warehouse, names)
     if plan.changes and not dry_run:

@@ -39,7 +39,10 @@ def fft_dev(root: Path) -> Iterator[Callable[..., Any]]:
     environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
     command = ["env", "--default-signal=HUP,INT,QUIT,TERM", sys.executable, "-m", "fft_dagster.cli", "dev", str(root)]
     process = subprocess.Popen(
-        [*command, "--port", str(port)], env=environment, start_new_session=True, stdout=subprocess.DEVNULL
+        [*command, "--port", str(port), "--vars", "label=[from, dev]", "--engine", "duckdb"],
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
     )
 
     def ask(query: str, **variables: str) -> Any:
@@ -79,6 +82,7 @@ def until(question: Callable[[], Any]) -> Any:
 def test_the_ui_shows_the_history_and_materializes_all(tmp_path: Path) -> None:
     root = tmp_path / "users_orders"
     shutil.copytree(USERS_ORDERS, root, ignore=shutil.ignore_patterns(".*"))
+    (root / "models" / "labelled.ff.sql").write_text("select '{{ var('label', ['built']) | join('-') }}' as label")
     subprocess.run([sys.executable, "-m", "fft_dagster.cli", "build", str(root)], check=True, stdout=subprocess.DEVNULL)
     (root / "seeds" / "seed_orders.csv").write_text("order_id,user_id,amount\n100,1,19.9\n101,2,7\n")
     with fft_dev(root) as ask:
@@ -93,4 +97,6 @@ def test_the_ui_shows_the_history_and_materializes_all(tmp_path: Path) -> None:
         assert status == "SUCCESS"
     with duckdb.connect(str(root / ".local" / "demo.duckdb"), read_only=True) as connection:
         amounts = connection.execute("select order_id, amount from mart_orders_enriched order by 1").fetchall()
+        labels = connection.execute("select label from labelled").fetchall()
+    assert labels == [("from-dev",)]
     assert amounts == [(100, 19.9), (101, 7.0)]

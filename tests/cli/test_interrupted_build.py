@@ -1,40 +1,151 @@
-"""Ctrl-C ends a build quickly, with 130, and publishes nothing."""
+"""Ctrl-C ends what runs quickly, with 130, and publishes nothing; a second one leaves what ignores the first."""
 
 from __future__ import annotations
 
+import json
+import os
+import pty
+import re
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import duckdb
+from run_helpers import FFT, clean_environment, installed_fft, run_results, write
+
+ENDLESS = "select count(*) from range(1000000) as a(i), range(1000000) as b(j) where (i * j) % 7 = 3"
+FILES = {
+    "project.yml": "name: endless\nversion: '1'\n",
+    "profiles.yml": "dev: {engine: duckdb, duckdb: {path: dev.duckdb}}\n",
+    "models/quick.ff.sql": "select 1 as n",
+}
+STUBBORN = """\
+    import time
+    from fft_core import model
+
+    @model(deps=["quick"])
+    def stubborn(df):
+        print("stubborn begins", flush=True)
+        time.sleep(60)
+        return df
+    """
 
 
-def write_project(root: Path) -> None:
-    (root / "models").mkdir(parents=True)
-    (root / "project.yml").write_text("name: endless\nversion: '1'\n")
-    (root / "profiles.yml").write_text("dev: {engine: duckdb, duckdb: {path: db.duckdb}}\n")
-    (root / "models" / "quick.ff.sql").write_text("select 1 as n")
-    (root / "models" / "endless.ff.sql").write_text(
-        "select count(*) as n from {{ ref('quick') }} as q, range(1000000) as a(i), range(1000000) as b(j)\n"
-        "where (i * j + q.n) % 7 = 3\n"
+def started(*arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [FFT, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_environment(PYTHONUNBUFFERED="1"),
     )
 
 
-def test_ctrl_c_cancels_the_running_statement(tmp_path: Path) -> None:
-    write_project(tmp_path)
-    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def lines_of(process: subprocess.Popen[str]) -> Iterator[str]:
     assert process.stdout is not None
-    lines = iter(process.stdout.readline, "")
-    assert any(line.startswith("built") and "quick" in line for line in lines)
+    return iter(process.stdout.readline, "")
+
+
+def tables(root: Path) -> list[str]:
+    with duckdb.connect(str(root / "dev.duckdb"), read_only=True) as connection:
+        found = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
+    return [name for (name,) in found if not name.startswith("_ff_")]
+
+
+def run_status(root: Path) -> str:
+    with dg.DagsterInstance.from_config(str(root / ".fastflowtransform" / "dagster")) as instance:
+        return instance.get_runs()[0].status.value
+
+
+def test_ctrl_c_cancels_the_running_statement(tmp_path: Path) -> None:
+    root = write(tmp_path, {**FILES, "models/endless.ff.sql": f"{ENDLESS} + (select n from {{{{ ref('quick') }}}})"})
+    process = started("build", root)
+    assert any(line.startswith("built") and "quick" in line for line in lines_of(process))
     time.sleep(0.5)  # the endless statement has begun, or is about to
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "interrupted" in out
-    assert "Traceback" not in err
-    with duckdb.connect(str(tmp_path / "db.duckdb"), read_only=True) as connection:
-        tables = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
-    assert tables == [("_ff_meta",), ("_ff_migrations",), ("quick",)]
+    assert "interrupted endless" in " ".join(out.split())
+    assert out.splitlines()[-1].startswith("1 built, 1 interrupted; ")
+    assert err == "interrupted\n"
+    assert tables(root) == ["quick"]
+    results = {result["name"]: result["status"] for result in run_results(root)["results"]}
+    assert results == {"quick": "built", "endless": "interrupted"}
+    assert run_results(root)["metadata"]["exit_code"] == 130
+    assert run_status(root) == "CANCELED"
+
+
+def test_ctrl_c_while_a_plan_looks_at_the_sources(tmp_path: Path) -> None:
+    root = write(tmp_path, {**FILES, "sources.yml": "crm:\n  users: {}\n"})
+    write(root, {"models/quick.ff.sql": "select n from {{ source('crm', 'users') }}"})
+    with duckdb.connect(str(root / "dev.duckdb")) as connection:
+        connection.execute(f"create view users as {ENDLESS.replace('count(*)', 'i as n')}")
+    process = started("run", root)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err.strip()) == (130, "", "interrupted")
+
+
+def test_ctrl_c_cancels_a_check(tmp_path: Path) -> None:
+    check = f"{{type: not_null, table: quick, column: n, where: '({ENDLESS}) > 0'}}"
+    root = write(tmp_path, FILES)
+    assert installed_fft("run", root, "-q").code == 0
+    write(root, {"project.yml": f"name: endless\nversion: '1'\ntests:\n  - {check}\n"})
+    process = started("test", root, "--json")
+    assert any(json.loads(line)["event"] == "node_started" for line in lines_of(process))
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "interrupted\n")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [event["event"] for event in events] == ["interrupted", "node_ended", "run_ended"]
+    assert events[-1]["states"] == {"interrupted": 1}
+
+
+def test_a_second_ctrl_c_leaves_what_ignores_the_first(tmp_path: Path) -> None:
+    root = write(tmp_path, {**FILES, "models/stubborn.ff.py": STUBBORN})
+    process = started("run", root)
+    lines = lines_of(process)
+    assert any(line.startswith("stubborn begins") for line in lines)
+    process.send_signal(signal.SIGINT)
+    assert any("Ctrl-C again" in line for line in lines)
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "interrupted stubborn" in " ".join(out.split())
+    assert err == "interrupted\n"
+    assert tables(root) == ["quick"]
+    assert run_results(root)["results"][-1]["status"] == "interrupted"
+    assert run_status(root) == "CANCELED"
+
+
+def test_ctrl_c_on_a_terminal_gives_the_cursor_back(tmp_path: Path) -> None:
+    root = write(tmp_path, {**FILES, "models/endless.ff.sql": ENDLESS})
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execve(FFT, ["fft", "run", str(root)], clean_environment(TERM="xterm-256color", COLUMNS="100"))
+    shown = b""
+    while not re.search(rb"running     endless +1 s", shown):
+        shown += os.read(terminal, 65536)
+    os.write(terminal, b"\x03")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            shown += os.read(terminal, 65536)
+        except OSError:  # its other end is closed
+            break
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
+    os.close(terminal)
+    text = shown.decode()
+    hide, show = "\x1b[?25l", "\x1b[?25h"
+    assert text.count(hide) == text.count(show) == 1
+    after = text[text.index(show) :]
+    assert "1 built, 1 interrupted; " in after
+    assert "\x1b[32mbuilt      \x1b[0m quick" in text
+    assert tables(root) == ["quick"]

@@ -575,10 +575,10 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
     "the engine's SQL error": (
         {"models/two.ff.sql": "select 1 as x,\n  nothing as y"},
         (
-            "models/two.ff.sql:1: model 'two': Binder Error: Referenced column \"nothing\" was not found "
-            "because the FROM clause is missing\n\n"
-            "LINE 3:   nothing as y\n          ^^^^^^^\n    The SQL as sent:\n"
-            '      create or replace table "warehouse"."main"."two" as\n      select 1 as x,\n        nothing as y'
+            "models/two.ff.sql:2: model 'two': Binder Error: Referenced column \"nothing\" was not found "
+            "because the FROM clause is missing\n"
+            "    In the rendered SQL, line 2:\n"
+            "        1 | select 1 as x,\n        2 |   nothing as y\n          |   ^"
         ),
     ),
     "a table that is not there": (
@@ -678,10 +678,11 @@ def test_a_build_that_fails_says_where_and_changes_nothing(case: str, tmp_path: 
     assert not error.can_retry
 
 
-def test_an_sql_error_shows_the_sql_as_it_was_sent(tmp_path: Path) -> None:
-    error = build_error(tmp_path, {"models/two.ff.sql": "select nothing\nfrom {{ ref('one') }}"}, "one")
+def test_an_sql_error_without_a_place_shows_the_sql_as_it_was_sent(tmp_path: Path) -> None:
+    error = build_error(tmp_path, {"models/two.ff.sql": "select error('no')\nfrom {{ ref('one') }}"}, "one")
     assert isinstance(error, StatementError)
-    sent = ['create or replace table "warehouse"."main"."two" as', "select nothing", 'from "warehouse"."main"."one"']
+    query = ["select error('no')", 'from "warehouse"."main"."one"']
+    sent = ['create or replace table "warehouse"."main"."two" as', *query]
     assert "\n      ".join(["The SQL as sent:", *sent]) in str(error)
     assert error.sql.endswith('from "warehouse"."main"."one"')
 

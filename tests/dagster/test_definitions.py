@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from conftest import REPOSITORY, FinishedRun, run_job
-from fft_core import Model, ProjectError, Seed, Source
+from fft_core import FftError, Model, ProjectError, Seed, Source
 from fft_dagster import FftTranslator, build_definitions
 
 SHOP: Mapping[str, str] = {
@@ -198,6 +198,26 @@ def test_checks_block_by_their_severity_and_say_what_they_check(shop: Path) -> N
         "file": "project.yml:6",
         "column": "amount",
     }
+
+
+def test_models_of_a_package_are_assets_in_groups_of_its_name(shop: Path) -> None:
+    write(
+        shop.parent / "shared-models",
+        {
+            "project.yml": "name: shared-models\nversion: 1.0\n",
+            "models/top.ff.sql": "select 1 as id",
+            "models/staging/deep/people.ff.sql": "select id from {{ source('crm', 'users') }}",
+        },
+    )
+    (shop / "packages.yml").write_text("shared-models: ../shared-models\n")
+    graph = definitions(shop).resolve_asset_graph()
+    people = graph.get(dg.AssetKey("people"))
+    assert (people.group_name, sorted(people.kinds)) == ("shared_models/staging/deep", ["duckdb", "sql", "table"])
+    assert graph.get(dg.AssetKey("top")).group_name == "shared_models"
+    assert dg.AssetKey(["crm", "users"]) in people.parent_keys
+    (reference,) = people.metadata["dagster/code_references"].code_references
+    assert reference.file_path == str(shop.parent.resolve() / "shared-models/models/staging/deep/people.ff.sql")
+    assert reference.label == "packages/shared-models/models/staging/deep/people.ff.sql"
 
 
 def test_loading_definitions_opens_no_database(shop: Path) -> None:
@@ -453,3 +473,24 @@ def test_what_is_no_frame_or_not_there_is_said(shop: Path, instance: dg.DagsterI
         assert run.status == "FAILURE"
         (failure,) = [event.step_failure_data for event in run.events if event.is_step_failure]
         assert said in str(failure.error_display_string)
+
+
+def test_variables_come_from_the_environment_where_none_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `fft dev --vars` passes them on, to a definitions.py of the project's own, too."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "project.yml").write_text("name: v\nversion: '1'\nvars: {n: 1}\n")
+    (tmp_path / "profiles.yml").write_text("dev: {engine: duckdb, duckdb: {path: v.duckdb}}\n")
+    (tmp_path / "models" / "m.ff.sql").write_text("select {{ var('n') }} as n")
+    versions = []
+    for given in (None, '{"n": 2}', '{"n": 1}'):
+        monkeypatch.delenv("FFT_VARS", raising=False)
+        if given is not None:
+            monkeypatch.setenv("FFT_VARS", given)
+        spec = build_definitions(tmp_path).resolve_all_asset_specs()[0]
+        versions.append(spec.code_version)
+    assert versions[0] == versions[2] != versions[1]
+    monkeypatch.setenv("FFT_VARS", "[1")
+    with pytest.raises(FftError, match="FFT_VARS is not a JSON object"):
+        build_definitions(tmp_path)

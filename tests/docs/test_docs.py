@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -16,15 +17,18 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Literal, get_args
 
 import pytest
 import yaml
 
+from fft_core import load_project
+from fft_core.lint.findings import INVALID
+from fft_core.lint.rules import RULES
 from fft_core.plan.decide import ReasonKind
-from fft_dagster.cli.app import COMMANDS as FFT_COMMANDS
+from fft_core.plan.modified import DIFFERENCES
+from fft_dagster.cli.pages import Entry, find_commands
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -48,6 +52,13 @@ COMMANDS: dict[str, How] = {
     "printf 'id,email\\n1,Ann@example.com\\n2,bob@example.org\\n' > shop/seeds/raw_users.csv": "run",
     "fft build shop": "run",
     "fft build shop --jobs 2 --select +domains --rebuild domains": "run",
+    "fft build shop --dry-run": "run",
+    "fft run shop --select domains --no-cache": "run",
+    "fft seed shop": "run",
+    "fft test shop": "run",
+    "fft test shop --select users --jobs 2": "run",
+    "fft snapshot run shop": "run",
+    "fft snapshot run shop --prune --keep-last 5 --dry-run": "run",
     "fft plan shop": "run",
     "fft plan shop --json": "run",
     "fft build shop --select +seen_users": "run",
@@ -56,6 +67,18 @@ COMMANDS: dict[str, How] = {
     "fft plan shop --select users+ --exclude domains": "run",
     'fft plan shop --select "kind:seed users+" --exclude "type:view"': "run",
     'fft plan shop --rebuild "us*"': "run",
+    "fft show users shop": "run",
+    "fft show users shop --limit 1 --json": "run",
+    "fft show users shop --sql": "run",
+    "fft show shop --inline \"select count(*) as users from {{ ref('users') }}\"": "run",
+    "fft source freshness shop": "run",
+    "fft utest shop": "run",
+    'fft utest shop --model users --case "no users"': "run",
+    "fft utest shop --select +domains --json": "run",
+    'fft plan shop --select "tag:nightly+ kind:seed" --exclude "type:view"': "run",
+    'fft ls shop --select "state:modified+"': "run",
+    "fft ci-check shop": "run",
+    "fft ci-check shop --sarif fft.sarif": "run",
     "fft ls shop": "run",
     "fft ls shop --select users+ --output name": "run",
     "fft ls shop --json": "run",
@@ -65,6 +88,16 @@ COMMANDS: dict[str, How] = {
     "fft docgen shop --out site --emit-json --open-source": "run",
     "fft sync-db-comments shop --dry-run": "run",
     "fft sync-db-comments shop": "run",
+    "fft init new_shop": "run",
+    "fft build new_shop": "run",
+    "fft build shop --select +mailbox_domains": "run",
+    "fft deps shop": "run",
+    "fft deps shop --upgrade": "run",
+    "fft cache clear shop --select users+ --dry-run": "run",
+    "fft cache clear shop --select users+": "run",
+    "fft clean shop --dry-run": "run",
+    "fft version": "run",
+    "_FFT_COMPLETE=bash_source fft > fft-complete.bash": "run",
     "dagster definitions validate -f shop/definitions.py": "run",
     "fft dev shop": "serve",
     "dagster dev -w workspace.yaml": "serve",
@@ -78,7 +111,7 @@ COVERED = {
 }
 # What the pieces of a page stand in, where they are no whole programs.
 PRELUDES = {"executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n"}
-OWN_FILES = {"incremental.md", "snapshots.md"}  # pages whose commands build the files that they show
+OWN_FILES = {"incremental.md", "snapshots.md", "packages.md", "unit-tests.md"}  # pages whose commands build their files
 START_SECONDS = 60
 
 
@@ -344,28 +377,42 @@ def test_every_page_is_in_the_index() -> None:
     assert {name for name in others if f"({name})" not in index} == set()
 
 
-@pytest.mark.parametrize("command", FFT_COMMANDS)
-def test_every_option_is_documented(command: str) -> None:
+COMMANDS_OF_FFT = [entry for entries in find_commands().values() for entry in entries]
+
+
+@pytest.mark.parametrize("entry", COMMANDS_OF_FFT, ids=lambda entry: entry.words)
+def test_every_option_is_documented(entry: Entry) -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     options = {
         option
-        for parameter in import_module(FFT_COMMANDS[command]).command.params
+        for parameter in entry.command.params
         for option in (*parameter.opts, *parameter.secondary_opts)
         if option.startswith("-")
     }
-    assert "--env" in options
     assert {option for option in options if f"`{option}`" not in text and f"`{option} " not in text} == set()
 
 
 def test_every_command_of_fft_is_documented() -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    assert {name for name in FFT_COMMANDS if f"## fft {name}\n" not in text} == set()
+    assert {entry.words for entry in COMMANDS_OF_FFT if f"## fft {entry.words}\n" not in text} == set()
 
 
 def test_every_kind_of_reason_is_documented() -> None:
     text = (ROOT / "docs" / "skip.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(\w+)` \| (?:build|reuse) \|", text, re.MULTILINE))
     assert documented == set(get_args(ReasonKind))
+
+
+def test_every_rule_of_ci_check_is_documented_with_its_level() -> None:
+    text = (ROOT / "docs" / "ci-check.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `([\w-]+)` \| (error|warning|note) \|", text, re.MULTILINE)
+    assert documented == [(INVALID, "error"), *((name, rule.level) for name, rule in RULES.items())]
+
+
+def test_every_reason_that_modifies_is_documented() -> None:
+    text = (ROOT / "docs" / "selection.md").read_text(encoding="utf-8")
+    table = text.partition("## state:modified")[2].partition("What is built each time")[0]
+    assert set(re.findall(r"`(\w+_\w+)`", table)) == DIFFERENCES
 
 
 @pytest.mark.parametrize("page", ALL_PAGES, ids=page_name)
@@ -381,3 +428,13 @@ def test_the_pictures_are_small() -> None:
     pictures = list((ROOT / "docs" / "images").iterdir())
     assert pictures
     assert all(picture.stat().st_size < 400_000 for picture in pictures)
+
+
+def test_the_recording_shows_the_example_project() -> None:
+    """tests/docs/record_terminal.py makes it anew."""
+    drawn = (ROOT / "docs" / "images" / "fft_build.svg").read_text(encoding="utf-8")
+    shown = html.unescape(re.sub(r"<[^>]+>", "", drawn)).replace("\xa0", " ")
+    named = set(re.findall(r"(?:built|running) +(\w+)", shown))
+    assert len(named) > 10
+    assert named <= {node.name for node in load_project(ROOT / "example_project").stored()}
+    assert re.findall(r"url\(.*?\)|href=.*?>", drawn) == re.findall(r"url\(#fft-[\w-]+\)", drawn)  # nothing is fetched

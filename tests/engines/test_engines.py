@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -377,6 +378,44 @@ def test_a_name_that_postgres_would_cut_is_refused(postgres: Database) -> None:
         postgres.engine.relation("é" * 32)
     with pytest.raises(StatementError, match="will be truncated"):
         postgres.engine.fetch(f"select 1 as {'a' * 64}")
+
+
+LONG = ", ".join(f"{number} as column_{number}" for number in range(40))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select 1 as a,\n  nothing as b",
+        "select 'ü' as é,\n\t\tnothing",
+        f"select {LONG}, nothing as b, {LONG.replace('column', 'other')}",
+        "with a as (\n  select 1 as x\n)\nselect\n  x,\n  nothing -- here\nfrom a",
+    ],
+)
+def test_a_rejected_statement_says_where_its_fault_is(database: Database, query: str) -> None:
+    statement = sql.create_as(database.engine.relation("t"), "table", query, database.engine.dialect, replaces=False)
+    with pytest.raises(StatementError) as caught:
+        database.engine.execute(statement)
+    assert caught.value.position == statement.index("nothing")
+    assert "LINE" not in str(caught.value)
+
+
+def test_what_statements_take_is_counted_and_each_is_told(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    engine = database.engine.for_thread()
+    engine.fetch("select 1")
+    before = engine.statements.seconds
+    with caplog.at_level(logging.DEBUG, "fft.sql"), engine.statements.about("orders"):
+        engine.execute("select count(*) from generate_series(1, 1000000) as t(i)")
+        engine.read_frame("select 2 as b")
+        with pytest.raises(StatementError):
+            engine.fetch("select nothing")
+    engine.fetch("select 3")  # nobody listens
+    told = [(record.__dict__["subject"], record.__dict__["sql"]) for record in caplog.records]
+    statements = ["select count(*) from generate_series(1, 1000000) as t(i)", "select 2 as b", "select nothing"]
+    assert told == [("orders", statement) for statement in statements]
+    milliseconds = sum(record.__dict__["milliseconds"] for record in caplog.records)
+    assert 0 < milliseconds <= (engine.statements.seconds - before) * 1000 + 0.01
+    engine.close()
 
 
 def test_details_tell_comments_beside_the_mark_of_a_build_and_the_types_of_columns(database: Database) -> None:

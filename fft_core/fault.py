@@ -1,0 +1,53 @@
+"""Where the database found a fault: the lines of the rendered SQL around it, and the line of the user's file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fft_core.engines.sql import begin_of_query
+from fft_core.errors import StatementError
+
+LINES_AROUND = 2
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A place in a rendered query; `line` counts from 1, `column` from 0."""
+
+    sql: str
+    line: int
+    column: int
+
+    @property
+    def excerpt(self) -> str:
+        """The lines around the place, with their numbers, and a mark below it.
+
+        >>> print(Fault("select 1 as x,\\n  nothing", 2, 2).excerpt)
+          1 | select 1 as x,
+          2 |   nothing
+            |   ^
+        """
+        lines = self.sql.split("\n")
+        first, last = max(1, self.line - LINES_AROUND), min(len(lines), self.line + LINES_AROUND)
+        width = max(3, len(str(last)))
+        shown = [f"{number:{width}} | {lines[number - 1]}".rstrip() for number in range(first, last + 1)]
+        before = lines[self.line - 1][: self.column]
+        mark = "".join("\t" if character == "\t" else " " for character in before)  # a tab is as wide below
+        shown.insert(self.line - first + 1, f"{'':{width}} | {mark}^")
+        return "\n".join(shown)
+
+    def line_in(self, text: str) -> int | None:
+        """Find the line of a file that says what the line of the rendered SQL says; None where not just one does."""
+        wanted = self.sql.split("\n")[self.line - 1].strip()
+        found = [number for number, line in enumerate(text.splitlines(), start=1) if line.strip() == wanted]
+        return found[0] if wanted and len(found) == 1 else None
+
+
+def fault_of(error: StatementError) -> Fault | None:
+    """Find the place that an error speaks of, in the query that was sent; None where the database does not tell."""
+    if error.position is None:
+        return None
+    begin = begin_of_query(error.sql)
+    begin = begin if begin <= error.position else 0
+    sql, position = error.sql[begin:], error.position - begin
+    return Fault(sql, sql.count("\n", 0, position) + 1, position - sql.rfind("\n", 0, position) - 1)

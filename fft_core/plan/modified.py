@@ -1,0 +1,44 @@
+"""Which nodes are not, as they are published, what their code, config and inputs say: `state:modified`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+from fft_core.plan.decide import InputVersion, ReasonKind, Request, decide, recorded_version
+from fft_core.plan.fingerprint import Subject
+from fft_core.plan.records import Remembered
+
+# These reasons build a model without telling of a difference from what was built.
+_NO_DIFFERENCE: frozenset[ReasonKind] = frozenset(
+    {
+        "volatile",
+        "source_unversioned",
+        "input_may_change",
+        "requested",
+        "full_refresh",
+        "cache_off",
+        "unchanged",
+        "checks_changed",
+    }
+)
+DIFFERENCES: frozenset[ReasonKind] = frozenset(get_args(ReasonKind)) - _NO_DIFFERENCE
+
+
+def modified(
+    subjects: Sequence[Subject], remembered: Remembered, source_versions: Mapping[str, str | None]
+) -> frozenset[str]:
+    """Name the nodes that a plan of each one alone would build because something differs from the record.
+
+    What reads a modified node is none itself before that is built: its own inputs are still those of its record.
+
+    Args:
+        subjects: In build order.
+        remembered: Records, and what is there.
+        source_versions: The version of every source that is read; None where none can be had.
+    """
+    versions = {name: InputVersion(version, is_source=True) for name, version in source_versions.items()}
+    for subject in subjects:
+        versions[subject.name] = recorded_version(remembered, subject.name, versions)
+    decisions = (decide(subject, versions, remembered, Request()) for subject in subjects)
+    return frozenset(d.name for d in decisions if any(reason.kind in DIFFERENCES for reason in d.reasons))

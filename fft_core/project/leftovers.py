@@ -1,0 +1,54 @@
+"""What FFT has written beside a project, and can write again: reports, caches and logs, never rows or history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fft_core.project.files import GIT_PACKAGES, refuse_no_project
+
+_FOLDER = Path(".fastflowtransform")
+_WRITTEN = ("target", "logs", "ci", "cache/project.pickle", "cache/code.json")
+_UNFINISHED = ("cache/tmp*", f"{GIT_PACKAGES.relative_to(_FOLDER)}/.new-*")  # left by what was killed
+
+
+def find_leftovers(root: Path | str, *more: Path) -> tuple[Path, ...]:
+    """List the files that can go, and those below `more`; a database that somebody keeps among them is left out.
+
+    Raises:
+        ProjectError: the folder is no project.
+    """
+    root = Path(root).resolve()
+    refuse_no_project(root)
+    home = root / _FOLDER
+    starts = [home / name for name in _WRITTEN] + [p for glob in _UNFINISHED for p in sorted(home.glob(glob))]
+    found = [path for start in (*starts, *more) for path in _files(start)]
+    return tuple(path for path in found if not _is_database(path))
+
+
+def remove_leftovers(root: Path | str, paths: Iterable[Path]) -> None:
+    """Remove files, and the folders below the project that they leave empty."""
+    root = Path(root).resolve()
+    for path in paths:
+        path.unlink(missing_ok=True)
+        for folder in path.parents:
+            if folder == root or not folder.is_relative_to(root) or any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+
+def _files(start: Path) -> Iterator[Path]:
+    """The files below a folder, sorted; a link is itself, not what it leads to."""
+    if start.is_symlink() or start.is_file():
+        yield start
+    elif start.is_dir():
+        for path in sorted(start.iterdir()):
+            yield from _files(path)
+
+
+def _is_database(path: Path) -> bool:
+    """Whether a file is DuckDB's, or the log of one."""
+    if path.is_symlink():
+        return False
+    with path.open("rb") as file:
+        return file.read(12)[8:] == b"DUCK" or path.name.endswith(".wal")

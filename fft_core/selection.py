@@ -1,0 +1,119 @@
+"""A selection as the command line takes it: the grammar, with what only the warehouse, the last run and git know."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TypeAlias, get_args
+
+from fft_core.artifacts.run_results import NodeRunResult, Outcome, read_run_results
+from fft_core.planner import modified_nodes
+from fft_core.project.model import Check, Project, SourceName
+from fft_core.project.select import refuse_unknown, select
+from fft_core.warehouse import open_warehouse
+
+
+def select_nodes(
+    project: Project, expressions: Sequence[str] = (), exclude: Sequence[str] = (), *, changed_since: str | None = None
+) -> frozenset[str]:
+    """Choose stored models and seeds by name, in the grammar of `select`.
+
+    The database is opened, read-only, where an expression says `state:`; the results of the last run are read where
+    one says `result:`.
+
+    Args:
+        project: What is chosen from.
+        expressions: All of it where there is none.
+        exclude: What to leave out.
+        changed_since: Keep only what changed since this commit, and what reads it.
+
+    Raises:
+        FftError: an expression is wrong, or what it asks for cannot be known.
+    """
+    asked = _Asked(project)
+    chosen = select(project, expressions, exclude, {"state": asked.state, "result": asked.result})
+    if changed_since is None:
+        return chosen
+    from fft_core.changed import affected_nodes  # with git, which most commands do not ask
+
+    return chosen & affected_nodes(project, changed_since)
+
+
+class _Asked:
+    """What was asked for, once each."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def state(self, value: str) -> frozenset[str]:
+        refuse_unknown("state", value, ["modified"])
+        return self._modified
+
+    def result(self, value: str) -> frozenset[str]:
+        refuse_unknown("result", value, get_args(Outcome))
+        return frozenset(result.name for result in self._results if result.outcome == value)
+
+    @cached_property
+    def _modified(self) -> frozenset[str]:
+        with open_warehouse(self._project, read_only=True) as warehouse:
+            return modified_nodes(warehouse)
+
+    @cached_property
+    def _results(self) -> Sequence[NodeRunResult]:
+        return read_run_results(self._project.root).results
+
+
+def select_checks(
+    project: Project, expressions: Sequence[str] = (), exclude: Sequence[str] = (), *, changed_since: str | None = None
+) -> tuple[Check, ...]:
+    """Choose checks: those of the nodes that an expression selects, and those that it means themselves.
+
+    A check is meant by its name, by its tag (`tag:fk`, or only `fk` where no model or seed is called so), and a check
+    of a source by `source:`. All checks are chosen where there is no expression.
+
+    Raises:
+        FftError: an expression is wrong, or what it asks for cannot be known.
+    """
+    chosen = frozenset(map(_identity, project.checks))
+    for expression in expressions:
+        chosen &= _checks_meant(project, expression)
+    for expression in exclude:
+        chosen -= _checks_meant(project, expression)
+    if changed_since is not None:
+        affected = select_nodes(project, changed_since=changed_since)
+        chosen = frozenset(check for check in chosen if check[0] in affected)
+    return tuple(check for check in project.checks if _identity(check) in chosen)
+
+
+CheckIdentity: TypeAlias = tuple[str | SourceName, str]
+
+
+def _identity(check: Check) -> CheckIdentity:
+    return check.node, check.name
+
+
+def _checks_meant(project: Project, expression: str) -> frozenset[CheckIdentity]:
+    """As in the grammar for nodes: a space unites, a comma intersects."""
+    found: set[CheckIdentity] = set()
+    for part in expression.split():
+        terms = [_checks_of_term(project, term) for term in part.split(",") if term]
+        found |= frozenset.intersection(*terms) if terms else frozenset()
+    return frozenset(found)
+
+
+def _checks_of_term(project: Project, term: str) -> frozenset[CheckIdentity]:
+    own = frozenset(_identity(check) for check in project.checks if _is_meant(check, term))
+    if own and ":" not in term and term not in {node.name for node in project.stored()}:
+        return own
+    nodes = select_nodes(project, [term])
+    return own | frozenset(_identity(check) for check in project.checks if check.node in nodes)
+
+
+def _is_meant(check: Check, term: str) -> bool:
+    method, colon, value = term.partition(":")
+    if not colon:
+        return term == check.name or term in check.tags
+    if method == "source" and isinstance(check.node, SourceName):
+        return fnmatch.fnmatchcase(str(check.node), value) or check.node.group == value
+    return method == "tag" and value in check.tags

@@ -1,0 +1,88 @@
+"""`fft cache clear`: the records of builds are deleted, so that models are built the next time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fft_dagster.cli.options import (
+    ProjectOptions,
+    Selection,
+    project_options,
+    selection_options,
+    takes_project,
+    takes_selection,
+)
+
+if TYPE_CHECKING:
+    from fft_core import Project
+
+_KEPT = {
+    "nothing": "",
+    "rows": "; its rows stay, the next build is an increment to them",
+    "history": "; its versions stay, the next build adds to them",
+}
+
+
+@click.group("cache")
+def command() -> None:
+    """What the warehouse remembers of builds."""
+
+
+@command.command("clear")
+@takes_project
+@takes_selection
+@click.option("--dry-run", is_flag=True, help="Only list what would be forgotten.")
+def clear(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    changed_since: str | None,
+    dry_run: bool,
+    **chosen: Any,  # Any: see plan.py
+) -> None:
+    """Forget the builds of the selected models and seeds, or of all: they are built the next time.
+
+    Deletes their records in the table _ff_meta. Tables, views and the rows in them stay as they are. An incremental
+    model or a snapshot is built the next time as an increment to the rows that it has; to build it from scratch, take
+    `fft build --full-refresh NAME`.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    options = project_options(**chosen)
+    project, names, built = recorded_among(options, selection_options(select, exclude, changed_since))
+    found = [name for name in names if name in built]
+    if found and not dry_run:
+        from fft_core import forget_builds, open_warehouse
+
+        with open_warehouse(project) as warehouse:
+            forget_builds(warehouse, found)
+    for line in said(project, names, built, "would forget" if dry_run else "forgotten"):
+        click.echo(line)
+    click.echo(f"\n{len(found)} {'to forget' if dry_run else 'forgotten'}, {len(names) - len(found)} without a record")
+
+
+def recorded_among(options: ProjectOptions, selection: Selection) -> tuple[Project, list[str], Mapping[str, datetime]]:
+    """Load the project; give the selected nodes in build order, and when recorded ones were built."""
+    from fft_core import open_warehouse, recorded_builds
+
+    project = options.load()
+    chosen = selection.names(project)
+    with open_warehouse(project, read_only=True) as warehouse:
+        return project, [node.name for node in project.stored() if node.name in chosen], recorded_builds(warehouse)
+
+
+def said(project: Project, names: list[str], built: Mapping[str, datetime], verb: str) -> Iterable[str]:
+    """One line for each node; what is not built anew from nothing says so."""
+    from fft_core import Model, keeps
+
+    width = max(map(len, names), default=0)
+    for name in names:
+        if name not in built:
+            yield f"{'':12}  {name:{width}}  no record"
+            continue
+        node = project.node(name)
+        note = _KEPT[keeps(node)] if isinstance(node, Model) else ""
+        yield f"{verb:12}  {name:{width}}  built {built[name]:%Y-%m-%d %H:%M} UTC{note}"

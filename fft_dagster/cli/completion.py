@@ -1,0 +1,115 @@
+"""What a shell offers for the names of models. It must be quick, and says nothing where something is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from fft_core import Model, Project, Seed
+
+_LAST_TERM = re.compile(r"(?P<before>(?:.*[ ,])?(?:@|\d*\+)?)(?P<term>[^ ,]*)$", re.DOTALL)
+
+
+def complete_names(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the names of models and seeds."""
+    project = _project(context)
+    return _items(project, _names(project), "", incomplete) if project else []
+
+
+def complete_models(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer what can end a selection: after `+` or `@` and after a space or comma, names again; after `tag:`, tags."""
+    project = _project(context)
+    match = _LAST_TERM.match(incomplete)
+    if project is None or match is None:
+        return []
+    method, colon, _value = match["term"].partition(":")
+    if not colon:
+        values = [*_names(project), *(f"{known}:" for known in _METHODS if match["term"])]
+    else:
+        values = [f"{method}:{value}" for value in _METHODS.get(method, _nothing)(project)]
+    return _items(project, values, match["before"], match["term"])
+
+
+def _project(context: click.Context) -> Project | None:
+    """The project as last loaded, whatever has changed since; loaded now where it never was."""
+    from fft_core import FftError, last_loaded, load_project
+
+    # an option that waits for its value ends the parsing: what stands before it is left over
+    root = Path(next(iter(context.args), None) or context.params.get("root") or ".")
+    found = last_loaded(root)
+    if found is None and (root / "project.yml").is_file():
+        try:
+            found = load_project(root)
+        except (FftError, OSError):
+            return None  # a shell is no place for an error
+    return found
+
+
+def _items(project: Project, values: Iterable[str], before: str, term: str) -> list[CompletionItem]:
+    return [
+        CompletionItem(before + value, help=_described(project, value))
+        for value in dict.fromkeys(values)
+        if value.startswith(term)
+    ]
+
+
+def _described(project: Project, name: str) -> str | None:
+    node = project.models.get(name) or project.seeds.get(name)
+    return (node.description or "").strip().partition("\n")[0] or None if node else None
+
+
+def _names(project: Project) -> list[str]:
+    return sorted([*project.models, *project.seeds])
+
+
+def _nodes(project: Project) -> list[Model | Seed]:
+    return [*project.models.values(), *project.seeds.values()]
+
+
+def _tags(project: Project) -> list[str]:
+    return sorted({tag for node in _nodes(project) for tag in node.tags})
+
+
+def _folders(project: Project) -> list[str]:
+    return sorted({folder.as_posix() for node in _nodes(project) for folder in node.path.parents if folder.name})
+
+
+def _types(project: Project) -> list[str]:
+    return sorted({model.materialization.name for model in project.models.values()})
+
+
+def _sources(project: Project) -> list[str]:
+    return sorted({text for name in project.sources for text in (name.group, str(name))})
+
+
+def _kinds(project: Project) -> list[str]:
+    return sorted({*(model.kind for model in project.models.values()), *(["seed"] if project.seeds else [])})
+
+
+def _states(_: Project) -> list[str]:
+    return ["modified"]
+
+
+def _results(_: Project) -> list[str]:
+    return ["error", "fail", "ok", "warn"]
+
+
+def _nothing(_: Project) -> list[str]:
+    return []
+
+
+_METHODS: Mapping[str, Callable[[Project], list[str]]] = {
+    "tag": _tags,
+    "path": _folders,
+    "kind": _kinds,
+    "type": _types,
+    "source": _sources,
+    "state": _states,
+    "result": _results,
+}

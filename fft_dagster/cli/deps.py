@@ -1,0 +1,33 @@
+"""`fft deps`: the packages of a project are fetched, and where each of them comes from is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fft_dagster.cli.options import takes_root
+
+
+@click.command("deps")
+@takes_root
+@click.option("--upgrade", is_flag=True, help="Take what branches and tags are now, instead of what is locked.")
+def command(root: Path, upgrade: bool) -> None:
+    """Install the git packages of packages.yml, at the commits of packages.lock.yml.
+
+    The first time, and with --upgrade, the commits are those that branches and tags have now; they are written to
+    packages.lock.yml. If one package cannot be had, none is changed. No other command asks the network for packages.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_core import install_packages
+
+    packages = install_packages(root, upgrade=upgrade, say=lambda text: click.echo(f"fetching {text}", err=True))
+    if not packages:
+        click.echo("no packages: there is no packages.yml, or it is empty")
+        return
+    lines = [("package", "version", "commit", "state", "from")]
+    lines += [(p.name, p.version or "", (p.commit or "")[:12], p.state, p.origin) for p in packages]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,68 @@
+"""Examples of each command, for the pages of docs/commands. A test tries them in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Example:
+    """What is typed, and what it is for; a test cannot try what does not end by itself."""
+
+    says: str
+    typed: str
+    is_tried: bool = True
+
+
+EXAMPLES: Mapping[str, Sequence[Example]] = {
+    "init": (
+        Example("A new project on DuckDB", "fft init shop"),
+        Example("One on Postgres", "fft init shop_postgres --engine postgres"),
+    ),
+    "deps": (
+        Example("Install what packages.yml and packages.lock.yml say", "fft deps shop"),
+        Example("Take what the branches and tags are now", "fft deps shop --upgrade"),
+    ),
+    "plan": (
+        Example("Everything", "fft plan shop"),
+        Example("One model and what it reads, for a program", "fft plan shop --select +country_revenue --json"),
+        Example("With another variable", "fft plan shop --vars big_order=100"),
+    ),
+    "build": (
+        Example("What must be built", "fft build shop"),
+        Example("One folder, two models at a time", "fft build shop --select path:models/marts --jobs 2"),
+        Example("A model although nothing changed", "fft build shop --rebuild country_revenue"),
+    ),
+    "run": (Example("What must be built of one model and what it reads", "fft run shop --select +country_revenue"),),
+    "show": (
+        Example("The first rows of a model", "fft show country_revenue shop"),
+        Example("Its SQL", "fft show country_revenue shop --sql"),
+        Example("A query", "fft show shop --inline \"select count(*) as n from {{ ref('country_revenue') }}\""),
+    ),
+    "docgen": (Example("A site about the project", "fft docgen shop"),),
+    "sync-db-comments": (
+        Example("See which descriptions the database would get", "fft sync-db-comments shop --dry-run"),
+    ),
+    "seed": (Example("All seeds", "fft seed shop"),),
+    "test": (Example("All checks, on what is published", "fft test shop"),),
+    "utest": (Example("All unit tests", "fft utest shop"),),
+    "snapshot run": (Example("All snapshots", "fft snapshot run shop"),),
+    "source freshness": (Example("All sources that say how fresh they should be", "fft source freshness shop"),),
+    "ls": (Example("One tag", "fft ls shop --select tag:daily"),),
+    "dag": (Example("The graph as text", "fft dag shop"),),
+    "dev": (
+        Example("The Dagster UI on port 3000", "fft dev shop", is_tried=False),
+        Example("On another port", "fft dev shop --port 3001", is_tried=False),
+    ),
+    "ci-check": (Example("Before a commit", "fft ci-check shop"),),
+    "cache clear": (
+        Example("See what would be forgotten", "fft cache clear shop --dry-run"),
+        Example("Build one model and what reads it the next time", "fft cache clear shop --select orders+"),
+    ),
+    "clean": (
+        Example("See what would be removed", "fft clean shop --dry-run"),
+        Example("Begin the history of runs anew", "fft clean shop --history"),
+    ),
+    "version": (Example("For a report of a problem", "fft version"),),
+}

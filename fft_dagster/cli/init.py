@@ -1,0 +1,38 @@
+"""`fft init`: a new project that runs at once."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("init")
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=".")
+@click.option(
+    "--engine",
+    type=click.Choice(["duckdb", "postgres"]),
+    default="duckdb",
+    show_default=True,
+    help="Where it builds its tables.",
+)
+def command(folder: Path, engine: Any) -> None:  # Any: click has checked that it is a NewEngine
+    """Write a new project: seeds, models in SQL and Python, checks, a unit test, and definitions for Dagster.
+
+    DIR is its folder, and is made where it is missing. A file that is there already is never overwritten: nothing is
+    written then.
+    """
+    from fft_core import new_project
+
+    files = new_project(folder, engine)
+    for path in files:
+        click.echo(f"  {path.as_posix()}")
+    click.echo(f"\n{len(files)} files written. Next:")
+    if folder.resolve() != Path.cwd():
+        click.echo(f"  cd {shlex.quote(str(folder))}")
+    if engine == "postgres":
+        click.echo("  export FF_PG_DSN=postgresql://user:password@host:5432/database")
+    for line in ("fft build", "fft plan", "fft dev"):
+        click.echo(f"  {line}")

@@ -1,0 +1,181 @@
+"""What the commands that run something share: what is run, shown, remembered, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from fft_core import Check, Decision, Model, NodeKind, NodeRunResult, Plan, Project, Request, RunResults
+from fft_dagster.cli.crash import print_unexpected
+from fft_dagster.cli.lines import Display, Start, display
+from fft_dagster.cli.plan import print_plan
+from fft_dagster.cli.report import Report
+from fft_dagster.cli.run_options import Output, RunOptions
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What a command runs: models and seeds with their checks, checks alone, and what is left as it is.
+
+    `what` says it for people.
+    """
+
+    what: str
+    builds: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    reused: tuple[NodeRunResult, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The nodes that have their turn."""
+        return tuple(dict.fromkeys([*self.builds, *(str(check.node) for check in self.checks)]))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a command on a project: what it was asked for, and when it began."""
+
+    command: str
+    project: Project
+    output: Output
+    began: float
+    request: Request
+    jobs: int | None = None
+    keep_going: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken."""
+        return time.perf_counter() - self.began
+
+
+def build_planned(
+    command: str,
+    options: RunOptions,
+    todo: Callable[[Project, Plan], Todo],
+    among: Callable[[Project], frozenset[str]] | None = None,
+    afterwards: Callable[[Call, tuple[str, ...]], None] | None = None,
+) -> int:
+    """Plan, and build what must be built; give the exit code.
+
+    Args:
+        command: The command's name.
+        options: Its options.
+        todo: What is done about a plan.
+        among: The models and seeds that the command is about; all where None.
+        afterwards: What is done with the call and all planned names when all went well, or nothing was to be done.
+    """
+    began = time.perf_counter()
+    project, plan = options.plan.make_plan(among)
+    call = Call(command, project, options.output, began, options.plan.request, options.jobs, options.keep_going)
+    if options.dry_run:
+        print_plan(plan, as_json=options.output.as_json)
+        code = 0
+    else:
+        code = run(call, todo(project, plan))
+    if code == 0 and afterwards is not None:
+        afterwards(call, tuple(decision.name for decision in plan.decisions))
+    return code
+
+
+def run(call: Call, todo: Todo) -> int:
+    """Run what is to be done, show it, and write `run_results.json`; give the exit code."""
+    report = Report()
+    for result in todo.reused:
+        report.results[result.name] = result
+    with display(call.output, is_worth_watching=bool(todo.names)) as shown:
+        shown.begin(Start(call.command, call.project, todo.names, todo.reused, todo.what))
+        if todo.names:
+            _run(call, todo, report, shown)
+        shown.end(report, call.seconds)
+    for unexpected in report.unexpected:
+        print_unexpected(unexpected.message, unexpected.trace, call.project.root)
+    _remember(call, report)
+    if report.interrupted:
+        click.echo("interrupted", err=True)
+    if report.left_behind:
+        _leave(report.exit_code)
+    return report.exit_code
+
+
+def _run(call: Call, todo: Todo, report: Report, shown: Display) -> None:
+    from fft_dagster.runs import Work, open_instance, run_work  # imports Dagster, which costs a second
+
+    work = Work(call.command, todo.builds, todo.checks, call.request, call.jobs, call.keep_going)
+    with open_instance(call.project.root) as instance:
+        for outcome in run_work(call.project, work, instance):
+            report.see(outcome)
+            shown.see(outcome)
+
+
+def _remember(call: Call, report: Report) -> None:
+    from importlib.metadata import version
+
+    from fft_core import write_run_results
+
+    results = RunResults(
+        fft_version=version("fft-dagster"),
+        generated_at=datetime.now(UTC),
+        command=call.command,
+        run_id=report.run_id,
+        project=call.project.name,
+        profile=call.project.env,
+        engine=call.project.engine,
+        exit_code=report.exit_code,
+        elapsed_ms=round(call.seconds * 1000),
+        results=tuple(report.results.values()),
+    )
+    write_run_results(call.project.root, results)
+
+
+def _leave(exit_code: int) -> None:
+    """End the process though threads work in it: the interpreter would wait for what they hold."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
+
+
+def reused(project: Project, decisions: Sequence[Decision]) -> tuple[NodeRunResult, ...]:
+    """Say that nodes are left as they are."""
+    return tuple(
+        NodeRunResult(
+            name=decision.name,
+            kind=kind_of(project, decision.name),
+            status="reused",
+            reasons=decision.reasons,
+            rows=decision.record.rows if decision.record else None,
+            relation=decision.record.relation if decision.record else None,
+        )
+        for decision in decisions
+    )
+
+
+def kind_of(project: Project, name: str) -> NodeKind:
+    """Say what a node is."""
+    node = project.node(name)
+    return node.kind if isinstance(node, Model) else "seed"
+
+
+def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
+    """Say what is done about a plan: builds; with `checks_alone`, the checks that are due without one."""
+    builds = [d for d in plan.decisions if d.is_build or (checks_alone and d.checks_are_due)]
+    names = tuple(decision.name for decision in builds)
+    return Todo(
+        f"{len(plan.builds)} to build",
+        names,
+        _checks_of_sources(project, names) if checks_alone else (),
+        reused(project, [decision for decision in plan.decisions if decision.name not in set(names)]),
+    )
+
+
+def _checks_of_sources(project: Project, names: Sequence[str]) -> tuple[Check, ...]:
+    """The checks of the sources that models read: steps of their own."""
+    models = [project.models[name] for name in names if name in project.models]
+    read = {source for model in models for source in project.stored_inputs(model)}
+    return tuple(check for source in project.sources if source in read for check in project.checks_of(source))

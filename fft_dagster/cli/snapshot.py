@@ -1,0 +1,61 @@
+"""`fft snapshot run`: snapshots only, and the pruning of their old versions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fft_dagster.cli.run_options import run_options, takes_run
+
+if TYPE_CHECKING:
+    from fft_core import Project
+    from fft_dagster.cli.running import Call
+
+
+@click.group("snapshot")
+def command() -> None:
+    """Build snapshots, and delete their old versions."""
+
+
+@command.command("run")
+@takes_run
+@click.option("--prune", is_flag=True, help="Delete old versions afterwards; needs --keep-last.")
+@click.option("--keep-last", type=click.IntRange(min=1), metavar="N", help="With --prune: versions kept of each key.")
+def run_snapshots(prune: bool, keep_last: int | None, **chosen: Any) -> None:  # Any: the values of run_options
+    """Build the snapshots that must be built, and nothing that they read.
+
+    With --dry-run, --prune says what it would delete. PROJECT is the folder that holds project.yml.
+    """
+    from fft_dagster.cli.running import build_planned, planned
+
+    if prune != (keep_last is not None):
+        raise click.UsageError("--prune and --keep-last N go together")
+    options = run_options(**chosen)
+    todo = partial(planned, checks_alone=False)
+    afterwards = None
+    if keep_last is not None:
+        afterwards = partial(_prune, keep_last=keep_last, dry_run=options.dry_run)
+    sys.exit(build_planned("snapshot", options, todo, _snapshots, afterwards))
+
+
+def _snapshots(project: Project) -> frozenset[str]:
+    names = (model.name for model in project.models.values() if model.materialization.name == "snapshot")
+    return frozenset(names)
+
+
+def _prune(call: Call, names: tuple[str, ...], *, keep_last: int, dry_run: bool) -> None:
+    from fft_core import open_warehouse, prunable_versions, prune_snapshot
+
+    work = prunable_versions if dry_run else prune_snapshot
+    with open_warehouse(call.project, read_only=dry_run) as warehouse:
+        for name in names:
+            versions = work(warehouse, call.project.models[name], keep_last)
+            if call.output.as_json:
+                event = {"event": "would_prune" if dry_run else "pruned", "name": name, "versions": versions}
+                click.echo(json.dumps(event))
+            elif not call.output.quiet:
+                click.echo(f"{'would prune' if dry_run else 'pruned':11} {name}: {versions:,} versions")

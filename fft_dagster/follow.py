@@ -1,0 +1,147 @@
+"""Follows a run: what its steps found and what Dagster's events say become outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from fft_core import (
+    BuildResult,
+    CheckFailedError,
+    CheckResult,
+    CheckRunResult,
+    FftError,
+    NodeRunResult,
+    ReuseResult,
+    RunError,
+)
+from fft_dagster.executor import TERMINATING
+from fft_dagster.outcomes import Outcome, RunEnded, StepEnded, StepStarted, Terminating, Unexpected
+from fft_dagster.resource import Found
+
+
+class RunFollower:
+    """Follows one run.
+
+    Args:
+        steps: What each step is for, as its result begins: name, kind, and where it is published.
+        reads: What each of these nodes waits for.
+    """
+
+    def __init__(self, steps: Mapping[str, NodeRunResult], reads: Mapping[str, frozenset[str]]) -> None:
+        self._steps = steps
+        self._reads = reads
+        self._found: dict[str, Found] = {}
+        self._started: dict[str, datetime] = {}
+        self._ended: dict[str, NodeRunResult] = {}
+        self._is_interrupted = False
+        self._is_explained = False
+
+    def tell(self, name: str, found: Found) -> None:
+        """Take what a step found; called in its thread, before the event that ends it."""
+        self._found[name] = found
+
+    def see(self, event: dg.DagsterEvent) -> Iterator[Outcome]:
+        """Take an event, and say what came of it."""
+        step = self._steps.get(event.step_key or "")
+        if step is None:
+            yield from self._see_run(event)
+        elif event.is_step_start:
+            self._started[step.name] = datetime.now(UTC)
+            yield StepStarted(step.name, self._started[step.name])
+        elif event.is_step_success:
+            milliseconds = event.step_success_data.duration_ms
+            yield self._end(_found(replace(step, duration_ms=round(milliseconds)), self._found.get(step.name)))
+        elif event.is_step_failure:
+            yield from self._see_failure(step, event)
+        elif event.is_step_skipped:
+            yield self._end(StepEnded(replace(step, status="skipped")))
+
+    def end(self) -> Iterator[Outcome]:
+        """Say what became of the others: after the last event."""
+        left_behind = False
+        for step in self._steps.values():
+            if step.name in self._ended:
+                continue
+            if step.name in self._started:
+                left_behind = True
+                yield self._end(StepEnded(replace(step, status="interrupted")))
+            elif lacks := self._lacks(step.name):
+                yield self._end(StepEnded(replace(step, status="skipped"), lacks))
+            else:
+                yield self._end(StepEnded(replace(step, status="not_started")))
+        yield RunEnded(self._is_interrupted, left_behind)
+
+    def _lacks(self, name: str) -> tuple[str, ...]:
+        """Say what a node waits for in vain."""
+        reads = [self._ended[read] for read in sorted(self._reads.get(name, ())) if read in self._ended]
+        missing = ("failed", "blocked", "skipped")
+        return tuple(f"{read.name}: {read.status}" for read in reads if read.status in missing)
+
+    def _see_run(self, event: dg.DagsterEvent) -> Iterator[Outcome]:
+        if event.event_type_value == "PIPELINE_CANCELED":
+            self._is_interrupted = True
+        elif event.event_type_value == "ENGINE_EVENT" and event.message == TERMINATING:
+            yield Terminating()
+        elif event.event_type_value == "PIPELINE_FAILURE" and not self._is_explained and not self._is_interrupted:
+            error = event.job_failure_data.error
+            yield Unexpected(event.message or "the run failed", error.to_string() if error else "")
+
+    def _see_failure(self, step: NodeRunResult, event: dg.DagsterEvent) -> Iterator[Outcome]:
+        self._is_explained = True
+        error, found = event.step_failure_data.error, self._found.get(step.name)
+        if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+            self._is_interrupted = True
+            yield self._end(StepEnded(replace(step, status="interrupted")))
+        elif isinstance(found, FftError | tuple):
+            yield self._end(_found(step, found))
+        else:  # user code fails as an FftError
+            message = f"{error.cls_name}: {error.message.strip()}" if error else "it failed"
+            yield self._end(StepEnded(replace(step, status="failed", error=RunError(message=message))))
+            yield Unexpected(f"{step.name}: {message}", error.to_string() if error else "")
+
+    def _end(self, ended: StepEnded) -> StepEnded:
+        result, now = ended.result, datetime.now(UTC)
+        started = self._started.get(result.name)
+        if started is not None:
+            # the event of the start may have been seen late, with that of the end
+            taken = timedelta(milliseconds=result.duration_ms or 0)
+            result = replace(result, started_at=min(started, now - taken))
+            if result.duration_ms is None:
+                result = replace(result, duration_ms=round((now - started).total_seconds() * 1000))
+        self._ended[result.name] = result
+        return replace(ended, result=result)
+
+
+def _found(step: NodeRunResult, found: Found | None) -> StepEnded:
+    """Say what a step found."""
+    match found:
+        case BuildResult() | ReuseResult():
+            result = replace(
+                step,
+                status="built" if isinstance(found, BuildResult) else "reused",
+                reasons=found.decision.reasons,
+                duration_ms=round(found.seconds * 1000),
+                query_duration_ms=round(found.query_seconds * 1000),
+                rows=found.row_count,
+                bytes=found.size_bytes if isinstance(found, BuildResult) else None,
+                relation=str(found.relation),
+            )
+            return _with_checks(result, found.checks)
+        case CheckFailedError():
+            return _with_checks(replace(step, status="blocked", error=RunError.of(found)), found.results)
+        case FftError():
+            return StepEnded(replace(step, status="failed", error=RunError.of(found)))
+        case tuple():
+            failed = any(result.blocks for result in found)
+            error = RunError.of(CheckFailedError(step.name, found, published=True)) if failed else None
+            return _with_checks(replace(step, status="checked", error=error), found)
+    return StepEnded(replace(step, status="checked"))
+
+
+def _with_checks(result: NodeRunResult, checks: tuple[CheckResult, ...]) -> StepEnded:
+    said = tuple(f"{'failed' if c.blocks else 'warned'}: {c}" for c in checks if not c.passed)
+    return StepEnded(replace(result, checks=tuple(map(CheckRunResult.of, checks))), said)

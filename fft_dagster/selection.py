@@ -1,0 +1,34 @@
+"""The selection grammar of the command line as a Dagster AssetSelection, for jobs, schedules and sensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from fft_core import Project, select
+from fft_dagster.translator import FftTranslator
+
+
+def asset_selection(
+    project: Project, *expressions: str, exclude: Sequence[str] = (), translator: FftTranslator | None = None
+) -> dg.AssetSelection:
+    """Select the assets of models and seeds; their checks come with them, as in any job.
+
+    The selection is made once, when it is called: `state:` and `result:`, which change from run to run, are errors.
+
+    Args:
+        project: A loaded project.
+        expressions: As behind `--select`: several of them narrow; all models and seeds where there is none.
+        exclude: What to leave out.
+        translator: The one that the assets are made with, where it is not FftTranslator.
+
+    Raises:
+        FftError: an expression is wrong.
+
+    >>> project = load_project("shop")  # doctest: +SKIP
+    >>> dg.define_asset_job("nightly", asset_selection(project, "tag:nightly+"))  # doctest: +SKIP
+    """
+    translator = translator or FftTranslator()
+    names = sorted(select(project, expressions, exclude))
+    return dg.AssetSelection.assets(*(translator.get_asset_key(project.node(name)) for name in names))

@@ -1,0 +1,123 @@
+"""The exit codes of the installed command, each in a process of its own; errors go to stderr, without traces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from run_helpers import SHOP, installed_fft, shop, write
+
+
+def test_0_and_2_for_checks(tmp_path: Path) -> None:
+    root = shop(tmp_path)
+    built = installed_fft("build", root)
+    assert (built.code, built.err) == (0, "")
+    assert "1 warned" in built.lines[-1]
+    with duckdb.connect(str(root / "dev.duckdb")) as connection:
+        connection.execute("update users set id = null")
+    tested = installed_fft("test", root)
+    assert tested.code == 2
+    assert "error: users: project.yml:4: users has bad rows" in tested.err
+    assert installed_fft("run", root).code == 0  # it does not look
+    write(root, {"models/users.ff.sql": "select null as id, 'a@x.at' as email"})
+    blocked = installed_fft("run", root)
+    assert blocked.code == 2
+    assert "blocked users N s" in blocked.lines
+    assert "Traceback" not in tested.err + blocked.err
+
+
+def test_1_for_a_failed_model_though_checks_failed(tmp_path: Path) -> None:
+    root = shop(tmp_path)
+    write(
+        root, {"models/users.ff.sql": "select null as id, 'a@x.at' as email", "models/wrong.ff.sql": "select nothing"}
+    )
+    finished = installed_fft("run", root, "--keep-going")
+    assert finished.code == 1
+    assert finished.lines[-1] == "1 blocked, 1 failed, 1 skipped; checks: 1 passed, 1 failed; N s"
+    assert "models/wrong.ff.sql:1: model 'wrong': Binder Error" in finished.err
+
+
+@pytest.mark.parametrize("command", [["run"], ["build"], ["seed"], ["test"], ["snapshot", "run"]])
+def test_1_for_what_is_invalid_and_2_for_a_wrong_call(command: list[str], tmp_path: Path) -> None:
+    root = write(tmp_path, {**SHOP, "models/a.ff.sql": "{{ ref('b') }}", "models/b.ff.sql": "{{ ref('a') }}"})
+    cycle = installed_fft(*command, root)
+    assert (cycle.code, cycle.out) == (1, "")
+    assert cycle.err.startswith("error: models/a.ff.sql:1: ")
+    assert "cycle" in cycle.err
+    nowhere = installed_fft(*command, root / "nowhere")
+    assert (nowhere.code, "is not an FFT project" in nowhere.err) == (1, True)
+    wrong = installed_fft(*command, root, "--no-such-option")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "Usage: " in wrong.err
+    assert not (root / ".fastflowtransform").exists()
+
+
+def test_1_where_the_history_cannot_be_kept(tmp_path: Path) -> None:
+    root = shop(tmp_path)
+    nowhere = installed_fft("run", root, DAGSTER_HOME="nowhere")
+    assert (nowhere.code, "DAGSTER_HOME must be the absolute path of a folder" in nowhere.err) == (1, True)
+    (root / ".fastflowtransform" / "dagster").write_text("a file")
+    no_folder = installed_fft("run", root)
+    assert no_folder.code == 1
+    assert f"the history of runs cannot be kept in {root}/.fastflowtransform/dagster: File exists" in no_folder.err
+
+
+def test_1_for_a_missing_driver(tmp_path: Path) -> None:
+    root = shop(tmp_path / "shop")
+    write(tmp_path, {"broken/duckdb.py": "raise ModuleNotFoundError('No module named duckdb', name='duckdb')"})
+    finished = installed_fft("run", root, PYTHONPATH=str(tmp_path / "broken"))
+    assert finished.code == 1
+    assert finished.err == (
+        "error: the engine 'duckdb' needs the package 'duckdb'\n    hint: pip install \"fft-dagster[duckdb]\"\n"
+    )
+
+
+def test_99_for_what_nobody_expected(tmp_path: Path) -> None:
+    root = shop(tmp_path / "shop")
+    broken = write(tmp_path / "broken", {"duckdb.py": "raise RuntimeError('a broken installation')"})
+    finished = installed_fft("plan", root, PYTHONPATH=str(broken))
+    (log,) = (root / ".fastflowtransform" / "logs").iterdir()
+    assert (finished.code, finished.out) == (99, "")
+    assert finished.err == (
+        "unexpected RuntimeError: a broken installation\n"
+        f"    This is an error in FFT itself, or below it. The trace is in {log}\n"
+        "    hint: FFT_TRACE=1 shows it here.\n"
+    )
+    assert "Traceback (most recent call last)" in log.read_text()
+    assert "broken/duckdb.py" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+    traced = installed_fft("plan", root, PYTHONPATH=str(broken), FFT_TRACE="1")
+    assert traced.code == 99
+    assert "Traceback (most recent call last)" in traced.err
+    assert not (tmp_path / ".fastflowtransform").exists()
+
+
+def test_99_for_what_nobody_expected_in_a_step(tmp_path: Path) -> None:
+    root = write(tmp_path / "shop", {**SHOP, "models/users.ff.sql": "select 1 as id, 'a@x.at' as email"})
+    write(
+        root, {"models/copied.ff.py": "from fft_core import model\n@model(deps=['users'])\ndef copied(df): return df"}
+    )
+    broken = write(tmp_path / "broken", {"pyarrow/__init__.py": "raise RuntimeError('a broken installation')"})
+    finished = installed_fft("run", root, "--keep-going", PYTHONPATH=str(broken))
+    assert finished.code == 99
+    assert "built users 1 rows N s" in finished.lines
+    assert finished.lines[-1] == "2 built, 1 failed; checks: 2 passed; N s"
+    (log,) = (root / ".fastflowtransform" / "logs").iterdir()
+    assert f"The trace is in {log}" in finished.err
+    assert "Traceback" not in finished.err
+    assert "broken/pyarrow" in log.read_text()
+
+
+def test_a_reader_that_ends_early_is_no_error_of_ours(tmp_path: Path) -> None:
+    import subprocess
+
+    from run_helpers import FFT, clean_environment
+
+    root = shop(tmp_path)
+    command = f"{FFT} plan {root} --json | true; exit ${{PIPESTATUS[0]}}"
+    finished = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, env=clean_environment(), timeout=60
+    )
+    assert finished.returncode in (0, 1)
+    assert finished.stderr == ""
