@@ -47,8 +47,10 @@ def _files(start: Path) -> Iterator[Path]:
 
 
 def _is_database(path: Path) -> bool:
-    """Whether a file is DuckDB's, or the log of one."""
+    """Whether a file is DuckDB's, or lies beside one: its log, and the files by which processes take turns with it."""
     if path.is_symlink():
         return False
+    if path.suffix in (".lock", ".queue") and path.with_suffix("").is_file():
+        return _is_database(path.with_suffix(""))
     with path.open("rb") as file:
         return file.read(12)[8:] == b"DUCK" or path.name.endswith(".wal")
