@@ -222,7 +222,10 @@ def _build_or_reuse(
         look, decision = rebuilder.look, rebuilder.decide(warehouse, node)
         if not decision.is_build and decision.record is not None:
             return _reuse(warehouse, rebuilder, decision, decision.record, clock)
+        if rebuilder.request.records:
+            warehouse.ensure_records()
         try:
+            rebuilder.refuse_outdated(warehouse, decision, look)
             return _build(_Build(warehouse, rebuilder, look, decision, run_id, clock), node)
         except OutdatedError as error:
             _log.info("%s, and so %s is decided anew", error, node.name)
@@ -281,18 +284,15 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
     warehouse, name = build.warehouse, build.decision.name
     engine, relation = warehouse.engine, warehouse.relation(name)
     warehouse.ensure_schema(relation)
-    if build.rebuilder.request.records:
-        warehouse.ensure_records()
     existing = build.rebuilder.published(warehouse, name)
     with engine.transaction():
         engine.hold(relation)
-        build.rebuilder.refuse_outdated(warehouse, build.decision, build.look)
+        _refuse_outdated(build)
         written = _write(build, relation, _backed(engine, rows), existing)
         judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
-        if not engine.capabilities.one_writer_process:  # what it read may have changed meanwhile
-            build.rebuilder.refuse_outdated(warehouse, build.decision, build.look)
+        _refuse_outdated(build)  # what it read may have changed meanwhile
         columns, record = written.columns, _record(build, relation, written, judgement)
         size = engine.publish(written.place, relation) if written.place != relation else None
         engine.stamp(relation, rows.kind, record.stamp, columns)
@@ -315,6 +315,12 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         size_bytes=size,
         **build.clock.spent(warehouse),
     )
+
+
+def _refuse_outdated(build: _Build) -> None:
+    """Where others may build during this turn, look once more."""
+    if not build.warehouse.engine.capabilities.one_writer_process:
+        build.rebuilder.refuse_outdated(build.warehouse, build.decision, build.look)
 
 
 def _backed(engine: Engine, rows: _Rows) -> _Rows:
