@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ from timing import HEAD, Cost, Timed, cost_of, pair, row
 from workload import write_project
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests" / "engines"))
+
+from postgres_server import running_server  # noqa: E402
+
 PYTHON = sys.executable
 FFT = str(Path(sys.executable).parent / "fft")
 WIDE_LAYER = 100  # 5,000 models in 50 layers
@@ -63,6 +68,10 @@ class W:
         """`fft plan`."""
         return cost_of([FFT, "plan", str(self.root)], self.scratch)
 
+    def ls(self) -> Cost:
+        """`fft ls`."""
+        return cost_of([FFT, "ls", str(self.root)], self.scratch)
+
     def edited_build(self) -> Cost:
         """Build after an edit of one model in the last layer."""
         path = sorted((self.root / "models").glob("*.ff.sql"))[-1]
@@ -89,6 +98,7 @@ def everyday(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
     duck = lambda: imported("duckdb", scratch)  # noqa: E731
     yield pair("fft build, nothing changed", w.build, "import duckdb", duck, 2 * runs)
     yield pair("fft plan, nothing changed", w.plan, "import duckdb", duck, 2 * runs)
+    yield pair(f"fft ls, {models} models", w.ls, "import duckdb", duck, 2 * runs)
     dagster = lambda: imported("dagster", scratch)  # noqa: E731
     yield pair("fft build, one model edited", w.edited_build, "import dagster", dagster, runs)
 
@@ -121,9 +131,10 @@ def against_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
     """W against dbt, alone and under Dagster."""
     w, dbt = W(scratch, models), Dbt(scratch / "dbt", make_environment(HERE.parent / ".venv-peers", DBT), models)
     dbt.parse()
-    what = f"fft build, {models} models, all new"
-    yield pair(what, w.first_build, "dagster asset materialize, dagster-dbt", dbt.build_under_dagster, runs)
-    yield pair(what, w.first_build, "dbt build, no Dagster", dbt.build, runs)
+    w.first_build()  # files that were read before, and an instance that is there, as the peers have them
+    what = f"fft build, {models} models, new database"
+    yield pair(what, w.build_anew, "dagster asset materialize, dagster-dbt", dbt.build_under_dagster, runs)
+    yield pair(what, w.build_anew, "dbt build, no Dagster", dbt.build, runs)
 
 
 def against_sqlmesh(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
@@ -247,27 +258,39 @@ def _launch(ask: Callable[..., Any]) -> Cost:
     return Cost(time.perf_counter() - began)
 
 
+EXECUTED = {  # how many assets, by storage
+    "own": {"empty": 500, "statement": 500, "waits": 500, "check": 500},
+    "stock": {"empty": 150, "statement": 150, "waits": 150, "check": 150},
+    "postgres": {"empty": 100, "waits": 100},
+}
+
+
 def executors(scratch: Path, runs: int) -> str:
-    """Measure the executors on both storages: ms a step of 500 assets (10 where each step is a process)."""
+    """Measure the executors on the storages: ms a step."""
     lines = []
-    for body in ("empty", "statement", "waits", "check"):
-        for storage in ("own", "stock"):
-            cells = [_milliseconds(scratch, kind, storage, body, runs) for kind in ("in-process", "threads")]
-            each = statistics.median(b / a for a, b in zip(*cells, strict=True))
-            first, second = (statistics.median(cell) for cell in cells)
-            many = statistics.median(_milliseconds(scratch, "multiprocess", storage, body, 1))
-            lines.append(f"| {body} | {storage} | {first:.1f} | {second:.1f} | {each:.2f} | {many:.0f} |")
-            print(lines[-1], flush=True)
+    with running_server() as dsn:
+        url = dsn.replace("postgresql://", "postgresql+psycopg2://")
+        for storage, bodies in EXECUTED.items():
+            for body, count in bodies.items():
+                run = partial(_milliseconds, scratch, storage, body, url)
+                cells = [run(kind, count, runs) for kind in ("in-process", "threads")]
+                each = statistics.median(b / a for a, b in zip(*cells, strict=True))
+                first, second = (statistics.median(cell) for cell in cells)
+                many = f"{run('multiprocess', 10, 1)[0]:.0f}" if storage != "postgres" else ""
+                lines.append(f"| {body} | {storage} | {first:.1f} | {second:.1f} | {each:.2f} | {many} |")
+                print(lines[-1], flush=True)
     return "\n".join(lines)
 
 
-def _milliseconds(scratch: Path, executor: str, storage: str, body: str, runs: int) -> list[float]:
-    count = "10" if executor == "multiprocess" else "500" if storage == "own" else "150"
+def _milliseconds(
+    scratch: Path, storage: str, body: str, url: str, executor: str, count: int, runs: int
+) -> list[float]:
     found = []
     for _ in range(runs):
         home = scratch / "home"
         shutil.rmtree(home, ignore_errors=True)
-        cost_of([PYTHON, str(HERE / "executors.py"), executor, storage, body, count, str(home)], scratch)
+        command = [PYTHON, str(HERE / "executors.py"), executor, storage, body, str(count), str(home)]
+        cost_of(command, scratch, POSTGRES_URL=url)
         found.append(float((scratch / "said.txt").read_text().split()[-1]))
     return found
 
@@ -298,7 +321,8 @@ is shared. MB is the largest resident set. What the numbers mean, and where the 
 {HEAD}
 {rows}
 
-Executors, in ms a step: 500 assets (150 on stock storage, 10 where each step is a process), two dependencies each.
+Executors, in ms a step: 500 assets with two dependencies each (150 on stock storage, 100 on a local Postgres, 10 where
+each step is a process).
 
 | each step | storage | in-process | threads | threads / in-process | multiprocess |
 | --- | --- | ---: | ---: | ---: | ---: |

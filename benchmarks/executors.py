@@ -15,6 +15,7 @@ from fft_dagster.executor import iterate_run, thread_executor
 LAYER = 10
 STORAGES = {
     "stock": "sqlite: {{base_dir: {home}}}",
+    "postgres": "postgres: {{postgres_url: {url}}}",
     "own": "custom: {{module: fft_dagster.storage, class: PooledSqliteStorage, config: {{base_dir: {home}}}}}",
 }
 EXECUTORS = {
@@ -81,7 +82,8 @@ def main() -> None:
     folder = Path(home)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dagster.yaml").write_text(
-        f"storage: {{{STORAGES[storage].format(home=home)}}}\ntelemetry: {{enabled: false}}\n"
+        f"storage: {{{STORAGES[storage].format(home=home, url=os.environ.get('POSTGRES_URL'))}}}\n"
+        "telemetry: {enabled: false}\n"
     )
     loggers = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.from_config(home) as instance:

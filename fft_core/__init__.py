@@ -25,9 +25,9 @@ if TYPE_CHECKING:
         build_seed,
         check_node,
         publish_frame,
-        read_relation,
     )
     from fft_core.checks.run import CheckFailedError, CheckResult
+    from fft_core.checks.unit_test import DifferingRow, Mismatch
     from fft_core.checks.words import in_words
     from fft_core.comments import CommentChange, CommentPlan, plan_comments, write_comments
     from fft_core.docs.graph import Graph, graph_of
@@ -44,8 +44,10 @@ if TYPE_CHECKING:
     )
     from fft_core.forget import forget_builds, recorded_builds
     from fft_core.frames import frame_type_of, from_arrow, to_arrow
+    from fft_core.freshness import FreshnessResult, select_sources, source_freshness
     from fft_core.lint.findings import Finding, lint_project, problems_found
     from fft_core.lint.sarif import sarif_report
+    from fft_core.model_rows import read_relation
     from fft_core.names import Relation
     from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
     from fft_core.planner import Rebuilder, Subjects, keeps, make_plan, project_subjects
@@ -58,8 +60,11 @@ if TYPE_CHECKING:
     from fft_core.project.new import new_project
     from fft_core.project.python_file import model, ref, relation_for, source
     from fft_core.project.select import select
+    from fft_core.project.unit_test import UnitTest
     from fft_core.prune import prunable_versions, prune_snapshot
     from fft_core.selection import select_checks, select_nodes
+    from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
+    from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
     from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 _HOMES = {
@@ -74,18 +79,22 @@ _HOMES = {
     "CommentChange": "comments",
     "CommentPlan": "comments",
     "Decision": "plan.decide",
+    "DifferingRow": "checks.unit_test",
     "FftError": "errors",
     "Finding": "lint.findings",
+    "FreshnessResult": "freshness",
     "Graph": "docs.graph",
     "HttpRunResult": "artifacts.run_results",
     "InstalledPackage": "project.install",
     "Manifest": "artifacts.manifest",
+    "Mismatch": "checks.unit_test",
     "Model": "project.model",
     "ModelError": "errors",
     "NodeKind": "artifacts.run_results",
     "NodeRunResult": "artifacts.run_results",
     "Package": "project.model",
     "Plan": "plan.decide",
+    "Preview": "show",
     "ProfileError": "errors",
     "Project": "project.model",
     "ProjectError": "errors",
@@ -102,6 +111,8 @@ _HOMES = {
     "SourceName": "project.model",
     "StateError": "errors",
     "Subjects": "planner",
+    "UnitTest": "project.unit_test",
+    "UnitTestResult": "unit_tests",
     "Warehouse": "warehouse",
     "build_model": "build",
     "build_or_reuse": "build",
@@ -109,11 +120,13 @@ _HOMES = {
     "check_node": "build",
     "described_node": "artifacts.manifest",
     "find_leftovers": "project.leftovers",
+    "find_node": "show",
     "forget_builds": "forget",
     "frame_type_of": "frames",
     "from_arrow": "frames",
     "graph_of": "docs.graph",
     "in_words": "checks.words",
+    "inline_model": "show",
     "install_packages": "project.install",
     "keeps": "planner",
     "last_loaded": "project.cache",
@@ -127,23 +140,29 @@ _HOMES = {
     "open_warehouse": "warehouse",
     "plan_comments": "comments",
     "planned_relations": "warehouse",
+    "preview": "show",
     "problems_found": "lint.findings",
     "project_subjects": "planner",
     "prunable_versions": "prune",
     "prune_snapshot": "prune",
     "publish_frame": "build",
     "read_catalog": "artifacts.catalog",
-    "read_relation": "build",
+    "read_relation": "model_rows",
     "read_run_results": "artifacts.run_results",
     "recorded_builds": "forget",
     "ref": "project.python_file",
     "relation_for": "project.python_file",
     "remove_leftovers": "project.leftovers",
+    "rendered_sql": "show",
+    "run_unit_tests": "unit_tests",
     "sarif_report": "lint.sarif",
     "select": "project.select",
     "select_checks": "selection",
     "select_nodes": "selection",
+    "select_sources": "freshness",
+    "select_unit_tests": "unit_tests",
     "source": "project.python_file",
+    "source_freshness": "freshness",
     "to_arrow": "frames",
     "without_secrets": "project.environment",
     "write_catalog": "artifacts.catalog",
@@ -167,18 +186,22 @@ __all__ = [
     "CommentChange",
     "CommentPlan",
     "Decision",
+    "DifferingRow",
     "FftError",
     "Finding",
+    "FreshnessResult",
     "Graph",
     "HttpRunResult",
     "InstalledPackage",
     "Manifest",
+    "Mismatch",
     "Model",
     "ModelError",
     "NodeKind",
     "NodeRunResult",
     "Package",
     "Plan",
+    "Preview",
     "ProfileError",
     "Project",
     "ProjectError",
@@ -195,6 +218,8 @@ __all__ = [
     "SourceName",
     "StateError",
     "Subjects",
+    "UnitTest",
+    "UnitTestResult",
     "Warehouse",
     "build_model",
     "build_or_reuse",
@@ -202,11 +227,13 @@ __all__ = [
     "check_node",
     "described_node",
     "find_leftovers",
+    "find_node",
     "forget_builds",
     "frame_type_of",
     "from_arrow",
     "graph_of",
     "in_words",
+    "inline_model",
     "install_packages",
     "keeps",
     "last_loaded",
@@ -220,6 +247,7 @@ __all__ = [
     "open_warehouse",
     "plan_comments",
     "planned_relations",
+    "preview",
     "problems_found",
     "project_subjects",
     "prunable_versions",
@@ -232,11 +260,16 @@ __all__ = [
     "ref",
     "relation_for",
     "remove_leftovers",
+    "rendered_sql",
+    "run_unit_tests",
     "sarif_report",
     "select",
     "select_checks",
     "select_nodes",
+    "select_sources",
+    "select_unit_tests",
     "source",
+    "source_freshness",
     "to_arrow",
     "without_secrets",
     "write_catalog",

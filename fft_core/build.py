@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,14 +14,13 @@ from fft_core.checks.run import CheckFailedError, CheckResult, Judgement, run_ch
 from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Engine, RelationKind
 from fft_core.errors import BusyError, FftError, Location, MissingRelationError, StatementError
-from fft_core.fault import fault_of
 from fft_core.increment import Increment, Written
+from fft_core.model_rows import how_to_get, model_rows
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision, Request, view_version
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.planner import Rebuilder, Subjects
-from fft_core.project.environment import without_secrets
-from fft_core.project.model import Check, Incremental, Model, Seed, Snapshot, SourceName, SqlBody, View
+from fft_core.project.model import Check, Incremental, Model, Seed, Snapshot, SourceName, View
 from fft_core.project.statement import select_of
 from fft_core.sources import digest_version
 from fft_core.state import write_checks, write_record
@@ -158,15 +157,10 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     relation = warehouse.relation(node)
     engine = warehouse.engine
     if relation not in engine.kinds([relation]):
-        raise MissingRelationError(f"{relation} is not there: nothing to check", hint=_advice(warehouse, node))
+        raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
     with engine.statements.about(str(node)):
         columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
         return run_checks(engine, relation, columns, checks, warehouse.relation).results
-
-
-def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
-    """Read a whole relation as an Arrow table."""
-    return warehouse.engine.read_frame(sql.select_all(relation, warehouse.engine.dialect))
 
 
 @dataclass(frozen=True)
@@ -242,7 +236,7 @@ def _build(build: _Build, node: Model | Seed) -> BuildResult:
             return _publish(build, _Rows("table", query))
     kind: RelationKind = "view" if isinstance(node.materialization, View) else "table"
     model = node if isinstance(node.materialization, Incremental | Snapshot) else None
-    with _explained(build.warehouse, node), _model_rows(build, node) as query:
+    with model_rows(build.warehouse, node, is_increment=build.decision.is_increment) as query:
         return _publish(build, _Rows(kind, query, model))
 
 
@@ -408,21 +402,6 @@ def _check_reused(
 
 
 @contextmanager
-def _model_rows(build: _Build, model: Model) -> Iterator[str]:
-    """Give the SELECT of a model's rows: its own, or one over the frame that its function made."""
-    warehouse, is_increment = build.warehouse, build.decision.is_increment
-    if model.kind == "sql":
-        # a snapshot sees all rows each time
-        is_incremental = is_increment and isinstance(model.materialization, Incremental)
-        yield warehouse.compiler.sql(model, replace(warehouse.naming, is_incremental=is_incremental))
-        return
-    this = (lambda: read_relation(warehouse, warehouse.relation(model.name))) if is_increment else None
-    frame = warehouse.compiler.frame(model, lambda name: _read(warehouse, model, name), _key_of(warehouse), this)
-    with warehouse.engine.frame_query(frame) as query:
-        yield query
-
-
-@contextmanager
 def _seed_rows(warehouse: Warehouse, seed: Seed) -> Iterator[str]:
     path = warehouse.project.root / seed.path
     if not path.is_file():
@@ -444,35 +423,6 @@ def _file_query(warehouse: Warehouse, seed: Seed) -> AbstractContextManager[str]
     return warehouse.engine.file_query(warehouse.project.root / seed.path, seed.column_types)
 
 
-def _read(warehouse: Warehouse, model: Model, name: str | SourceName) -> pa.Table:
-    upstream = warehouse.project.models.get(name) if isinstance(name, str) else None
-    if upstream is not None and upstream.is_ephemeral:
-        return warehouse.engine.read_frame(warehouse.compiler.sql(upstream, warehouse.naming))
-    return read_relation(warehouse, warehouse.relation(name))
-
-
-def _key_of(warehouse: Warehouse) -> Callable[[str | SourceName], str]:
-    return lambda name: warehouse.relation(name).name
-
-
-@contextmanager
-def _explained(warehouse: Warehouse, model: Model) -> Iterator[None]:
-    """Say which model and file a statement came from, and which input is missing if one is."""
-    try:
-        yield
-    except StatementError as error:
-        if error.problem.where:
-            raise
-        missing = _missing_input(warehouse, model, error)
-        if missing is not None:
-            raise MissingRelationError(
-                f"model {model.name!r} reads {warehouse.relation(missing)}, which is not there",
-                where=Location(model.path, model.input_lines.get(missing, model.line)),
-                hint=_advice(warehouse, missing),
-            ) from error
-        raise _with_place(warehouse, model, error) from None
-
-
 @contextmanager
 def _explained_seed(seed: Seed) -> Iterator[None]:
     try:
@@ -482,48 +432,3 @@ def _explained_seed(seed: Seed) -> Iterator[None]:
             raise
         where = Location(seed.path)
         raise StatementError(f"seed {seed.name!r}: {error.problem.message}", sql=error.sql, where=where) from error
-
-
-def _with_place(warehouse: Warehouse, model: Model, error: StatementError) -> StatementError:
-    """Show the place in the rendered SQL, or all of it where the engine does not tell the place."""
-    fault, where = fault_of(error), model.location
-    if fault is None:
-        shown = f"The SQL as sent:\n{_indented(error.sql)}"
-    else:
-        shown = f"In the rendered SQL, line {fault.line}:\n{_indented(fault.excerpt)}"
-        written = fault.line_in(model.body.template) if isinstance(model.body, SqlBody) else None
-        where = Location(model.path, written or model.line)
-    said = f"model {model.name!r}: {error.problem.message}\n    {shown}"
-    environment = warehouse.project.environment
-    return StatementError(
-        without_secrets(said, environment),
-        sql=without_secrets(error.sql, environment),
-        where=where,
-        hint=error.problem.hint,
-        position=error.position,
-    )
-
-
-def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) -> str | SourceName | None:
-    if error.missing is None:
-        return None
-    relations = {name: warehouse.relation(name) for name in warehouse.project.stored_inputs(model)}
-    present = warehouse.engine.kinds(list(relations.values()))
-    return next((name for name, relation in relations.items() if relation not in present), None)
-
-
-def _advice(warehouse: Warehouse, node: str | SourceName) -> str:
-    if isinstance(node, SourceName):
-        source = warehouse.project.sources[node]
-        seed = warehouse.project.seeds.get(source.identifier)
-        return (
-            f"Build the seed {seed.name!r} first."
-            if seed
-            else f"The source {node} ({source.location}) must be filled first."
-        )
-    what = "seed" if node in warehouse.project.seeds else "model"
-    return f"Build the {what} {node!r} first."
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"      {line}" for line in text.splitlines())

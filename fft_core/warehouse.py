@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -29,20 +29,38 @@ class _Shared:
 class Warehouse:
     """One session: the engine of one thread, and the project whose models live there. A context manager."""
 
-    def __init__(self, project: Project, engine: Engine, shared: _Shared | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        engine: Engine,
+        shared: _Shared | None = None,
+        elsewhere: Mapping[str | SourceName, Relation] | None = None,
+    ) -> None:
         self.project = project
         self.engine = engine
         self._shared = shared or _Shared(Compiler(project))
+        self._elsewhere = elsewhere or {}
         self.compiler = self._shared.compiler
         self.naming = Naming(self.relation, self.relation, engine.dialect)
 
     def relation(self, node: str | SourceName) -> Relation:
         """Where a model, seed or source lies. Raises KeyError for an unknown source."""
+        if node in self._elsewhere:
+            return self._elsewhere[node]
         return self.engine.relation(*_placed(self.project, node))
 
     def session(self) -> Warehouse:
         """Give a session for another thread on the same database, to be closed by the caller."""
         return Warehouse(self.project, self.engine.for_thread(), self._shared)
+
+    def with_temporary(self, relations: Mapping[str | SourceName, str]) -> Warehouse:
+        """Give a session in which temporary tables of these names stand in for models, seeds and sources.
+
+        The session is the caller's to close; the tables are his to create, and end with it.
+        """
+        engine = self.engine.for_thread()
+        elsewhere = {node: engine.temporary(name) for node, name in relations.items()}
+        return Warehouse(self.project, engine, self._shared, elsewhere)
 
     def ensure_schema(self, relation: Relation) -> None:
         """Create the schema of a relation where it is missing; once, and outside any transaction of a build."""

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fft_dagster.assets import project_assets, source_checks, source_specs
+    from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
     from fft_dagster.definitions import build_definitions, project_definitions
     from fft_dagster.executor import interruptible, thread_executor
     from fft_dagster.io_manager import FftIOManager
@@ -18,6 +18,7 @@ _HOMES = {
     "WarehouseSessions": "resource",
     "asset_selection": "selection",
     "build_definitions": "definitions",
+    "freshness_checks": "assets",
     "interruptible": "executor",
     "project_assets": "assets",
     "project_definitions": "definitions",
@@ -33,6 +34,7 @@ __all__ = [
     "WarehouseSessions",
     "asset_selection",
     "build_definitions",
+    "freshness_checks",
     "interruptible",
     "project_assets",
     "project_definitions",

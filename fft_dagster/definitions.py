@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from fft_core import FftError, Project, load_project
-from fft_dagster.assets import project_assets, source_checks, source_specs
+from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
 from fft_dagster.executor import thread_executor
 from fft_dagster.io_manager import io_manager
 from fft_dagster.resource import RESOURCE_KEY, warehouse_resource
@@ -65,7 +65,10 @@ def project_definitions(
     sources = [spec for spec in source_specs(project, translator) if spec.key not in own_keys]
     return dg.Definitions(
         assets=[*project_assets(project, translator, names), *sources, *assets],
-        asset_checks=source_checks(project, translator),
+        asset_checks=[
+            *source_checks(project, translator),
+            *(freshness_checks(project, translator) if names is None else ()),  # a build does not ask how old rows are
+        ],
         resources={
             RESOURCE_KEY: warehouse_resource(project),
             IO_MANAGER_KEY: io_manager(translator),

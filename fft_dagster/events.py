@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import BuildResult, CheckFailedError, CheckResult, FftError, ReuseResult
+from fft_core import BuildResult, CheckFailedError, CheckResult, FftError, FreshnessResult, ReuseResult
 from fft_core.errors import StatementError
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
@@ -80,6 +80,22 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str) -> dg.Asset
         asset_key=key,
         severity=dg.AssetCheckSeverity.ERROR if result.check.severity == "error" else dg.AssetCheckSeverity.WARN,
         description=None if result.passed else result.summary,
+        metadata=metadata,
+    )
+
+
+def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.AssetCheckResult:
+    """Report how old a source is: a warning above the first limit, an error above the second."""
+    metadata: dict[str, Any] = {"status": result.status}
+    if result.age is not None and result.loaded_at is not None:
+        metadata["age_minutes"] = round(result.age.total_seconds() / 60, 1)
+        metadata["loaded_at"] = dg.MetadataValue.timestamp(result.loaded_at)
+    return dg.AssetCheckResult(
+        passed=result.status == "pass",
+        check_name=spec.name,
+        asset_key=spec.asset_key,
+        severity=dg.AssetCheckSeverity.ERROR if result.status == "error" else dg.AssetCheckSeverity.WARN,
+        description=result.problem,
         metadata=metadata,
     )
 

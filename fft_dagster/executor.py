@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from sys import exc_info
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -31,13 +30,9 @@ from dagster import (
 
 from fft_dagster.critical_path import inverted, remaining_seconds
 from fft_dagster.step_threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
-from fft_dagster.storage import (
-    PooledSqliteEventLogStorage,
-    require_supported_dagster,
-    step_seconds_of_earlier_runs,
-)
+from fft_dagster.supported import require_supported_dagster
 
-require_supported_dagster(version("dagster"))  # before the imports below, which may not exist in another version
+require_supported_dagster()  # before the imports below, which may not exist in another version
 
 # Private, all of it. The class or function that uses a name says what it relies on.
 from dagster._config.pythonic_config import IAttachDifferentObjectToOpContext  # noqa: E402
@@ -59,7 +54,6 @@ from dagster._core.execution.plan.state import KnownExecutionState  # noqa: E402
 from dagster._core.execution.retries import RetryMode, get_retries_config  # noqa: E402
 from dagster._core.execution.tags import get_tag_concurrency_limits_config  # noqa: E402
 from dagster._core.instance.types import _EventListenerLogHandler  # noqa: E402
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage  # noqa: E402
 from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG  # noqa: E402
 
 if TYPE_CHECKING:
@@ -166,8 +160,12 @@ def _run_steps(
     job_context._execution_data = execution_data._replace(
         scoped_resources_builder=_RunResources(*execution_data.scoped_resources_builder)
     )
-    _keep_connections(job_context.instance, options.max_concurrent)
+    # Imported here, as our storage below: to load definitions, nobody needs SQLAlchemy.
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
     takes_turns = isinstance(job_context.instance.event_log_storage, SqliteEventLogStorage)
+    if not takes_turns:
+        _keep_connections(job_context.instance, options.max_concurrent)
     run = RunThreads(job_context.log, takes_turns=takes_turns, store=_only_listener(job_context))
     with ExitStack() as stack:
         stack.enter_context(_deferred_events(job_context))
@@ -178,6 +176,8 @@ def _run_steps(
 
 
 def _deferred_events(job_context: PlanExecutionContext) -> AbstractContextManager[None]:
+    from fft_dagster.event_log import PooledSqliteEventLogStorage
+
     storage = job_context.instance.event_log_storage
     return storage.deferring(job_context.run_id) if isinstance(storage, PooledSqliteEventLogStorage) else nullcontext()
 
@@ -185,10 +185,16 @@ def _deferred_events(job_context: PlanExecutionContext) -> AbstractContextManage
 def _keep_connections(instance: DagsterInstance, threads: int) -> None:
     """Private, and what the web server does: dagster-postgres opens a connection for each call otherwise.
 
-    SQLite has nothing to do there. A timeout of 0 is none, as before.
+    A timeout of 0 is none, as before. Its pool keeps one connection, and closes what other threads bring back: this one
+    keeps one for each.
     """
+    from sqlalchemy.pool import QueuePool
+
     for storage in (instance.event_log_storage, instance.run_storage):
         storage.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=threads)
+        engine: Any = getattr(storage, "_engine", None)  # Any: private in dagster-postgres; other storages have none
+        if engine is not None and isinstance(engine.pool, QueuePool):
+            engine.pool._pool.maxsize = threads + 1
 
 
 def _only_listener(job_context: PlanExecutionContext) -> Callable[[EventLogEntry], None] | None:
@@ -475,6 +481,8 @@ def _rank_by_critical_path(
     dependencies = plan.get_all_step_deps()  # private: every step, also those which dynamic outputs will multiply
     seconds: Mapping[str, float] = {}
     if len(dependencies) > options.max_concurrent:
+        from fft_dagster.event_log import step_seconds_of_earlier_runs
+
         run = job_context.dagster_run
         seconds = step_seconds_of_earlier_runs(job_context.instance, run.job_name, set(dependencies))
     remaining = remaining_seconds(dependencies, seconds)

@@ -18,6 +18,11 @@ storage:
     class: PooledSqliteStorage
     config:
       base_dir: {base_dir}
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1  # a run that is launched in the UI waits for this; Dagster's own is 5
 telemetry:
   enabled: false
 """

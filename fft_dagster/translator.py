@@ -124,6 +124,18 @@ class FftTranslator:
             metadata={key: value for key, value in {**rule, **said}.items() if value},
         )
 
+    def get_freshness_spec(self, source: Source, project: Project) -> dg.AssetCheckSpec:
+        """Describe the check of a source's freshness, under a name that no check of the user's has."""
+        taken = {check.name for check in project.checks_of(source.name)}
+        limits = source.freshness
+        said = {"warn": limits.warn_after, "error": limits.error_after} if limits else {}
+        times = ", ".join(f"{word} after {time}" for word, time in said.items() if time is not None)
+        return dg.AssetCheckSpec(
+            "freshness" if "freshness" not in taken else "source_freshness",
+            asset=self.get_asset_key(source),
+            description=f"the newest {limits.loaded_at if limits else 'row'} is not too old: {times}",
+        )
+
 
 def upstream_of(node: Model | Seed | Source, project: Project) -> list[Model | Seed | Source]:
     """What an asset depends on: models (through ephemeral ones), seeds and sources, and what its checks read."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 
@@ -96,6 +96,11 @@ def connect(
     return DuckDBEngine(connection, place)
 
 
+def scratch(*, path: str = MEMORY, catalog: str | None = None, **settings: Any) -> DuckDBEngine:
+    """Open a database in memory, under the name that the file's has: what is at `path` is not touched."""
+    return connect(path=MEMORY, catalog=catalog or _own_catalog(path), **settings)
+
+
 def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,6 +158,12 @@ class DuckDBEngine:
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         # always all three: where a file's stem equals a schema's name, two parts are ambiguous
         return Relation(name, schema or self._place.schema, catalog or self._place.catalog)
+
+    def temporary(self, name: str) -> Relation:
+        return Relation(name, "main", "temp")
+
+    def column_type(self, declared: str) -> str:
+        return _SEED_TYPES.get(declared.lower(), declared)
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         rows = self.fetch(sql, parameters)
@@ -271,7 +282,7 @@ class DuckDBEngine:
 
     @contextmanager
     def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
-        types = {name: _SEED_TYPES.get(kind.lower(), kind) for name, kind in column_types.items()}
+        types = {name: self.column_type(kind) for name, kind in column_types.items()}
         try:
             yield _csv_query(path, types) if path.suffix == ".csv" else _parquet_query(path, types)
         except StatementError as error:

@@ -71,6 +71,12 @@ class Engine(Protocol):
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         """Complete a physical name with the profile's schema and catalog."""
 
+    def temporary(self, name: str) -> Relation:
+        """Name where a temporary table lies, which only this session sees."""
+
+    def column_type(self, declared: str) -> str:
+        """Spell a type that a project declares: one of FFT's words for types, or the engine's own."""
+
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         """Run a statement; give the number of rows where the engine counts them. Raises StatementError."""
 
@@ -164,6 +170,16 @@ def open_engine(name: str, settings: Mapping[str, Any], *, read_only: bool = Fal
     return engine
 
 
+def open_scratch(name: str, settings: Mapping[str, Any]) -> Engine:
+    """Open a place for temporary tables with the settings of a profile: a database in memory, where the engine can.
+
+    Raises:
+        MissingDriverError, ConnectError: as in `open_engine`.
+    """
+    engine: Engine = _driver(name).scratch(**settings)
+    return engine
+
+
 def details_of(comment: str | None, columns: Sequence[tuple[ColumnType, str | None]]) -> Details:
     """Put together what the database says of a relation and of each of its columns."""
     said = {column.name: text for column, text in columns if text}
@@ -186,7 +202,7 @@ def dialect_of(name: str) -> str:
     return _DIALECTS[name]
 
 
-def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect` and `namespace`
+def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect`, `scratch` and `namespace`
     try:
         return importlib.import_module(f"fft_core.engines.{name}")
     except ModuleNotFoundError as error:

@@ -76,6 +76,11 @@ def connect(
     return PostgresEngine(conninfo, place, lock_timeout_seconds)
 
 
+def scratch(**settings: Any) -> PostgresEngine:
+    """Open a session for temporary tables: they are nobody else's, and gone when it ends."""
+    return connect(**settings)
+
+
 def _conninfo(dsn: str, search_path: str, read_only: bool) -> str:
     try:
         if dsn.partition("://")[2].partition("?")[0].count("@") > 1:
@@ -153,6 +158,12 @@ class PostgresEngine:
                     hint="Choose a shorter name.",
                 )
         return Relation(name, schema or self._place.schema, catalog)
+
+    def temporary(self, name: str) -> Relation:
+        return self.relation(name, "pg_temp")
+
+    def column_type(self, declared: str) -> str:
+        return _SEED_TYPES.get(declared.lower(), declared)
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         with self._statement(sql), self._connection.cursor() as cursor:
@@ -254,7 +265,7 @@ class PostgresEngine:
 
     @contextmanager
     def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
-        types = {name: _SEED_TYPES.get(kind.lower(), kind) for name, kind in column_types.items()}
+        types = {name: self.column_type(kind) for name, kind in column_types.items()}
         with self.frame_query(csv_file.read_file(path, infer=not types)) as rows:
             names = [column.name for column in self.columns(rows)]
             yield f"select {', '.join(_cast(name, types) for name in names)} from ({rows}) as file"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -333,6 +333,36 @@ class DataVersionShape(Shape):
         return self
 
 
+class PeriodShape(Shape):
+    """A time, as so many minutes, hours or days."""
+
+    count: float = Field(ge=0)
+    period: Literal["minute", "hour", "day"]
+
+    def time(self) -> timedelta:
+        return timedelta(**{f"{self.period}s": self.count})
+
+
+class SourceFreshnessShape(Shape):
+    """The block `freshness` of a source."""
+
+    loaded_at_field: str = Field(min_length=1)
+    warn_after: PeriodShape | None = None
+    error_after: PeriodShape | None = None
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> SourceFreshnessShape:
+        if self.warn_after is None and self.error_after is None:
+            raise ValueError("give warn_after, error_after, or both")
+        if self.warn_after and self.error_after and self.error_after.time() < self.warn_after.time():
+            raise ValueError("error_after is shorter than warn_after")
+        return self
+
+    def value(self) -> m.SourceFreshness:
+        warn, error = (limit.time() if limit else None for limit in (self.warn_after, self.error_after))
+        return m.SourceFreshness(self.loaded_at_field, warn, error)
+
+
 class SourceTableShape(PlaceShape):
     name: str
     description: str | None = None
@@ -342,6 +372,7 @@ class SourceTableShape(PlaceShape):
     tags: list[str] = []
     overrides: dict[str, PlaceShape] = {}
     data_version: Literal["none", "digest"] | DataVersionShape = "digest"
+    freshness: SourceFreshnessShape | None = None
 
     def version(self) -> m.SourceVersion:
         match self.data_version:

@@ -14,7 +14,7 @@ from fft_core.project.model import Home
 GIT_PACKAGES = Path(".fastflowtransform") / "packages" / "git"
 INSTALLED = "installed.json"  # beside each installed git package: what it is
 _ALONE = ("project.yml", "sources.yml", "packages.yml", "packages.lock.yml")
-_READ_BELOW = ("models", "seeds")
+_READ_BELOW = ("models", "seeds", "tests/unit")
 _TEXTS = (".sql", ".sql.j2", ".py", ".yml", ".yaml")
 
 

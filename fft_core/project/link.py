@@ -33,7 +33,7 @@ def link(
     """Join what the files say about each other. What does not fit is added to `problems`."""
     schemas = list(schemas)
     for model in project.models.values():
-        problems.extend(_unknown_inputs(model, project))
+        problems.extend(unknown_inputs(model, project))
     problems.extend(_clashes(project))
     cycle = find_cycle(project)
     if cycle:
@@ -64,7 +64,8 @@ def _location(name: str, project: Project) -> Location:
     return project.models[name].location if name in project.models else Location(project.seeds[name].path)
 
 
-def _unknown_inputs(model: Model, project: Project) -> Iterable[Problem]:
+def unknown_inputs(model: Model, project: Project) -> Iterable[Problem]:
+    """Say which inputs of a model are no model, seed or source."""
     for name in model.inputs:
         where = Location(model.path, model.input_lines.get(name, model.line))
         if isinstance(name, SourceName):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from fft_core.errors import Location, Problem, ProjectError
 from fft_core.names import model_name
+from fft_core.project.unit_test import UnitTest
 
 Severity: TypeAlias = Literal["error", "warn"]
 Scope: TypeAlias = Literal["table", "delta"]
@@ -150,6 +152,15 @@ class FingerprintSettings:
 
 
 @dataclass(frozen=True)
+class SourceFreshness:
+    """How old the newest row of a source may be, by a column or expression that says when a row was loaded."""
+
+    loaded_at: str
+    warn_after: timedelta | None = None
+    error_after: timedelta | None = None
+
+
+@dataclass(frozen=True)
 class Source:
     """A table that somebody else fills; `schema` None means the profile's schema."""
 
@@ -162,6 +173,7 @@ class Source:
     columns: tuple[Column, ...] = ()
     tags: tuple[str, ...] = ()
     version: SourceVersion = field(default_factory=VersionByDigest)
+    freshness: SourceFreshness | None = None
 
 
 @dataclass(frozen=True)
@@ -431,6 +443,7 @@ class Project:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     macros: Mapping[Path, str] = field(default_factory=dict)
     fingerprint: FingerprintSettings = field(default_factory=FingerprintSettings)
+    unit_tests: tuple[UnitTest, ...] = ()
     lint: Mapping[str, LintSetting] = field(default_factory=dict)
     dag_dir: Path = Path("site/dag")
     packages: Mapping[str, Package] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from fft_core.project.engine_settings import ENGINES, read_settings
 from fft_core.project.yaml_file import YamlFile, parse_yaml
 
 DEFAULT_ENV = "dev"
+UNIT_TESTS = "_utest"  # ends the name of the profile that unit tests run on
 FILE = Path("profiles.yml")
 
 
@@ -94,29 +95,71 @@ def load_profile(
     else:
         file, name, content = _active_profile(root, env, environment)
     chosen = str(wanted_engine or content.get("engine") or "")
-    _refuse_unknown_engine(chosen, file, name)
-    _refuse_unknown_keys(content, ["engine", *ENGINES], file, (name,))
-    written = _written(content, chosen, file, name)
-    _refuse_unknown_keys({**written, **overrides}, list(ENGINES[chosen]), file, (name, chosen))
-    variables = {key: s.variable for key, s in ENGINES[chosen].items() if environment.get(s.variable)}
+    variables = {key: s.variable for key, s in ENGINES.get(chosen, {}).items() if environment.get(s.variable)}
+    return _profile(_Written(root, file, name, content), chosen, variables, environment, overrides)
+
+
+def load_unit_test_profile(root: Path, env: str, environment: Mapping[str, str]) -> Profile | None:
+    """Read the profile `<env>_utest`, as documented for FFT; None where there is none.
+
+    FF_* variables do not override it: they say where the other commands go. One can only give a required setting that
+    the profile leaves out, such as the dsn of Postgres.
+
+    Raises:
+        ProfileError: as `load_profile`.
+    """
+    name = f"{env}{UNIT_TESTS}"
+    if not (root / FILE).is_file() or name not in _profiles(root, environment).content:
+        return None
+    file, name, content = _active_profile(root, name, environment)
+    engine = str(content.get("engine") or "")
+    said = content.get(engine)
+    given = said if isinstance(said, dict) else {}
+    variables = {
+        key: setting.variable
+        for key, setting in ENGINES.get(engine, {}).items()
+        if setting.required and key not in given and environment.get(setting.variable)
+    }
+    return _profile(_Written(root, file, name, content), engine, variables, environment, {})
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A profile as written."""
+
+    root: Path
+    file: YamlFile
+    name: str
+    content: Mapping[str, Any]
+
+
+def _profile(
+    profile: _Written,
+    engine: str,
+    variables: Mapping[str, str],
+    environment: Mapping[str, str],
+    overrides: Mapping[str, object],
+) -> Profile:
+    """Shape a profile; `variables` are those that give a setting, by its name."""
+    file, name = profile.file, profile.name
+    _refuse_unknown_engine(engine, file, name)
+    _refuse_unknown_keys(profile.content, ["engine", *ENGINES], file, (name,))
+    written = _written(profile.content, engine, file, name)
+    _refuse_unknown_keys({**written, **overrides}, list(ENGINES[engine]), file, (name, engine))
     settings = {
         **written,
         **{key: environment[variable] for key, variable in variables.items()},
         **{key: value for key, value in overrides.items() if value is not None},
     }
-    values, wrong = read_settings(chosen, settings)
+    values, wrong = read_settings(engine, settings)
     if wrong:
-        raise _first([_wrong(key, said, variables, file, (name, chosen)) for key, said in wrong.items()])
-    return Profile(name, chosen, _absolute(values, root))
+        raise _first([_wrong(key, said, variables, file, (name, engine)) for key, said in wrong.items()])
+    return Profile(name, engine, _absolute(values, profile.root))
 
 
 def _active_profile(root: Path, env: str, environment: Mapping[str, str]) -> tuple[YamlFile, str, dict[str, Any]]:
     """Render only the part of the file that counts: a variable missing in another profile is no error here."""
-    file = parse_yaml(_render(root, environment), FILE)
-    if isinstance(file, Problem):
-        raise _first([file])
-    if not isinstance(file.content, dict):
-        raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(FILE))
+    file = _profiles(root, environment)
     name = env if env in file.content else "default"
     if name not in file.content:
         names = [key for key, value in file.content.items() if isinstance(value, dict) and "engine" in value]
@@ -127,6 +170,15 @@ def _active_profile(root: Path, env: str, environment: Mapping[str, str]) -> tup
         raise ProfileError(f"profile {name!r} must be a mapping", where=file.location((name,)))
     _refuse_missing_variables(content, file, (name,))
     return file, name, content
+
+
+def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
+    file = parse_yaml(_render(root, environment), FILE)
+    if isinstance(file, Problem):
+        raise _first([file])
+    if not isinstance(file.content, dict):
+        raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(FILE))
+    return file
 
 
 _MISSING, _END = "\ufdd0missing:", "\ufdd0"  # a noncharacter, which nobody types

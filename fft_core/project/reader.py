@@ -19,6 +19,7 @@ from fft_core.project.packages import read_packages
 from fft_core.project.parse import MacroIndex, python_models, sql_model
 from fft_core.project.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
 from fft_core.project.sql_file import new_environment, parse_macros
+from fft_core.project.unit_test_file import link_unit_tests, read_unit_tests
 from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
 
 _log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Reader:
             [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],
             self.problems,
         )
+        project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
         if self.problems:
             raise ProjectError(sorted(self.problems, key=_place))
         return project
@@ -189,6 +191,7 @@ class Reader:
                     columns=columns_of(table.columns),
                     tags=tuple(dict.fromkeys([*group.tags, *table.tags])),
                     version=table.version(),
+                    freshness=table.freshness.value() if table.freshness else None,
                 )
         return found
 
@@ -262,6 +265,12 @@ class Reader:
     def _files(self, home: Home, folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
         """The files below a folder, as they are shown."""
         return [home.shown / path for path in self._files_of[home].below(folder, suffixes)]
+
+    def _unit_test_files(self) -> list[YamlFile]:
+        """Those in tests/unit itself, as documented for FFT."""
+        folder = Path("tests/unit")
+        paths = [p for p in self._files(Home(self.root), folder, (".yml", ".yaml")) if p.parent == folder]
+        return [file for file in map(self._yaml, paths) if file is not None]
 
     def _yaml(self, path: Path) -> YamlFile | None:
         home = Home(self.root)

@@ -33,7 +33,10 @@ COMMANDS = {
     "seed": "fft_dagster.cli.seed",
     "snapshot": "fft_dagster.cli.snapshot",
     "test": "fft_dagster.cli.test",
+    "show": "fft_dagster.cli.show",
+    "source": "fft_dagster.cli.source",
     "sync-db-comments": "fft_dagster.cli.sync_db_comments",
+    "utest": "fft_dagster.cli.utest",
     "version": "fft_dagster.cli.version",
 }
 # How `fft --help` groups them; one that is in no group is shown under the last heading.

@@ -35,7 +35,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("A model although nothing changed", "fft build shop --rebuild country_revenue"),
     ),
     "run": (Example("What must be built of one model and what it reads", "fft run shop --select +country_revenue"),),
-    "show": (Example("The first rows of a model", "fft show country_revenue shop"),),
+    "show": (
+        Example("The first rows of a model", "fft show country_revenue shop"),
+        Example("Its SQL", "fft show country_revenue shop --sql"),
+        Example("A query", "fft show shop --inline \"select count(*) as n from {{ ref('country_revenue') }}\""),
+    ),
     "docgen": (Example("A site about the project", "fft docgen shop"),),
     "sync-db-comments": (
         Example("See which descriptions the database would get", "fft sync-db-comments shop --dry-run"),

@@ -16,14 +16,13 @@ import dagster as dg
 import pytest
 
 from conftest import FinishedRun, MakeInstance, asset_job, run_job, subprocess_environment, write_dagster_yaml
-from fft_dagster.open_databases import MAX_OPEN_DATABASES
-from fft_dagster.storage import (
+from fft_dagster.event_log import (
     DEFER_SECONDS,
     PooledSqliteEventLogStorage,
-    UnsupportedDagsterError,
-    require_supported_dagster,
     step_seconds_of_earlier_runs,
 )
+from fft_dagster.open_databases import MAX_OPEN_DATABASES
+from fft_dagster.supported import UnsupportedDagsterError, require_supported_dagster
 
 PATIENCE_SECONDS = 20.0
 

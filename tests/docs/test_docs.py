@@ -67,6 +67,14 @@ COMMANDS: dict[str, How] = {
     "fft plan shop --select users+ --exclude domains": "run",
     'fft plan shop --select "kind:seed users+" --exclude "type:view"': "run",
     'fft plan shop --rebuild "us*"': "run",
+    "fft show users shop": "run",
+    "fft show users shop --limit 1 --json": "run",
+    "fft show users shop --sql": "run",
+    "fft show shop --inline \"select count(*) as users from {{ ref('users') }}\"": "run",
+    "fft source freshness shop": "run",
+    "fft utest shop": "run",
+    'fft utest shop --model users --case "no users"': "run",
+    "fft utest shop --select +domains --json": "run",
     'fft plan shop --select "tag:nightly+ kind:seed" --exclude "type:view"': "run",
     'fft ls shop --select "state:modified+"': "run",
     "fft ci-check shop": "run",
@@ -103,7 +111,7 @@ COVERED = {
 }
 # What the pieces of a page stand in, where they are no whole programs.
 PRELUDES = {"executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n"}
-OWN_FILES = {"incremental.md", "snapshots.md", "packages.md"}  # pages whose commands build the files that they show
+OWN_FILES = {"incremental.md", "snapshots.md", "packages.md", "unit-tests.md"}  # pages whose commands build their files
 START_SECONDS = 60
 
 

@@ -1,0 +1,104 @@
+"""The first rows of a model's query, without building anything, and its SQL as it would be sent."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fft_core.engines import sql
+from fft_core.engines.engine import ColumnType, Row, dialect_of
+from fft_core.errors import FftError, MissingRelationError, Problem, ProjectError, nearest
+from fft_core.model_rows import how_to_get, model_rows
+from fft_core.names import Relation, model_name
+from fft_core.project.model import Model, Project, Seed, Source
+from fft_core.project.render import Naming, Renderer
+from fft_core.warehouse import Warehouse, planned_relations
+
+INLINE = Path("_inline.ff.sql")  # what a query that is no file's is called in messages
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows of something; `published` says where they were read, if they are not those of a query."""
+
+    columns: tuple[ColumnType, ...]
+    rows: tuple[Row, ...]
+    has_more: bool
+    published: Relation | None = None
+
+
+def find_node(project: Project, name: str) -> Model | Seed | Source:
+    """Find a model or seed by name, or a source as group.table. Raises FftError for anything else."""
+    if model_name(name) in {*project.models, *project.seeds}:
+        return project.node(name)
+    sources = {str(source): value for source, value in project.sources.items()}
+    if name in sources:
+        return sources[name]
+    hint = nearest(model_name(name), [*project.models, *project.seeds, *sources])
+    raise FftError(f"{name!r} is not a model, seed or source", hint=hint)
+
+
+def rendered_sql(project: Project, model: Model) -> str:
+    """Render a SQL model as its first build does; opens no database. Credentials are shown as @env:NAME.
+
+    Raises:
+        RenderError: the template fails.
+        FftError: it is a Python model.
+    """
+    if model.kind != "sql":
+        raise FftError(f"{model.name!r} is a Python model: it has no SQL", where=model.location)
+    relation = planned_relations(project)
+    naming = Naming(relation, relation, dialect_of(project.engine), shows_secrets=False)
+    return Renderer(project).sql(model, naming)
+
+
+def preview(warehouse: Warehouse, node: Model | Seed | Source, limit: int) -> Preview:
+    """Give the first rows of a SQL model's query; of Python models, seeds and sources, those that are published.
+
+    Args:
+        warehouse: May be read-only.
+        node: An incremental model is shown as its first build would make it.
+        limit: How many rows are given.
+
+    Raises:
+        MissingRelationError: what is read is not there.
+        RenderError, StatementError: the model fails.
+    """
+    engine = warehouse.engine
+    with _query(warehouse, node) as query:
+        columns = engine.columns(query)
+        rows = engine.fetch(f"select * from (\n{query}\n) as shown limit {limit + 1}")
+    is_query = isinstance(node, Model) and node.kind == "sql"
+    published = None if is_query else warehouse.relation(node.name)
+    return Preview(columns, tuple(rows[:limit]), len(rows) > limit, published)
+
+
+def inline_model(project: Project, text: str) -> tuple[Project, Model]:
+    """Make a model of a query; the project that is given back has it beside the others.
+
+    Raises:
+        ProjectError: its template is malformed, or what it reads is not there.
+    """
+    from fft_core.project.link import unknown_inputs  # with the parsers, which only this needs
+    from fft_core.project.parse import sql_model
+    from fft_core.project.sql_file import new_environment, parse_macros
+
+    jinja = new_environment()
+    macros = {m.name: m for path, code in project.macros.items() for m in parse_macros(code, path, jinja)[0]}
+    problems: list[Problem] = []
+    for model in sql_model(text, INLINE, jinja, macros, problems):
+        problems.extend(unknown_inputs(model, project))
+        if not problems:
+            return replace(project, models={**project.models, model.name: model}), model
+    raise ProjectError(problems)
+
+
+def _query(warehouse: Warehouse, node: Model | Seed | Source) -> AbstractContextManager[str]:
+    if isinstance(node, Model) and node.kind == "sql":
+        return model_rows(warehouse, node)
+    relation = warehouse.relation(node.name)
+    if relation not in warehouse.engine.kinds([relation]):
+        what = f"the published rows of {node.name} are" if isinstance(node, Model) else f"{node.name} is"
+        raise MissingRelationError(f"{what} not there: {relation}", hint=how_to_get(warehouse, node.name))
+    return nullcontext(sql.select_all(relation, warehouse.engine.dialect))

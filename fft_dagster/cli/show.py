@@ -1,0 +1,96 @@
+"""`fft show`: the first rows of a model's query, or its SQL. Nothing here imports Dagster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from fft_dagster.cli.cells import aligned, cell_text, json_value
+from fft_dagster.cli.completion import complete_names
+from fft_dagster.cli.options import project_options, takes_project
+
+if TYPE_CHECKING:
+    from fft_core import Preview, Seed, Source
+
+
+@click.command("show")
+@click.argument("model", required=False, shell_complete=complete_names)
+@takes_project
+@click.option("--limit", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows.")
+@click.option("--sql", "only_sql", is_flag=True, help="Print the rendered SQL instead; opens no database.")
+@click.option("--inline", metavar="QUERY", help="Instead of MODEL: a query, in which ref() and macros work.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    model: str | None,
+    root: Path,
+    limit: int,
+    only_sql: bool,
+    inline: str | None,
+    as_json: bool,
+    **chosen: Any,  # Any: the other values that project_options names
+) -> None:
+    """Show the first rows of a model's query on what is published. Builds nothing.
+
+    MODEL may also be a seed, or a source as group.table; of these and of Python models, the published rows are shown.
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_core import FftError, Model, find_node, inline_model, open_warehouse, preview, rendered_sql
+
+    if inline is not None and model is not None:  # then what would be the model is the project
+        if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
+            raise click.UsageError("give a model or --inline, not both")
+        root = Path(model)
+    elif inline is None and model is None:
+        raise click.UsageError("name a model, or give a query with --inline")
+    project = project_options(root=root, **chosen).load()
+    node: Model | Seed | Source
+    project, node = inline_model(project, inline) if inline is not None else (project, find_node(project, str(model)))
+    if only_sql:
+        if not isinstance(node, Model):
+            raise FftError(f"{str(node.name)!r} has no SQL: it is no model")
+        text = rendered_sql(project, node)
+        click.echo(json.dumps({"model": node.name, "sql": text}, indent=2) if as_json else text)
+        return
+    with open_warehouse(project, read_only=True) as warehouse:
+        shown = preview(warehouse, node, limit)
+    click.echo(json.dumps(_as_json(shown), indent=2) if as_json else "\n".join(_lines(shown)))
+
+
+def _lines(shown: Preview) -> Iterator[str]:
+    right = [_is_number(shown, index) for index in range(len(shown.columns))]
+    names, types = [column.name for column in shown.columns], [column.type for column in shown.columns]
+    rows = [[_cell(value) for value in row] for row in shown.rows]
+    head, kinds, *body = aligned([names, types, *rows], right=right)
+    yield click.style(head, bold=True)
+    yield click.style(kinds, dim=True)
+    yield from body
+    count = len(shown.rows)
+    rows_said = f"{count} row{'' if count == 1 else 's'}"
+    said = f"the first {rows_said}" if shown.has_more else rows_said
+    yield f"\n{said}" + (f", as published in {shown.published}" if shown.published else "")
+
+
+def _cell(value: object) -> str:
+    text = cell_text(value, quotes=False)
+    return click.style(text, dim=True) if value is None else text
+
+
+def _is_number(shown: Preview, index: int) -> bool:
+    values = [row[index] for row in shown.rows if row[index] is not None]
+    return bool(values) and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in values)
+
+
+def _as_json(shown: Preview) -> dict[str, object]:
+    names = [column.name for column in shown.columns]
+    return {
+        "columns": [{"name": column.name, "type": column.type} for column in shown.columns],
+        "rows": [dict(zip(names, map(json_value, row), strict=True)) for row in shown.rows],
+        "has_more": shown.has_more,
+        "published": str(shown.published) if shown.published else None,
+    }

@@ -1,0 +1,102 @@
+"""`fft source freshness`: how old the sources are. Nothing here imports Dagster."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fft_dagster.cli.cells import aligned
+from fft_dagster.cli.options import project_options, takes_project
+
+if TYPE_CHECKING:
+    from fft_core import FreshnessResult
+
+_COLORS = {"pass": "green", "warn": "yellow", "error": "red"}
+
+
+@click.group("source")
+def command() -> None:
+    """Look at the sources of a project."""
+
+
+@command.command("freshness")
+@takes_project
+@click.option("--select", "-s", multiple=True, metavar="SOURCES", help="As in crm, crm.users or tag:crm; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def freshness(select: tuple[str, ...], as_json: bool, **chosen: Any) -> None:  # Any: what project_options names
+    """Say how old the newest rows of the sources are, and whether that is too old. Changes nothing.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_core import open_warehouse, select_sources, source_freshness
+
+    project = project_options(**chosen).load()
+    sources = [source for source in select_sources(project, select) if source.freshness]
+    results = []
+    if sources:
+        with open_warehouse(project, read_only=True) as warehouse:
+            results = [source_freshness(warehouse, source) for source in sources]
+    click.echo(json.dumps(_as_json(results), indent=2) if as_json else "\n".join(_lines(results)))
+    sys.exit(1 if any(result.status == "error" for result in results) else 0)
+
+
+def _lines(results: Sequence[FreshnessResult]) -> list[str]:
+    if not results:
+        return ["No sources with freshness"]
+    rows = [
+        [
+            click.style(result.status, fg=_COLORS[result.status]),
+            str(result.source.name),
+            result.problem or _in_words(result.age),
+            _limits(result),
+        ]
+        for result in results
+    ]
+    return aligned(rows)
+
+
+def _limits(result: FreshnessResult) -> str:
+    limits = {"warn": result.limits.warn_after, "error": result.limits.error_after}
+    return ", ".join(f"{word} after {_in_words(time)}" for word, time in limits.items() if time is not None)
+
+
+def _in_words(time: timedelta | None) -> str:
+    """Say a time in its largest unit and the next one.
+
+    >>> _in_words(timedelta(hours=49, minutes=5)), _in_words(timedelta(hours=5, seconds=3)), _in_words(timedelta(0))
+    ('2 d 1 h', '5 h', '0 s')
+    """
+    if time is None:
+        return ""
+    seconds = int(time.total_seconds())
+    if seconds < 0:
+        return f"-{_in_words(-time)}"
+    for unit, size, next_unit, next_size in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        count, rest = divmod(seconds, size)
+        if count:
+            return f"{count} {unit}" + (f" {rest // next_size} {next_unit}" if rest >= next_size else "")
+    return f"{seconds} s"
+
+
+def _as_json(results: Sequence[FreshnessResult]) -> dict[str, object]:
+    return {"sources": [_source(result) for result in results]}
+
+
+def _source(result: FreshnessResult) -> dict[str, object]:
+    def seconds(time: timedelta | None) -> float | None:
+        return None if time is None else time.total_seconds()
+
+    return {
+        "source": str(result.source.name),
+        "status": result.status,
+        "loaded_at": result.loaded_at.isoformat() if result.loaded_at else None,
+        "age_seconds": seconds(result.age),
+        "warn_after_seconds": seconds(result.limits.warn_after),
+        "error_after_seconds": seconds(result.limits.error_after),
+        "problem": result.problem,
+    }

@@ -1,0 +1,19 @@
+"""Which versions of Dagster the executor and the storage work with: they build on private parts of it."""
+
+from importlib.metadata import version
+
+
+class UnsupportedDagsterError(ImportError):
+    """The installed Dagster is one whose private interfaces we have not tried."""
+
+
+def require_supported_dagster(installed: str | None = None) -> None:
+    """Raise UnsupportedDagsterError unless the installed version is one that was tried."""
+    installed = installed or version("dagster")
+    numbers = tuple(int(part) for part in installed.split(".")[:3] if part.isdigit())
+    if (1, 13, 20) <= numbers < (1, 14):
+        return
+    raise UnsupportedDagsterError(
+        f"Dagster {installed} is installed, but fft_dagster's executor and storage build on private interfaces of "
+        "Dagster, which are tried with dagster>=1.13.20,<1.14 only. Hint: pip install 'dagster>=1.13.20,<1.14'"
+    )
