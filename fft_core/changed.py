@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fft_core.errors import FftError, ModelError, nearest
+from fft_core.errors import FftError, ModelError, RequestError, nearest
 from fft_core.git import Changes, changes_since
 from fft_core.names import model_name
 from fft_core.project.model import Home, Node, Package, Project, PythonBody, SqlBody
@@ -49,7 +49,7 @@ def _known(project: Project, text: str) -> str:
     name = model_name(text)
     if name not in project.models and name not in project.seeds:
         hint = nearest(name, [*project.models, *project.seeds])
-        raise FftError(f"{LISTED} names {text!r}, which is not a model or seed", hint=hint)
+        raise RequestError(f"{LISTED} names {text!r}, which is not a model or seed", hint=hint)
     return name
 
 

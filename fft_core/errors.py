@@ -1,6 +1,7 @@
 """Every error that a user can meet: what is wrong, where (file:line), what to do.
 
 FftError
+├── RequestError            what was asked for names something that is not there: a model, a tag, a commit
 ├── ProjectError            the project does not load; holds every problem found
 ├── ProfileError            profiles.yml, .env or FF_* variables do not give a usable connection
 ├── RenderError             a template fails while it is rendered
@@ -59,6 +60,12 @@ class FftError(Exception):
     def __init__(self, message: str, *, where: Location | None = None, hint: str | None = None) -> None:
         self.problem = Problem(message, where, hint)
         super().__init__(str(self.problem))
+
+
+class RequestError(FftError):
+    """What was asked for cannot be: it names something that is not there, or is no selection. A mistake of the call."""
+
+    exit_code = 2
 
 
 class ProjectError(FftError):

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from fft_core.errors import FftError
+from fft_core.errors import FftError, RequestError
 
 # Set while git runs a hook, relative to another folder than the project's.
 _OF_A_REPOSITORY = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
@@ -58,7 +58,7 @@ def changes_since(root: Path, ref: str, kept: Path) -> Changes:
     found = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if found.returncode != 0:
         hint = "Name a commit, branch or tag. In a shallow clone it may have to be fetched first: git fetch --unshallow"
-        raise FftError(f"git knows no commit {ref!r}", hint=hint)
+        raise RequestError(f"git knows no commit {ref!r}", hint=hint)
     commit = found.stdout.decode().strip()
     differ = _git(root, "diff", "--name-only", "--no-renames", "--relative", "-z", commit, "--", ".")
     new = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")

@@ -14,7 +14,7 @@ from typing import Literal
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
 from fft_core.engines.engine import capabilities_of, dialect_of
-from fft_core.errors import FftError, Location, Problem, ProjectError, nearest
+from fft_core.errors import FftError, Location, Problem, ProjectError, RequestError, nearest
 from fft_core.names import SYMBOL, Relation, model_name
 from fft_core.plan.decide import (
     Decision,
@@ -238,18 +238,18 @@ class Subjects:
 
 
 def refuse_unknown_nodes(project: Project, request: Request) -> None:
-    """Raise FftError for a glob of `--rebuild` or `--full-refresh` that matches nothing."""
+    """Raise RequestError for a glob of `--rebuild` or `--full-refresh` that matches nothing."""
     names = [node.name for node in project.stored()]
     for pattern in request.rebuild:
         if not fnmatch.filter(names, model_name(pattern)):
-            raise FftError(f"--rebuild {pattern!r} matches no model or seed", hint=nearest(pattern, names))
+            raise RequestError(f"--rebuild {pattern!r} matches no model or seed", hint=nearest(pattern, names))
     kept = {n.name: keeps(n) for n in project.stored() if isinstance(n, Model) and keeps(n) != "nothing"}
     for pattern in request.full_refresh:
         if not any(is_refreshed(name, what, pattern) for name, what in kept.items()):
             hint = (
                 nearest(pattern, kept) or "Other models are built anew by every build. Write a snapshot's whole name."
             )
-            raise FftError(f"--full-refresh {pattern!r} matches no incremental model", hint=hint)
+            raise RequestError(f"--full-refresh {pattern!r} matches no incremental model", hint=hint)
 
 
 def keeps(model: Model) -> Literal["nothing", "rows", "history"]:

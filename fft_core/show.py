@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Row, dialect_of
-from fft_core.errors import FftError, MissingRelationError, Problem, ProjectError, nearest
+from fft_core.errors import FftError, MissingRelationError, Problem, ProjectError, RequestError, nearest
 from fft_core.model_rows import how_to_get, model_rows
 from fft_core.names import Relation, model_name
 from fft_core.project.model import Model, Project, Seed, Source
@@ -29,14 +29,14 @@ class Preview:
 
 
 def find_node(project: Project, name: str) -> Model | Seed | Source:
-    """Find a model or seed by name, or a source as group.table. Raises FftError for anything else."""
+    """Find a model or seed by name, or a source as group.table. Raises RequestError for anything else."""
     if model_name(name) in {*project.models, *project.seeds}:
         return project.node(name)
     sources = {str(source): value for source, value in project.sources.items()}
     if name in sources:
         return sources[name]
     hint = nearest(model_name(name), [*project.models, *project.seeds, *sources])
-    raise FftError(f"{name!r} is not a model, seed or source", hint=hint)
+    raise RequestError(f"{name!r} is not a model, seed or source", hint=hint)
 
 
 def rendered_sql(project: Project, model: Model) -> str:

@@ -12,7 +12,7 @@ from fft_core.checks.given_rows import given_query
 from fft_core.checks.unit_test import Mismatch, compare
 from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Engine, Row, open_engine, open_scratch
-from fft_core.errors import FftError, StatementError, nearest
+from fft_core.errors import FftError, RequestError, StatementError, nearest
 from fft_core.increment import Increment
 from fft_core.model_rows import model_rows
 from fft_core.names import model_name
@@ -50,17 +50,17 @@ def select_unit_tests(
     """Choose unit tests: those of some models, of one, and the cases of one name.
 
     Raises:
-        FftError: `model` is not a model, or no case has that name.
+        RequestError: `model` is not a model, or no case has that name.
     """
     if model is not None and model_name(model) not in project.models:
-        raise FftError(f"{model!r} is not a model", hint=nearest(model_name(model), project.models))
+        raise RequestError(f"{model!r} is not a model", hint=nearest(model_name(model), project.models))
     wanted = None if model is None else model_name(model)
     tests = [t for t in project.unit_tests if (models is None or t.model in models) and wanted in (None, t.model)]
     found = tuple(test for test in tests if case in (None, test.name))
     if case is not None and not found:
         names = [test.name for test in tests]
         hint = nearest(case, names) or (f"There are {', '.join(names)}." if names else "There are no unit tests here.")
-        raise FftError(f"there is no case {case!r}", hint=hint)
+        raise RequestError(f"there is no case {case!r}", hint=hint)
     return found
 
 

@@ -118,7 +118,7 @@ class NodeRunResult:
         duration_ms: All of its step.
         query_duration_ms: The statements of it, where they were timed.
         rows: Of the published relation; None for views, and where nothing was published.
-        bytes: What the engine says that was read; None where it does not.
+        bytes: The size of the table that was written, where the engine says it; else None.
         relation: Where it is published.
         checks: Those that ran.
         http: The requests of a model that uses the HTTP helper.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeAlias, get_args
 
-from fft_core.errors import FftError, nearest
+from fft_core.errors import RequestError, nearest
 from fft_core.names import model_name
 from fft_core.project.model import Materialization, Model, Node, Project
 
@@ -38,7 +38,7 @@ def select(
             the colon, and names nodes. They are asked only where an expression says so.
 
     Raises:
-        FftError: a term is no term, or something that it names is not there.
+        RequestError: a term is no term, or something that it names is not there.
 
     >>> select(project, ["tag:nightly,+mart_*"], exclude=["type:view"])  # doctest: +SKIP
     """
@@ -61,16 +61,16 @@ def _intersected(project: Project, part: str, facts: Facts) -> frozenset[str]:
 
 def _term(project: Project, text: str, part: str, facts: Facts) -> frozenset[str]:
     if not text:
-        raise FftError(
+        raise RequestError(
             f"{part!r} has a comma with nothing on one side", hint="Write no space beside it: tag:nightly,kind:sql."
         )
     match = _TERM.match(text)
     if match is None:
-        raise FftError(f"{text!r} is not a selection", hint="As in +mart_users, tag:nightly or path:models/marts.")
+        raise RequestError(f"{text!r} is not a selection", hint="As in +mart_users, tag:nightly or path:models/marts.")
     found = _found(project, match["what"], facts)
     if match["at"]:
         if match["up"] or match["down"]:
-            raise FftError(f"{text!r} has @ and +", hint="@x has all that x+ has, and what those read.")
+            raise RequestError(f"{text!r} has @ and +", hint="@x has all that x+ has, and what those read.")
         below = found | {name for start in found for name in project.downstream(start)}
         return below | {name for start in below for name in project.upstream(start)}
     up = _steps(found, project.reads, match["up"]) if match["up"] else found
@@ -94,9 +94,9 @@ def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
         return _by_name(what, [*project.models, *project.seeds])
     if method not in _METHODS:
         hint = nearest(method, _METHODS) or f"Ways: {', '.join(_METHODS)}."
-        raise FftError(f"{method!r} is not a way to select", hint=hint)
+        raise RequestError(f"{method!r} is not a way to select", hint=hint)
     if not value:
-        raise FftError(f"{what!r} says nothing behind the colon", hint="As in tag:nightly or path:models/marts.")
+        raise RequestError(f"{what!r} says nothing behind the colon", hint="As in tag:nightly or path:models/marts.")
     if method in ("state", "result"):
         return _by_fact(project, method, value, facts)
     is_meant = _test(project, method, value)
@@ -107,7 +107,7 @@ def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
 def _by_fact(project: Project, method: str, value: str, facts: Facts) -> frozenset[str]:
     if method not in facts:
         hint = "It depends on the warehouse or on the last run, which the commands of fft look at."
-        raise FftError(f"{method}: is not known here", hint=hint)
+        raise RequestError(f"{method}: is not known here", hint=hint)
     return frozenset(facts[method](value)) & {*project.models, *project.seeds}
 
 
@@ -139,14 +139,14 @@ def _by_name(pattern: str, names: list[str]) -> frozenset[str]:
 def _refuse_unknown_name(name: str, known: Collection[str], what: str, advice: str) -> None:
     """A glob may match nothing; a name that is not there was mistyped."""
     if not any(mark in name for mark in "*?[") and name not in known:
-        raise FftError(f"{name!r} is not {what}", hint=nearest(name, known) or advice)
+        raise RequestError(f"{name!r} is not {what}", hint=nearest(name, known) or advice)
 
 
 def refuse_unknown(method: str, value: str, known: Sequence[str]) -> None:
-    """Raise FftError for a value that a method does not have."""
+    """Raise RequestError for a value that a method does not have."""
     if value not in known:
         hint = nearest(value, known) or f"There is {', '.join(f'{method}:{other}' for other in known)}."
-        raise FftError(f"{method}:{value} selects nothing that there can be", hint=hint)
+        raise RequestError(f"{method}:{value} selects nothing that there can be", hint=hint)
 
 
 def _under(path: str, folder: str) -> bool:

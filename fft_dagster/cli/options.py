@@ -141,13 +141,14 @@ class PlanOptions:
         self, among: Callable[[Project], frozenset[str]] | None = None, patience_seconds: int | None = None
     ) -> tuple[Project, Plan]:
         """Load the project, look at its warehouse, and decide; for some of its models and seeds where asked to."""
-        from fft_core import make_plan, open_warehouse
+        from fft_core import make_plan
+        from fft_dagster.cli.ctrl_c import opened_warehouse
 
         project = self.project.load()
         chosen = self.selection.names(project)
         if among is not None:
             chosen &= among(project)
-        with open_warehouse(project, read_only=True, patience_seconds=patience_seconds) as warehouse:
+        with opened_warehouse(project, read_only=True, patience_seconds=patience_seconds) as warehouse:
             return project, make_plan(warehouse, self.request, chosen)
 
 

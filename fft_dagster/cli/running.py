@@ -85,7 +85,10 @@ def build_planned(
 
 
 def run(call: Call, todo: Todo) -> int:
-    """Run what is to be done, show it, and write `run_results.json`; give the exit code."""
+    """Run what is to be done, show it, and write `run_results.json` and, where something ran, `manifest.json`.
+
+    Gives the exit code.
+    """
     report = Report()
     for result in todo.reused:
         report.results[result.name] = result
@@ -96,6 +99,10 @@ def run(call: Call, todo: Todo) -> int:
         shown.end(report, call.seconds)
     for unexpected in report.unexpected:
         print_unexpected(unexpected.message, unexpected.trace, call.project.root)
+    if todo.names:
+        from fft_core import make_manifest, write_manifest
+
+        write_manifest(make_manifest(call.project))
     _remember(call, report)
     if report.interrupted:
         click.echo("interrupted", err=True)

@@ -40,7 +40,8 @@ def command(
     MODEL may also be a seed, or a source as group.table; of these and of Python models, the published rows are shown.
     PROJECT is the folder that holds project.yml.
     """
-    from fft_core import FftError, Model, find_node, inline_model, open_warehouse, preview, rendered_sql
+    from fft_core import FftError, Model, find_node, inline_model, preview, rendered_sql
+    from fft_dagster.cli.ctrl_c import opened_warehouse
 
     if inline is not None and model is not None:  # then what would be the model is the project
         if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
@@ -57,7 +58,7 @@ def command(
         text = rendered_sql(project, node)
         click.echo(json.dumps({"model": node.name, "sql": text}, indent=2) if as_json else text)
         return
-    with open_warehouse(project, read_only=True) as warehouse:
+    with opened_warehouse(project, read_only=True) as warehouse:
         shown = preview(warehouse, node, limit)
     click.echo(json.dumps(_as_json(shown), indent=2) if as_json else "\n".join(_lines(shown)))
 

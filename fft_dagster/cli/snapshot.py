@@ -48,10 +48,11 @@ def _snapshots(project: Project) -> frozenset[str]:
 
 
 def _prune(call: Call, names: tuple[str, ...], *, keep_last: int, dry_run: bool) -> None:
-    from fft_core import open_warehouse, prunable_versions, prune_snapshot
+    from fft_core import prunable_versions, prune_snapshot
+    from fft_dagster.cli.ctrl_c import opened_warehouse
 
     work = prunable_versions if dry_run else prune_snapshot
-    with open_warehouse(call.project, read_only=dry_run) as warehouse:
+    with opened_warehouse(call.project, read_only=dry_run) as warehouse:
         for name in names:
             versions = work(warehouse, call.project.models[name], keep_last)
             if call.output.as_json:

@@ -33,13 +33,14 @@ def freshness(select: tuple[str, ...], as_json: bool, **chosen: Any) -> None:  #
 
     PROJECT is the folder that holds project.yml.
     """
-    from fft_core import open_warehouse, select_sources, source_freshness
+    from fft_core import select_sources, source_freshness
+    from fft_dagster.cli.ctrl_c import opened_warehouse
 
     project = project_options(**chosen).load()
     sources = [source for source in select_sources(project, select) if source.freshness]
     results = []
     if sources:
-        with open_warehouse(project, read_only=True) as warehouse:
+        with opened_warehouse(project, read_only=True) as warehouse:
             results = [source_freshness(warehouse, source) for source in sources]
     click.echo(json.dumps(_as_json(results), indent=2) if as_json else "\n".join(_lines(results)))
     sys.exit(1 if any(result.status == "error" for result in results) else 0)

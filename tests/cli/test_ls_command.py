@@ -67,7 +67,7 @@ def test_json_tells_what_the_files_say(shop: Path) -> None:
 
 def test_an_unknown_name_is_an_error_with_a_hint(shop: Path) -> None:
     finished = fft("ls", shop, "--select", "user")
-    assert (finished.code, finished.out) == (1, "")
+    assert (finished.code, finished.out) == (2, "")
     assert "Did you mean 'users'" in finished.err
 
 

@@ -79,7 +79,7 @@ def test_published_rows_are_called_so(shop: Path) -> None:
     ("arguments", "code", "said"),
     [
         ([], 2, "name a model, or give a query with --inline"),
-        (["cell"], 1, "'cell' is not a model, seed or source\n    hint: Did you mean 'cells'?"),
+        (["cell"], 2, "'cell' is not a model, seed or source\n    hint: Did you mean 'cells'?"),
         (["loud"], 1, "rows of loud are not there: dev.main.loud\n    hint: Build the model 'loud' first."),
         (["loud", "--sql"], 1, "models/loud.ff.py:4: 'loud' is a Python model: it has no SQL"),
         (["seed_users", "--sql"], 1, "'seed_users' has no SQL: it is no model"),

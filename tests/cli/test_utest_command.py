@@ -94,7 +94,7 @@ def test_quiet_and_loud(shop: Path) -> None:
         (["--case", "good"], 0, "1 passed"),
         (["--select", "tag:nightly"], 0, "No unit tests"),
         (["--model", "tagged"], 0, "No unit tests"),
-        (["--case", "god"], 1, "hint: Did you mean 'good'?"),
+        (["--case", "god"], 2, "hint: Did you mean 'good'?"),
         (["--what"], 2, "Error: No such option '--what'."),
     ],
 )

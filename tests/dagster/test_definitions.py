@@ -364,6 +364,15 @@ def test_a_model_that_fails_reads_like_its_error(shop: Path, instance: dg.Dagste
     )
 
 
+def test_a_statement_that_is_rejected_is_shown_whole(shop: Path, instance: dg.DagsterInstance) -> None:
+    write(shop, {"models/wrong.ff.sql": "select nothing"})
+    run = materialize(definitions(shop), instance, dg.AssetSelection.assets("wrong"))
+    (failure,) = [event.step_failure_data.user_failure_data for event in run.events if event.is_step_failure]
+    assert failure is not None
+    sql = 'create or replace table "warehouse"."main"."wrong" as\nselect nothing'
+    assert failure.metadata["sql"].value == f"```sql\n{sql}\n```"
+
+
 # assets beside the models
 
 

@@ -28,7 +28,11 @@ from fft_core import (
     make_plan,
     open_warehouse,
     project_subjects,
+    prunable_versions,
+    prune_snapshot,
+    read_run_results,
 )
+from fft_core.errors import IncrementError, StatementError
 
 SCRIPT = Path(__file__).parent / "build_project.py"
 Rows = Mapping[str, list[tuple[object, ...]]]
@@ -324,6 +328,45 @@ def test_dagster_builds_it_in_threads(shop: Shop) -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert shop.due() == set()
     assert shop.rows("top") == [(1, 12)]
+    written = {result.name: result for result in read_run_results(shop.root).results}
+    knows_sizes = shop.load().engine == "postgres"
+    assert all((result.bytes or 0) > 0 for result in written.values() if result.name != "users") is knows_sizes
+    assert written["users"].bytes is None  # a view
+
+
+def test_the_place_of_an_error_is_shown(shop: Shop) -> None:
+    shop.build()
+    shop.write({"models/top.ff.sql": "select id,\n  amuont as amount\nfrom {{ ref('totals') }}\nlimit 1"})
+    with pytest.raises(StatementError) as caught:
+        shop.build()
+    assert str(caught.value).startswith("models/top.ff.sql:2: model 'top': ")
+    shown = ["In the rendered SQL, line 2:", "1 | select id,", "2 |   amuont as amount", "  |   ^", "3 | from "]
+    assert "\n        ".join(shown) in str(caught.value)
+    assert "LINE" not in str(caught.value)
+
+
+def test_pruning_a_snapshot_builds_what_reads_it(shop: Shop) -> None:
+    shop.write(
+        {
+            "models/history.ff.sql": "{{ config(materialized='snapshot', unique_key='ID', "
+            "snapshot={'strategy': 'check', 'check_cols': 'all'}) }} select id, amount from {{ ref('raw_orders') }}",
+            "models/versions.ff.sql": "select count(*) as n from {{ ref('history') }}",
+        }
+    )
+    for amount in (5, 6, 7):
+        shop.write({"seeds/raw_orders.csv": f"id,user_id,amount\n10,1,{amount}\n11,1,7\n"})
+        shop.build()
+    with open_warehouse(shop.load()) as warehouse:
+        history, totals = warehouse.project.models["history"], warehouse.project.models["totals"]
+        assert prunable_versions(warehouse, history, 2) == 1
+        assert prunable_versions(warehouse, history, 1) == prune_snapshot(warehouse, history, 1) == 2
+        assert prune_snapshot(warehouse, history, 1) == 0
+        with pytest.raises(IncrementError, match="model 'totals' is not a snapshot"):
+            prune_snapshot(warehouse, totals, 1)
+    assert [row[:2] for row in shop.rows("history")] == [(10, 7), (11, 7)]
+    assert shop.due() == {"versions"}
+    assert shop.build() == {"versions"}
+    assert shop.rows("versions") == [(2,)]
 
 
 @pytest.mark.parametrize("attempt", range(4))

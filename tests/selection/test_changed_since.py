@@ -11,6 +11,13 @@ import pytest
 from fft_core import FftError, load_project, select_nodes
 from fft_core.changed import changed_nodes
 
+UNIT_TEST = """\
+model: counted
+cases:
+  - name: counts
+    inputs: {{quiet: {{rows: [{{id: 1}}]}}}}
+    expect: {{rows: [{{n: {expected}}}]}}
+"""
 FILES: Mapping[str, str] = {
     "project.yml": """\
 name: shop
@@ -72,7 +79,7 @@ models:
     ".env.prod": "GREETING=good day\n",
     ".gitignore": ".fastflowtransform/\n*.duckdb\n",
     "README.md": "A shop.\n",
-    "tests/unit/users.yml": "model: users\n",
+    "tests/unit/counted.yml": UNIT_TEST.format(expected=1),
 }
 ALL = {"raw_users", "domains", "users", "quiet", "counted", "kept", "seen", "scores", "lengths"}
 
@@ -156,7 +163,7 @@ def replaced(name: str, old: str, new: str) -> dict[str, str | None]:
         (replaced("profiles.yml", "dev.duckdb", "mine.duckdb"), " ".join(sorted(ALL))),
         ({".env.dev": "GREETING=hi\n"}, " ".join(sorted(ALL))),
         ({".env.prod": "GREETING=hi\n"}, ""),
-        ({"README.md": "No shop.\n", "tests/unit/users.yml": "model: seen\n"}, ""),
+        ({"README.md": "No shop.\n", "tests/unit/counted.yml": UNIT_TEST.format(expected=2)}, ""),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else None,
 )  # fmt: skip

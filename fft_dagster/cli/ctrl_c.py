@@ -1,0 +1,57 @@
+"""A database that a command opens by itself, outside of a run of Dagster; Ctrl-C cancels its statements."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+CANCEL_AGAIN_SECONDS = 0.2
+
+if TYPE_CHECKING:
+    from fft_core import Project, Warehouse
+
+
+@contextmanager
+def opened_warehouse(
+    project: Project, *, read_only: bool = False, patience_seconds: int | None = None
+) -> Iterator[Warehouse]:
+    """Open the warehouse of a project. Raises what `open_warehouse` raises."""
+    from fft_core import open_warehouse
+
+    opened = open_warehouse(project, read_only=read_only, patience_seconds=patience_seconds)
+    with opened as warehouse, _cancelled_by_ctrl_c(warehouse.engine.interrupt):
+        yield warehouse
+
+
+@contextmanager
+def _cancelled_by_ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
+    """Cancel when SIGINT comes. Python's own handler waits until the main thread is back from the driver."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    before = signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    watcher = threading.Thread(target=_cancel_when_told, args=(told, cancel), name="fft-ctrl-c", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(tell)
+        watcher.join(timeout=1)
+        os.close(told)
+
+
+def _cancel_when_told(told: int, cancel: Callable[[], None]) -> None:
+    while signals := os.read(told, 1):  # nothing: the other end was closed
+        if signals[0] == signal.SIGINT:
+            cancel()
+            # a statement that had not yet begun does not notice
+            while not select.select([told], [], [], CANCEL_AGAIN_SECONDS)[0]:
+                cancel()
