@@ -18,7 +18,7 @@ import duckdb
 from fft_core.engines.csv_file import ragged_line
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
-from fft_core.engines.sql import create_schema, literal
+from fft_core.engines.sql import create_schema, literal, literals
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import ConnectError, EngineError, StatementError
@@ -191,13 +191,19 @@ class DuckDBEngine:
         return tuple(ColumnType(row[0], row[1]) for row in self.fetch(f"describe {sql}"))
 
     def kinds(self, relations: Sequence[Relation]) -> Mapping[Relation, RelationKind]:
-        found: dict[Relation, RelationKind] = {}
-        for relation in relations:
-            for kind in ("view", "table"):
-                sql = f"select 1 from duckdb_{kind}s() where {_IS_PLACE.format(kind)}"
-                if relation not in found and self.fetch(sql, _place(relation)):
-                    found[relation] = "view" if kind == "view" else "table"
-        return found
+        wanted = {_place(relation): relation for relation in relations}
+        if not wanted:
+            return {}
+        places = ", ".join(f"({literals(place)})" for place in wanted)
+        both = " union all ".join(
+            f"select lower(database_name), lower(schema_name), lower({kind}_name), '{kind}' "
+            f"from duckdb_{kind}s() where not internal and ({_NAMES.format(kind)}) in ({places})"
+            for kind in ("view", "table")
+        )
+        return {
+            wanted[catalog, schema, name]: "view" if kind == "view" else "table"
+            for catalog, schema, name, kind in self.fetch(both)
+        }
 
     def tables(self, relations: Sequence[Relation]) -> Mapping[Relation, TableInfo]:
         wanted = {_place(relation): relation for relation in relations}
@@ -393,7 +399,8 @@ def _parted(text: str, sql: str) -> tuple[str, int | None]:
     return text[: marked.start()], position + blanks
 
 
-_IS_PLACE = "(lower(database_name), lower(schema_name), lower({}_name)) = (?, ?, ?)"
+_NAMES = "lower(database_name), lower(schema_name), lower({}_name)"
+_IS_PLACE = f"({_NAMES}) = (?, ?, ?)"
 
 
 def _place(relation: Relation) -> tuple[str, ...]:

@@ -54,8 +54,6 @@ class DuckDBFile:
         self._said = set[str]()
         self.openings = 0
 
-    # --- sessions -----------------------------------------------------------------------------------------------------
-
     def join(self) -> bool:
         """Count one more session; False where the last one has ended, and the file is of no use any more."""
         with self._changed:
@@ -89,8 +87,6 @@ class DuckDBFile:
             cursor = self._cursors.get(session)
         if cursor is not None:
             cursor.interrupt()
-
-    # --- turns --------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def turn(self, timeout_seconds: float, cancelled: threading.Event) -> Iterator[None]:
@@ -153,8 +149,6 @@ class DuckDBFile:
         if self._queue is not None:
             self._queue.leave()
         self._become("closed")
-
-    # --- other processes ----------------------------------------------------------------------------------------------
 
     def leave_if_wanted(self) -> None:
         """Where another process wants the file, begin no new turn, and let it go once those that began have ended."""
