@@ -13,6 +13,7 @@ from pathlib import Path
 from fft_core.plan.fingerprint import VERSION, digest_of
 from fft_core.project.environment import is_secret
 from fft_core.project.model import Model, Project, SqlBody
+from fft_core.version import VERSION as FFT_VERSION
 
 FILE = Path(".fastflowtransform") / "cache" / "code.json"
 
@@ -104,4 +105,4 @@ class CodeCache:
 
     @cached_property
     def _versions(self) -> list[object]:
-        return [VERSION, *(version(package) for package in ("jinja2", "sqlglot", "fft-dagster"))]
+        return [VERSION, FFT_VERSION, version("jinja2"), version("sqlglot")]

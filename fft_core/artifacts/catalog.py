@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from fft_core.engines.engine import ColumnType, Details, Engine, RelationKind, T
 from fft_core.errors import StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Project, SourceName
+from fft_core.version import VERSION
 from fft_core.warehouse import Warehouse
 
 FILE = "catalog.json"
@@ -48,7 +48,7 @@ class Catalog:
         """Give plain values, as the schema describes them."""
         metadata = {
             "schema": SCHEMA,
-            "fft_version": version("fft-dagster"),
+            "fft_version": VERSION,
             "generated_at": spelled(self.generated_at),
             "project": self.project.name,
             "profile": self.project.env,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from fft_core.names import Relation
 from fft_core.plan.fingerprint import Subject, fingerprint_of
 from fft_core.planner import project_subjects
 from fft_core.project.model import Check, Column, Model, Node, Project, Source, SourceName
+from fft_core.version import VERSION
 from fft_core.warehouse import planned_relations
 
 FILE = "manifest.json"
@@ -36,7 +36,7 @@ class Manifest:
         project = self.project
         metadata = {
             "schema": SCHEMA,
-            "fft_version": version("fft-dagster"),
+            "fft_version": VERSION,
             "generated_at": spelled(self.generated_at),
             "project": project.name,
             "project_version": project.version,

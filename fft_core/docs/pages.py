@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,6 +18,7 @@ from fft_core.docs.layout import Drawing, draw
 from fft_core.errors import ArtifactError
 from fft_core.names import Relation
 from fft_core.project.model import Check, Model, Project, Seed, Source
+from fft_core.version import VERSION
 from fft_core.warehouse import planned_relations
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _environment(project: Project) -> jinja2.Environment:
     environment.globals.update(
         project=project,
         generator=GENERATOR,
-        version=version("fft-dagster"),
+        version=VERSION,
         now=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     )
     return environment

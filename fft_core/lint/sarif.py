@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from fft_core.lint.findings import INVALID, Finding, Level
+from fft_core.version import VERSION
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -26,7 +26,7 @@ def sarif_report(findings: Iterable[Finding], root: Path) -> dict[str, Any]:
     rules = [_rule(INVALID, "error", "The project cannot be loaded or rendered.")]
     rules += [_rule(name, rule.level, rule.summary) for name, rule in RULES.items()]
     index = {rule["id"]: number for number, rule in enumerate(rules)}
-    driver = {"name": "fft", "version": version("fft-dagster"), "rules": rules}
+    driver = {"name": "fft", "version": VERSION, "rules": rules}
     results = [{"ruleIndex": index[finding.rule], **_result(finding, folder)} for finding in findings]
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
 

@@ -7,12 +7,12 @@ import io
 import pickle
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from fft_core.project.files import find_package_files
 from fft_core.project.model import Project
+from fft_core.version import VERSION
 
 FILE = Path(".fastflowtransform") / "cache" / "project.pickle"
 FORMAT = 7  # counted up when the types of a project change
@@ -66,7 +66,7 @@ def _packages_are_unchanged(project: Project) -> bool:
 
 
 def _head(root: Path, key: str) -> bytes:
-    return f"{FORMAT} {version('fft-dagster')} {sys.version_info[:2]} {root} {key}".encode()
+    return f"{FORMAT} {VERSION} {sys.version_info[:2]} {root} {key}".encode()
 
 
 class _Unpickler(pickle.Unpickler):
