@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from fft_core.engines import sql
-from fft_core.errors import FftError, StatementError, nearest
+from fft_core.errors import FftError, RequestError, StatementError, nearest
 from fft_core.model_rows import how_to_get
 from fft_core.names import is_plain, quoted
 from fft_core.project.model import Project, Source, SourceFreshness
@@ -117,5 +117,7 @@ def _matching(project: Project, term: str) -> list[Source]:
     found = [s for s in sources if s.name.group == pattern or fnmatch.fnmatchcase(str(s.name), pattern)]
     if not found and not any(mark in pattern for mark in "*?["):
         known = {*map(str, project.sources), *(name.group for name in project.sources)}
-        raise FftError(f"{term!r} is not a source", hint=nearest(pattern, known) or "As in crm, crm.users or tag:crm.")
+        raise RequestError(
+            f"{term!r} is not a source", hint=nearest(pattern, known) or "As in crm, crm.users or tag:crm."
+        )
     return found

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -136,7 +137,8 @@ def _freshness_check(source: Source, project: Project, translator: FftTranslator
 
 @contextmanager
 def _turn(resource: WarehouseSessions, node: Model | Seed | Source) -> Iterator[Warehouse]:
-    """Give the session in which a step works; it is interrupted with the run, and its failure is told."""
+    """Give the session in which a step works; it is interrupted with the run. Beginning and failure are told."""
+    resource.tell(str(node.name), datetime.now(UTC))
     with (
         events.step_failures(partial(resource.tell, str(node.name))),
         resource.session() as warehouse,

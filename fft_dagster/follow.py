@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -35,6 +35,7 @@ class RunFollower:
         self._steps = steps
         self._reads = reads
         self._found: dict[str, Found] = {}
+        self._told: dict[str, datetime] = {}  # when
         self._started: dict[str, datetime] = {}
         self._ended: dict[str, NodeRunResult] = {}
         self._is_interrupted = False
@@ -42,7 +43,11 @@ class RunFollower:
 
     def tell(self, name: str, found: Found) -> None:
         """Take what a step found; called in its thread, before the event that ends it."""
+        if isinstance(found, datetime):
+            self._started[name] = found
+            return
         self._found[name] = found
+        self._told[name] = datetime.now(UTC)
 
     def see(self, event: dg.DagsterEvent) -> Iterator[Outcome]:
         """Take an event, and say what came of it."""
@@ -50,8 +55,8 @@ class RunFollower:
         if step is None:
             yield from self._see_run(event)
         elif event.is_step_start:
-            self._started[step.name] = datetime.now(UTC)
-            yield StepStarted(step.name, self._started[step.name])
+            # the event may be seen late, with that of the end: the step itself knows better
+            yield StepStarted(step.name, self._started.setdefault(step.name, datetime.now(UTC)))
         elif event.is_step_success:
             milliseconds = event.step_success_data.duration_ms
             yield self._end(_found(replace(step, duration_ms=round(milliseconds)), self._found.get(step.name)))
@@ -104,14 +109,11 @@ class RunFollower:
             yield Unexpected(f"{step.name}: {message}", error.to_string() if error else "")
 
     def _end(self, ended: StepEnded) -> StepEnded:
-        result, now = ended.result, datetime.now(UTC)
-        started = self._started.get(result.name)
+        result, started = ended.result, self._started.get(ended.result.name)
         if started is not None:
-            # the event of the start may have been seen late, with that of the end
-            taken = timedelta(milliseconds=result.duration_ms or 0)
-            result = replace(result, started_at=min(started, now - taken))
-            if result.duration_ms is None:
-                result = replace(result, duration_ms=round((now - started).total_seconds() * 1000))
+            taken = self._told.get(result.name, datetime.now(UTC)) - started
+            milliseconds = round(taken.total_seconds() * 1000) if result.duration_ms is None else result.duration_ms
+            result = replace(result, started_at=started, duration_ms=milliseconds)
         self._ended[result.name] = result
         return replace(ended, result=result)
 

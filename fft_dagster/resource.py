@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeAlias, get_args
 
 import dagster as dg
@@ -24,7 +25,8 @@ from fft_core import (
 )
 
 RESOURCE_KEY = "fft_warehouse"
-Found: TypeAlias = BuildResult | ReuseResult | tuple[CheckResult, ...] | FftError
+# What a step tells: that it has begun, and then what it found.
+Found: TypeAlias = datetime | BuildResult | ReuseResult | tuple[CheckResult, ...] | FftError
 Tell: TypeAlias = Callable[[str, Found], None]
 _CONFIG = {
     "cache": dg.Field(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import glob
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from sqlalchemy.exc import DatabaseError
 
-from fft_core import Check, Model, NodeKind, NodeRunResult, Project, Request, SourceName, planned_relations
+from fft_core import Check, FftError, Model, NodeKind, NodeRunResult, Project, Request, SourceName, planned_relations
 from fft_dagster.assets import source_step_name, step_name
 from fft_dagster.definitions import project_definitions
 from fft_dagster.executor import iterate_run
@@ -26,10 +29,26 @@ def open_instance(root: Path) -> dg.DagsterInstance:
     """Open the instance of DAGSTER_HOME; without one, the project's own below .fastflowtransform/dagster/."""
     home = instance_home(root)
     own = home / QUIET_FILE
-    if not own.is_file():
-        return dg.DagsterInstance.get()
-    # Dagster takes the path for a pattern: in a folder with brackets in its name it would find no configuration.
-    return dg.DagsterInstance.from_config(str(home), glob.escape(str(own)))
+    with _readable_history(home):
+        if not own.is_file():
+            return dg.DagsterInstance.get()
+        # Dagster takes the path for a pattern: in a folder with brackets in its name it would find no configuration.
+        return dg.DagsterInstance.from_config(str(home), glob.escape(str(own)))
+
+
+@contextmanager
+def _readable_history(home: Path) -> Iterator[None]:
+    """Say what can be done about files that are not what Dagster has written."""
+    try:
+        yield
+    except (OSError, sqlite3.DatabaseError, DatabaseError) as error:
+        said = str(error).splitlines()[0]
+        hint = (
+            "Repair or move away what is in it."
+            if os.environ.get("DAGSTER_HOME")
+            else ("fft clean --history removes it: what was built stays, and is known.")
+        )
+        raise FftError(f"the history of runs in {home} cannot be read: {said}", hint=hint) from error
 
 
 @dataclass(frozen=True)
@@ -64,7 +83,8 @@ def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iter
     translator = FftTranslator()
     follower = RunFollower(_steps(project, work, translator), _waits(project, work))
     job = _job(project, work, translator, follower)
-    run = instance.create_run_for_job(job, run_config=_run_config(work))
+    with _readable_history(Path(instance.root_directory)):
+        run = instance.create_run_for_job(job, run_config=_run_config(work))
     yield RunStarted(run.run_id)
     for event in iterate_run(job, run, instance):
         for outcome in follower.see(event):

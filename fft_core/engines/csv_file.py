@@ -39,13 +39,11 @@ def _texts(path: Path) -> pa.Table:
     import pyarrow as pa
     import pyarrow.csv
 
-    ragged = ragged_line(path)
-    if ragged:
-        raise StatementError(ragged, sql="")
+    wrong = wrong_header(path) or ragged_line(path)
+    if wrong:
+        raise StatementError(wrong, sql="")
     with path.open(encoding="utf-8-sig", newline="") as lines:
         names = next(csv.reader(lines), [])
-    if not names or len(set(names)) < len(names):
-        raise StatementError("the header is empty" if not names else "two columns have the same name", sql="")
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
     )
@@ -75,6 +73,16 @@ def _narrowed(column: Any) -> Any:  # Any: a column of whatever type
     except pa.ArrowInvalid:
         pass  # beyond 64 bits: a double
     return trimmed.cast(pa.float64()) if all_are(_DECIMAL) else column
+
+
+def wrong_header(path: Path) -> str | None:
+    """Say what is wrong with the header of a CSV file: databases invent names for columns that have none, or two."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+        names = next(csv.reader(lines), [])
+    if not any(names):
+        return "the file has no header"
+    twice = next((name for place, name in enumerate(names) if name.lower() in map(str.lower, names[:place])), None)
+    return None if twice is None else f"the header has the column {twice!r} twice"
 
 
 def ragged_line(path: Path) -> str | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import duckdb
 
-from fft_core.engines.csv_file import ragged_line
+from fft_core.engines.csv_file import ragged_line, wrong_header
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.sql import create_schema, literal, literals
@@ -165,7 +165,7 @@ class DuckDBEngine:
     def _cursor(self) -> Iterator[Connection]:
         if self._is_closed:
             raise EngineError("the session with the database is closed")
-        with self.turn():
+        with self._file.turn(self._timeout, self._cancelled):
             yield self._file.cursor(self._session)
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
@@ -303,6 +303,8 @@ class DuckDBEngine:
     @contextmanager
     def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
         types = {name: self.column_type(kind) for name, kind in column_types.items()}
+        if path.suffix == ".csv" and (wrong := wrong_header(path)):
+            raise StatementError(wrong, sql="")
         try:
             yield _csv_query(path, types) if path.suffix == ".csv" else _parquet_query(path, types)
         except StatementError as error:
@@ -320,6 +322,9 @@ class DuckDBEngine:
             except BaseException:
                 cursor.execute("rollback")
                 raise
+            if self._cancelled.is_set():  # between two statements, as while a Python model works
+                cursor.execute("rollback")
+                raise EngineError("the statement was interrupted")
             with self._statement("commit"):
                 cursor.execute("commit")
 

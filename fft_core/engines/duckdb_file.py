@@ -193,7 +193,8 @@ class DuckDBFile:
                     raise ConnectError(f"cannot open {self._path}: {_first_line(error)}") from error
                 patience.pause(_holder(error))
             except duckdb.Error as error:
-                raise ConnectError(f"cannot open {self._path}: {_first_line(error)}") from error
+                hint = "Where it is damaged: move it away, and everything is built anew."
+                raise ConnectError(f"cannot open {self._path}: {_first_line(error)}", hint=hint) from error
 
 
 def _watch(reference: weakref.ref[DuckDBFile], is_over: threading.Event) -> None:

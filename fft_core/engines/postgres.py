@@ -151,6 +151,7 @@ class PostgresEngine:
         self._cut_name: str | None = None
         self._frames = count()
         self._running = threading.Lock()
+        self._cancelled = threading.Event()
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         for part in (name, schema or ""):
@@ -284,6 +285,9 @@ class PostgresEngine:
             if not self._connection.closed:
                 self._connection.execute("rollback")
             raise
+        if self._cancelled.is_set():  # between two statements, as while a Python model works
+            self._connection.execute("rollback")
+            raise EngineError("the statement was interrupted")
         self.execute("commit")
 
     @contextmanager
@@ -300,6 +304,7 @@ class PostgresEngine:
         self.execute("release savepoint _ff")
 
     def turn(self) -> AbstractContextManager[None]:
+        self._cancelled.clear()
         return nullcontext()  # nobody has it alone
 
     def openings(self) -> int:
@@ -376,6 +381,7 @@ class PostgresEngine:
         return PostgresEngine(self._conninfo, self._place, self._timeout)
 
     def interrupt(self) -> None:
+        self._cancelled.set()
         self._connection.cancel_safe(timeout=5)
 
     def close(self) -> None:

@@ -46,7 +46,7 @@ _PYTHON_ROOTS = frozenset(
 )
 _PYTHON_NAMES = frozenset(
     "time.time time.ctime time.localtime time.gmtime time.strftime numpy.load np.load os.stat os.walk os.popen "
-    "os.system pandas.read_clipboard sqlite3.connect".split()
+    "os.system os.path.expandvars os.path.expanduser pandas.read_clipboard sqlite3.connect".split()
 )
 _TAKE_NOW = frozenset({"Timestamp", "to_datetime", "datetime64", "Period"})  # as text: pd.Timestamp("now")
 

@@ -69,7 +69,14 @@ def find_package_files(home: Home) -> ProjectFiles:
 
 
 def _walk(root: Path, folder: str) -> Iterator[Path]:
-    for place, folders, names in os.walk(root / folder):
+    def refuse(error: OSError) -> None:
+        unread = Path(error.filename)
+        where = unread.relative_to(root) if unread.is_relative_to(root) else unread
+        raise ProjectError([Problem(f"cannot be read: {error.strerror}", Location(where))]) from error
+
+    if not (root / folder).is_dir():
+        return
+    for place, folders, names in os.walk(root / folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
         relative = Path(place).relative_to(root)
         for name in names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from fft_core.errors import FftError, Location
 from fft_core.project.files import GIT_PACKAGES, refuse_no_project
 
 _FOLDER = Path(".fastflowtransform")
@@ -27,10 +28,13 @@ def find_leftovers(root: Path | str, *more: Path) -> tuple[Path, ...]:
 
 
 def remove_leftovers(root: Path | str, paths: Iterable[Path]) -> None:
-    """Remove files, and the folders below the project that they leave empty."""
+    """Remove files, and the folders below the project that they leave empty. Raises FftError for one that stays."""
     root = Path(root).resolve()
     for path in paths:
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise FftError(f"cannot be removed: {error.strerror}", where=Location(path.relative_to(root))) from error
         for folder in path.parents:
             if folder == root or not folder.is_relative_to(root) or any(folder.iterdir()):
                 break

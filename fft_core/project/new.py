@@ -203,6 +203,8 @@ def new_project(folder: Path | str, engine: NewEngine = "duckdb") -> tuple[Path,
         FftError: a file of that name is there already, or the folder cannot be written to; nothing is written then.
     """
     folder = Path(folder).resolve()
+    if folder.exists() and not folder.is_dir():
+        raise FftError(f"{folder} is a file, not a folder", hint="Name a new folder.")
     files = {Path(name): text for name, text in project_files(folder.name or "shop", engine).items()}
     in_the_way = [path for path in files if os.path.lexists(folder / path)]
     folders = dict.fromkeys(parent for path in files for parent in path.parents)

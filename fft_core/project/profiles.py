@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from fft_core.errors import FftError, Location, Problem, ProfileError, nearest
 from fft_core.project.engine_settings import ENGINES, read_settings
 from fft_core.project.yaml_file import YamlFile, parse_yaml
 
+_log = logging.getLogger(__name__)
 DEFAULT_ENV = "dev"
 UNIT_TESTS = "_utest"  # ends the name of the profile that unit tests run on
 FILE = Path("profiles.yml")
@@ -64,9 +68,23 @@ def load_environment(root: Path, env: str, process: Mapping[str, str] | None = N
     """
     merged: dict[str, str] = {}
     for name in (".env", ".env.local", f".env.{env}", f".env.{env}.local"):
-        layer = dotenv_values(root / name) if (root / name).is_file() else {}
-        merged.update({key: value for key, value in layer.items() if value is not None})
+        merged |= _layer(root / name, name) if (root / name).is_file() else {}
     return Environment({**merged, **(os.environ if process is None else process)}, root, env)
+
+
+def _layer(path: Path, name: str) -> dict[str, str]:
+    """Read one .env file. A line that is none is skipped, as documented for FFT, and said."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ProfileError(f"cannot be read: {said}", where=Location(Path(name))) from error
+    lines = list(parse_stream(StringIO(text)))
+    for line in lines:
+        if line.error:
+            _log.warning("%s:%d: not KEY=VALUE; the line is skipped", name, line.original.line)
+    good = "".join(line.original.string for line in lines if not line.error)
+    return {key: value for key, value in dotenv_values(stream=StringIO(good)).items() if value is not None}
 
 
 def load_profile(
@@ -260,7 +278,9 @@ def _wrong(key: str, said: str, variables: Mapping[str, str], file: YamlFile, pl
     """Name the variable where it, and not the file, is what is wrong."""
     if key in variables:
         return Problem(f"environment variable {variables[key]} {said}")
-    return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)))
+    variable = ENGINES[str(place[-1])][key].variable if said == "is missing" else None
+    hint = f"Write it into profiles.yml, or set {variable}." if variable else None
+    return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)), hint)
 
 
 def _absolute(settings: dict[str, Any], root: Path) -> dict[str, Any]:

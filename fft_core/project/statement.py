@@ -43,7 +43,7 @@ def select_of(text: str, dialect: str, where: Location) -> str:
         raise RenderError(
             f"a model must be a query; this is {_start(statements[0])}",
             where=where,
-            hint="Write a SELECT or WITH. Other statements belong in hooks.",
+            hint="Write a SELECT or WITH: FFT makes the table or view of it.",
         )
     return text[tokens[0].start : tokens[-1].end + 1]
 

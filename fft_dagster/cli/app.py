@@ -122,6 +122,10 @@ def main() -> None:
     except BrokenPipeError:  # whoever read our output has ended; Python would complain once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:  # a full disk, a folder that is gone or may not be read: nothing of ours is broken
+        named = f"{error.filename}: " if error.filename else ""
+        print_error(FftError(f"{named}{error.strerror or error}"), color)
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last boundary
         from fft_dagster.cli.crash import print_unexpected
 

@@ -30,8 +30,8 @@ def command(root: Path, history: bool, dry_run: bool) -> None:
         click.echo("the history in DAGSTER_HOME is not the project's own: it stays", err=True)
     found = find_leftovers(root, *more)
     for path in found:
+        if not dry_run:
+            remove_leftovers(root, [path])
         click.echo(path.relative_to(root.resolve()).as_posix())
-    if not dry_run:
-        remove_leftovers(root, found)
     said = "would be removed" if dry_run else "removed"
     click.echo(f"{len(found)} files {said}" if found else "nothing to remove")

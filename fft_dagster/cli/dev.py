@@ -17,7 +17,9 @@ from fft_dagster.cli.options import ProjectOptions, parse_variables, project_opt
 @click.command("dev")
 @takes_project
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
-@click.option("--port", "-p", type=int, default=3000, show_default=True, help="Where the UI listens.")
+@click.option(
+    "--port", "-p", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Where the UI listens."
+)
 def command(host: str, port: int, **chosen: Any) -> None:  # Any: the values that project_options names
     """Open the Dagster UI on the project and the history of its runs.
 
@@ -48,4 +50,7 @@ def open_ui(options: ProjectOptions, host: str, port: int) -> int:
         "DAGSTER_EVENT_BATCH_SIZE": os.environ.get("DAGSTER_EVENT_BATCH_SIZE", "1000"),  # see runs.py
     }
     command = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]
-    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+    try:
+        return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+    except KeyboardInterrupt:  # Dagster has had it, too, and stops what it started
+        return 130

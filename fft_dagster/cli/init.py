@@ -31,7 +31,7 @@ def command(folder: Path, engine: Any) -> None:  # Any: click has checked that i
         click.echo(f"  {path.as_posix()}")
     click.echo(f"\n{len(files)} files written. Next:")
     if folder.resolve() != Path.cwd():
-        click.echo(f"  cd {shlex.quote(str(folder))}")
+        click.echo(f"  cd {shlex.quote(f'./{folder}' if str(folder).startswith('-') else str(folder))}")
     if engine == "postgres":
         click.echo("  export FF_PG_DSN=postgresql://user:password@host:5432/database")
     for line in ("fft build", "fft plan", "fft dev"):

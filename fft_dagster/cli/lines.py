@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -161,6 +162,35 @@ class ErrorsOnly:
         print_errors(report)
 
 
+class UntilNobodyReads:
+    """Shows a run as another display does, until whoever reads the output has ended: the run goes on without it."""
+
+    def __init__(self, shown: Display) -> None:
+        self._shown = shown
+        self._is_read = True
+
+    def begin(self, start: Start) -> None:
+        self._tell(lambda: self._shown.begin(start))
+
+    def see(self, outcome: Outcome) -> None:
+        self._tell(lambda: self._shown.see(outcome))
+
+    def end(self, report: Report, seconds: float) -> None:
+        if self._is_read:
+            self._tell(lambda: self._shown.end(report, seconds))
+        else:
+            print_errors(report)
+
+    def _tell(self, show: Callable[[], None]) -> None:
+        if not self._is_read:
+            return
+        try:
+            show()
+        except BrokenPipeError:
+            self._is_read = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what models print goes nowhere, too
+
+
 def print_errors(report: Report) -> None:
     """Print what failed on stderr."""
     for error in report.errors:
@@ -173,7 +203,7 @@ def display(output: Output, *, is_worth_watching: bool) -> Iterator[Display]:
     if output.as_json:
         lines = JsonLines(sys.stdout)
         with redirect_stdout(sys.stderr):  # what models print
-            yield lines
+            yield UntilNobodyReads(lines)
     elif output.quiet:
         yield ErrorsOnly()
     elif is_worth_watching and sys.stdout.isatty():
@@ -182,4 +212,4 @@ def display(output: Output, *, is_worth_watching: bool) -> Iterator[Display]:
         with live_lines(output) as live:
             yield live
     else:
-        yield PlainLines(output)
+        yield UntilNobodyReads(PlainLines(output))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import duckdb
 import pytest
-from run_helpers import SHOP, installed_fft, shop, write
+from run_helpers import FFT, SHOP, installed_fft, run_results, shop, write
 
 
 def test_0_and_2_for_checks(tmp_path: Path) -> None:
@@ -121,3 +122,39 @@ def test_a_reader_that_ends_early_is_no_error_of_ours(tmp_path: Path) -> None:
     )
     assert finished.returncode in (0, 1)
     assert finished.stderr == ""
+
+
+def test_a_build_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
+    root = shop(tmp_path)
+    process = subprocess.Popen([FFT, "build", str(root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("shop on duckdb")
+    process.stdout.close()
+    assert process.stderr is not None
+    assert (process.stderr.read(), process.wait(60)) == ("", 0)
+    statuses = {result["name"]: result["status"] for result in run_results(root)["results"]}
+    assert statuses == dict.fromkeys(["names", "users", "domains", "history", "crm.users"], "built") | {
+        "crm.users": "checked"
+    }
+
+
+def test_what_the_machine_refuses_is_no_error_of_fft(tmp_path: Path) -> None:
+    root = shop(tmp_path)
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run([FFT, "ls", str(root)], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (finished.returncode, finished.stderr) == (1, "error: No space left on device\n")
+    assert installed_fft("dev", root, "--port", "99999").code == 2
+
+
+@pytest.mark.parametrize("name", ["history/runs.db", "history/runs/index.db", "schedules/schedules.db", "history"])
+def test_a_damaged_history(tmp_path: Path, name: str) -> None:
+    root = shop(tmp_path)
+    damaged = root / ".fastflowtransform" / "dagster" / name
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("garbage")
+    refused = installed_fft("seed", root)
+    assert refused.code == 1
+    assert f"error: the history of runs in {root / '.fastflowtransform' / 'dagster'} cannot be read: " in refused.err
+    assert "hint: fft clean --history removes it" in refused.err
+    assert installed_fft("clean", root, "--history").code == 0
+    assert installed_fft("seed", root).code == 0

@@ -9,11 +9,12 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
 import duckdb
+import pytest
 from run_helpers import FFT, clean_environment, installed_fft, run_results, write
 
 ENDLESS = "select count(*) from range(1000000) as a(i), range(1000000) as b(j) where (i * j) % 7 = 3"
@@ -34,14 +35,30 @@ STUBBORN = """\
     """
 
 
-def started(*arguments: str | Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [FFT, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=clean_environment(PYTHONUNBUFFERED="1"),
-    )
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def started() -> Iterator[Start]:
+    """Start `fft`; what has not ended when the test does is killed."""
+    processes = []
+
+    def start(*arguments: str | Path) -> subprocess.Popen[str]:
+        processes.append(
+            subprocess.Popen(
+                [FFT, *map(str, arguments)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=clean_environment(PYTHONUNBUFFERED="1"),
+            )
+        )
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 def lines_of(process: subprocess.Popen[str]) -> Iterator[str]:
@@ -60,7 +77,7 @@ def run_status(root: Path) -> str:
         return instance.get_runs()[0].status.value
 
 
-def test_ctrl_c_cancels_the_running_statement(tmp_path: Path) -> None:
+def test_ctrl_c_cancels_the_running_statement(tmp_path: Path, started: Start) -> None:
     root = write(tmp_path, {**FILES, "models/endless.ff.sql": f"{ENDLESS} + (select n from {{{{ ref('quick') }}}})"})
     process = started("build", root)
     assert any(line.startswith("built") and "quick" in line for line in lines_of(process))
@@ -78,7 +95,7 @@ def test_ctrl_c_cancels_the_running_statement(tmp_path: Path) -> None:
     assert run_status(root) == "CANCELED"
 
 
-def test_ctrl_c_while_a_plan_looks_at_the_sources(tmp_path: Path) -> None:
+def test_ctrl_c_while_a_plan_looks_at_the_sources(tmp_path: Path, started: Start) -> None:
     root = write(tmp_path, {**FILES, "sources.yml": "crm:\n  users: {}\n"})
     write(root, {"models/quick.ff.sql": "select n from {{ source('crm', 'users') }}"})
     with duckdb.connect(str(root / "dev.duckdb")) as connection:
@@ -90,7 +107,7 @@ def test_ctrl_c_while_a_plan_looks_at_the_sources(tmp_path: Path) -> None:
     assert (process.returncode, out, err.strip()) == (130, "", "interrupted")
 
 
-def test_ctrl_c_cancels_a_check(tmp_path: Path) -> None:
+def test_ctrl_c_cancels_a_check(tmp_path: Path, started: Start) -> None:
     check = f"{{type: not_null, table: quick, column: n, where: '({ENDLESS}) > 0'}}"
     root = write(tmp_path, FILES)
     assert installed_fft("run", root, "-q").code == 0
@@ -106,7 +123,18 @@ def test_ctrl_c_cancels_a_check(tmp_path: Path) -> None:
     assert events[-1]["states"] == {"interrupted": 1}
 
 
-def test_a_second_ctrl_c_leaves_what_ignores_the_first(tmp_path: Path) -> None:
+def test_what_a_python_model_returns_after_ctrl_c_is_not_published(tmp_path: Path, started: Start) -> None:
+    root = write(tmp_path, {**FILES, "models/stubborn.ff.py": STUBBORN.replace("60", "2")})
+    process = started("run", root)
+    assert any(line.startswith("stubborn begins") for line in lines_of(process))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "interrupted\n")
+    assert "interrupted stubborn" in " ".join(out.split())
+    assert tables(root) == ["quick"]
+
+
+def test_a_second_ctrl_c_leaves_what_ignores_the_first(tmp_path: Path, started: Start) -> None:
     root = write(tmp_path, {**FILES, "models/stubborn.ff.py": STUBBORN})
     process = started("run", root)
     lines = lines_of(process)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from written_projects import Files, loaded, opened, problems, write_project
 
-from fft_core import FftError, ProfileError, ProjectError, load_project
+from fft_core import FftError, ProfileError, ProjectError, build_seed, load_project, open_warehouse
 from fft_core.errors import ConnectError, MissingRelationError, StatementError
-from fft_core.project.profiles import load_profile
+from fft_core.project.profiles import load_environment, load_profile
 
 ONE = {"models/one.ff.sql": "select 1 as x"}
 TWO_LINES = "name: shop\nversion: '1'\n"
@@ -536,14 +539,14 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
         {"models/two.ff.sql": "drop table kept"},
         (
             "models/two.ff.sql: a model must be a query; this is 'drop table kept ...'\n"
-            "    hint: Write a SELECT or WITH. Other statements belong in hooks."
+            "    hint: Write a SELECT or WITH: FFT makes the table or view of it."
         ),
     ),
     "a query that is none": (
         {"models/two.ff.sql": "create table two as drop table kept"},
         (
             "models/two.ff.sql: a model must be a query; this is 'create table two as ...'\n"
-            "    hint: Write a SELECT or WITH. Other statements belong in hooks."
+            "    hint: Write a SELECT or WITH: FFT makes the table or view of it."
         ),
     ),
     "open quote": (
@@ -745,3 +748,48 @@ def test_loading_reports_a_profile_and_a_project_problem_in_one_error(tmp_path: 
     with pytest.raises(ProjectError) as caught:
         loaded(tmp_path, {"profiles.yml": "", "models/one.ff.sql": "{{ ref('x') }}"})
     assert len(caught.value.problems) == 2
+
+
+def test_a_line_of_an_env_file_that_is_none_is_skipped_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_project(tmp_path, {".env": "COLOR=red\nSIZE: big\nif true; then\nWIDTH=1\n"})
+    environment = load_environment(tmp_path, "dev", {})
+    assert environment == {"COLOR": "red", "WIDTH": "1"}
+    assert [line.getMessage() for line in caplog.records] == [
+        ".env:2: not KEY=VALUE; the line is skipped",
+        ".env:3: not KEY=VALUE; the line is skipped",
+    ]
+
+
+def test_an_env_file_that_is_no_text(tmp_path: Path) -> None:
+    write_project(tmp_path, {".env": b"\xff\n", "models/a.ff.sql": "select 1 as id"})
+    with pytest.raises(ProfileError, match=r"^.env: cannot be read: it is not UTF-8 text"):
+        load_project(tmp_path, "dev")
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="Windows has other permissions")
+@pytest.mark.parametrize("folder", ["models/hidden", "seeds"])
+def test_a_folder_that_may_not_be_read(folder: str) -> None:
+    """A model that cannot be seen is not one that is not there."""
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        write_project(root, {"models/hidden/a.ff.sql": "select 1 as id", "seeds/s.csv": "id\n1\n"})
+        load_project(root, "dev", environment={})
+        root.chmod(0o755)
+        (root / folder).chmod(0)
+        user = os.geteuid()
+        os.seteuid(user or pwd.getpwnam("nobody").pw_uid)  # root may read everything
+        try:
+            with pytest.raises(ProjectError, match=f"^{folder}: cannot be read: Permission denied"):
+                load_project(root, "dev", environment={})
+        finally:
+            os.seteuid(user)
+            (root / folder).chmod(0o755)
+
+
+@pytest.mark.parametrize(("text", "said"), [("", "no header"), ("id,ID\n1,2\n", "has the column 'ID' twice")])
+def test_a_seed_without_usable_header(tmp_path: Path, text: str, said: str) -> None:
+    project = loaded(tmp_path, {"seeds/s.csv": text})
+    with open_warehouse(project) as warehouse, pytest.raises(FftError, match=rf"^seeds/s.csv: .*{said}"):
+        build_seed(warehouse, project.seeds["s"])
