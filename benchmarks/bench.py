@@ -23,7 +23,6 @@ from typing import Any
 
 import duckdb
 import loading
-import volume
 from peers import DBT, SQLMESH, Dbt, Sqlmesh, make_environment
 from timing import HEAD, Cost, Timed, cost_of, pair, row
 from workload import write_project
@@ -35,6 +34,7 @@ from postgres_server import running_server  # noqa: E402
 
 PYTHON = sys.executable
 FFT = str(Path(sys.executable).parent / "fft")
+KEPT = HERE.parent / ".venv-peers" / "results.json"
 WIDE_LAYER = 100  # 5,000 models in 50 layers
 
 
@@ -105,26 +105,13 @@ def everyday(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
 
 def digest(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
     """What comparing rows costs."""
-    rows = 1_000_000
-    with_digest = lambda: digest_cost(rows, with_digest=True)  # noqa: E731
-    without = lambda: digest_cost(rows, with_digest=False)  # noqa: E731
-    yield pair("store and check 1,000,000 rows, with digest", with_digest, "without digest", without, 5 * runs)
+    compared, not_compared = (partial(_digest_cost, scratch, which) for which in ("with", "without"))
+    yield pair("store and check 1,000,000 rows, with digest", compared, "without digest", not_compared, 5 * runs)
 
 
-def digest_cost(rows: int, *, with_digest: bool) -> Cost:
-    """Store a table of ten columns from another one, scan it for a check, and digest it in the same scan or not."""
-    from fft_core.engines.duckdb import connect
-
-    engine = connect(threads=2)
-    columns = ", ".join(f"(i * {n}) % 1000 as c{n}" for n in range(1, 10))
-    engine.execute(f"create table source as select i, {columns} from range({rows}) as t(i)")
-    began = time.perf_counter()
-    engine.execute("create table target as select * from source")
-    digest = engine.digest("t", engine.columns("select * from target")) if with_digest else "null"
-    engine.fetch(f"select count(*), sum(case when i is null then 1 else 0 end), {digest} from target as t")
-    seconds = time.perf_counter() - began
-    engine.close()
-    return Cost(seconds)
+def _digest_cost(scratch: Path, which: str) -> Cost:
+    cost = cost_of([PYTHON, str(HERE / "digest.py"), which, "1000000"], scratch)
+    return Cost(float((scratch / "said.txt").read_text().split()[-1]), cost.megabytes)
 
 
 def against_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
@@ -170,7 +157,7 @@ def _loads(kind: str, folder: Path, scratch: Path) -> Callable[[], Cost]:
 def ten_million_flights(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
     """The example project (its SQL models) on 10 million flights, against its statements in a bare loop."""
     folder = scratch / "flights"
-    volume.prepare(folder, 30)
+    cost_of([PYTHON, str(HERE / "volume.py"), "prepare", str(folder), "30"], scratch)
 
     def ours() -> Cost:
         _fresh(folder)
@@ -306,10 +293,10 @@ PARTS: dict[str, Callable[[Path, int, int], Iterator[Timed]]] = {
 }
 
 
-def page(results: Sequence[Timed], matrix: str, models: int) -> str:
-    """Give the results as a page."""
+def page(results: Sequence[str], matrix: str, models: int) -> str:
+    """Give the rows of results as a page."""
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    rows = "\n".join(row(result) for result in results)
+    rows = "\n".join(results)
     return f"""\
 # Benchmarks
 
@@ -330,11 +317,17 @@ each step is a process).
 """
 
 
-def _measured(part: str, scratch: Path, options: argparse.Namespace) -> Iterator[Timed]:
+def _measured(part: str, scratch: Path, options: argparse.Namespace) -> list[str]:
+    """Give the rows of a part, or none where a peer cannot be had here."""
+    rows = []
     try:
-        yield from PARTS[part](scratch, options.models, options.runs)
-    except (RuntimeError, subprocess.CalledProcessError) as error:  # a peer that cannot be had here
-        print(f"{part} did not run: {error}", file=sys.stderr, flush=True)
+        if part == "executors":
+            return executors(scratch, options.runs).splitlines()
+        for timed in PARTS[part](scratch, options.models, options.runs):
+            rows.append(row(timed))
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        print(f"{part} did not run to its end: {error}", file=sys.stderr, flush=True)
+    return rows
 
 
 def main() -> None:
@@ -343,18 +336,21 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, "executors", []], help="all of them where none is named")
     parser.add_argument("--models", type=int, default=500)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--write", type=Path, help="write the page here")
+    parser.add_argument("--write", type=Path, help="write the page here, with the kept results of parts not named")
+    parser.add_argument("--keep", type=Path, default=KEPT, help="where results are kept between calls")
     options = parser.parse_args()
-    wanted = options.parts or [*PARTS, "executors"]
     package = HERE.parent
     subprocess.run([PYTHON, "-m", "compileall", "-q", package / "fft_core", package / "fft_dagster"], check=True)
     print(HEAD)
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        results = [timed for part in wanted if part in PARTS for timed in _measured(part, scratch, options)]
-        matrix = executors(scratch, options.runs) if "executors" in wanted else ""
+    options.keep.parent.mkdir(exist_ok=True)
+    kept: dict[str, list[str]] = json.loads(options.keep.read_text()) if options.parts and options.keep.exists() else {}
+    for part in options.parts or [*PARTS, "executors"]:
+        with tempfile.TemporaryDirectory() as folder:
+            kept[part] = _measured(part, Path(folder), options)
+        options.keep.write_text(json.dumps(kept, indent=1))
     if options.write:
-        options.write.write_text(page(results, matrix, options.models))
+        rows = [line for part in PARTS for line in kept.get(part, [])]
+        options.write.write_text(page(rows, "\n".join(kept.get("executors", [])), options.models))
 
 
 if __name__ == "__main__":
