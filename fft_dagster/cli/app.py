@@ -135,10 +135,12 @@ def main() -> None:
 
 def entry() -> None:
     """Run the command line as a process of its own, which ends with it."""
+    code: object = 0
     try:
         main()
     except SystemExit as end:
-        _leave(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
+        code = end.code
+    _leave(code if isinstance(code, int) else 0 if code is None else 1)
 
 
 def _leave(code: int) -> None:
