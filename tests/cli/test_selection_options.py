@@ -68,7 +68,7 @@ def test_only_what_changed_is_built_and_what_is_left_is_modified(shop: Path) -> 
 
 def test_what_cannot_be_known_is_an_error(shop: Path) -> None:
     unknown = fft(shop, "plan", "--changed-since", "nowhere")
-    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
     assert unknown.stderr.startswith("error: git knows no commit 'nowhere'\n    hint: ")
 
 

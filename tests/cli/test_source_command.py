@@ -70,7 +70,7 @@ def test_warnings_are_no_error(shop: Path) -> None:
     ("arguments", "code", "said"),
     [
         (["--select", "crm.unlimited"], 0, "No sources with freshness"),
-        (["--select", "crm.lat"], 1, "'crm.lat' is not a source\n    hint: Did you mean 'crm.late'"),
+        (["--select", "crm.lat"], 2, "'crm.lat' is not a source\n    hint: Did you mean 'crm.late'"),
         (["--env", "nowhere"], 1, "profile 'nowhere' does not exist"),
     ],
 )
