@@ -186,7 +186,7 @@ def test_which_checks_a_selection_means(fft: Fft, tmp_path: Path) -> None:
     assert fft("test", root, "--select", "tag:nightly").lines[-1] == "nothing to do; N s"
     wrong = fft("test", root, "--select", "usres")
     assert (wrong.code, golden(wrong.err)) == (
-        1,
+        2,
         ["error: 'usres' is not a model or seed", "hint: Did you mean 'users'?"],
     )
 

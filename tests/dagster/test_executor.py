@@ -365,6 +365,7 @@ def test_a_slot_that_another_run_frees_is_taken(instance: dg.DagsterInstance) ->
         deadline = time.monotonic() + PATIENCE_SECONDS
         while len(storage.get_concurrency_info("narrow").pending_steps) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
+        time.sleep(1)  # so that the run says that it waits
         storage.free_concurrency_slots_for_run("another-run")
 
     threading.Thread(target=free_once_it_waits).start()
