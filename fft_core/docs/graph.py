@@ -56,11 +56,9 @@ class Graph:
 
     def part(self, names: Collection[str]) -> Graph:
         """These nodes, and the edges between them."""
-        edges = dict.fromkeys(edge for name in names for edge in self._edges_at.get(name, ()))
-        return Graph(
-            tuple(node for node in self.nodes if node.name in names),
-            tuple((start, end) for start, end in edges if start in names and end in names),
-        )
+        nodes = tuple(node for node in self.nodes if node.name in names)  # in their order, whatever that of the names
+        edges = dict.fromkeys(edge for node in nodes for edge in self._edges_at.get(node.name, ()))
+        return Graph(nodes, tuple((start, end) for start, end in edges if start in names and end in names))
 
     @cached_property
     def _edges_at(self) -> dict[str, list[tuple[str, str]]]:
