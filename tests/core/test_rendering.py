@@ -95,6 +95,7 @@ PIECES = [
 
 @example("select ''''")
 @example("select '\\'")
+@example("select x'a;b'")
 @given(st.lists(st.sampled_from(PIECES), max_size=9).map(lambda pieces: "".join(["select ", *pieces])))
 def test_a_query_that_is_taken_as_it_is_has_nothing_to_cut(text: str) -> None:
     if not _PLAIN_QUERY.fullmatch(text.strip(" \t\r\n")):
