@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby, takewhile
@@ -254,10 +254,14 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             self.store_deferred()
             self._store(event.run_id, [stored])
 
-    def _store(self, run_id: str, events: Sequence[_Serialised]) -> None:
-        """The run's database commits first, as in stock: the index never knows more than the run."""
+    def _store(self, run_id: str, events: Sequence[_Serialised], in_run: Callable[[], None] = lambda: None) -> None:
+        """The run's database commits first, as in stock: the index never knows more than the run.
+
+        `in_run` is called in between: should the index fail then, the run must not get the events once more.
+        """
         with self._transaction(run_id) as run:
             driver_of(run).executemany(_INSERT_EVENT, [event.row for event in events])
+        in_run()
         mirrored = [e for e in events if e.entry.is_dagster_event and e.entry.dagster_event_type in _MIRRORED_EVENTS]
         if mirrored:
             with self._transaction(INDEX_SHARD_NAME) as index:
@@ -308,9 +312,12 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         events = list(self._deferred)
         run_id = events[0].entry.run_id
         of_one_run = list(takewhile(lambda event: event.entry.run_id == run_id, events))
-        self._store(run_id, of_one_run)
-        for _ in of_one_run:
-            self._deferred.popleft()
+
+        def forget() -> None:
+            for _ in of_one_run:
+                self._deferred.popleft()
+
+        self._store(run_id, of_one_run, forget)
 
     def _forget_deferred(self) -> None:
         """In a forked child, they are the parent's to store."""

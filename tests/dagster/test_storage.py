@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import dagster as dg
@@ -379,6 +379,24 @@ def test_what_cannot_be_stored_is_kept_and_said(
             other.execute("alter table gone rename to event_logs")
         other.close()
     assert stored_numbers(instance, "run") == [0, 1]
+
+
+def test_a_run_gets_its_events_once_though_the_index_failed(make_instance: MakeInstance, tmp_path: Path) -> None:
+    original = make_instance("pooled", tmp_path / "original")
+    run_id = run_job(asset_job(three_assets()), original).run.run_id
+    (entry,) = [e for e in entries_of(original, run_id) if e.dagster_event_type == dg.DagsterEventType.RUN_START]
+    instance = make_instance()
+    instance.event_log_storage.store_event(make_log_entry(run_id, 0))
+    index = tmp_path / "home" / "history" / "runs" / "index.db"
+    with deferring(instance, run_id):
+        with closing(sqlite3.connect(index)) as other:
+            other.execute("alter table event_logs rename to gone")
+        instance.event_log_storage.store_event(entry)
+        with pytest.raises(sqlite3.OperationalError, match="event_logs"):
+            instance.event_log_storage.store_deferred()  # type: ignore[attr-defined]
+        with closing(sqlite3.connect(index)) as other:
+            other.execute("alter table gone rename to event_logs")
+    assert len(entries_of(instance, run_id)) == 2
 
 
 # Watching
