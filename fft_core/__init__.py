@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         check_node,
         publish_frame,
     )
-    from fft_core.checks.run import CheckFailedError, CheckResult
+    from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView
     from fft_core.checks.unit_test import DifferingRow, Mismatch
     from fft_core.checks.words import in_words
     from fft_core.comments import CommentChange, CommentPlan, plan_comments, write_comments
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from fft_core.project.environment import without_secrets
     from fft_core.project.install import InstalledPackage, install_packages
     from fft_core.project.leftovers import find_leftovers, remove_leftovers
+    from fft_core.project.live_views import LiveViews
     from fft_core.project.load import load_project
     from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
     from fft_core.project.new import new_project
@@ -86,6 +87,8 @@ _HOMES = {
     "Graph": "docs.graph",
     "HttpRunResult": "artifacts.run_results",
     "InstalledPackage": "project.install",
+    "JudgedView": "checks.run",
+    "LiveViews": "project.live_views",
     "Manifest": "artifacts.manifest",
     "Mismatch": "checks.unit_test",
     "Model": "project.model",
@@ -193,6 +196,8 @@ __all__ = [
     "Graph",
     "HttpRunResult",
     "InstalledPackage",
+    "JudgedView",
+    "LiveViews",
     "Manifest",
     "Mismatch",
     "Model",

@@ -11,16 +11,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fft_core.checks.run import CheckFailedError, CheckResult, Judgement, run_checks
+from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
 from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Engine, RelationKind
 from fft_core.errors import BusyError, FftError, Location, MissingRelationError, StatementError
 from fft_core.increment import Increment, Written
+from fft_core.judged_views import (
+    Unjudged,
+    UnreadableViewError,
+    ViewsToJudge,
+    judge_views,
+    views_to_judge,
+)
 from fft_core.model_rows import how_to_get, model_rows
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision, Request, view_version
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.planner import OutdatedError, Rebuilder, Subjects
+from fft_core.project.live_views import LiveView
 from fft_core.project.model import Check, Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
 from fft_core.project.statement import select_of
 from fft_core.sources import digest_version
@@ -53,13 +61,16 @@ class NodeResult:
 class BuildResult(NodeResult):
     """What a build published; `checks` judged its rows before.
 
-    `changes` counts what an increment did. `size_bytes` is what the table takes, where the engine knows.
+    `changes` counts what an increment did. `size_bytes` is what the table takes, where the engine knows. `views` are
+    those over it whose checks judged the rows before; `unjudged` are views that could not be asked.
     """
 
     kind: RelationKind
     row_count: int
     changes: Mapping[str, int]
     size_bytes: int | None
+    views: tuple[JudgedView, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,13 +104,21 @@ def build_or_reuse(
         run_id: Noted in the record.
 
     Raises:
-        CheckFailedError: a check of severity error failed; the published rows stay as they were.
+        CheckFailedError: a check of severity error failed, its own or that of a view over it; the published rows stay
+            as they were.
+        UnreadableViewError: a checked view over it does not work with the new rows.
         MissingRelationError: an input is not in the database.
         RenderError, ModelError, StatementError: the model fails, with its file and the SQL as sent.
         StateError: the records of earlier builds cannot be read.
     """
-    with warehouse.engine.turn(), warehouse.engine.statements.about(node.name):
-        return _build_or_reuse(warehouse, rebuilder, node, run_id)
+    failed = True
+    try:
+        with warehouse.engine.turn(), warehouse.engine.statements.about(node.name):
+            result = _build_or_reuse(warehouse, rebuilder, node, run_id)
+        failed = False
+        return result
+    finally:
+        rebuilder.end(node.name, failed=failed)
 
 
 def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
@@ -199,6 +218,7 @@ class _Build:
     decision: Decision
     run_id: str | None
     clock: _Clock
+    unreadable: tuple[Unjudged, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -217,7 +237,7 @@ class _Rows:
 def _build_or_reuse(
     warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, run_id: str | None
 ) -> BuildResult | ReuseResult:
-    clock = _Clock.begun(warehouse)
+    clock, unreadable = _Clock.begun(warehouse), tuple[Unjudged, ...]()
     while True:
         look, decision = rebuilder.look, rebuilder.decide(warehouse, node)
         if not decision.is_build and decision.record is not None:
@@ -226,17 +246,22 @@ def _build_or_reuse(
             warehouse.ensure_records()
         try:
             rebuilder.refuse_outdated(warehouse, decision, look)
-            return _build(_Build(warehouse, rebuilder, look, decision, run_id, clock), node)
+            return _build(_Build(warehouse, rebuilder, look, decision, run_id, clock, unreadable), node)
         except OutdatedError as error:
             _log.info("%s, and so %s is decided anew", error, node.name)
             rebuilder.forget()
+        except UnreadableViewError as error:
+            if rebuilder.published(warehouse, error.view) is not None:
+                raise
+            unreadable = (*unreadable, Unjudged(error.view, str(error.problem.message)))  # its own step says it
 
 
 def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
     if isinstance(node, Model) and node.is_ephemeral:
         raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
     subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
-    result = build_or_reuse(warehouse, Rebuilder(warehouse.project, subjects, Request(cache="wo")), node)
+    rebuilder = Rebuilder(warehouse.project, subjects, Request(cache="wo"), nodes=frozenset({node.name}))
+    result = build_or_reuse(warehouse, rebuilder, node)
     assert isinstance(result, BuildResult)  # with "wo" nothing is reused
     return result
 
@@ -292,15 +317,19 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
+        views = views_to_judge(warehouse, build.rebuilder, name, build.unreadable)
+        judged = _judge_views(build, judgement, written.place, views.staged)
         _refuse_outdated(build)  # what it read may have changed meanwhile
         columns, record = written.columns, _record(build, relation, written, judgement)
         size = engine.publish(written.place, relation) if written.place != relation else None
+        judged += _judge_views(build, judgement, relation, views.published)
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if rows.backing is not None:
             engine.stamp(rows.backing, "table", record.stamp, columns)
         if build.rebuilder.request.records:
             write_record(engine, record, replaces=build.rebuilder.is_recorded(warehouse, name))
     build.rebuilder.note(record, Published(rows.kind, record.stamp, record.rows))
+    _note_judged(build, judged, views)
     return BuildResult(
         relation=relation,
         kind=rows.kind,
@@ -313,8 +342,29 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         decision=build.decision,
         changes=written.changes,
         size_bytes=size,
+        views=judged,
+        unjudged=views.unjudged,
         **build.clock.spent(warehouse),
     )
+
+
+def _judge_views(
+    build: _Build, judgement: Judgement, place: Relation, views: Sequence[LiveView]
+) -> tuple[JudgedView, ...]:
+    """Run the checks of the views over a node on its new rows. Raises CheckFailedError where one blocks."""
+    if not views:
+        return ()
+    judged = judge_views(build.warehouse, build.rebuilder, build.decision.name, place, views)
+    if any(view.blocks for view in judged):
+        raise CheckFailedError(build.decision.name, judgement.results, views=judged)
+    return judged
+
+
+def _note_judged(build: _Build, judged: Sequence[JudgedView], views: ViewsToJudge) -> None:
+    """Spare the views' own builds in this run the checks that passed on the rows that are published now."""
+    results = {view.name: view.results for view in judged}
+    for view in views.staged:
+        build.rebuilder.note_judged(build.warehouse, view, results[view.name])
 
 
 def _refuse_outdated(build: _Build) -> None:
@@ -367,8 +417,10 @@ def _refuse_what_others_built(engine: Engine, name: str, relation: Relation, exi
 
 
 def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
-    """Run the checks that judge the whole relation; those of the delta have been run."""
+    """Run the checks that judge the whole relation; those of the delta have been run, and others before its inputs."""
     engine, known = build.warehouse.engine, {result.check.name: result for result in written.delta_checks}
+    view = build.rebuilder.live_views.of(build.decision.name)
+    known |= {r.check.name: r for r in (view and build.rebuilder.judged(build.warehouse, view)) or ()}
     checks = build.warehouse.project.checks_of(build.decision.name)
     judgement = run_checks(
         engine,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from fft_core.checks.run import CheckResult
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
 from fft_core.engines.engine import capabilities_of, dialect_of
@@ -20,9 +21,11 @@ from fft_core.plan.decide import (
     Decision,
     InputVersion,
     Plan,
+    ReadByView,
     Request,
     decide,
     decide_all,
+    is_as_written,
     is_refreshed,
     reached_by_views,
     recorded_version,
@@ -31,6 +34,7 @@ from fft_core.plan.fingerprint import Subject, digest_of
 from fft_core.plan.modified import modified
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.environment import counted_variables
+from fft_core.project.live_views import LiveView, LiveViews
 from fft_core.project.model import (
     Check,
     Freshness,
@@ -270,11 +274,30 @@ class Rebuilder:
     """Decides for the nodes of one run, by what the warehouse remembered when it began and what was built since.
 
     Threads may share it. Versions of sources are read at most once, before the first build that reads them.
+
+    Args:
+        project: Whose nodes.
+        subjects: What identifies them.
+        request: What the user asked for.
+        nodes: Those that have their turn in this run; all where None.
+        live_views: The checked views, where it is known better which of the nodes the run may build.
     """
 
-    def __init__(self, project: Project, subjects: Subjects, request: Request) -> None:
+    def __init__(
+        self,
+        project: Project,
+        subjects: Subjects,
+        request: Request,
+        *,
+        nodes: Set[str] | None = None,
+        live_views: LiveViews | None = None,
+    ) -> None:
         refuse_unknown_nodes(project, request)
         self.request = request
+        self.live_views = live_views or LiveViews(project, nodes)
+        self._nodes = nodes
+        self._ended: dict[str, bool] = {}  # the nodes that have had their turn, and whether they failed
+        self._judged: dict[str, tuple[object, tuple[CheckResult, ...]]] = {}  # what the checks of views found, of what
         self.look = 1  # how often it has begun to look at what others recorded
         self._project = project
         self._subjects = subjects
@@ -290,7 +313,24 @@ class Rebuilder:
         subjects = self._subjects.all()
         wanted = [s for s in subjects if selected is None or s.name in selected]
         remembered, sources = self._known_to(warehouse, wanted)
-        return decide_all(subjects, remembered, sources, self.request, selected)
+        return self._with_views(decide_all(subjects, remembered, sources, self.request, selected), remembered, selected)
+
+    def _with_views(self, plan: Plan, remembered: Remembered, selected: Set[str] | None) -> Plan:
+        """Say of what is built which checked views are live over it, and with which build they are judged."""
+        live = LiveViews(self._project, {decision.name for decision in plan.builds})
+
+        def views(decision: Decision) -> tuple[ReadByView, ...]:
+            record, published = remembered.records.get(decision.name), remembered.published.get(decision.name)
+            if decision.subject.is_view and is_as_written(decision.subject, record, published):
+                return ()  # its readers see no other text
+            return tuple(
+                ReadByView(view.name, view.last or decision.name)
+                for view in live.over(decision.name)
+                if selected is None or view.name in selected or view.name in remembered.published
+            )
+
+        decisions = [replace(d, views=found) if d.is_build and (found := views(d)) else d for d in plan.decisions]
+        return Plan(tuple(decisions))
 
     def modified(self, warehouse: Warehouse) -> frozenset[str]:
         """Name the nodes that differ from what was built. Raises StateError where records cannot be read."""
@@ -329,6 +369,62 @@ class Rebuilder:
             if self._remembered is not None:
                 self._records[record.node] = record
                 self._published[record.node] = published
+
+    def end(self, name: str, *, failed: bool) -> None:
+        """Note that a node has had its turn."""
+        with self._lock:
+            self._ended[name] = failed
+
+    def _takes_part(self, name: str) -> bool:
+        return self._nodes is None or name in self._nodes
+
+    def text_of_view(self, warehouse: Warehouse, name: str) -> Literal["project", "published", "none"]:
+        """Say which text readers of a view find when this run is over: the project's, another one, or none."""
+        has_its_turn = self._takes_part(name) and not self._ended.get(name, False)
+        remembered = self._recall(warehouse)
+        record, published = remembered.records.get(name), remembered.published.get(name)
+        if has_its_turn or is_as_written(self._subjects.of(self._project.node(name)), record, published):
+            return "project"
+        return "published" if published is not None and published.is_query else "none"
+
+    def is_published_as_written(self, warehouse: Warehouse, name: str) -> bool:
+        """Say whether what is published of a node was built from what the project says now."""
+        remembered = self._recall(warehouse)
+        subject = self._subjects.of(self._project.node(name))
+        return is_as_written(subject, remembered.records.get(name), remembered.published.get(name))
+
+    def is_to_come(self, warehouse: Warehouse, name: str) -> bool:
+        """Predict whether this run will still build a node. After a failure nothing is sure to come."""
+        with self._lock:
+            ended = dict(self._ended)
+        if name in ended or any(ended.values()) or not self._takes_part(name):
+            return False
+        upstream = self._project.upstream(name) | {name}
+        subjects = [self._subjects.of(node) for node in self._project.stored() if node.name in upstream]
+        pending = frozenset(
+            s.name for s in subjects if s.name not in ended and (self._nodes is None or s.name in self._nodes)
+        )
+        remembered, sources = self._known_to(warehouse, subjects)
+        plan = decide_all(subjects, remembered, sources, self.request, pending)
+        return any(decision.name == name for decision in plan.builds)
+
+    def note_judged(self, warehouse: Warehouse, view: LiveView, results: tuple[CheckResult, ...]) -> None:
+        """Remember what the blocking checks of a view found on the rows that are published now."""
+        state = self._state_below(warehouse, view)
+        with self._lock:
+            self._judged[view.name] = state, results
+
+    def judged(self, warehouse: Warehouse, view: LiveView) -> tuple[CheckResult, ...] | None:
+        """Give what the blocking checks of a view found in this run, if what it reads is still the same."""
+        known = self._judged.get(view.name)
+        return known[1] if known is not None and known[0] == self._state_below(warehouse, view) else None
+
+    def _state_below(self, warehouse: Warehouse, view: LiveView) -> object:
+        """What the rows of a view follow from, as far as this run knows: nothing equal if they change by themselves."""
+        records, names = self._recall(warehouse).records, (*view.tables, *view.targets)
+        if any(self._subjects.of(self._project.node(name)).volatile for name in view.rendered):
+            return object()
+        return [(name, record.stamp) for name in names if (record := records.get(name)) is not None]
 
     def refuse_outdated(self, warehouse: Warehouse, decision: Decision, look: int) -> None:
         """Raise OutdatedError where another run has recorded the node, or what it reads, since that `look`."""

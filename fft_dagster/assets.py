@@ -11,8 +11,11 @@ from typing import Any
 import dagster as dg
 
 from fft_core import (
+    BuildResult,
     Check,
     CheckFailedError,
+    JudgedView,
+    LiveViews,
     Model,
     Project,
     Seed,
@@ -30,17 +33,20 @@ from fft_dagster.translator import FftTranslator
 
 
 def project_assets(
-    project: Project, translator: FftTranslator | None = None, names: Collection[str] | None = None
+    project: Project,
+    translator: FftTranslator | None = None,
+    names: Collection[str] | None = None,
+    live_views: LiveViews | None = None,
 ) -> list[dg.AssetsDefinition]:
     """Make the assets of a project: one definition, and so one step, for each stored model and each seed.
 
     Ephemeral models have no rows and so no asset: what reads them depends on what they read. `names` limits the assets
-    to some models and seeds.
+    to some models and seeds; `live_views` knows which of them may be built.
     """
-    translator = translator or FftTranslator()
+    translator, live_views = translator or FftTranslator(), live_views or LiveViews(project)
     subjects = {subject.name: subject for subject in project_subjects(project)}
     nodes = [node for node in project.stored() if names is None or node.name in names]
-    return [_node_asset(node, project, translator, subjects[node.name].code) for node in nodes]
+    return [_node_asset(node, project, translator, subjects[node.name].code, live_views) for node in nodes]
 
 
 def source_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
@@ -66,10 +72,14 @@ def freshness_checks(project: Project, translator: FftTranslator | None = None) 
 
 
 def _node_asset(
-    node: Model | Seed, project: Project, translator: FftTranslator, code_version: str
+    node: Model | Seed, project: Project, translator: FftTranslator, code_version: str, live_views: LiveViews
 ) -> dg.AssetsDefinition:
     checks = project.checks_of(node.name)
     spec = translator.get_asset_spec(node, project)
+    first = [translator.get_asset_key(project.node(name)) for name in live_views.goes_after(node.name)]
+    known = {dep.asset_key for dep in spec.deps}
+    if further := [key for key in first if key not in known]:
+        spec = spec.merge_attributes(deps=further)
     if spec.code_version is None:
         spec = spec.replace_attributes(code_version=code_version)
 
@@ -79,14 +89,19 @@ def _node_asset(
         selected = [check for check in checks if check.name in wanted]
         with _turn(resource, node) as warehouse:
             if context.selected_asset_keys:
-                rebuilder = resource.rebuilder(warehouse)
+                rebuilder = resource.rebuilder(warehouse, partial(_names_in_run, context, project, translator))
                 try:
                     result = build_or_reuse(warehouse, rebuilder, node, run_id=context.run.run_id)
                 except CheckFailedError as error:
                     yield from events.failed_checks(spec.key, error, wanted)
+                    yield from _view_evaluations(project, translator, node.name, error.views, published=False)
                     raise
                 resource.tell(node.name, result)
                 yield events.materialization(context, spec.key, result, wanted)
+                if isinstance(result, BuildResult) and result.views:
+                    in_run = _names_in_run(context, project, translator)
+                    views = [view for view in result.views if view.name not in in_run]  # else their steps tell it
+                    yield from _view_evaluations(project, translator, node.name, views, published=True)
             else:
                 yield from _check(resource, warehouse, node, spec.key, selected)
 
@@ -98,6 +113,20 @@ def _node_asset(
         can_subset=True,  # so that a check can be run without its model
         required_resource_keys={RESOURCE_KEY},
     )(step)
+
+
+def _names_in_run(context: dg.AssetExecutionContext, project: Project, translator: FftTranslator) -> frozenset[str]:
+    """Name the models and seeds that have their turn in a run."""
+    keys = context.job_def.asset_layer.selected_asset_keys
+    return frozenset(node.name for node in project.stored() if translator.get_asset_key(node) in keys)
+
+
+def _view_evaluations(
+    project: Project, translator: FftTranslator, node: str, views: Sequence[JudgedView], *, published: bool
+) -> Iterator[dg.AssetCheckEvaluation]:
+    for view in views:
+        key = translator.get_asset_key(project.node(view.name))
+        yield from events.view_evaluations(key, view, node, published=published)
 
 
 # Dagster asks for the signature of a step's function sixteen times, at 0.05 ms: all have the same.

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import FftError, Project, load_project
+from fft_core import FftError, LiveViews, Project, load_project
 from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
 from fft_dagster.executor import thread_executor
 from fft_dagster.io_manager import io_manager
@@ -58,13 +58,14 @@ def project_definitions(
     executor: dg.ExecutorDefinition | None = None,
     names: Collection[str] | None = None,
     jobs: Sequence[Any] = (),  # Any: dg.Definitions takes several kinds of jobs, and does not name their union
+    live_views: LiveViews | None = None,
 ) -> dg.Definitions:
     """Do the same for a project that is already loaded, and for some of its models and seeds where `names` is given."""
     translator = translator or FftTranslator()
     own_keys = {key for definition in assets for key in definition.keys}
     sources = [spec for spec in source_specs(project, translator) if spec.key not in own_keys]
     return dg.Definitions(
-        assets=[*project_assets(project, translator, names), *sources, *assets],
+        assets=[*project_assets(project, translator, names, live_views), *sources, *assets],
         asset_checks=[
             *source_checks(project, translator),
             *(freshness_checks(project, translator) if names is None else ()),  # a build does not ask how old rows are

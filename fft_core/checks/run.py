@@ -18,7 +18,10 @@ SAMPLE_ROWS = 5
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found: how many rows offend it, the first of them, and the query that shows them all."""
+    """What a check found: how many rows offend it, the first of them, and the query that shows them all.
+
+    `judged_with` is what was built when it judged the rows of a view: they were not published yet.
+    """
 
     check: Check
     failing_rows: int
@@ -26,6 +29,7 @@ class CheckResult:
     sql: str
     sample_columns: tuple[str, ...] = ()
     sample: tuple[Row, ...] = ()
+    judged_with: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -68,24 +72,51 @@ class Judgement:
     digest: str | None
 
 
+@dataclass(frozen=True)
+class JudgedView:
+    """What the blocking checks of a view found on rows of a table below it that were not published yet.
+
+    `new_texts` names the views whose queries are others than those that are published: the view, or what it reads.
+    """
+
+    name: str
+    results: tuple[CheckResult, ...]
+    new_texts: tuple[str, ...] = ()
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the rows must not be published."""
+        return any(result.blocks for result in self.results)
+
+    def __str__(self) -> str:
+        failed = ", ".join(str(result) for result in self.results if result.blocks)
+        new = f"; the text of {', '.join(self.new_texts)} is new, too: either may be at fault" if self.new_texts else ""
+        return f"the view {self.name} ({failed}{new})"
+
+
 class CheckFailedError(FftError):
     """Checks of severity error failed. `results` holds all results of the node.
 
     `published` tells which rows failed: those that were published before, or staged ones, which then are not published.
+    `views` are those over the node whose checks judged its staged rows; where they are the reason, its own have passed.
     """
 
     exit_code = 2
 
-    def __init__(self, node: str, results: Sequence[CheckResult], *, published: bool = False) -> None:
+    def __init__(
+        self, node: str, results: Sequence[CheckResult], *, published: bool = False, views: Sequence[JudgedView] = ()
+    ) -> None:
         self.results = tuple(results)
+        self.views = tuple(views)
         self.published = published
         failed = [result for result in results if result.blocks]
-        names = ", ".join(str(result) for result in failed)
-        super().__init__(
-            f"{node} {'has bad rows' if published else 'is not published'}: {len(failed)} check(s) failed: {names}",
-            where=failed[0].check.location,
-            hint=f"The first of them: {failed[0].first_row}",
-        )
+        names = ", ".join(map(str, failed))
+        said = f"{node} {'has bad rows' if published else 'is not published'}: {len(failed)} check(s) failed: {names}"
+        if not failed:
+            failed = [result for view in views for result in view.results if result.blocks]
+            over = ", ".join(str(view) for view in views if view.blocks)
+            said = f"{node} is not published: its rows would fail {len(failed)} check(s) of {over}"
+        super().__init__(said, where=failed[0].check.location, hint=f"The first of them: {failed[0].first_row}")
 
 
 def run_checks(

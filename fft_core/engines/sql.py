@@ -36,9 +36,9 @@ def begin_of_query(statement: str) -> int:
     return len(statement) - len(rest) if rest and head.startswith("create ") and "\n" not in head else 0
 
 
-def create_temporary(name: str, query: str, dialect: str) -> str:
-    """Create a table from a query that only this session sees."""
-    return f"create temporary table {quoted(name, dialect)} as\n{query}"
+def create_temporary(name: str, query: str, dialect: str, kind: RelationKind = "table") -> str:
+    """Create a table, or a view, from a query that only this session sees."""
+    return f"create temporary {word(kind)} {quoted(name, dialect)} as\n{query}"
 
 
 def add_column(relation: Relation, column: ColumnType, dialect: str) -> str:

@@ -82,12 +82,30 @@ class InputVersion:
 
 
 @dataclass(frozen=True)
+class ReadByView:
+    """A checked view that is live over what is built: its blocking checks judge the rows before they are published.
+
+    They do so in the build of `judged_with`, which is a later one where the run builds several tables below the view.
+    """
+
+    view: str
+    judged_with: str
+
+    def said_of(self, name: str) -> str:
+        """Say to people what it means for a node."""
+        if self.judged_with == name:
+            return f"read by the view {self.view}: its checks judge first"
+        return f"read by the view {self.view}: published before its checks judge, which they do with {self.judged_with}"
+
+
+@dataclass(frozen=True)
 class Decision:
     """What happens to one model or seed, and why.
 
     `inputs` holds the versions of what it reads, None where one is open. `checks` is what is recorded when its checks
     have passed, None where they must run again at every chance. `is_increment` tells that a build changes the table
-    that is there, instead of replacing it; `is_as_recorded`, that this table is the one of the record.
+    that is there, instead of replacing it; `is_as_recorded`, that this table is the one of the record. `views` has the
+    checked views over what is built, where a whole plan is made.
     """
 
     name: str
@@ -99,6 +117,7 @@ class Decision:
     record: BuildRecord | None
     is_increment: bool = False
     is_as_recorded: bool = True
+    views: tuple[ReadByView, ...] = ()
 
     @property
     def is_build(self) -> bool:
@@ -118,7 +137,9 @@ class Decision:
     def to_json(self) -> dict[str, Any]:
         """Give the plain values that `fft plan --json` prints."""
         reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in self.reasons]
-        return {"model": self.name, "action": self.action, "increment": self.is_increment, "reasons": reasons}
+        known = {"model": self.name, "action": self.action, "increment": self.is_increment, "reasons": reasons}
+        views = [{"view": read.view, "judged_with": read.judged_with} for read in self.views]
+        return {**known, "read_by_views": views} if views else known
 
 
 @dataclass(frozen=True)
@@ -192,6 +213,13 @@ def decide(
         return reuse
     due = Reason("checks_changed", "nothing changed but its checks, or what they read: they run on the published rows")
     return replace(reuse, reasons=(due,))
+
+
+def is_as_written(subject: Subject, record: BuildRecord | None, published: Published | None) -> bool:
+    """Whether what is published was built from what the project says now, whatever its inputs are by now."""
+    if _not_there(record, published) or _itself_changed(subject, record):
+        return False
+    return record is not None and record.fingerprint is not None and {*record.fingerprint.inputs} == {*subject.inputs}
 
 
 def _is_increment(subject: Subject, published: Published | None, request: Request) -> bool:
