@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fft_core.engines.sql import literal, literals
+from fft_core.engines.sql import is_nan, literal, literals
 from fft_core.errors import FftError, nearest
 from fft_core.names import Relation, quoted
 from fft_core.project.model import (
@@ -65,15 +65,19 @@ def check_query(
             name = spell.name(column)
             return spell.by_row(f"{name} is not null and {name} not in ({literals(values)})")
         case GreaterEqual(column, threshold):
-            return spell.by_row(f"{spell.name(column)} < {literal(threshold)}")
+            name = spell.name(column)
+            return spell.by_row(f"{name} < {literal(threshold)} or {is_nan(name, dialect)}")
         case NonNegativeSum(column):
-            return spell.by_total(f"sum({{}}{spell.name(column)}{{}})", "{} < 0", "total")
+            offends = f"{{0}} < 0 or {is_nan('{0}', dialect)}"
+            return spell.by_total(f"sum({{}}{spell.name(column)}{{}})", offends, "total")
         case RowCountBetween(minimum, maximum):
             above = f" or {{0}} > {maximum}" if maximum is not None else ""
             return spell.by_total("count({}1{})", f"{{0}} < {minimum}{above}", "row_count")
         case Freshness(column, minutes):
             oldest = literal(now.replace(tzinfo=None) - timedelta(minutes=minutes))
-            return spell.by_total(f"max({{}}{spell.name(column)}{{}})", f"{{0}} is null or {{0}} < {oldest}", "latest")
+            name = spell.name(column)
+            time = f"nullif({name}, cast('infinity' as timestamp))"
+            return spell.by_total(f"max({{}}{time}{{}})", f"{{0}} is null or {{0}} < {oldest}", "latest")
         case Unique(columns):
             names = ", ".join(spell.name(column) for column in columns)
             rows = f"select {names}, count(*) as row_count from {spell.rows} group by {names} having count(*) > 1"

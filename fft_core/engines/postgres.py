@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from fft_core.engines import csv_file, postgres_arrow
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
+from fft_core.engines.postgres_times import read_any_time
 from fft_core.engines.sql import drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
@@ -147,6 +148,7 @@ class PostgresEngine:
         self._place = place
         self._timeout = lock_timeout_seconds
         self._connection = _opened(conninfo)
+        read_any_time(self._connection)
         self._connection.add_notice_handler(self._noticed)
         self._cut_name: str | None = None
         self._frames = count()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -89,17 +90,31 @@ def literal(value: object) -> str:
 
     >>> literal("O'Hara"), literal(None), literal(True), literal(1.5)
     ("'O''Hara'", 'null', 'true', '1.5')
+    >>> literal(float("-inf"))
+    "cast('-Infinity' as double precision)"
     """
     match value:
         case None:
             return "null"
         case bool():
             return "true" if value else "false"
+        case float() if not math.isfinite(value):
+            name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+            return f"cast('{name}' as double precision)"
         case int() | float():
             return repr(value)
         case datetime():
             return f"timestamp '{value:%Y-%m-%d %H:%M:%S.%f}'"
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def is_nan(value: str, dialect: str) -> str:
+    """Spell that a number is NaN, which is equal to itself, and above all others, on every engine.
+
+    On Postgres it is looked for as a numeric: no number is too large for one.
+    """
+    kind = "numeric" if dialect == "postgres" else "double precision"
+    return f"{value} = cast('NaN' as {kind})"
 
 
 def literals(values: Sequence[object]) -> str:

@@ -347,22 +347,22 @@ class RowCountBetween:
 
 @dataclass(frozen=True)
 class GreaterEqual:
-    """Every value that is not NULL is at least `threshold`."""
+    """Every value that is not NULL is at least `threshold`; NaN is not."""
 
     column: str
-    threshold: float
+    threshold: int | float
 
 
 @dataclass(frozen=True)
 class NonNegativeSum:
-    """The sum of the column is not below zero."""
+    """The sum of the column is not below zero, and is a number."""
 
     column: str
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """The latest timestamp of the column is at most so many minutes old."""
+    """The latest timestamp of the column is at most so many minutes old; infinity is none."""
 
     column: str
     max_delay_minutes: float
