@@ -429,7 +429,7 @@ def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
         [check for check in checks if check.name not in known],
         build.warehouse.relation,
         published=relation,
-        digest=engine.digest(sql.ROWS, written.columns) if _is_digested(build, written.row_count) else "null",
+        digest=_digest(build, written),
     )
     known |= {result.check.name: result for result in judgement.results}
     return replace(judgement, results=tuple(known[check.name] for check in checks))
@@ -449,11 +449,17 @@ def _stage(
     return engine.columns(sql.select_all(relation, engine.dialect)), written
 
 
-def _is_digested(build: _Build, written: int | None) -> bool:
-    """Whether the rows are compared with the last ones: not those of a seed or view, nor very many."""
+def _digest(build: _Build, written: Written) -> str:
+    """Spell what tells these rows from the last ones: not for those of a seed or view, nor for very many.
+
+    What an increment of sorted rows makes of the order of a table is not known.
+    """
     subject = build.decision.subject
     limit = build.warehouse.project.fingerprint.digest_max_rows
-    return subject.has_digest and subject.data_version is None and (written or 0) <= limit
+    is_digested = subject.has_digest and subject.data_version is None and (written.row_count or 0) <= limit
+    if not is_digested or (subject.is_sorted and build.decision.is_increment):
+        return "null"
+    return build.warehouse.engine.digest(sql.ROWS, written.columns, in_order=subject.is_sorted)
 
 
 def _record(build: _Build, relation: Relation, written: Written, judgement: Judgement) -> BuildRecord:

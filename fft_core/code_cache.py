@@ -20,10 +20,11 @@ FILE = Path(".fastflowtransform") / "cache" / "code.json"
 
 @dataclass(frozen=True)
 class Code:
-    """The digest of a model's canonical SQL, and what makes its rows change by themselves."""
+    """The digest of a model's canonical SQL, what makes its rows change by themselves, and whether it sorts them."""
 
     digest: str
     volatile: tuple[str, ...]
+    is_sorted: bool = False
 
 
 @dataclass
@@ -48,13 +49,13 @@ class CodeCache:
     def get(self, key: str) -> Code | None:
         """Give what is known under a key."""
         match self.saved.get(key):
-            case [str(digest), list(volatile)]:
-                return Code(digest, tuple(map(str, volatile)))
+            case [str(digest), list(volatile), bool(is_sorted)]:
+                return Code(digest, tuple(map(str, volatile)), is_sorted)
         return None
 
     def put(self, key: str, code: Code) -> None:
         """Keep a result."""
-        self.used[key] = [code.digest, list(code.volatile)]
+        self.used[key] = [code.digest, list(code.volatile), code.is_sorted]
 
     def save(self) -> None:
         """Write what was used, if that is not what was read; a folder that cannot be written to is left alone."""

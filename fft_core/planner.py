@@ -118,17 +118,17 @@ class Subjects:
 
     def _model(self, model: Model) -> Subject:
         self._refuse_what_the_engine_lacks(model)
-        code, volatile, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
+        code, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
         settings = self._project.fingerprint
         environment = self._project.environment
         checks, check_inputs = self._checks(model.name)
         inlined = self._inlined(model)
         declared = ["config(volatile=true)"] if model.volatile else []
         declared += [f"{parent.name}, which is volatile by its config" for parent in inlined if parent.volatile]
-        volatile = () if model.volatile is False else tuple(dict.fromkeys([*declared, *volatile]))
+        volatile = () if model.volatile is False else tuple(dict.fromkeys([*declared, *code.volatile]))
         return Subject(
             name=model.name,
-            code=code,
+            code=code.digest,
             config=_config(model),
             environment=counted_variables(environment, read, all_of_ours=settings.environment == "all"),
             place=self._place,
@@ -136,6 +136,7 @@ class Subjects:
             volatile=volatile,
             is_view=model.is_query,
             has_digest=model.early_cutoff and not model.is_query,
+            is_sorted=code.is_sorted,
             checks=checks,
             check_inputs=check_inputs,
             code_name="SQL" if isinstance(model.body, SqlBody) else "Python",
@@ -149,18 +150,19 @@ class Subjects:
             message = f"model {model.name!r} is a materialized view, and {engine} has none"
             raise FftError(message, where=model.config_location, hint="Use materialized='table', or another engine.")
 
-    def _sql(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
+    def _sql(self, model: Model) -> tuple[Code, frozenset[str]]:
         assert isinstance(model.body, SqlBody)  # the caller has asked
         key = self._cache.key_of(model, self._naming.dialect)
         known = self._cache.get(key)
         if known is None:
             known = self._read_sql(model)
         self._cache.put(key, known)
-        return known.digest, known.volatile, model.body.environment
+        return known, model.body.environment
 
     def _read_sql(self, model: Model) -> Code:
         """Read the SQL of a model; that of an incremental one is rendered both ways."""
         from fft_core.plan.canonical import canonical_sql  # slow to import: not where nothing changed
+        from fft_core.plan.row_order import sorts_rows
         from fft_core.plan.volatile import volatile_in_sql
 
         dialect = self._naming.dialect
@@ -169,9 +171,10 @@ class Subjects:
             texts.append(self._compiler.sql(model, self._naming.for_increment()))
         codes = list(dict.fromkeys(canonical_sql(text, dialect) for text in texts))
         volatile = dict.fromkeys(found for text in texts for found in volatile_in_sql(text, dialect))
-        return Code(digest_of(codes[0] if len(codes) == 1 else codes), tuple(volatile))
+        is_sorted = any(sorts_rows(text, dialect) for text in texts)
+        return Code(digest_of(codes[0] if len(codes) == 1 else codes), tuple(volatile), is_sorted)
 
-    def _python(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
+    def _python(self, model: Model) -> tuple[Code, frozenset[str]]:
         from fft_core.plan.volatile_python import volatile_in_python
 
         sources = self._sources_of(model)
@@ -181,9 +184,11 @@ class Subjects:
         parts: dict[str, str] = dict(sources.code)
         for parent in self._inlined(model):  # its frame is made by the query of the parent
             if parent.name in model.inputs:
-                parts[parent.name], found, _ = self._sql(parent)
-                volatile += () if parent.volatile is False else found
-        return digest_of(parts), tuple(dict.fromkeys(volatile)), sources.environment
+                code, _ = self._sql(parent)
+                parts[parent.name] = code.digest
+                volatile += () if parent.volatile is False else code.volatile
+        # a frame has an order
+        return Code(digest_of(parts), tuple(dict.fromkeys(volatile)), is_sorted=True), sources.environment
 
     def _sources_of(self, model: Model) -> PythonSources:
         """The code of a Python model. That of all is read at the first call, before any module is imported.

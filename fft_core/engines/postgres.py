@@ -242,10 +242,12 @@ class PostgresEngine:
             for relation, _, comment, columns in rows
         }
 
-    def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
+    def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
         # A row's text is exact: it tells NULL from '', -0 from 0, 1.0 from 1.00; repeated rows count in a sum.
+        row = f"concat({alias}.ctid, {alias}::text)" if in_order else f"{alias}::text"
+
         def total(seed: int) -> str:
-            return f'sum(hashtextextended({alias}::text collate "C", {seed}))'
+            return f'sum(hashtextextended({row} collate "C", {seed}))'
 
         return f"concat({total(0)}, '-', {total(1)})"
 

@@ -67,7 +67,7 @@ def _finite(value: Any, read: ValidatorFunctionWrapHandler) -> Any:  # Any: what
         raise ValueError(f"{str(value).lower()} is not a number (YAML reads yes and no as true and false)")
     number = read(value)
     if isinstance(number, float) and not math.isfinite(number):
-        raise ValueError("a number is wanted that rows can be compared with: .nan and .inf are none")
+        raise ValueError("a finite number is wanted: .nan and .inf are none")
     return value if isinstance(value, int) else number  # a large one is not the nearest float
 
 
@@ -94,7 +94,7 @@ def _accepted(value: Any) -> Any:  # Any: whatever YAML holds
     if value is None:
         raise ValueError("null is no value to list: NULL passes anyway; a check of type not_null forbids it")
     if isinstance(value, list | dict):
-        raise ValueError(f"{value!r} is no value that a column of numbers, texts or times has; write it as a text")
+        raise ValueError(f"{value!r} is no plain value; write it as a text")
     return str(value) if isinstance(value, date) else value
 
 

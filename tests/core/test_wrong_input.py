@@ -216,8 +216,8 @@ CASES: Mapping[str, tuple[Files, str]] = {
             "  - {type: freshness, table: one, column: x, max_delay_minutes: .inf}\n",
         },
         (
-            "project.yml:4: tests.0.threshold: a number is wanted that rows can be compared with: .nan and .inf are none\n"
-            "project.yml:5: tests.1.threshold: a number is wanted that rows can be compared with: .nan and .inf are none\n"
+            "project.yml:4: tests.0.threshold: a finite number is wanted: .nan and .inf are none\n"
+            "project.yml:5: tests.1.threshold: a finite number is wanted: .nan and .inf are none\n"
             "project.yml:6: tests.2.threshold: true is not a number (YAML reads yes and no as true and false)\n"
             "project.yml:7: tests.3.min_rows: true is not a number (YAML reads yes and no as true and false)\n"
             "project.yml:8: tests.4.max_delay_minutes: Input should be less than or equal to 1000000000"
@@ -233,8 +233,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
         (
             "project.yml:4: tests.0.values: null is no value to list: NULL passes anyway; a check of type not_null "
             "forbids it\n"
-            "project.yml:5: tests.1.values: [1] is no value that a column of numbers, texts or times has; write it as a "
-            "text"
+            "project.yml:5: tests.1.values: [1] is no plain value; write it as a text"
         ),
     ),
     "a test of an unknown table": (
