@@ -459,7 +459,8 @@ def _digest(build: _Build, written: Written) -> str:
     is_digested = subject.has_digest and subject.data_version is None and (written.row_count or 0) <= limit
     if not is_digested or (subject.is_sorted and build.decision.is_increment):
         return "null"
-    return build.warehouse.engine.digest(sql.ROWS, written.columns, in_order=subject.is_sorted)
+    row = sql.rows_of(column.name for column in written.columns)
+    return build.warehouse.engine.digest(row, written.columns, in_order=subject.is_sorted)
 
 
 def _record(build: _Build, relation: Relation, written: Written, judgement: Judgement) -> BuildRecord:

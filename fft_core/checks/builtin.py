@@ -83,9 +83,11 @@ def check_query(
             rows = f"select {names}, count(*) as row_count from {spell.rows} group by {names} having count(*) > 1"
             return CheckQuery(check, None, rows)
         case Relationships(column, to, field):
-            parent = f"select 1 from {relation_of(to).sql(dialect)} as parent where parent.{quoted(field, dialect)}"
-            missing = f"not exists ({parent} = child.{spell.name(column)})"
-            return CheckQuery(check, None, f"select * from {spell.filtered} as child where {missing}")
+            # the other table is read with one column, of our name, so that none of its own can be taken for the child's
+            known = f"select parent.{quoted(field, dialect)} as _ff_key from {relation_of(to).sql(dialect)} as parent"
+            same = f"_ff_parent._ff_key = _ff_child.{spell.name(column)}"
+            missing = f"not exists (select 1 from ({known}) as _ff_parent where {same})"
+            return CheckQuery(check, None, f"select * from {spell.filtered} as _ff_child where {missing}")
 
 
 @dataclass(frozen=True)

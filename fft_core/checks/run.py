@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from fft_core.checks.builtin import CheckQuery, check_query
 from fft_core.engines.engine import Engine, Row
-from fft_core.engines.sql import ROWS
+from fft_core.engines.sql import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Check, Freshness, NonNegativeSum, RowCountBetween, SourceName, Unique
@@ -138,7 +138,7 @@ def run_checks(
         checks: What is judged.
         relation_of: Finds the other relation of a relationships check.
         published: The name that staged rows will have; the queries of the results speak of it.
-        digest: An aggregate over the rows, which the scan calls ROWS, to be computed with the rest.
+        digest: An aggregate over the rows, which the scan calls `rows_of` the columns, to be computed with the rest.
 
     Raises:
         FftError: a check names a column that is not there.
@@ -152,7 +152,7 @@ def run_checks(
 
     queries = [check_query(check, relation, columns, engine.dialect, judged, now) for check in checks]
     shared = [query for query in queries if query.count is not None]
-    counts, row_count, rows_digest = _shared_scan(engine, relation, shared, digest)
+    counts, row_count, rows_digest = _shared_scan(engine, relation, rows_of(columns), shared, digest)
     results = []
     for query in queries:
         failing = counts.get(query.check.name)
@@ -165,10 +165,10 @@ def run_checks(
 
 
 def _shared_scan(
-    engine: Engine, relation: Relation, queries: Sequence[CheckQuery], digest: str
+    engine: Engine, relation: Relation, rows: str, queries: Sequence[CheckQuery], digest: str
 ) -> tuple[dict[str, int], int, str | None]:
     columns = ", ".join(["count(*)", digest, *(query.count for query in queries if query.count)])
-    scan = f"select {columns} from {relation.sql(engine.dialect)} as {ROWS}"
+    scan = f"select {columns} from {relation.sql(engine.dialect)} as {rows}"
     ((row_count, rows_digest, *counts),) = _explained(engine, queries, scan)
     found = {query.check.name: int(count) for query, count in zip(queries, counts, strict=True)}
     return found, int(row_count), rows_digest

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from fft_core.engines.engine import ColumnType, RelationKind
 from fft_core.names import Relation, quoted
 
-ROWS = "_ff_all_rows"  # what a scan calls a whole row: a name that no column has
+_ROWS = "_ff_all_rows"
+
+
+def unused(name: str, columns: Iterable[str]) -> str:
+    """Give a name that none of these columns has, in no case of letters.
+
+    >>> unused("_ff_rank", ["id"]), unused("_ff_rank", ["_FF_RANK"])
+    ('_ff_rank', '_ff_rank_')
+    """
+    taken = {column.lower() for column in columns}
+    while name in taken:
+        name += "_"
+    return name
+
+
+def rows_of(columns: Iterable[str]) -> str:
+    """Say what a scan calls a whole row of a relation with these columns."""
+    return unused(_ROWS, columns)
 
 
 def create_as(relation: Relation, kind: RelationKind, query: str, dialect: str, *, replaces: bool = True) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fft_core.engines.engine import Row
+from fft_core.engines.sql import unused
 from fft_core.names import Relation, quoted
 
 SHOWN = 5
@@ -20,8 +21,9 @@ def null_keys(relation: Relation, key: Sequence[str], dialect: str) -> str:
 def repeated_keys(relation: Relation, key: Sequence[str], dialect: str) -> str:
     """Spell a query for keys that occur more than once: how many such keys there are, how often, and which."""
     names = ", ".join(quoted(column, dialect) for column in key)
-    groups = f"select {names}, count(*) as _ff_rows from {relation.sql(dialect)} group by {names} having count(*) > 1"
-    return f"select count(*) over (), _ff_rows, {names} from ({groups}) as groups order by {names} limit {SHOWN}"
+    count = unused("_ff_rows", key)
+    groups = f"select {names}, count(*) as {count} from {relation.sql(dialect)} group by {names} having count(*) > 1"
+    return f"select count(*) over (), {count}, {names} from ({groups}) as groups order by {names} limit {SHOWN}"
 
 
 def say_key(key: Sequence[str], values: Row) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fft_core.engines.engine import ColumnType
-from fft_core.engines.sql import literal
+from fft_core.engines.sql import literal, unused
 from fft_core.names import Relation, quoted
 from fft_core.project.model import Snapshot
 from fft_core.strategies.keys import same_key
@@ -88,7 +88,11 @@ def new_versions(snapshot: SnapshotRows, table: Relation, columns: Mapping[str, 
     names = [quoted(key, snapshot.dialect) for key in keys]
     newest = f"{IS_CURRENT} desc, {VALID_FROM} desc, {VALID_TO} desc"  # where none is current, all of them have an end
     rank = f"row_number() over (partition by {', '.join(names)} order by {newest})"
-    last = f"select * from (select *, {rank} as _ff_rank from {table.sql(snapshot.dialect)}) as r where _ff_rank = 1"
+    place = unused("_ff_rank", columns)
+    stored = ", ".join([*(quoted(column, snapshot.dialect) for column in columns), *ADDED])
+    last = (
+        f"select * from (select {stored}, {rank} as {place} from {table.sql(snapshot.dialect)}) as r where {place} = 1"
+    )
     changed = snapshot.updated_at("s")
     closed = f"p.{VALID_TO} at time zone 'UTC'" if snapshot.is_zoned else f"p.{VALID_TO}"
     since = f"greatest({changed}, p.{VALID_FROM}, {closed})"
@@ -177,7 +181,8 @@ def _oldest_kept(table: Relation, unique_key: Sequence[str], keep_last: int, dia
     age = (VALID_FROM, IS_CURRENT, UPDATED_AT)
     keys = ", ".join(quoted(key, dialect) for key in unique_key)
     rank = f"row_number() over (partition by {keys} order by {', '.join(f'{a} desc' for a in age)})"
-    ranked = f"select {keys}, {', '.join(age)}, {rank} as _ff_rank from {table.sql(dialect)}"
-    oldest = f"(select * from ({ranked}) as r where _ff_rank = {keep_last}) as k"
+    place = unused("_ff_rank", unique_key)
+    ranked = f"select {keys}, {', '.join(age)}, {rank} as {place} from {table.sql(dialect)}"
+    oldest = f"(select * from ({ranked}) as r where {place} = {keep_last}) as k"
     older = f"({', '.join(f't.{a}' for a in age)}) < ({', '.join(f'k.{a}' for a in age)})"
     return oldest, f"{same_key('t', 'k', unique_key, dialect)} and {older}"
