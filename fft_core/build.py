@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
@@ -25,7 +26,7 @@ from fft_core.judged_views import (
 )
 from fft_core.model_rows import how_to_get, model_rows
 from fft_core.names import Relation
-from fft_core.plan.decide import Decision, Request, view_version
+from fft_core.plan.decide import Decision, Request, first_load, version_of_load, view_version
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.planner import OutdatedError, Rebuilder, Subjects
 from fft_core.project.live_views import LiveView
@@ -220,6 +221,11 @@ class _Build:
     clock: _Clock
     unreadable: tuple[Unjudged, ...] = ()
 
+    @cached_property
+    def first_load(self) -> datetime:
+        """When the content of a seed was first loaded: now, unless the last load was of the same."""
+        return first_load(self.decision.subject, self.decision.record) or datetime.now(UTC)
+
 
 @dataclass(frozen=True)
 class _Rows:
@@ -288,7 +294,7 @@ def _reuse(
 
 def _build(build: _Build, node: Model | Seed) -> BuildResult:
     if isinstance(node, Seed):
-        with _explained_seed(node), _seed_rows(build.warehouse, node) as query:
+        with _explained_seed(node), _seed_rows(build, node) as query:
             return _publish(build, _Rows("table", query))
     model = node if isinstance(node.materialization, Incremental | Snapshot) else None
     with model_rows(build.warehouse, node, is_increment=build.decision.is_increment) as query:
@@ -468,7 +474,7 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
     fingerprint = decision.fingerprint(stamp)
     names = [(column.name, column.type) for column in written.columns]
     if decision.subject.data_version is not None:
-        data_version = decision.subject.data_version
+        data_version = version_of_load(decision.subject.data_version, build.first_load)
     elif decision.subject.is_view and not decision.subject.volatile:
         data_version = view_version(fingerprint)
     elif judgement.digest is not None:
@@ -517,13 +523,14 @@ def _check_reused(
 
 
 @contextmanager
-def _seed_rows(warehouse: Warehouse, seed: Seed) -> Iterator[str]:
+def _seed_rows(build: _Build, seed: Seed) -> Iterator[str]:
+    warehouse = build.warehouse
     path = warehouse.project.root / seed.path
     if not path.is_file():
         raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path), hint="Was it moved?")
-    now = sql.literal(datetime.now(UTC))
+    loaded = sql.literal(build.first_load)  # readers see it, so that the same rows have the same
     extra = (
-        f"cast({now} as timestamptz) as _ff_loaded_at, "
+        f"cast({loaded} as timestamptz) as _ff_loaded_at, "
         f"{sql.literal(seed.seed_id)} as _ff_seed_id, {sql.literal(seed.path.as_posix())} as _ff_seed_file"
     )
     with _file_query(warehouse, seed) as rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from fft_core.plan.fingerprint import Fingerprint, Subject, changed_keys, digest_of, fingerprint_of
@@ -287,13 +288,25 @@ def view_version(fingerprint: Fingerprint) -> str:
     return f"{_VIEW}{fingerprint.digest[:32]}"
 
 
+def version_of_load(content: str, first: datetime) -> str:
+    """Give the data version of a seed: its content, and when that was first loaded, which its rows say, too."""
+    return f"{content}@{first.astimezone(UTC).isoformat()}"
+
+
+def first_load(subject: Subject, record: BuildRecord | None) -> datetime | None:
+    """Say when the content that a seed has now was first loaded; None if the last load was of another one."""
+    content, _, time = record.data_version.partition("@") if record else ("", "", "")
+    return datetime.fromisoformat(time) if time and content == subject.data_version else None
+
+
 def _version_after(decision: Decision) -> InputVersion:
     """Predict the version that readers of a node will find."""
     subject = decision.subject
     if not decision.is_build and decision.record:
         return InputVersion(decision.record.data_version)
     if subject.data_version is not None:
-        return InputVersion(subject.data_version)
+        first = first_load(subject, decision.record)
+        return InputVersion(version_of_load(subject.data_version, first) if first else f"{subject.data_version}@")
     if subject.volatile:
         return InputVersion(None, may_stay=subject.has_digest and not subject.is_view)
     if subject.is_view:

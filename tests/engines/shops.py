@@ -75,6 +75,11 @@ class Shop:
         with self.open() as warehouse:
             warehouse.engine.execute(statement.format(warehouse.relation(name).sql(warehouse.engine.dialect)))
 
+    def due(self) -> dict[str, list[str]]:
+        """What would be built, and the kinds of the reasons."""
+        with self.open() as warehouse:
+            return {d.name: [reason.kind for reason in d.reasons] for d in make_plan(warehouse).builds}
+
     def read_by_views(self, *selected: str) -> dict[str, list[tuple[str, str]]]:
         with self.open() as warehouse:
             plan = make_plan(warehouse, selected=frozenset(selected) or None)
