@@ -119,7 +119,7 @@ def build_or_reuse(
         failed = False
         return result
     finally:
-        rebuilder.end(node.name, failed=failed)
+        rebuilder.views.end(node.name, failed=failed)
 
 
 def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
@@ -370,7 +370,7 @@ def _note_judged(build: _Build, judged: Sequence[JudgedView], views: ViewsToJudg
     """Spare the views' own builds in this run the checks that passed on the rows that are published now."""
     results = {view.name: view.results for view in judged}
     for view in views.staged:
-        build.rebuilder.note_judged(build.warehouse, view, results[view.name])
+        build.rebuilder.views.note_judged(build.warehouse, view, results[view.name])
 
 
 def _refuse_outdated(build: _Build) -> None:
@@ -425,8 +425,7 @@ def _refuse_what_others_built(engine: Engine, name: str, relation: Relation, exi
 def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
     """Run the checks that judge the whole relation; those of the delta have been run, and others before its inputs."""
     engine, known = build.warehouse.engine, {result.check.name: result for result in written.delta_checks}
-    view = build.rebuilder.live_views.of(build.decision.name)
-    known |= {r.check.name: r for r in (view and build.rebuilder.judged(build.warehouse, view)) or ()}
+    known |= {r.check.name: r for r in build.rebuilder.views.judged(build.warehouse, build.decision.name)}
     checks = build.warehouse.project.checks_of(build.decision.name)
     judgement = run_checks(
         engine,
@@ -465,8 +464,12 @@ def _digest(build: _Build, written: Written) -> str:
     is_digested = subject.has_digest and subject.data_version is None and (written.row_count or 0) <= limit
     if not is_digested or (subject.is_sorted and build.decision.is_increment):
         return "null"
-    row = sql.rows_of(column.name for column in written.columns)
-    return build.warehouse.engine.digest(row, written.columns, in_order=subject.is_sorted)
+    engine, row = build.warehouse.engine, sql.rows_of(column.name for column in written.columns)
+    digest = engine.digest(row, written.columns, in_order=subject.is_sorted)
+    backing = build.warehouse.backing(build.warehouse.project.node(build.decision.name))
+    if backing is None or not subject.is_sorted:
+        return digest
+    return f"(select {digest} from {backing.sql(engine.dialect)} as {row})"  # a view has rows, but no places of them
 
 
 def _record(build: _Build, relation: Relation, written: Written, judgement: Judgement) -> BuildRecord:

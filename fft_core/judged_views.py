@@ -76,19 +76,19 @@ def views_to_judge(
         name: The node.
         unreadable: Views that nobody reads yet, and that do not work with the node's rows.
     """
-    views = rebuilder.live_views.over(name)
-    if not views or (_is_query(warehouse, name) and rebuilder.is_published_as_written(warehouse, name)):
+    views = rebuilder.views.live.over(name)
+    if not views or (_is_query(warehouse, name) and rebuilder.views.is_as_written(warehouse, name)):
         return ViewsToJudge()
     staged, published, unjudged = [], [], list(unreadable)
     left_out = {view.view for view in unreadable}
     for view in (view for view in views if view.name not in left_out):
-        texts = {read: rebuilder.text_of_view(warehouse, read) for read in view.rendered}
+        texts = {read: rebuilder.views.text_of(warehouse, read) for read in view.rendered}
         if texts[view.name] == "none" or _is_judged_later(warehouse, rebuilder, name, view):
             continue  # nobody reads it; or the last table below it is still to be built
         lacks = _lacks(warehouse, name, view, texts)
         if lacks:
             unjudged.append(Unjudged(view.name, f"{', '.join(lacks)} is not there"))
-        elif _is_query(warehouse, name) and rebuilder.judged(warehouse, view) is not None:
+        elif _is_query(warehouse, name) and rebuilder.views.judged(warehouse, view.name):
             continue  # with the new text of this one
         elif set(texts.values()) == {"project"}:
             staged.append(view)
@@ -136,13 +136,13 @@ class _StandIns:
 
     def judge(self, view: LiveView) -> JudgedView:
         for read in view.rendered:
-            if read not in self._places and self._rebuilder.text_of_view(self._warehouse, read) == "project":
+            if read not in self._places and self._rebuilder.views.text_of(self._warehouse, read) == "project":
                 self._make(read)
         engine, relation = self._warehouse.engine, self._place(view.name)
         columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
         published = self._warehouse.relation(view.name)
         checks = [
-            check for check in self._rebuilder.live_views.checks_of(view.name) if self._is_judged_now(view, check)
+            check for check in self._rebuilder.views.live.checks_of(view.name) if self._is_judged_now(view, check)
         ]
         judgement = run_checks(engine, relation, columns, checks, self._place, published=published)
         results = tuple(replace(r, sql=self._spelled(r.sql), judged_with=self._name) for r in judgement.results)
@@ -150,7 +150,7 @@ class _StandIns:
 
     def _new_texts(self, view: LiveView) -> tuple[str, ...]:
         texts = (read for read in view.rendered if read in self._places and read != self._name)
-        return tuple(t for t in texts if not self._rebuilder.is_published_as_written(self._warehouse, t))
+        return tuple(t for t in texts if not self._rebuilder.views.is_as_written(self._warehouse, t))
 
     def drop(self) -> None:
         for relation in reversed(self._made):
@@ -173,7 +173,7 @@ class _StandIns:
         """Whether what a check looks into has the rows that it will have when the run is over."""
         if not isinstance(check.rule, Relationships):
             return True
-        return not any(self._rebuilder.is_to_come(self._warehouse, target) for target in view.targets)
+        return not any(self._rebuilder.views.is_to_come(self._warehouse, target) for target in view.targets)
 
     def _spelled(self, text: str) -> str:
         """A query that works when the build is over: it reads what is published."""
@@ -189,7 +189,7 @@ def _is_query(warehouse: Warehouse, name: str) -> bool:
 
 
 def _is_judged_later(warehouse: Warehouse, rebuilder: Rebuilder, name: str, view: LiveView) -> bool:
-    return view.last not in (None, name) and rebuilder.is_to_come(warehouse, view.last or "")
+    return view.last not in (None, name) and rebuilder.views.is_to_come(warehouse, view.last or "")
 
 
 def _lacks(warehouse: Warehouse, name: str, view: LiveView, texts: Mapping[str, str]) -> list[str]:

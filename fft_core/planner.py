@@ -6,12 +6,11 @@ import fnmatch
 import hashlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from fft_core.checks.run import CheckResult
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
 from fft_core.engines.engine import capabilities_of, dialect_of
@@ -21,11 +20,9 @@ from fft_core.plan.decide import (
     Decision,
     InputVersion,
     Plan,
-    ReadByView,
     Request,
     decide,
     decide_all,
-    is_as_written,
     is_refreshed,
     reached_by_views,
     recorded_version,
@@ -34,7 +31,7 @@ from fft_core.plan.fingerprint import Subject, digest_of
 from fft_core.plan.modified import modified
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.environment import counted_variables
-from fft_core.project.live_views import LiveView, LiveViews
+from fft_core.project.live_views import LiveViews
 from fft_core.project.model import (
     Check,
     Freshness,
@@ -52,6 +49,7 @@ from fft_core.project.model import (
 from fft_core.project.python_closure import PythonSources, python_sources
 from fft_core.project.render import Naming
 from fft_core.project.statement import select_of
+from fft_core.run_views import RunViews, with_views
 from fft_core.sources import source_version
 from fft_core.state import read_records, recorded_stamps
 from fft_core.warehouse import Warehouse
@@ -299,10 +297,7 @@ class Rebuilder:
     ) -> None:
         refuse_unknown_nodes(project, request)
         self.request = request
-        self.live_views = live_views or LiveViews(project, nodes)
-        self._nodes = nodes
-        self._ended: dict[str, bool] = {}  # the nodes that have had their turn, and whether they failed
-        self._judged: dict[str, tuple[object, tuple[CheckResult, ...]]] = {}  # what the checks of views found, of what
+        self.views = RunViews(self, project, subjects, live_views or LiveViews(project, nodes), nodes)
         self.look = 1  # how often it has begun to look at what others recorded
         self._project = project
         self._subjects = subjects
@@ -317,30 +312,14 @@ class Rebuilder:
         """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
         subjects = self._subjects.all()
         wanted = [s for s in subjects if selected is None or s.name in selected]
-        remembered, sources = self._known_to(warehouse, wanted)
-        return self._with_views(decide_all(subjects, remembered, sources, self.request, selected), remembered, selected)
-
-    def _with_views(self, plan: Plan, remembered: Remembered, selected: Set[str] | None) -> Plan:
-        """Say of what is built which checked views are live over it, and with which build they are judged."""
-        live = LiveViews(self._project, {decision.name for decision in plan.builds})
-
-        def views(decision: Decision) -> tuple[ReadByView, ...]:
-            record, published = remembered.records.get(decision.name), remembered.published.get(decision.name)
-            if decision.subject.is_view and is_as_written(decision.subject, record, published):
-                return ()  # its readers see no other text
-            return tuple(
-                ReadByView(view.name, view.last or decision.name)
-                for view in live.over(decision.name)
-                if selected is None or view.name in selected or view.name in remembered.published
-            )
-
-        decisions = [replace(d, views=found) if d.is_build and (found := views(d)) else d for d in plan.decisions]
-        return Plan(tuple(decisions))
+        remembered, sources = self.known_to(warehouse, wanted)
+        plan = decide_all(subjects, remembered, sources, self.request, selected)
+        return with_views(plan, self._project, remembered, selected)
 
     def modified(self, warehouse: Warehouse) -> frozenset[str]:
         """Name the nodes that differ from what was built. Raises StateError where records cannot be read."""
         subjects = self._subjects.all()
-        return modified(subjects, *self._known_to(warehouse, subjects))
+        return modified(subjects, *self.known_to(warehouse, subjects))
 
     def decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
         """Decide for one node at the time of its step: what it reads has been built, or is left as it is."""
@@ -349,7 +328,7 @@ class Rebuilder:
 
     def _decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
         subject = self._subjects.of(node)
-        remembered = self._recall(warehouse)
+        remembered = self.recall(warehouse)
         names = (*subject.inputs, *subject.check_inputs)
         sources = self._versions_of_sources(warehouse, reached_by_views(remembered, names))
         versions = {name: InputVersion(version, is_source=True) for name, version in sources.items()}
@@ -362,11 +341,11 @@ class Rebuilder:
 
     def published(self, warehouse: Warehouse, name: str) -> Published | None:
         """Say what is published under a node's name, as far as this run knows."""
-        return self._recall(warehouse).published.get(name)
+        return self.recall(warehouse).published.get(name)
 
     def is_recorded(self, warehouse: Warehouse, name: str) -> bool:
         """Say whether a node has a record that its next one replaces, as far as this run knows."""
-        return name in self._recall(warehouse).records
+        return name in self.recall(warehouse).records
 
     def note(self, record: BuildRecord, published: Published) -> None:
         """Remember what this run has just published."""
@@ -375,67 +354,11 @@ class Rebuilder:
                 self._records[record.node] = record
                 self._published[record.node] = published
 
-    def end(self, name: str, *, failed: bool) -> None:
-        """Note that a node has had its turn."""
-        with self._lock:
-            self._ended[name] = failed
-
-    def _takes_part(self, name: str) -> bool:
-        return self._nodes is None or name in self._nodes
-
-    def text_of_view(self, warehouse: Warehouse, name: str) -> Literal["project", "published", "none"]:
-        """Say which text readers of a view find when this run is over: the project's, another one, or none."""
-        has_its_turn = self._takes_part(name) and not self._ended.get(name, False)
-        remembered = self._recall(warehouse)
-        record, published = remembered.records.get(name), remembered.published.get(name)
-        if has_its_turn or is_as_written(self._subjects.of(self._project.node(name)), record, published):
-            return "project"
-        return "published" if published is not None and published.is_query else "none"
-
-    def is_published_as_written(self, warehouse: Warehouse, name: str) -> bool:
-        """Say whether what is published of a node was built from what the project says now."""
-        remembered = self._recall(warehouse)
-        subject = self._subjects.of(self._project.node(name))
-        return is_as_written(subject, remembered.records.get(name), remembered.published.get(name))
-
-    def is_to_come(self, warehouse: Warehouse, name: str) -> bool:
-        """Predict whether this run will still build a node. After a failure nothing is sure to come."""
-        with self._lock:
-            ended = dict(self._ended)
-        if name in ended or any(ended.values()) or not self._takes_part(name):
-            return False
-        upstream = self._project.upstream(name) | {name}
-        subjects = [self._subjects.of(node) for node in self._project.stored() if node.name in upstream]
-        pending = frozenset(
-            s.name for s in subjects if s.name not in ended and (self._nodes is None or s.name in self._nodes)
-        )
-        remembered, sources = self._known_to(warehouse, subjects)
-        plan = decide_all(subjects, remembered, sources, self.request, pending)
-        return any(decision.name == name for decision in plan.builds)
-
-    def note_judged(self, warehouse: Warehouse, view: LiveView, results: tuple[CheckResult, ...]) -> None:
-        """Remember what the blocking checks of a view found on the rows that are published now."""
-        state = self._state_below(warehouse, view)
-        with self._lock:
-            self._judged[view.name] = state, results
-
-    def judged(self, warehouse: Warehouse, view: LiveView) -> tuple[CheckResult, ...] | None:
-        """Give what the blocking checks of a view found in this run, if what it reads is still the same."""
-        known = self._judged.get(view.name)
-        return known[1] if known is not None and known[0] == self._state_below(warehouse, view) else None
-
-    def _state_below(self, warehouse: Warehouse, view: LiveView) -> object:
-        """What the rows of a view follow from, as far as this run knows: nothing equal if they change by themselves."""
-        records, names = self._recall(warehouse).records, (*view.tables, *view.targets)
-        if any(self._subjects.of(self._project.node(name)).volatile for name in view.rendered):
-            return object()
-        return [(name, record.stamp) for name in names if (record := records.get(name)) is not None]
-
     def refuse_outdated(self, warehouse: Warehouse, decision: Decision, look: int) -> None:
         """Raise OutdatedError where another run has recorded the node, or what it reads, since that `look`."""
         if look != self.look:
             raise OutdatedError("the records were read again")
-        remembered, engine = self._recall(warehouse), warehouse.engine
+        remembered, engine = self.recall(warehouse), warehouse.engine
         is_alone = engine.capabilities.one_writer_process and engine.openings() == self._openings
         if is_alone or not self.request.records:  # what is not recorded cannot be told from what this run builds
             return
@@ -457,16 +380,17 @@ class Rebuilder:
         with self._lock:
             self._source_versions.pop(str(name), None)
 
-    def _known_to(
+    def known_to(
         self, warehouse: Warehouse, subjects: Sequence[Subject]
     ) -> tuple[Remembered, Mapping[str, str | None]]:
-        """What is remembered, and the versions of all sources that some nodes read, through views as well."""
+        """Give what is remembered, and the versions of all sources that some nodes read, through views as well."""
         with warehouse.engine.turn():
-            remembered = self._recall(warehouse)
+            remembered = self.recall(warehouse)
             names = reached_by_views(remembered, {n for s in subjects for n in (*s.inputs, *s.check_inputs)})
             return remembered, self._versions_of_sources(warehouse, names)
 
-    def _recall(self, warehouse: Warehouse) -> Remembered:
+    def recall(self, warehouse: Warehouse) -> Remembered:
+        """Give what is remembered: what the warehouse knew when it was first asked, and what this run built since."""
         with self._lock:
             if self._remembered is None:
                 nodes = self._project.stored()

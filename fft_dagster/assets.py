@@ -98,9 +98,9 @@ def _node_asset(
                     raise
                 resource.tell(node.name, result)
                 yield events.materialization(context, spec.key, result, wanted)
-                if isinstance(result, BuildResult) and result.views:
-                    in_run = _names_in_run(context, project, translator)
-                    views = [view for view in result.views if view.name not in in_run]  # else their steps tell it
+                if isinstance(result, BuildResult):
+                    in_run = context.job_def.asset_layer.selected_asset_keys  # their own steps tell what was found
+                    views = [v for v in result.views if translator.get_asset_key(project.node(v.name)) not in in_run]
                     yield from _view_evaluations(project, translator, node.name, views, published=True)
             else:
                 yield from _check(resource, warehouse, node, spec.key, selected)

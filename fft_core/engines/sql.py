@@ -9,7 +9,7 @@ from datetime import datetime
 from fft_core.engines.engine import ColumnType, RelationKind
 from fft_core.names import Relation, quoted
 
-_ROWS = "_ff_all_rows"
+ROWS = "_ff_all_rows"
 
 
 def unused(name: str, columns: Iterable[str]) -> str:
@@ -26,7 +26,7 @@ def unused(name: str, columns: Iterable[str]) -> str:
 
 def rows_of(columns: Iterable[str]) -> str:
     """Say what a scan calls a whole row of a relation with these columns."""
-    return unused(_ROWS, columns)
+    return unused(ROWS, columns)
 
 
 def create_as(relation: Relation, kind: RelationKind, query: str, dialect: str, *, replaces: bool = True) -> str:

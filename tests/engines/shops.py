@@ -55,7 +55,7 @@ class Shop:
             project, nodes = warehouse.project, frozenset(selected) or None
             subjects = Subjects(project, warehouse.compiler, warehouse.engine.dialect)
             rebuilder = Rebuilder(project, subjects, Request(cache), nodes=nodes)  # type: ignore[arg-type]
-            live, found = rebuilder.live_views, dict[str, Outcome]()
+            live, found = rebuilder.views.live, dict[str, Outcome]()
             reads = {n.name: {*project.upstream(n.name), *project.waits_for(n.name)} for n in project.stored()}
             order = TopologicalSorter({name: {*reads[name], *live.goes_after(name)} for name in reads}).static_order()
             for name in (name for name in order if name in reads and (nodes is None or name in nodes)):
@@ -98,8 +98,9 @@ def shop_on(target: Target, root: Path) -> Iterator[Shop]:
 
 
 def states(outcomes: Mapping[str, Outcome]) -> dict[str, str]:
+    """What came of each node, in a word; an unexpected failure in its own words."""
     kinds = {BuildResult: "built", ReuseResult: "reused", CheckFailedError: "blocked"}
-    return {name: kinds.get(type(outcome), "failed") for name, outcome in outcomes.items()}
+    return {name: kinds.get(type(outcome), f"failed: {outcome}") for name, outcome in outcomes.items()}
 
 
 def blocked(outcome: Outcome) -> CheckFailedError:

@@ -81,8 +81,10 @@ def test_every_place_of_a_sort_counts(shop: Shop, text: str) -> None:
     assert shop.rows("reader") == [3]
 
 
-def test_the_order_of_a_frame_counts(shop: Shop) -> None:
+@pytest.mark.parametrize("materialized", ["table", "view"])
+def test_the_order_of_a_frame_counts(shop: Shop, materialized: str) -> None:
     text = PYTHON.replace("'parent'", "'raw'").replace("parent", "raw").replace("def reader", "def parent")
+    text = text.replace("deps=['raw']", f"deps=['raw'], materialized='{materialized}'")
     shop.write(
         {
             "models/parent.ff.py": text.replace("raw.head(1)", "raw.sort_values('id')"),
