@@ -354,3 +354,21 @@ def test_a_source_that_a_seed_fills_is_that_seed(shop: Shop) -> None:
     shop.write({"seeds/raw.csv": BAD})
     assert states(shop.build()) == {"raw": "blocked"}
     assert shop.rows("users") == [1, 2]
+
+
+def test_one_session_judges_again_after_it_held_rows_back(shop: Shop) -> None:
+    twice = {"seeds/raw2.csv": GOOD, "models/users2.ff.sql": VIEW + "select id from {{ ref('raw2') }}"}
+    over = {"models/over.ff.sql": VIEW + "select id from {{ ref('users') }}"}
+    shop.write({**SIMPLE, **twice, **over}, *(UNIQUE.format(name, "") for name in ("users", "users2", "over")))
+    shop.build()
+    shop.write({"seeds/raw.csv": BAD, "seeds/raw2.csv": BAD})
+    outcomes = shop.build()
+    assert states(outcomes) == {"raw": "blocked", "raw2": "blocked"}
+    assert [view.name for view in blocked(outcomes["raw"]).views] == ["users", "over"]
+    shop.write({"models/new.ff.sql": VIEW + "select no_such_column as id from {{ ref('raw') }}"})
+    shop.write(
+        {"seeds/raw.csv": "id\n3\n", "seeds/raw2.csv": GOOD}, UNIQUE.format("users", ""), UNIQUE.format("new", "")
+    )
+    outcomes = shop.build()
+    assert [view.name for view in built(outcomes["raw"]).views] == ["users"]
+    assert [view.view for view in built(outcomes["raw"]).unjudged] == ["new"]
