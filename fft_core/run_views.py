@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 def with_views(plan: Plan, project: Project, remembered: Remembered, selected: Set[str] | None) -> Plan:
     """Say of what a plan builds which checked views are live over it, and with which build they are judged."""
+    if not plan.builds:
+        return plan
     live = LiveViews(project, {decision.name for decision in plan.builds})
 
     def views(decision: Decision) -> tuple[ReadByView, ...]:
