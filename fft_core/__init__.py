@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         RequiredColumnsError,
         StateError,
     )
-    from fft_core.forget import forget_builds, recorded_builds
+    from fft_core.forget import forget_all_builds, forget_builds, recorded_builds
     from fft_core.frames import frame_type_of, from_arrow, to_arrow
     from fft_core.freshness import FreshnessResult, select_sources, source_freshness
     from fft_core.lint.findings import Finding, lint_project, problems_found
@@ -121,6 +121,7 @@ _HOMES = {
     "described_node": "artifacts.manifest",
     "find_leftovers": "project.leftovers",
     "find_node": "show",
+    "forget_all_builds": "forget",
     "forget_builds": "forget",
     "frame_type_of": "frames",
     "from_arrow": "frames",
@@ -228,6 +229,7 @@ __all__ = [
     "described_node",
     "find_leftovers",
     "find_node",
+    "forget_all_builds",
     "forget_builds",
     "frame_type_of",
     "from_arrow",

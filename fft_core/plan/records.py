@@ -63,3 +63,8 @@ class Remembered:
 
     records: Mapping[str, BuildRecord] = field(default_factory=dict)
     published: Mapping[str, Published] = field(default_factory=dict)
+
+    def with_build(self, record: BuildRecord, published: Published) -> Remembered:
+        """Return what is remembered after one more build; threads that iterate this one are not disturbed."""
+        node = record.node
+        return Remembered({**self.records, node: record}, {**self.published, node: published})
