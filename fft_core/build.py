@@ -429,6 +429,9 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
         built_at=datetime.now(UTC),
         run_id=build.run_id,
         engine=build.warehouse.engine.name,
+        project=build.warehouse.project.name,
+        environment=build.warehouse.project.env,
+        relation_path=(relation.catalog, relation.schema, relation.name),
     )
 
 

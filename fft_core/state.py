@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fft_core.engines import sql
@@ -34,9 +36,14 @@ create table if not exists {meta} (
             "parts varchar",
         )
     ),
+    tuple(
+        f"alter table {{meta}} add column if not exists {column}"
+        for column in ("project varchar", "environment varchar", "relation_path varchar")
+    ),
 )
-# All that is written is read, so that a column that is lost is found before anything is built.
-_COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_at, run_id, engine, parts, fingerprint"
+_COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_at, run_id, engine, parts"
+# What is written and not needed for a plan is read all the same: a lost column is found before anything is built.
+_MORE_COLUMNS = ("", "", "fingerprint", "fingerprint, project, environment, relation_path")
 _HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
 
 
@@ -51,8 +58,10 @@ def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
         present = engine.kinds([meta, migrations])
         if meta not in present or migrations not in present:
             return {}
-        _refuse_newer(engine)
-        rows = engine.fetch(f"select {_COLUMNS} from {meta.sql(engine.dialect)} order by built_at")
+        more = _MORE_COLUMNS[_refuse_newer(engine)]
+        if not more:
+            return {}
+        rows = engine.fetch(f"select {_COLUMNS}, {more} from {meta.sql(engine.dialect)} order by built_at")
     except StatementError as error:
         raise _unreadable(meta, error) from error
     return {row[0]: _record(row, str(meta)) for row in rows}
@@ -111,6 +120,55 @@ def _unreadable(meta: Relation, error: StatementError) -> StateError:
     return StateError(f"the build records in {meta} cannot be read: {said}", hint=_HINT)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a project built a node: the relation, the stamp that the build left on it, and when it was."""
+
+    node: str
+    relation: Relation
+    stamp: str
+    built_at: datetime
+    keeps_history: bool
+
+
+def recorded_places(engine: Engine, project: str, environment: str) -> tuple[Place, ...]:
+    """Return all places that this project recorded in this environment, the newest first.
+
+    Records of other projects, and those that older versions wrote without a project, are left out.
+
+    Raises:
+        StateError: the table cannot be read, or was written by a newer version.
+    """
+    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
+    try:
+        if len(engine.kinds([meta, migrations])) < 2 or _refuse_newer(engine) < 3:
+            return ()
+        rows = engine.fetch(
+            f"select node_name, relation_path, stamp, built_at, parts from {meta.sql(engine.dialect)} "
+            f"where project = {sql.literal(project)} and environment = {sql.literal(environment)} "
+            "and relation_path is not null order by built_at desc"
+        )
+        return tuple(_place(*row) for row in rows)
+    except StatementError as error:
+        raise _unreadable(meta, error) from error
+    except (ValueError, TypeError) as error:
+        raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
+
+
+def _place(node: str, path: str, stamp: str, built_at: object, parts: str | None) -> Place:
+    catalog, schema, name = json.loads(path)
+    fingerprint = Fingerprint.from_json(parts) if parts else None
+    is_history = fingerprint is not None and fingerprint.config.get("materialized") == "snapshot"
+    return Place(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at), is_history)
+
+
+def delete_place(engine: Engine, place: Place) -> None:
+    """Delete the record of one build at one place."""
+    table = engine.relation(TABLE).sql(engine.dialect)
+    stamp = sql.literal(place.stamp)
+    engine.execute(f"delete from {table} where node_name = {sql.literal(place.node)} and stamp = {stamp}")
+
+
 def delete_records(engine: Engine, nodes: Collection[str]) -> None:
     """Delete the records of these nodes."""
     if nodes:
@@ -149,8 +207,9 @@ def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) 
     Without `replaces` no older one is looked for. Should there be one after all, the newest counts.
     """
     table = engine.relation(TABLE).sql(engine.dialect)
-    if replaces:
-        engine.execute(f"delete from {table} where node_name = {sql.literal(record.node)}")
+    if replaces:  # the place that a node has left stays on record: its table is there until it is removed
+        same = f"relation = {sql.literal(record.relation)} or relation_path is null"
+        engine.execute(f"delete from {table} where node_name = {sql.literal(record.node)} and ({same})")
     values = {
         "node_name": record.node,
         "relation": record.relation,
@@ -163,6 +222,9 @@ def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) 
         "checks": record.checks,
         "run_id": record.run_id,
         "parts": record.fingerprint.to_json() if record.fingerprint else None,
+        "project": record.project,
+        "environment": record.environment,
+        "relation_path": json.dumps(record.relation_path),
     }
     engine.execute(f"insert into {table} ({', '.join(values)}) values ({sql.literals(list(values.values()))})")
 
@@ -195,7 +257,7 @@ def _last_migration(engine: Engine) -> object:
 
 
 def _record(row: Row, table: str) -> BuildRecord:
-    node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, _ = row
+    node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, *_ = row
     try:
         if not isinstance(node, str):
             raise ValueError(f"node_name is {node!r}")

@@ -239,6 +239,15 @@ class PythonBody:
     asks_for: tuple[str, ...] = ()
 
 
+def python_view_table(name: str) -> str:
+    """Return the name of the table that holds the rows of a Python model in a view.
+
+    >>> python_view_table("users")
+    '__ff_py_users'
+    """
+    return f"__ff_py_{name}"
+
+
 @dataclass(frozen=True)
 class Model:
     """One model; `inputs` keeps the order in which the user named them, each one once.
@@ -302,7 +311,8 @@ class Model:
     @property
     def backing_name(self) -> str | None:
         """The table that holds the rows of a Python model in a view, by the name documented for FFT."""
-        return f"__ff_py_{self.name}" if self.kind == "python" and isinstance(self.materialization, View) else None
+        is_view = self.kind == "python" and isinstance(self.materialization, View)
+        return python_view_table(self.name) if is_view else None
 
     @property
     def config_location(self) -> Location:
