@@ -20,7 +20,7 @@ from fft_core.project.parse import MacroIndex, python_models, sql_model
 from fft_core.project.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
 from fft_core.project.sql_file import new_environment, parse_macros
 from fft_core.project.unit_test_file import link_unit_tests, read_unit_tests
-from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
+from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped, shaped_in_part
 
 _log = logging.getLogger(__name__)
 SEED_SUFFIXES = (".csv", ".parquet", ".pq", ".sql")
@@ -284,13 +284,11 @@ class Reader:
         return parsed
 
     def _shaped(self, shape: Any, file: YamlFile | None) -> Any:
-        """Give the shape's value, or None after noting the problems."""
+        """Note the problems, and return the shape's value; None if it has none."""
         if file is None:
             return None
-        value = shaped(shape, file.content, file)
-        if isinstance(value, list):
-            self.problems.extend(value)
-            return None
+        value, problems = shaped_in_part(shape, file)
+        self.problems.extend(problems)
         return value
 
     def _text(self, home: Home, path: Path) -> str:

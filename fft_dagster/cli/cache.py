@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fft_dagster.cli.groups import SuggestingGroup
 from fft_dagster.cli.options import (
     ProjectOptions,
     Selection,
@@ -27,7 +28,7 @@ _KEPT = {
 }
 
 
-@click.group("cache")
+@click.group("cache", cls=SuggestingGroup)
 def command() -> None:
     """What the warehouse remembers of builds."""
 

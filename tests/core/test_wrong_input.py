@@ -201,7 +201,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
         (
             "project.yml:4: tests.0: max_rows (3) is below min_rows (9)\n"
             "project.yml:6: tests.1.threshold: Input should be a valid number, unable to parse string as a number\n"
-            "project.yml:7: tests.2.severity: Input should be 'error' or 'warn'\n"
+            "project.yml:7: tests.2.severity: unknown value 'fatal'\n    hint: Known: error, warn\n"
             "project.yml:8: tests.3.values: List should have at least 1 item after validation, not 0"
         ),
     ),
@@ -274,10 +274,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "unknown materialization": (
         {"models/one.ff.sql": "{{ config(materialized='tabel') }} select 1"},
-        (
-            "models/one.ff.sql:1: config(): materialized: "
-            "Input should be 'table', 'view', 'materialized_view', 'ephemeral', 'incremental' or 'snapshot'"
-        ),
+        ("models/one.ff.sql:1: config(): materialized: unknown value 'tabel'\n    hint: Did you mean 'table'?"),
     ),
     "config that is not literal": (
         {"models/one.ff.sql": "{{ config(tags=[var('tag')]) }} select 1"},
