@@ -24,6 +24,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class FftError(Exception):
     def __init__(self, message: str, *, where: Location | None = None, hint: str | None = None) -> None:
         self.problem = Problem(message, where, hint)
         super().__init__(str(self.problem))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive pickling, which would call the constructor with the text alone: errors go from process to process."""
+        return _restored, (type(self), self.args, self.__dict__)
 
 
 class RequestError(FftError):
@@ -143,6 +148,13 @@ class StateError(FftError):
 
 class ArtifactError(FftError):
     """A file that commands leave for other programs cannot be read or written."""
+
+
+def _restored(kind: type[FftError], args: tuple[object, ...], state: dict[str, object]) -> FftError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
