@@ -484,6 +484,11 @@ class Project:
         """Where the file of a model, seed or macro lies."""
         return self.home_of(path).file(path)
 
+    def read_variables(self) -> frozenset[str]:
+        """Return the names of the variables that SQL models read; "*" stands for computed names."""
+        bodies = [model.body for model in self.models.values() if isinstance(model.body, SqlBody)]
+        return frozenset[str]().union(*(body.variables for body in bodies))
+
     def model(self, name: str) -> Model:
         """Find a model by either form of its name. Raises KeyError."""
         return self.models[model_name(name)]

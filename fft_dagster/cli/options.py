@@ -161,10 +161,8 @@ def warn_of_unread_variables(project: Project, given: Mapping[str, object]) -> N
     if not given:
         return
     from fft_core.errors import nearest
-    from fft_core.project.model import SqlBody
 
-    bodies = [model.body for model in project.models.values() if isinstance(model.body, SqlBody)]
-    read = frozenset[str]().union(*(body.variables for body in bodies))
+    read = project.read_variables()
     for name in given if "*" not in read else ():
         if name not in read:
             hint = nearest(name, read) or ""

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 import click
 
 from fft_core import Check, Decision, Model, NodeKind, NodeRunResult, Plan, Project, Request, RunResults
-from fft_core.project.model import Snapshot
 from fft_dagster.cli.crash import print_unexpected
 from fft_dagster.cli.lines import Display, Start, display
 from fft_dagster.cli.options import Among, Selection
@@ -182,7 +181,7 @@ def _what(project: Project, name: str) -> str:
     node = project.node(name)
     if not isinstance(node, Model):
         return "seed"
-    return "snapshot" if isinstance(node.materialization, Snapshot) else "model"
+    return "snapshot" if node.materialization.name == "snapshot" else "model"
 
 
 def kind_of(project: Project, name: str) -> NodeKind:
