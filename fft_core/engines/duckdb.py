@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import duckdb
 
+from fft_core.engines import duckdb_arrow
 from fft_core.engines.csv_file import ragged_line, wrong_header
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
@@ -288,13 +289,21 @@ class DuckDBEngine:
 
     def read_frame(self, sql: str) -> pa.Table:
         with self._cursor() as cursor, self._statement(sql):
-            return cast("pa.Table", cursor.sql(sql).to_arrow_table())
+            rows = cursor.sql(sql)
+            casts = duckdb_arrow.casts(rows.columns, rows.types)
+            if not casts:
+                return cast("pa.Table", rows.to_arrow_table())
+            try:
+                return cast("pa.Table", cursor.sql(duckdb_arrow.cast_query(sql, casts)).to_arrow_table())
+            except duckdb.ConversionException as error:
+                raise duckdb_arrow.beyond_digits(list(casts), str(error)) from error
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         name = f"_ff_frame_{id(frame)}"
+        rows = duckdb_arrow.storable(frame)
         with self._cursor() as cursor:
-            cursor.register(name, frame)
+            cursor.register(name, rows)
             try:
                 yield f"select * from {name}"
             finally:

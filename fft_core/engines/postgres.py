@@ -18,7 +18,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from fft_core.engines import csv_file, postgres_arrow
+from fft_core.engines import csv_file, postgres_arrow, postgres_copy
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.sql import drop, literal, literals, word
@@ -256,15 +256,26 @@ class PostgresEngine:
         name = f'pg_temp."_ff_frame_{next(self._frames)}"'
         for column in frame.column_names:
             self.relation(column)  # a column's name has the same limit
-        definition = postgres_arrow.definition(frame.schema)
+        definition = postgres_copy.definition(frame.schema)
         self.execute(f"create temporary table {name.removeprefix('pg_temp.')} ({definition})")
         try:
-            with self._statement(f"copy {name} from stdin"), self._connection.cursor() as cursor:
-                postgres_arrow.write(cursor, name, frame)
+            self._copy(name, frame)
             yield f"select * from {name}"
         finally:
             if not self._connection.closed:
                 self.execute(f"drop table if exists {name}")
+
+    def _copy(self, name: str, frame: pa.Table) -> None:
+        try:
+            with self._statement(f"copy {name} from stdin"), self._connection.cursor() as cursor:
+                postgres_copy.write(cursor, name, frame)
+        except StatementError as error:
+            cause = error.__cause__
+            field = postgres_copy.column_of(cause, frame) if isinstance(cause, psycopg.Error) else None
+            if field is None or not isinstance(cause, psycopg.Error):
+                raise
+            said = cause.diag.message_primary
+            raise postgres_copy.unstorable(field, f"values that Postgres cannot hold: {said}") from error
 
     @contextmanager
     def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:

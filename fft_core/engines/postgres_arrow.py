@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Mapping
-from datetime import date, datetime
-from datetime import time as time_of_day
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import EngineError
-from fft_core.names import quoted
 
 if TYPE_CHECKING:
     import psycopg
@@ -158,126 +153,3 @@ def _decimals(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
 def _precision_scale(modifier: int) -> tuple[int, int]:
     scale = (modifier - _HEADER) & 0x7FF
     return ((modifier - _HEADER) >> 16) & 0xFFFF, scale if scale < 1024 else scale - 2048
-
-
-def definition(schema: pa.Schema) -> str:
-    """Spell the columns of a table for frames of this schema."""
-    return ", ".join(f"{quoted(field.name, 'postgres')} {_sql_type(field.type)}" for field in schema)
-
-
-def _sql_type(kind: Any) -> str:
-    import pyarrow as pa
-
-    types: Any = pa.types
-    if types.is_dictionary(kind):
-        return _sql_type(kind.value_type)
-    if isinstance(kind, pa.BaseExtensionType):
-        return {"arrow.uuid": "uuid", "arrow.json": "json"}.get(kind.extension_name) or _sql_type(kind.storage_type)
-    if types.is_decimal(kind):
-        return f"numeric({kind.precision}, {kind.scale})"
-    if types.is_timestamp(kind):
-        return "timestamptz" if kind.tz else "timestamp"
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return f"{_sql_type(kind.value_type).removesuffix('[]')}[]"
-    if types.is_struct(kind) or types.is_map(kind):
-        return "jsonb"
-    if types.is_date(kind):
-        return "date"
-    if types.is_time(kind):
-        return "time"
-    if types.is_duration(kind):
-        return "interval"
-    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-        return "bytea"
-    return _SCALARS.get(str(kind), "text")
-
-
-_SCALARS = {
-    "bool": "boolean",
-    "int8": "smallint",
-    "int16": "smallint",
-    "int32": "integer",
-    "int64": "bigint",
-    "uint8": "smallint",
-    "uint16": "integer",
-    "uint32": "bigint",
-    "uint64": "numeric(20, 0)",
-    "halffloat": "real",
-    "float": "real",
-    "double": "double precision",
-}
-_AS_TEXT = ("jsonb", "json", "uuid", "bytea", "interval")
-
-
-def write(cursor: psycopg.Cursor[Any], table: str, frame: pa.Table) -> None:
-    """Copy the rows of a frame into a table."""
-    import pyarrow as pa
-    import pyarrow.csv
-
-    if not frame.num_rows:
-        return
-    columns = [_copied(column) for column in frame.columns]
-    rows = pa.Table.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))])
-    buffer = io.BytesIO()
-    pa.csv.write_csv(rows, buffer, pa.csv.WriteOptions(include_header=False))
-    with cursor.copy(f"copy {table} from stdin (format csv)".encode()) as copy:
-        copy.write(buffer.getbuffer())
-
-
-def _copied(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
-    """Give a column in a form that writes as a text which Postgres reads."""
-    import pyarrow as pa
-
-    kind, types = column.type, pa.types
-    if types.is_dictionary(kind):
-        return _copied(column.cast(kind.value_type))
-    if types.is_timestamp(kind):  # instants are written in UTC, the session's zone; nanoseconds do not fit
-        return column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us"))
-    if types.is_float16(kind):
-        return column.cast(pa.float32())
-    spelled = _sql_type(kind)
-    if spelled in _AS_TEXT or spelled.endswith("[]"):
-        values = [None if value is None else _value_text(value, spelled) for value in column.to_pylist()]
-        return pa.chunked_array([pa.array(values, pa.string())])
-    return column
-
-
-def _value_text(value: Any, spelled: str) -> str:
-    if spelled.endswith("[]"):
-        return _array_text(value)
-    if spelled.startswith("json"):
-        return value if isinstance(value, str) else json.dumps(value, default=_json_text)
-    if isinstance(value, bytes):
-        return rf"\x{value.hex()}"
-    return (
-        f"{value.total_seconds():.6f} seconds" if spelled == "interval" and not isinstance(value, str) else str(value)
-    )
-
-
-def _array_text(value: Any) -> str:
-    """Spell an array literal; nested lists are further dimensions."""
-    match value:
-        case None:
-            return "NULL"
-        case list():
-            return "{" + ",".join(_array_text(item) for item in value) + "}"
-        case bool():
-            return "t" if value else "f"
-        case int() | float() | Decimal():
-            return str(value)
-        case bytes():
-            text = rf"\x{value.hex()}"
-        case dict() | Mapping():
-            text = json.dumps(value, default=_json_text)
-        case _:
-            text = str(value)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _json_text(value: Any) -> Any:
-    """What JSON has no type for; maps come as pairs."""
-    if isinstance(value, datetime | date | time_of_day):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)
