@@ -19,7 +19,7 @@ from fft_core.engines import duckdb_arrow
 from fft_core.engines.csv_file import ragged_line, wrong_header
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
-from fft_core.engines.sql import create_schema, literal, literals
+from fft_core.engines.sql import change_type, create_schema, literal, literals
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import ConnectError, EngineError, StatementError
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 _ConfigValue: TypeAlias = str | bool | int | float | list[str]
 DIALECT = "duckdb"
-CAPABILITIES = Capabilities(transaction_is_stage=True, one_writer_process=True, materialized_views=False)
+CAPABILITIES = Capabilities(
+    transaction_is_stage=True, one_writer_process=True, materialized_views=False, renames_repeated_columns=True
+)
 MEMORY = ":memory:"
 _SEED_TYPES = {
     "string": "VARCHAR",
@@ -178,6 +180,13 @@ class DuckDBEngine:
 
     def column_type(self, declared: str) -> str:
         return _SEED_TYPES.get(declared.lower(), declared)
+
+    def usable_type(self, type: str) -> str:
+        return _UNTYPED.sub("VARCHAR", type)
+
+    def retype(self, relation: Relation, column: ColumnType) -> bool:
+        self.execute(change_type(relation, column, self.dialect))
+        return True
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         rows = self.fetch(sql, parameters)
@@ -413,6 +422,7 @@ def _parted(text: str, sql: str) -> tuple[str, int | None]:
     return text[: marked.start()], position + blanks
 
 
+_UNTYPED = re.compile(r'"NULL"(?! )')  # the type of NULL; a field of that name has its type behind it
 _NAMES = "lower(database_name), lower(schema_name), lower({}_name)"
 _IS_PLACE = f"({_NAMES}) = (?, ?, ?)"
 

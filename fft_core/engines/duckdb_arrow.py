@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import EngineError
-from fft_core.names import quoted
+from fft_core.names import quoted, repeated_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,6 +64,12 @@ def storable(frame: pa.Table) -> pa.Table:
     """Give the columns of a frame types that DuckDB reads. Raises EngineError for values that it would cut."""
     import pyarrow as pa
 
+    repeated = repeated_name(frame.column_names)
+    if repeated:
+        raise EngineError(
+            f"the frame cannot be stored: its columns {repeated[0]!r} and {repeated[1]!r} are one name to DuckDB",
+            hint="Rename or drop one of them.",
+        )
     columns = [_storable(field, column) for field, column in zip(frame.schema, frame.columns, strict=True)]
     fields = [field.with_type(column.type) for field, column in zip(frame.schema, columns, strict=True)]
     return pa.Table.from_arrays(columns, schema=pa.schema(fields, frame.schema.metadata))
@@ -74,8 +80,10 @@ def _storable(field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> pa.ChunkedA
 
     types: Any = pa.types
     kind = column.type
-    if types.is_decimal256(kind) or (types.is_decimal(kind) and kind.scale < 0):
-        return _as(field, column, pa.decimal128(38, max(0, kind.scale)), "more than the 38 digits that DuckDB has")
+    if _read_from(kind) != kind and types.is_nested(kind):
+        return _as(field, column, _read_from(kind), "values with more digits than DuckDB has")
+    if types.is_decimal(kind) and _read_from(kind) != kind:
+        return _as(field, column, _read_from(kind), "more than the 38 digits that DuckDB has")
     if types.is_duration(kind) and kind.unit == "ns":
         return _as(field, column, pa.duration("us"), "nanoseconds, and INTERVAL keeps microseconds")
     if types.is_interval(kind) and any(value is not None and value[2] % 1000 for value in column.to_pylist()):
@@ -83,6 +91,23 @@ def _storable(field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> pa.ChunkedA
     if types.is_timestamp(kind) and kind.unit in ("s", "ms"):
         _as(field, column, pa.timestamp("us", kind.tz), "times beyond the years that DuckDB has")
     return column
+
+
+def _read_from(kind: Any) -> pa.DataType:
+    """The type of Arrow that DuckDB reads as what a type is."""
+    import pyarrow as pa
+
+    types: Any = pa.types
+    if types.is_decimal256(kind) or (types.is_decimal(kind) and kind.scale < 0):
+        return pa.decimal128(38, max(0, kind.scale))
+    if types.is_duration(kind) and kind.unit == "ns":
+        return pa.duration("us")
+    if isinstance(kind, pa.ListType):
+        return pa.list_(kind.value_field.with_type(_read_from(kind.value_type)))
+    if isinstance(kind, pa.StructType):
+        return pa.struct([part.with_type(_read_from(part.type)) for part in kind])
+    plain: pa.DataType = kind
+    return plain
 
 
 def _as(field: pa.Field[Any], column: pa.ChunkedArray[Any], kind: pa.DataType, otherwise: str) -> pa.ChunkedArray[Any]:

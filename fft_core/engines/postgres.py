@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from fft_core.engines import csv_file, postgres_arrow, postgres_copy
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
-from fft_core.engines.sql import drop, literal, literals, word
+from fft_core.engines.sql import change_type, drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 DIALECT = "postgres"
-CAPABILITIES = Capabilities(transaction_is_stage=False, one_writer_process=False, materialized_views=True)
+CAPABILITIES = Capabilities(
+    transaction_is_stage=False, one_writer_process=False, materialized_views=True, renames_repeated_columns=False
+)
 _SEED_TYPES = {
     "string": "text",
     "integer": "bigint",
@@ -167,6 +169,19 @@ class PostgresEngine:
 
     def column_type(self, declared: str) -> str:
         return _SEED_TYPES.get(declared.lower(), declared)
+
+    def usable_type(self, type: str) -> str:
+        return type  # what has no type is text
+
+    def retype(self, relation: Relation, column: ColumnType) -> bool:
+        try:
+            with self.savepoint():
+                self.execute(change_type(relation, column, self.dialect))
+        except StatementError as error:
+            if isinstance(error.__cause__, errors.FeatureNotSupported):  # a view reads it
+                return False
+            raise
+        return True
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         with self._statement(sql), self._connection.cursor() as cursor:
@@ -432,6 +447,8 @@ def _explained(error: psycopg.Error, sql: str, *, closed: bool) -> EngineError:
 def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
     """Part the message from the hint, and from the line of SQL with a mark below it: the place is told by itself."""
     hint, place = error.diag.message_hint, error.diag.statement_position
+    if isinstance(error, errors.DuplicateColumn):
+        hint = hint or "Name each differently; of a join, select the columns of one side, or write `using (...)`."
     if hint:
         message = message.replace(f"\nHINT:  {hint}", "")
     if place:

@@ -27,7 +27,7 @@ def unreadable(library: str, field: pa.Field[Any], why: Exception | None = None)
     """Make the error for a column that a library has no type for."""
     because = f": {said(why)}" if why else ""
     return ModelError(
-        f"it cannot be read as {library}: column {field.name!r} ({spelled(field.type)}){because}",
+        f"the rows cannot be read as {library}: column {field.name!r} ({spelled(field.type)}){because}",
         hint=f"Cast it in SQL, for example cast({field.name} as varchar), or take the input as a pyarrow Table.",
     )
 

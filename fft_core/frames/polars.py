@@ -28,7 +28,7 @@ def from_arrow(table: pa.Table) -> Any:
     except Exception as error:
         for name in table.column_names:
             _try(library, table, name)
-        raise ModelError(f"it cannot be read as Polars: {said(error)}") from error
+        raise ModelError(f"the rows cannot be read as Polars: {said(error)}") from error
 
 
 def _try(library: Any, table: pa.Table, name: str) -> None:
