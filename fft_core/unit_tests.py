@@ -157,8 +157,15 @@ def _create(warehouse: Warehouse, model: Model, given: GivenRows) -> None:
         warehouse.engine.execute(sql.create_temporary(relation.name, query, warehouse.engine.dialect))
     except StatementError as error:
         message = f"the rows of {given.nodes[0]} cannot be stored: {error.problem.message}"
-        hint = "Types are taken from the values, or from what is declared; `columns` says them for this input."
+        hint = _type_hint(given)
         raise FftError(message, where=given.location, hint=hint) from error
+
+
+def _type_hint(given: GivenRows) -> str:
+    if not given.types:
+        return "Types are taken from the values, or from what is declared; `columns` says them for this input."
+    declared = ", ".join(f"{name} {kind}" for name, kind in given.types.items())
+    return f"Values must fit the declared types: {declared}. A list is an array; a mapping is a struct, map or JSON."
 
 
 def _own_types(warehouse: Warehouse, model: Model) -> Mapping[str, str]:

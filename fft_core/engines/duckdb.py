@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import duckdb
 
-from fft_core.engines import duckdb_arrow
+from fft_core.engines import duckdb_arrow, duckdb_json
 from fft_core.engines.csv_file import ragged_line, wrong_header
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
@@ -183,6 +183,9 @@ class DuckDBEngine:
 
     def usable_type(self, type: str) -> str:
         return _UNTYPED.sub("VARCHAR", type)
+
+    def json_value(self, value: object, type: str) -> str:
+        return f"cast(cast({literal(duckdb_json.text(value, type))} as json) as {type})"
 
     def retype(self, relation: Relation, column: ColumnType) -> bool:
         self.execute(change_type(relation, column, self.dialect))

@@ -72,7 +72,7 @@ def storable(frame: pa.Table) -> pa.Table:
         )
     columns = [_storable(field, column) for field, column in zip(frame.schema, frame.columns, strict=True)]
     fields = [field.with_type(column.type) for field, column in zip(frame.schema, columns, strict=True)]
-    return pa.Table.from_arrays(columns, schema=pa.schema(fields, frame.schema.metadata))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
 def _storable(field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:

@@ -84,6 +84,9 @@ class Engine(Protocol):
     def usable_type(self, type: str) -> str:
         """Give the type that a table's column gets for that of a query; another one if the query has only NULLs."""
 
+    def json_value(self, value: object, type: str) -> str:
+        """Spell a value of lists, mappings and what JSON has as one of a type: an array, a struct, a map, JSON."""
+
     def retype(self, relation: Relation, column: ColumnType) -> bool:
         """Give a column of a table another type, inside a transaction; tell False if what depends on it forbids that.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
 import threading
@@ -168,10 +169,17 @@ class PostgresEngine:
         return self.relation(name, "pg_temp")
 
     def column_type(self, declared: str) -> str:
+        word, brackets, _ = declared.lower().partition("[]")
+        if brackets and word in ("string", "double"):  # not words of Postgres
+            return declared.lower().replace(word, _SEED_TYPES[word])
         return _SEED_TYPES.get(declared.lower(), declared)
 
     def usable_type(self, type: str) -> str:
         return type  # what has no type is text
+
+    def json_value(self, value: object, type: str) -> str:
+        row = json.dumps({"v": value})
+        return f"(select v from json_to_record({literal(row)}) as r(v {type}))"
 
     def retype(self, relation: Relation, column: ColumnType) -> bool:
         try:
@@ -447,7 +455,9 @@ def _explained(error: psycopg.Error, sql: str, *, closed: bool) -> EngineError:
 def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
     """Part the message from the hint, and from the line of SQL with a mark below it: the place is told by itself."""
     hint, place = error.diag.message_hint, error.diag.statement_position
-    if isinstance(error, errors.DuplicateColumn):
+    repeated = re.fullmatch(r'column "(.+)" specified more than once', message.partition("\n")[0])
+    if repeated:
+        message = f"the query has two columns called {repeated[1]!r}"
         hint = hint or "Name each differently; of a join, select the columns of one side, or write `using (...)`."
     if hint:
         message = message.replace(f"\nHINT:  {hint}", "")

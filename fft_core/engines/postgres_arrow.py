@@ -173,8 +173,8 @@ def _converted(
         values = [None if text is None else bytes.fromhex(text[2:]) for text in column.to_pylist()]
         return pa.chunked_array([pa.array(values, final)])
     if oid == _INTERVAL:
-        values = [None if text is None else _interval(text) for text in column.to_pylist()]
-        return pa.chunked_array([pa.array(values, final)])
+        intervals = [None if text is None else _interval(text) for text in column.to_pylist()]
+        return pa.chunked_array([pa.array(intervals, final)])
     return _decimals(column, final) if final != column.type else column
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fft_core.errors import EngineError
 from fft_core.names import quoted
@@ -157,15 +157,16 @@ class _Unstorable(Exception):
 
 def _as_text(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     import pyarrow as pa
+    import pyarrow.compute
 
-    kind, types = column.type, pa.types
+    kind, types, pc = column.type, pa.types, cast("Any", pyarrow.compute)
     if types.is_dictionary(kind):
         return _as_text(column.cast(kind.value_type))
     if types.is_run_end_encoded(kind):
-        return _as_text(pa.chunked_array([pa.compute.run_end_decode(chunk) for chunk in column.chunks]))
+        return _as_text(pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks]))
     if isinstance(kind, pa.BaseExtensionType) and kind.extension_name != "arrow.uuid":
-        storage: Any = [chunk.storage for chunk in column.chunks]
-        stored = pa.chunked_array(storage, kind.storage_type)
+        chunks: Any = column.chunks  # of extension arrays, whose storage the stubs do not know
+        stored: pa.ChunkedArray[Any] = pa.chunked_array([chunk.storage for chunk in chunks], kind.storage_type)
         return _as_text(stored.cast(pa.bool_()) if kind.extension_name == "arrow.bool8" else stored)
     if types.is_timestamp(kind):  # instants are written in UTC, the session's zone
         return _microseconds(column, pa.timestamp("us", kind.tz)).cast(pa.timestamp("us"))

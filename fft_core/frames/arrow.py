@@ -99,12 +99,7 @@ def _storable(table: pa.Table) -> pa.Table:
             plain = pa.time64("us")  # what Polars makes of any time of day
         columns.append(column if plain == field.type else column.cast(plain))
         fields.append(field.with_type(plain))
-    return pa.Table.from_arrays(columns, schema=pa.schema(fields, _own_metadata(table)))
-
-
-def _own_metadata(table: pa.Table) -> dict[bytes, bytes]:
-    """What is said of a table, less what pandas says of itself."""
-    return {key: value for key, value in (table.schema.metadata or {}).items() if key != b"pandas"}
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
 def _parts(kind: pa.DataType) -> Iterator[pa.DataType]:
