@@ -166,7 +166,8 @@ def _as_text(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
         return _as_text(pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks]))
     if isinstance(kind, pa.BaseExtensionType) and kind.extension_name != "arrow.uuid":
         chunks: Any = column.chunks  # of extension arrays, whose storage the stubs do not know
-        stored: pa.ChunkedArray[Any] = pa.chunked_array([chunk.storage for chunk in chunks], kind.storage_type)
+        storages: Any = [chunk.storage for chunk in chunks]
+        stored: pa.ChunkedArray[Any] = cast("Any", pa).chunked_array(storages, kind.storage_type)
         return _as_text(stored.cast(pa.bool_()) if kind.extension_name == "arrow.bool8" else stored)
     if types.is_timestamp(kind):  # instants are written in UTC, the session's zone
         return _microseconds(column, pa.timestamp("us", kind.tz)).cast(pa.timestamp("us"))
