@@ -88,7 +88,14 @@ class Compiler:
         if isinstance(error, FftError):
             return ModelError(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
         said = f"{type(error).__name__}: {error}".rstrip(": ")
-        return ModelError(f"model {model.name!r} raised {said}{lines}", where=location)
+        hint = _DECIMALS if isinstance(error, TypeError) and "decimal.Decimal" in said else None
+        return ModelError(f"model {model.name!r} raised {said}{lines}", where=location, hint=hint)
+
+
+_DECIMALS = (
+    "A column holds decimals that no double can hold, so it has objects. Cast it in SQL, as in "
+    "cast(x as double precision), or in pandas with .astype(float)."
+)
 
 
 @contextmanager

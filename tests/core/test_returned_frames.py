@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,7 @@ from targets import Target
 from written_projects import opened
 
 from fft_core import FftError, ModelError, to_arrow
-from fft_core.engines.engine import Engine, open_engine
+from fft_core.engines.engine import Engine
 
 
 class Extended(pd.DataFrame):
@@ -154,17 +154,6 @@ def test_frames_that_would_lose_something_are_refused(kind: str) -> None:
         to_arrow(make())
     assert message in str(caught.value)
     assert hint in (caught.value.problem.hint or "")
-
-
-@pytest.fixture(scope="module")
-def engines(postgres_dsn: str) -> Iterator[dict[str, Engine]]:
-    both = {
-        "duckdb": open_engine("duckdb", {"path": ":memory:"}),
-        "postgres": open_engine("postgres", {"dsn": postgres_dsn}),
-    }
-    yield both
-    for engine in both.values():
-        engine.close()
 
 
 def column(kind: pa.DataType, *values: object) -> pa.Table:
@@ -336,3 +325,14 @@ def test_a_sum_of_whole_numbers_is_whole(tmp_path: Path) -> None:
     with opened(tmp_path, files) as shop:
         shop.build()
         assert shop.warehouse.engine.fetch("select total, typeof(total) from m") == [(9007199254740993, "BIGINT")]
+
+
+def test_decimals_that_no_double_holds_are_objects_and_arithmetic_with_doubles_says_so(tmp_path: Path) -> None:
+    files = {
+        "models/a.ff.sql": "select 12345678901234567.89::decimal(38, 2) as x",
+        "models/m.ff.py": f"{IMPORTS}@model(deps=['a'])\ndef m(frame):\n    return frame * 1.5\n",
+    }
+    with opened(tmp_path, files) as shop, pytest.raises(ModelError) as caught:
+        shop.build()
+    assert "raised TypeError: " in str(caught.value)
+    assert "hint: A column holds decimals that no double can hold" in str(caught.value)

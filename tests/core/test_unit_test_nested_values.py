@@ -16,24 +16,11 @@ from targets import Target
 from fft_core import FftError
 from fft_core.checks.given_rows import given_query
 from fft_core.checks.unit_test import same
-from fft_core.engines.engine import Engine, open_engine
+from fft_core.engines.engine import Engine
 from fft_core.errors import Location
 from fft_core.project.unit_test import GivenRows
 
 PLACE = Location(Path("tests/unit/m.yml"), 3)
-
-
-@pytest.fixture(scope="module")
-def engines(postgres_dsn: str) -> Iterator[dict[str, Engine]]:
-    both = {
-        "duckdb": open_engine("duckdb", {"path": ":memory:"}),
-        "postgres": open_engine("postgres", {"dsn": postgres_dsn}),
-    }
-    both["postgres"].execute("create type pg_temp.pair as (a integer, b text)")
-    both["postgres"].execute("create type pg_temp.mood as enum ('sad', 'glad')")
-    yield both
-    for engine in both.values():
-        engine.close()
 
 
 def stored(engine: Engine, kind: str | None, *values: object) -> list[Any]:
@@ -108,6 +95,8 @@ def test_fields_that_are_left_out_are_null(engines: dict[str, Engine]) -> None:
         {"a": 1, "b": None},
         {"a": None, "b": None},
     ]
+    engines["postgres"].execute("create type pg_temp.pair as (a integer, b text)")
+    engines["postgres"].execute("create type pg_temp.mood as enum ('sad', 'glad')")
     assert stored(engines["postgres"], "pg_temp.pair", {"a": 1}, {"a": 2, "b": "x, y"}) == ["(1,)", '(2,"x, y")']
     assert stored(engines["postgres"], "pg_temp.mood[]", ["glad", None]) == ["{glad,NULL}"]
     assert str(stored(engines["postgres"], "int4range", [1, 5])[0]) == "[1, 6)"

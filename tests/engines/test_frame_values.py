@@ -5,14 +5,13 @@ A value is the same, or there is an error that names its column. Nothing is in b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from targets import Target
 
 from fft_core import FftError, from_arrow, to_arrow
-from fft_core.engines.engine import Engine, open_engine
+from fft_core.engines.engine import Engine
 from fft_core.frames import FrameType
 
 LIBRARIES: tuple[FrameType, ...] = ("pandas", "polars", "arrow")
@@ -162,17 +161,6 @@ CASES = [
     for value in values
     for library in LIBRARIES
 ]
-
-
-@pytest.fixture(scope="module")
-def engines(postgres_dsn: str) -> Iterator[dict[str, Engine]]:
-    opened = {
-        "duckdb": open_engine("duckdb", {"path": ":memory:"}),
-        "postgres": open_engine("postgres", {"dsn": postgres_dsn}),
-    }
-    yield opened
-    for engine in opened.values():
-        engine.close()
 
 
 def test_words_of_the_engines_are_said_once() -> None:
