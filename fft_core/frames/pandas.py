@@ -102,7 +102,8 @@ def _of_few_digits(column: pa.ChunkedArray[Any]) -> Any:
         return None
     parts = [np.empty(0)]
     for chunk in column.chunks:
-        halves = np.frombuffer(chunk.buffers()[1], "<i8").reshape(-1, 2)[chunk.offset : chunk.offset + len(chunk)]
+        content: Any = chunk.buffers()[1]
+        halves = np.frombuffer(content, "<i8").reshape(-1, 2)[chunk.offset : chunk.offset + len(chunk)]
         is_null = chunk.is_null().to_numpy(zero_copy_only=False)
         digits = np.where(is_null, 0, halves[:, 0])
         has_few = (digits > -_FEW) & (digits < _FEW) & (np.where(is_null, 0, halves[:, 1]) == digits >> 63)
