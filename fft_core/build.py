@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from fft_core.checks.run import CheckFailedError, CheckResult, Judgement, run_checks
 from fft_core.engines import sql
+from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, RelationKind
 from fft_core.errors import BusyError, FftError, Location, MissingRelationError, StatementError
 from fft_core.increment import Increment, Written
@@ -394,7 +395,7 @@ def _stage(
             relation, rows.kind, rows.query, engine.dialect, replaces=engine.capabilities.transaction_is_stage
         )
     )
-    return engine.columns(sql.select_all(relation, engine.dialect)), written
+    return usable_columns(engine, relation, rows.query, is_table=rows.kind == "table"), written
 
 
 def _is_digested(build: _Build, written: int | None) -> bool:

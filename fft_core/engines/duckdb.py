@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import duckdb
 
+from fft_core.engines import duckdb_arrow, duckdb_json
 from fft_core.engines.csv_file import ragged_line, wrong_header
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
-from fft_core.engines.sql import create_schema, literal, literals
+from fft_core.engines.sql import change_type, create_schema, literal, literals
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import ConnectError, EngineError, StatementError
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 _ConfigValue: TypeAlias = str | bool | int | float | list[str]
 DIALECT = "duckdb"
-CAPABILITIES = Capabilities(transaction_is_stage=True, one_writer_process=True, materialized_views=False)
+CAPABILITIES = Capabilities(
+    transaction_is_stage=True, one_writer_process=True, materialized_views=False, renames_repeated_columns=True
+)
 MEMORY = ":memory:"
 _SEED_TYPES = {
     "string": "VARCHAR",
@@ -178,6 +181,16 @@ class DuckDBEngine:
     def column_type(self, declared: str) -> str:
         return _SEED_TYPES.get(declared.lower(), declared)
 
+    def usable_type(self, type: str) -> str:
+        return _UNTYPED.sub("VARCHAR", type)
+
+    def json_value(self, value: object, type: str) -> str:
+        return f"cast(cast({literal(duckdb_json.text(value, type))} as json) as {type})"
+
+    def retype(self, relation: Relation, column: ColumnType) -> bool:
+        self.execute(change_type(relation, column, self.dialect))
+        return True
+
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         rows = self.fetch(sql, parameters)
         return int(rows[0][0]) if rows and len(rows[0]) == 1 and isinstance(rows[0][0], int) else None
@@ -288,13 +301,21 @@ class DuckDBEngine:
 
     def read_frame(self, sql: str) -> pa.Table:
         with self._cursor() as cursor, self._statement(sql):
-            return cast("pa.Table", cursor.sql(sql).to_arrow_table())
+            rows = cursor.sql(sql)
+            casts = duckdb_arrow.casts(rows.columns, rows.types)
+            if not casts:
+                return cast("pa.Table", rows.to_arrow_table())
+            try:
+                return cast("pa.Table", cursor.sql(duckdb_arrow.cast_query(sql, casts)).to_arrow_table())
+            except duckdb.ConversionException as error:
+                raise duckdb_arrow.beyond_digits(list(casts), str(error)) from error
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         name = f"_ff_frame_{id(frame)}"
+        rows = duckdb_arrow.storable(frame)
         with self._cursor() as cursor:
-            cursor.register(name, frame)
+            cursor.register(name, rows)
             try:
                 yield f"select * from {name}"
             finally:
@@ -404,6 +425,7 @@ def _parted(text: str, sql: str) -> tuple[str, int | None]:
     return text[: marked.start()], position + blanks
 
 
+_UNTYPED = re.compile(r'"NULL"(?! )')  # the type of NULL; a field of that name has its type behind it
 _NAMES = "lower(database_name), lower(schema_name), lower({}_name)"
 _IS_PLACE = f"({_NAMES}) = (?, ?, ?)"
 

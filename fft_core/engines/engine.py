@@ -30,6 +30,8 @@ class Capabilities:
     """Nothing changes in the database during a turn but by this process."""
     materialized_views: bool
     """There are views that store their rows."""
+    renames_repeated_columns: bool
+    """Names of columns are the same in any case, and in a table the second of one name gets another, without a word."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,19 @@ class Engine(Protocol):
 
     def column_type(self, declared: str) -> str:
         """Spell a type that a project declares: one of FFT's words for types, or the engine's own."""
+
+    def usable_type(self, type: str) -> str:
+        """Give the type that a table's column gets for that of a query; another one if the query has only NULLs."""
+
+    def json_value(self, value: object, type: str) -> str:
+        """Spell a value of lists, mappings and what JSON has as one of a type: an array, a struct, a map, JSON."""
+
+    def retype(self, relation: Relation, column: ColumnType) -> bool:
+        """Give a column of a table another type, inside a transaction; tell False if what depends on it forbids that.
+
+        Raises:
+            StatementError: a value cannot be cast.
+        """
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         """Run a statement; give the number of rows where the engine counts them. Raises StatementError."""

@@ -623,14 +623,14 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
         {"models/two.ff.py": python_model("@model\ndef two(): return [1]")},
         (
             "models/two.ff.py:5: two: a model must return a frame, not list\n"
-            "    hint: Return a pandas or Polars DataFrame, or a pyarrow Table."
+            "    hint: Return a pandas or Polars DataFrame, a pyarrow Table, or any frame that Arrow can read."
         ),
     ),
     "a python model that returns nothing": (
         {"models/two.ff.py": python_model("@model\ndef two(): pass")},
         (
             "models/two.ff.py:5: two: a model must return a frame, not NoneType\n"
-            "    hint: Return a pandas or Polars DataFrame, or a pyarrow Table."
+            "    hint: Return a pandas or Polars DataFrame, a pyarrow Table, or any frame that Arrow can read."
         ),
     ),
     "a python model whose frame has no columns": (
