@@ -8,14 +8,17 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import duckdb
 
-from fft_core.engines.csv_file import ragged_line, wrong_header
+from fft_core.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
+from fft_core.engines.csv_arrow import ArrowRows
+from fft_core.engines.csv_file import CsvTable, ListedRows, read_csv
+from fft_core.engines.declared_types import exact_decimal
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.sql import create_schema, literal, literals
@@ -34,14 +37,13 @@ MEMORY = ":memory:"
 _SEED_TYPES = {
     "string": "VARCHAR",
     "integer": "BIGINT",
-    "numeric": "DOUBLE",
     "double": "DOUBLE",
+    "float": "DOUBLE",
     "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP",
     "timestamptz": "TIMESTAMPTZ",
     "date": "DATE",
 }
-_INFERRED = ("BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR")
 
 
 def namespace(*, path: str = MEMORY, schema: str | None = None, catalog: str | None = None, **_: object) -> Relation:
@@ -176,7 +178,7 @@ class DuckDBEngine:
         return Relation(name, "main", "temp")
 
     def column_type(self, declared: str) -> str:
-        return _SEED_TYPES.get(declared.lower(), declared)
+        return _SEED_TYPES.get(declared.lower(), exact_decimal(declared))
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         rows = self.fetch(sql, parameters)
@@ -301,17 +303,60 @@ class DuckDBEngine:
                 cursor.unregister(name)
 
     @contextmanager
-    def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
-        types = {name: self.column_type(kind) for name, kind in column_types.items()}
-        if path.suffix == ".csv" and (wrong := wrong_header(path)):
-            raise StatementError(wrong, sql="")
+    def file_query(self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT) -> Iterator[str]:
+        if path.suffix not in CSV_SUFFIXES:
+            yield _parquet_query(path, {name: self.column_type(kind) for name, kind in column_types.items()})
+            return
+        table = read_csv(path, form, column_types)
+        with self._csv_listed(table) if isinstance(table.rows, ListedRows) else self._csv_streamed(table) as query:
+            yield query
+
+    @contextmanager
+    def _csv_listed(self, table: CsvTable) -> Iterator[str]:
+        """Small ones are a temporary table: no Arrow is needed."""
+        assert isinstance(table.rows, ListedRows)  # the caller has asked
+        lists = table.rows.fixed(table.fixes)
+        for place, texts in enumerate(lists):
+            self._refuse_misfits(table, place, "(select unnest(?::varchar[]))", [texts])
+        texts = ", ".join(f"unnest(?::varchar[]) as c{place}" for place in range(len(lists)))
+        place = self.temporary(f"_ff_file_{id(table)}").sql(self.dialect)
+        self.execute(f"create temporary table {place} as select {self._casts(table)} from (select {texts})", lists)
         try:
-            yield _csv_query(path, types) if path.suffix == ".csv" else _parquet_query(path, types)
-        except StatementError as error:
-            ragged = ragged_line(path) if "sniffing" in error.problem.message else None
-            if ragged is None:
-                raise
-            raise StatementError(ragged, sql=error.sql) from error
+            yield f"select * from {place}"
+        finally:
+            if not self._is_closed:
+                self.execute(f"drop table if exists {place}")
+
+    @contextmanager
+    def _csv_streamed(self, table: CsvTable) -> Iterator[str]:
+        name = f"_ff_file_{id(table)}"
+        with self._cursor() as cursor:
+            cursor.register(name, CsvStream(table))
+            try:
+                for place in range(len(table.columns)):
+                    self._refuse_misfits(table, place, f"(select c{place} from {name})")
+                yield f"select {self._casts(table)} from {name}"
+            finally:
+                cursor.unregister(name)
+
+    def _casts(self, table: CsvTable) -> str:
+        types = [self.column_type(column.type) for column in table.columns]
+        names = [quoted(column.name, self.dialect) for column in table.columns]
+        return ", ".join(
+            f"cast(c{place} as {kind}) as {name}" for place, (name, kind) in enumerate(zip(names, types, strict=True))
+        )
+
+    def _refuse_misfits(self, table: CsvTable, place: int, texts: str, parameters: Sequence[object] = ()) -> None:
+        """Name the first text that only the engine can tell is not of its type."""
+        column = table.columns[place]
+        if column.is_checked:
+            return
+        cast = f"try_cast(t as {self.column_type(column.type)})"
+        wrong = self.fetch(
+            f"select t from {texts} as texts(t) where t is not null and {cast} is null limit 1", parameters
+        )
+        if wrong:
+            raise table.misfit(place, wrong[0][0])
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -359,18 +404,19 @@ class DuckDBEngine:
             self.statements.ended(sql, started)
 
 
-def _csv_query(path: Path, types: Mapping[str, str]) -> str:
-    candidates = ["VARCHAR"] if types else _INFERRED
-    options = [
-        # a dialect that is guessed turns a file with one ragged row into other columns, or into no rows at all
-        "header = true, delim = ',', quote = '\"', escape = '\"', comment = '', skip = 0, strict_mode = true",
-        "null_padding = false",
-        "sample_size = -1",  # every row: a type that depends on a sample would be a type that changes
-        f"auto_type_candidates = [{', '.join(literal(c) for c in candidates)}]",
-    ]
-    if types:
-        options.append(f"types = {{{', '.join(f'{literal(name)}: {literal(kind)}' for name, kind in types.items())}}}")
-    return f"select * from read_csv({literal(path)}, {', '.join(options)})"
+@dataclass(frozen=True)
+class CsvStream:
+    """The rows of a CSV as texts, read anew by each scan."""
+
+    table: CsvTable
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        import pyarrow as pa
+
+        rows = self.table.rows
+        assert isinstance(rows, ArrowRows)  # small files are no streams
+        reader = pa.RecordBatchReader.from_batches(rows.schema, rows.fixed(self.table.fixes))
+        return reader.__arrow_c_stream__(requested_schema)
 
 
 def _parquet_query(path: Path, types: Mapping[str, str]) -> str:

@@ -212,16 +212,23 @@ _AS_TEXT = ("jsonb", "json", "uuid", "bytea", "interval")
 def write(cursor: psycopg.Cursor[Any], table: str, frame: pa.Table) -> None:
     """Copy the rows of a frame into a table."""
     import pyarrow as pa
-    import pyarrow.csv
 
     if not frame.num_rows:
         return
     columns = [_copied(column) for column in frame.columns]
     rows = pa.Table.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))])
+    with cursor.copy(f"copy {table} from stdin (format csv)".encode()) as copy:
+        copy.write(csv_of(rows))
+
+
+def csv_of(rows: pa.Table | pa.RecordBatch) -> memoryview:
+    """Spell rows as Postgres reads them; what is NULL has no quotes."""
+    import pyarrow as pa
+    import pyarrow.csv
+
     buffer = io.BytesIO()
     pa.csv.write_csv(rows, buffer, pa.csv.WriteOptions(include_header=False))
-    with cursor.copy(f"copy {table} from stdin (format csv)".encode()) as copy:
-        copy.write(buffer.getbuffer())
+    return buffer.getbuffer()
 
 
 def _copied(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
