@@ -56,7 +56,7 @@ class ArrowRows:
         """Whether each quote begins or ends a field, or is one of two; False if Python's reader must look."""
         import numpy as np
 
-        if self.form.quote is None:
+        if self.form.quote is None or not self.path.stat().st_size:
             return True
         source: Any = (
             np.memmap(self.path, np.uint8, "r") if self.content is None else np.frombuffer(self.content, np.uint8)

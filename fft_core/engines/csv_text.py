@@ -119,7 +119,8 @@ def header_of(lines: Iterable[str], form: CsvFormat, path: Path) -> Header:
         names = tuple(f"column_{place}" for place in range(1, len(first.fields) + 1))
     wrong = wrong_names(names)
     if wrong:
-        raise SeedError(wrong, line=first.line if first else None, hint=_header_hint(names))
+        hint = "A separator at the end of the line begins one more column." if not names[-1] else None
+        raise SeedError(wrong, line=first.line if first else None, hint=hint)
     return Header(names, "".join(read) if form.header is True else "")
 
 
@@ -129,14 +130,8 @@ def _noted(lines: Iterable[str], read: list[str]) -> Iterator[str]:
         yield line
 
 
-def _header_hint(names: Sequence[str]) -> str | None:
-    return "A separator at the end of the line begins one more column." if not all(names) and any(names) else None
-
-
 def wrong_names(names: Sequence[str]) -> str | None:
     """Say what is wrong with names of columns: databases invent some, or cannot tell two that differ in case."""
-    if not any(names):
-        return "the file has no header"
     for place, name in enumerate(names, 1):
         if not name:
             return f"column {place} of the header has no name"

@@ -7,17 +7,16 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import duckdb
 
-from fft_core.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
-from fft_core.engines.csv_arrow import ArrowRows
-from fft_core.engines.csv_file import CsvTable, ListedRows, read_csv
+from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.engines import duckdb_seeds
 from fft_core.engines.declared_types import exact_decimal
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
@@ -295,68 +294,22 @@ class DuckDBEngine:
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         name = f"_ff_frame_{id(frame)}"
+        with self._registered(name, frame):
+            yield f"select * from {name}"
+
+    @contextmanager
+    def _registered(self, name: str, rows: object) -> Iterator[None]:
         with self._cursor() as cursor:
-            cursor.register(name, frame)
+            cursor.register(name, rows)
             try:
-                yield f"select * from {name}"
+                yield
             finally:
                 cursor.unregister(name)
 
-    @contextmanager
-    def file_query(self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT) -> Iterator[str]:
-        if path.suffix not in CSV_SUFFIXES:
-            yield _parquet_query(path, {name: self.column_type(kind) for name, kind in column_types.items()})
-            return
-        table = read_csv(path, form, column_types)
-        with self._csv_listed(table) if isinstance(table.rows, ListedRows) else self._csv_streamed(table) as query:
-            yield query
-
-    @contextmanager
-    def _csv_listed(self, table: CsvTable) -> Iterator[str]:
-        """Small ones are a temporary table: no Arrow is needed."""
-        assert isinstance(table.rows, ListedRows)  # the caller has asked
-        lists = table.rows.fixed(table.fixes)
-        for place, texts in enumerate(lists):
-            self._refuse_misfits(table, place, "(select unnest(?::varchar[]))", [texts])
-        texts = ", ".join(f"unnest(?::varchar[]) as c{place}" for place in range(len(lists)))
-        place = self.temporary(f"_ff_file_{id(table)}").sql(self.dialect)
-        self.execute(f"create temporary table {place} as select {self._casts(table)} from (select {texts})", lists)
-        try:
-            yield f"select * from {place}"
-        finally:
-            if not self._is_closed:
-                self.execute(f"drop table if exists {place}")
-
-    @contextmanager
-    def _csv_streamed(self, table: CsvTable) -> Iterator[str]:
-        name = f"_ff_file_{id(table)}"
-        with self._cursor() as cursor:
-            cursor.register(name, CsvStream(table))
-            try:
-                for place in range(len(table.columns)):
-                    self._refuse_misfits(table, place, f"(select c{place} from {name})")
-                yield f"select {self._casts(table)} from {name}"
-            finally:
-                cursor.unregister(name)
-
-    def _casts(self, table: CsvTable) -> str:
-        types = [self.column_type(column.type) for column in table.columns]
-        names = [quoted(column.name, self.dialect) for column in table.columns]
-        return ", ".join(
-            f"cast(c{place} as {kind}) as {name}" for place, (name, kind) in enumerate(zip(names, types, strict=True))
-        )
-
-    def _refuse_misfits(self, table: CsvTable, place: int, texts: str, parameters: Sequence[object] = ()) -> None:
-        """Name the first text that only the engine can tell is not of its type."""
-        column = table.columns[place]
-        if column.is_checked:
-            return
-        cast = f"try_cast(t as {self.column_type(column.type)})"
-        wrong = self.fetch(
-            f"select t from {texts} as texts(t) where t is not null and {cast} is null limit 1", parameters
-        )
-        if wrong:
-            raise table.misfit(place, wrong[0][0])
+    def file_query(
+        self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
+    ) -> AbstractContextManager[str]:
+        return duckdb_seeds.file_query(self, self._registered, path, column_types, form)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -402,26 +355,6 @@ class DuckDBEngine:
             raise
         finally:
             self.statements.ended(sql, started)
-
-
-@dataclass(frozen=True)
-class CsvStream:
-    """The rows of a CSV as texts, read anew by each scan."""
-
-    table: CsvTable
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        import pyarrow as pa
-
-        rows = self.table.rows
-        assert isinstance(rows, ArrowRows)  # small files are no streams
-        reader = pa.RecordBatchReader.from_batches(rows.schema, rows.fixed(self.table.fixes))
-        return reader.__arrow_c_stream__(requested_schema)
-
-
-def _parquet_query(path: Path, types: Mapping[str, str]) -> str:
-    casts = ", ".join(f"cast({quoted(c, 'duckdb')} as {kind}) as {quoted(c, 'duckdb')}" for c, kind in types.items())
-    return f"select *{f' replace ({casts})' if casts else ''} from read_parquet({literal(path)})"
 
 
 def _explained(error: duckdb.Error, sql: str) -> StatementError:

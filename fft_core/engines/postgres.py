@@ -18,17 +18,15 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from fft_core.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
-from fft_core.engines import postgres_arrow
-from fft_core.engines.csv_file import CsvTable, ListedRows, read_csv
+from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.engines import postgres_arrow, postgres_seeds
 from fft_core.engines.declared_types import exact_decimal
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
-from fft_core.engines.parquet_file import read_parquet
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.sql import drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
-from fft_core.errors import BusyError, ConnectError, EngineError, SeedError, StatementError
+from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
 if TYPE_CHECKING:
@@ -259,51 +257,30 @@ class PostgresEngine:
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         for column in frame.column_names:
             self.relation(column)  # a column's name has the same limit
-        with self._temporary(postgres_arrow.definition(frame.schema)) as name:
+        with self._temporary_table(postgres_arrow.definition(frame.schema)) as name:
             with self._statement(f"copy {name} from stdin"), self._connection.cursor() as cursor:
                 postgres_arrow.write(cursor, name, frame)
             yield f"select * from {name}"
 
     @contextmanager
-    def file_query(self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT) -> Iterator[str]:
-        if path.suffix not in CSV_SUFFIXES:
-            types = {name: self.column_type(kind) for name, kind in column_types.items()}
-            with self.frame_query(read_parquet(path)) as rows:
-                names = [column.name for column in self.columns(rows)]
-                yield f"select {', '.join(_cast(name, types) for name in names)} from ({rows}) as file"
-            return
-        table = read_csv(path, form, column_types)
-        columns = [(column.name, self.column_type(column.type)) for column in table.columns]
-        for name, _ in columns:
-            if len(name.encode()) > LONGEST_NAME:
-                raise SeedError(f"column {name!r} is longer than {LONGEST_NAME} bytes, and Postgres would cut it")
-        with self._temporary(", ".join(f"{quoted(name, DIALECT)} {kind}" for name, kind in columns)) as place:
-            self._copy_csv(place, table)
-            yield f"select * from {place}"
-
-    def _copy_csv(self, place: str, table: CsvTable) -> None:
-        rows = table.rows
-        sql = f"copy {place} from stdin" + ("" if isinstance(rows, ListedRows) else " (format csv)")
-        try:
-            with self._statement(sql), self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
-                if isinstance(rows, ListedRows):
-                    for row in zip(*rows.fixed(table.fixes), strict=True):
-                        copy.write_row(row)
-                else:
-                    for batch in rows.fixed(table.fixes):
-                        copy.write(postgres_arrow.csv_of(batch))
-        except StatementError as error:
-            raise _refused(error, table) from error
-
-    @contextmanager
-    def _temporary(self, definition: str) -> Iterator[str]:
+    def _temporary_table(self, columns: str) -> Iterator[str]:
         name = f'"_ff_frame_{next(self._frames)}"'
-        self.execute(f"create temporary table {name} ({definition})")
+        self.execute(f"create temporary table {name} ({columns})")
         try:
             yield f"pg_temp.{name}"
         finally:
             if not self._connection.closed:
                 self.execute(f"drop table if exists pg_temp.{name}")
+
+    @contextmanager
+    def _copying(self, sql: str) -> Iterator[psycopg.Copy]:
+        with self._statement(sql), self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
+            yield copy
+
+    def file_query(
+        self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
+    ) -> AbstractContextManager[str]:
+        return postgres_seeds.file_query(self, self._temporary_table, self._copying, path, column_types, form)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -481,22 +458,6 @@ _SIGNATURE = """
             attname || ' ' || format_type(atttypid, atttypmod), e'\\n' order by attnum)), 1, 16)
         from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
     ) end"""
-
-
-def _refused(error: StatementError, table: CsvTable) -> EngineError | SeedError:
-    """Name the text that Postgres refused, where it tells the column."""
-    cause = error.__cause__
-    context = cause.diag.context if isinstance(cause, psycopg.Error) else None
-    for place, column in enumerate(table.columns):
-        found = re.search(rf'column {re.escape(column.name)}: "(.*)"$', context or "", re.DOTALL)
-        if found:
-            return table.misfit(place, found[1])
-    return error
-
-
-def _cast(name: str, types: Mapping[str, str]) -> str:
-    column = quoted(name, DIALECT)
-    return f"cast({column} as {types[name]}) as {column}" if name in types else column
 
 
 def _text(name: bytes | None) -> str:
