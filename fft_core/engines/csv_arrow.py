@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fft_core.csv_format import CsvFormat
 from fft_core.engines import csv_text
-from fft_core.engines.column_kinds import BLANKS, with_blanks
+from fft_core.engines.column_kinds import BLANKS, Texts, with_blanks
 from fft_core.engines.declared_types import TRIM, Fix
 from fft_core.errors import SeedError
 
@@ -85,7 +85,7 @@ class ArrowRows:
             rows = csv_text.rows_of(lines, self.names, self.form, self.path)
             return next((row.line for row in rows if row.fields[column] == text), None)
 
-    def parts(self) -> Iterator[Sequence[ArrowTexts]]:
+    def parts(self) -> Iterator[Sequence[Texts]]:
         """Give the texts of all columns, block by block."""
         for batch in self._batches():
             yield [ArrowTexts(column.drop_null()) for column in batch.columns]
@@ -114,7 +114,7 @@ class ArrowRows:
         import pyarrow.csv
 
         names = self.schema.names
-        source: Any = pa.OSFile(str(self.path)) if self.content is None else pa.BufferReader(self.content)
+        source: Any = pa.OSFile(str(self.path), "rb") if self.content is None else pa.BufferReader(self.content)
         with source:
             source.seek(self.start)
             if source.tell() == source.size():
@@ -183,7 +183,8 @@ class ArrowTexts:
 
     def listed(self) -> Iterator[str]:
         for start in range(0, len(self.values), 1000):  # often the first one decides
-            yield from self.values[start : start + 1000].unique().to_pylist()
+            texts: list[Any] = self.values[start : start + 1000].unique().to_pylist()
+            yield from texts
 
     def unsure_doubles(self) -> Iterator[str]:
         import pyarrow as pa
@@ -200,7 +201,8 @@ class ArrowTexts:
         import pyarrow.compute as pc
 
         def most(without: str) -> int:
-            return pc.max(pc.binary_length(pc.replace_substring_regex(self.values, without, ""))).as_py() or 0
+            rest: Any = pc.replace_substring_regex(self.values, without, "")
+            return int(pc.max(pc.binary_length(rest)).as_py() or 0)
 
         return most(rf"^[{BLANKS}]*-?0*|[.].*|[{BLANKS}]+$"), most(rf"^[^.]*[.]?|[{BLANKS}]+$")
 

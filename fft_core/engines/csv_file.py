@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from fft_core.csv_format import CsvFormat
 from fft_core.engines import csv_text
-from fft_core.engines.column_kinds import TEXT, ListedTexts, Seen, kind_of
+from fft_core.engines.column_kinds import TEXT, ListedTexts, Seen, Texts, kind_of
 from fft_core.engines.csv_arrow import ArrowRows, LongRowError
 from fft_core.engines.declared_types import TRIM, Fix, Form, form_of
 from fft_core.errors import SeedError, nearest
@@ -43,7 +43,7 @@ class ListedRows:
         columns = list(zip(*fields, strict=True)) if fields else [()] * len(names)
         return cls(path, form, names, columns, text)
 
-    def parts(self) -> Iterator[Sequence[ListedTexts]]:
+    def parts(self) -> Iterator[Sequence[Texts]]:
         """Give the texts of all columns."""
         yield [ListedTexts.of(column) for column in self.columns]
 
@@ -112,6 +112,7 @@ def read_csv(path: Path, form: CsvFormat, declared: Mapping[str, str]) -> CsvTab
     """
     is_small = path.stat().st_size < LISTED_BELOW_BYTES
     rows: Rows = ListedRows.opened(path, form) if is_small else ArrowRows.opened(path, form)
+    csv_text.refuse_seed_columns(rows.names)
     while True:
         try:
             return table_of(rows, declared)

@@ -135,13 +135,20 @@ def wrong_names(names: Sequence[str]) -> str | None:
     for place, name in enumerate(names, 1):
         if not name:
             return f"column {place} of the header has no name"
-        if name.lower() in SEED_COLUMNS:
-            return f"the header has the column {name!r}, which every seed is given"
         earlier = next((other for other in names[: place - 1] if other.lower() == name.lower()), None)
         if earlier is not None:
             spelled = "" if earlier == name else f": {earlier!r} is the same name"
             return f"the header has the column {name!r} twice{spelled}"
     return None
+
+
+def refuse_seed_columns(names: Iterable[str]) -> None:
+    """Raise SeedError for a column that every seed is given: the database would have two, or rename one."""
+    for name in names:
+        if name.lower() in SEED_COLUMNS:
+            raise SeedError(
+                f"the file has the column {name!r}, which every seed is given", hint="Give it another name."
+            )
 
 
 def _refuse_other_delimiter(header: Record, form: CsvFormat, path: Path) -> None:

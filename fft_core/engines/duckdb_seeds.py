@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.engines.csv_arrow import ArrowRows
@@ -73,8 +73,9 @@ class _Stream:
 
         rows = self.table.rows
         assert isinstance(rows, ArrowRows)  # small files are no streams
-        reader = pa.RecordBatchReader.from_batches(rows.schema, rows.fixed(self.table.fixes))
-        return reader.__arrow_c_stream__(requested_schema)
+        reader: Any = pa.RecordBatchReader.from_batches(rows.schema, rows.fixed(self.table.fixes))
+        stream: object = reader.__arrow_c_stream__(requested_schema)
+        return stream
 
 
 def _casts(engine: Engine, table: CsvTable) -> str:

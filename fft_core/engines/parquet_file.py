@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fft_core.engines.column_kinds import MOST_DIGITS
 from fft_core.engines.csv_arrow import ArrowTexts
-from fft_core.engines.csv_text import wrong_names
+from fft_core.engines.csv_text import refuse_seed_columns, wrong_names
 from fft_core.engines.declared_types import form_of
 from fft_core.errors import SeedError
 
@@ -24,6 +24,7 @@ def parquet_schema(path: Path) -> pa.Schema:
     wrong = wrong_names(schema.names) if schema.names else "the file has no columns"
     if wrong:
         raise SeedError(wrong.replace("the header", "the file"))
+    refuse_seed_columns(schema.names)
     for field in schema:
         if _holds(field.type, lambda kind: _is(kind, "duration") and kind.unit == "ns"):
             raise _lossy(field.name, "a duration in nanoseconds, of which databases keep microseconds", "microseconds")

@@ -468,15 +468,19 @@ class SeedFileShape(Shape):
     def _no_quotes(cls, value: object) -> object:
         return None if value in ("none", "", False) else value
 
-    @field_validator("header", mode="after")
+    @field_validator("header", mode="before")
     @classmethod
-    def _names(cls, value: bool | list[str]) -> bool | list[str]:
-        names = value if isinstance(value, list) else ["x"]
-        if not names or not all(name.strip() for name in names):
+    def _names(cls, value: object) -> object:
+        if isinstance(value, bool):
+            return value
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise ValueError("write true, false, or a list of names, in quotes where YAML needs them")
+        names = [name.strip() for name in value]
+        if not names or not all(names):
             raise ValueError("name each column")
         if len({name.lower() for name in names}) < len(names):
             raise ValueError("two columns have one name")
-        return value
+        return names
 
     @model_validator(mode="after")
     def _can_be_told_apart(self) -> SeedFileShape:
