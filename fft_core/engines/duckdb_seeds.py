@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from fft_core.engines.engine import Engine
 from fft_core.engines.parquet_file import parquet_schema, refuse_wide_decimals, refuse_wrong_texts
 from fft_core.engines.seed_casts import cast_columns
 from fft_core.engines.sql import literal
+from fft_core.errors import EngineError
 from fft_core.names import quoted
 
 Register: TypeAlias = Callable[[str, object], AbstractContextManager[None]]  # a name for something that has rows
@@ -50,7 +51,8 @@ def _listed(engine: Engine, table: CsvTable, rows: ListedRows) -> Iterator[str]:
     try:
         yield f"select * from {name}"
     finally:
-        engine.execute(f"drop table if exists {name}")
+        with suppress(EngineError):  # of a session that was interrupted or closed; the table goes with it
+            engine.execute(f"drop table if exists {name}")
 
 
 @contextmanager
