@@ -56,13 +56,6 @@ def form_of(declared: str) -> Form | None:
     return _FORMS.get(_SAME.get(kind, kind))
 
 
-def exact_decimal(declared: str) -> str:
-    """Give the type of a number that is declared without a precision its own; others stay as they are."""
-    kind, arguments = _parted(declared)
-    is_bare = kind in ("decimal", "numeric", "dec") and not arguments
-    return f"decimal({MOST_DIGITS}, {EXACT_SCALE})" if is_bare else declared
-
-
 def _parted(declared: str) -> tuple[str, tuple[int, ...]]:
     found = re.fullmatch(r"\s*([a-z0-9_ ]+?)\s*(?:\(\s*([0-9]+(?:\s*,\s*[0-9]+)*)\s*\))?\s*", declared.lower())
     if found is None:

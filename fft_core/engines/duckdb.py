@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import duckdb
 
 from fft_core.csv_format import DEFAULT, CsvFormat
-from fft_core.engines import duckdb_seeds
-from fft_core.engines.declared_types import exact_decimal
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.sql import create_schema, literal, literals
@@ -38,6 +36,7 @@ _SEED_TYPES = {
     "integer": "BIGINT",
     "double": "DOUBLE",
     "float": "DOUBLE",
+    **dict.fromkeys(("numeric", "decimal", "dec"), "DECIMAL(38, 9)"),  # exact, as in `declared_types`
     "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP",
     "timestamptz": "TIMESTAMPTZ",
@@ -177,7 +176,7 @@ class DuckDBEngine:
         return Relation(name, "main", "temp")
 
     def column_type(self, declared: str) -> str:
-        return _SEED_TYPES.get(declared.lower(), exact_decimal(declared))
+        return _SEED_TYPES.get(declared.strip().lower(), declared)
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         rows = self.fetch(sql, parameters)
@@ -309,6 +308,8 @@ class DuckDBEngine:
     def file_query(
         self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
     ) -> AbstractContextManager[str]:
+        from fft_core.engines import duckdb_seeds  # not needed where no seed is built
+
         return duckdb_seeds.file_query(self, self._registered, path, column_types, form)
 
     @contextmanager

@@ -19,8 +19,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from fft_core.csv_format import DEFAULT, CsvFormat
-from fft_core.engines import postgres_arrow, postgres_seeds
-from fft_core.engines.declared_types import exact_decimal
+from fft_core.engines import postgres_arrow
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.sql import drop, literal, literals, word
@@ -40,6 +39,7 @@ _SEED_TYPES = {
     "integer": "bigint",
     "double": "double precision",
     "float": "double precision",
+    **dict.fromkeys(("numeric", "decimal", "dec"), "numeric(38, 9)"),  # exact, as in `declared_types`
     "boolean": "boolean",
     "timestamp": "timestamp",
     "timestamptz": "timestamptz",
@@ -168,7 +168,7 @@ class PostgresEngine:
         return self.relation(name, "pg_temp")
 
     def column_type(self, declared: str) -> str:
-        return _SEED_TYPES.get(declared.lower(), exact_decimal(declared))
+        return _SEED_TYPES.get(declared.strip().lower(), declared)
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         with self._statement(sql), self._connection.cursor() as cursor:
@@ -280,6 +280,8 @@ class PostgresEngine:
     def file_query(
         self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
     ) -> AbstractContextManager[str]:
+        from fft_core.engines import postgres_seeds  # not needed where no seed is built
+
         return postgres_seeds.file_query(self, self._temporary_table, self._copying, path, column_types, form)
 
     @contextmanager
