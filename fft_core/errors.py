@@ -8,6 +8,7 @@ FftError
 ├── ModelError              a Python model fails, or returns what cannot be published
 │   └── RequiredColumnsError
 ├── IncrementError          rows cannot be applied to a table: their keys or columns do not fit
+├── SeedError               the file of a seed cannot be read as a table
 ├── EngineError
 │   ├── MissingDriverError  the engine's Python packages are not installed
 │   ├── ConnectError        the database cannot be opened
@@ -99,6 +100,26 @@ class RequiredColumnsError(ModelError):
 
 class IncrementError(FftError):
     """Rows cannot be applied to the table of an incremental model or snapshot; it stays as it was."""
+
+
+class SeedError(FftError):
+    """The file of a seed cannot be read as a table.
+
+    `line` is where in the file, and `setting` what has to be said of the file so that it can be read, as text of YAML.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int | None = None,
+        setting: str | None = None,
+        where: Location | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.line = line
+        self.setting = setting
 
 
 class EngineError(FftError):

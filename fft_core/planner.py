@@ -13,6 +13,7 @@ from typing import Literal
 
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
+from fft_core.csv_format import DEFAULT
 from fft_core.engines.engine import capabilities_of, dialect_of
 from fft_core.errors import FftError, Location, Problem, ProjectError, RequestError, nearest
 from fft_core.names import SYMBOL, Relation, model_name
@@ -51,6 +52,8 @@ from fft_core.project.statement import select_of
 from fft_core.sources import source_version
 from fft_core.state import read_records, recorded_stamps
 from fft_core.warehouse import Warehouse
+
+READER_VERSION = "2"  # counted up if the same file becomes other columns or values: the rule of `column_kinds`
 
 
 class Subjects:
@@ -92,6 +95,10 @@ class Subjects:
         content = _digest_of_file(path, state.st_size, state.st_mtime_ns, state.st_ino)
         volatile = self._volatile_in_seed(path, seed) if path.suffix == ".sql" else ()
         config = {"column_types": digest_of(seed.column_types), "schema": seed.schema or "", "path": str(seed.path)}
+        if path.suffix != ".sql":
+            config["reader"] = READER_VERSION
+        if seed.form != DEFAULT:
+            config["file"] = digest_of(asdict(seed.form))
         checks, check_inputs = self._checks(seed.name)
         return Subject(
             name=seed.name,

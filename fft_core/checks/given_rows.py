@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from fft_core.csv_format import DEFAULT
+from fft_core.engines.column_kinds import kind_of_texts
+from fft_core.engines.csv_file import ListedRows
 from fft_core.engines.engine import Engine
 from fft_core.engines.sql import literal
-from fft_core.errors import FftError
+from fft_core.errors import FftError, SeedError
 from fft_core.names import quoted
 from fft_core.project.unit_test import CsvFile, CsvText, GivenRows, RowOfCells
 
@@ -23,11 +24,6 @@ _WIDER = {
     frozenset({"date", "timestamptz"}): "timestamptz",
     frozenset({"timestamp", "timestamptz"}): "timestamptz",
     frozenset({"date", "timestamp", "timestamptz"}): "timestamptz",
-}
-_CSV_KINDS = {  # as in a seed: what is not one of these is text
-    "boolean": re.compile(r"(?i)true|false|t|f|yes|no|y|n"),
-    "integer": re.compile(r"-?(0|[1-9][0-9]{0,18})"),
-    "double": re.compile(r"(?i)-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?|nan|-?inf(inity)?"),
 }
 
 
@@ -96,9 +92,9 @@ class _Rows:
     def of(cls, given: GivenRows, root: Path) -> _Rows:
         match given.rows:
             case CsvText(text):
-                return _csv(given, text.strip().splitlines(keepends=True))
+                return _csv(given, lambda: ListedRows.of(text.strip(), DEFAULT, Path("the CSV")))
             case CsvFile(path):
-                return _csv(given, _csv_lines(given, path, root))
+                return _csv(given, lambda: ListedRows.opened(_csv_path(given, path, root), DEFAULT))
             case rows:
                 return cls(given, _distinct(given, [name for row in rows for name in row]), rows)
 
@@ -146,9 +142,7 @@ class _Rows:
         """The type of a column by its values, as the engine spells it; text where there is none."""
         values = [value for row in self.rows if (value := row.get(name)) is not None]
         if self.is_csv:
-            texts = [str(value) for value in values]
-            found = (kind for kind, form in _CSV_KINDS.items() if texts and all(map(form.fullmatch, texts)))
-            return engine.column_type(next(found, "string"))
+            return engine.column_type(kind_of_texts(map(str, values)))  # as in a seed
         dimensions = 0
         while values and all(isinstance(value, list) for value in values):
             dimensions += 1
@@ -193,29 +187,20 @@ def _distinct(given: GivenRows, names: Iterable[str]) -> Sequence[str]:
     return list(seen.values())
 
 
-def _csv_lines(given: GivenRows, path: Path, root: Path) -> list[str]:
+def _csv_path(given: GivenRows, path: Path, root: Path) -> Path:
     places = (root / given.location.path.parent / path, root / path)
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         hint = "Name it from the file of the tests, or from the project's folder; CSV text has a line with its columns."
         raise FftError(f"there is no file {path}", where=given.location, hint=hint)
-    try:
-        with found.open(encoding="utf-8-sig", newline="") as file:
-            return list(file)
-    except UnicodeDecodeError as error:
-        raise FftError(f"{path} is not UTF-8 text: {error.reason}", where=given.location) from error
+    return found
 
 
-def _csv(given: GivenRows, lines: Iterable[str]) -> _Rows:
-    reader = csv.reader(lines, strict=True)
+def _csv(given: GivenRows, read: Callable[[], ListedRows]) -> _Rows:
     try:
-        header, *rows = [(reader.line_num, row) for row in reader if row] or [(1, [])]
-    except csv.Error as error:
-        raise FftError(f"line {reader.line_num} of the CSV: {error}", where=given.location) from error
-    names = header[1]
-    for line, row in rows:
-        if len(row) != len(names):
-            message = f"line {line} of the CSV has {len(row)} fields, and its header has {len(names)}"
-            raise FftError(message, where=given.location)
-    cells = [{name: cell or None for name, cell in zip(names, row, strict=True)} for _, row in rows]
-    return _Rows(given, _distinct(given, names), cells, is_csv=True)
+        csv = read()
+    except SeedError as error:
+        place = f"line {error.line} of the CSV: " if error.line else "the CSV: "
+        raise FftError(place + error.problem.message, where=given.location, hint=error.problem.hint) from error
+    rows = [dict(zip(csv.names, row, strict=True)) for row in zip(*csv.columns, strict=True)]
+    return _Rows(given, csv.names, rows, is_csv=True)

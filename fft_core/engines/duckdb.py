@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import duckdb
 
+from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines import duckdb_arrow, duckdb_json
-from fft_core.engines.csv_file import ragged_line, wrong_header
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.sql import change_type, create_schema, literal, literals
@@ -37,14 +37,14 @@ MEMORY = ":memory:"
 _SEED_TYPES = {
     "string": "VARCHAR",
     "integer": "BIGINT",
-    "numeric": "DOUBLE",
     "double": "DOUBLE",
+    "float": "DOUBLE",
+    **dict.fromkeys(("numeric", "decimal", "dec"), "DECIMAL(38, 9)"),  # exact, as in `declared_types`
     "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP",
     "timestamptz": "TIMESTAMPTZ",
     "date": "DATE",
 }
-_INFERRED = ("BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR")
 
 
 def namespace(*, path: str = MEMORY, schema: str | None = None, catalog: str | None = None, **_: object) -> Relation:
@@ -179,7 +179,7 @@ class DuckDBEngine:
         return Relation(name, "main", "temp")
 
     def column_type(self, declared: str) -> str:
-        return _SEED_TYPES.get(declared.lower(), declared)
+        return _SEED_TYPES.get(declared.strip().lower(), declared)
 
     def usable_type(self, type: str) -> str:
         return _UNTYPED.sub("VARCHAR", type)
@@ -313,26 +313,24 @@ class DuckDBEngine:
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         name = f"_ff_frame_{id(frame)}"
-        rows = duckdb_arrow.storable(frame)
+        with self._registered(name, duckdb_arrow.storable(frame)):
+            yield f"select * from {name}"
+
+    @contextmanager
+    def _registered(self, name: str, rows: object) -> Iterator[None]:
         with self._cursor() as cursor:
             cursor.register(name, rows)
             try:
-                yield f"select * from {name}"
+                yield
             finally:
                 cursor.unregister(name)
 
-    @contextmanager
-    def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
-        types = {name: self.column_type(kind) for name, kind in column_types.items()}
-        if path.suffix == ".csv" and (wrong := wrong_header(path)):
-            raise StatementError(wrong, sql="")
-        try:
-            yield _csv_query(path, types) if path.suffix == ".csv" else _parquet_query(path, types)
-        except StatementError as error:
-            ragged = ragged_line(path) if "sniffing" in error.problem.message else None
-            if ragged is None:
-                raise
-            raise StatementError(ragged, sql=error.sql) from error
+    def file_query(
+        self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
+    ) -> AbstractContextManager[str]:
+        from fft_core.engines import duckdb_seeds  # not needed where no seed is built
+
+        return duckdb_seeds.file_query(self, self._registered, path, column_types, form)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -378,25 +376,6 @@ class DuckDBEngine:
             raise
         finally:
             self.statements.ended(sql, started)
-
-
-def _csv_query(path: Path, types: Mapping[str, str]) -> str:
-    candidates = ["VARCHAR"] if types else _INFERRED
-    options = [
-        # a dialect that is guessed turns a file with one ragged row into other columns, or into no rows at all
-        "header = true, delim = ',', quote = '\"', escape = '\"', comment = '', skip = 0, strict_mode = true",
-        "null_padding = false",
-        "sample_size = -1",  # every row: a type that depends on a sample would be a type that changes
-        f"auto_type_candidates = [{', '.join(literal(c) for c in candidates)}]",
-    ]
-    if types:
-        options.append(f"types = {{{', '.join(f'{literal(name)}: {literal(kind)}' for name, kind in types.items())}}}")
-    return f"select * from read_csv({literal(path)}, {', '.join(options)})"
-
-
-def _parquet_query(path: Path, types: Mapping[str, str]) -> str:
-    casts = ", ".join(f"cast({quoted(c, 'duckdb')} as {kind}) as {quoted(c, 'duckdb')}" for c, kind in types.items())
-    return f"select *{f' replace ({casts})' if casts else ''} from read_parquet({literal(path)})"
 
 
 def _explained(error: duckdb.Error, sql: str) -> StatementError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines.statements import Statements
 from fft_core.errors import EngineError, MissingDriverError
 from fft_core.names import Relation
@@ -162,11 +163,13 @@ class Engine(Protocol):
     def frame_query(self, frame: pa.Table) -> AbstractContextManager[str]:
         """Make the rows of a frame selectable while the context lasts; give the SELECT that reads them."""
 
-    def file_query(self, path: Path, column_types: Mapping[str, str]) -> AbstractContextManager[str]:
+    def file_query(
+        self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
+    ) -> AbstractContextManager[str]:
         """Make the rows of a CSV or Parquet file selectable while the context lasts; give the SELECT.
 
-        In a CSV, integers become 64-bit, decimals double precision, everything else text; where `column_types` names
-        columns, the others stay text, as documented for FFT. An empty field is NULL.
+        A CSV is read by `csv_file`: the columns and values are the same on every engine. If `column_types` names
+        columns of one, the others are text, as documented for FFT. Raises SeedError.
         """
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -19,7 +19,8 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from fft_core.engines import csv_file, postgres_arrow, postgres_copy
+from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.engines import postgres_arrow, postgres_copy
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.sql import change_type, drop, literal, literals, word
@@ -39,8 +40,9 @@ CAPABILITIES = Capabilities(
 _SEED_TYPES = {
     "string": "text",
     "integer": "bigint",
-    "numeric": "double precision",
     "double": "double precision",
+    "float": "double precision",
+    **dict.fromkeys(("numeric", "decimal", "dec"), "numeric(38, 9)"),  # exact, as in `declared_types`
     "boolean": "boolean",
     "timestamp": "timestamp",
     "timestamptz": "timestamptz",
@@ -169,10 +171,10 @@ class PostgresEngine:
         return self.relation(name, "pg_temp")
 
     def column_type(self, declared: str) -> str:
-        word, brackets, _ = declared.lower().partition("[]")
+        word, brackets, _ = declared.strip().lower().partition("[]")
         if brackets and word in ("string", "double"):  # not words of Postgres
-            return declared.lower().replace(word, _SEED_TYPES[word])
-        return _SEED_TYPES.get(declared.lower(), declared)
+            return declared.strip().lower().replace(word, _SEED_TYPES[word])
+        return _SEED_TYPES.get(declared.strip().lower(), declared)
 
     def usable_type(self, type: str) -> str:
         return type  # what has no type is text
@@ -276,17 +278,11 @@ class PostgresEngine:
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
-        name = f'pg_temp."_ff_frame_{next(self._frames)}"'
         for column in frame.column_names:
             self.relation(column)  # a column's name has the same limit
-        definition = postgres_copy.definition(frame.schema)
-        self.execute(f"create temporary table {name.removeprefix('pg_temp.')} ({definition})")
-        try:
+        with self._temporary_table(postgres_copy.definition(frame.schema)) as name:
             self._copy(name, frame)
             yield f"select * from {name}"
-        finally:
-            if not self._connection.closed:
-                self.execute(f"drop table if exists {name}")
 
     def _copy(self, name: str, frame: pa.Table) -> None:
         try:
@@ -301,11 +297,26 @@ class PostgresEngine:
             raise postgres_copy.unstorable(field, f"values that Postgres cannot hold: {said}") from error
 
     @contextmanager
-    def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
-        types = {name: self.column_type(kind) for name, kind in column_types.items()}
-        with self.frame_query(csv_file.read_file(path, infer=not types)) as rows:
-            names = [column.name for column in self.columns(rows)]
-            yield f"select {', '.join(_cast(name, types) for name in names)} from ({rows}) as file"
+    def _temporary_table(self, columns: str) -> Iterator[str]:
+        name = f'"_ff_frame_{next(self._frames)}"'
+        self.execute(f"create temporary table {name} ({columns})")
+        try:
+            yield f"pg_temp.{name}"
+        finally:
+            if not self._connection.closed:
+                self.execute(f"drop table if exists pg_temp.{name}")
+
+    @contextmanager
+    def _copying(self, sql: str) -> Iterator[psycopg.Copy]:
+        with self._statement(sql), self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
+            yield copy
+
+    def file_query(
+        self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
+    ) -> AbstractContextManager[str]:
+        from fft_core.engines import postgres_seeds  # not needed where no seed is built
+
+        return postgres_seeds.file_query(self, self._temporary_table, self._copying, path, column_types, form)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -487,11 +498,6 @@ _SIGNATURE = """
             attname || ' ' || format_type(atttypid, atttypmod), e'\\n' order by attnum)), 1, 16)
         from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
     ) end"""
-
-
-def _cast(name: str, types: Mapping[str, str]) -> str:
-    column = quoted(name, DIALECT)
-    return f"cast({column} as {types[name]}) as {column}" if name in types else column
 
 
 def _text(name: bytes | None) -> str:

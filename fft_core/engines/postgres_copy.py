@@ -110,16 +110,23 @@ def write(cursor: psycopg.Cursor[Any], table: str, frame: pa.Table) -> None:
         EngineError: a column has values that Postgres would cut, or has no place for; nothing is cut.
     """
     import pyarrow as pa
-    import pyarrow.csv
 
     if not frame.num_rows:
         return
     columns = [_copied(field, column) for field, column in zip(frame.schema, frame.columns, strict=True)]
     rows = pa.Table.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))])
+    with cursor.copy(f"copy {table} from stdin (format csv)".encode()) as copy:
+        copy.write(csv_of(rows))
+
+
+def csv_of(rows: pa.Table | pa.RecordBatch) -> memoryview:
+    """Spell rows as Postgres reads them; what is NULL has no quotes."""
+    import pyarrow as pa
+    import pyarrow.csv
+
     buffer = io.BytesIO()
     pa.csv.write_csv(rows, buffer, pa.csv.WriteOptions(include_header=False))
-    with cursor.copy(f"copy {table} from stdin (format csv)".encode()) as copy:
-        copy.write(buffer.getbuffer())
+    return buffer.getbuffer()
 
 
 def column_of(error: psycopg.Error, frame: pa.Table) -> pa.Field[Any] | None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import Location, Problem, ProjectError
 from fft_core.names import model_name
 from fft_core.project.unit_test import UnitTest
@@ -185,7 +186,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Seed:
-    """A file below seeds/ that becomes a table; `path` is relative to the project, `seed_id` to seeds/."""
+    """A file below seeds/ that becomes a table; `path` is relative to the project, `seed_id` to seeds/.
+
+    `form` is how it is written, if it is a CSV.
+    """
 
     name: str
     seed_id: str
@@ -195,6 +199,7 @@ class Seed:
     columns: tuple[Column, ...] = ()
     tags: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
+    form: CsvFormat = DEFAULT
 
     @property
     def column_types(self) -> dict[str, str]:

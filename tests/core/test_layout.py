@@ -18,6 +18,7 @@ FORBIDDEN = {
     "fft_core": ("dagster", "fft_dagster"),
     "fft_core.errors": ("fft_core",),
     "fft_core.names": ("fft_core",),
+    "fft_core.csv_format": ("fft_core",),
     "fft_core.project": (
         "fft_core.engines",
         "fft_core.plan",

@@ -167,7 +167,7 @@ def test_inputs_that_cannot_be_stored_are_errors_with_their_line(bench: Bench) -
     assert "columns 'id' and 'ID' are one to the database" in errors["case"]
     assert "the rows of raw_users cannot be stored" in errors["cast"]
     assert "no_such_type" in errors["type"]
-    assert "line 2 of the CSV has 1 fields, and its header has 2" in errors["ragged"]
+    assert "line 2 of the CSV: the line has 1 field, and the header has 2" in errors["ragged"]
     assert "there is no file nothing.csv" in errors["no file"]
     assert "model 'users'" in errors["other columns"]
     lines = [f"tests/unit/users.yml:{line}: " for line in range(3, 11)]
