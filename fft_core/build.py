@@ -153,7 +153,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     if relation not in engine.kinds([relation]):
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
     with engine.statements.about(str(node)):
-        columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
+        columns = engine.columns(sql.select_all(relation, engine.dialect))
         return run_checks(engine, relation, columns, checks, warehouse.relation).results
 
 
@@ -182,7 +182,7 @@ def _publish_checked(
     engine.hold(relation)
     stage = engine.stage(relation)
     columns, _ = _stage(engine, stage, _Rows("table", query), engine.kinds([stage]).get(stage))
-    judgement = run_checks(engine, stage, [c.name for c in columns], checks, warehouse.relation, published=relation)
+    judgement = run_checks(engine, stage, columns, checks, warehouse.relation, published=relation)
     if any(result.blocks for result in judgement.results):
         raise CheckFailedError(name, judgement.results)
     engine.publish(stage, relation)
@@ -345,8 +345,7 @@ def _write(build: _Build, relation: Relation, rows: _Rows, existing: Published |
 
     def check_delta(delta: Relation, columns: tuple[ColumnType, ...]) -> tuple[CheckResult, ...]:
         checks = tuple(check for check in build.warehouse.project.checks_of(name) if check.scope == "delta")
-        names = [column.name for column in columns]
-        results = run_checks(engine, delta, names, checks, build.warehouse.relation).results if checks else ()
+        results = run_checks(engine, delta, columns, checks, build.warehouse.relation).results if checks else ()
         if any(result.blocks for result in results):
             raise CheckFailedError(name, results)
         return results
@@ -373,7 +372,7 @@ def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
     judgement = run_checks(
         engine,
         written.place,
-        [column.name for column in written.columns],
+        written.columns,
         [check for check in checks if check.name not in known],
         build.warehouse.relation,
         published=relation,

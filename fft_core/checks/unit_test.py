@@ -62,10 +62,14 @@ def compare(expected: ExpectedRows, columns: Sequence[str], rows: Sequence[Row])
     Only the columns of the expected rows are compared. A date is the timestamp of its midnight; a timestamp without
     zone is in UTC; a text can stand for a value that YAML has no form for.
     """
-    known = {name.lower(): index for index, name in enumerate(columns)}
-    names = _compared(expected, columns)
-    named = [*names, *expected.order_by, *(expected.approx if isinstance(expected.approx, dict) else ())]
-    unknown = tuple(dict.fromkeys(name for name in named if name.lower() not in known))
+    known = ColumnNames(columns)
+    named = [
+        *(str(name) for row in expected.rows for name in row),
+        *expected.order_by,
+        *(expected.approx if isinstance(expected.approx, dict) else ()),
+    ]
+    unknown = tuple(dict.fromkeys(name for name in named if not (known.find(name) or _is_ignored(name, expected))))
+    names = _compared(expected, columns, known)
     if unknown:
         hint = nearest(unknown[0], columns) or f"Its columns: {', '.join(columns)}."
         return Mismatch(names, 0, unknown_columns=unknown, hint=hint)

@@ -97,12 +97,13 @@ class Page:
     @property
     def columns(self) -> tuple[PageColumn, ...]:
         """The columns of the relation in their order, then those that are only declared."""
-        declared = {column.name.lower(): column for column in self.subject.columns}
+        declared = {column.name: column for column in self.subject.columns}
         there = self.entry.columns if self.entry else ()
+        pairs = paired((column.name for column in there), declared)
         is_known = self.entry is not None and self.entry.error is None
         found = []
         for column in there:
-            said = declared.pop(column.name.lower(), None)
+            said = declared.pop(pairs.get(column.name, ""), None)
             found.append(PageColumn(column.name, column.type, said.description if said else None))
         rest = (PageColumn(c.name, c.type, c.description, is_missing=is_known) for c in declared.values())
         return (*found, *rest)

@@ -286,6 +286,16 @@ class DuckDBEngine:
         row = f"hash({', '.join(seen)})"
         return f"concat(sum({row}::hugeint), '-', sum(hash({row})::hugeint))"
 
+    def comparable(self, value: str, kind: str) -> str:
+        return value  # each type has an order
+
+    def visible(self, value: str, kind: str) -> str:
+        if kind in ("FLOAT", "DOUBLE"):
+            return f"({value}, signbit({value}))"
+        if kind == "VARCHAR":
+            return f"encode({value})"  # its collation, which its type does not tell, may take A for a
+        return f"{value}::varchar" if _is_nested(kind) or kind == "INTERVAL" else value
+
     def read_frame(self, sql: str) -> pa.Table:
         with self._cursor() as cursor, self._statement(sql):
             return cast("pa.Table", cursor.sql(sql).to_arrow_table())

@@ -141,6 +141,12 @@ class Engine(Protocol):
         Two sets of rows have the same text only where no query can tell them apart.
         """
 
+    def comparable(self, value: str, kind: str) -> str:
+        """Spell a value of a type so that `=` and `group by` work on it: itself, or its text where they do not."""
+
+    def visible(self, value: str, kind: str) -> str:
+        """Spell a value of a type so that `is distinct from` tells it from what looks different, as 1.0 and 1.00."""
+
     def read_frame(self, sql: str) -> pa.Table:
         """Run a query and give its rows as an Arrow table."""
 

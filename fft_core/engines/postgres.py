@@ -21,6 +21,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from fft_core.engines import csv_file, postgres_arrow
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
+from fft_core.engines.postgres_settings import set_settings
+from fft_core.engines.postgres_values import equality_query, has_equality, text_of, visible
 from fft_core.engines.sql import drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
@@ -42,15 +44,6 @@ _SEED_TYPES = {
     "timestamp": "timestamp",
     "timestamptz": "timestamptz",
     "date": "date",
-}
-# Text forms, and with them digests and frames, must not depend on the settings of a role, database or server.
-_SETTINGS = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "bytea_output": "hex",
-    "extra_float_digits": "1",
-    "standard_conforming_strings": "on",
 }
 ANALYZED_FROM_BYTES = 20 * 8192  # some thousand rows
 _KINDS: Mapping[str, RelationKind] = {"v": "view", "m": "materialized_view"}  # as in pg_class; others are tables
@@ -74,8 +67,7 @@ def connect(
         read_only: Change nothing; a schema that is not there reads as an empty one.
     """
     place = namespace(dsn=dsn, db_schema=db_schema)
-    conninfo = _conninfo(dsn, f"{quoted(place.schema or '', DIALECT)}, public", read_only)
-    return PostgresEngine(conninfo, place, lock_timeout_seconds)
+    return PostgresEngine(_conninfo(dsn), place, lock_timeout_seconds, read_only=read_only)
 
 
 def scratch(**settings: Any) -> PostgresEngine:
@@ -83,7 +75,7 @@ def scratch(**settings: Any) -> PostgresEngine:
     return connect(**settings)
 
 
-def _conninfo(dsn: str, search_path: str, read_only: bool) -> str:
+def _conninfo(dsn: str) -> str:
     try:
         if dsn.partition("://")[2].partition("?")[0].count("@") > 1:
             raise psycopg.ProgrammingError  # a part of the password would be taken for the host, and shown
@@ -93,27 +85,17 @@ def _conninfo(dsn: str, search_path: str, read_only: bool) -> str:
             "the dsn of the Postgres profile cannot be read",
             hint="Write postgresql://user:password@host:5432/database; percent-encode special characters (@ is %40).",
         ) from None
-    settings = {**_SETTINGS, "search_path": search_path}
-    if read_only:
-        settings["default_transaction_read_only"] = "on"
-    options = [str(given.pop("options", "") or "")]
-    options += [
-        f"-c {name}={value.replace(chr(92), chr(92) * 2).replace(' ', chr(92) + ' ')}"
-        for name, value in settings.items()
-    ]
-    given.setdefault("application_name", "fft")
+    given.setdefault("fallback_application_name", "fft")
     given.setdefault("connect_timeout", "10")
-    return make_conninfo("", **{**given, "client_encoding": "UTF8", "options": " ".join(options).strip()})
+    return make_conninfo("", **{**given, "client_encoding": "UTF8"})
 
 
-def _option(value: str) -> str:
-    return value.replace("\\", "\\\\").replace(" ", "\\ ")
-
-
-def _opened(conninfo: str) -> psycopg.Connection[Row]:
+def _opened(conninfo: str, settings: str) -> psycopg.Connection[Row]:
     try:
         # never prepared on the server: a prepared plan outlives the table that is swapped below it
-        return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        connection.execute(settings.encode())  # now: what libpq takes from PGTZ and the like beats its own `options`
+        return connection
     except psycopg.Error as error:
         raise ConnectError(
             f"cannot connect to {_shown(conninfo)}: {_without_password(str(error).strip(), conninfo)}",
@@ -141,15 +123,18 @@ class PostgresEngine:
     dialect = DIALECT
     capabilities = CAPABILITIES
 
-    def __init__(self, conninfo: str, place: Relation, lock_timeout_seconds: float) -> None:
+    def __init__(self, conninfo: str, place: Relation, lock_timeout_seconds: float, *, read_only: bool = False) -> None:
         self.statements = Statements()
         self._conninfo = conninfo
+        self._read_only = read_only
+        self._settings = set_settings(f"{quoted(place.schema or '', DIALECT)}, public", read_only=read_only)
         self._place = place
         self._timeout = lock_timeout_seconds
-        self._connection = _opened(conninfo)
+        self._connection = _opened(conninfo, self._settings)
         self._connection.add_notice_handler(self._noticed)
         self._cut_name: str | None = None
         self._frames = count()
+        self._has_equality = dict[str, bool]()
         self._running = threading.Lock()
         self._cancelled = threading.Event()
 
@@ -247,6 +232,14 @@ class PostgresEngine:
 
         return f"concat({total(0)}, '-', {total(1)})"
 
+    def comparable(self, value: str, kind: str) -> str:
+        if kind not in self._has_equality:
+            self._has_equality[kind] = has_equality(kind) or self.fetch(equality_query(kind)) == [(True,)]
+        return value if self._has_equality[kind] else text_of(value)
+
+    def visible(self, value: str, kind: str) -> str:
+        return visible(value, kind)
+
     def read_frame(self, sql: str) -> pa.Table:
         with self._statement(sql), self._connection.cursor() as cursor:
             return postgres_arrow.read(cursor, sql)
@@ -276,7 +269,7 @@ class PostgresEngine:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         if self._connection.closed:  # the server ended it since the last transaction
-            self._connection = _opened(self._conninfo)
+            self._connection = _opened(self._conninfo, self._settings)
             self._connection.add_notice_handler(self._noticed)
         self.execute("begin")
         try:
@@ -354,7 +347,7 @@ class PostgresEngine:
         """Wait no longer than this for each lock, inside a transaction."""
         self.execute(f"set local lock_timeout = {max(1, int(seconds * 1000))}")
         yield
-        self.execute("set local lock_timeout = 0")
+        self.execute("set local lock_timeout to default")  # the user's, who may have set one for the role or the dsn
 
     def stage(self, relation: Relation) -> Relation:
         stage = relation.named(stage_name(relation.name))
@@ -378,7 +371,7 @@ class PostgresEngine:
         return int(size) if kind in ("r", "m") else None
 
     def for_thread(self) -> PostgresEngine:
-        return PostgresEngine(self._conninfo, self._place, self._timeout)
+        return PostgresEngine(self._conninfo, self._place, self._timeout, read_only=self._read_only)
 
     def interrupt(self) -> None:
         self._cancelled.set()
@@ -397,7 +390,8 @@ class PostgresEngine:
         try:
             yield
         except psycopg.Error as error:
-            raise _explained(error, sql, closed=self._connection.closed) from error
+            gone, stopped = self._connection.closed, self._cancelled.is_set()
+            raise _explained(error, sql, is_closed=gone, is_interrupted=stopped) from error
         finally:
             self.statements.ended(sql, started)
         if self._cut_name:
@@ -406,14 +400,17 @@ class PostgresEngine:
             )
 
 
-def _explained(error: psycopg.Error, sql: str, *, closed: bool) -> EngineError:
+def _explained(error: psycopg.Error, sql: str, *, is_closed: bool, is_interrupted: bool) -> EngineError:
     message = str(error).strip()
     match error:
-        case errors.QueryCanceled() if "user request" in message:
+        case errors.QueryCanceled() if is_interrupted or "user request" in message:  # in the server's language
             return EngineError("the statement was interrupted")
+        case errors.QueryCanceled():
+            hint = "Is a statement_timeout set for the role or the database, in the dsn or in PGOPTIONS?"
+            return StatementError(message, sql=sql, hint=hint)
         case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
             return BusyError(f"another session is in the way: {message}", hint="A later try can succeed.")
-    if closed:
+    if is_closed:
         return BusyError(f"the connection was lost: {message}", hint="A later try can succeed.")
     return _rejected(error, message, sql)
 
@@ -427,7 +424,7 @@ def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
         message = re.sub(r"\nLINE \d+: .*\n *\^", "", message)
     missing = None
     if isinstance(error, errors.UndefinedTable):
-        missing = re.search(r'relation "(.+?)" does not exist', message)
+        missing = re.search(r'["«»„“](.+?)["«»”“]', message)  # of the relation, whatever the server's language
     return StatementError(
         message,
         sql=sql,

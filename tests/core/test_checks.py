@@ -46,7 +46,7 @@ def engine() -> Iterator[DuckDBEngine]:
 def judge(engine: DuckDBEngine, rule: Rule, where: str | None = None) -> CheckResult:
     """Check the table `t`."""
     check = Check("the_check", "t", "any", rule, Location(Path("project.yml"), 7), where=where)
-    columns = [column.name for column in engine.columns("select * from t")]
+    columns = engine.columns("select * from t")
     found = run_checks(engine, TABLE, columns, [check], lambda _: PARENT)
     (result,) = found.results
     return result
@@ -199,7 +199,7 @@ def test_many_checks_of_a_table_keep_their_order_and_their_counts(engine: DuckDB
         (RowCountBetween(4, 4), 0),
     ]
     checks = [Check(f"c{i}", "t", "any", rule, Location(Path("p.yml"))) for i, (rule, _) in enumerate(rules)]
-    results = run_checks(engine, TABLE, ["x"], checks, lambda _: PARENT).results
+    results = run_checks(engine, TABLE, engine.columns("select * from t"), checks, lambda _: PARENT).results
     assert [(result.check.name, result.failing_rows) for result in results] == [
         (f"c{i}", failing) for i, (_, failing) in enumerate(rules)
     ]
