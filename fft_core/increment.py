@@ -259,7 +259,7 @@ class Increment:
             counts = self.engine.fetch(query)[0] if query else ()
         except StatementError as error:
             said = error.problem.message.splitlines()[0]
-            raise self._lossy(adaption.casts, f"some values cannot be cast ({said})") from error
+            raise self._lossy(adaption.casts, f"some values would not be the same ({said})") from error
         for (column, types), count in zip(adaption.casts.items(), counts, strict=True):
             if count:
                 raise self._lossy({column: types}, f"{count} values would not be the same")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from fft_core.column_names import paired
 from fft_core.engines.engine import Engine
 from fft_core.engines.sql import literal
 from fft_core.errors import FftError
@@ -59,10 +60,10 @@ def given_query(given: GivenRows, engine: Engine, root: Path, known_types: Mappi
 
 def _columns(rows: _Rows, types: Mapping[str, str]) -> Mapping[str, str]:
     """The columns with their types: those of the rows, and those that are declared and no row has."""
-    declared = {name.lower(): kind for name, kind in types.items()}
-    found = {name: declared.get(name.lower()) or rows.given.other_type or rows.kind(name) for name in rows.names}
-    present = {name.lower() for name in found}
-    return {**found, **{name: kind for name, kind in types.items() if name.lower() not in present}}
+    pairs = paired(types, rows.names)
+    declared = {name: types[known] for known, name in pairs.items()}
+    found = {name: declared.get(name) or rows.given.other_type or rows.kind(name) for name in rows.names}
+    return {**found, **{name: kind for name, kind in types.items() if name not in pairs}}
 
 
 @dataclass(frozen=True)
@@ -138,9 +139,11 @@ def _distinct(given: GivenRows, names: Iterable[str]) -> Sequence[str]:
     """The names in the order in which they occur. Raises where two differ only in case."""
     seen: dict[str, str] = {}
     for name in names:
-        if seen.setdefault(name.lower(), name) != name:
-            message = f"columns {seen[name.lower()]!r} and {name!r} are one to the database"
-            raise FftError(message, where=given.location)
+        key = name if name in given.types else name.lower()  # what is declared in two cases is two columns
+        if seen.setdefault(key, name) != name:
+            message = f"columns {seen[key]!r} and {name!r} differ only in case"
+            hint = "Write one name, or declare both in `columns`, if they are two to the database."
+            raise FftError(message, where=given.location, hint=hint)
     return list(seen.values())
 
 

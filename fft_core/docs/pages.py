@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fft_core.artifacts.catalog import Catalog, CatalogEntry
 from fft_core.checks.words import in_words
+from fft_core.column_names import paired
 from fft_core.docs.graph import Graph, GraphNode, graph_of
 from fft_core.docs.layout import Drawing, draw
 from fft_core.errors import ArtifactError

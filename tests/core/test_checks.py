@@ -177,7 +177,7 @@ def test_a_column_that_is_not_there_is_an_error_not_a_pass(engine: DuckDBEngine,
 
 def test_a_parent_column_that_is_not_there_is_an_error(engine: DuckDBEngine) -> None:
     fill(engine, X.format("(1)"))
-    with pytest.raises(FftError, match=r"project.yml:7: check the_check of t cannot be evaluated: Binder Error"):
+    with pytest.raises(FftError, match=r"project.yml:7: check the_check names the column 'nothing', which parent does not"):
         judge(engine, Relationships("x", "parent", "nothing"))
 
 
