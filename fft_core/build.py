@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from fft_core.checks.run import CheckFailedError, CheckResult, Judgement, run_checks
 from fft_core.engines import sql
-from fft_core.engines.engine import ColumnType, Engine, RelationKind
+from fft_core.engines.engine import ColumnType, Engine, PublishMode, RelationKind
 from fft_core.errors import BusyError, FftError, Location, MissingRelationError, StatementError
 from fft_core.increment import Increment, Written
 from fft_core.model_rows import how_to_get, model_rows
@@ -212,6 +212,7 @@ class _Rows:
     query: str
     model: Model | None = None
     backing: Relation | None = None
+    publish: PublishMode | None = None
 
 
 def _build_or_reuse(
@@ -267,7 +268,7 @@ def _build(build: _Build, node: Model | Seed) -> BuildResult:
             return _publish(build, _Rows("table", query))
     model = node if isinstance(node.materialization, Incremental | Snapshot) else None
     with model_rows(build.warehouse, node, is_increment=build.decision.is_increment) as query:
-        return _publish(build, _Rows(_kind(node), query, model, build.warehouse.backing(node)))
+        return _publish(build, _Rows(_kind(node), query, model, build.warehouse.backing(node), node.publish))
 
 
 def _kind(model: Model) -> RelationKind:
@@ -294,7 +295,7 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
             raise CheckFailedError(name, judgement.results)
         _refuse_outdated(build)  # what it read may have changed meanwhile
         columns, record = written.columns, _record(build, relation, written, judgement)
-        size = engine.publish(written.place, relation) if written.place != relation else None
+        size = engine.publish(written.place, relation, rows.publish) if written.place != relation else None
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if rows.backing is not None:
             engine.stamp(rows.backing, "table", record.stamp, columns)

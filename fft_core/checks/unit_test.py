@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -66,6 +66,8 @@ def compare(expected: ExpectedRows, columns: Sequence[str], rows: Sequence[Row])
     Raises:
         AmbiguousColumnError: a name is that of several columns, each in another case.
     """
+    spelled = ColumnNames(columns)
+    written = {spelled.find(name) or name: name for row in expected.rows for name in row}
     expected = _as_spelled(expected, columns)
     known = {name: index for index, name in enumerate(columns)}
     names = _compared(expected, columns)
@@ -74,7 +76,8 @@ def compare(expected: ExpectedRows, columns: Sequence[str], rows: Sequence[Row])
     if unknown:
         hint = nearest(unknown[0], columns) or f"Its columns: {', '.join(columns)}."
         return Mismatch(names, 0, unknown_columns=unknown, hint=hint)
-    comparison = _Comparison(names, _tolerances(expected, names), _key_of(expected, names))
+    shown = tuple(written.get(name, name) for name in names)
+    comparison = _Comparison(shown, _tolerances(expected, names), _key_of(expected, names))
     wanted = [tuple(row.get(name) for name in names) for row in expected.rows]
     found = [tuple(row[known[name]] for name in names) for row in rows]
     mismatch = comparison.unordered(wanted, found) if expected.any_order else comparison.ordered(wanted, found)

@@ -17,7 +17,16 @@ import duckdb
 
 from fft_core.engines.csv_file import ragged_line, wrong_header
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
-from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
+from fft_core.engines.engine import (
+    Capabilities,
+    ColumnType,
+    Details,
+    PublishMode,
+    RelationKind,
+    Row,
+    TableInfo,
+    details_of,
+)
 from fft_core.engines.sql import create_schema, literal, literals
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
@@ -254,7 +263,7 @@ class DuckDBEngine:
     def stage(self, relation: Relation) -> Relation:
         return relation
 
-    def publish(self, stage: Relation, relation: Relation) -> int | None:
+    def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> int | None:
         return None  # the end of the transaction publishes
 
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:

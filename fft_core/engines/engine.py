@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 RelationKind: TypeAlias = Literal["table", "view", "materialized_view"]
+PublishMode: TypeAlias = Literal["in_place", "swap"]
 Row: TypeAlias = tuple[Any, ...]  # whatever the driver gives
 
 
@@ -116,8 +117,11 @@ class Engine(Protocol):
     def stage(self, relation: Relation) -> Relation:
         """Name where a relation is staged: the relation itself where the transaction is the stage."""
 
-    def publish(self, stage: Relation, relation: Relation) -> int | None:
+    def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> int | None:
         """Give the stage the relation's place, inside the transaction that made the stage.
+
+        With a `mode`, the rows of a table are replaced in place, or it is swapped if nothing forbids it; where the
+        transaction is the stage, that is no question.
 
         What others made of the relation (views, grants, comments, indexes) survives. Gives the bytes that a table
         holds, where the engine knows.

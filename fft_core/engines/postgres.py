@@ -19,7 +19,16 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from fft_core.engines import csv_file, postgres_arrow
-from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
+from fft_core.engines.engine import (
+    Capabilities,
+    ColumnType,
+    Details,
+    PublishMode,
+    RelationKind,
+    Row,
+    TableInfo,
+    details_of,
+)
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.postgres_settings import set_settings
 from fft_core.engines.postgres_values import equality_query, has_equality, text_of, visible
@@ -45,7 +54,6 @@ _SEED_TYPES = {
     "timestamptz": "timestamptz",
     "date": "date",
 }
-ANALYZED_FROM_BYTES = 20 * 8192  # some thousand rows
 _KINDS: Mapping[str, RelationKind] = {"v": "view", "m": "materialized_view"}  # as in pg_class; others are tables
 _NAME_TOO_LONG = "42622"
 
@@ -56,7 +64,12 @@ def namespace(*, dsn: str = "", db_schema: str | None = None, **_: object) -> Re
 
 
 def connect(
-    *, dsn: str, db_schema: str | None = None, lock_timeout_seconds: float = 600, read_only: bool = False
+    *,
+    dsn: str,
+    db_schema: str | None = None,
+    lock_timeout_seconds: float = 600,
+    replace_in_place_up_to_mb: float = 16,
+    read_only: bool = False,
 ) -> PostgresEngine:
     """Open a session.
 
@@ -64,10 +77,12 @@ def connect(
         dsn: A URL as libpq or SQLAlchemy spells it (`postgresql+psycopg://`), or "host=... dbname=...".
         db_schema: Where unqualified relations lie; "public" where None. It is created when something is built.
         lock_timeout_seconds: How long to wait for another session that builds the same relation, or changes it.
+        replace_in_place_up_to_mb: How large a table may be whose rows are replaced in place, so that who began to read
+            before still finds the old ones. A larger one is swapped, which is quicker.
         read_only: Change nothing; a schema that is not there reads as an empty one.
     """
     place = namespace(dsn=dsn, db_schema=db_schema)
-    return PostgresEngine(_conninfo(dsn), place, lock_timeout_seconds, read_only=read_only)
+    return PostgresEngine(_conninfo(dsn), place, lock_timeout_seconds, replace_in_place_up_to_mb, read_only=read_only)
 
 
 def scratch(**settings: Any) -> PostgresEngine:
@@ -123,13 +138,22 @@ class PostgresEngine:
     dialect = DIALECT
     capabilities = CAPABILITIES
 
-    def __init__(self, conninfo: str, place: Relation, lock_timeout_seconds: float, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        place: Relation,
+        lock_timeout_seconds: float,
+        replace_in_place_up_to_mb: float,
+        *,
+        read_only: bool = False,
+    ) -> None:
         self.statements = Statements()
         self._conninfo = conninfo
         self._read_only = read_only
         self._settings = set_settings(f"{quoted(place.schema or '', DIALECT)}, public", read_only=read_only)
         self._place = place
         self._timeout = lock_timeout_seconds
+        self._in_place_up_to_mb = replace_in_place_up_to_mb
         self._connection = _opened(conninfo, self._settings)
         self._connection.add_notice_handler(self._noticed)
         self._cut_name: str | None = None
@@ -355,11 +379,9 @@ class PostgresEngine:
             self.execute(drop(left, kind, DIALECT))
         return stage
 
-    def publish(self, stage: Relation, relation: Relation) -> int | None:
+    def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> int | None:
         size = self._table_size(stage)
-        if size is not None and size >= ANALYZED_FROM_BYTES:
-            self.execute(f"analyze {stage.sql(DIALECT)}")  # autovacuum comes a minute late for what is built next
-        Publisher(self, self._timeout).publish(stage, relation)
+        Publisher(self, self._timeout, self._in_place_up_to_mb).publish(stage, relation, mode)
         return size
 
     def _table_size(self, stage: Relation) -> int | None:
@@ -371,7 +393,9 @@ class PostgresEngine:
         return int(size) if kind in ("r", "m") else None
 
     def for_thread(self) -> PostgresEngine:
-        return PostgresEngine(self._conninfo, self._place, self._timeout, read_only=self._read_only)
+        return PostgresEngine(
+            self._conninfo, self._place, self._timeout, self._in_place_up_to_mb, read_only=self._read_only
+        )
 
     def interrupt(self) -> None:
         self._cancelled.set()

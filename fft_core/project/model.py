@@ -17,6 +17,7 @@ Severity: TypeAlias = Literal["error", "warn"]
 Scope: TypeAlias = Literal["table", "delta"]
 IncrementalStrategy: TypeAlias = Literal["merge", "append", "delete_insert", "insert_overwrite"]
 SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]
+PublishMode: TypeAlias = Literal["in_place", "swap"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
 LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
@@ -260,6 +261,7 @@ class Model:
     line: int = 1
     volatile: bool | None = None
     early_cutoff: bool = True
+    publish: PublishMode | None = None
     config_line: int = 1
     input_lines: Mapping[str | SourceName, int] = field(default_factory=dict)
     below: Path = Path("models")

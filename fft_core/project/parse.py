@@ -70,6 +70,7 @@ def sql_model(
             owners=tuple(settings.owners),
             volatile=settings.volatile,
             early_cutoff=settings.early_cutoff,
+            publish=settings.publish,
             description=settings.description,
         )
     ]
@@ -128,6 +129,7 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem],
         owners=tuple(settings.owners),
         volatile=settings.volatile,
         early_cutoff=settings.early_cutoff,
+        publish=settings.publish,
         description=settings.description or declaration.docstring,
         line=declaration.line,
     )

@@ -177,7 +177,8 @@ def test_a_column_that_is_not_there_is_an_error_not_a_pass(engine: DuckDBEngine,
 
 def test_a_parent_column_that_is_not_there_is_an_error(engine: DuckDBEngine) -> None:
     fill(engine, X.format("(1)"))
-    with pytest.raises(FftError, match=r"project.yml:7: check the_check names the column 'nothing', which parent does not"):
+    message = r"project.yml:7: check the_check names the column 'nothing', which parent does not have"
+    with pytest.raises(FftError, match=message):
         judge(engine, Relationships("x", "parent", "nothing"))
 
 
