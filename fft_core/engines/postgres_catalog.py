@@ -115,3 +115,11 @@ select pg_describe_object(others.classid, others.objid, others.objsubid),
 from ({OTHERS}) as others
 left join pg_index as i on others.classid = 'pg_class'::regclass and i.indexrelid = others.objid
 where others.classid not in ('pg_rewrite'::regclass, 'pg_attrdef'::regclass)"""
+
+# Whether a view uses one of these columns of a table, or its whole rows.
+USED_BY_VIEWS = """
+select exists (
+    select from pg_depend as d left join pg_attribute as a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+    where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = {oid}
+    and (d.refobjsubid = 0 or a.attname in ({names}))
+)"""

@@ -15,7 +15,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,9 +28,10 @@ from fft_core.engines.postgres_catalog import (
     GRANTS_AND_COMMENTS,
     HANGING_ON,
     SITUATION,
+    USED_BY_VIEWS,
     VIEW_STATEMENTS,
 )
-from fft_core.engines.sql import literal
+from fft_core.engines.sql import literal, literals
 from fft_core.errors import BusyError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
@@ -246,44 +247,57 @@ class Publisher:
         self._fill(stage, relation, is_guarded=is_guarded)
 
     def _delete(self, relation: Relation, *, is_guarded: bool) -> None:
-        with self._constraints_explained(relation), self._session.lock_timeout(self._timeout):
-            self._session.execute(f"delete from {_sql(relation)}")
-        if is_guarded and self._session.fetch(f"select from {_sql(relation)} limit 1"):
-            raise _refusal(relation, "a trigger, rule or policy that others put on it keeps old rows")
+        with self._guards_explained(relation, is_guarded=is_guarded):
+            with self._session.lock_timeout(self._timeout):
+                self._session.execute(f"delete from {_sql(relation)}")
+            if is_guarded and self._session.fetch(f"select 1 from {_sql(relation)} limit 1"):
+                raise _refusal(relation, "a trigger or rule that others put on it keeps old rows")
 
     def _fill(self, stage: Relation, relation: Relation, *, is_guarded: bool) -> None:
         names = ", ".join(quoted(name, "postgres") for name, _ in self._columns(stage))
-        with self._constraints_explained(relation):
+        with self._guards_explained(relation, is_guarded=is_guarded):
             self._session.execute(f"insert into {_sql(relation)} ({names}) select {names} from {_sql(stage)}")
-        if is_guarded:
-            sizes = (f"(select count(*) from {_sql(table)})" for table in (stage, relation))
-            if self._session.fetch(f"select {' = '.join(sizes)}") != [(True,)]:
-                raise _refusal(relation, "a trigger, rule or policy that others put on it changes the new rows")
+            if is_guarded and self._row_count(stage) != self._row_count(relation):
+                raise _refusal(relation, "a trigger or rule that others put on it keeps new rows away")
         self._analyze(relation)
 
+    def _row_count(self, relation: Relation) -> int:
+        ((rows,),) = self._session.fetch(f"select count(*) from {_sql(relation)}")
+        return int(rows)
+
     @contextmanager
-    def _constraints_explained(self, relation: Relation) -> Iterator[None]:
+    def _guards_explained(self, relation: Relation, *, is_guarded: bool) -> Iterator[None]:
+        """Refuse what others forbid; what a policy hides from us is an error, and not left as it was."""
+        if is_guarded:
+            self._session.execute("set local row_security = off")
         try:
             yield
         except StatementError as error:
-            if isinstance(error.__cause__, errors.IntegrityError):
-                raise _refusal(
-                    relation, f"a constraint that others put on it forbids the new rows: {error.problem.message}"
-                ) from error
-            raise
+            match error.__cause__:
+                case errors.IntegrityError():
+                    why = "a constraint that others put on it forbids the new rows"
+                case errors.InsufficientPrivilege() if is_guarded:
+                    why = "a policy that others put on it hides rows"
+                case _:
+                    raise
+            raise _refusal(relation, f"{why}: {error.problem.message}") from error
+        if is_guarded:
+            self._session.execute("set local row_security to default")
 
     def _change_columns(self, stage: Relation, relation: Relation, existing: _Existing, *, is_guarded: bool) -> None:
         """Make the columns those of the stage: as the table lies there, or with its views set aside."""
-        try:
-            # an error gives the lock back: nobody may have the table for itself and then want a view
-            with self._session.savepoint():
+        # asked before: a statement that fails because of a view has waited for it, with the table in its hands
+        is_viewed = self._is_viewed(existing, touched_columns(self._columns(relation), self._columns(stage)))
+        with self._views_set_aside(relation, existing) if is_viewed else nullcontext():
+            if not is_viewed:
                 self._politely(relation, existing, lambda: self._lock(relation))
-                self._alter(stage, relation, existing, is_guarded=is_guarded)
-        except StatementError as error:
-            if not isinstance(error.__cause__, _IN_USE):
-                raise
-            with self._views_set_aside(relation, existing):
-                self._alter_unless_refused(stage, relation, existing, is_guarded=is_guarded)
+            self._alter_unless_refused(stage, relation, existing, is_guarded=is_guarded)
+
+    def _is_viewed(self, existing: _Existing, columns: Iterable[str]) -> bool:
+        """Whether a view uses one of these columns, or whole rows."""
+        names = literals([*columns, ""])
+        ((is_viewed,),) = self._session.fetch(USED_BY_VIEWS.format(oid=existing.oid, names=names))
+        return bool(is_viewed)
 
     def _alter_unless_refused(
         self, stage: Relation, relation: Relation, existing: _Existing, *, is_guarded: bool
@@ -444,6 +458,16 @@ class Publisher:
         return ", ".join(f"pid {pid} ({name or 'unnamed'})" for pid, name in rows) or "another session"
 
 
+def touched_columns(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> list[str]:
+    """Name the columns that `column_changes` drops or gives another type.
+
+    >>> touched_columns([("a", "text"), ("b", "text")], [("a", "bigint"), ("c", "text")])
+    ['a', 'b']
+    """
+    keep, types = _kept(now, wanted), dict(wanted)
+    return [name for name, kind in now if name not in keep or kind != types[name]]
+
+
 def column_changes(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> list[str]:
     """Spell the actions of ALTER TABLE that give an empty table the wanted columns, in their order.
 
@@ -452,11 +476,7 @@ def column_changes(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, s
     >>> column_changes([("a", "text"), ("b", "text")], [("a", "bigint"), ("c", "text")])
     ['drop column "b"', 'alter column "a" drop default, alter column "a" type bigint using null', 'add column "c" text']
     """
-    types = dict(wanted)
-    staying = [name for name, _ in now if name in types]
-    places = zip(staying, (name for name, _ in wanted), strict=False)
-    in_order = next((i for i, (mine, theirs) in enumerate(places) if mine != theirs), len(staying))
-    keep = set(staying[:in_order])
+    types, keep = dict(wanted), _kept(now, wanted)
     drops = [f"drop column {_name(name)}" for name, _ in now if name not in keep]
     changes = [
         f"alter column {_name(name)} drop default, alter column {_name(name)} type {types[name]} using null"
@@ -465,6 +485,14 @@ def column_changes(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, s
     ]
     adds = [f"add column {_name(name)} {kind}" for name, kind in wanted if name not in keep]
     return [*drops, *changes, *adds]
+
+
+def _kept(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> set[str]:
+    """The columns that stay: those before the first that is out of order."""
+    staying = [name for name, _ in now if name in dict(wanted)]
+    places = zip(staying, (name for name, _ in wanted), strict=False)
+    in_order = next((i for i, (mine, theirs) in enumerate(places) if mine != theirs), len(staying))
+    return set(staying[:in_order])
 
 
 def _refusal(relation: Relation, why: str) -> EngineError:
