@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fft_core.engines import sql
 from fft_core.errors import Location, MissingRelationError, StatementError
-from fft_core.fault import fault_of
+from fft_core.fault import fault_of, shortened
 from fft_core.names import Relation
 from fft_core.project.environment import without_secrets
 from fft_core.project.model import Incremental, Model, SourceName, SqlBody
@@ -89,7 +89,7 @@ def _with_place(warehouse: Warehouse, model: Model, error: StatementError) -> St
     """Show the place in the rendered SQL, or all of it where the engine does not tell the place."""
     fault, where = fault_of(error), model.location
     if fault is None:
-        shown = f"The SQL as sent:\n{_indented(error.sql)}"
+        shown = f"The SQL as sent:\n{_indented(shortened(error.sql))}"
     else:
         shown = f"In the rendered SQL, line {fault.line}:\n{_indented(fault.excerpt)}"
         written = fault.line_in(model.body.template) if isinstance(model.body, SqlBody) else None

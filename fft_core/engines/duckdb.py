@@ -305,6 +305,11 @@ class DuckDBEngine:
             return f"encode({value})"  # its collation, which its type does not tell, may take A for a
         return f"{value}::varchar" if _is_nested(kind) or kind == "INTERVAL" else value
 
+    def unequal(self, value: str, kind: str) -> str | None:
+        if kind in ("FLOAT", "DOUBLE"):  # 0 is written over -0 to no effect
+            return f"case when {value} = 0 then 1 else 0 end"
+        return f"{value} + interval 1 second" if kind == "INTERVAL" else None
+
     def read_frame(self, sql: str) -> pa.Table:
         with self._cursor() as cursor, self._statement(sql):
             return cast("pa.Table", cursor.sql(sql).to_arrow_table())

@@ -151,6 +151,12 @@ class Engine(Protocol):
     def visible(self, value: str, kind: str) -> str:
         """Spell a value of a type so that `is distinct from` tells it from what looks different, as 1.0 and 1.00."""
 
+    def unequal(self, value: str, kind: str) -> str | None:
+        """Spell another value than this one, if an UPDATE takes what is equal to the new value for no change.
+
+        None for types of which an UPDATE writes what it is told.
+        """
+
     def read_frame(self, sql: str) -> pa.Table:
         """Run a query and give its rows as an Arrow table."""
 

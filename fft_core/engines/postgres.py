@@ -31,7 +31,7 @@ from fft_core.engines.engine import (
 )
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.postgres_settings import set_settings
-from fft_core.engines.postgres_values import equality_query, has_equality, text_of, visible
+from fft_core.engines.postgres_values import equality_query, has_equality, visible
 from fft_core.engines.sql import drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
@@ -259,10 +259,13 @@ class PostgresEngine:
     def comparable(self, value: str, kind: str) -> str:
         if kind not in self._has_equality:
             self._has_equality[kind] = has_equality(kind) or self.fetch(equality_query(kind)) == [(True,)]
-        return value if self._has_equality[kind] else text_of(value)
+        return value if self._has_equality[kind] else f'{value}::text collate "C"'
 
     def visible(self, value: str, kind: str) -> str:
         return visible(value, kind)
+
+    def unequal(self, value: str, kind: str) -> str | None:
+        return None
 
     def read_frame(self, sql: str) -> pa.Table:
         with self._statement(sql), self._connection.cursor() as cursor:

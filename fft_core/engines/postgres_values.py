@@ -32,12 +32,8 @@ def visible(value: str, kind: str) -> str:
     """
     if _EXACT.fullmatch(kind):
         return value
-    return f'{value} collate "C"' if _TEXT.fullmatch(kind) else text_of(value)
-
-
-def text_of(value: str) -> str:
-    """Spell the text that a value has in a row, as the digest sees it: a cast may give another one."""
-    return f'row({value})::text collate "C"'
+    # else the text that a value has in a row, as the digest sees it: a cast may give another one
+    return f'{value} collate "C"' if _TEXT.fullmatch(kind) else f'row({value})::text collate "C"'
 
 
 def equality_query(kind: str) -> str:

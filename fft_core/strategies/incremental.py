@@ -82,7 +82,22 @@ class Application:
         values = ", ".join(f"{self._name(c.stored)} = d.{self._name(c.given)}" for c in others)
         changed = " or ".join(differs("t", "d", c, self.spelling) for c in others)
         where = f"{same_key('t', 'd', key, self.spelling)} and ({changed})"
-        return (f"update {self._stored} set {values} from {self._rows} where {where}",)
+        return (*self._made_unequal(key), f"update {self._stored} set {values} from {self._rows} where {where}")
+
+    def _made_unequal(self, key: Sequence[ColumnPair]) -> tuple[str, ...]:
+        """Write something else over what an UPDATE would take for the new value, though it looks different."""
+        values, conditions = [], []
+        for column in [column for column in self.columns if column not in key]:
+            stored, given = f"t.{self._name(column.stored)}", f"d.{self._name(column.given)}"
+            other = self.spelling.unequal(stored, column.type)
+            if other:
+                looks_equal = f"{stored} = {given} and {differs('t', 'd', column, self.spelling)}"
+                values.append(f"{self._name(column.stored)} = case when {looks_equal} then {other} else {stored} end")
+                conditions.append(f"({looks_equal})")
+        if not values:
+            return ()
+        where = f"{same_key('t', 'd', key, self.spelling)} and ({' or '.join(conditions)})"
+        return (f"update {self._stored} set {', '.join(values)} from {self._rows} where {where}",)
 
     def _delete(self, columns: Sequence[ColumnPair]) -> str:
         known = f"select 1 from {self._rows} where {same_key('t', 'd', columns, self.spelling)}"

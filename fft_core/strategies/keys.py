@@ -23,6 +23,9 @@ class Spelling(Protocol):
     def visible(self, value: str, kind: str) -> str:
         """Spell a value so that `is distinct from` tells it from whatever looks different."""
 
+    def unequal(self, value: str, kind: str) -> str | None:
+        """Spell another value, if an UPDATE takes what is equal to the new value for no change; else None."""
+
 
 @dataclass(frozen=True)
 class ColumnPair:

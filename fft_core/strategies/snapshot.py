@@ -14,7 +14,6 @@ from fft_core.strategies.keys import ColumnPair, Spelling, differs, is_exact, sa
 
 UPDATED_AT, VALID_FROM, VALID_TO = "_ff_updated_at", "_ff_valid_from", "_ff_valid_to"
 IS_CURRENT, HASH = "_ff_is_current", "_ff_snapshot_hash"
-_CHAIN = 50
 ADDED = (UPDATED_AT, VALID_FROM, VALID_TO, IS_CURRENT, HASH)
 
 
@@ -69,19 +68,13 @@ class SnapshotRows:
         if self.settings.strategy == "timestamp":
             return "cast(null as varchar)"
         texts = [f"coalesce(cast({alias}.{quoted(c, self.dialect)} as varchar), '')" for c in self.checked]
-        return f"md5({_joined(texts)})"
+        # a list: no deep expression of operators, and not more arguments than a function may have
+        joined = f"array_to_string(array[{', '.join(texts)}], '||')" if texts else "''"
+        return f"md5({joined})"
 
     def key(self, columns: Sequence[ColumnPair]) -> list[ColumnPair]:
         """The pairs of the key's columns."""
         return [pair for name in self.settings.unique_key for pair in columns if pair.given == name]
-
-
-def _joined(texts: Sequence[str]) -> str:
-    """Spell `a || '||' || b ...` with parentheses, so that hundreds of columns are no deep expression."""
-    while len(texts) > 1:
-        parts = [texts[start : start + _CHAIN] for start in range(0, len(texts), _CHAIN)]
-        texts = ["(" + " || '||' || ".join(part) + ")" for part in parts]
-    return texts[0] if texts else "''"
 
 
 def first_versions(snapshot: SnapshotRows) -> str:
