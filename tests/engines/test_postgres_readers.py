@@ -206,7 +206,7 @@ def test_a_table_that_is_published_with_all_others_is_swapped(
     database.engine.execute(f'create publication {name} for tables in schema "{postgres_schema}"')
     try:
         for mode in (None, "in_place", "swap"):
-            publish(database, NEW, mode)  # type: ignore[arg-type]
+            publish(database, NEW, mode)
             assert database.engine.fetch("select a from t order by a") == NEW_ROWS
     finally:
         database.engine.execute(f"drop publication {name}")
