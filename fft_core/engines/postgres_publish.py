@@ -51,7 +51,7 @@ def stage_name(name: str) -> str:
     """Give the name under which a relation is staged; it fits however long the relation's is.
 
     >>> stage_name("orders")
-    '_ff_stage_eee88400ec5ddd40'
+    '_ff_stage_1c168adb00d208e4'
     """
     return f"_ff_stage_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
