@@ -121,6 +121,8 @@ class Subjects:
         inlined = self._inlined(model)
         declared = ["config(volatile=true)"] if model.volatile else []
         declared += [f"{parent.name}, which is volatile by its config" for parent in inlined if parent.volatile]
+        for body in (model.body, *(parent.body for parent in inlined if parent.volatile is not False)):
+            declared += body.volatile if isinstance(body, SqlBody) else ()
         volatile = () if model.volatile is False else tuple(dict.fromkeys([*declared, *volatile]))
         return Subject(
             name=model.name,
