@@ -10,7 +10,7 @@ from fft_core.errors import FftError, ModelError, RequestError, nearest
 from fft_core.git import Changes, changes_since
 from fft_core.names import model_name
 from fft_core.project.model import Home, Node, Package, Project, PythonBody, SqlBody
-from fft_core.project.python_closure import python_sources
+from fft_core.project.python_closure import PythonReader
 from fft_core.project.yaml_file import YamlFile, parse_yaml
 
 LISTED = "FF_CI_CHANGED_MODELS"
@@ -119,10 +119,11 @@ def _loaded(env: str) -> tuple[str, ...]:
 
 def _importing(project: Project, home: Home, path: Path) -> Iterator[str]:
     """Python models whose code a module is part of; one whose modules cannot be read counts as changed."""
+    reader = PythonReader()
     for model in project.models.values():
         if isinstance(model.body, PythonBody) and project.home_of(model.path).root == home.root:
             try:
-                code = python_sources(home, model.path, model.body.function).code
+                code = reader.sources(home, model.path, model.body.function).code
             except ModelError:
                 code = {path.as_posix(): ""}
             if path.as_posix() in code:

@@ -45,7 +45,7 @@ from fft_core.project.model import (
     SourceName,
     SqlBody,
 )
-from fft_core.project.python_closure import PythonSources, python_sources
+from fft_core.project.python_closure import PythonReader, PythonSources
 from fft_core.project.render import Naming
 from fft_core.project.statement import select_of
 from fft_core.sources import source_version
@@ -173,7 +173,7 @@ class Subjects:
         from fft_core.plan.volatile_python import volatile_in_python
 
         sources = self._sources_of(model)
-        volatile = [call for text in sources.code.values() for call in volatile_in_python(text)]
+        volatile = list(volatile_in_python(sources.modules))
         if "*" in sources.environment:
             volatile.append("environment variables by computed names")
         parts: dict[str, str] = dict(sources.code)
@@ -190,17 +190,18 @@ class Subjects:
         """
         with self._lock:
             if not self._python_sources:
+                reader = PythonReader()
                 for other in self._project.models.values():
                     if isinstance(other.body, PythonBody):
-                        self._python_sources[other.name] = self._read_sources(other, other.body)
+                        self._python_sources[other.name] = self._read_sources(reader, other, other.body)
         found = self._python_sources[model.name]
         if isinstance(found, FftError):
             raise found
         return found
 
-    def _read_sources(self, model: Model, body: PythonBody) -> PythonSources | FftError:
+    def _read_sources(self, reader: PythonReader, model: Model, body: PythonBody) -> PythonSources | FftError:
         try:
-            return python_sources(self._project.home_of(model.path), model.path, body.function)
+            return reader.sources(self._project.home_of(model.path), model.path, body.function)
         except FftError as error:
             return error
 
