@@ -13,7 +13,7 @@ STEADY_MODULES = frozenset(
         "contextlib contextvars copy copyreg csv dataclasses decimal difflib enum errno fnmatch fractions functools "
         "graphlib hashlib heapq hmac html inspect ipaddress itertools json keyword logging math numbers operator "
         "pprint quopri re reprlib sre_constants statistics string stringprep struct textwrap token tokenize types "
-        "typing unicodedata unittest urllib.parse warnings weakref xml zlib zoneinfo"
+        "typing unicodedata urllib.parse warnings weakref xml zlib zoneinfo"
     )
 )
 # In these modules, only the names that are listed are steady.
@@ -28,7 +28,6 @@ STEADY_NAMES: Mapping[str, frozenset[str]] = {
         "io": "StringIO BytesIO TextIOWrapper TextIOBase IOBase RawIOBase BufferedIOBase BufferedReader SEEK_SET "
         "SEEK_CUR SEEK_END UnsupportedOperation",
         "lzma": "compress decompress LZMACompressor LZMADecompressor LZMAError",
-        "multiprocessing": "",
         "os": "sep linesep extsep pathsep altsep devnull curdir pardir error PathLike fspath fsencode fsdecode environ "
         "getenv environb getenvb",
         "os.path": "join basename dirname split splitext splitdrive normpath normcase isabs commonprefix commonpath",
@@ -55,11 +54,9 @@ UNSTEADY_NAMES: Mapping[str, frozenset[str]] = {
         "codecs": "open",
         "datetime": "datetime.now datetime.utcnow datetime.today datetime.fromtimestamp datetime.utcfromtimestamp "
         "date.today date.fromtimestamp",
-        "functools": "",
         "inspect": "stack trace currentframe getouterframes getinnerframes",
         "logging": "config handlers",
         "tokenize": "open",
-        "unittest": "main",
         "xml": "etree.ElementTree.parse etree.ElementTree.iterparse dom.minidom.parse sax.parse",
         "zoneinfo": "available_timezones reset_tzpath",
         "numpy": "load loadtxt genfromtxt fromfile fromregex memmap DataSource lib.format.open_memmap "

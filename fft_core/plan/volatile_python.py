@@ -87,7 +87,7 @@ def _uses(tree: ast.Module, names: Names) -> Iterator[_Use]:
             parent = names.parents.get(id(node))
             if isinstance(parent, ast.Attribute):
                 continue  # the whole of a dotted name is looked at
-            if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name) and _are_modules(node, names):
+            if _is_renamed(parent) and all(map(_is_module, names.origins(node))):
                 continue  # another name of a module
             call = parent if isinstance(parent, ast.Call) and parent.func is node else None
             is_called = call is not None or _is_handed_over(node, parent, names)
@@ -96,8 +96,14 @@ def _uses(tree: ast.Module, names: Names) -> Iterator[_Use]:
                 yield _Use(origin, is_called, _is_own_method(node), is_seeded or _is_harmless(origin, call, names))
 
 
-def _are_modules(node: ast.AST, names: Names) -> bool:
-    return all(map(_is_module, names.origins(node)))
+def _is_renamed(parent: ast.AST | None) -> bool:
+    """Whether something is set to a name, or a name of it is got by getattr()."""
+    match parent:
+        case ast.Assign(targets=[ast.Name()]):
+            return True
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(), *_]):
+            return True
+    return False
 
 
 def _annotation(node: ast.AST) -> Iterator[ast.AST]:
@@ -167,7 +173,8 @@ def _known(use: _Use) -> Iterator[str]:
     if last in known.OUTWARD or (last == "__dict__" and not origin.startswith(UNKNOWN)):
         yield last
     elif _is_unsteady(origin):
-        yield origin if _is_module(origin) or origin.startswith("sys.") else f"{origin}()"
+        said = origin.removeprefix("builtins.")
+        yield said if _is_module(origin) or origin.startswith("sys.") else f"{said}()"
 
 
 def _is_unsteady(origin: str) -> bool:
@@ -272,6 +279,8 @@ def _of_itself(tree: ast.Module, names: Names) -> Iterator[str]:
                 yield "__file__"
             case ast.Name(id="__name__" | "__spec__" | "__path__", ctx=ast.Load()) if not _is_usual(node, names):
                 yield f"{node.id}, which is another in each process"
+            case ast.Name(id="__loader__" | "__builtins__" | "__cached__", ctx=ast.Load()):
+                yield node.id
             case ast.Attribute(attr="__module__"):
                 yield "__module__, which is another in each process"
             case ast.Name() | ast.Attribute() if names.origins(node) & IMPORTERS and not _is_call_of(node, names):

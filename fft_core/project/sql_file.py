@@ -91,7 +91,7 @@ def _parsed(
         syntax = Problem(f"template error: {error.message}", Location(path, error.lineno), hint)
         return None, problems or [syntax]
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
-        tag = {nodes.FromImport: "from"}.get(type(node), type(node).__name__.lower())
+        tag = "from" if isinstance(node, nodes.FromImport) else type(node).__name__.lower()
         hint = "Write a macro: those in models/macros/ are known in all models and macros."
         problems.append(Problem(f"{{% {tag} %}} is not supported", Location(path, node.lineno), hint))
     return tree, problems
