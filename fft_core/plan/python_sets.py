@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from fft_core.python_names import Names
 
@@ -22,16 +21,28 @@ _ORDERED = frozenset(
 _ORDERED_METHODS = frozenset({"join", "extend", "fromkeys", "map", "submit", "select", "format"})
 
 
-def escaping_orders(tree: ast.Module, names: Names) -> Iterator[str]:
-    """Say if the order of a set of anything but numbers can be seen in what the code does."""
-    sets = _Sets(names)
-    if any(sets.shows_order(node) for node in ast.walk(tree)):
-        yield REASON
+def shows_order(tree: ast.Module, names: Names, sets_elsewhere: frozenset[str] = frozenset()) -> bool:
+    """Whether the order of a set of anything but numbers can be seen in what the code does.
+
+    `sets_elsewhere` names the sets of other modules, as they are called where they are made.
+
+    >>> tree = ast.parse("first = list({'a', 'b'})[0]")
+    >>> shows_order(tree, Names(tree))
+    True
+    """
+    sets = _Sets(names, sets_elsewhere)
+    return any(sets.shows_order(node) for node in ast.walk(tree))
+
+
+def sets_of(names: Names) -> frozenset[str]:
+    """The names of a module that stand for sets, for whoever imports them."""
+    sets = _Sets(names, frozenset())
+    return frozenset(name for name, values in names.module.assigned.items() if any(map(sets.is_set, values)))
 
 
 class _Sets:
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, names: Names, elsewhere: frozenset[str]) -> None:
+        self._names, self._elsewhere = names, elsewhere
         self._known: dict[int, bool] = {}
 
     def is_set(self, node: ast.AST | None) -> bool:
@@ -53,12 +64,15 @@ class _Sets:
                 return self.is_set(value) and not self._is_taken_unordered(node)
             case ast.Assign(targets=[ast.Tuple() | ast.List()], value=value):
                 return self.is_set(value)
-            case ast.Call(func=ast.Attribute(value=value, attr="pop"), args=[]):
+            case ast.Call(func=ast.Attribute(value=value, attr="pop" | "__iter__"), args=[]):
                 return self.is_set(value)
+            case ast.Name(id="set" | "frozenset", ctx=ast.Load()):
+                return self._is_handed_over(node)
             case ast.Call(func=called, args=args) if any(map(self.is_set, args)):
                 name = getattr(called, "id", getattr(called, "attr", ""))
                 is_ordered = name in (_ORDERED_METHODS if isinstance(called, ast.Attribute) else _ORDERED)
                 is_ordered |= isinstance(called, ast.Attribute) and name in _ORDERED
+                is_ordered |= name in _UNORDERED and not _has_no_ties(node)
                 return is_ordered and not self._is_taken_unordered(node)
         return False
 
@@ -68,8 +82,8 @@ class _Sets:
                 return not all(isinstance(e, ast.Constant) and isinstance(e.value, int | float) for e in elements)
             case ast.SetComp():
                 return True
-            case ast.Call(func=ast.Name(id="set" | "frozenset"), args=[inner]):
-                return not self._is_of_numbers(inner)
+            case ast.Call(func=ast.Name(id="set" | "frozenset"), args=args):
+                return not args or not self._is_of_numbers(args[0])
             case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in _COMBINE:
                 return self.is_set(value)
             case ast.BinOp(left=left, op=ast.Sub() | ast.BitOr() | ast.BitAnd() | ast.BitXor(), right=right):
@@ -78,11 +92,25 @@ class _Sets:
                 )
             case ast.IfExp(body=first, orelse=second):
                 return self.is_set(first) or self.is_set(second)
+            case ast.Attribute() if self._elsewhere:
+                return bool(self._names.origins(node) & self._elsewhere)
             case ast.Name(ctx=ast.Load()):
+                if self._names.origins(node) & self._elsewhere:
+                    return True
                 annotation = self._names.annotation(node)
                 says_set = annotation is not None and _is_set_type(annotation)
                 return says_set or any(map(self.is_set, self._names.bindings(node)))
         return False
+
+    def _is_handed_over(self, node: ast.AST) -> bool:
+        """Whether `set` itself is an argument, as of `agg`, so that sets come of it, and not just their sizes."""
+        call = self._names.parents.get(id(node))
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or node not in call.args:
+            return False
+        chained = self._names.parents.get(id(call))
+        then = self._names.parents.get(id(chained)) if isinstance(chained, ast.Attribute) else None
+        is_taken = isinstance(then, ast.Call) and bool(then.args) and getattr(then.args[0], "id", "") in _UNORDERED
+        return call.func.attr in ("map", "apply", "agg", "aggregate", "transform", "map_elements") and not is_taken
 
     def _is_of_numbers(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"
@@ -91,9 +119,10 @@ class _Sets:
         parent = self._names.parents.get(id(node))
         match parent:
             case ast.keyword():
-                return self._is_taken_unordered(parent) or getattr(parent, "arg", "") in ("columns", "labels")
+                return self._is_taken_unordered(parent)
             case ast.Call(func=ast.Name(id=name)) if parent.func is not node:
-                return name in _UNORDERED or (name in ("list", "tuple") and self._is_taken_unordered(parent))
+                is_unordered = name in _UNORDERED and _has_no_ties(parent)
+                return is_unordered or (name in ("list", "tuple") and self._is_taken_unordered(parent))
             case ast.Call(func=ast.Attribute(attr=name)) if parent.func is not node:
                 return name in _UNORDERED_METHODS
             case ast.Compare() | ast.SetComp():
@@ -101,6 +130,12 @@ class _Sets:
             case ast.Set() | ast.comprehension():
                 return isinstance(parent, ast.Set) or self._is_taken_unordered(self._names.parents[id(parent)])
         return False
+
+
+def _has_no_ties(call: ast.Call) -> bool:
+    """Whether what is sorted, or the largest of it, does not depend on what comes first among equals."""
+    keys = [keyword.value for keyword in call.keywords if keyword.arg == "key"]
+    return all(getattr(key, "attr", getattr(key, "id", "")) in ("index", "str", "repr") for key in keys)
 
 
 def _only_looks(statement: ast.stmt) -> bool:

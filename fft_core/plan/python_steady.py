@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
+
+from fft_core.python_names import UNKNOWN
 
 _words = str.split
 
@@ -126,13 +129,28 @@ PATHS = frozenset(
 # Methods that are steady with a seed.
 WITH_SEED = frozenset(_words("sample shuffle rvs"))
 SEED_KEYWORDS = frozenset(_words("random_state seed rng"))
+# Packages, and what of them draws numbers if it is given no seed.
+LEARNING = frozenset(_words("sklearn umap hdbscan xgboost lightgbm imblearn"))
+LEARN_BY_CHANCE = frozenset(
+    _words(
+        "train_test_split ShuffleSplit StratifiedShuffleSplit GroupShuffleSplit resample KMeans MiniBatchKMeans "
+        "BisectingKMeans GaussianMixture BayesianGaussianMixture SpectralClustering RandomForestClassifier "
+        "RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor BaggingClassifier BaggingRegressor "
+        "AdaBoostClassifier AdaBoostRegressor GradientBoostingClassifier GradientBoostingRegressor "
+        "HistGradientBoostingClassifier HistGradientBoostingRegressor DecisionTreeClassifier DecisionTreeRegressor "
+        "IsolationForest MLPClassifier MLPRegressor SGDClassifier SGDRegressor Perceptron TSNE MDS TruncatedSVD NMF "
+        "LatentDirichletAllocation RandomizedSearchCV RandomOverSampler RandomUnderSampler SMOTE UMAP "
+        "make_classification make_regression make_blobs"
+    )
+)
 # Attributes that lead out of the code that is read, or say where and how it runs.
-OUTWARD = frozenset(_words("__subclasses__ __globals__ __builtins__ f_globals f_builtins f_locals f_back __loader__"))
+OUTWARD = frozenset(
+    _words("__subclasses__ __globals__ __builtins__ f_globals f_builtins f_locals f_back __loader__ __hash__")
+)
 # Functions that read a text such as "now" as the time of now.
 TAKE_NOW = frozenset(
     _words(
-        "Timestamp to_datetime datetime64 Period DatetimeIndex PeriodIndex date_range bdate_range period_range array "
-        "arange"
+        "Timestamp to_datetime datetime64 Period DatetimeIndex PeriodIndex date_range bdate_range period_range arange"
     )
 )
 # Functions that call what they are given: a method without parentheses is called by them.
@@ -142,3 +160,53 @@ CALL_THEIR_ARGUMENTS = frozenset(
         "aggregate iter Thread Timer defaultdict field lru_cache cache starmap call imap"
     )
 )
+
+
+# Modules of the tables of unsteady names that are handed on only to read a clock or a file.
+_PASSED_ON = frozenset({"datetime", "builtins"})
+
+
+def is_foreign(origin: str) -> bool:
+    """Whether only the project can tell what a name is."""
+    root = origin.partition(".")[0]
+    return root == UNKNOWN or (root not in sys.stdlib_module_names and root != "builtins")
+
+
+def is_unsteady(origin: str) -> bool:
+    parts = origin.split(".")
+    prefixes = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    if parts[0] == UNKNOWN or not parts[0]:
+        return False
+    if any(prefix in UNSTEADY_PACKAGES for prefix in prefixes):
+        return True
+    for prefix in prefixes:
+        rest = origin[len(prefix) + 1 :]
+        if prefix in UNSTEADY_NAMES:
+            return (not rest and prefix in _PASSED_ON) or _is_below(rest, UNSTEADY_NAMES[prefix])
+        if prefix in STEADY_NAMES:
+            return not rest or not _is_steady_name(prefix, rest)
+        if prefix in STEADY_MODULES:
+            return False
+    return parts[0] in sys.stdlib_module_names
+
+
+_PASSED_ON = frozenset({"datetime", "builtins"})
+
+
+def _is_steady_name(module: str, rest: str) -> bool:
+    first, _, method = rest.partition(".")
+    if module == "pathlib":
+        return first in STEADY_NAMES[module] and method not in PATHS | READERS
+    return _is_below(rest, STEADY_NAMES[module])
+
+
+def _is_below(name: str, listed: Iterable[str]) -> bool:
+    return any(name == entry or name.startswith(f"{entry}.") for entry in listed)
+
+
+def is_module(origin: str) -> bool:
+    return origin in sys.stdlib_module_names or origin in STEADY_NAMES or origin in UNSTEADY_NAMES
+
+
+def last_of(origin: str) -> str:
+    return origin.rpartition(".")[2]

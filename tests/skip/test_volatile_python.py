@@ -44,6 +44,18 @@ VOLATILE = {
     "import pendulum\nx = pendulum.now()": "pendulum.now",
     "import arrow\nx = arrow.utcnow": "arrow.utcnow",
     "from datetime import datetime, timezone\nx = datetime(2020, 1, 1).astimezone()": "astimezone",
+    "from datetime import datetime\nx = vars(datetime)['now']": "vars(datetime.datetime)",
+    "from datetime import datetime\nx = datetime.__dict__['now']": "__dict__",
+    "from datetime import datetime\nclass D(datetime): pass\nx = D.now()": "now",
+    "import importlib\nx = [importlib.import_module('time')][0].time()": "time",
+    "import time\nx = (lambda t: t.time())(time)": "time",
+    "import time\ndef f():\n    global t\n    t = time\ndef g(): return t.time()": "time.time",
+    "x = pd.Series(['now']).astype('datetime64[ns]')": "the text 'now'",
+    "x = np.array(['today'], dtype='datetime64[s]')": "the text 'now'",
+    "x = df[df['ts'] < 'now']": "the text 'now'",
+    "x = df.loc['2020-01-01':'today']": "the text 'now'",
+    "x = pd.to_datetime('10:00')": "now",
+    "from dateutil.parser import parse\nx = parse('10:00')": "dateutil.parser.parse",
     # chance
     "import random\nx = list(map(random.choice, [[1]]))": "random.choice",
     "import random\ndef f(df): return df.apply(random.random)": "random.random",
@@ -69,7 +81,23 @@ VOLATILE = {
     "import scipy.stats as st\nx = st.norm.rvs(size=3)": "rvs",
     "import torch\nx = torch.randn(3)": "torch.randn",
     "from faker import Faker\nx = Faker().name()": "faker.Faker",
+    "import random\nclass R(random.Random): pass\nx = R().random()": "random.Random",
+    "import random\nx = [make() for make in [random.Random]]": "random.Random",
+    "import random\nx = random.Random(*[])": "random.Random",
+    "x = np.random.default_rng(**{})": "numpy.random.default_rng",
+    "x = df.sample(n=1, random_state=np.random)": "numpy.random",
+    "x = df.groupby('a').apply('sample', n=1)": "sample",
+    "from sklearn.model_selection import train_test_split as split\nx = split([1, 2])": "train_test_split",
+    "from sklearn.cluster import KMeans\nx = KMeans(3)": "KMeans",
     # this process
+    "x = 'a'.__hash__()": "__hash__",
+    "x = sorted({'a', 'b'}, key=len)": "the order of a set",
+    "x = max({'a', 'b'}, key=len)": "the order of a set",
+    "x = {'a', 'b'}.__iter__()": "the order of a set",
+    "x = pd.DataFrame(columns=list({'a', 'b'}))": "the order of a set",
+    "x = df.groupby('a')['b'].agg(set)": "the order of a set",
+    "seen = set()\nfor word in df:\n    seen.add(word)\nx = list(seen)": "the order of a set",
+    "first, second = {'a', 'b'}": "the order of a set",
     "def f(s): return hash(s)": "hash",
     "def f(df): return df.x.map(hash)": "hash",
     "def f(s): return id(s)": "id",
@@ -255,6 +283,13 @@ STEADY = [
     "x = list(dict.fromkeys(df['id']))",
     "x = df['tags'].map(lambda t: sorted(set(t)))",
     "x = any(c in df for c in {'a', 'b'})",
+    "x = sorted(set(name), key=name.index)",
+    "x = df.groupby('a')['b'].agg(set).map(len)",
+    "seen = set()\nfor word in df:\n    if word not in seen:\n        seen.add(word)",
+    "from sklearn.model_selection import train_test_split as split\nx = split([1, 2], random_state=3)",
+    "x = isinstance(df, np.random.Generator)",
+    "x = pd.to_datetime('10:00', format='%H:%M')",
+    "x = df['status'] == 'now'",
     "x = pl.DataFrame({'a': [1]}).with_columns(pl.col('a').cast(pl.Int64).alias('b')).filter(pl.col('b') > 0)",
     "x = pl.LazyFrame({'a': [1]}).group_by('a').agg(pl.len()).sort('a').collect()",
     "x = df.with_columns(pl.col('at').dt.truncate('1d'), pl.col('s').str.to_lowercase())",
@@ -319,3 +354,14 @@ def test_a_function_of_the_project_may_have_any_name() -> None:
     helper = "def today():\n    return 1\ndef read_csv(text):\n    return text\nclass now:\n    pass\n"
     model = "import helpers\nfrom helpers import read_csv as r\nx = helpers.today(), r('a'), helpers.now()\n"
     assert volatile_in_python({"models/m.ff.py": model, "helpers.py": helper}) == ()
+
+
+def test_the_order_of_a_set_of_another_module_counts() -> None:
+    modules = {"lib/constants.py": "NAMES = {'a', 'b'}\nLIST = ['a', 'b']\n"}
+    for head, name in (("from constants import NAMES", "NAMES"), ("from lib import constants as c", "c.NAMES")):
+        code = {"m.ff.py": f"{head}\nx = list({name})\n", **modules}
+        assert volatile_in_python(code) == (
+            "the order of a set, which is another in each process: sorted() gives it one",
+        )
+    code = {"m.ff.py": "from constants import NAMES, LIST\nx = sorted(NAMES) + list(LIST)\n", **modules}
+    assert volatile_in_python(code) == ()
