@@ -170,10 +170,8 @@ class Subjects:
         return Code(digest_of(codes[0] if len(codes) == 1 else codes), tuple(volatile))
 
     def _python(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
-        from fft_core.plan.volatile_python import volatile_in_python
-
         sources = self._sources_of(model)
-        volatile = list(volatile_in_python(sources.modules))
+        volatile = [*self._volatile_in(sources)]
         if "*" in sources.environment:
             volatile.append("environment variables by computed names")
         parts: dict[str, str] = dict(sources.code)
@@ -182,6 +180,16 @@ class Subjects:
                 parts[parent.name], found, _ = self._sql(parent)
                 volatile += () if parent.volatile is False else found
         return digest_of(parts), tuple(dict.fromkeys(volatile)), sources.environment
+
+    def _volatile_in(self, sources: PythonSources) -> tuple[str, ...]:
+        key = self._cache.key_of_text(digest_of(sources.modules), "python")
+        known = self._cache.get(key)
+        if known is None:
+            from fft_core.plan.volatile_python import volatile_in_python  # not where nothing changed
+
+            known = Code("", volatile_in_python(sources.modules))
+        self._cache.put(key, known)
+        return known.volatile
 
     def _sources_of(self, model: Model) -> PythonSources:
         """The code of a Python model. That of all is read at the first call, before any module is imported.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import resolve_name
@@ -89,28 +90,36 @@ class _File:
         return self._imported
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of its syntax tree."""
+        return list(ast.walk(self.tree)) if self.tree else []
+
+    @cached_property
     def environment(self) -> frozenset[str]:
-        return frozenset(environment_read(self.tree)) if self.tree else frozenset()
+        return frozenset(environment_read(self.nodes))
 
     @cached_property
     def mentioned(self) -> frozenset[str]:
         """The words in it that make docstrings or source code a part of what it does."""
-        return frozenset(_words(self.tree)) & (_READS_DOCSTRINGS | _READS_SOURCE) if self.tree else frozenset()
+        return frozenset(_words(self.nodes)) & (_READS_DOCSTRINGS | _READS_SOURCE)
 
     @cached_property
     def with_docstrings(self) -> str:
         assert self.tree  # the caller looks
-        return ast.unparse(_without_model_decorators(self.tree, self.found.path))
+        with _without_model_decorators(self.nodes, self.found.path):
+            return ast.unparse(self.tree)
 
     @cached_property
     def canonical(self) -> str:
-        tree = ast.parse(self.with_docstrings)
-        return ast.unparse(_without_docstrings(tree))
+        assert self.tree  # the caller looks
+        with _without_model_decorators(self.nodes, self.found.path), _without_docstrings(self.nodes):
+            return ast.unparse(self.tree)
 
     def _imports(self, search: Search) -> Iterator[Found]:
         assert self.tree  # the caller looks
-        names = Names(self.tree)
-        for node in ast.walk(self.tree):
+        by_name = b"importlib" in self.text or b"__import__" in self.text or b"import_module" in self.text
+        names = Names(self.tree) if by_name else None
+        for node in self.nodes:
             match node:
                 case ast.Import(names=imported):
                     for alias in imported:
@@ -119,7 +128,7 @@ class _File:
                     base = module or ""
                     for name in (base, *(f"{base}.{alias.name}".strip(".") for alias in imported)):
                         yield from search.files_of(name, self.found, level)
-                case ast.Call(func=called) if _imports_by_name(called, names):
+                case ast.Call(func=called) if names and _imports_by_name(called, names):
                     for name in _named(node):
                         yield from search.files_of(name.lstrip("."), self.found, _dots(name))
 
@@ -171,8 +180,8 @@ def _joined(files: Mapping[str, _File]) -> PythonSources:
     return PythonSources(code, modules, environment)
 
 
-def _words(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _words(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         match node:
             case ast.Name(id=word) | ast.Attribute(attr=word) | ast.Constant(value=str(word)):
                 yield word
@@ -183,13 +192,26 @@ def _words(tree: ast.Module) -> Iterator[str]:
 
 def _model_file(found: Found, home: Home, function: str) -> _File:
     text, tree = _parsed(found, home)
-    if tree:
-        mentioned = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        mentioned |= {
-            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        }
-        tree.body = [statement for statement in tree.body if not _is_another_model(statement, mentioned, function)]
+    others = [f for f in _models_in(tree) if f.name != function and _only_defines(f)] if tree else []
+    if tree and others:
+        nodes = list(ast.walk(tree))
+        mentioned = {node.id for node in nodes if isinstance(node, ast.Name)}
+        mentioned |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        apart = [other for other in others if other.name not in mentioned]
+        tree.body = [statement for statement in tree.body if statement not in apart]
     return _File(found, text, tree)
+
+
+def _models_in(tree: ast.Module) -> list[ast.FunctionDef]:
+    functions = [statement for statement in tree.body if isinstance(statement, ast.FunctionDef)]
+    return [function for function in functions if any(map(_is_model, function.decorator_list))]
+
+
+def _only_defines(function: ast.FunctionDef) -> bool:
+    """Whether a model's function does nothing to the rest of its file when it is defined."""
+    defaults = [*function.args.defaults, *(default for default in function.args.kw_defaults if default)]
+    does_something = any(isinstance(node, ast.Call) for default in defaults for node in ast.walk(default))
+    return all(map(_is_model, function.decorator_list)) and not does_something
 
 
 def _parsed(found: Found, home: Home) -> tuple[bytes, ast.Module | None]:
@@ -204,33 +226,31 @@ def _parsed(found: Found, home: Home) -> tuple[bytes, ast.Module | None]:
         raise ModelError(f"the file cannot be read: {error.strerror}", where=Location(shown)) from error
 
 
-def _is_another_model(statement: ast.stmt, mentioned: set[str], function: str) -> bool:
-    """Whether a statement is the function of another model, which nothing else in the file mentions or is done by."""
-    if not isinstance(statement, ast.FunctionDef) or statement.name == function or statement.name in mentioned:
-        return False
-    if not any(_is_model(decorator) for decorator in statement.decorator_list):
-        return False
-    defaults = [*statement.args.defaults, *(default for default in statement.args.kw_defaults if default)]
-    does_something = any(isinstance(node, ast.Call) for default in defaults for node in ast.walk(default))
-    return all(_is_model(decorator) for decorator in statement.decorator_list) and not does_something
-
-
-def _without_model_decorators(tree: ast.Module, path: Path) -> ast.Module:
+@contextmanager
+def _without_model_decorators(nodes: Iterable[ast.AST], path: Path) -> Iterator[None]:
+    """Take the decorators of models out for a while: what they say of rows is part of the model's config."""
+    taken = [(node, node.decorator_list) for node in nodes if isinstance(node, ast.FunctionDef) and node.decorator_list]
     if path.name.endswith(PYTHON_SUFFIX):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef):
-                # what the decorator says of rows is part of the model's config
-                node.decorator_list = [d for d in node.decorator_list if not _is_model(d)]
-    return tree
+        for node, decorators in taken:
+            node.decorator_list = [decorator for decorator in decorators if not _is_model(decorator)]
+    yield
+    for node, decorators in taken:
+        node.decorator_list = decorators
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
+@contextmanager
+def _without_docstrings(nodes: Iterable[ast.AST]) -> Iterator[None]:
+    """Take the docstrings out for a while."""
+    taken = []
+    for node in nodes:
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             match node.body[:1]:
                 case [ast.Expr(value=ast.Constant(value=str()))]:
+                    taken.append((node, node.body))
                     node.body = node.body[1:] or [ast.Pass()]
-    return tree
+    yield
+    for node, body in taken:
+        node.body = body
 
 
 def _is_model(decorator: ast.expr) -> bool:

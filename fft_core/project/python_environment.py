@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _MAPPINGS = ("environ", "environb")
 _FUNCTIONS = ("getenv", "getenvb")
 _WORDS = frozenset((*_MAPPINGS, *_FUNCTIONS))
 
 
-def environment_read(tree: ast.Module) -> Iterator[str]:
+def environment_read(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Names in os.environ["X"], os.environ.get("X"), "X" in os.environ, os.getenv("X"); "*" for any other use."""
     understood: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Subscript) and _ends(node.value, _MAPPINGS):
             place, name = node.value, _literal(node.slice)
         elif isinstance(node, ast.Compare) and _ends(node.comparators[0], _MAPPINGS):
