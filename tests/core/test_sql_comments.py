@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -75,6 +76,36 @@ def test_comments_are_what_the_tokenizer_leaves_out(dialect: str) -> None:
         assert blank_comments(text, dialect) == expected
 
     check()
+
+
+JINJA = [
+    "{{ v }}",
+    '{{ "it\'s--" }}',
+    "{{ '/*' }}",
+    "{# it's #}",
+    "{% if x == '*/' %}",
+    "{{ {'a': {'b': '}}'}} }}",
+    "{%- do x -%}",
+]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from([*COMMON, *QUOTES["postgres"], *JINJA]), max_size=14))
+def test_jinja_between_pieces_of_sql_changes_no_comment(pieces: list[str]) -> None:
+    """Whatever is in it, it counts as much as commas: it is jumped over."""
+    text, plain = "".join(pieces), "".join("," * len(piece) if piece in JINJA else piece for piece in pieces)
+    expected = list(comments_of(plain, "postgres"))
+    in_comments = any(comment.start <= start < comment.end for comment in expected for start in _starts(pieces))
+    if not in_comments:  # there, `*/` in Jinja ends the comment as any other does
+        assert list(comments_of(text, "postgres")) == expected
+
+
+def _starts(pieces: list[str]) -> Iterator[int]:
+    start = 0
+    for piece in pieces:
+        if piece in JINJA:
+            yield start
+        start += len(piece)
 
 
 # what is commented out -> what remains of it to be looked at; {} stands for Jinja

@@ -146,8 +146,8 @@ def test_every_filter_test_and_global_of_jinja_has_been_looked_at() -> None:
     assert set(known.filters) == {*steady.split(), "random"}
     tests = (
         "!= < <= == > >= boolean callable defined divisibleby eq equalto escaped even false filter float ge "
-        "greaterthan gt in integer iterable le lessthan lower lt mapping ne none number odd sameas sequence string test "
-        "true undefined upper"
+        "greaterthan gt in integer iterable le lessthan lower lt mapping ne none number odd sameas sequence string "
+        "test true undefined upper"
     )
     assert set(known.tests) == set(tests.split())
 
