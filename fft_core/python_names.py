@@ -37,7 +37,8 @@ class Names:
     def __init__(self, tree: ast.Module) -> None:
         self.module = Scope()
         self.stars: list[str] = []  # modules of which everything is imported
-        self.functions: set[str] = set()  # all names of functions and methods
+        self.functions: dict[str, list[ast.AST]] = {}  # all functions, methods and classes, by name
+        self._classes: list[Scope] = []
         self.parents: dict[int, ast.AST] = {}
         self._scopes: dict[int, Scope] = {}
         self._origins: dict[int, frozenset[str]] = {}
@@ -65,6 +66,11 @@ class Names:
         scope = self._scope_of(node.id, self._scopes.get(id(node), self.module))
         yield from scope.assigned.get(node.id, ()) if scope else ()
 
+    def members(self, name: str) -> Iterator[ast.expr]:
+        """The expressions that classes of the module set a name to."""
+        for scope in self._classes:
+            yield from scope.assigned.get(name, ())
+
     def annotation(self, node: ast.Name) -> ast.expr | None:
         """The type that a name is declared with."""
         scope = self._scope_of(node.id, self._scopes.get(id(node), self.module))
@@ -75,7 +81,11 @@ class Names:
             case ast.Name(id=name):
                 return self._bound_to(name, self._scopes.get(id(node), self.module))
             case ast.Attribute(value=value, attr=name):
-                return {f"{origin}.{name}" for origin in self.origins(value)}
+                bases = self.origins(value)
+                found = {f"{origin}.{name}" for origin in bases}
+                if UNKNOWN in bases:  # an object may be of any class of the module
+                    found |= {o for scope in self._classes if name in scope.bound for o in self._bound_in(name, scope)}
+                return found
             case ast.Call(func=ast.Name(id="getattr"), args=[value, ast.Constant(value=str(name)), *_]):
                 return {f"{origin}.{name}" for origin in self.origins(value)}
             case ast.Call(args=[ast.Constant(value=str(name)), *_]) if self.origins(node.func) & IMPORTERS:
@@ -95,8 +105,11 @@ class Names:
             if name in _BUILTINS:
                 return {f"builtins.{name}"}
             return {f"{module}.{name}" for module in self.stars} or {UNKNOWN}
-        origins = set(found.imported.get(name, ()))
-        for value in found.assigned.get(name, ()):
+        return self._bound_in(name, found)
+
+    def _bound_in(self, name: str, scope: Scope) -> set[str]:
+        origins = set(scope.imported.get(name, ()))
+        for value in scope.assigned.get(name, ()):
             origins |= self.origins(value)
         return origins or {UNKNOWN}
 
@@ -123,6 +136,8 @@ class Names:
     def _visit_scope(self, node: _Scoped, scope: Scope) -> None:
         """Its body has names of its own; decorators, defaults and the like are read outside of it."""
         inner = Scope(scope, is_class=isinstance(node, ast.ClassDef))
+        if inner.is_class:
+            self._classes.append(inner)
         if isinstance(node, _Function):
             self._bind_parameters(node.args, inner)
         own = {id(part) for name in ("body", "elt", "key", "value", "generators") for part in _listed(node, name)}
@@ -163,7 +178,7 @@ class Names:
                         self._import(scope, alias.asname or alias.name, f"{module}{dot}{alias.name}")
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 self._target(scope, name).bound.add(name)
-                self.functions.add(name)
+                self.functions.setdefault(name, []).append(node)
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 scope.bound.add(name)
             case ast.Global(names=declared) | ast.Nonlocal(names=declared):

@@ -53,6 +53,8 @@ def _of_call(call: ast.Call, names: Names) -> Iterator[str]:
         yield f"{min(lasts & known.TAKE_NOW)}('now')"
     if "dateutil.parser.parse" in origins and not any(keyword.arg == "default" for keyword in call.keywords):
         yield "dateutil.parser.parse() without a default, which takes what is missing from today"
+    if "arrow.get" in origins and not call.args and not call.keywords:
+        yield "arrow.get()"
     if lasts & known.CALL_THEIR_ARGUMENTS:
         yield from (f"{name}()" for arg in call.args for name in known.WITH_SEED if _is_text(arg, name))
     if origins & {"builtins.vars", "inspect.getmembers"} and call.args:

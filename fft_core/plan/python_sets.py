@@ -68,6 +68,11 @@ class _Sets:
                 return self.is_set(value)
             case ast.Name(id="set" | "frozenset", ctx=ast.Load()):
                 return self._is_handed_over(node)
+            case ast.BinOp(left=ast.Constant(value=str()), op=ast.Mod(), right=value):
+                return self.is_set(value)
+            case ast.keyword(arg="columns" | "index" | "data", value=value):
+                called = getattr(self._names.parents.get(id(node)), "func", None)
+                return self.is_set(value) and getattr(called, "attr", "") not in _UNORDERED_METHODS
             case ast.Call(func=called, args=args) if any(map(self.is_set, args)):
                 name = getattr(called, "id", getattr(called, "attr", ""))
                 is_ordered = name in (_ORDERED_METHODS if isinstance(called, ast.Attribute) else _ORDERED)
@@ -84,6 +89,8 @@ class _Sets:
                 return True
             case ast.Call(func=ast.Name(id="set" | "frozenset"), args=args):
                 return not args or not self._is_of_numbers(args[0])
+            case ast.Call(func=ast.Name(id=name)) if name in self._names.functions:
+                return any(map(self._gives_set, self._names.functions[name]))
             case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in _COMBINE:
                 return self.is_set(value)
             case ast.BinOp(left=left, op=ast.Sub() | ast.BitOr() | ast.BitAnd() | ast.BitXor(), right=right):
@@ -92,8 +99,9 @@ class _Sets:
                 )
             case ast.IfExp(body=first, orelse=second):
                 return self.is_set(first) or self.is_set(second)
-            case ast.Attribute() if self._elsewhere:
-                return bool(self._names.origins(node) & self._elsewhere)
+            case ast.Attribute(attr=attr):
+                is_elsewhere = bool(self._elsewhere and self._names.origins(node) & self._elsewhere)
+                return is_elsewhere or any(map(self.is_set, self._names.members(attr)))
             case ast.Name(ctx=ast.Load()):
                 if self._names.origins(node) & self._elsewhere:
                     return True
@@ -101,6 +109,12 @@ class _Sets:
                 says_set = annotation is not None and _is_set_type(annotation)
                 return says_set or any(map(self.is_set, self._names.bindings(node)))
         return False
+
+    def _gives_set(self, function: ast.AST) -> bool:
+        if not isinstance(function, ast.FunctionDef):
+            return False
+        says_so = function.returns is not None and _is_set_type(function.returns)
+        return says_so or any(self.is_set(n.value) for n in ast.walk(function) if isinstance(n, ast.Return))
 
     def _is_handed_over(self, node: ast.AST) -> bool:
         """Whether `set` itself is an argument, as of `agg`, so that sets come of it, and not just their sizes."""

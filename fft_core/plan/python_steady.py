@@ -74,13 +74,14 @@ UNSTEADY_NAMES: Mapping[str, frozenset[str]] = {
 # Packages that are there to read a clock, chance, files, services or databases.
 UNSTEADY_PACKAGES = frozenset(
     _words(
-        "adlfs aiohttp anthropic azure boto3 botocore cassandra clickhouse_connect clickhouse_driver cloudpickle "
+        "adlfs aiohttp anthropic azure boto3 botocore cassandra cffi clickhouse_connect clickhouse_driver cloudpickle "
         "cohere confluent_kafka cuid cx_Oracle databricks decouple dill docker dotenv duckdb elasticsearch environs "
         "faker fabric feedparser fsspec gcsfs google grpc gspread httplib2 httpx influxdb joblib kafka ksuid ldap3 "
         "mimesis minio mysql nanoid ntplib numpy.random openai oracledb pandas.io pandas_datareader pandas_gbq "
-        "paramiko pika polars.io pooch psutil psycopg psycopg2 pyathena pydantic_settings pymongo pymssql pymysql "
-        "pyodbc redis requests s3fs salesforce sentry_sdk shortuuid slack_sdk smart_open snowflake sqlalchemy stripe "
-        "tweepy tzlocal ulid urllib3 websocket websockets yfinance"
+        "paramiko pika polars.io pkg_resources importlib_resources pooch psutil psycopg psycopg2 pyathena "
+        "pydantic_settings pymongo pymssql pymysql pyodbc redis requests s3fs salesforce sentry_sdk shortuuid "
+        "slack_sdk smart_open snowflake sqlalchemy stripe tweepy tzlocal ulid urllib3 websocket websockets xlrd "
+        "yfinance"
     )
 )
 # A generator of random numbers that is given a seed gives the same ones each time.
@@ -119,6 +120,8 @@ READERS = frozenset(
         "getmtime get_data run_path load_workbook loadtxt genfromtxt fromfile memmap sql run_module"
     )
 )
+# How functions of installed packages begin that read something.
+READING = ("open_", "read_", "scan_", "fetch_", "download", "connect_")
 # The same, where the code has to do with paths: their names are everyday words.
 PATHS = frozenset(
     _words(

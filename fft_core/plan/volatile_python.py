@@ -24,7 +24,7 @@ def volatile_in_python(modules: Mapping[str, str]) -> tuple[str, ...]:
     """
     read = {path: _module(text) for path, text in modules.items()}
     own = {name: module for path, module in read.items() for name in _module_names(path)}
-    defined = frozenset[str]().union(*(module.names.functions for module in read.values()))
+    defined = frozenset(name for module in read.values() for name in module.names.functions)
     with_paths = any(module.deals_with_paths for module in read.values())
     sets = frozenset(f"{name}.{one}" for name, module in own.items() for one in module.sets)
     found: dict[str, None] = {}
@@ -92,7 +92,7 @@ def _uses(tree: ast.Module, names: Names) -> Iterator[_Use]:
         if id(node) in annotations:
             continue
         stack.extend(ast.iter_child_nodes(node))
-        is_read = isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
+        is_read = isinstance(node, ast.Attribute) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
         if is_read or _is_getattr(node) or (isinstance(node, ast.Call) and names.origins(node.func) & IMPORTERS):
             parent = names.parents.get(id(node))
             if isinstance(parent, ast.Attribute):
@@ -209,7 +209,8 @@ def _said_of(
     if is_package:
         of_anything |= known.CHANCE_OF_PACKAGES
     is_random = is_package and (".random." in use.origin or _learns(use.origin))
-    if last in of_anything or is_random or (last in known.WITH_SEED and use.is_called):
+    is_reader = is_package and last.startswith(known.READING)
+    if last in of_anything or is_random or is_reader or (last in known.WITH_SEED and use.is_called):
         yield f"{last if not is_package else use.origin}()"
 
 

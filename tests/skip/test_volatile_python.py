@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from everyday_models import MODELS
 
 from fft_core.plan.volatile_python import volatile_in_python
 
@@ -89,6 +90,9 @@ VOLATILE = {
     "x = df.groupby('a').apply('sample', n=1)": "sample",
     "from sklearn.model_selection import train_test_split as split\nx = split([1, 2])": "train_test_split",
     "from sklearn.cluster import KMeans\nx = KMeans(3)": "KMeans",
+    "class C:\n    import random as r\nx = C.r.choice([1])": "random.choice",
+    "class C:\n    import time\n    def f(self): return self.time.time()": "time.time",
+    "class C:\n    rng = np.random\n    def f(self): return self.rng.rand()": "numpy.random.rand",
     # this process
     "x = 'a'.__hash__()": "__hash__",
     "x = sorted({'a', 'b'}, key=len)": "the order of a set",
@@ -102,6 +106,12 @@ VOLATILE = {
     "def f(df): return df.x.map(hash)": "hash",
     "def f(s): return id(s)": "id",
     "x = list({'a', 'b'})": "the order of a set",
+    "class A:\n    NAMES = {'a', 'b'}\n    def f(self): return list(self.NAMES)": "the order of a set",
+    "def names(): return {'a', 'b'}\nx = list(names())": "the order of a set",
+    "def names() -> set[str]: ...\nx = list(names())": "the order of a set",
+    "x = df.reindex(columns=set(df.columns))": "the order of a set",
+    "x = '%s' % {'a', 'b'}": "the order of a set",
+    "a = {'x'}\na |= {'z'}\nx = list(a)": "the order of a set",
     "def f(a, b):\n    for c in set(a.columns) - set(b.columns):\n        b[c] = None": "the order of a set",
     "def f(a): return ','.join(set(a))": "the order of a set",
     "NAMES = {'a', 'b'}\ndef f(): return [n for n in NAMES]": "the order of a set",
@@ -183,6 +193,9 @@ VOLATILE = {
     "import runpy\nx = runpy.run_path('x.py')": "runpy.run_path",
     "from runpy import run_module as r\nx = r('x')": "runpy.run_module",
     "import sys\nsys.path.insert(0, 'x')": "sys.path",
+    "import sys as s\ns.path += ['x']": "sys.path",
+    "import arrow\nx = arrow.get()": "arrow.get",
+    "import xarray as xr\nx = xr.open_dataset('x')": "xarray.open_dataset",
     "from sys import path\npath.append('x')": "sys.path",
     "import sys\nx = sys.modules['time'].time()": "sys.modules",
     "import site\nsite.addsitedir('x')": "site.addsitedir",
@@ -325,6 +338,11 @@ def test_everyday_code_is_steady(code: str) -> None:
     inside = "def model(df, other, name, column):\n" + "".join(f"    {line}\n" for line in code.split("\n"))
     if "import *" not in code:
         assert volatile_in_python({"models/m.ff.py": HEAD + inside}) == ()
+
+
+@pytest.mark.parametrize("code", MODELS)
+def test_everyday_models_are_steady(code: str) -> None:
+    assert volatile_in_python({"models/m.ff.py": HEAD + code}) == ()
 
 
 HELPERS = {
