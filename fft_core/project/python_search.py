@@ -54,8 +54,10 @@ class Search:
         """
         own = self._package_of(importer, level) if importer and level else None
         if (module, own) not in self._known:
-            folders = [own, *self._folders] if own else self._folders
-            self._known[module, own] = tuple(f for folder in folders for f in _files_of(module, folder))
+            folders = [own, *self._own_folders] if own else self._own_folders
+            found = tuple(f for folder in folders for f in _files_of(module, folder))
+            # as at run time: elsewhere is looked only for what the project does not have itself
+            self._known[module, own] = found or tuple(f for place in self._others for f in _files_of(module, place))
         return self._known[module, own]
 
     def _package_of(self, importer: Found, level: int) -> _Folder | None:
@@ -66,14 +68,22 @@ class Search:
         return _Folder(importer.path.parents[level - 1], "" if prefix == "." else f"{prefix}/", importer.is_own)
 
     @cached_property
-    def _folders(self) -> list[_Folder]:
-        own = [self._root, self._root / self._models]
-        searched = [Path(entry).resolve() for entry in sys.path if entry]
-        below = [path for path in searched if path.is_relative_to(self._root) and not _INSTALLED & set(path.parts)]
-        folders = [_Folder(path, _below(path, self._root)) for path in dict.fromkeys([*own, *below])]
-        others = [path for path in dict.fromkeys(searched) if path.is_dir() and path not in [*own, *below]]
-        others = [path for path in others if not _is_of_python(path)]
-        return [*folders, *(_Folder(path, f"{path.name}#{n}/", is_own=False) for n, path in enumerate(others))]
+    def _own_folders(self) -> list[_Folder]:
+        below = [path for path in _searched() if path.is_relative_to(self._root) and not _INSTALLED & set(path.parts)]
+        paths = dict.fromkeys([self._root, self._root / self._models, *below])
+        return [_Folder(path, _below(path, self._root)) for path in paths]
+
+    @cached_property
+    def _others(self) -> list[_Folder]:
+        paths = [path for path in _searched() if not path.is_relative_to(self._root)]
+        kept = [path for path in dict.fromkeys(paths) if path.is_dir() and not _is_of_python(path)]
+        # the names tell no absolute path, and are the same in each process that searches the same folders
+        names = [path.name + "'" * [other.name for other in kept[:n]].count(path.name) for n, path in enumerate(kept)]
+        return [_Folder(path, f"../{name}/", is_own=False) for path, name in zip(kept, names, strict=True)]
+
+
+def _searched() -> list[Path]:
+    return [Path(entry).resolve() for entry in sys.path if entry]
 
 
 def _below(path: Path, root: Path) -> str:

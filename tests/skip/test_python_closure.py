@@ -231,3 +231,13 @@ def test_a_module_that_importlib_imports_is_that_of_the_project_and_its_edit_is_
     for name in lines:
         assert made.sql(f"select distinct v from {name}") == [(2,)]
     assert not {"amounts", "pkg"} & set(sys.modules)
+
+
+def test_a_module_of_the_project_hides_one_of_its_name_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "elsewhere", {"helpers.py": ONE})
+    write(tmp_path / "shop", {"models/m.ff.py": model("import helpers"), "helpers.py": ONE})
+    before = sources(tmp_path / "shop").code
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+    assert sources(tmp_path / "shop").code == before
