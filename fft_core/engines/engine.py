@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines.statements import Statements
 from fft_core.errors import EngineError, MissingDriverError
+from fft_core.functions import Definition
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -151,6 +152,9 @@ class Engine(Protocol):
 
         What replaces it by hand, or what is altered by hand to have other columns, is without the mark.
         """
+
+    def definitions(self) -> Sequence[Definition]:
+        """Read the functions, macros, types, operators and casts that users made and that SQL can use."""
 
     def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
         """Read the details of those of these relations that exist, in a few queries however many they are."""

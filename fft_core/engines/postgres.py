@@ -31,6 +31,7 @@ from fft_core.engines.engine import (
     TableInfo,
     details_of,
 )
+from fft_core.engines.postgres_definitions import definitions
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.postgres_settings import set_settings
 from fft_core.engines.postgres_values import equality_query, has_equality, visible
@@ -38,6 +39,7 @@ from fft_core.engines.sql import change_type, drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
+from fft_core.functions import Definition
 from fft_core.names import Relation, quoted
 
 if TYPE_CHECKING:
@@ -266,6 +268,9 @@ class PostgresEngine:
             f"where c.oid = {literal(table)}::regclass"
         )
         self.execute(f"comment on {word(kind)} {table} is {literal(marked(comment or '', stamp, str(signature)))}")
+
+    def definitions(self) -> Sequence[Definition]:
+        return definitions(self.fetch)
 
     def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
         rows = self._described(relations, f"obj_description(c.oid, 'pg_class'), {_COLUMNS}") if relations else []

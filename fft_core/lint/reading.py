@@ -17,6 +17,7 @@ from fft_core.engines.csv_text import SEED_COLUMNS, header_of
 from fft_core.engines.engine import dialect_of
 from fft_core.errors import FftError, Location, MissingDriverError, Problem, ProfileError, ProjectError, SeedError
 from fft_core.names import SYMBOL, Relation
+from fft_core.plan.relations import UNREADABLE
 from fft_core.planner import project_subjects
 from fft_core.project.model import Incremental, Model, Project, Seed, Snapshot, SourceName, SqlBody, View
 from fft_core.project.render import Naming
@@ -144,6 +145,8 @@ def _parsed(model: Model, body: SqlBody, texts: tuple[str, ...], dialect: str) -
             return _unreadable(model, body, text, error)
         except sqlglot.errors.SqlglotError as error:
             return Problem(f"the SQL cannot be read: {error}", model.location)
+        except UNREADABLE:
+            return Problem("the SQL cannot be read", model.location)
     return tuple(trees)
 
 
