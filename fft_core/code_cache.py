@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
@@ -10,20 +11,25 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
+from fft_core.engines.engine import dialect_of
+from fft_core.engines.known import file_of
 from fft_core.plan.fingerprint import VERSION, digest_of
 from fft_core.project.environment import is_secret
 from fft_core.project.model import Model, Project, SqlBody
 from fft_core.version import VERSION as FFT_VERSION
 
+READING = 2  # to be raised when the same SQL comes to something else: its canonical form, or what it is found to use
 FILE = Path(".fastflowtransform") / "cache" / "code.json"
 
 
 @dataclass(frozen=True)
 class Code:
-    """The digest of a model's canonical SQL, what makes its rows change by themselves, and whether it sorts them."""
+    """The digest of a model's canonical SQL, what it uses (see `SqlReading`), and whether it sorts its rows."""
 
     digest: str
     volatile: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     is_sorted: bool = False
 
 
@@ -49,13 +55,15 @@ class CodeCache:
     def get(self, key: str) -> Code | None:
         """Give what is known under a key."""
         match self.saved.get(key):
-            case [str(digest), list(volatile), bool(is_sorted)]:
-                return Code(digest, tuple(map(str, volatile)), is_sorted)
+            case [str(digest), list(volatile), list(unknown), list(names), bool(is_sorted)]:
+                read = [tuple(map(str, found)) for found in (volatile, unknown, names)]
+                return Code(digest, read[0], read[1], read[2], is_sorted)
         return None
 
     def put(self, key: str, code: Code) -> None:
         """Keep a result."""
-        self.used[key] = [code.digest, list(code.volatile), code.is_sorted]
+        found = [list(code.volatile), list(code.unknown), list(code.names)]
+        self.used[key] = [code.digest, *found, code.is_sorted]
 
     def save(self) -> None:
         """Write what was used, if that is not what was read; a folder that cannot be written to is left alone."""
@@ -106,4 +114,6 @@ class CodeCache:
 
     @cached_property
     def _versions(self) -> list[object]:
-        return [VERSION, FFT_VERSION, version("jinja2"), version("sqlglot")]
+        functions = file_of(dialect_of(self.project.engine)).read_bytes()
+        known = hashlib.sha256(functions).hexdigest()
+        return [VERSION, FFT_VERSION, READING, known, version("jinja2"), version("sqlglot")]

@@ -139,7 +139,7 @@ class _StandIns:
             if read not in self._places and self._rebuilder.views.text_of(self._warehouse, read) == "project":
                 self._make(read)
         engine, relation = self._warehouse.engine, self._place(view.name)
-        columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
+        columns = engine.columns(sql.select_all(relation, engine.dialect))
         published = self._warehouse.relation(view.name)
         checks = [
             check for check in self._rebuilder.views.live.checks_of(view.name) if self._is_judged_now(view, check)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fft_core.engines import sql
 from fft_core.errors import EngineError, Location, MissingRelationError, ModelError, StatementError
-from fft_core.fault import fault_of
+from fft_core.fault import fault_of, shortened
 from fft_core.names import Relation
 from fft_core.project.environment import without_secrets
 from fft_core.project.model import Incremental, Model, SourceName, SqlBody
@@ -94,7 +94,7 @@ def explained(warehouse: Warehouse, model: Model) -> Iterator[None]:
         if missing is not None:
             raise MissingRelationError(
                 f"model {model.name!r} reads {warehouse.relation(missing)}, which is not there",
-                where=Location(model.path, model.input_lines.get(missing, model.line)),
+                where=model.input_places.get(missing, model.location),
                 hint=how_to_get(warehouse, missing),
             ) from error
         raise _with_place(warehouse, model, error) from None
@@ -104,7 +104,7 @@ def _with_place(warehouse: Warehouse, model: Model, error: StatementError) -> St
     """Show the place in the rendered SQL, or all of it where the engine does not tell the place."""
     fault, where = fault_of(error), model.location
     if fault is None:
-        shown = f"The SQL as sent:\n{_indented(error.sql)}"
+        shown = f"The SQL as sent:\n{_indented(shortened(error.sql))}"
     else:
         shown = f"In the rendered SQL, line {fault.line}:\n{_indented(fault.excerpt)}"
         written = fault.line_in(model.body.template) if isinstance(model.body, SqlBody) else None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fft_core.artifacts.catalog import Catalog, CatalogEntry
 from fft_core.checks.words import in_words
+from fft_core.column_names import paired
 from fft_core.docs.graph import Graph, GraphNode, graph_of
 from fft_core.docs.layout import Drawing, draw
 from fft_core.errors import ArtifactError
@@ -97,12 +98,13 @@ class Page:
     @property
     def columns(self) -> tuple[PageColumn, ...]:
         """The columns of the relation in their order, then those that are only declared."""
-        declared = {column.name.lower(): column for column in self.subject.columns}
+        declared = {column.name: column for column in self.subject.columns}
         there = self.entry.columns if self.entry else ()
+        pairs = paired((column.name for column in there), declared)
         is_known = self.entry is not None and self.entry.error is None
         found = []
         for column in there:
-            said = declared.pop(column.name.lower(), None)
+            said = declared.pop(pairs.get(column.name, ""), None)
             found.append(PageColumn(column.name, column.type, said.description if said else None))
         rest = (PageColumn(c.name, c.type, c.description, is_missing=is_known) for c in declared.values())
         return (*found, *rest)

@@ -656,6 +656,7 @@ class ModelConfigShape(IncrementalOverlayShape):
     description: str | None = None
     volatile: bool | None = None
     early_cutoff: bool = True
+    publish: m.PublishMode | None = None
 
     @field_validator("tags", "owners", mode="before")
     @classmethod

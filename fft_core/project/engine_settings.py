@@ -61,6 +61,7 @@ ENGINES: Mapping[str, Mapping[str, Setting]] = {
         "dsn": Setting("FF_PG_DSN", required=True, is_secret=True),
         "db_schema": Setting("FF_PG_SCHEMA"),
         LOCK_TIMEOUT: Setting("FF_PG_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),
+        "replace_in_place_up_to_mb": Setting("FF_PG_REPLACE_IN_PLACE_UP_TO_MB", "whole number", default=16, at_least=0),
     },
 }
 

@@ -64,7 +64,9 @@ def test_what_is_no_number_keeps_no_rule_about_numbers(
             engine.execute(f"create table {other.sql(engine.dialect)} as select {NAN} as y")
 
             check = Check("c", "t", "any", rule, Location(Path("project.yml"), 7), where=where)
-            (result,) = run_checks(engine, table, ["x"], [check], lambda _: other).results
+            (result,) = run_checks(
+                engine, table, engine.columns(f"select * from {table.sql(engine.dialect)}"), [check], lambda _: other
+            ).results
             assert result.failing_rows == failing
             assert len(engine.fetch(result.sql)) == failing
         finally:
@@ -82,7 +84,9 @@ def test_a_numeric_of_any_length_is_compared_and_its_nan_is_found(target: Target
             values = f"(cast('NaN' as numeric)), (1{'0' * 400}), (-1{'0' * 400})"
             engine.execute(f"create table {table.sql(engine.dialect)} as select * from (values {values}) as v(x)")
             check = Check("c", "t", "any", GreaterEqual("x", 0), Location(Path("project.yml"), 7))
-            (result,) = run_checks(engine, table, ["x"], [check], lambda _: table).results
+            (result,) = run_checks(
+                engine, table, engine.columns(f"select * from {table.sql(engine.dialect)}"), [check], lambda _: table
+            ).results
             assert result.failing_rows == 2
         finally:
             engine.close()
