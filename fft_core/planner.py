@@ -60,7 +60,7 @@ class Subjects:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
-        self._naming = Naming(_symbol, _symbol, dialect, shows_secrets=False)
+        self._naming = Naming(_symbol, _symbol, dialect, hides="secrets")
         self._known: dict[str, Subject] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._lock = threading.Lock()
@@ -126,7 +126,12 @@ class Subjects:
             name=model.name,
             code=code,
             config=_config(model),
-            environment=counted_variables(environment, read, all_of_ours=settings.environment == "all"),
+            environment=counted_variables(
+                environment,
+                read,
+                all_of_ours=settings.environment == "all",
+                secrets=self._project.secrets,
+            ),
             place=self._place,
             inputs=tuple(dict.fromkeys(self._input(name) for name in self._project.stored_inputs(model))),
             volatile=volatile,

@@ -171,6 +171,13 @@ class FingerprintShape(Shape):
         return m.FingerprintSettings(self.environment, self.digest_max_rows)
 
 
+def _secret(text: str) -> str:
+    """Take the name of a variable, or a glob that says more than "all of them"."""
+    if not re.search(r"[^*?\[\]!\s]", text) or text.strip() != text:
+        raise ValueError(f"{text!r} names no variable; write a name, or a glob such as CRM_*")
+    return text
+
+
 class ProjectShape(Shape):
     """project.yml; `tests` are validated one by one so that one bad test does not hide another."""
 
@@ -183,6 +190,7 @@ class ProjectShape(Shape):
     models: dict[str, Any] = {}
     seeds: dict[str, Any] = {}
     fingerprint: FingerprintShape = FingerprintShape()
+    secrets: list[Annotated[str, AfterValidator(_secret)]] = []
     lint: dict[str, Annotated[m.LintSetting, BeforeValidator(lambda value: "off" if value is False else value)]] = {}
 
     @field_validator("version", mode="before")
@@ -198,10 +206,10 @@ class ProjectShape(Shape):
             raise ValueError(f"{', '.join(others)}: not supported yet; say it in the model's config()")
         return content
 
-    @field_validator("vars", "tests", "models", "seeds", "lint", mode="before")
+    @field_validator("vars", "tests", "models", "seeds", "lint", "secrets", mode="before")
     @classmethod
     def _empty_key(cls, content: object, info: Any) -> object:
-        return ([] if info.field_name == "tests" else {}) if content is None else content
+        return ([] if info.field_name in ("tests", "secrets") else {}) if content is None else content
 
 
 # --- packages.yml, packages.lock.yml, and the project.yml of a package -----------------------------------------------

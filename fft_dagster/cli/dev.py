@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from fft_dagster.cli.options import ProjectOptions, parse_variables, project_options, takes_project
+from fft_dagster.cli.terminal import echo
 
 
 @click.command("dev")
@@ -39,7 +40,7 @@ def open_ui(options: ProjectOptions, host: str, port: int) -> int:
     home = instance_home(project.root)
     own = project.root / "definitions.py"
     location = ["-f", str(own)] if own.is_file() else ["-m", "fft_dagster.location"]
-    click.echo(f"{project.name}: http://{host}:{port}, history in {home}")
+    echo(f"{project.name}: http://{host}:{port}, history in {home}")
     given = parse_variables(options.variables)
     environment = {
         "DAGSTER_HOME": str(home),

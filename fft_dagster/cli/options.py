@@ -13,16 +13,17 @@ from fft_dagster.cli.completion import complete_models, complete_names
 from fft_dagster.cli.statements import show_statements
 
 if TYPE_CHECKING:
-    from fft_core import Plan, Project, Request
+    from fft_core import OutputGuard, Plan, Project, Request
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
 @dataclass
 class Invocation:
-    """What is known of a call of `fft` if it fails unexpectedly: the folder that it was called for."""
+    """What is known of a call of `fft`: the folder that it was called for, and what guards its output."""
 
     root: Path | None = None
+    guard: OutputGuard | None = None
 
 
 def _noted(context: click.Context, _: click.Parameter, root: Path) -> Path:
@@ -103,10 +104,22 @@ class ProjectOptions:
         from fft_core import load_project
 
         project = load_project(self.root, self.env, engine=self.engine, variables=parse_variables(self.variables))
+        _guard(project)
         debug = project.environment.get("FFT_SQL_DEBUG", "0").lower() not in ("", "0", "false")
         if self.shows_statements or debug:
-            show_statements(project.environment, as_json=self.as_json)
+            show_statements(as_json=self.as_json)
         return project
+
+
+def _guard(project: Project) -> None:
+    """Mask the secrets of a project in all that the command prints from now on."""
+    from fft_core import project_masker, warn_of_short_secrets
+
+    context = click.get_current_context(silent=True)
+    invocation = context.find_object(Invocation) if context else None
+    if invocation is not None and invocation.guard is not None:
+        invocation.guard.masker = project_masker(project)
+    warn_of_short_secrets(project)
 
 
 @dataclass(frozen=True)
@@ -211,11 +224,12 @@ def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
     for pair in given:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise click.UsageError(f"--vars {pair!r} is not KEY=VALUE")
+            raise click.UsageError("--vars: what is given is not KEY=VALUE")  # it may be a secret, and is not repeated
         try:
             variables[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise click.UsageError(f"--vars {pair!r}: the value is not YAML: {error}") from error
+            said = getattr(error, "problem", None) or "it cannot be read"
+            raise click.UsageError(f"--vars {key}: the value is not YAML: {said}") from error
     return variables
 
 

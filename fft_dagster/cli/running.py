@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import click
-
 from fft_core import Check, Decision, Model, NodeKind, NodeRunResult, Plan, Project, Request, RunResults
 from fft_dagster.cli.crash import print_unexpected
 from fft_dagster.cli.lines import Display, Start, display
 from fft_dagster.cli.plan import print_plan
 from fft_dagster.cli.report import Report
 from fft_dagster.cli.run_options import Output, RunOptions
+from fft_dagster.cli.terminal import echo
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def run(call: Call, todo: Todo) -> int:
         write_manifest(make_manifest(call.project))
     _remember(call, report)
     if report.interrupted:
-        click.echo("interrupted", err=True)
+        echo("interrupted", err=True)
     if report.left_behind:
         _leave(report.exit_code)
     return report.exit_code
