@@ -14,6 +14,15 @@ from postgres_server import drop_schema, new_schema, running_server
 from targets import Target
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder of the tests' own, for the commands that they start as well."""
+    folder = tmp_path_factory.mktemp("fft-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FFT_CACHE_DIR", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
     with running_server() as dsn:

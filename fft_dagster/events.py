@@ -87,10 +87,8 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Mas
         "query": dg.MetadataValue.md(fenced(masker(result.sql))),
     }
     if result.sample:
-        rows = tuple(
-            tuple(masker(value) if isinstance(value, str) else value for value in row) for row in result.sample
-        )
-        metadata["sample"] = dg.MetadataValue.md(table(result.sample_columns, rows))
+        cells = [[None if value is None else masker(str(value)) for value in row] for row in result.sample]
+        metadata["sample"] = dg.MetadataValue.md(table(result.sample_columns, cells))
     return dg.AssetCheckResult(
         passed=result.passed,
         check_name=result.check.name,
@@ -112,7 +110,7 @@ def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.Ass
         check_name=spec.name,
         asset_key=spec.asset_key,
         severity=dg.AssetCheckSeverity.ERROR if result.status == "error" else dg.AssetCheckSeverity.WARN,
-        description=result.problem,
+        description=visible(result.problem) if result.problem else None,
         metadata=metadata,
     )
 

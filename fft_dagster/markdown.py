@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from fft_core import visible, visible_line
 
@@ -25,12 +26,12 @@ def fenced(text: str, language: str = "sql") -> str:
     return f"{fence}{language}\n{visible(text)}\n{fence}"
 
 
-def table(columns: tuple[str, ...], rows: tuple[tuple[object, ...], ...]) -> str:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:
     """Spell rows as a table."""
     head = "| " + " | ".join(map(inline, columns)) + " |"
     rule = "|" + " --- |" * len(columns)
     return "\n".join([head, rule, *("| " + " | ".join(map(_cell, row)) + " |" for row in rows)])
 
 
-def _cell(value: object) -> str:
-    return "NULL" if value is None else inline(str(value).replace("\n", " "))
+def _cell(text: str | None) -> str:
+    return "NULL" if text is None else inline(text.replace("\n", " "))
