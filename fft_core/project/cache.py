@@ -25,7 +25,16 @@ from fft_core.version import VERSION
 
 FILE = "project.pickle"
 FORMAT = 9  # counted up when the types of a project change
-_UNREADABLE = (pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError, LookupError, TypeError, ValueError)
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    TypeError,
+    ValueError,
+)
 
 
 def _dataclasses(module: object) -> list[type]:
@@ -132,4 +141,5 @@ def _loaded(body: bytes) -> Project | None:
         project = _Unpickler(io.BytesIO(body)).load()
     except _UNREADABLE:
         return None
-    return project if isinstance(project, Project) else None
+    is_whole = isinstance(project, Project) and vars(project).keys() == set(_FIELDS[_NUMBERS[Project]])
+    return project if is_whole else None
