@@ -44,11 +44,11 @@ class Masker:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)
+        if "\n" in text:
+            text = self._without_broken(text)
         for head, tail, value in self._long:
             if head in text or tail in text:
                 text = _without_part(_without_part(text, value, len(head)), value[::-1], len(head), backwards=True)
-        if "\n" in text:
-            text = self._without_broken(text)
         return text
 
     def plain(self, value: Any) -> Any:  # Any: whatever JSON can hold
@@ -180,6 +180,7 @@ def _spellings(value: str) -> Iterator[str]:
         if len(own) >= 2 * SHORTEST:
             yield own
             yield own.replace("+", "-").replace("/", "_")
+    yield base64.b64encode(_bytes(value)).decode().rstrip("=")
 
 
 def _bytes(text: str) -> bytes:

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from fft_core.foreign_text import visible_line
 from fft_core.project import model as m
 
 
@@ -40,6 +41,13 @@ def _owner(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    if visible_line(text) != text:
+        raise ValueError(f"{visible_line(text)!r} has a control character in it, or one that is not seen")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
 _Materialized: TypeAlias = Literal["table", "view", "materialized_view", "ephemeral", "incremental", "snapshot"]
 Owner = Annotated[str, AfterValidator(_owner)]
 
@@ -51,7 +59,7 @@ class CheckShape(Shape):
     """What every check may say."""
 
     table: str = ""
-    name: str | None = None
+    name: Name | None = None
     severity: m.Severity = "error"
     where: str | None = None
     tags: list[str] = []
@@ -173,7 +181,7 @@ class FingerprintShape(Shape):
 
 def _secret(text: str) -> str:
     """Take the name of a variable, or a glob that says more than "all of them"."""
-    if not re.search(r"[^*?\[\]!\s]", text) or text.strip() != text:
+    if not re.sub(r"\[[^\]]*\]|[*?]", "", text).strip() or text.strip() != text:
         raise ValueError(f"{text!r} names no variable; write a name, or a glob such as CRM_*")
     return text
 
@@ -181,7 +189,7 @@ def _secret(text: str) -> str:
 class ProjectShape(Shape):
     """project.yml; `tests` are validated one by one so that one bad test does not hide another."""
 
-    name: str = Field(min_length=1)
+    name: Name = Field(min_length=1)
     version: str
     vars: dict[str, Any] = {}
     models_dir: str = "models"
@@ -373,7 +381,7 @@ class SourceFreshnessShape(Shape):
 
 
 class SourceTableShape(PlaceShape):
-    name: str
+    name: Name
     description: str | None = None
     columns: list[ColumnShape] = []
     tests: list[Any] = []
@@ -397,7 +405,7 @@ class SourceTableShape(PlaceShape):
 
 
 class SourceGroupShape(PlaceShape):
-    name: str
+    name: Name
     identifier: None = None
     description: str | None = None
     tags: list[str] = []
@@ -415,7 +423,7 @@ class OldSourceShape(PlaceShape):
     overrides: dict[str, PlaceShape] = {}
 
 
-OldSources = dict[str, dict[str, OldSourceShape | None]]
+OldSources = dict[Name, dict[Name, OldSourceShape | None]]
 
 
 # --- seeds/schema.yml -------------------------------------------------------------------------------------------------
@@ -441,7 +449,7 @@ class SeedsShape(Shape):
 
 
 class ModelSchemaShape(Shape):
-    name: str
+    name: Name
     description: str | None = None
     tags: list[str] = []
     owners: list[Owner] = []

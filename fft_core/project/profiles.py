@@ -196,8 +196,7 @@ def _active_profile(root: Path, env: str, environment: Mapping[str, str]) -> tup
 def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
     file = _parsed(_render(root, environment))
     if isinstance(file, Problem):
-        message = re.sub(r"(['\"]).{3,}\1", "...", file.message)  # what YAML quotes can be a part of a password
-        raise _first([Problem(message, file.where, file.hint)])
+        raise _first([Problem(_unquoting(file.message), file.where, file.hint)])
     if not isinstance(file.content, dict):
         raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(FILE))
     return file
@@ -232,9 +231,17 @@ def _render(root: Path, environment: Mapping[str, str]) -> str:
     try:
         return jinja.from_string(text).render(env=env, project_dir=lambda: str(root))
     except jinja2.TemplateSyntaxError as error:
-        raise ProfileError(f"template error: {error.message}", where=Location(FILE, error.lineno)) from error
+        raise ProfileError(
+            f"template error: {_unquoting(str(error.message))}", where=Location(FILE, error.lineno)
+        ) from error
     except Exception as error:  # whatever an expression of the user's raises
-        raise ProfileError(f"template error: {error}", where=Location(FILE, _template_line(error))) from error
+        where = Location(FILE, _template_line(error))
+        raise ProfileError(f"template error: {_unquoting(str(error))}", where=where) from error
+
+
+def _unquoting(message: str) -> str:
+    """What a message about the file quotes can be a part of a password; the name of what is undefined is none."""
+    return message if re.fullmatch(r"'\w+' is undefined", message) else re.sub(r"(['\"]).{3,}\1", "...", message)
 
 
 def _template_line(error: Exception) -> int | None:

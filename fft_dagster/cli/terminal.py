@@ -19,7 +19,9 @@ _STYLE = re.compile(rf"{_MARK}(\[[0-9;]*m)")
 
 def style(text: str, **how: Any) -> str:  # Any: as click.style
     """Give a text a style, for `echo`."""
-    return click.style(text.replace(_MARK, ""), **how).replace("\x1b", _MARK)
+    pieces = _STYLE.split(text)
+    inner = "".join(f"{_MARK}{piece}" if i % 2 else visible(piece) for i, piece in enumerate(pieces))
+    return click.style(inner, **how).replace("\x1b", _MARK)
 
 
 def unstyled(text: str) -> str:
