@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from fft_core import (
     rendered_sql,
     warn_of_short_secrets,
 )
-from fft_core.project.environment import counted_variables, is_secret, looks_secret
+from fft_core.project.environment import WELL_KNOWN, counted_variables, is_secret, looks_secret
 
 LOOK = ["FF_API_TOKEN", "OUR_PASSWORD", "DB_PASSWD", "X_SECRET", "SECRET_KEY", "api_key", "MY_PRIVATE_KEY", "CRM_DSN"]
 DO_NOT = ["PWD", "OLDPWD", "FF_ACCESS_KEY_COLUMN", "FF_PASS_RATE", "FF_TOKEN_LIMIT", "FF_SECRET_NAME", "PASSWORD_FILE"]
@@ -156,3 +157,9 @@ def test_an_error_of_a_build_is_masked_in_python_too(tmp_path: Path) -> None:
         build_model(warehouse, made.model("m"))
     assert "'***'" in str(caught.value)
     assert "secret" not in str(caught.value) + repr(vars(caught.value))
+
+
+def test_the_page_lists_the_well_known_names() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "secrets.md").read_text()
+    listed = page.partition("Names that are secrets everywhere: ")[2].partition(". `PWD`")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == WELL_KNOWN
