@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import click
 
-from fft_core import json_escaped, visible, visible_line
+from fft_core import OutputGuard, json_escaped, visible, visible_line
 
 # Stands for the escape character in a line that is being made, so that one in foreign text is told from ours: at worst,
 # a text that holds this noncharacter has a colour.
@@ -44,6 +44,12 @@ def terminal_text(text: str) -> str:
     return "".join(f"\x1b{piece}" if i % 2 else visible(piece) for i, piece in enumerate(pieces))
 
 
+def masked(text: str) -> str:
+    """Mask the project's secrets in a text that goes elsewhere than to a stream of this process."""
+    guard = getattr(sys.stderr, "guard", None)
+    return guard.masker(text) if isinstance(guard, OutputGuard) else text
+
+
 def echo(text: object = "", *, err: bool = False, color: bool | None = None, file: TextIO | None = None) -> None:
     """Print a text and a line break."""
     click.echo(terminal_text(str(text)), err=err, color=color, file=file)
@@ -53,6 +59,6 @@ def echo_json(value: object, *, indent: int | None = 2, err: bool = False, file:
     """Print a plain value as JSON: secrets are masked in its texts, so that it stays JSON whatever they are."""
     stream = file or (sys.stderr if err else sys.stdout)
     guard = getattr(stream, "guard", None)
-    masked = guard.masker.plain(value) if guard else value
-    text = json_escaped(json.dumps(masked, indent=indent, ensure_ascii=indent is not None))
+    plain = guard.masker.plain(value) if isinstance(guard, OutputGuard) else value
+    text = json_escaped(json.dumps(plain, indent=indent, ensure_ascii=indent is not None))
     click.echo(text, file=getattr(stream, "unmasked", stream))

@@ -166,7 +166,16 @@ def hostile(marker: Path) -> list[bytes]:
     found.append(b"\x80\x02\x82\x01.")  # EXT1: a registered extension
     found += [pickle.dumps(value) for value in (1, None, [], {"models": {}}, ("x",) * 9)]  # no project
     # the numbers of our own types, with what does not belong there
-    own = [(0,), (10**6, {}), (-1, 7), (-99, ""), (-5, ("x",)), "", 3, *((number, {}) for number in range(60))]
+    own: list[Any] = [
+        (0,),
+        (10**6, {}),
+        (-1, 7),
+        (-99, ""),
+        (-5, ("x",)),
+        "",
+        3,
+        *((number, {}) for number in range(60)),
+    ]
     found += [pickle.dumps(value)[:-1] + b"Q." for value in own]
     found += [b"\x80\x04\x8d" + (2**size).to_bytes(8, "little") for size in (40, 62)]  # texts beyond all memory
     found += [b"(" * 10**6 + b".", b"]" + b"2a" * 40 + b".", b"\x80\x04]\x94h\x00" + b"a" * 40 + b"."]

@@ -211,3 +211,30 @@ def test_a_guard_masks_streams_logs_and_warnings_and_gives_them_back(
     assert caplog.records[0].getMessage() == "log ***\\x1b[31m"
     assert "hunter2" not in caplog.text
     assert caplog.text.count("***") == 2
+
+
+def test_the_trace_of_an_unexpected_error_is_written_without_secrets(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from fft_dagster.cli.crash import print_unexpected
+
+    (tmp_path / "project.yml").write_text("name: p\nversion: '1'\n")
+    with OutputGuard(Masker.of(["hunter2"])):
+        print_unexpected("KeyError: 'hunter2\x1b[31m'", "Traceback: hunter2\n\x1b[31m", tmp_path)
+    (log,) = (tmp_path / ".fastflowtransform" / "logs").iterdir()
+    assert log.read_text().endswith("Traceback: ***\n\\x1b[31m")
+    assert "unexpected KeyError: '***\\x1b[31m'" in capfd.readouterr().err
+
+
+def test_json_for_programs_stays_json_whatever_the_secrets_are(capfd: pytest.CaptureFixture[str]) -> None:
+    from fft_dagster.cli.terminal import echo_json
+
+    with OutputGuard(Masker.of(["true", "1234", "null", '","', "name"])):
+        echo_json({"name": "a true name", "rows": 1234, "ok": True, "none": None, "said": 'x","y'})
+    assert json.loads(capfd.readouterr().out) == {
+        "name": "a *** ***",
+        "rows": 1234,
+        "ok": True,
+        "none": None,
+        "said": 'x","y',
+    }
