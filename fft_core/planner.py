@@ -47,6 +47,7 @@ from fft_core.project.model import (
 )
 from fft_core.project.python_closure import PythonSources, python_sources
 from fft_core.project.render import Naming
+from fft_core.project.secrets import project_masker
 from fft_core.project.statement import select_of
 from fft_core.sources import source_version
 from fft_core.state import read_records, recorded_stamps
@@ -74,7 +75,9 @@ class Subjects:
             except FftError as error:
                 problems.append(error.problem)
         if problems:
-            raise ProjectError(problems)
+            failed = ProjectError(problems)
+            project_masker(self._project).error(failed)
+            raise failed
         self._cache.save()
         return tuple(subjects)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
-from fft_dagster.cli.terminal import echo, echo_json, style
+from fft_dagster.cli.terminal import echo, echo_json, name_text, style
 
 if TYPE_CHECKING:
     from fft_core import Model, Seed
@@ -53,7 +53,7 @@ def command(
         case "name":
             _print_lines([node.name for node in nodes])
         case "path":
-            _print_lines(list(dict.fromkeys(node.path.as_posix() for node in nodes)))
+            _print_lines(list(dict.fromkeys(name_text(node.path.as_posix()) for node in nodes)))
 
 
 def _cells(node: Model | Seed) -> tuple[str, ...]:
@@ -61,7 +61,8 @@ def _cells(node: Model | Seed) -> tuple[str, ...]:
 
     described = described_node(node)
     kind, materialized = described["kind"], described["materialized"]
-    return node.name, kind, "" if kind == materialized else materialized, ", ".join(node.tags), described["file"]
+    shown = kind, "" if kind == materialized else materialized, ", ".join(node.tags), described["file"]
+    return node.name, *map(name_text, shown)
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

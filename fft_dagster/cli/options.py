@@ -228,8 +228,7 @@ def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
         try:
             variables[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            said = getattr(error, "problem", None) or "it cannot be read"
-            raise click.UsageError(f"--vars {key}: the value is not YAML: {said}") from error
+            raise click.UsageError(f"--vars {key}: the value is not YAML") from error  # nor is it repeated
     return variables
 
 
