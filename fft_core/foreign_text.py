@@ -7,10 +7,11 @@ import re
 # Controls of terminals (C0, DEL and C1), and what is not seen or turns the direction of what follows it.
 _HIDDEN = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff\ud800-\udfff"
+    "\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
 )
-_IN_TEXT = re.compile(f"[{_HIDDEN}]")
-_IN_LINE = re.compile(f"[{_HIDDEN}\t\n]")
+_IN_JSON = re.compile(f"[{_HIDDEN}]")
+_IN_TEXT = re.compile(f"[{_HIDDEN}\ud800-\udfff]")
+_IN_LINE = re.compile(f"[{_HIDDEN}\ud800-\udfff\t\n]")
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -38,7 +39,7 @@ def json_escaped(text: str) -> str:
     >>> json_escaped('{"a": "\u202e\x9b"}')
     '{"a": "\\u202e\\u009b"}'
     """
-    return _IN_TEXT.sub(_escape_in_json, text)
+    return _IN_JSON.sub(_escape_in_json, text)
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -50,5 +51,5 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _escape_in_json(found: re.Match[str]) -> str:
-    units = found.group().encode("utf-16-be", "surrogatepass")
+    units = found.group().encode("utf-16-be")
     return "".join(f"\\u{units[i] * 256 + units[i + 1]:04x}" for i in range(0, len(units), 2))

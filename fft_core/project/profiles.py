@@ -240,8 +240,9 @@ def _render(root: Path, environment: Mapping[str, str]) -> str:
 
 
 def _unquoting(message: str) -> str:
-    """What a message about the file quotes can be a part of a password; the name of what is undefined is none."""
-    return message if re.fullmatch(r"'\w+' is undefined", message) else re.sub(r"(['\"]).{3,}\1", "...", message)
+    """What is quoted of the file can be a part of a password; names of variables and arguments are none."""
+    is_about_a_name = re.search(r"'\w+' is undefined|argument|filter|test named", message)
+    return message if is_about_a_name else re.sub(r"(['\"]).{3,}\1", "...", message)
 
 
 def _template_line(error: Exception) -> int | None:

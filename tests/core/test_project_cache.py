@@ -164,7 +164,8 @@ def hostile(marker: Path) -> list[bytes]:
     found.append(b"cfft_core.project.model\nProject\nN}Vstored\nVx\ns\x86b.")  # BUILD: an attribute of a class
     found.append(b"cfft_core.project.model\nProject\n)\x81.")  # NEWOBJ
     found.append(b"\x80\x02\x82\x01.")  # EXT1: a registered extension
-    found += [pickle.dumps(value) for value in (1, None, [], {"models": {}}, ("x",) * 9)]  # no project
+    others: tuple[Any, ...] = (1, None, [], {"models": {}}, ("x",) * 9)
+    found += [pickle.dumps(value) for value in others]  # no project
     # the numbers of our own types, with what does not belong there
     own: list[Any] = [
         (0,),

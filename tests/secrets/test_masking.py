@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fft_core import Masker, OutputGuard
@@ -71,6 +71,7 @@ def test_a_value_is_masked_however_it_is_spelled(value: str, spelling: str) -> N
     assert spelled.strip("'\"[]") not in masked
 
 
+@settings(deadline=None)
 @given(st.text(min_size=8, max_size=40).filter(lambda text: len(text.strip()) >= 8 and "*" not in text))
 def test_any_value_is_masked_in_code_json_and_sql(value: str) -> None:
     masker = Masker.of([value])
