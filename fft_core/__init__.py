@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         StateError,
     )
     from fft_core.foreign_text import json_escaped, visible, visible_line
-    from fft_core.forget import forget_builds, recorded_builds
+    from fft_core.forget import forget_all_builds, forget_builds, recorded_builds
     from fft_core.frames import frame_type_of, from_arrow, to_arrow
     from fft_core.freshness import FreshnessResult, select_sources, source_freshness
     from fft_core.lint.findings import Finding, lint_project, problems_found
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from fft_core.masking import Masker
     from fft_core.model_rows import read_relation
     from fft_core.names import Relation
+    from fft_core.orphans import Orphan, find_orphans, remove_orphans
     from fft_core.output_guard import OutputGuard, guarded_output
     from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
     from fft_core.planner import Rebuilder, Subjects, keeps, make_plan, project_subjects
@@ -99,6 +100,7 @@ _HOMES = {
     "NodeRunResult": "artifacts.run_results",
     "OutputGuard": "output_guard",
     "Package": "project.model",
+    "Orphan": "orphans",
     "Plan": "plan.decide",
     "Preview": "show",
     "ProfileError": "errors",
@@ -128,6 +130,8 @@ _HOMES = {
     "environment_masker": "project.secret_values",
     "find_leftovers": "project.leftovers",
     "find_node": "show",
+    "find_orphans": "orphans",
+    "forget_all_builds": "forget",
     "forget_builds": "forget",
     "frame_type_of": "frames",
     "from_arrow": "frames",
@@ -163,6 +167,7 @@ _HOMES = {
     "ref": "project.python_file",
     "relation_for": "project.python_file",
     "remove_leftovers": "project.leftovers",
+    "remove_orphans": "orphans",
     "rendered_sql": "show",
     "run_unit_tests": "unit_tests",
     "sarif_report": "lint.sarif",
@@ -213,6 +218,7 @@ __all__ = [
     "ModelError",
     "NodeKind",
     "NodeRunResult",
+    "Orphan",
     "OutputGuard",
     "Package",
     "Plan",
@@ -244,6 +250,8 @@ __all__ = [
     "environment_masker",
     "find_leftovers",
     "find_node",
+    "find_orphans",
+    "forget_all_builds",
     "forget_builds",
     "frame_type_of",
     "from_arrow",
@@ -279,6 +287,7 @@ __all__ = [
     "ref",
     "relation_for",
     "remove_leftovers",
+    "remove_orphans",
     "rendered_sql",
     "run_unit_tests",
     "sarif_report",

@@ -8,6 +8,7 @@ FftError
 ├── ModelError              a Python model fails, or returns what cannot be published
 │   └── RequiredColumnsError
 ├── IncrementError          rows cannot be applied to a table: their keys or columns do not fit
+├── SeedError               the file of a seed cannot be read as a table
 ├── EngineError
 │   ├── MissingDriverError  the engine's Python packages are not installed
 │   ├── ConnectError        the database cannot be opened
@@ -24,6 +25,7 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class FftError(Exception):
         self.problem = self.problem.masked(mask)
         self.args = tuple(mask(part) if isinstance(part, str) else part for part in self.args)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive pickling, which would call the constructor with the text alone: errors go from process to process."""
+        return _restored, (type(self), self.args, self.__dict__)
+
 
 class RequestError(FftError):
     """What was asked for cannot be: it names something that is not there, or is no selection. A mistake of the call."""
@@ -108,6 +114,26 @@ class RequiredColumnsError(ModelError):
 
 class IncrementError(FftError):
     """Rows cannot be applied to the table of an incremental model or snapshot; it stays as it was."""
+
+
+class SeedError(FftError):
+    """The file of a seed cannot be read as a table.
+
+    `line` is where in the file, and `setting` what has to be said of the file so that it can be read, as text of YAML.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int | None = None,
+        setting: str | None = None,
+        where: Location | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.line = line
+        self.setting = setting
 
 
 class EngineError(FftError):
@@ -161,6 +187,13 @@ class StateError(FftError):
 
 class ArtifactError(FftError):
     """A file that commands leave for other programs cannot be read or written."""
+
+
+def _restored(kind: type[FftError], args: tuple[object, ...], state: dict[str, object]) -> FftError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -64,8 +64,7 @@ class FftIOManager(dg.IOManager):
                 raise FftError(
                     f"{relation} is not there", hint=f"Materialize {context.asset_key.to_user_string()} first."
                 )
-            table = read_relation(session, relation)
-        return from_arrow(table, frame_type_of(context.dagster_type.typing_type))
+            return from_arrow(read_relation(session, relation), frame_type_of(context.dagster_type.typing_type))
 
     def _relation(self, session: Warehouse, key: dg.AssetKey) -> Relation:
         node = self._nodes.get(key)

@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 Connection: TypeAlias = duckdb.DuckDBPyConnection
 KEPT_SECONDS = 0.2  # at least: closing and opening cost 50 ms and more
 _LOOK_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 1.0
 
 
 class DuckDBFile:
@@ -186,12 +187,13 @@ class DuckDBFile:
     def _connected(self, patience: _Patience) -> Connection:
         """Open the file, which a process that does not queue up may have."""
         while True:
+            began = time.thread_time()
             try:
                 return self._connect()
             except duckdb.IOException as error:
                 if "lock" not in str(error).lower():
                     raise ConnectError(f"cannot open {self._path}: {_first_line(error)}") from error
-                patience.pause(_holder(error))
+                patience.pause(_holder(error), after=time.thread_time() - began)
             except duckdb.Error as error:
                 hint = "Where it is damaged: move it away, and everything is built anew."
                 raise ConnectError(f"cannot open {self._path}: {_first_line(error)}", hint=hint) from error
@@ -214,9 +216,15 @@ class _Patience:
         self._deadline = time.monotonic() + seconds
         self._cancelled = cancelled
         self._said = said
+        self._spent = 0.0  # seconds of CPU, in attempts that failed
 
-    def pause(self, holder: str) -> None:
-        """Sleep for a moment. Raises BusyError after the last one."""
+    def pause(self, holder: str, *, after: float = 0.0) -> None:
+        """Sleep for a moment. Raises BusyError after the last one.
+
+        Args:
+            holder: Who has the file, as far as it is known.
+            after: The seconds of CPU that the failed attempt took: the sleep grows until attempts take 1 % of a core.
+        """
         _refuse_cancelled(self._cancelled)
         if time.monotonic() > self._deadline:
             raise BusyError(
@@ -226,7 +234,11 @@ class _Patience:
         if holder and holder not in self._said:
             _log.warning("waiting for %s, which is open in another process: %s", self._path, holder)
             self._said.add(holder)
-        time.sleep(random.uniform(0.005, 0.015))  # short ones: long ones starve whoever waits
+        self._spent += after
+        # short ones: long ones starve whoever waits; longer ones for a process that does not queue up
+        seconds = max(0.01, min(_LONGEST_PAUSE_SECONDS, 100 * after, 10 * self._spent))
+        if self._cancelled.wait(seconds * random.uniform(0.5, 1.5)):
+            _refuse_cancelled(self._cancelled)
 
 
 def _refuse_cancelled(cancelled: threading.Event) -> None:

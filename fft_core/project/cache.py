@@ -16,6 +16,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from fft_core.csv_format import CsvFormat
 from fft_core.errors import Location
 from fft_core.project import model, unit_test
 from fft_core.project.cache_folder import ProjectCache
@@ -24,7 +25,7 @@ from fft_core.project.model import Project
 from fft_core.version import VERSION
 
 FILE = "project.pickle"
-FORMAT = 9  # counted up when the types of a project change
+FORMAT = 10  # counted up when the types of a project change
 _UNREADABLE = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -42,7 +43,7 @@ def _dataclasses(module: object) -> list[type]:
     return [kind for kind in found if kind.__module__ == getattr(module, "__name__", "")]
 
 
-_TYPES: tuple[type, ...] = (Location, *_dataclasses(model), *_dataclasses(unit_test))
+_TYPES: tuple[type, ...] = (Location, CsvFormat, *_dataclasses(model), *_dataclasses(unit_test))
 _FIELDS = tuple(tuple(field.name for field in fields(kind)) for kind in _TYPES)
 _NUMBERS = {kind: number for number, kind in enumerate(_TYPES)}
 _PATH = -1

@@ -16,6 +16,7 @@ import click
 
 from fft_core import OutputGuard, environment_masker
 from fft_core.errors import FftError
+from fft_dagster.cli.groups import SuggestingGroup
 from fft_dagster.cli.options import Invocation
 from fft_dagster.cli.terminal import echo, style
 
@@ -52,7 +53,7 @@ GROUPS = {
 }
 
 
-class Commands(click.Group):
+class Commands(SuggestingGroup):
     """A group whose commands are imported on first use, so that `fft plan` pays for nothing else."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
