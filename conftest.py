@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,14 +19,14 @@ from targets import Target
 from fft_core.engines.engine import Engine, open_engine
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache folder of the tests' own, for the commands that they start as well."""
-    folder = tmp_path_factory.mktemp("fft-cache")
-    with pytest.MonkeyPatch.context() as patch:
-        # of two names the one that tests hand on, as they leave out what begins with FFT_
-        patch.setenv("XDG_CACHE_HOME" if sys.platform == "linux" else "FFT_CACHE_DIR", str(folder))
-        yield folder
+def pytest_configure(config: pytest.Config) -> None:
+    """Take a cache folder of the tests' own, before a module of tests reads the environment for its commands.
+
+    Of two variables it is the one that they hand on: many leave out what begins with FFT_.
+    """
+    folder = tempfile.mkdtemp(prefix="fft_cache_")
+    os.environ["XDG_CACHE_HOME" if sys.platform == "linux" else "FFT_CACHE_DIR"] = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")
