@@ -110,7 +110,7 @@ def _placed(warehouse: Warehouse, model: Model) -> Iterator[None]:
         if missing is not None:
             raise MissingRelationError(
                 f"model {model.name!r} reads {warehouse.relation(missing)}, which is not there",
-                where=Location(model.path, model.input_lines.get(missing, model.line)),
+                where=model.input_places.get(missing, model.location),
                 hint=how_to_get(warehouse, missing),
             ) from error
         raise _with_place(warehouse, model, error) from None

@@ -46,7 +46,7 @@ from fft_core.project.model import (
     SourceName,
     SqlBody,
 )
-from fft_core.project.python_closure import PythonSources, python_sources
+from fft_core.project.python_closure import PythonReader, PythonSources
 from fft_core.project.render import Naming
 from fft_core.project.secrets import project_masker
 from fft_core.project.statement import select_of
@@ -131,6 +131,8 @@ class Subjects:
         inlined = self._inlined(model)
         declared = ["config(volatile=true)"] if model.volatile else []
         declared += [f"{parent.name}, which is volatile by its config" for parent in inlined if parent.volatile]
+        for body in (model.body, *(parent.body for parent in inlined if parent.volatile is not False)):
+            declared += body.volatile if isinstance(body, SqlBody) else ()
         volatile = () if model.volatile is False else tuple(dict.fromkeys([*declared, *volatile]))
         return Subject(
             name=model.name,
@@ -183,10 +185,8 @@ class Subjects:
         return Code(digest_of(codes[0] if len(codes) == 1 else codes), tuple(volatile))
 
     def _python(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
-        from fft_core.plan.volatile_python import volatile_in_python
-
         sources = self._sources_of(model)
-        volatile = [call for text in sources.code.values() for call in volatile_in_python(text)]
+        volatile = [*self._volatile_in(sources)]
         if "*" in sources.environment:
             volatile.append("environment variables by computed names")
         parts: dict[str, str] = dict(sources.code)
@@ -196,6 +196,16 @@ class Subjects:
                 volatile += () if parent.volatile is False else found
         return digest_of(parts), tuple(dict.fromkeys(volatile)), sources.environment
 
+    def _volatile_in(self, sources: PythonSources) -> tuple[str, ...]:
+        key = self._cache.key_of_text(digest_of(sources.modules), "python")
+        known = self._cache.get(key)
+        if known is None:
+            from fft_core.plan.volatile_python import volatile_in_python  # not where nothing changed
+
+            known = Code("", volatile_in_python(sources.modules))
+        self._cache.put(key, known)
+        return known.volatile
+
     def _sources_of(self, model: Model) -> PythonSources:
         """The code of a Python model. That of all is read at the first call, before any module is imported.
 
@@ -203,17 +213,18 @@ class Subjects:
         """
         with self._lock:
             if not self._python_sources:
+                reader = PythonReader()
                 for other in self._project.models.values():
                     if isinstance(other.body, PythonBody):
-                        self._python_sources[other.name] = self._read_sources(other, other.body)
+                        self._python_sources[other.name] = self._read_sources(reader, other, other.body)
         found = self._python_sources[model.name]
         if isinstance(found, FftError):
             raise found
         return found
 
-    def _read_sources(self, model: Model, body: PythonBody) -> PythonSources | FftError:
+    def _read_sources(self, reader: PythonReader, model: Model, body: PythonBody) -> PythonSources | FftError:
         try:
-            return python_sources(self._project.home_of(model.path), model.path, body.function)
+            return reader.sources(self._project.home_of(model.path), model.path, body.function)
         except FftError as error:
             return error
 

@@ -20,6 +20,7 @@ from fft_core.names import SYMBOL, Relation
 from fft_core.planner import project_subjects
 from fft_core.project.model import Incremental, Model, Project, Seed, Snapshot, SourceName, SqlBody, View
 from fft_core.project.render import Naming
+from fft_core.project.sql_comments import blank_comments
 from fft_core.project.sql_file import new_environment, parse_macros
 from fft_core.strategies.snapshot import ADDED
 from fft_core.warehouse import planned_relations
@@ -65,7 +66,7 @@ class Reading:
             macro.name: Location(path, macro.line)
             for path, text in self.project.macros.items()
             if path.is_relative_to(own)
-            for macro in parse_macros(text, path, jinja)[0]
+            for macro in parse_macros(text, path, jinja, self.project.engine)[0]
         }
 
     @cached_property
@@ -86,7 +87,7 @@ class Reading:
         word = rf"[\w.\"`]*\b{re.escape(name)}\b"
         for pattern in (rf"\b(?:from|join)\s+{word}", word):
             for path, text in texts.items():
-                match = re.search(pattern, _without_comments(text), re.IGNORECASE)
+                match = re.search(pattern, blank_comments(text, self.project.engine), re.IGNORECASE)
                 if match:
                     return Location(path, text.count("\n", 0, match.end() - len(name)) + 1)
         return model.location
@@ -184,8 +185,3 @@ def _header(path: Path, form: CsvFormat) -> tuple[str, ...] | None:
     except (OSError, UnicodeDecodeError, SeedError):
         return None
     return (*map(str.lower, names), *SEED_COLUMNS)
-
-
-def _without_comments(text: str) -> str:
-    """Blank SQL comments; everything keeps its place."""
-    return re.sub(r"--[^\n]*|/\*.*?\*/", lambda found: re.sub(r"[^\n]", " ", found.group()), text, flags=re.DOTALL)

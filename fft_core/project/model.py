@@ -221,6 +221,7 @@ class SqlBody:
     `pieces` is all of it where it is just text and relations, as most models are: no Jinja is needed to render it.
 
     `delta` is the template of the rows to be applied where an incremental model says so by a query of its own.
+    `volatile` names what in the templates gives another text each time; `environment` has "*" for computed names.
     """
 
     template: str
@@ -229,6 +230,7 @@ class SqlBody:
     environment: frozenset[str] = frozenset()
     pieces: tuple[str | Mentioned, ...] | None = None
     delta: str | None = None
+    volatile: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -275,7 +277,7 @@ class Model:
     volatile: bool | None = None
     early_cutoff: bool = True
     config_line: int = 1
-    input_lines: Mapping[str | SourceName, int] = field(default_factory=dict)
+    input_places: Mapping[str | SourceName, Location] = field(default_factory=dict)
     below: Path = Path("models")
 
     @property

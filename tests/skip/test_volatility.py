@@ -141,12 +141,12 @@ def test_sql_that_only_looks_like_it_is_not_flagged(found: Mapping[str, tuple[st
     assert found[f"s_{name}"] == ()
 
 
-@pytest.mark.parametrize("name", [*(f"pv_{n}" for n in PYTHON_VOLATILE if n != "network"), "py_helper", "py_ephemeral"])
+@pytest.mark.parametrize("name", [*(f"pv_{n}" for n in PYTHON_VOLATILE), "py_helper", "py_ephemeral"])
 def test_python_that_changes_by_itself_is_found(found: Mapping[str, tuple[str, ...]], name: str) -> None:
     assert found[name]
 
 
-@pytest.mark.parametrize("name", [*(f"ps_{n}" for n in PYTHON_STABLE), "pv_network", "py_declared"])
+@pytest.mark.parametrize("name", [*(f"ps_{n}" for n in PYTHON_STABLE), "py_declared"])
 def test_python_that_only_looks_like_it_is_not_flagged(found: Mapping[str, tuple[str, ...]], name: str) -> None:
     assert found[name] == ()
 
