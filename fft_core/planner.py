@@ -50,6 +50,7 @@ from fft_core.project.model import (
 )
 from fft_core.project.python_closure import PythonReader, PythonSources
 from fft_core.project.render import Naming
+from fft_core.project.secrets import project_masker
 from fft_core.project.statement import select_of
 from fft_core.sources import source_version
 from fft_core.state import read_records, recorded_stamps
@@ -65,7 +66,7 @@ class Subjects:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
-        self._naming = Naming(_symbol, _symbol, dialect, shows_secrets=False)
+        self._naming = Naming(_symbol, _symbol, dialect, hides="secrets")
         self._known: dict[str, Subject] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._lock = threading.Lock()
@@ -79,7 +80,9 @@ class Subjects:
             except FftError as error:
                 problems.append(error.problem)
         if problems:
-            raise ProjectError(problems)
+            failed = ProjectError(problems)
+            project_masker(self._project).error(failed)
+            raise failed
         self._cache.save()
         return tuple(subjects)
 
@@ -167,7 +170,12 @@ class Subjects:
             name=model.name,
             code=code.digest,
             config=_config(model),
-            environment=counted_variables(environment, read, all_of_ours=settings.environment == "all"),
+            environment=counted_variables(
+                environment,
+                read,
+                all_of_ours=settings.environment == "all",
+                secrets=self._project.secrets,
+            ),
             place=self._place,
             inputs=tuple(dict.fromkeys(self._input(name) for name in self._project.stored_inputs(model))),
             volatile=volatile,

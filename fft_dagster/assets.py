@@ -83,10 +83,10 @@ def _node_asset(
                 try:
                     result = build_or_reuse(warehouse, rebuilder, node, run_id=context.run.run_id)
                 except CheckFailedError as error:
-                    yield from events.failed_checks(spec.key, error, wanted)
+                    yield from events.failed_checks(spec.key, error, wanted, resource.masker)
                     raise
                 resource.tell(node.name, result)
-                yield events.materialization(context, spec.key, result, wanted)
+                yield events.materialization(context, spec.key, result, wanted, resource.masker)
             else:
                 yield from _check(resource, warehouse, node, spec.key, selected)
 
@@ -140,7 +140,7 @@ def _turn(resource: WarehouseSessions, node: Model | Seed | Source) -> Iterator[
     """Give the session in which a step works; it is interrupted with the run. Beginning and failure are told."""
     resource.tell(str(node.name), datetime.now(UTC))
     with (
-        events.step_failures(partial(resource.tell, str(node.name))),
+        events.step_failures(resource.masker, partial(resource.tell, str(node.name))),
         resource.session() as warehouse,
         interruptible(warehouse.engine.interrupt),
     ):
@@ -157,7 +157,7 @@ def _check(
     results = check_node(warehouse, node.name, tuple(checks))
     resource.tell(str(node.name), results)
     for result in results:
-        yield events.check_result(key, result, events.PUBLISHED)
+        yield events.check_result(key, result, events.PUBLISHED, resource.masker)
 
 
 def step_name(key: dg.AssetKey) -> str:

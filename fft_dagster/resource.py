@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeAlias, get_args
 
 import dagster as dg
@@ -15,13 +16,16 @@ from fft_core import (
     CacheMode,
     CheckResult,
     FftError,
+    Masker,
     Project,
     Rebuilder,
     Request,
     ReuseResult,
     Subjects,
     Warehouse,
+    guarded_output,
     open_warehouse,
+    project_masker,
 )
 
 RESOURCE_KEY = "fft_warehouse"
@@ -59,6 +63,11 @@ class WarehouseSessions:
         self._warehouse: Warehouse | None = None
         self._sessions: list[Warehouse] = []
         self._of_thread = threading.local()
+
+    @cached_property
+    def masker(self) -> Masker:
+        """What masks the project's secrets in all that is told of its steps."""
+        return project_masker(self.project)
 
     @contextmanager
     def session(self) -> Iterator[Warehouse]:
@@ -114,9 +123,10 @@ def warehouse_resource(project: Project, tell: Tell | None = None) -> dg.Resourc
     def sessions(context: dg.InitResourceContext) -> Iterator[WarehouseSessions]:
         config = context.resource_config
         opened = WarehouseSessions(project, _request(config), tell)
-        try:
-            yield opened
-        finally:
-            opened.close()
+        with guarded_output(opened.masker):  # and with it what models print into the compute logs
+            try:
+                yield opened
+            finally:
+                opened.close()
 
     return sessions

@@ -14,7 +14,18 @@ from typing import Any
 import dagster as dg
 from sqlalchemy.exc import DatabaseError
 
-from fft_core import Check, FftError, Model, NodeKind, NodeRunResult, Project, Request, SourceName, planned_relations
+from fft_core import (
+    Check,
+    FftError,
+    Model,
+    NodeKind,
+    NodeRunResult,
+    Project,
+    Request,
+    SourceName,
+    planned_relations,
+    project_masker,
+)
 from fft_dagster.assets import source_step_name, step_name
 from fft_dagster.definitions import project_definitions
 from fft_dagster.executor import iterate_run
@@ -81,7 +92,7 @@ def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iter
         instance: Keeps the run's history.
     """
     translator = FftTranslator()
-    follower = RunFollower(_steps(project, work, translator), _waits(project, work))
+    follower = RunFollower(_steps(project, work, translator), _waits(project, work), project_masker(project))
     job = _job(project, work, translator, follower)
     with _readable_history(Path(instance.root_directory)):
         run = instance.create_run_for_job(job, run_config=_run_config(work))
