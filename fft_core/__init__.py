@@ -42,25 +42,29 @@ if TYPE_CHECKING:
         RequiredColumnsError,
         StateError,
     )
+    from fft_core.foreign_text import json_escaped, visible, visible_line
     from fft_core.forget import forget_all_builds, forget_builds, recorded_builds
     from fft_core.frames import frame_type_of, from_arrow, to_arrow
     from fft_core.freshness import FreshnessResult, select_sources, source_freshness
     from fft_core.lint.findings import Finding, lint_project, problems_found
     from fft_core.lint.sarif import sarif_report
+    from fft_core.masking import Masker
     from fft_core.model_rows import read_relation
     from fft_core.names import Relation
     from fft_core.orphans import Orphan, find_orphans, remove_orphans
+    from fft_core.output_guard import OutputGuard, guarded_output
     from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
     from fft_core.planner import Rebuilder, Subjects, keeps, make_plan, project_subjects
     from fft_core.project.cache import last_loaded
-    from fft_core.project.environment import without_secrets
     from fft_core.project.install import InstalledPackage, install_packages
-    from fft_core.project.leftovers import find_leftovers, remove_leftovers
+    from fft_core.project.leftovers import find_leftovers, remove_leftovers, shown_path
     from fft_core.project.live_views import LiveViews
     from fft_core.project.load import load_project
     from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
     from fft_core.project.new import new_project
     from fft_core.project.python_file import model, ref, relation_for, source
+    from fft_core.project.secret_values import environment_masker
+    from fft_core.project.secrets import project_masker, warn_of_short_secrets
     from fft_core.project.select import select
     from fft_core.project.unit_test import UnitTest
     from fft_core.prune import prunable_versions, prune_snapshot
@@ -91,11 +95,13 @@ _HOMES = {
     "JudgedView": "checks.run",
     "LiveViews": "project.live_views",
     "Manifest": "artifacts.manifest",
+    "Masker": "masking",
     "Mismatch": "checks.unit_test",
     "Model": "project.model",
     "ModelError": "errors",
     "NodeKind": "artifacts.run_results",
     "NodeRunResult": "artifacts.run_results",
+    "OutputGuard": "output_guard",
     "Package": "project.model",
     "Orphan": "orphans",
     "Plan": "plan.decide",
@@ -124,6 +130,7 @@ _HOMES = {
     "build_seed": "build",
     "check_node": "build",
     "described_node": "artifacts.manifest",
+    "environment_masker": "project.secret_values",
     "find_leftovers": "project.leftovers",
     "find_node": "show",
     "find_orphans": "orphans",
@@ -131,10 +138,12 @@ _HOMES = {
     "forget_builds": "forget",
     "frame_type_of": "frames",
     "from_arrow": "frames",
+    "guarded_output": "output_guard",
     "graph_of": "docs.graph",
     "in_words": "checks.words",
     "inline_model": "show",
     "install_packages": "project.install",
+    "json_escaped": "foreign_text",
     "keeps": "planner",
     "last_loaded": "project.cache",
     "lint_project": "lint.findings",
@@ -149,6 +158,7 @@ _HOMES = {
     "planned_relations": "warehouse",
     "preview": "show",
     "problems_found": "lint.findings",
+    "project_masker": "project.secrets",
     "project_subjects": "planner",
     "prunable_versions": "prune",
     "prune_snapshot": "prune",
@@ -168,11 +178,14 @@ _HOMES = {
     "select_checks": "selection",
     "select_nodes": "selection",
     "select_sources": "freshness",
+    "shown_path": "project.leftovers",
     "select_unit_tests": "unit_tests",
     "source": "project.python_file",
     "source_freshness": "freshness",
     "to_arrow": "frames",
-    "without_secrets": "project.environment",
+    "visible": "foreign_text",
+    "visible_line": "foreign_text",
+    "warn_of_short_secrets": "project.secrets",
     "write_catalog": "artifacts.catalog",
     "write_comments": "comments",
     "write_dag": "docs.site",
@@ -204,12 +217,14 @@ __all__ = [
     "JudgedView",
     "LiveViews",
     "Manifest",
+    "Masker",
     "Mismatch",
     "Model",
     "ModelError",
     "NodeKind",
     "NodeRunResult",
     "Orphan",
+    "OutputGuard",
     "Package",
     "Plan",
     "Preview",
@@ -237,6 +252,7 @@ __all__ = [
     "build_seed",
     "check_node",
     "described_node",
+    "environment_masker",
     "find_leftovers",
     "find_node",
     "find_orphans",
@@ -245,9 +261,11 @@ __all__ = [
     "frame_type_of",
     "from_arrow",
     "graph_of",
+    "guarded_output",
     "in_words",
     "inline_model",
     "install_packages",
+    "json_escaped",
     "keeps",
     "last_loaded",
     "lint_project",
@@ -262,6 +280,7 @@ __all__ = [
     "planned_relations",
     "preview",
     "problems_found",
+    "project_masker",
     "project_subjects",
     "prunable_versions",
     "prune_snapshot",
@@ -282,10 +301,13 @@ __all__ = [
     "select_nodes",
     "select_sources",
     "select_unit_tests",
+    "shown_path",
     "source",
     "source_freshness",
     "to_arrow",
-    "without_secrets",
+    "visible",
+    "visible_line",
+    "warn_of_short_secrets",
     "write_catalog",
     "write_comments",
     "write_dag",

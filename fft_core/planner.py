@@ -51,6 +51,7 @@ from fft_core.project.model import (
 )
 from fft_core.project.python_closure import PythonReader, PythonSources
 from fft_core.project.render import Naming
+from fft_core.project.secrets import project_masker
 from fft_core.project.statement import select_of
 from fft_core.run_views import RunViews, with_views
 from fft_core.sources import source_version
@@ -67,7 +68,7 @@ class Subjects:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
-        self._naming = Naming(_symbol, _symbol, dialect, shows_secrets=False)
+        self._naming = Naming(_symbol, _symbol, dialect, hides="secrets")
         self._known: dict[str, Subject] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._lock = threading.Lock()
@@ -81,7 +82,9 @@ class Subjects:
             except FftError as error:
                 problems.append(error.problem)
         if problems:
-            raise ProjectError(problems)
+            failed = ProjectError(problems)
+            project_masker(self._project).error(failed)
+            raise failed
         self._cache.save()
         return tuple(subjects)
 
@@ -169,7 +172,12 @@ class Subjects:
             name=model.name,
             code=code.digest,
             config=_config(model),
-            environment=counted_variables(environment, read, all_of_ours=settings.environment == "all"),
+            environment=counted_variables(
+                environment,
+                read,
+                all_of_ours=settings.environment == "all",
+                secrets=self._project.secrets,
+            ),
             place=self._place,
             inputs=tuple(dict.fromkeys(self._input(name) for name in self._project.stored_inputs(model))),
             volatile=volatile,

@@ -16,6 +16,7 @@ from fft_core import (
     CheckFailedError,
     JudgedView,
     LiveViews,
+    Masker,
     Model,
     Project,
     Seed,
@@ -93,15 +94,17 @@ def _node_asset(
                 try:
                     result = build_or_reuse(warehouse, rebuilder, node, run_id=context.run.run_id)
                 except CheckFailedError as error:
-                    yield from events.failed_checks(spec.key, error, wanted)
-                    yield from _view_evaluations(project, translator, node.name, error.views, published=False)
+                    yield from events.failed_checks(spec.key, error, wanted, resource.masker)
+                    yield from _view_evaluations(
+                        project, translator, node.name, error.views, resource.masker, published=False
+                    )
                     raise
                 resource.tell(node.name, result)
-                yield events.materialization(context, spec.key, result, wanted)
+                yield events.materialization(context, spec.key, result, wanted, resource.masker)
                 if isinstance(result, BuildResult):
                     in_run = context.job_def.asset_layer.selected_asset_keys  # their own steps tell what was found
                     views = [v for v in result.views if translator.get_asset_key(project.node(v.name)) not in in_run]
-                    yield from _view_evaluations(project, translator, node.name, views, published=True)
+                    yield from _view_evaluations(project, translator, node.name, views, resource.masker, published=True)
             else:
                 yield from _check(resource, warehouse, node, spec.key, selected)
 
@@ -122,11 +125,17 @@ def _names_in_run(context: dg.AssetExecutionContext, project: Project, translato
 
 
 def _view_evaluations(
-    project: Project, translator: FftTranslator, node: str, views: Sequence[JudgedView], *, published: bool
+    project: Project,
+    translator: FftTranslator,
+    node: str,
+    views: Sequence[JudgedView],
+    masker: Masker,
+    *,
+    published: bool,
 ) -> Iterator[dg.AssetCheckEvaluation]:
     for view in views:
         key = translator.get_asset_key(project.node(view.name))
-        yield from events.view_evaluations(key, view, node, published=published)
+        yield from events.view_evaluations(key, view, node, masker, published=published)
 
 
 # Dagster asks for the signature of a step's function sixteen times, at 0.05 ms: all have the same.
@@ -169,7 +178,7 @@ def _turn(resource: WarehouseSessions, node: Model | Seed | Source) -> Iterator[
     """Give the session in which a step works; it is interrupted with the run. Beginning and failure are told."""
     resource.tell(str(node.name), datetime.now(UTC))
     with (
-        events.step_failures(partial(resource.tell, str(node.name))),
+        events.step_failures(resource.masker, partial(resource.tell, str(node.name))),
         resource.session() as warehouse,
         interruptible(warehouse.engine.interrupt),
     ):
@@ -186,7 +195,7 @@ def _check(
     results = check_node(warehouse, node.name, tuple(checks))
     resource.tell(str(node.name), results)
     for result in results:
-        yield events.check_result(key, result, events.PUBLISHED)
+        yield events.check_result(key, result, events.PUBLISHED, resource.masker)
 
 
 def step_name(key: dg.AssetKey) -> str:

@@ -8,15 +8,30 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import BuildResult, CheckFailedError, CheckResult, FftError, FreshnessResult, JudgedView, ReuseResult
+from fft_core import (
+    BuildResult,
+    CheckFailedError,
+    CheckResult,
+    FftError,
+    FreshnessResult,
+    JudgedView,
+    Masker,
+    ReuseResult,
+    visible,
+)
 from fft_core.errors import StatementError
+from fft_dagster.markdown import fenced, inline, table
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
 
 
 def materialization(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, result: BuildResult | ReuseResult, wanted: Set[str]
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    result: BuildResult | ReuseResult,
+    wanted: Set[str],
+    masker: Masker,
 ) -> dg.MaterializeResult[Any]:
     """Report what a step published, or left as it is, and why, with the results of the wanted checks.
 
@@ -24,12 +39,16 @@ def materialization(
     downstream, and show the asset as out of date.
     """
     # Metadata of the result itself would be stored twice: with the event of the output, too.
-    context.add_asset_metadata(_metadata(result), asset_key=key)
+    context.add_asset_metadata(_metadata(result, masker), asset_key=key)
     return dg.MaterializeResult(
         asset_key=key,
         data_version=dg.DataVersion(result.data_version),
         check_results=[
-            *(check_result(key, check, _judged(check)) for check in result.checks if check.check.name in wanted),
+            *(
+                check_result(key, check, _judged(check), masker)
+                for check in result.checks
+                if check.check.name in wanted
+            ),
             *(check for check in _still_passed(key, result) if check.check_name in wanted),
         ],
     )
@@ -39,11 +58,11 @@ def _judged(result: CheckResult) -> str:
     return PUBLISHED if result.judged_with is None else f"the rows of {result.judged_with}, before they were published"
 
 
-def _metadata(result: BuildResult | ReuseResult) -> dict[str, Any]:
+def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, Any]:
     decision = result.decision
     metadata: dict[str, Any] = {
         "action": decision.action,
-        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in decision.reasons)),
+        "reasons": dg.MetadataValue.md("\n".join(f"- {inline(masker(str(reason)))}" for reason in decision.reasons)),
         "fingerprint": result.fingerprint,
         "built_at": dg.MetadataValue.timestamp(result.built_at),
         "dagster/table_name": str(result.relation),
@@ -55,7 +74,9 @@ def _metadata(result: BuildResult | ReuseResult) -> dict[str, Any]:
     if isinstance(result, BuildResult) and result.views:
         metadata["judged_by_views"] = ", ".join(view.name for view in result.views)
     if isinstance(result, BuildResult) and result.unjudged:
-        metadata["not_judged"] = dg.MetadataValue.md("\n".join(f"- {view}" for view in result.unjudged))
+        metadata["not_judged"] = dg.MetadataValue.md(
+            "\n".join(f"- {inline(masker(str(view)))}" for view in result.unjudged)
+        )
     if result.row_count is not None:
         metadata["dagster/row_count"] = result.row_count
     columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
@@ -72,35 +93,36 @@ def _still_passed(key: dg.AssetKey, result: BuildResult | ReuseResult) -> list[d
     ]
 
 
-def check_result(key: dg.AssetKey, result: CheckResult, judged: str) -> dg.AssetCheckResult:
+def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Masker) -> dg.AssetCheckResult:
     """Report a check; `judged` says which rows it looked at."""
     metadata: dict[str, Any] = {
         "failing_rows": result.failing_rows,
         "row_count": result.row_count,
         "judged": judged,
-        "query": dg.MetadataValue.md(f"```sql\n{result.sql}\n```"),
+        "query": dg.MetadataValue.md(fenced(masker(result.sql))),
     }
     if result.sample:
-        metadata["sample"] = dg.MetadataValue.md(_table(result))
+        cells = [[None if value is None else masker(str(value)) for value in row] for row in result.sample]
+        metadata["sample"] = dg.MetadataValue.md(table(result.sample_columns, cells))
     return dg.AssetCheckResult(
         passed=result.passed,
         check_name=result.check.name,
         asset_key=key,
         severity=dg.AssetCheckSeverity.ERROR if result.check.severity == "error" else dg.AssetCheckSeverity.WARN,
-        description=None if result.passed else result.summary,
+        description=None if result.passed else visible(masker(result.summary)),
         metadata=metadata,
     )
 
 
 def view_evaluations(
-    key: dg.AssetKey, view: JudgedView, node: str, *, published: bool
+    key: dg.AssetKey, view: JudgedView, node: str, masker: Masker, *, published: bool
 ) -> list[dg.AssetCheckEvaluation]:
     """Report what the checks of a view found in the step of what it reads: they are checks of another asset.
 
     A failure is no failure of the step by itself: it is told as its error, with the view's name.
     """
     judged = f"the rows of {node}, before they were published" if published else STAGED
-    found = [check_result(key, result, f"{judged} (in the step of {node})") for result in view.results]
+    found = [check_result(key, result, f"{judged} (in the step of {node})", masker) for result in view.results]
     return [
         dg.AssetCheckEvaluation(
             asset_key=key,
@@ -126,41 +148,41 @@ def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.Ass
         check_name=spec.name,
         asset_key=spec.asset_key,
         severity=dg.AssetCheckSeverity.ERROR if result.status == "error" else dg.AssetCheckSeverity.WARN,
-        description=result.problem,
+        description=visible(result.problem) if result.problem else None,
         metadata=metadata,
     )
 
 
 @contextmanager
-def step_failures(tell: Callable[[FftError], None] | None = None) -> Iterator[None]:
-    """Turn an error of FFT into a failed step that reads like the error, retried only where a retry can help."""
+def step_failures(masker: Masker, tell: Callable[[FftError], None] | None = None) -> Iterator[None]:
+    """Turn an error of FFT into a failed step that reads like the error, retried only where a retry can help.
+
+    Neither it nor any other exception says a secret.
+    """
     try:
         yield
     except FftError as error:
+        masker.error(error)
         if tell is not None:
             tell(error)
         metadata: dict[str, Any] = {"error": type(error).__name__, "exit_code": error.exit_code}
         if isinstance(error, StatementError):
-            metadata["sql"] = dg.MetadataValue.md(f"```sql\n{error.sql}\n```")
+            metadata["sql"] = dg.MetadataValue.md(fenced(error.sql))
         raise dg.Failure(
-            description=str(error),
+            description=visible(str(error)),
             metadata=metadata,
             allow_retries=error.can_retry,
         ) from error.__cause__
+    except Exception as error:
+        masked = masker.error(error)
+        if masked is error:
+            raise
+        raise masked from masked.__cause__  # and without the context, which is the error itself
 
 
-def failed_checks(key: dg.AssetKey, error: CheckFailedError, wanted: Set[str]) -> list[dg.AssetCheckResult]:
+def failed_checks(
+    key: dg.AssetKey, error: CheckFailedError, wanted: Set[str], masker: Masker
+) -> list[dg.AssetCheckResult]:
     """Report the wanted checks of a node that has bad rows."""
     judged = PUBLISHED if error.published else STAGED
-    return [check_result(key, result, judged) for result in error.results if result.check.name in wanted]
-
-
-def _table(result: CheckResult) -> str:
-    head = "| " + " | ".join(result.sample_columns) + " |"
-    rule = "|" + " --- |" * len(result.sample_columns)
-    rows = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in result.sample]
-    return "\n".join([head, rule, *rows])
-
-
-def _cell(value: object) -> str:
-    return "NULL" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+    return [check_result(key, result, judged, masker) for result in error.results if result.check.name in wanted]

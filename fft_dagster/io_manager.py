@@ -42,7 +42,7 @@ class FftIOManager(dg.IOManager):
         """Publish a frame as a table. Raises ModelError for anything that is not a frame."""
         if obj is None:
             return
-        with events.step_failures(), self._warehouse.session() as session:
+        with events.step_failures(self._warehouse.masker), self._warehouse.session() as session:
             node = self._nodes.get(context.asset_key)
             source = node if isinstance(node, SourceName) else None
             result = publish_frame(session, self._relation(session, context.asset_key), to_arrow(obj), source)
@@ -58,7 +58,7 @@ class FftIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Load a relation as a frame."""
-        with events.step_failures(), self._warehouse.session() as session:
+        with events.step_failures(self._warehouse.masker), self._warehouse.session() as session:
             relation = self._relation(session, context.asset_key)
             if relation not in session.engine.kinds([relation]):
                 raise FftError(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeAlias, get_args
 
 import dagster as dg
@@ -16,13 +17,16 @@ from fft_core import (
     CheckResult,
     FftError,
     LiveViews,
+    Masker,
     Project,
     Rebuilder,
     Request,
     ReuseResult,
     Subjects,
     Warehouse,
+    guarded_output,
     open_warehouse,
+    project_masker,
 )
 
 RESOURCE_KEY = "fft_warehouse"
@@ -67,6 +71,11 @@ class WarehouseSessions:
         self._warehouse: Warehouse | None = None
         self._sessions: list[Warehouse] = []
         self._of_thread = threading.local()
+
+    @cached_property
+    def masker(self) -> Masker:
+        """What masks the project's secrets in all that is told of its steps."""
+        return project_masker(self.project)
 
     @contextmanager
     def session(self) -> Iterator[Warehouse]:
@@ -130,9 +139,10 @@ def warehouse_resource(
     def sessions(context: dg.InitResourceContext) -> Iterator[WarehouseSessions]:
         config = context.resource_config
         opened = WarehouseSessions(project, _request(config), tell, live_views)
-        try:
-            yield opened
-        finally:
-            opened.close()
+        with guarded_output(opened.masker):  # and with it what models print into the compute logs
+            try:
+                yield opened
+            finally:
+                opened.close()
 
     return sessions

@@ -25,6 +25,7 @@ from fft_core import (
     Request,
     SourceName,
     planned_relations,
+    project_masker,
 )
 from fft_dagster.assets import source_step_name, step_name
 from fft_dagster.definitions import project_definitions
@@ -95,7 +96,9 @@ def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iter
     """
     translator = FftTranslator()
     live_views = LiveViews(project, work.planned if work.planned is not None else frozenset(work.builds))
-    follower = RunFollower(_steps(project, work, translator), _waits(project, work, live_views))
+    follower = RunFollower(
+        _steps(project, work, translator), _waits(project, work, live_views), project_masker(project)
+    )
     job = _job(project, work, translator, follower, live_views)
     with _readable_history(Path(instance.root_directory)):
         run = instance.create_run_for_job(job, run_config=_run_config(work))

@@ -17,6 +17,7 @@ from fft_core.column_names import paired
 from fft_core.docs.graph import Graph, GraphNode, graph_of
 from fft_core.docs.layout import Drawing, draw
 from fft_core.errors import ArtifactError
+from fft_core.foreign_text import visible
 from fft_core.names import Relation
 from fft_core.project.model import Check, Model, Project, Seed, Source
 from fft_core.version import VERSION
@@ -163,13 +164,13 @@ def render_site(project: Project, catalog: Catalog | None, *, with_source: bool 
     texts = {page.href: template.render(page=page, **shared) for page in pages}
     texts["index.html"] = jinja.get_template("index.html.j2").render(groups=_groups(pages))
     texts["dag.html"] = jinja.get_template("dag.html.j2").render(graph=graph, drawing=drawn(graph), **shared)
-    return texts
+    return {href: visible(text) for href, text in texts.items()}
 
 
 def render_dag(project: Project, graph: Graph) -> str:
     """Give one page that shows a graph, and needs no other file."""
     template = _environment(project).get_template("dag.html.j2")
-    return template.render(graph=graph, drawing=drawn(graph), hrefs={})
+    return visible(template.render(graph=graph, drawing=drawn(graph), hrefs={}))
 
 
 def drawn(graph: Graph) -> Drawing:

@@ -20,6 +20,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.dsn import HINT, secret_parts, wrong_dsn
 from fft_core.engines import postgres_arrow, postgres_copy
 from fft_core.engines.engine import (
     Capabilities,
@@ -41,6 +42,7 @@ from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.functions import Definition
+from fft_core.masking import Masker
 from fft_core.names import Relation, quoted
 
 if TYPE_CHECKING:
@@ -99,15 +101,13 @@ def scratch(**settings: Any) -> PostgresEngine:
 
 
 def _conninfo(dsn: str) -> str:
+    wrong = wrong_dsn(dsn)
     try:
-        if dsn.partition("://")[2].partition("?")[0].count("@") > 1:
-            raise psycopg.ProgrammingError  # a part of the password would be taken for the host, and shown
-        given = conninfo_to_dict(re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn))
+        given = {} if wrong else conninfo_to_dict(re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn))
     except psycopg.Error:
-        raise ConnectError(  # what libpq says of a dsn that it cannot read may quote parts of the password
-            "the dsn of the Postgres profile cannot be read",
-            hint="Write postgresql://user:password@host:5432/database; percent-encode special characters (@ is %40).",
-        ) from None
+        wrong = "cannot be read"  # what libpq says of it may quote parts of the password
+    if wrong:
+        raise ConnectError(f"the dsn of the Postgres profile {wrong}", hint=HINT)
     given.setdefault("fallback_application_name", "fft")
     given.setdefault("connect_timeout", "10")
     return make_conninfo("", **{**given, "client_encoding": "UTF8"})
@@ -121,7 +121,7 @@ def _opened(conninfo: str, settings: str) -> psycopg.Connection[Row]:
         return connection
     except psycopg.Error as error:
         raise ConnectError(
-            f"cannot connect to {_shown(conninfo)}: {_without_password(str(error).strip(), conninfo)}",
+            f"cannot connect to {_shown(conninfo)}: {Masker.of(secret_parts(conninfo))(str(error).strip())}",
             hint="Is the server running there, and are dsn and FF_PG_DSN right?",
         ) from None
 
@@ -132,11 +132,6 @@ def _shown(conninfo: str) -> str:
     where = f"{given.get('host') or 'the local socket'}:{given.get('port') or 5432}"
     database, user = given.get("dbname") or "(default)", given.get("user") or "(default)"
     return f"Postgres at {where}, database {database}, user {user}"
-
-
-def _without_password(text: str, conninfo: str) -> str:
-    password = conninfo_to_dict(conninfo).get("password")
-    return text.replace(str(password), "***") if password else text
 
 
 class PostgresEngine:

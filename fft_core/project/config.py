@@ -23,6 +23,7 @@ from pydantic import (
 
 from fft_core.csv_format import CsvFormat
 from fft_core.errors import nearest
+from fft_core.foreign_text import visible_line
 from fft_core.project import model as m
 
 
@@ -46,6 +47,13 @@ def _owner(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    if visible_line(text) != text:
+        raise ValueError(f"{visible_line(text)!r} has a control character in it, or one that is not seen")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
 _Materialized: TypeAlias = Literal["table", "view", "materialized_view", "ephemeral", "incremental", "snapshot"]
 Owner = Annotated[str, AfterValidator(_owner)]
 
@@ -57,7 +65,7 @@ class CheckShape(Shape):
     """What every check may say."""
 
     table: str = ""
-    name: str | None = None
+    name: Name | None = None
     severity: m.Severity = "error"
     where: str | None = None
     tags: list[str] = []
@@ -197,10 +205,17 @@ class FingerprintShape(Shape):
         return m.FingerprintSettings(self.environment, self.digest_max_rows)
 
 
+def _secret(text: str) -> str:
+    """Take the name of a variable, or a glob that says more than "all of them"."""
+    if not re.sub(r"\[[^\]]*\]|[*?]", "", text).strip() or text.strip() != text:
+        raise ValueError(f"{text!r} names no variable; write a name, or a glob such as CRM_*")
+    return text
+
+
 class ProjectShape(Shape):
     """project.yml; `tests` are validated one by one so that one bad test does not hide another."""
 
-    name: str = Field(min_length=1)
+    name: Name = Field(min_length=1)
     version: str
     vars: dict[str, Any] = {}
     models_dir: str = "models"
@@ -209,6 +224,7 @@ class ProjectShape(Shape):
     models: dict[str, Any] = {}
     seeds: dict[str, Any] = {}
     fingerprint: FingerprintShape = FingerprintShape()
+    secrets: list[Annotated[str, AfterValidator(_secret)]] = []
     lint: dict[str, Annotated[m.LintSetting, BeforeValidator(lambda value: "off" if value is False else value)]] = {}
 
     @field_validator("version", mode="before")
@@ -224,10 +240,10 @@ class ProjectShape(Shape):
             raise ValueError(f"{', '.join(others)}: not supported yet; say it in the model's config()")
         return content
 
-    @field_validator("vars", "tests", "models", "seeds", "lint", mode="before")
+    @field_validator("vars", "tests", "models", "seeds", "lint", "secrets", mode="before")
     @classmethod
     def _empty_key(cls, content: object, info: Any) -> object:
-        return ([] if info.field_name == "tests" else {}) if content is None else content
+        return ([] if info.field_name in ("tests", "secrets") else {}) if content is None else content
 
 
 # --- packages.yml, packages.lock.yml, and the project.yml of a package -----------------------------------------------
@@ -391,7 +407,7 @@ class SourceFreshnessShape(Shape):
 
 
 class SourceTableShape(PlaceShape):
-    name: str
+    name: Name
     description: str | None = None
     columns: list[ColumnShape] = []
     tests: list[Any] = []
@@ -415,7 +431,7 @@ class SourceTableShape(PlaceShape):
 
 
 class SourceGroupShape(PlaceShape):
-    name: str
+    name: Name
     identifier: None = None
     description: str | None = None
     tags: list[str] = []
@@ -433,7 +449,7 @@ class OldSourceShape(PlaceShape):
     overrides: dict[str, PlaceShape] = {}
 
 
-OldSources = dict[str, dict[str, OldSourceShape | None]]
+OldSources = dict[Name, dict[Name, OldSourceShape | None]]
 
 
 # --- seeds/schema.yml -------------------------------------------------------------------------------------------------
@@ -527,7 +543,7 @@ class SeedsShape(Shape):
 
 
 class ModelSchemaShape(Shape):
-    name: str
+    name: Name
     description: str | None = None
     tags: list[str] = []
     owners: list[Owner] = []

@@ -483,6 +483,7 @@ class Project:
     lint: Mapping[str, LintSetting] = field(default_factory=dict)
     dag_dir: Path = Path("site/dag")
     packages: Mapping[str, Package] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()  # names and globs of environment variables and vars
 
     def home_of(self, path: Path) -> Home:
         """Which folder with models a file is in: the project's own, or a package's."""

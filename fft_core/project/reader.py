@@ -76,6 +76,7 @@ class Reader:
                 macros={path: text for path, text, _ in macros},
                 dag_dir=Path(settings.docs.dag_dir),
                 packages=packages,
+                secrets=tuple(settings.secrets),
             ),
             schemas,
             [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],

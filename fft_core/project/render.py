@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
-from fft_core.project.environment import is_secret
+from fft_core.project.environment import is_secret, looks_secret
 from fft_core.project.model import Mentioned, Model, Project, SourceName, SqlBody
 from fft_core.project.statement import select_of
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Naming:
-    """How relations are spelled in the text: physically for a build, symbolically for a fingerprint."""
+    """How relations are spelled in the text: physically for a build, symbolically for a fingerprint.
+
+    `hides` says which values stand there as their names: of declared secrets, or of all that looks like a credential.
+    """
 
     node: Callable[[str], Relation]
     source: Callable[[SourceName], Relation]
     dialect: str
-    shows_secrets: bool = True
+    hides: Literal["nothing", "secrets", "credentials"] = "nothing"
     is_incremental: bool = False
 
     def for_increment(self) -> Naming:
@@ -165,15 +168,22 @@ class Renderer:
             "source": lambda group, table: self._source(model, SourceName(group, table), naming),
             "this": This(this.sql(naming.dialect), this.name, this.schema, this.catalog, model.materialization.name),
             "config": lambda **_: "",
-            "var": lambda name, default=None: _own(project.variables.get(name, default)),
+            "var": lambda name, default=None: self._var(name, default, naming),
             "env": lambda name, default=None: self._env(name, default, naming),
             "engine": lambda default=None: project.engine or default,
             "is_incremental": lambda: naming.is_incremental,
         }
 
     def _env(self, name: str, default: object, naming: Naming) -> object:
-        hidden = is_secret(name) and not naming.shows_secrets
-        return f"@env:{name}" if hidden else self._project.environment.get(name, default)
+        return f"@env:{name}" if self._is_hidden(name, naming) else self._project.environment.get(name, default)
+
+    def _var(self, name: str, default: object, naming: Naming) -> object:
+        return f"@var:{name}" if self._is_hidden(name, naming) else _own(self._project.variables.get(name, default))
+
+    def _is_hidden(self, name: str, naming: Naming) -> bool:
+        if naming.hides == "nothing":
+            return False
+        return is_secret(name, self._project.secrets) or (naming.hides == "credentials" and looks_secret(name))
 
     def _ref(self, model: Model, name: str, naming: Naming) -> str:
         target = model_name(name)
