@@ -70,15 +70,20 @@ def check_query(
             name = spell.name(column)
             return spell.by_row(f"{name} < {literal(threshold)} or {is_nan(name, engine.dialect)}")
         case NonNegativeSum(column):
-            offends = f"{{0}} < 0 or {is_nan('{0}', engine.dialect)}"
-            return spell.by_total(f"sum({{}}{spell.name(column)}{{}})", offends, "total")
+            return spell.by_total(
+                "sum", spell.name(column), lambda total: f"{total} < 0 or {is_nan(total, engine.dialect)}", "total"
+            )
         case RowCountBetween(minimum, maximum):
-            above = f" or {{0}} > {maximum}" if maximum is not None else ""
-            return spell.by_total("count({}1{})", f"{{0}} < {minimum}{above}", "row_count")
+            return spell.by_total(
+                "count",
+                "1",
+                lambda count: f"{count} < {minimum}" + (f" or {count} > {maximum}" if maximum is not None else ""),
+                "row_count",
+            )
         case Freshness(column, minutes):
             oldest = literal(now.replace(tzinfo=None) - timedelta(minutes=minutes))
             time = f"nullif({spell.name(column)}, cast('infinity' as timestamp))"
-            return spell.by_total(f"max({{}}{time}{{}})", f"{{0}} is null or {{0}} < {oldest}", "latest")
+            return spell.by_total("max", time, lambda latest: f"{latest} is null or {latest} < {oldest}", "latest")
         case Unique(key):
             names = ", ".join(f"{spell.comparable(column)} as {spell.name(column)}" for column in key)
             places = ", ".join(str(place) for place in range(1, len(key) + 1))
@@ -148,10 +153,9 @@ class _Spelling:
         count = f"coalesce(sum(case when {condition} then 1 else 0 end), 0)"
         return CheckQuery(self.check, count, f"select * from {self.table} where {condition}")
 
-    def by_total(self, aggregate: str, offends: str, called: str) -> CheckQuery:
-        """A rule about a total; `aggregate` has two holes around the value, for the filter."""
-        opened, closed = (f"case when {self.where} then ", " end") if self.check.where else ("", "")
-        total = aggregate.format(opened, closed)
-        count = f"case when {offends.format(total)} then 1 else 0 end"
-        inner = f"select {aggregate.format('', '')} as {called} from {self.rows}"
-        return CheckQuery(self.check, count, f"select * from ({inner}) as total where {offends.format(called)}")
+    def by_total(self, function: str, value: str, offends: Callable[[str], str], called: str) -> CheckQuery:
+        """A rule about a total: an aggregate function of a value, and when the total breaks the rule."""
+        filtered = f"case when {self.where} then {value} end" if self.check.where else value
+        count = f"case when {offends(f'{function}({filtered})')} then 1 else 0 end"
+        inner = f"select {function}({value}) as {called} from {self.rows}"
+        return CheckQuery(self.check, count, f"select * from ({inner}) as total where {offends(called)}")

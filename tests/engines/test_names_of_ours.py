@@ -64,6 +64,30 @@ def test_a_column_of_that_name_is_a_column_like_others(shop: Shop, name: str) ->
     assert all(check.sample for check in error.results if check.failing_rows)
 
 
+@pytest.mark.parametrize("name", ["net {eur}", "{}", "{0}", "100%", "a:b"])
+def test_signs_that_our_own_texts_could_take_for_theirs(shop: Shop, name: str) -> None:
+    checks = "".join(
+        f"  - {{type: {check}, table: wide, column: '{name}'{more}}}\n"
+        for check, more in [
+            ("not_null", ""),
+            ("unique", ""),
+            ("accepted_values", ", values: [1, 3]"),
+            ("greater_equal", ", threshold: 2"),
+            ("non_negative_sum", ""),
+            ("relationships", f", to: wide, field: '{name}'"),
+        ]
+    )
+    when = f"  - {{type: freshness, table: times, column: '{name}', max_delay_minutes: 1}}\n"
+    files = {
+        "models/wide.ff.sql": TABLE + f'select 1 as id, 1 as "{name}" union all select 2, -3',
+        "models/times.ff.sql": TABLE + f"select 1 as id, timestamp '2020-01-01 00:00:00' as \"{name}\"",
+    }
+    shop.write(files, checks + when)
+    results = shop.build()
+    assert [check.failing_rows for check in blocked(results["wide"]).results] == [0, 0, 1, 2, 1, 0]
+    assert [check.failing_rows for check in blocked(results["times"]).results] == [1]
+
+
 def test_a_source_with_such_a_column_is_told_apart(shop: Shop) -> None:
     shop.write(
         {
