@@ -14,7 +14,7 @@ from fft_dagster.cli.statements import show_statements
 from fft_dagster.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from fft_core import OutputGuard, Plan, Project, Request
+    from fft_core import OutputGuard, Plan, Project, Request, Warehouse
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -157,8 +157,16 @@ class PlanOptions:
     selection: Selection
     request: Request
 
-    def make_plan(self, among: Among | None = None, patience_seconds: int | None = None) -> tuple[Project, Plan]:
-        """Load the project, look at its warehouse, and decide: for what is selected, or what `among` makes of it."""
+    def make_plan(
+        self,
+        among: Among | None = None,
+        patience_seconds: int | None = None,
+        afterwards: Callable[[Warehouse], None] | None = None,
+    ) -> tuple[Project, Plan]:
+        """Load the project, look at its warehouse, and decide: for what is selected, or what `among` makes of it.
+
+        `afterwards` is called while the warehouse is open.
+        """
         from fft_core import make_plan
         from fft_dagster.cli.ctrl_c import opened_warehouse
 
@@ -167,7 +175,10 @@ class PlanOptions:
         if among is not None:
             chosen = among(project, self.selection, chosen)
         with opened_warehouse(project, read_only=True, patience_seconds=patience_seconds) as warehouse:
-            return project, make_plan(warehouse, self.request, chosen)
+            plan = make_plan(warehouse, self.request, chosen)
+            if afterwards is not None:
+                afterwards(warehouse)
+            return project, plan
 
 
 def warn_of_unread_variables(project: Project, given: Mapping[str, object]) -> None:

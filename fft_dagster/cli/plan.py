@@ -10,7 +10,7 @@ from fft_dagster.cli.options import plan_options, takes_plan
 from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
-    from fft_core import Plan
+    from fft_core import Decision, Orphan, Plan
 
 PATIENCE_SECONDS = 60  # a build waits for others as long as its profile says; a question is not worth that
 _COLORS = {"build": "green", "reuse": "bright_black"}
@@ -18,23 +18,38 @@ _COLORS = {"build": "green", "reuse": "bright_black"}
 
 @click.command("plan")
 @takes_plan
+@click.option("--verbose", "-v", is_flag=True, help="Also list what is reused because nothing changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(as_json: bool, **chosen: Any) -> None:  # Any: the values that plan_options names
-    """Say what `fft build` would build and what it would reuse, and why. Changes nothing.
+def command(verbose: bool, as_json: bool, **chosen: Any) -> None:  # Any: the values that plan_options names
+    """Say what `fft build` would build, and why; count what it would reuse. Changes nothing.
 
     PROJECT is the folder that holds project.yml.
     """
-    _, plan = plan_options(**chosen).make_plan(patience_seconds=PATIENCE_SECONDS)
-    print_plan(plan, as_json=as_json)
+    from fft_core import find_orphans
+
+    orphans: list[Orphan] = []
+    _, plan = plan_options(**chosen).make_plan(
+        patience_seconds=PATIENCE_SECONDS, afterwards=lambda warehouse: orphans.extend(find_orphans(warehouse))
+    )
+    print_plan(plan, as_json=as_json, verbose=verbose)
+    left = [orphan for orphan in orphans if orphan.kind]
+    if left and not as_json:
+        what = (
+            "1 table or view of a model that is"
+            if len(left) == 1
+            else f"{len(left)} tables or views of models that are"
+        )
+        echo(f"{what} gone: `fft clean --orphans --dry-run` lists what can be dropped")
 
 
-def print_plan(plan: Plan, *, as_json: bool) -> None:
-    """Print what would be built, what reused, and why."""
+def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:
+    """Print what would be built, and why; with `verbose`, also what is reused because nothing changed."""
     if as_json:
         echo_json(plan.to_json())
         return
-    width = max((len(decision.name) for decision in plan.decisions), default=0)
-    for decision in plan.decisions:
+    listed = [decision for decision in plan.decisions if verbose or not _is_unchanged(decision)]
+    width = max((len(decision.name) for decision in listed), default=0)
+    for decision in listed:
         views = [view.said_of(decision.name) for view in decision.views]
         first, *others = [*map(str, decision.reasons), *views]
         first = f"increment: {first}" if decision.is_build and decision.is_increment else first
@@ -43,4 +58,10 @@ def print_plan(plan: Plan, *, as_json: bool) -> None:
         for reason in others:
             echo(f"       {'':{width}}  {reason}")
     builds = len(plan.builds)
-    echo(f"\n{builds} to build, {len(plan.decisions) - builds} to reuse")
+    if listed:
+        echo()
+    echo(f"{builds} to build, {len(plan.decisions) - builds} to reuse")
+
+
+def _is_unchanged(decision: Decision) -> bool:
+    return not decision.is_build and all(reason.kind == "unchanged" for reason in decision.reasons)

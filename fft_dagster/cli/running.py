@@ -76,7 +76,7 @@ def build_planned(
     project, plan = options.plan.make_plan(among)
     call = Call(command, project, options.output, began, options.plan.request, options.jobs, options.keep_going)
     if options.dry_run:
-        print_plan(plan, as_json=options.output.as_json)
+        print_plan(plan, as_json=options.output.as_json, verbose=options.output.shows_reasons)
         code = 0
     else:
         code = run(call, todo(project, plan))

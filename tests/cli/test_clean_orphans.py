@@ -80,6 +80,8 @@ def test_what_is_gone_is_listed_and_dropped_and_a_snapshot_only_if_asked_for(sho
     nothing = shop.fft("clean", "--orphans")
     assert (nothing.returncode, nothing.stdout) == (0, "nothing to remove\n")
     shop.drop_models()
+    said = "4 tables or views of models that are gone: `fft clean --orphans --dry-run` lists what can be dropped"
+    assert shop.fft("plan").stdout.splitlines()[-1] == said
     listed = shop.fft("clean", "--orphans", "--dry-run")
     assert "gone is not in the project" in listed.stdout
     assert "3 would be removed" in listed.stdout
@@ -91,7 +93,7 @@ def test_what_is_gone_is_listed_and_dropped_and_a_snapshot_only_if_asked_for(sho
     assert shop.there(*ALL) == {"stays", "history"}
     assert shop.fft("clean", "--orphans", "--snapshots").stdout.splitlines()[-1] == "1 removed"
     assert shop.there(*ALL) == {"stays"}
-    assert "1 to reuse" in shop.fft("plan").stdout
+    assert shop.fft("plan").stdout == "0 to build, 1 to reuse\n"
 
 
 def test_another_project_in_the_same_schema_loses_nothing(shop: Shop, tmp_path: Path) -> None:
@@ -143,7 +145,7 @@ def test_a_seed_that_moves_leaves_its_old_place_until_it_is_cleaned(shop: Shop) 
     assert shop.fft("build").returncode == 0
     (shop.root / "seeds" / "schema.yml").write_text("targets:\n  gone_seed: {schema: elsewhere}\n")
     assert shop.fft("build").returncode == 0
-    assert "nothing changed" in shop.fft("plan").stdout
+    assert "0 to build, 6 to reuse\n1 table or view of a model that is gone" in shop.fft("plan").stdout
     listed = shop.fft("clean", "--orphans")
     assert "elsewhere.gone_seed now" in listed.stdout
     assert shop.there("gone_seed") == set()

@@ -251,7 +251,7 @@ def test_snapshots_are_pruned(fft: Fft, tmp_path: Path) -> None:
     assert fft(*prune, "--json").events[-1] == {"event": "pruned", "name": "history", "versions": 2}
     assert rows(root, "select id, email from history order by 1") == [(1, "c@x.at"), (2, "b@x.at")]
     assert fft(*prune).lines[-1] == "pruned history: 0 versions"
-    after = fft("plan", root, "--select", "+latest")
+    after = fft("plan", root, "--select", "+latest", "-v")
     assert after.lines[0].startswith("reuse history")
     assert "build latest history changed" in after.lines
     assert fft("snapshot", "run", root, "--prune").code == 2
