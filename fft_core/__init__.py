@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from fft_core.prune import prunable_versions, prune_snapshot
     from fft_core.selection import select_checks, select_nodes
     from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
+    from fft_core.slices import Slice, publish_slice, read_slice
     from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
     from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
@@ -107,6 +108,7 @@ _HOMES = {
     "RunError": "artifacts.run_results",
     "RunResults": "artifacts.run_results",
     "Seed": "project.model",
+    "Slice": "slices",
     "Source": "project.model",
     "SourceName": "project.model",
     "StateError": "errors",
@@ -146,9 +148,11 @@ _HOMES = {
     "prunable_versions": "prune",
     "prune_snapshot": "prune",
     "publish_frame": "build",
+    "publish_slice": "slices",
     "read_catalog": "artifacts.catalog",
     "read_relation": "model_rows",
     "read_run_results": "artifacts.run_results",
+    "read_slice": "slices",
     "recorded_builds": "forget",
     "ref": "project.python_file",
     "relation_for": "project.python_file",
@@ -214,6 +218,7 @@ __all__ = [
     "RunError",
     "RunResults",
     "Seed",
+    "Slice",
     "Source",
     "SourceName",
     "StateError",
@@ -253,9 +258,11 @@ __all__ = [
     "prunable_versions",
     "prune_snapshot",
     "publish_frame",
+    "publish_slice",
     "read_catalog",
     "read_relation",
     "read_run_results",
+    "read_slice",
     "recorded_builds",
     "ref",
     "relation_for",

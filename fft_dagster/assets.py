@@ -1,7 +1,6 @@
 """One step per model and seed, each with its checks; a step that only checks, where only checks are selected."""
 
 import inspect
-import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,96 +24,149 @@ from fft_core import (
 )
 from fft_dagster import events
 from fft_dagster.executor import interruptible
-from fft_dagster.resource import RESOURCE_KEY, WarehouseSessions
-from fft_dagster.translator import FftTranslator
+from fft_dagster.projects import BoundProject, bound_project, marked
+from fft_dagster.resource import RESOURCE_KEY, ProjectWarehouses, WarehouseSessions
+from fft_dagster.step_names import StepNames
+from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
+
+_IO_MANAGER = "dagster/io_manager_key"  # where AssetSpec.with_io_manager_key notes it
 
 
 def project_assets(
-    project: Project, translator: FftTranslator | None = None, names: Collection[str] | None = None
+    project: Project,
+    translator: FftTranslator | None = None,
+    names: Collection[str] | None = None,
+    *,
+    resource_prefix: str = "",
+    taken: Collection[str] = (),
 ) -> list[dg.AssetsDefinition]:
     """Make the assets of a project: one definition, and so one step, for each stored model and each seed.
 
-    Ephemeral models have no rows and so no asset: what reads them depends on what they read. `names` limits the assets
-    to some models and seeds.
+    Ephemeral models have no rows and so no asset: what reads them depends on what they read.
+
+    Args:
+        project: A loaded project.
+        translator: How models become assets.
+        names: Limits the assets to some models and seeds.
+        resource_prefix: Begins the keys of the project's resources.
+        taken: Names of steps of other assets.
     """
-    translator = translator or FftTranslator()
+    bound = bound_project(project, translator)
+    steps = StepNames(bound, taken)
     subjects = {subject.name: subject for subject in project_subjects(project)}
     nodes = [node for node in project.stored() if names is None or node.name in names]
-    return [_node_asset(node, project, translator, subjects[node.name].code) for node in nodes]
+    return [_node_asset(node, bound, subjects[node.name].code, steps.of(node), resource_prefix) for node in nodes]
 
 
 def source_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
     """Describe the sources of a project as external assets."""
-    translator = translator or FftTranslator()
-    return [translator.get_asset_spec(source, project) for source in project.sources.values()]
+    bound = bound_project(project, translator)
+    return [marked(bound.translator.get_asset_spec(source, project), bound) for source in project.sources.values()]
 
 
-def source_checks(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetChecksDefinition]:
+def source_checks(
+    project: Project,
+    translator: FftTranslator | None = None,
+    *,
+    resource_prefix: str = "",
+    taken: Collection[str] = (),
+) -> list[dg.AssetChecksDefinition]:
     """Make the checks of the sources: one definition for each source that has some."""
-    translator = translator or FftTranslator()
+    bound = bound_project(project, translator)
+    steps = StepNames(bound, taken)
     return [
-        _source_check(source, checks, translator)
+        _source_check(source, checks, bound, steps.of_checks(source), resource_prefix)
         for source in project.sources.values()
         if (checks := project.checks_of(source.name))
     ]
 
 
-def freshness_checks(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetChecksDefinition]:
+def freshness_checks(
+    project: Project,
+    translator: FftTranslator | None = None,
+    *,
+    resource_prefix: str = "",
+    taken: Collection[str] = (),
+) -> list[dg.AssetChecksDefinition]:
     """Make a check for each source whose freshness is limited. It blocks nothing: old rows are no bad rows."""
-    translator = translator or FftTranslator()
-    return [_freshness_check(source, project, translator) for source in project.sources.values() if source.freshness]
+    bound = bound_project(project, translator)
+    steps = StepNames(bound, taken)
+    return [
+        _freshness_check(source, bound, steps.of_freshness(source), resource_prefix)
+        for source in project.sources.values()
+        if source.freshness
+    ]
 
 
 def _node_asset(
-    node: Model | Seed, project: Project, translator: FftTranslator, code_version: str
+    node: Model | Seed, bound: BoundProject, code_version: str, step_name: str, prefix: str
 ) -> dg.AssetsDefinition:
+    project, translator = bound.project, bound.translator
     checks = project.checks_of(node.name)
-    spec = translator.get_asset_spec(node, project)
+    spec = marked(translator.get_asset_spec(node, project), bound)
+    if prefix and spec.metadata.get(_IO_MANAGER) == IO_MANAGER_KEY:
+        spec = spec.with_io_manager_key(f"{prefix}{IO_MANAGER_KEY}")
     if spec.code_version is None:
         spec = spec.replace_attributes(code_version=code_version)
 
     def step(context: dg.AssetExecutionContext) -> Any:  # an iterator; the hints of a plain type are read in no time
-        resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
+        resource = _sessions(context, prefix, bound)
         wanted = {key.name for key in context.selected_asset_check_keys}
         selected = [check for check in checks if check.name in wanted]
         with _turn(resource, node) as warehouse:
             if context.selected_asset_keys:
-                rebuilder = resource.rebuilder(warehouse)
+                rebuilder, run_id = resource.rebuilder(warehouse), _run_id(context)
                 try:
-                    result = build_or_reuse(warehouse, rebuilder, node, run_id=context.run.run_id)
+                    result = build_or_reuse(warehouse, rebuilder, node, run_id=run_id)
                 except CheckFailedError as error:
                     yield from events.failed_checks(spec.key, error, wanted)
                     raise
                 resource.tell(node.name, result)
-                yield events.materialization(context, spec.key, result, wanted)
+                yield events.materialization(context if run_id else None, spec.key, result, wanted)
             else:
                 yield from _check(resource, warehouse, node, spec.key, selected)
 
     step.__signature__ = _STEP_SIGNATURE  # type: ignore[attr-defined]
     return dg.multi_asset(
-        name=step_name(spec.key),
+        name=step_name,
         specs=[spec],
         check_specs=[translator.get_check_spec(check, node) for check in checks],
         can_subset=True,  # so that a check can be run without its model
-        required_resource_keys={RESOURCE_KEY},
+        required_resource_keys={f"{prefix}{RESOURCE_KEY}"},
     )(step)
+
+
+def _run_id(context: dg.AssetExecutionContext) -> str | None:
+    try:
+        return context.run.run_id
+    except dg.DagsterError:  # called by hand, with a context of build_asset_context
+        return None
 
 
 # Dagster asks for the signature of a step's function sixteen times, at 0.05 ms: all have the same.
 _STEP_SIGNATURE = inspect.signature(lambda context: None)
 
 
-def _source_check(source: Source, checks: Sequence[Check], translator: FftTranslator) -> dg.AssetChecksDefinition:
-    key = translator.get_asset_key(source)
+def _sessions(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, prefix: str, bound: BoundProject
+) -> WarehouseSessions:
+    resource: WarehouseSessions | ProjectWarehouses = getattr(context.resources, f"{prefix}{RESOURCE_KEY}")
+    return resource.of(bound)
+
+
+def _source_check(
+    source: Source, checks: Sequence[Check], bound: BoundProject, step_name: str, prefix: str
+) -> dg.AssetChecksDefinition:
+    key = bound.translator.get_asset_key(source)
 
     @dg.multi_asset_check(
-        name=source_step_name(key),
-        specs=[translator.get_check_spec(check, source) for check in checks],
+        name=step_name,
+        specs=[bound.translator.get_check_spec(check, source) for check in checks],
         can_subset=True,
-        required_resource_keys={RESOURCE_KEY},
+        required_resource_keys={f"{prefix}{RESOURCE_KEY}"},
     )
     def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
+        resource = _sessions(context, prefix, bound)
         wanted = {check_key.name for check_key in context.selected_asset_check_keys}
         with _turn(resource, source) as warehouse:
             yield from _check(resource, warehouse, source, key, [check for check in checks if check.name in wanted])
@@ -122,13 +174,12 @@ def _source_check(source: Source, checks: Sequence[Check], translator: FftTransl
     return step
 
 
-def _freshness_check(source: Source, project: Project, translator: FftTranslator) -> dg.AssetChecksDefinition:
-    key = translator.get_asset_key(source)
-    spec = translator.get_freshness_spec(source, project)
+def _freshness_check(source: Source, bound: BoundProject, step_name: str, prefix: str) -> dg.AssetChecksDefinition:
+    spec = bound.translator.get_freshness_spec(source, bound.project)
 
-    @dg.multi_asset_check(name=f"{step_name(key)}_{spec.name}", specs=[spec], required_resource_keys={RESOURCE_KEY})
+    @dg.multi_asset_check(name=step_name, specs=[spec], required_resource_keys={f"{prefix}{RESOURCE_KEY}"})
     def step(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
+        resource = _sessions(context, prefix, bound)
         with _turn(resource, source) as warehouse:
             return events.freshness_result(spec, source_freshness(warehouse, source))
 
@@ -158,13 +209,3 @@ def _check(
     resource.tell(str(node.name), results)
     for result in results:
         yield events.check_result(key, result, events.PUBLISHED)
-
-
-def step_name(key: dg.AssetKey) -> str:
-    """Give the key of the step that builds an asset."""
-    return re.sub(r"\W", "_", "__".join(key.path), flags=re.ASCII)
-
-
-def source_step_name(key: dg.AssetKey) -> str:
-    """Give the key of the step that runs the checks of a source."""
-    return f"{step_name(key)}_checks"

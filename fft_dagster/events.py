@@ -16,17 +16,20 @@ UNCHANGED = "not run again: the rows, the check and what it reads are as they we
 
 
 def materialization(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, result: BuildResult | ReuseResult, wanted: Set[str]
+    context: dg.AssetExecutionContext | None, key: dg.AssetKey, result: BuildResult | ReuseResult, wanted: Set[str]
 ) -> dg.MaterializeResult[Any]:
     """Report what a step published, or left as it is, and why, with the results of the wanted checks.
 
     A reused model is reported as well, with its unchanged data version: without it, Dagster would skip what is
-    downstream, and show the asset as out of date.
+    downstream, and show the asset as out of date. There is no context where no run is, as in a unit test.
     """
-    # Metadata of the result itself would be stored twice: with the event of the output, too.
-    context.add_asset_metadata(_metadata(result), asset_key=key)
+    metadata = _metadata(result)
+    if context is not None:
+        # Metadata of the result itself would be stored twice: with the event of the output, too.
+        context.add_asset_metadata(metadata, asset_key=key)
     return dg.MaterializeResult(
         asset_key=key,
+        metadata=metadata if context is None else None,
         data_version=dg.DataVersion(result.data_version),
         check_results=[
             *(check_result(key, check, PUBLISHED) for check in result.checks if check.check.name in wanted),

@@ -15,13 +15,14 @@ import dagster as dg
 from sqlalchemy.exc import DatabaseError
 
 from fft_core import Check, FftError, Model, NodeKind, NodeRunResult, Project, Request, SourceName, planned_relations
-from fft_dagster.assets import source_step_name, step_name
 from fft_dagster.definitions import project_definitions
 from fft_dagster.executor import iterate_run
 from fft_dagster.follow import RunFollower
 from fft_dagster.instance import QUIET_FILE, instance_home
 from fft_dagster.outcomes import Outcome, RunStarted, Terminating
+from fft_dagster.projects import BoundProject
 from fft_dagster.resource import RESOURCE_KEY, warehouse_resource
+from fft_dagster.step_names import StepNames
 from fft_dagster.translator import FftTranslator
 
 
@@ -97,14 +98,15 @@ def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iter
 def _steps(project: Project, work: Work, translator: FftTranslator) -> dict[str, NodeRunResult]:
     """Say what each step is for."""
     relation = planned_relations(project)
+    names = StepNames(BoundProject(project, translator))
     steps = {}
     for name in dict.fromkeys([*work.builds, *(check.node for check in work.checks)]):
         kind: NodeKind
         if isinstance(name, SourceName):
-            step, kind = source_step_name(translator.get_asset_key(project.sources[name])), "source"
+            step, kind = names.of_checks(project.sources[name]), "source"
         else:
             node = project.node(name)
-            step, kind = step_name(translator.get_asset_key(node)), node.kind if isinstance(node, Model) else "seed"
+            step, kind = names.of(node), node.kind if isinstance(node, Model) else "seed"
         steps[step] = NodeRunResult(name=str(name), kind=kind, status="not_started", relation=str(relation(name)))
     return steps
 

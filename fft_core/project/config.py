@@ -364,6 +364,9 @@ class SourceFreshnessShape(Shape):
         return m.SourceFreshness(self.loaded_at_field, warn, error)
 
 
+PartitionBy: TypeAlias = Filled | Annotated[dict[str, Filled], Field(min_length=1)]
+
+
 class SourceTableShape(PlaceShape):
     name: str
     description: str | None = None
@@ -374,6 +377,7 @@ class SourceTableShape(PlaceShape):
     overrides: dict[str, PlaceShape] = {}
     data_version: Literal["none", "digest"] | DataVersionShape = "digest"
     freshness: SourceFreshnessShape | None = None
+    partition_by: PartitionBy | None = None
 
     def version(self) -> m.SourceVersion:
         match self.data_version:
@@ -404,6 +408,7 @@ class SourcesShape(Shape):
 
 class OldSourceShape(PlaceShape):
     description: str | None = None
+    partition_by: PartitionBy | None = None
     overrides: dict[str, PlaceShape] = {}
 
 

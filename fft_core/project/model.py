@@ -169,7 +169,10 @@ class SourceFreshness:
 
 @dataclass(frozen=True)
 class Source:
-    """A table that somebody else fills; `schema` None means the profile's schema."""
+    """A table that somebody else fills; `schema` None means the profile's schema.
+
+    `partition_by` names the column that tells the partition of a row, or one for each dimension of the partitions.
+    """
 
     name: SourceName
     identifier: str
@@ -181,6 +184,7 @@ class Source:
     tags: tuple[str, ...] = ()
     version: SourceVersion = field(default_factory=VersionByDigest)
     freshness: SourceFreshness | None = None
+    partition_by: str | Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
