@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fft_core.errors import FftError, Location, ModelError, RequiredColumnsError, nearest
+from fft_core.errors import FftError, Location, ModelError, ModelRaisedError, RequiredColumnsError, nearest
 from fft_core.frames import frame_type_of_named, frame_type_of_parameter, from_arrow, to_arrow
 from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
 from fft_core.project.python_code import PythonCode
@@ -61,7 +61,7 @@ class Compiler:
         try:
             result = function(*arguments, **_asked_for(model.body, function, this))
         except (Exception, SystemExit) as error:
-            raise self._in_user_code(model, error) from error
+            raise self._in_user_code(model, error, ModelRaisedError) from error
         try:
             return to_arrow(result)
         except ModelError as error:
@@ -79,7 +79,7 @@ class Compiler:
         except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
 
-    def _in_user_code(self, model: Model, error: BaseException) -> FftError:
+    def _in_user_code(self, model: Model, error: BaseException, kind: type[ModelError] = ModelError) -> ModelError:
         """Describe an exception by the user's own frames; ours and the libraries' are left out."""
         frames = _own_frames(error, self._project.home_of(model.path))
         lines = "".join(f"\n    {frame}" for frame in frames)
@@ -88,7 +88,7 @@ class Compiler:
         if isinstance(error, FftError):
             return ModelError(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
         said = f"{type(error).__name__}: {error}".rstrip(": ")
-        return ModelError(f"model {model.name!r} raised {said}{lines}", where=location)
+        return kind(f"model {model.name!r} raised {said}{lines}", where=location)
 
 
 def _own_frames(error: BaseException, home: Home) -> list[str]:

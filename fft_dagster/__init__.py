@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
     from fft_dagster.definitions import build_definitions, project_definitions
+    from fft_dagster.duckdb_resource import FftDuckDBResource
     from fft_dagster.executor import interruptible, thread_executor
     from fft_dagster.io_manager import FftIOManager, fft_io_manager
     from fft_dagster.resource import ProjectWarehouses, WarehouseSessions, warehouse_resource
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from fft_dagster.translator import FftTranslator
 
 _HOMES = {
+    "FftDuckDBResource": "duckdb_resource",
     "FftIOManager": "io_manager",
     "FftTranslator": "translator",
     "ProjectWarehouses": "resource",
@@ -31,6 +33,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "FftDuckDBResource",
     "FftIOManager",
     "FftTranslator",
     "ProjectWarehouses",

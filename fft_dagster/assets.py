@@ -24,9 +24,11 @@ from fft_core import (
 )
 from fft_dagster import events
 from fft_dagster.executor import interruptible
+from fft_dagster.lending import NODE_TAG
 from fft_dagster.projects import BoundProject, bound_project, marked
 from fft_dagster.resource import RESOURCE_KEY, ProjectWarehouses, WarehouseSessions
 from fft_dagster.step_names import StepNames
+from fft_dagster.time_limit import limited
 from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
 
 _IO_MANAGER = "dagster/io_manager_key"  # where AssetSpec.with_io_manager_key notes it
@@ -133,7 +135,17 @@ def _node_asset(
         check_specs=[translator.get_check_spec(check, node) for check in checks],
         can_subset=True,  # so that a check can be run without its model
         required_resource_keys={f"{prefix}{RESOURCE_KEY}"},
+        **_step_options(node, translator),
     )(step)
+
+
+def _step_options(node: Model | Seed | Source, translator: FftTranslator) -> dict[str, Any]:
+    """What the decorators of Dagster take by name, for how the step is run."""
+    return {
+        "pool": translator.get_pool(node),
+        "op_tags": {**translator.get_op_tags(node), NODE_TAG: str(node.name)},
+        "retry_policy": translator.get_retry_policy(node),
+    }
 
 
 def _run_id(context: dg.AssetExecutionContext) -> str | None:
@@ -164,6 +176,7 @@ def _source_check(
         specs=[bound.translator.get_check_spec(check, source) for check in checks],
         can_subset=True,
         required_resource_keys={f"{prefix}{RESOURCE_KEY}"},
+        **_step_options(source, bound.translator),
     )
     def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         resource = _sessions(context, prefix, bound)
@@ -177,7 +190,12 @@ def _source_check(
 def _freshness_check(source: Source, bound: BoundProject, step_name: str, prefix: str) -> dg.AssetChecksDefinition:
     spec = bound.translator.get_freshness_spec(source, bound.project)
 
-    @dg.multi_asset_check(name=step_name, specs=[spec], required_resource_keys={f"{prefix}{RESOURCE_KEY}"})
+    @dg.multi_asset_check(
+        name=step_name,
+        specs=[spec],
+        required_resource_keys={f"{prefix}{RESOURCE_KEY}"},
+        **_step_options(source, bound.translator),
+    )
     def step(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         resource = _sessions(context, prefix, bound)
         with _turn(resource, source) as warehouse:
@@ -190,10 +208,12 @@ def _freshness_check(source: Source, bound: BoundProject, step_name: str, prefix
 def _turn(resource: WarehouseSessions, node: Model | Seed | Source) -> Iterator[Warehouse]:
     """Give the session in which a step works; it is interrupted with the run. Beginning and failure are told."""
     resource.tell(str(node.name), datetime.now(UTC))
+    seconds = None if isinstance(node, Source) else node.step.timeout
     with (
         events.step_failures(partial(resource.tell, str(node.name))),
         resource.session() as warehouse,
         interruptible(warehouse.engine.interrupt),
+        limited(seconds, warehouse.engine.interrupt, str(node.name)),
     ):
         yield warehouse
 

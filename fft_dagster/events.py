@@ -111,6 +111,8 @@ def step_failures(tell: Callable[[FftError], None] | None = None) -> Iterator[No
     except FftError as error:
         if tell is not None:
             tell(error)
+        if isinstance(error.__cause__, dg.RetryRequested | dg.Failure):  # a model speaks to Dagster itself
+            raise error.__cause__ from None
         metadata: dict[str, Any] = {"error": type(error).__name__, "exit_code": error.exit_code}
         if isinstance(error, StatementError):
             metadata["sql"] = dg.MetadataValue.md(f"```sql\n{error.sql}\n```")

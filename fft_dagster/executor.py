@@ -29,6 +29,7 @@ from dagster import (
 )
 
 from fft_dagster.critical_path import inverted, remaining_seconds
+from fft_dagster.lending import NODE_TAG, lend_databases
 from fft_dagster.step_threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
 from fft_dagster.supported import require_supported_dagster
 
@@ -240,6 +241,8 @@ def _with_compute_logs(
 def _events_of_step(context: StepExecutionContext, event_loop: AbstractEventLoop) -> Iterator[DagsterEvent]:
     """Private: all that stock executors do for one step; it stores each event before it yields it."""
     context._event_loop = event_loop  # private: stock has one for the whole run, which only one thread can use
+    if NODE_TAG not in context.step.tags:
+        lend_databases()
     events = []
     for event in dagster_event_sequence_for_step(context):
         events.append(event)

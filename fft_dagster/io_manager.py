@@ -97,7 +97,7 @@ class FftIOManager(dg.IOManager):
                     )
                 rows = None if _is_whole(context, node, metadata) else _slice(context, node, metadata)
                 table = read_relation(session, relation) if rows is None else read_slice(session, relation, rows)
-        return from_arrow(table, frame_type_of(context.dagster_type.typing_type))
+        return from_arrow(table, frame_type_of(_annotation(context)))
 
     def _bound_to(
         self, context: dg.OutputContext | dg.InputContext, metadata: Mapping[str, Any] | None
@@ -111,6 +111,13 @@ class FftIOManager(dg.IOManager):
         except dg.DagsterInvariantViolationError:  # outside of a run, as in load_asset_value
             return only_one([])
         return only_one(projects_of(job))
+
+
+def _annotation(context: dg.InputContext) -> object:
+    try:
+        return context.dagster_type.typing_type
+    except dg.DagsterInvariantViolationError:  # a context that is made by hand may have none
+        return None
 
 
 def _place(bound: BoundProject, key: dg.AssetKey) -> tuple[str, str | None, str | None]:

@@ -191,6 +191,16 @@ class DuckDBEngine:
         with self._file.turn(self._timeout, self._cancelled):
             yield
 
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Give a connection of DuckDB's own, with DuckDB's own settings, for one turn."""
+        session = object()
+        with self.turn():
+            try:
+                yield self._file.cursor(session)
+            finally:
+                self._file.drop_cursor(session)
+
     def openings(self) -> int:
         return self._file.openings
 

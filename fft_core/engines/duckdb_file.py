@@ -22,6 +22,7 @@ from typing import Literal, TypeAlias
 import duckdb
 
 from fft_core.engines.file_queue import FileQueue
+from fft_core.engines.lending import LENDS_AFTER_TURNS
 from fft_core.errors import BusyError, ConnectError, EngineError
 
 _log = logging.getLogger(__name__)
@@ -38,8 +39,8 @@ class DuckDBFile:
         path: The file; None for a database in memory, which nobody else can want.
         connect: Opens it.
         read_only: Whether other processes may read it at the same time.
-        lends: Whether libraries are loaded that open the file in this process by themselves, and in another way. It is
-            closed for them whenever no turn lasts.
+        lends: Whether libraries are loaded that may open the file in this process in another way than we do. It is
+            closed for them when no turn lasts, see `LENDS_AFTER_TURNS`.
     """
 
     def __init__(
@@ -149,8 +150,15 @@ class DuckDBFile:
             self._turns[thread] -= 1
             if not self._turns[thread]:
                 del self._turns[thread]
-            is_over = self._state == "leaving" or (self._queue is not None and self._state == "open" and self._lends())
-            if is_over and not self._turns:
+            if self._state == "leaving" and not self._turns:
+                self._leave()
+        if LENDS_AFTER_TURNS.get():
+            self.lend()
+
+    def lend(self) -> None:
+        """Close the file where no turn lasts, and somebody in this process may want to open it in another way."""
+        with self._changed:
+            if self._queue is not None and self._state == "open" and not self._turns and self._lends():
                 self._leave()
 
     def _become(self, state: Literal["closed", "open"]) -> None:
@@ -295,6 +303,14 @@ def shared_file(
         with _opening:
             if key and _files.get(key) is file:
                 del _files[key]
+
+
+def lend_files() -> None:
+    """Close the files of this process that nobody uses just now, where a library may want to open them."""
+    with _opening:
+        files = list(_files.values())
+    for file in files:
+        file.lend()
 
 
 _opening = threading.Lock()

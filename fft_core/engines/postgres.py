@@ -24,7 +24,7 @@ from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_nam
 from fft_core.engines.sql import drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
-from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
+from fft_core.errors import BusyError, ConnectError, EngineError, StatementError, UnreachableError
 from fft_core.names import Relation, quoted
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ _SETTINGS = {
 ANALYZED_FROM_BYTES = 20 * 8192  # some thousand rows
 _KINDS: Mapping[str, RelationKind] = {"v": "view", "m": "materialized_view"}  # as in pg_class; others are tables
 _NAME_TOO_LONG = "42622"
+# A server that answers so will answer so again.
+_REFUSED = re.compile(r'authentication failed|no password supplied|pg_hba\.conf|(?:role|database) ".*" does not exist')
 
 
 def namespace(*, dsn: str = "", db_schema: str | None = None, **_: object) -> Relation:
@@ -115,7 +117,8 @@ def _opened(conninfo: str) -> psycopg.Connection[Row]:
         # never prepared on the server: a prepared plan outlives the table that is swapped below it
         return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:
-        raise ConnectError(
+        kind = ConnectError if _REFUSED.search(str(error)) else UnreachableError
+        raise kind(
             f"cannot connect to {_shown(conninfo)}: {_without_password(str(error).strip(), conninfo)}",
             hint="Is the server running there, and are dsn and FF_PG_DSN right?",
         ) from None

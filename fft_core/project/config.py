@@ -434,10 +434,51 @@ class SeedsShape(Shape):
     columns: dict[str, dict[str, str | SeedColumnShape]] = {}
 
 
+# --- how a step is run, in schema files and in config() ---------------------------------------------------------------
+
+
+class RetriesShape(Shape):
+    """The block `retries`; a number alone is `max`."""
+
+    max: int = Field(ge=1)
+    delay: float | None = Field(default=None, ge=0)
+    backoff: Literal["linear", "exponential"] | None = None
+    jitter: Literal["full", "plus_minus"] | None = None
+
+    @model_validator(mode="after")
+    def _what_varies_is_there(self) -> RetriesShape:
+        if self.delay is None and (self.backoff or self.jitter):
+            raise ValueError(f"{'backoff' if self.backoff else 'jitter'} changes the delay: give delay, in seconds")
+        return self
+
+
+class StepKeys(Shape):
+    """What a model or seed may say of its step."""
+
+    pool: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/]+$")] | None = None
+    priority: int | None = None
+    concurrency_key: Filled | None = None
+    op_tags: dict[str, Any] = {}
+    retries: (
+        Annotated[RetriesShape, BeforeValidator(lambda value: {"max": value} if type(value) is int else value)] | None
+    ) = None
+    timeout: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> StepKeys:
+        if self.pool and self.concurrency_key and self.pool != self.concurrency_key:
+            raise ValueError("pool and concurrency_key are two names for one limit: give one of them")
+        return self
+
+    def step(self) -> m.StepSettings:
+        retries = m.Retries(**dict(self.retries)) if self.retries else None
+        return m.StepSettings(self.pool, self.priority, self.concurrency_key, dict(self.op_tags), retries, self.timeout)
+
+
 # --- models/**/*.yml --------------------------------------------------------------------------------------------------
 
 
-class ModelSchemaShape(Shape):
+class ModelSchemaShape(StepKeys):
     name: str
     description: str | None = None
     tags: list[str] = []
@@ -558,7 +599,7 @@ class IncrementalOverlayShape(IncrementalKeys):
         return {**block, **self.said()}
 
 
-class ModelConfigShape(IncrementalOverlayShape):
+class ModelConfigShape(IncrementalOverlayShape, StepKeys):
     """What a model may say of itself, in `config(...)` or in the decorator."""
 
     materialized: _Materialized | None = None  # type: ignore[assignment]

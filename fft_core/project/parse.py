@@ -71,6 +71,7 @@ def sql_model(
             volatile=settings.volatile,
             early_cutoff=settings.early_cutoff,
             description=settings.description,
+            step=settings.step(),
         )
     ]
 
@@ -130,6 +131,7 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem],
         early_cutoff=settings.early_cutoff,
         description=settings.description or declaration.docstring,
         line=declaration.line,
+        step=settings.step(),
     )
 
 

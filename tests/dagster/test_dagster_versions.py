@@ -25,9 +25,10 @@ OLDEST = re.search(r">=([\d.]+)", REQUIREMENT)
 VERSIONS = os.environ.get("FFT_DAGSTER_VERSIONS", f"=={OLDEST[1] if OLDEST else ''} newest").split()
 
 
-def environment(folder: Path, version: str) -> Path:
-    """Make an environment with this Dagster; give its Python."""
-    packages = [REQUIREMENT if version == "newest" else f"dagster{version}", "pytest", "hypothesis", "watchdog>=4.0"]
+def environment(folder: Path, version: str, *more: str) -> Path:
+    """Make an environment with this Dagster, and some more packages; give its Python."""
+    dagster = REQUIREMENT if version == "newest" else f"dagster{version}"
+    packages = [dagster, "pytest", "hypothesis", "watchdog>=4.0", *more]
     python = folder / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
