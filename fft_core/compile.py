@@ -86,7 +86,8 @@ class Compiler:
         where = frames[-1].partition(" ")[0].rpartition(":") if frames else None
         location = Location(Path(where[0]), int(where[2])) if where else model.location
         if isinstance(error, FftError):
-            return ModelError(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
+            kind = ModelRaisedError if error.can_retry else ModelError
+            return kind(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
         said = f"{type(error).__name__}: {error}".rstrip(": ")
         return kind(f"model {model.name!r} raised {said}{lines}", where=location)
 

@@ -155,6 +155,7 @@ class PostgresEngine:
         self._frames = count()
         self._running = threading.Lock()
         self._cancelled = threading.Event()
+        self._in_transaction = False
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         for part in (name, schema or ""):
@@ -278,20 +279,26 @@ class PostgresEngine:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        if self._connection.closed:  # the server ended it since the last transaction
-            self._connection = _opened(self._conninfo)
-            self._connection.add_notice_handler(self._noticed)
+        self._reconnect()
         self.execute("begin")
+        self._in_transaction = True
         try:
             yield
         except BaseException:
             if not self._connection.closed:
                 self._connection.execute("rollback")
             raise
+        finally:
+            self._in_transaction = False
         if self._cancelled.is_set():  # between two statements, as while a Python model works
             self._connection.execute("rollback")
             raise EngineError("the statement was interrupted")
         self.execute("commit")
+
+    def _reconnect(self) -> None:
+        if self._connection.closed:  # the server ended it since the last transaction
+            self._connection = _opened(self._conninfo)
+            self._connection.add_notice_handler(self._noticed)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -308,6 +315,8 @@ class PostgresEngine:
 
     def turn(self) -> AbstractContextManager[None]:
         self._cancelled.clear()
+        if not self._in_transaction:
+            self._reconnect()
         return nullcontext()  # nobody has it alone
 
     def openings(self) -> int:
