@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from fft_core import BuildResult, CheckFailedError, CheckResult, FftError, Fresh
 from fft_core.errors import StatementError
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
+BUILT = "the rows of this build, before they were published"
 UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
 
 
@@ -23,7 +25,7 @@ def materialization(
     A reused model is reported as well, with its unchanged data version: without it, Dagster would skip what is
     downstream, and show the asset as out of date. There is no context where no run is, as in a unit test.
     """
-    metadata = _metadata(result)
+    metadata, judged = _metadata(result), BUILT if isinstance(result, BuildResult) else PUBLISHED
     if context is not None:
         # Metadata of the result itself would be stored twice: with the event of the output, too.
         context.add_asset_metadata(metadata, asset_key=key)
@@ -32,7 +34,7 @@ def materialization(
         metadata=metadata if context is None else None,
         data_version=dg.DataVersion(result.data_version),
         check_results=[
-            *(check_result(key, check, PUBLISHED) for check in result.checks if check.check.name in wanted),
+            *(check_result(key, check, judged) for check in result.checks if check.check.name in wanted),
             *(check for check in _still_passed(key, result) if check.check_name in wanted),
         ],
     )
@@ -42,7 +44,7 @@ def _metadata(result: BuildResult | ReuseResult) -> dict[str, Any]:
     decision = result.decision
     metadata: dict[str, Any] = {
         "action": decision.action,
-        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in decision.reasons)),
+        "reasons": dg.MetadataValue.md("\n".join(f"- {in_run_config(str(reason))}" for reason in decision.reasons)),
         "fingerprint": result.fingerprint,
         "built_at": dg.MetadataValue.timestamp(result.built_at),
         "dagster/table_name": str(result.relation),
@@ -56,6 +58,19 @@ def _metadata(result: BuildResult | ReuseResult) -> dict[str, Any]:
     columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
     metadata["dagster/column_schema"] = dg.TableSchema(columns=columns)
     return metadata
+
+
+def in_run_config(text: str) -> str:
+    """Say what an option of the command line is called here.
+
+    >>> in_run_config("build it anew: --full-refresh orders")
+    "build it anew: full_refresh: ['orders'] in the run config of fft_warehouse"
+    """
+
+    def said(option: re.Match[str]) -> str:
+        return f"{option[1].replace('-', '_')}: ['{option[2]}'] in the run config of fft_warehouse"
+
+    return re.sub(r"--(rebuild|full-refresh) '?([\w*?\[\].-]*\w[\w*?\[\]]*|\*)'?", said, text)
 
 
 def _still_passed(key: dg.AssetKey, result: BuildResult | ReuseResult) -> list[dg.AssetCheckResult]:
@@ -117,7 +132,7 @@ def step_failures(tell: Callable[[FftError], None] | None = None) -> Iterator[No
         if isinstance(error, StatementError):
             metadata["sql"] = dg.MetadataValue.md(f"```sql\n{error.sql}\n```")
         raise dg.Failure(
-            description=str(error),
+            description=in_run_config(str(error)),
             metadata=metadata,
             allow_retries=error.can_retry,
         ) from error.__cause__
