@@ -105,11 +105,9 @@ def _node_asset(
 ) -> dg.AssetsDefinition:
     project, translator = bound.project, bound.translator
     checks = project.checks_of(node.name)
-    spec = marked(translator.get_asset_spec(node, project), bound)
+    spec = marked(translator.get_asset_spec(node, project), bound, code_version)
     if prefix and spec.metadata.get(_IO_MANAGER) == IO_MANAGER_KEY:
         spec = spec.with_io_manager_key(f"{prefix}{IO_MANAGER_KEY}")
-    if spec.code_version is None:
-        spec = spec.replace_attributes(code_version=code_version)
 
     def step(context: dg.AssetExecutionContext) -> Any:  # an iterator; the hints of a plain type are read in no time
         resource = _sessions(context, prefix, bound)

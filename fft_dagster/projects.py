@@ -84,9 +84,11 @@ def loaded_projects() -> list[BoundProject]:
     return _each_once(_loaded)
 
 
-def marked(spec: dg.AssetSpec, bound: BoundProject) -> dg.AssetSpec:
-    """Give a spec that tells its project; one that does so already keeps it."""
-    return spec.replace_attributes(metadata={PROJECT_KEY: bound, **spec.metadata})
+def marked(spec: dg.AssetSpec, bound: BoundProject, code_version: str | None = None) -> dg.AssetSpec:
+    """Give a spec that tells its project, and a version of its code; what it tells already it keeps."""
+    return spec.replace_attributes(
+        metadata={PROJECT_KEY: bound, **spec.metadata}, code_version=spec.code_version or code_version
+    )
 
 
 def project_in(metadata: Mapping[str, Any] | None) -> BoundProject | None:
