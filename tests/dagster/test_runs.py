@@ -86,7 +86,7 @@ def test_a_run_is_suspended_and_resumed(project: Project, make_instance: MakeIns
     for event in events:
         said = dg.DagsterEvent(event_type_value=event.value, job_name=made.job_name)  # type: ignore[union-attr]
         instance.handle_new_event(
-            dg.EventLogEntry(
+            dg.EventLogEntry(  # type: ignore[no-untyped-call]
                 error_info=None,
                 level=20,
                 user_message="",
