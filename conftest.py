@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 from postgres_server import drop_schema, new_schema, running_server
 from targets import Target
 
+from fft_core.engines.engine import Engine, open_engine
+
 
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
@@ -30,3 +32,15 @@ def postgres_schema(postgres_dsn: str) -> Iterator[str]:
 @pytest.fixture(params=["duckdb", "postgres"])
 def target(request: pytest.FixtureRequest) -> Target:
     return Target(request.getfixturevalue("postgres_dsn") if request.param == "postgres" else None)
+
+
+@pytest.fixture(scope="module")
+def engines(postgres_dsn: str) -> Iterator[dict[str, Engine]]:
+    """A session on each engine, by its name, for tests that leave nothing behind."""
+    both = {
+        "duckdb": open_engine("duckdb", {"path": ":memory:"}),
+        "postgres": open_engine("postgres", {"dsn": postgres_dsn}),
+    }
+    yield both
+    for engine in both.values():
+        engine.close()

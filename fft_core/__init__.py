@@ -42,13 +42,14 @@ if TYPE_CHECKING:
         RequiredColumnsError,
         StateError,
     )
-    from fft_core.forget import forget_builds, recorded_builds
+    from fft_core.forget import forget_all_builds, forget_builds, recorded_builds
     from fft_core.frames import frame_type_of, from_arrow, to_arrow
     from fft_core.freshness import FreshnessResult, select_sources, source_freshness
     from fft_core.lint.findings import Finding, lint_project, problems_found
     from fft_core.lint.sarif import sarif_report
     from fft_core.model_rows import read_relation
     from fft_core.names import Relation
+    from fft_core.orphans import Orphan, find_orphans, remove_orphans
     from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
     from fft_core.planner import Rebuilder, Subjects, keeps, make_plan, project_subjects
     from fft_core.project.cache import last_loaded
@@ -94,6 +95,7 @@ _HOMES = {
     "NodeKind": "artifacts.run_results",
     "NodeRunResult": "artifacts.run_results",
     "Package": "project.model",
+    "Orphan": "orphans",
     "Plan": "plan.decide",
     "Preview": "show",
     "ProfileError": "errors",
@@ -123,6 +125,8 @@ _HOMES = {
     "described_node": "artifacts.manifest",
     "find_leftovers": "project.leftovers",
     "find_node": "show",
+    "find_orphans": "orphans",
+    "forget_all_builds": "forget",
     "forget_builds": "forget",
     "frame_type_of": "frames",
     "from_arrow": "frames",
@@ -157,6 +161,7 @@ _HOMES = {
     "ref": "project.python_file",
     "relation_for": "project.python_file",
     "remove_leftovers": "project.leftovers",
+    "remove_orphans": "orphans",
     "rendered_sql": "show",
     "run_unit_tests": "unit_tests",
     "sarif_report": "lint.sarif",
@@ -203,6 +208,7 @@ __all__ = [
     "ModelError",
     "NodeKind",
     "NodeRunResult",
+    "Orphan",
     "Package",
     "Plan",
     "Preview",
@@ -233,6 +239,8 @@ __all__ = [
     "described_node",
     "find_leftovers",
     "find_node",
+    "find_orphans",
+    "forget_all_builds",
     "forget_builds",
     "frame_type_of",
     "from_arrow",
@@ -267,6 +275,7 @@ __all__ = [
     "ref",
     "relation_for",
     "remove_leftovers",
+    "remove_orphans",
     "rendered_sql",
     "run_unit_tests",
     "sarif_report",

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from fft_core.checks.run import CheckFailedError, CheckResult, Judgement, run_checks
 from fft_core.engines import sql
+from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, RelationKind
-from fft_core.errors import BusyError, FftError, Location, MissingRelationError, StatementError
+from fft_core.errors import BusyError, FftError, Location, MissingRelationError, SeedError, StatementError
 from fft_core.increment import Increment, Written
 from fft_core.model_rows import how_to_get, model_rows
 from fft_core.names import Relation
@@ -394,7 +395,7 @@ def _stage(
             relation, rows.kind, rows.query, engine.dialect, replaces=engine.capabilities.transaction_is_stage
         )
     )
-    return engine.columns(sql.select_all(relation, engine.dialect)), written
+    return usable_columns(engine, relation, rows.query, is_table=rows.kind == "table"), written
 
 
 def _is_digested(build: _Build, written: int | None) -> bool:
@@ -429,6 +430,9 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
         built_at=datetime.now(UTC),
         run_id=build.run_id,
         engine=build.warehouse.engine.name,
+        project=build.warehouse.project.name,
+        environment=build.warehouse.project.env,
+        relation_path=(relation.catalog, relation.schema, relation.name),
     )
 
 
@@ -476,15 +480,21 @@ def _file_query(warehouse: Warehouse, seed: Seed) -> AbstractContextManager[str]
     if path.suffix == ".sql":
         text = path.read_text(encoding="utf-8")
         return nullcontext(select_of(text, warehouse.engine.dialect, Location(seed.path)))
-    return warehouse.engine.file_query(warehouse.project.root / seed.path, seed.column_types)
+    return warehouse.engine.file_query(path, seed.column_types, seed.form)
 
 
 @contextmanager
 def _explained_seed(seed: Seed) -> Iterator[None]:
     try:
         yield
+    except SeedError as error:
+        said = f"Say it in seeds/schema.yml: files: {{{seed.seed_id}: {{{error.setting}}}}}." if error.setting else None
+        where, hint = Location(seed.path, error.line), error.problem.hint or said
+        raise SeedError(error.problem.message, line=error.line, where=where, hint=hint) from error
     except StatementError as error:
         if error.problem.where:
             raise
-        where = Location(seed.path)
-        raise StatementError(f"seed {seed.name!r}: {error.problem.message}", sql=error.sql, where=where) from error
+        problem = error.problem
+        raise StatementError(
+            problem.message, sql=error.sql, where=Location(seed.path), hint=problem.hint, position=error.position
+        ) from error

@@ -186,7 +186,7 @@ def _placed(project: Project, changes: Changes) -> Iterator[str]:
     before, now = _both(changes, _SEEDS)
     keys = {
         key
-        for section in ("targets", "columns")
+        for section in ("targets", "files", "columns")
         for key in _differing(_mapping(before.get(section)), _mapping(now.get(section)))
     }
     for seed in project.seeds.values():

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import FftError, Location, ModelError, ModelRaisedError, RequiredColumnsError, nearest
-from fft_core.frames import frame_type_of_named, frame_type_of_parameter, from_arrow, to_arrow
+from fft_core.frames import FrameType, frame_type_of_named, frame_type_of_parameter, from_arrow, to_arrow
 from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
 from fft_core.project.python_code import PythonCode
 from fft_core.project.render import Naming, Renderer
@@ -57,16 +58,15 @@ class Compiler:
         tables = {name: read(name) for name in model.inputs}
         for name, table in tables.items():
             _refuse_missing_columns(model, model.body, name, table.column_names)
-        arguments = _arguments(function, tables, key_of)
+        with _unreadable(model):
+            arguments = _arguments(function, tables, key_of)
+            asked_for = _asked_for(model.body, function, this)
         try:
-            result = function(*arguments, **_asked_for(model.body, function, this))
+            result = function(*arguments, **asked_for)
         except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error, ModelRaisedError) from error
-        try:
+        with _unreadable(model):
             return to_arrow(result)
-        except ModelError as error:
-            hint = error.problem.hint
-            raise ModelError(f"{model.name}: {error.problem.message}", where=model.location, hint=hint) from error
 
     def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
         home = self._project.home_of(model.path)
@@ -89,7 +89,25 @@ class Compiler:
             kind = ModelRaisedError if error.can_retry else ModelError
             return kind(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
         said = f"{type(error).__name__}: {error}".rstrip(": ")
-        return kind(f"model {model.name!r} raised {said}{lines}", where=location)
+        hint = _DECIMALS if isinstance(error, TypeError) and "decimal.Decimal" in said else None
+        return kind(f"model {model.name!r} raised {said}{lines}", where=location, hint=hint)
+
+
+_DECIMALS = (
+    "A column holds decimals that no double can hold, so it has objects. Cast it in SQL, as in "
+    "cast(x as double precision), or in pandas with .astype(float)."
+)
+
+
+@contextmanager
+def _unreadable(model: Model) -> Iterator[None]:
+    """Say whose frame it is that cannot be read or stored."""
+    try:
+        yield
+    except ModelError as error:
+        problem = error.problem
+        message = f"{model.name}: {problem.message}"
+        raise ModelError(message, where=problem.where or model.location, hint=problem.hint) from error
 
 
 def _own_frames(error: BaseException, home: Home) -> list[str]:
@@ -144,7 +162,7 @@ def _asked_for(body: PythonBody, function: Callable[..., Any], this: Callable[[]
     """What the function takes by name: its own table, which is only read if it is wanted, and whether there is one."""
     given: dict[str, Any] = {"is_incremental": this is not None} if "is_incremental" in body.asks_for else {}
     if "this" in body.asks_for:
-        given["this"] = from_arrow(this(), frame_type_of_named(function, "this")) if this else None
+        given["this"] = _frame("this", this(), frame_type_of_named(function, "this")) if this else None
     return given
 
 
@@ -158,8 +176,16 @@ def _arguments(
         return [None] * len(required)
     by_position = len(tables) <= len(positional) or any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if by_position:
-        return [from_arrow(t, frame_type_of_parameter(function, i)) for i, t in enumerate(tables.values())]
+        kinds = [frame_type_of_parameter(function, place) for place in range(len(tables))]
+        return [_frame(name, table, kind) for (name, table), kind in zip(tables.items(), kinds, strict=True)]
     kind = frame_type_of_parameter(function, 0)
-    frames = {key_of(name): from_arrow(table, kind) for name, table in tables.items()}
+    frames = {key_of(name): _frame(name, table, kind) for name, table in tables.items()}
     aliases = {alias: key_of(name) for name in tables for alias in (str(name), f"{name}.ff")}
     return [_Frames(frames, aliases)]
+
+
+def _frame(name: str | SourceName, table: pa.Table, kind: FrameType) -> Any:
+    try:
+        return from_arrow(table, kind)
+    except ModelError as error:
+        raise ModelError(f"its input {str(name)!r}: {error.problem.message}", hint=error.problem.hint) from error

@@ -9,6 +9,7 @@ FftError
 │   ├── RequiredColumnsError
 │   └── ModelRaisedError    its function raised; a later try can succeed
 ├── IncrementError          rows cannot be applied to a table: their keys or columns do not fit
+├── SeedError               the file of a seed cannot be read as a table
 ├── EngineError
 │   ├── MissingDriverError  the engine's Python packages are not installed
 │   ├── ConnectError        the database cannot be opened
@@ -27,6 +28,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class FftError(Exception):
     def __init__(self, message: str, *, where: Location | None = None, hint: str | None = None) -> None:
         self.problem = Problem(message, where, hint)
         super().__init__(str(self.problem))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive pickling, which would call the constructor with the text alone: errors go from process to process."""
+        return _restored, (type(self), self.args, self.__dict__)
 
 
 class RequestError(FftError):
@@ -103,6 +109,26 @@ class ModelRaisedError(ModelError):
 
 class IncrementError(FftError):
     """Rows cannot be applied to the table of an incremental model or snapshot; it stays as it was."""
+
+
+class SeedError(FftError):
+    """The file of a seed cannot be read as a table.
+
+    `line` is where in the file, and `setting` what has to be said of the file so that it can be read, as text of YAML.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int | None = None,
+        setting: str | None = None,
+        where: Location | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.line = line
+        self.setting = setting
 
 
 class EngineError(FftError):
@@ -164,6 +190,13 @@ class StateError(FftError):
 
 class ArtifactError(FftError):
     """A file that commands leave for other programs cannot be read or written."""
+
+
+def _restored(kind: type[FftError], args: tuple[object, ...], state: dict[str, object]) -> FftError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from fft_core.state import built_times, delete_records
+from fft_core.state import built_times, delete_records, drop_records
 from fft_core.warehouse import Warehouse
 
 
@@ -22,3 +22,12 @@ def forget_builds(warehouse: Warehouse, names: Collection[str]) -> None:
     """Delete the records of these, all or none."""
     with warehouse.engine.transaction():
         delete_records(warehouse.engine, names)
+
+
+def forget_all_builds(warehouse: Warehouse) -> None:
+    """Drop the tables of the records, also if they are damaged; the next build makes them again.
+
+    Raises:
+        StateError: they were written by a newer version.
+    """
+    drop_records(warehouse.engine)

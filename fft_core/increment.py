@@ -9,12 +9,13 @@ from typing import TypeAlias
 
 from fft_core.checks.run import CheckResult
 from fft_core.engines import sql
+from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine
 from fft_core.errors import IncrementError, nearest
-from fft_core.names import Relation
+from fft_core.names import Relation, quoted
 from fft_core.project.model import Incremental, Model, OnSchemaChange, Snapshot
 from fft_core.strategies import incremental, snapshot
-from fft_core.strategies.columns import Adaption, adapted, compared, lost_in_casts
+from fft_core.strategies.columns import Adaption, Difference, adapted, compared, lost_in_casts
 from fft_core.strategies.keys import null_keys, repeated_keys, say_key
 
 _DELTA, _VERSIONS = "_ff_delta", "_ff_versions"  # temporary: only this session sees them
@@ -88,7 +89,7 @@ class Increment:
 
     def _applied(self, settings: Incremental, query: str) -> Written:
         settings = self._with_columns(settings, self._columns(query))
-        delta = self._stage(_DELTA, incremental.newer_rows(query, settings, self.relation, self._dialect))
+        delta = self._stage(_DELTA, incremental.newer_rows(query, settings, self.relation, self._dialect), query)
         columns = self._columns_of(delta)
         self._refuse_keys(delta, settings.unique_key, settings.partition_by)
         adaption = self._adaption(delta, columns, self._columns_of(self.relation), settings.on_schema_change)
@@ -112,7 +113,7 @@ class Increment:
     # --- snapshot -----------------------------------------------------------------------------------------------------
 
     def _versioned(self, settings: Snapshot, query: str) -> Written:
-        rows = self._stage(_DELTA, query)
+        rows = self._stage(_DELTA, query, query)
         columns = self._columns_of(rows)
         settings = self._for_snapshot(settings, rows, columns)
         staged = snapshot.SnapshotRows(settings, rows, columns, datetime.now(UTC), self._dialect)
@@ -178,8 +179,11 @@ class Increment:
     def _dialect(self) -> str:
         return self.engine.dialect
 
-    def _stage(self, name: str, query: str) -> Relation:
+    def _stage(self, name: str, query: str, written: str | None = None) -> Relation:
+        """Stage the rows of a query in a temporary table; `written` is what the model says, which has all its names."""
         self.engine.execute(sql.create_temporary(name, query, self._dialect))
+        if written is not None:
+            usable_columns(self.engine, Relation(name), written, is_table=True)
         return Relation(name)
 
     def _drop(self, *staged: Relation) -> None:
@@ -210,7 +214,7 @@ class Increment:
     def _adaption(
         self, rows: Relation, columns: Columns, stored: Sequence[ColumnType], policy: OnSchemaChange
     ) -> Adaption:
-        difference = compared(stored, columns)
+        difference, held = self._without_untyped(rows, compared(stored, columns), policy)
         adaption = adapted(self.relation, difference, policy, self._dialect)
         if adaption is None:
             raise self._error(
@@ -218,7 +222,33 @@ class Increment:
                 f"Choose another on_schema_change, or build it anew: --full-refresh {self.model.name}",
             )
         self._refuse_lossy_casts(rows, adaption)
-        return adaption
+        return replace(adaption, casts={**adaption.casts, **held})
+
+    def _without_untyped(
+        self, rows: Relation, difference: Difference, policy: OnSchemaChange
+    ) -> tuple[Difference, Mapping[str, tuple[str, str]]]:
+        """Let columns without a value have the type of the other side, as `null as n` says none: it became text.
+
+        A column of the table gets the type of the rows, unless nothing may change. Gives what differs then, and the
+        casts of rows that hold nothing.
+        """
+        text, retyped = self.engine.column_type("string").lower(), dict(difference.retyped)
+        coming = {name: types for name, types in retyped.items() if types[1].lower() == text}
+        held = {name: coming[name] for name in self._empty(rows, {n: difference.same[n] for n in coming})}
+        stored = [name for name, types in retyped.items() if types[0].lower() == text and policy != "fail"]
+        for name in self._empty(self.relation, {name: name for name in stored}):
+            if self.engine.retype(self.relation, ColumnType(name, retyped[name][1])):
+                held[name] = retyped[name]
+        rest = {name: types for name, types in retyped.items() if name not in held}
+        return replace(difference, retyped=rest), {name: held[name] for name in held if name in coming}
+
+    def _empty(self, relation: Relation, columns: Mapping[str, str]) -> list[str]:
+        """Name those columns that hold no value; each is given by its name in the relation."""
+        if not columns:
+            return []
+        counts = ", ".join(f"count({quoted(name, self._dialect)})" for name in columns.values())
+        (found,) = self.engine.fetch(f"select {counts} from {relation.sql(self._dialect)}")
+        return [name for name, count in zip(columns, found, strict=True) if not count]
 
     def _cast(self, rows: Relation, adaption: Adaption) -> None:
         """Give staged rows the types of the table, where they are others: not every engine compares what differs."""

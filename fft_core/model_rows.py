@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fft_core.engines import sql
-from fft_core.errors import Location, MissingRelationError, StatementError
+from fft_core.errors import EngineError, Location, MissingRelationError, ModelError, StatementError
 from fft_core.fault import fault_of
 from fft_core.names import Relation
 from fft_core.project.environment import without_secrets
@@ -47,7 +47,9 @@ def _query(warehouse: Warehouse, model: Model, is_increment: bool) -> Iterator[s
         return
     this = (lambda: read_relation(warehouse, warehouse.relation(model.name))) if is_increment else None
     frame = warehouse.compiler.frame(model, lambda name: _read(warehouse, model, name), _key_of(warehouse), this)
-    with warehouse.engine.frame_query(frame) as query:
+    with ExitStack() as stack:
+        with _refused(model):
+            query = stack.enter_context(warehouse.engine.frame_query(frame))
         yield query
 
 
@@ -58,9 +60,22 @@ def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
 
 def _read(warehouse: Warehouse, model: Model, name: str | SourceName) -> pa.Table:
     upstream = warehouse.project.models.get(name) if isinstance(name, str) else None
-    if upstream is not None and upstream.is_ephemeral:
-        return warehouse.engine.read_frame(warehouse.compiler.sql(upstream, warehouse.naming))
-    return read_relation(warehouse, warehouse.relation(name))
+    with _refused(model, f"its input {str(name)!r}: "):
+        if upstream is not None and upstream.is_ephemeral:
+            return warehouse.engine.read_frame(warehouse.compiler.sql(upstream, warehouse.naming))
+        return read_relation(warehouse, warehouse.relation(name))
+
+
+@contextmanager
+def _refused(model: Model, what: str = "") -> Iterator[None]:
+    """Say whose rows those are that have no place in a frame, or in a table."""
+    try:
+        yield
+    except EngineError as error:
+        if type(error) is not EngineError:  # the others tell of the database
+            raise
+        message = f"{model.name}: {what}{error.problem.message}"
+        raise ModelError(message, where=model.location, hint=error.problem.hint) from error
 
 
 def _key_of(warehouse: Warehouse) -> Callable[[str | SourceName], str]:

@@ -6,6 +6,7 @@ This is the only module that knows the `.ff` suffix.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,3 +76,17 @@ def quoted(identifier: str, dialect: str) -> str:
     """
     mark = "`" if dialect in _BACKTICK_DIALECTS else '"'
     return f"{mark}{identifier.replace(mark, mark * 2)}{mark}"
+
+
+def repeated_name(names: Iterable[str]) -> tuple[str, str] | None:
+    """Find the first two names that are the same in any case.
+
+    >>> repeated_name(["a", "b", "A"]), repeated_name(["a", "b"])
+    (('a', 'A'), None)
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        if name.lower() in seen:
+            return seen[name.lower()], name
+        seen[name.lower()] = name
+    return None

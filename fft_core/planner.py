@@ -13,6 +13,7 @@ from typing import Literal
 
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
+from fft_core.csv_format import DEFAULT
 from fft_core.engines.engine import capabilities_of, dialect_of
 from fft_core.errors import FftError, Location, Problem, ProjectError, RequestError, nearest
 from fft_core.names import SYMBOL, Relation, model_name
@@ -51,6 +52,8 @@ from fft_core.project.statement import select_of
 from fft_core.sources import source_version
 from fft_core.state import read_records, recorded_stamps
 from fft_core.warehouse import Warehouse
+
+READER_VERSION = "2"  # counted up if the same file becomes other columns or values: the rule of `column_kinds`
 
 
 class Subjects:
@@ -92,6 +95,10 @@ class Subjects:
         content = _digest_of_file(path, state.st_size, state.st_mtime_ns, state.st_ino)
         volatile = self._volatile_in_seed(path, seed) if path.suffix == ".sql" else ()
         config = {"column_types": digest_of(seed.column_types), "schema": seed.schema or "", "path": str(seed.path)}
+        if path.suffix != ".sql":
+            config["reader"] = READER_VERSION
+        if seed.form != DEFAULT:
+            config["file"] = digest_of(asdict(seed.form))
         checks, check_inputs = self._checks(seed.name)
         return Subject(
             name=seed.name,
@@ -281,8 +288,6 @@ class Rebuilder:
         self._lock = threading.Lock()
         self._remembered: Remembered | None = None
         self._openings = 0
-        self._records: dict[str, BuildRecord] = {}  # what is remembered; they grow while the run goes on
-        self._published: dict[str, Published] = {}
         self._source_versions: dict[str, str | None] = {}
 
     def plan(self, warehouse: Warehouse, selected: frozenset[str] | None = None) -> Plan:
@@ -327,21 +332,18 @@ class Rebuilder:
         """Remember what this run has just published."""
         with self._lock:
             if self._remembered is not None:
-                self._records[record.node] = record
-                self._published[record.node] = published
+                self._remembered = self._remembered.with_build(record, published)
 
     def refuse_outdated(self, warehouse: Warehouse, decision: Decision, look: int) -> None:
         """Raise OutdatedError where another run has recorded the node, or what it reads, since that `look`."""
-        if look != self.look:
-            raise OutdatedError("the records were read again")
-        remembered, engine = self._recall(warehouse), warehouse.engine
+        remembered, engine = self._recall(warehouse, look), warehouse.engine
         is_alone = engine.capabilities.one_writer_process and engine.openings() == self._openings
         if is_alone or not self.request.records:  # what is not recorded cannot be told from what this run builds
             return
         names = sorted(reached_by_views(remembered, (decision.name, *decision.subject.inputs)))
-        stamps = {name: record.stamp for name, record in remembered.records.items()}
         for name, stamp in recorded_stamps(engine, names).items():
-            if stamps.get(name) != stamp:
+            known = remembered.records.get(name)
+            if known is None or known.stamp != stamp:
                 raise OutdatedError(f"another run has built {name}")
 
     def forget(self) -> None:
@@ -365,15 +367,14 @@ class Rebuilder:
             names = reached_by_views(remembered, {n for s in subjects for n in (*s.inputs, *s.check_inputs)})
             return remembered, self._versions_of_sources(warehouse, names)
 
-    def _recall(self, warehouse: Warehouse) -> Remembered:
+    def _recall(self, warehouse: Warehouse, look: int | None = None) -> Remembered:
+        """Return what is remembered, read if need be. Raises OutdatedError if it is not that of the given `look`."""
         with self._lock:
+            if look is not None and look != self.look:
+                raise OutdatedError("the records were read again")
             if self._remembered is None:
-                nodes = self._project.stored()
-                self._records, self._published = (
-                    dict(read_records(warehouse.engine)),
-                    dict(_published(warehouse, nodes)),
-                )
-                self._remembered = Remembered(self._records, self._published)
+                records = read_records(warehouse.engine)
+                self._remembered = Remembered(records, _published(warehouse, self._project.stored()))
                 self._openings = warehouse.engine.openings()
             return self._remembered
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fft_core.engines import sql
 from fft_core.engines.engine import Engine, Row
 from fft_core.errors import StateError, StatementError
+from fft_core.names import Relation
 from fft_core.plan.fingerprint import Fingerprint
 from fft_core.plan.records import BuildRecord
 
@@ -33,8 +36,15 @@ create table if not exists {meta} (
             "parts varchar",
         )
     ),
+    tuple(
+        f"alter table {{meta}} add column if not exists {column}"
+        for column in ("project varchar", "environment varchar", "relation_path varchar")
+    ),
 )
 _COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_at, run_id, engine, parts"
+# What is written and not needed for a plan is read all the same: a lost column is found before anything is built.
+_MORE_COLUMNS = ("", "", "fingerprint", "fingerprint, project, environment, relation_path")
+_HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
 
 
 def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
@@ -48,13 +58,12 @@ def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
         present = engine.kinds([meta, migrations])
         if meta not in present or migrations not in present:
             return {}
-        _refuse_newer(engine)
-        rows = engine.fetch(f"select {_COLUMNS} from {meta.sql(engine.dialect)} order by built_at")
+        more = _MORE_COLUMNS[_refuse_newer(engine)]
+        if not more:
+            return {}
+        rows = engine.fetch(f"select {_COLUMNS}, {more} from {meta.sql(engine.dialect)} order by built_at")
     except StatementError as error:
-        raise StateError(
-            f"the build records in {meta} cannot be read: {error.problem.message}",
-            hint=f"Mend the table, or drop {TABLE} and {MIGRATIONS_TABLE}: everything is built once more then.",
-        ) from error
+        raise _unreadable(meta, error) from error
     return {row[0]: _record(row, str(meta)) for row in rows}
 
 
@@ -79,9 +88,85 @@ def built_times(engine: Engine) -> Mapping[str, datetime]:
             return {}
         _refuse_newer(engine)
         rows = engine.fetch(f"select node_name, max(built_at) from {meta.sql(engine.dialect)} group by node_name")
+        return {node: _in_utc(built_at) for node, built_at in rows}
     except StatementError as error:
-        raise StateError(f"the build records in {meta} cannot be read: {error.problem.message}") from error
-    return {node: built_at.replace(tzinfo=UTC) for node, built_at in rows}
+        raise _unreadable(meta, error) from error
+    except ValueError as error:
+        raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
+
+
+def drop_records(engine: Engine) -> None:
+    """Drop the tables of the records, whatever state they are in: every model counts as never built.
+
+    Raises:
+        StateError: they were written by a newer version.
+    """
+    tables = [engine.relation(name) for name in (TABLE, MIGRATIONS_TABLE)]
+    with engine.transaction():
+        kinds = engine.kinds(tables)
+        is_readable = tables[1] in kinds and "number" in _column_names(engine, tables[1])
+        if is_readable and isinstance(_last_migration(engine), int):
+            _refuse_newer(engine)
+        for relation, kind in kinds.items():
+            engine.execute(sql.drop(relation, kind, engine.dialect))
+
+
+def _column_names(engine: Engine, relation: Relation) -> set[str]:
+    return {column.name.lower() for column in engine.columns(sql.select_all(relation, engine.dialect))}
+
+
+def _unreadable(meta: Relation, error: StatementError) -> StateError:
+    said = error.problem.message.partition("\n")[0]
+    return StateError(f"the build records in {meta} cannot be read: {said}", hint=_HINT)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a project built a node: the relation, the stamp that the build left on it, and when it was."""
+
+    node: str
+    relation: Relation
+    stamp: str
+    built_at: datetime
+    keeps_history: bool
+
+
+def recorded_places(engine: Engine, project: str, environment: str) -> tuple[Place, ...]:
+    """Return all places that this project recorded in this environment, the newest first.
+
+    Records of other projects, and those that older versions wrote without a project, are left out.
+
+    Raises:
+        StateError: the table cannot be read, or was written by a newer version.
+    """
+    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
+    try:
+        if len(engine.kinds([meta, migrations])) < 2 or _refuse_newer(engine) < 3:
+            return ()
+        rows = engine.fetch(
+            f"select node_name, relation_path, stamp, built_at, parts from {meta.sql(engine.dialect)} "
+            f"where project = {sql.literal(project)} and environment = {sql.literal(environment)} "
+            "and relation_path is not null order by built_at desc"
+        )
+        return tuple(_place(*row) for row in rows)
+    except StatementError as error:
+        raise _unreadable(meta, error) from error
+    except (ValueError, TypeError) as error:
+        raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
+
+
+def _place(node: str, path: str, stamp: str, built_at: object, parts: str | None) -> Place:
+    catalog, schema, name = json.loads(path)
+    fingerprint = Fingerprint.from_json(parts) if parts else None
+    is_history = fingerprint is not None and fingerprint.config.get("materialized") == "snapshot"
+    return Place(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at), is_history)
+
+
+def delete_place(engine: Engine, place: Place) -> None:
+    """Delete the record of one build at one place."""
+    table = engine.relation(TABLE).sql(engine.dialect)
+    stamp = sql.literal(place.stamp)
+    engine.execute(f"delete from {table} where node_name = {sql.literal(place.node)} and stamp = {stamp}")
 
 
 def delete_records(engine: Engine, nodes: Collection[str]) -> None:
@@ -100,7 +185,11 @@ def migrate(engine: Engine) -> None:
     with engine.transaction():
         engine.hold(migrations)
         engine.execute(f"create table if not exists {table} (number integer, applied_at timestamp)")
-        for number in range(_refuse_newer(engine) + 1, len(_MIGRATIONS) + 1):
+        applied = _refuse_newer(engine)
+        if engine.relation(TABLE) not in engine.kinds([engine.relation(TABLE)]):  # dropped, or not restored
+            engine.execute(f"delete from {table}")
+            applied = 0
+        for number in range(applied + 1, len(_MIGRATIONS) + 1):
             for statement in _MIGRATIONS[number - 1]:
                 engine.execute(statement.format(**names))
             engine.execute(f"insert into {table} values ({number}, {sql.literal(_now())})")
@@ -108,8 +197,8 @@ def migrate(engine: Engine) -> None:
 
 def is_migrated(engine: Engine) -> bool:
     """Whether the tables of the records are there and up to date."""
-    migrations = engine.relation(MIGRATIONS_TABLE)
-    return migrations in engine.kinds([migrations]) and _refuse_newer(engine) == len(_MIGRATIONS)
+    tables = [engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)]
+    return len(engine.kinds(tables)) == len(tables) and _refuse_newer(engine) == len(_MIGRATIONS)
 
 
 def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) -> None:
@@ -118,8 +207,9 @@ def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) 
     Without `replaces` no older one is looked for. Should there be one after all, the newest counts.
     """
     table = engine.relation(TABLE).sql(engine.dialect)
-    if replaces:
-        engine.execute(f"delete from {table} where node_name = {sql.literal(record.node)}")
+    if replaces:  # the place that a node has left stays on record: its table is there until it is removed
+        same = f"relation = {sql.literal(record.relation)} or relation_path is null"
+        engine.execute(f"delete from {table} where node_name = {sql.literal(record.node)} and ({same})")
     values = {
         "node_name": record.node,
         "relation": record.relation,
@@ -132,6 +222,9 @@ def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) 
         "checks": record.checks,
         "run_id": record.run_id,
         "parts": record.fingerprint.to_json() if record.fingerprint else None,
+        "project": record.project,
+        "environment": record.environment,
+        "relation_path": json.dumps(record.relation_path),
     }
     engine.execute(f"insert into {table} ({', '.join(values)}) values ({sql.literals(list(values.values()))})")
 
@@ -143,30 +236,50 @@ def write_checks(engine: Engine, node: str, checks: str | None) -> None:
 
 
 def _refuse_newer(engine: Engine) -> int:
-    table = engine.relation(MIGRATIONS_TABLE).sql(engine.dialect)
-    ((number,),) = engine.fetch(f"select coalesce(max(number), 0) from {table}")
+    """Return the number of the last migration. Raises StateError if a newer version, or nobody, knows it."""
+    number = _last_migration(engine)
+    if not isinstance(number, int):
+        table = engine.relation(MIGRATIONS_TABLE)
+        raise StateError(f"the build records cannot be read: {table} holds the number {number!r}", hint=_HINT)
     if number > len(_MIGRATIONS):
         raise StateError(
             f"the build records were written by a newer version of FFT (format {number}, this one knows "
             f"{len(_MIGRATIONS)})",
             hint="Upgrade fft-dagster.",
         )
-    return int(number)
+    return number
+
+
+def _last_migration(engine: Engine) -> object:
+    table = engine.relation(MIGRATIONS_TABLE).sql(engine.dialect)
+    ((number,),) = engine.fetch(f"select max(number) from {table}")
+    return 0 if number is None else number
 
 
 def _record(row: Row, table: str) -> BuildRecord:
-    node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts = row
+    node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, *_ = row
     try:
+        if not isinstance(node, str):
+            raise ValueError(f"node_name is {node!r}")
+        if rows is not None and not isinstance(rows, int):
+            raise ValueError(f"row_count is {rows!r}, which is no number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
+        built_at = _in_utc(built_at)
     except ValueError as error:
         raise StateError(
             f"the build record of {node!r} in {table} cannot be read: {error}",
-            hint=f"Delete its row from {table}: the model is built once more then.",
+            hint=f"Delete its row from {table}: the model is built once more then. {_HINT}",
         ) from error
-    built_at = built_at.replace(tzinfo=UTC)  # the column has no zone; it holds UTC
     return BuildRecord(
         node, relation, fingerprint, data_version or "", stamp or "", rows, checks, built_at, run_id, engine
     )
+
+
+def _in_utc(built_at: object) -> datetime:
+    """Read a time of the column, which has no zone and holds UTC. Raises ValueError."""
+    if not isinstance(built_at, datetime):
+        raise ValueError(f"built_at is {built_at!r}, which is no time")
+    return built_at.replace(tzinfo=UTC)
 
 
 def _now() -> datetime:

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from fft_core.checks.given_rows import given_query
 from fft_core.checks.unit_test import Mismatch, compare
 from fft_core.engines import sql
+from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, Row, open_engine, open_scratch
 from fft_core.errors import FftError, RequestError, StatementError, nearest
 from fft_core.increment import Increment
@@ -156,8 +157,15 @@ def _create(warehouse: Warehouse, model: Model, given: GivenRows) -> None:
         warehouse.engine.execute(sql.create_temporary(relation.name, query, warehouse.engine.dialect))
     except StatementError as error:
         message = f"the rows of {given.nodes[0]} cannot be stored: {error.problem.message}"
-        hint = "Types are taken from the values, or from what is declared; `columns` says them for this input."
+        hint = _type_hint(given)
         raise FftError(message, where=given.location, hint=hint) from error
+
+
+def _type_hint(given: GivenRows) -> str:
+    if not given.types:
+        return "Types are taken from the values, or from what is declared; `columns` says them for this input."
+    declared = ", ".join(f"{name} {kind}" for name, kind in given.types.items())
+    return f"Values must fit the declared types: {declared}. A list is an array; a mapping is a struct, map or JSON."
 
 
 def _own_types(warehouse: Warehouse, model: Model) -> Mapping[str, str]:
@@ -165,7 +173,8 @@ def _own_types(warehouse: Warehouse, model: Model) -> Mapping[str, str]:
     if model.kind != "sql":
         return {}
     with model_rows(warehouse, model) as query:
-        return {column.name: column.type for column in warehouse.engine.columns(query)}
+        columns = warehouse.engine.columns(query)
+        return {column.name: warehouse.engine.usable_type(column.type) for column in columns}
 
 
 def _applied(warehouse: Warehouse, model: Model, query: str, *, is_first: bool) -> str:
@@ -174,7 +183,7 @@ def _applied(warehouse: Warehouse, model: Model, query: str, *, is_first: bool) 
 
     def create(rows: str) -> tuple[tuple[ColumnType, ...], int | None]:
         count = engine.execute(sql.create_temporary(relation.name, rows, engine.dialect))
-        return engine.columns(sql.select_all(relation, engine.dialect)), count
+        return usable_columns(engine, relation, rows, is_table=True), count
 
     Increment(engine, model, relation, relation, is_first, create, lambda *_: ()).write(query)
     return sql.select_all(relation, engine.dialect)

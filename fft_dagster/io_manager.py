@@ -97,7 +97,7 @@ class FftIOManager(dg.IOManager):
                     )
                 rows = None if _is_whole(context, node, metadata) else _slice(context, node, metadata)
                 table = read_relation(session, relation) if rows is None else read_slice(session, relation, rows)
-        return from_arrow(table, frame_type_of(_annotation(context)))
+            return from_arrow(table, frame_type_of(_annotation(context)))
 
     def _bound_to(
         self, context: dg.OutputContext | dg.InputContext, metadata: Mapping[str, Any] | None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from fft_core.csv_format import DEFAULT
+from fft_core.engines.column_kinds import kind_of_texts
+from fft_core.engines.csv_file import ListedRows
 from fft_core.engines.engine import Engine
 from fft_core.engines.sql import literal
-from fft_core.errors import FftError
+from fft_core.errors import FftError, SeedError
 from fft_core.names import quoted
 from fft_core.project.unit_test import CsvFile, CsvText, GivenRows, RowOfCells
 
@@ -23,11 +24,6 @@ _WIDER = {
     frozenset({"date", "timestamptz"}): "timestamptz",
     frozenset({"timestamp", "timestamptz"}): "timestamptz",
     frozenset({"date", "timestamp", "timestamptz"}): "timestamptz",
-}
-_CSV_KINDS = {  # as in a seed: what is not one of these is text
-    "boolean": re.compile(r"(?i)true|false|t|f|yes|no|y|n"),
-    "integer": re.compile(r"-?(0|[1-9][0-9]{0,18})"),
-    "double": re.compile(r"(?i)-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?|nan|-?inf(inity)?"),
 }
 
 
@@ -44,25 +40,43 @@ def given_query(given: GivenRows, engine: Engine, root: Path, known_types: Mappi
         FftError: no columns are known, a column has no one type, or a CSV file cannot be read.
     """
     rows = _Rows.of(given, root)
-    columns = _columns(rows, {**known_types, **given.types})
+    columns = _columns(rows, {**known_types, **given.types}, engine)
     if not columns:
         hint = "Say which columns it has, as in columns: {id: integer, name: string}."
         raise FftError("an input without rows needs the types of its columns", where=given.location, hint=hint)
     names = [quoted(name, engine.dialect) for name in columns]
-    types = [engine.column_type(kind) for kind in columns.values()]
-    casts = [f"cast(v.{name} as {kind}) as {name}" for name, kind in zip(names, types, strict=True)]
-    values = [", ".join(literal(rows.text(row, name)) for name in columns) for row in rows.rows]
+    casts = [f"cast(v.{name} as {kind}) as {name}" for name, kind in zip(names, columns.values(), strict=True)]
+    nested = {name for name in columns if rows.is_nested(name)}
+    values = [
+        ", ".join(
+            _typed(rows, row, name, kind, engine) if name in nested else literal(rows.text(row, name))
+            for name, kind in columns.items()
+        )
+        for row in rows.rows
+    ]
     where = "" if values else "\nwhere 1 = 0"
     cells = ",\n    ".join(f"({row})" for row in values or [", ".join("null" for _ in columns)])
     return f"select {', '.join(casts)}\nfrom (values\n    {cells}\n) as v({', '.join(names)}){where}"
 
 
-def _columns(rows: _Rows, types: Mapping[str, str]) -> Mapping[str, str]:
+def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Engine) -> str:
+    """Spell a cell of a column of lists or mappings; a text is the value as the database spells it."""
+    value = row.get(name)
+    if isinstance(value, list | dict):
+        return engine.json_value(rows.plain(name, value), kind)
+    return f"cast({literal(rows.text(row, name))} as {kind})"
+
+
+def _columns(rows: _Rows, types: Mapping[str, str], engine: Engine) -> Mapping[str, str]:
     """The columns with their types: those of the rows, and those that are declared and no row has."""
-    declared = {name.lower(): kind for name, kind in types.items()}
-    found = {name: declared.get(name.lower()) or rows.given.other_type or rows.kind(name) for name in rows.names}
+    declared = {name.lower(): engine.column_type(kind) for name, kind in types.items()}
+    other = rows.given.other_type
+    found = {
+        name: declared.get(name.lower()) or (engine.column_type(other) if other else rows.kind(name, engine))
+        for name in rows.names
+    }
     present = {name.lower() for name in found}
-    return {**found, **{name: kind for name, kind in types.items() if name.lower() not in present}}
+    return {**found, **{name: declared[name.lower()] for name in types if name.lower() not in present}}
 
 
 @dataclass(frozen=True)
@@ -78,9 +92,9 @@ class _Rows:
     def of(cls, given: GivenRows, root: Path) -> _Rows:
         match given.rows:
             case CsvText(text):
-                return _csv(given, text.strip().splitlines(keepends=True))
+                return _csv(given, lambda: ListedRows.of(text.strip(), DEFAULT, Path("the CSV")))
             case CsvFile(path):
-                return _csv(given, _csv_lines(given, path, root))
+                return _csv(given, lambda: ListedRows.opened(_csv_path(given, path, root), DEFAULT))
             case rows:
                 return cls(given, _distinct(given, [name for row in rows for name in row]), rows)
 
@@ -95,27 +109,55 @@ class _Rows:
                 return value.isoformat(" ")
             case date() as value:
                 return value.isoformat()
-            case list() | dict() as value:
-                return json.dumps(value, default=str)
             case str() | int() | float() as value:
                 return str(value)
             case value:
-                message = f"column {name!r} holds a value of type {type(value).__name__}, which no table can be given"
-                raise FftError(message, where=self.given.location)
+                raise self._impossible(name, value)
 
-    def kind(self, name: str) -> str:
-        """The type of a column by its values; text where there is none."""
+    def is_nested(self, name: str) -> bool:
+        """Whether a column has a list or mapping."""
+        return any(isinstance(row.get(name), list | dict) for row in self.rows)
+
+    def plain(self, name: str, value: object) -> object:
+        """A list or mapping with nothing in it but what JSON has; numbers keep their digits."""
+        match value:
+            case dict():
+                return {self._key(name, key): self.plain(name, item) for key, item in value.items()}
+            case list():
+                return [self.plain(name, item) for item in value]
+            case float() if not math.isfinite(value):
+                return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+            case None | bool() | str() | int() | float():
+                return value
+        return self.text({name: value}, name)
+
+    def _key(self, name: str, key: object) -> str:
+        return key if isinstance(key, str) else self.text({name: key}, name) or "null"
+
+    def _impossible(self, name: str, value: object) -> FftError:
+        message = f"column {name!r} holds a value of type {type(value).__name__}, which no table can be given"
+        return FftError(message, where=self.given.location)
+
+    def kind(self, name: str, engine: Engine) -> str:
+        """The type of a column by its values, as the engine spells it; text where there is none."""
         values = [value for row in self.rows if (value := row.get(name)) is not None]
         if self.is_csv:
-            texts = [str(value) for value in values]
-            found = (kind for kind, form in _CSV_KINDS.items() if texts and all(map(form.fullmatch, texts)))
-            return next(found, "string")
+            return engine.column_type(kind_of_texts(map(str, values)))  # as in a seed
+        dimensions = 0
+        while values and all(isinstance(value, list) for value in values):
+            dimensions += 1
+            values = [item for value in values if isinstance(value, list) for item in value if item is not None]
+        return engine.column_type(self._one_kind(name, values)) + "[]" * dimensions
+
+    def _one_kind(self, name: str, values: Iterable[object]) -> str:
         kinds = {_kind(value) for value in values} or {"string"}
         kind = next(iter(kinds)) if len(kinds) == 1 else _WIDER.get(frozenset(kinds))
-        if kind not in {*_KINDS.values(), "timestamptz"}:
-            message = f"the type of column {name!r} is not clear: it holds {' and '.join(sorted(kinds))}"
-            raise FftError(message, where=self.given.location, hint=f"Say its type, as in columns: {{{name}: string}}.")
-        return str(kind)
+        if kind in {*_KINDS.values(), "timestamptz"} - {"mapping"}:
+            return str(kind)
+        message = f"the type of column {name!r} is not clear: it holds {' and '.join(sorted(kinds))}"
+        example = "json" if "mapping" in kinds else "string"
+        hint = f"Say its type, as in columns: {{{name}: {example}}}; the engine's own types are known, too."
+        raise FftError(message, where=self.given.location, hint=hint)
 
 
 _KINDS: Mapping[type, str] = {
@@ -125,6 +167,7 @@ _KINDS: Mapping[type, str] = {
     str: "string",
     datetime: "timestamp",
     date: "date",
+    dict: "mapping",
 }
 
 
@@ -144,29 +187,20 @@ def _distinct(given: GivenRows, names: Iterable[str]) -> Sequence[str]:
     return list(seen.values())
 
 
-def _csv_lines(given: GivenRows, path: Path, root: Path) -> list[str]:
+def _csv_path(given: GivenRows, path: Path, root: Path) -> Path:
     places = (root / given.location.path.parent / path, root / path)
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         hint = "Name it from the file of the tests, or from the project's folder; CSV text has a line with its columns."
         raise FftError(f"there is no file {path}", where=given.location, hint=hint)
-    try:
-        with found.open(encoding="utf-8-sig", newline="") as file:
-            return list(file)
-    except UnicodeDecodeError as error:
-        raise FftError(f"{path} is not UTF-8 text: {error.reason}", where=given.location) from error
+    return found
 
 
-def _csv(given: GivenRows, lines: Iterable[str]) -> _Rows:
-    reader = csv.reader(lines, strict=True)
+def _csv(given: GivenRows, read: Callable[[], ListedRows]) -> _Rows:
     try:
-        header, *rows = [(reader.line_num, row) for row in reader if row] or [(1, [])]
-    except csv.Error as error:
-        raise FftError(f"line {reader.line_num} of the CSV: {error}", where=given.location) from error
-    names = header[1]
-    for line, row in rows:
-        if len(row) != len(names):
-            message = f"line {line} of the CSV has {len(row)} fields, and its header has {len(names)}"
-            raise FftError(message, where=given.location)
-    cells = [{name: cell or None for name, cell in zip(names, row, strict=True)} for _, row in rows]
-    return _Rows(given, _distinct(given, names), cells, is_csv=True)
+        csv = read()
+    except SeedError as error:
+        place = f"line {error.line} of the CSV: " if error.line else "the CSV: "
+        raise FftError(place + error.problem.message, where=given.location, hint=error.problem.hint) from error
+    rows = [dict(zip(csv.names, row, strict=True)) for row in zip(*csv.columns, strict=True)]
+    return _Rows(given, csv.names, rows, is_csv=True)

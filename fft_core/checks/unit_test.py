@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -98,15 +98,24 @@ def same(expected: object, found: object, tolerance: float | None = None) -> boo
         case str():
             return _same_text(expected, found)
         case list() | tuple():
-            items = expected if isinstance(expected, list) else []
-            return isinstance(expected, list) and len(items) == len(found) and all(map(same, items, found))
+            return _same_items(expected, found, tolerance)
         case dict():
-            return (
-                isinstance(expected, dict)
-                and expected.keys() == found.keys()
-                and all(same(expected[key], value) for key, value in found.items())
-            )
+            return _same_mapping(expected, found, tolerance)
     return expected is not None and str(expected) == str(found)
+
+
+def _same_items(expected: object, found: Sequence[object], tolerance: float | None) -> bool:
+    if not isinstance(expected, list) or len(expected) != len(found):
+        return False
+    return all(same(one, other, tolerance) for one, other in zip(expected, found, strict=True))
+
+
+def _same_mapping(expected: object, found: Mapping[object, object], tolerance: float | None) -> bool:
+    """Compare a struct, map or JSON object; keys are compared as values, as a map may have any."""
+    if not isinstance(expected, dict) or len(expected) != len(found):
+        return False
+    pairs = [(next((k for k in expected if same(k, key)), key), key) for key in found]
+    return all(key in expected and same(expected[key], found[other], tolerance) for key, other in pairs)
 
 
 def _same_number(expected: object, found: float | Decimal, tolerance: float | None) -> bool:
@@ -145,7 +154,7 @@ def _same_text(expected: object, found: str) -> bool:
             return expected.isoformat() == found or str(expected) == found
         case list() | dict():  # a column of JSON, which some engines give as text
             try:
-                return bool(json.loads(found) == expected)
+                return same(expected, json.loads(found))
             except ValueError:
                 return False
     return False

@@ -202,7 +202,7 @@ def _subjects(project: Project) -> dict[str, Subject]:
 
 def _source_of(project: Project, model: Model) -> str:
     try:
-        return (project.root / model.path).read_text(encoding="utf-8-sig")
+        return project.file(model.path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ArtifactError(f"cannot read {model.path}: {error}") from error
 

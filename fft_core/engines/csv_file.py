@@ -1,99 +1,182 @@
-"""Seed files as Arrow tables, for engines that read no files themselves: the same types as DuckDB finds."""
+"""The one reader of CSV files: names, types by one rule, and the rows as texts, which every engine casts alike."""
 
 from __future__ import annotations
 
-import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TypeAlias
 
-from fft_core.errors import StatementError
+from fft_core.csv_format import CsvFormat
+from fft_core.engines import csv_text
+from fft_core.engines.column_kinds import TEXT, ListedTexts, Seen, Texts, kind_of
+from fft_core.engines.csv_arrow import ArrowRows, LongRowError
+from fft_core.engines.declared_types import TRIM, Fix, Form, form_of
+from fft_core.errors import SeedError, nearest
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_BOOLEAN = r"(?i)^\s*(true|false|t|f|yes|no|y|n)\s*$"
-_TRUE = r"(?i)^\s*(true|t|yes|y)\s*$"
-_INTEGER = r"^\s*-?(0|[1-9][0-9]{0,18})\s*$"
-_DECIMAL = r"(?i)^\s*-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?\s*$|^\s*(nan|-?inf(inity)?)\s*$"
+LISTED_BELOW_BYTES = 256 << 10  # what is smaller is read before Arrow is imported
 
 
-def read_file(path: Path, *, infer: bool) -> pa.Table:
-    """Read a CSV or Parquet file.
+@dataclass(frozen=True)
+class ListedRows:
+    """The rows of a small file, as one list of fields for each column; None is NULL."""
+
+    path: Path
+    form: CsvFormat
+    names: tuple[str, ...]
+    columns: Sequence[Sequence[str | None]]
+    text: str
+
+    @classmethod
+    def opened(cls, path: Path, form: CsvFormat) -> ListedRows:
+        """Read all of a file. Raises SeedError."""
+        return cls.of(csv_text.decoded(path.read_bytes(), form.encoding), form, path)
+
+    @classmethod
+    def of(cls, text: str, form: CsvFormat, path: Path) -> ListedRows:
+        """Read text as if it were in a file. Raises SeedError."""
+        names = csv_text.header_of(csv_text.lines_of(text), form, path).names
+        nulls = {"", *form.null_values}
+        rows = csv_text.rows_of(csv_text.lines_of(text), names, form, path)
+        fields = [[None if field in nulls else field for field in row.fields] for row in rows]
+        columns = list(zip(*fields, strict=True)) if fields else [()] * len(names)
+        return cls(path, form, names, columns, text)
+
+    def parts(self) -> Iterator[Sequence[Texts]]:
+        """Give the texts of all columns."""
+        yield [ListedTexts.of(column) for column in self.columns]
+
+    def line_of(self, column: int, text: str) -> int | None:
+        """Find the line of the first row that has this text in a column."""
+        rows = csv_text.rows_of(csv_text.lines_of(self.text), self.names, self.form, self.path)
+        return next((row.line for row in rows if row.fields[column] == text), None)
+
+    def fixed(self, fixes: Sequence[tuple[Fix, ...]]) -> list[list[str | None]]:
+        """Give the fields of each column in the spelling of every engine."""
+        return [
+            [None if text is None else _fixed(text, steps) for text in column]
+            for column, steps in zip(self.columns, fixes, strict=True)
+        ]
+
+
+def _fixed(text: str, fixes: tuple[Fix, ...]) -> str:
+    for pattern, replacement in fixes:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+Rows: TypeAlias = ListedRows | ArrowRows
+
+
+@dataclass(frozen=True)
+class CsvColumn:
+    """A column: its name, its type as the project or the rule says, and what is done to its texts before the cast.
+
+    The type is unchecked if only the engine can tell whether a text is of it.
+    """
+
+    name: str
+    type: str
+    fixes: tuple[Fix, ...] = ()
+    is_checked: bool = True
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """A file as a table: what the engine casts each column's texts to, and the rows."""
+
+    columns: tuple[CsvColumn, ...]
+    rows: Rows
+
+    @property
+    def fixes(self) -> list[tuple[Fix, ...]]:
+        """What is done to the texts of each column."""
+        return [column.fixes for column in self.columns]
+
+    def misfit(self, place: int, text: str) -> SeedError:
+        """Tell that the engine refused a text for a column's type."""
+        return misfit(self.rows, place, text, f"of the type {self.columns[place].type}")
+
+
+def read_csv(path: Path, form: CsvFormat, declared: Mapping[str, str]) -> CsvTable:
+    """Read a CSV file.
 
     Args:
         path: The file.
-        infer: Give columns of a CSV the narrowest of boolean, 64-bit integer, double and text that holds all their
-            values; else they stay text. An empty field is NULL.
+        form: How it is written.
+        declared: Types of columns. If there are any, the other columns are text; else all types are inferred.
+
+    Raises:
+        SeedError: with what is wrong, and the line.
     """
-    import pyarrow as pa
-    import pyarrow.parquet
-
-    if path.suffix != ".csv":
-        return pa.parquet.read_table(path)
-    table = _texts(path)
-    columns: list[Any] = [_narrowed(column) if infer else column for column in table.columns]
-    return pa.table(dict(zip(table.column_names, columns, strict=True)))
-
-
-def _texts(path: Path) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.csv
-
-    wrong = wrong_header(path) or ragged_line(path)
-    if wrong:
-        raise StatementError(wrong, sql="")
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        names = next(csv.reader(lines), [])
-    convert = pa.csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
-    )
-    try:
-        return pa.csv.read_csv(
-            path, parse_options=pa.csv.ParseOptions(newlines_in_values=True), convert_options=convert
-        )
-    except pa.ArrowInvalid as error:
-        raise StatementError(str(error), sql="") from error
-
-
-def _narrowed(column: Any) -> Any:  # Any: a column of whatever type
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    def all_are(pattern: str) -> bool:
-        return bool(pc.all(pc.match_substring_regex(column, pattern)).as_py())
-
-    if column.null_count == len(column):
-        return column
-    if all_are(_BOOLEAN):
-        return pc.match_substring_regex(column, _TRUE)
-    trimmed = pc.utf8_trim_whitespace(column)
-    try:
-        if all_are(_INTEGER):
-            return trimmed.cast(pa.int64())
-    except pa.ArrowInvalid:
-        pass  # beyond 64 bits: a double
-    return trimmed.cast(pa.float64()) if all_are(_DECIMAL) else column
-
-
-def wrong_header(path: Path) -> str | None:
-    """Say what is wrong with the header of a CSV file: databases invent names for columns that have none, or two."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        names = next(csv.reader(lines), [])
-    if not any(names):
-        return "the file has no header"
-    twice = next((name for place, name in enumerate(names) if name.lower() in map(str.lower, names[:place])), None)
-    return None if twice is None else f"the header has the column {twice!r} twice"
-
-
-def ragged_line(path: Path) -> str | None:
-    """Name the first line that has another number of fields than the header."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.reader(lines, strict=True)
+    is_small = path.stat().st_size < LISTED_BELOW_BYTES
+    rows: Rows = ListedRows.opened(path, form) if is_small else ArrowRows.opened(path, form)
+    csv_text.refuse_seed_columns(rows.names)
+    while True:
         try:
-            header = next(rows, [])
-            for row in rows:
-                if row and len(row) != len(header):
-                    return f"line {rows.line_num} has {len(row)} fields, and the header has {len(header)}"
-        except (csv.Error, UnicodeDecodeError) as error:
-            return f"line {rows.line_num + 1}: {error}"
-    return None
+            return table_of(rows, declared)
+        except LongRowError:
+            assert isinstance(rows, ArrowRows)  # no other rows come in blocks
+            rows = rows.with_larger_blocks()
+
+
+def table_of(rows: Rows, declared: Mapping[str, str]) -> CsvTable:
+    """Give rows their types. Raises SeedError, and LongRowError for rows that come in blocks."""
+    if not declared:
+        return CsvTable(tuple(_inferred(rows)), rows)
+    types = declared_by_name(declared, rows.names)
+    columns = [_declared_column(name, types.get(name, TEXT)) for name in rows.names]
+    _refuse_misfits(rows, [form_of(column.type) for column in columns])
+    return CsvTable(tuple(columns), rows)
+
+
+def _inferred(rows: Rows) -> Iterator[CsvColumn]:
+    seen = [Seen()] * len(rows.names)
+    for part in rows.parts():
+        seen = [before.with_more(texts) for before, texts in zip(seen, part, strict=True)]
+    for place, name in enumerate(rows.names):
+        kind = kind_of(seen[place], (part[place] for part in rows.parts()))
+        yield CsvColumn(name, kind, () if kind == TEXT else (TRIM,))
+
+
+def declared_by_name(declared: Mapping[str, str], names: Sequence[str]) -> Mapping[str, str]:
+    """Give the declared types by the names that columns have; case is folded for what has no namesake.
+
+    Raises:
+        SeedError: there is no such column.
+    """
+    folded = {name.lower(): name for name in names}
+    found: dict[str, str] = {}
+    for name, kind in declared.items():
+        actual = name if name in names else folded.get(name.lower())
+        if actual is None:
+            hint = nearest(name, names) or f"Its columns: {', '.join(names)}."
+            raise SeedError(
+                f"seeds/schema.yml gives column {name!r} a type, and the file has no such column", hint=hint
+            )
+        found[actual] = kind
+    return found
+
+
+def _declared_column(name: str, kind: str) -> CsvColumn:
+    form = form_of(kind)
+    if form is not None:
+        return CsvColumn(name, kind, form.fixes)
+    return CsvColumn(name, kind, is_checked=kind.lower() in (TEXT, "text", "varchar"))
+
+
+def _refuse_misfits(rows: Rows, forms: Sequence[Form | None]) -> None:
+    for part in rows.parts():
+        for place, form in enumerate(forms):
+            text = form.wrong(part[place]) if form else None
+            if form and text is not None:
+                raise misfit(rows, place, text, form.words)
+
+
+def misfit(rows: Rows, place: int, text: str, wanted: str) -> SeedError:
+    """Tell that a text cannot be what its column is declared as."""
+    shown = text if len(text) <= 60 else f"{text[:57]}..."
+    message = f"column {rows.names[place]!r}: {shown!r} is not {wanted}"
+    hint = "Correct it, or declare another type in seeds/schema.yml; `string` keeps every text."
+    return SeedError(message, line=rows.line_of(place, text), hint=hint)

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import duckdb
 
-from fft_core.engines.csv_file import ragged_line, wrong_header
+from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.engines import duckdb_arrow, duckdb_json
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, is_open_otherwise, shared_file
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
-from fft_core.engines.sql import create_schema, literal, literals
+from fft_core.engines.sql import change_type, create_schema, literal, literals
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import ConnectError, EngineError, StatementError
@@ -30,19 +31,21 @@ if TYPE_CHECKING:
 
 _Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
 DIALECT = "duckdb"
-CAPABILITIES = Capabilities(transaction_is_stage=True, one_writer_process=True, materialized_views=False)
+CAPABILITIES = Capabilities(
+    transaction_is_stage=True, one_writer_process=True, materialized_views=False, renames_repeated_columns=True
+)
 MEMORY = ":memory:"
 _SEED_TYPES = {
     "string": "VARCHAR",
     "integer": "BIGINT",
-    "numeric": "DOUBLE",
     "double": "DOUBLE",
+    "float": "DOUBLE",
+    **dict.fromkeys(("numeric", "decimal", "dec"), "DECIMAL(38, 9)"),  # exact, as in `declared_types`
     "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP",
     "timestamptz": "TIMESTAMPTZ",
     "date": "DATE",
 }
-_INFERRED = ("BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR")
 
 
 def namespace(*, path: str = MEMORY, schema: str | None = None, catalog: str | None = None, **_: object) -> Relation:
@@ -219,7 +222,17 @@ class DuckDBEngine:
         return Relation(name, "main", "temp")
 
     def column_type(self, declared: str) -> str:
-        return _SEED_TYPES.get(declared.lower(), declared)
+        return _SEED_TYPES.get(declared.strip().lower(), declared)
+
+    def usable_type(self, type: str) -> str:
+        return _UNTYPED.sub("VARCHAR", type)
+
+    def json_value(self, value: object, type: str) -> str:
+        return f"cast(cast({literal(duckdb_json.text(value, type))} as json) as {type})"
+
+    def retype(self, relation: Relation, column: ColumnType) -> bool:
+        self.execute(change_type(relation, column, self.dialect))
+        return True
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         rows = self.fetch(sql, parameters)
@@ -331,30 +344,36 @@ class DuckDBEngine:
 
     def read_frame(self, sql: str) -> pa.Table:
         with self._cursor() as cursor, self._statement(sql):
-            return cast("pa.Table", cursor.sql(sql).to_arrow_table())
+            rows = cursor.sql(sql)
+            casts = duckdb_arrow.casts(rows.columns, rows.types)
+            if not casts:
+                return cast("pa.Table", rows.to_arrow_table())
+            try:
+                return cast("pa.Table", cursor.sql(duckdb_arrow.cast_query(sql, casts)).to_arrow_table())
+            except duckdb.ConversionException as error:
+                raise duckdb_arrow.beyond_digits(list(casts), str(error)) from error
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         name = f"_ff_frame_{id(frame)}"
+        with self._registered(name, duckdb_arrow.storable(frame)):
+            yield f"select * from {name}"
+
+    @contextmanager
+    def _registered(self, name: str, rows: object) -> Iterator[None]:
         with self._cursor() as cursor:
-            cursor.register(name, frame)
+            cursor.register(name, rows)
             try:
-                yield f"select * from {name}"
+                yield
             finally:
                 cursor.unregister(name)
 
-    @contextmanager
-    def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
-        types = {name: self.column_type(kind) for name, kind in column_types.items()}
-        if path.suffix == ".csv" and (wrong := wrong_header(path)):
-            raise StatementError(wrong, sql="")
-        try:
-            yield _csv_query(path, types) if path.suffix == ".csv" else _parquet_query(path, types)
-        except StatementError as error:
-            ragged = ragged_line(path) if "sniffing" in error.problem.message else None
-            if ragged is None:
-                raise
-            raise StatementError(ragged, sql=error.sql) from error
+    def file_query(
+        self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
+    ) -> AbstractContextManager[str]:
+        from fft_core.engines import duckdb_seeds  # not needed where no seed is built
+
+        return duckdb_seeds.file_query(self, self._registered, path, column_types, form)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -402,25 +421,6 @@ class DuckDBEngine:
             self.statements.ended(sql, started)
 
 
-def _csv_query(path: Path, types: Mapping[str, str]) -> str:
-    candidates = ["VARCHAR"] if types else _INFERRED
-    options = [
-        # a dialect that is guessed turns a file with one ragged row into other columns, or into no rows at all
-        "header = true, delim = ',', quote = '\"', escape = '\"', comment = '', skip = 0, strict_mode = true",
-        "null_padding = false",
-        "sample_size = -1",  # every row: a type that depends on a sample would be a type that changes
-        f"auto_type_candidates = [{', '.join(literal(c) for c in candidates)}]",
-    ]
-    if types:
-        options.append(f"types = {{{', '.join(f'{literal(name)}: {literal(kind)}' for name, kind in types.items())}}}")
-    return f"select * from read_csv({literal(path)}, {', '.join(options)})"
-
-
-def _parquet_query(path: Path, types: Mapping[str, str]) -> str:
-    casts = ", ".join(f"cast({quoted(c, 'duckdb')} as {kind}) as {quoted(c, 'duckdb')}" for c, kind in types.items())
-    return f"select *{f' replace ({casts})' if casts else ''} from read_parquet({literal(path)})"
-
-
 def _explained(error: duckdb.Error, sql: str) -> StatementError:
     message, position = _parted(str(error), sql)
     missing = re.search(r"(?:Table|View) with name (\S+) does not exist", message)
@@ -447,6 +447,7 @@ def _parted(text: str, sql: str) -> tuple[str, int | None]:
     return text[: marked.start()], position + blanks
 
 
+_UNTYPED = re.compile(r'"NULL"(?! )')  # the type of NULL; a field of that name has its type behind it
 _NAMES = "lower(database_name), lower(schema_name), lower({}_name)"
 _IS_PLACE = f"({_NAMES}) = (?, ?, ?)"
 

@@ -30,6 +30,7 @@ Connection: TypeAlias = duckdb.DuckDBPyConnection
 KEPT_SECONDS = 0.2  # at least: closing and opening cost 50 ms and more
 _LOOK_SECONDS = 0.1
 OWN_PROCESS_SECONDS = 10.0  # at most: who waits for a connection of this process may wait for itself
+_LONGEST_PAUSE_SECONDS = 1.0
 
 
 class DuckDBFile:
@@ -214,12 +215,13 @@ class DuckDBFile:
     def _connected(self, patience: _Patience) -> Connection:
         """Open the file, which a process that does not queue up may have."""
         while True:
+            began = time.thread_time()
             try:
                 return self._connect()
             except duckdb.IOException as error:
                 if "lock" not in str(error).lower():
                     raise ConnectError(f"cannot open {self._path}: {_first_line(error)}") from error
-                patience.pause(_holder(error))
+                patience.pause(_holder(error), after=time.thread_time() - began)
             except duckdb.Error as error:
                 if self._path is not None and is_open_otherwise(error):
                     patience.pause_for_own_process(_opened_here(self._path, error))
@@ -246,9 +248,15 @@ class _Patience:
         self._own_deadline = time.monotonic() + min(seconds, OWN_PROCESS_SECONDS)
         self._cancelled = cancelled
         self._said = said
+        self._spent = 0.0  # seconds of CPU, in attempts that failed
 
-    def pause(self, holder: str) -> None:
-        """Sleep for a moment. Raises BusyError after the last one."""
+    def pause(self, holder: str, *, after: float = 0.0) -> None:
+        """Sleep for a moment. Raises BusyError after the last one.
+
+        Args:
+            holder: Who has the file, as far as it is known.
+            after: The seconds of CPU that the failed attempt took: the sleep grows until attempts take 1 % of a core.
+        """
         _refuse_cancelled(self._cancelled)
         if time.monotonic() > self._deadline:
             raise BusyError(
@@ -258,7 +266,11 @@ class _Patience:
         if holder and holder not in self._said:
             _log.warning("waiting for %s, which is open in another process: %s", self._path, holder)
             self._said.add(holder)
-        time.sleep(random.uniform(0.005, 0.015))  # short ones: long ones starve whoever waits
+        self._spent += after
+        # short ones: long ones starve whoever waits; longer ones for a process that does not queue up
+        seconds = max(0.01, min(_LONGEST_PAUSE_SECONDS, 100 * after, 10 * self._spent))
+        if self._cancelled.wait(seconds * random.uniform(0.5, 1.5)):
+            _refuse_cancelled(self._cancelled)
 
     def pause_for_own_process(self, holder: str) -> None:
         """Sleep for a moment, as another connection of this process is in the way. Raises BusyError after a few."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines.statements import Statements
 from fft_core.errors import EngineError, MissingDriverError
 from fft_core.names import Relation
@@ -30,6 +31,8 @@ class Capabilities:
     """Nothing changes in the database during a turn but by this process."""
     materialized_views: bool
     """There are views that store their rows."""
+    renames_repeated_columns: bool
+    """Names of columns are the same in any case, and in a table the second of one name gets another, without a word."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,19 @@ class Engine(Protocol):
 
     def column_type(self, declared: str) -> str:
         """Spell a type that a project declares: one of FFT's words for types, or the engine's own."""
+
+    def usable_type(self, type: str) -> str:
+        """Give the type that a table's column gets for that of a query; another one if the query has only NULLs."""
+
+    def json_value(self, value: object, type: str) -> str:
+        """Spell a value of lists, mappings and what JSON has as one of a type: an array, a struct, a map, JSON."""
+
+    def retype(self, relation: Relation, column: ColumnType) -> bool:
+        """Give a column of a table another type, inside a transaction; tell False if what depends on it forbids that.
+
+        Raises:
+            StatementError: a value cannot be cast.
+        """
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         """Run a statement; give the number of rows where the engine counts them. Raises StatementError."""
@@ -147,11 +163,13 @@ class Engine(Protocol):
     def frame_query(self, frame: pa.Table) -> AbstractContextManager[str]:
         """Make the rows of a frame selectable while the context lasts; give the SELECT that reads them."""
 
-    def file_query(self, path: Path, column_types: Mapping[str, str]) -> AbstractContextManager[str]:
+    def file_query(
+        self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
+    ) -> AbstractContextManager[str]:
         """Make the rows of a CSV or Parquet file selectable while the context lasts; give the SELECT.
 
-        In a CSV, integers become 64-bit, decimals double precision, everything else text; where `column_types` names
-        columns, the others stay text, as documented for FFT. An empty field is NULL.
+        A CSV is read by `csv_file`: the columns and values are the same on every engine. If `column_types` names
+        columns of one, the others are text, as documented for FFT. Raises SeedError.
         """
 
     def transaction(self) -> AbstractContextManager[None]:

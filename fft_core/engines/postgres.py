@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
 import threading
@@ -18,10 +19,11 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from fft_core.engines import csv_file, postgres_arrow
+from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.engines import postgres_arrow, postgres_copy
 from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
-from fft_core.engines.sql import drop, literal, literals, word
+from fft_core.engines.sql import change_type, drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError, UnreachableError
@@ -32,12 +34,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 DIALECT = "postgres"
-CAPABILITIES = Capabilities(transaction_is_stage=False, one_writer_process=False, materialized_views=True)
+CAPABILITIES = Capabilities(
+    transaction_is_stage=False, one_writer_process=False, materialized_views=True, renames_repeated_columns=False
+)
 _SEED_TYPES = {
     "string": "text",
     "integer": "bigint",
-    "numeric": "double precision",
     "double": "double precision",
+    "float": "double precision",
+    **dict.fromkeys(("numeric", "decimal", "dec"), "numeric(38, 9)"),  # exact, as in `declared_types`
     "boolean": "boolean",
     "timestamp": "timestamp",
     "timestamptz": "timestamptz",
@@ -170,7 +175,27 @@ class PostgresEngine:
         return self.relation(name, "pg_temp")
 
     def column_type(self, declared: str) -> str:
-        return _SEED_TYPES.get(declared.lower(), declared)
+        word, brackets, _ = declared.strip().lower().partition("[]")
+        if brackets and word in ("string", "double"):  # not words of Postgres
+            return declared.strip().lower().replace(word, _SEED_TYPES[word])
+        return _SEED_TYPES.get(declared.strip().lower(), declared)
+
+    def usable_type(self, type: str) -> str:
+        return type  # what has no type is text
+
+    def json_value(self, value: object, type: str) -> str:
+        row = json.dumps({"v": value})
+        return f"(select v from json_to_record({literal(row)}) as r(v {type}))"
+
+    def retype(self, relation: Relation, column: ColumnType) -> bool:
+        try:
+            with self.savepoint():
+                self.execute(change_type(relation, column, self.dialect))
+        except StatementError as error:
+            if isinstance(error.__cause__, errors.FeatureNotSupported):  # a view reads it
+                return False
+            raise
+        return True
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
         with self._statement(sql), self._connection.cursor() as cursor:
@@ -257,25 +282,45 @@ class PostgresEngine:
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
-        name = f'pg_temp."_ff_frame_{next(self._frames)}"'
         for column in frame.column_names:
             self.relation(column)  # a column's name has the same limit
-        definition = postgres_arrow.definition(frame.schema)
-        self.execute(f"create temporary table {name.removeprefix('pg_temp.')} ({definition})")
+        with self._temporary_table(postgres_copy.definition(frame.schema)) as name:
+            self._copy(name, frame)
+            yield f"select * from {name}"
+
+    def _copy(self, name: str, frame: pa.Table) -> None:
         try:
             with self._statement(f"copy {name} from stdin"), self._connection.cursor() as cursor:
-                postgres_arrow.write(cursor, name, frame)
-            yield f"select * from {name}"
-        finally:
-            if not self._connection.closed:
-                self.execute(f"drop table if exists {name}")
+                postgres_copy.write(cursor, name, frame)
+        except StatementError as error:
+            cause = error.__cause__
+            field = postgres_copy.column_of(cause, frame) if isinstance(cause, psycopg.Error) else None
+            if field is None or not isinstance(cause, psycopg.Error):
+                raise
+            said = cause.diag.message_primary
+            raise postgres_copy.unstorable(field, f"values that Postgres cannot hold: {said}") from error
 
     @contextmanager
-    def file_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
-        types = {name: self.column_type(kind) for name, kind in column_types.items()}
-        with self.frame_query(csv_file.read_file(path, infer=not types)) as rows:
-            names = [column.name for column in self.columns(rows)]
-            yield f"select {', '.join(_cast(name, types) for name in names)} from ({rows}) as file"
+    def _temporary_table(self, columns: str) -> Iterator[str]:
+        name = f'"_ff_frame_{next(self._frames)}"'
+        self.execute(f"create temporary table {name} ({columns})")
+        try:
+            yield f"pg_temp.{name}"
+        finally:
+            if not self._connection.closed:
+                self.execute(f"drop table if exists pg_temp.{name}")
+
+    @contextmanager
+    def _copying(self, sql: str) -> Iterator[psycopg.Copy]:
+        with self._statement(sql), self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
+            yield copy
+
+    def file_query(
+        self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
+    ) -> AbstractContextManager[str]:
+        from fft_core.engines import postgres_seeds  # not needed where no seed is built
+
+        return postgres_seeds.file_query(self, self._temporary_table, self._copying, path, column_types, form)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -433,6 +478,10 @@ def _explained(error: psycopg.Error, sql: str, *, closed: bool) -> EngineError:
 def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
     """Part the message from the hint, and from the line of SQL with a mark below it: the place is told by itself."""
     hint, place = error.diag.message_hint, error.diag.statement_position
+    repeated = re.fullmatch(r'column "(.+)" specified more than once', message.partition("\n")[0])
+    if repeated:
+        message = f"the query has two columns called {repeated[1]!r}"
+        hint = hint or "Name each differently; of a join, select the columns of one side, or write `using (...)`."
     if hint:
         message = message.replace(f"\nHINT:  {hint}", "")
     if place:
@@ -461,11 +510,6 @@ _SIGNATURE = """
             attname || ' ' || format_type(atttypid, atttypmod), e'\\n' order by attnum)), 1, 16)
         from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
     ) end"""
-
-
-def _cast(name: str, types: Mapping[str, str]) -> str:
-    column = quoted(name, DIALECT)
-    return f"cast({column} as {types[name]}) as {column}" if name in types else column
 
 
 def _text(name: bytes | None) -> str:

@@ -1,30 +1,33 @@
-"""Rows of Postgres as Arrow tables and back, by COPY in CSV: compiled code at both ends, and exact texts."""
+"""Rows of Postgres as Arrow tables, by COPY in CSV: compiled code at both ends, and exact texts."""
 
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Mapping
-from datetime import date, datetime
-from datetime import time as time_of_day
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import EngineError
-from fft_core.names import quoted
 
 if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
 
-_NUMERIC, _BYTEA, _HEADER = 1700, 17, 4  # type numbers of Postgres never change; a modifier counts its own header
+_NUMERIC, _BYTEA, _INTERVAL, _HEADER = (
+    1700,
+    17,
+    1186,
+    4,
+)  # type numbers of Postgres never change; a modifier counts its own header
 
 
 def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
     """Run a query; give its rows with the types of Postgres.
 
     Numbers without a declared precision become decimals of 38 digits, 18 behind the point, or as many as they need.
-    What Arrow has no type for (JSON, UUID, interval, ranges, composites, enums) is text.
+    What Arrow has no type for (JSON, UUID, ranges, composites, enums) is text.
 
     Raises:
         EngineError: a value is beyond Arrow's types, such as the date infinity.
@@ -35,23 +38,50 @@ def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
     cursor.execute(f"select * from ({sql}\n) as described limit 0".encode())
     result = cursor.pgresult
     assert result is not None  # a statement was executed
-    names = [(result.fname(i) or b"").decode() for i in range(result.nfields)]
-    kinds = [(result.ftype(i), result.fmod(i)) for i in range(result.nfields)]
-    if not names:
+    fields = [_Field((result.fname(i) or b"").decode(), result.ftype(i), result.fmod(i)) for i in range(result.nfields)]
+    if not fields:
         raise EngineError("the query has no columns", hint="Name at least one column.")
     with cursor.copy(f"copy ({sql}\n) to stdout (format csv)".encode()) as copy:
         content = b"".join(copy)
-    texts = [f"c{i}" for i in range(len(names))]
-    types = [_arrow_type(oid, modifier) for oid, modifier in kinds]
+    names = [field.name for field in fields]
     if not content:
-        return pa.Table.from_arrays([pa.array([], _final_type(*kind)) for kind in kinds], names=names)
+        return pa.Table.from_arrays([pa.array([], _final_type(f.oid, f.modifier)) for f in fields], names=names)
+    texts = _texts(cursor, fields, content)
+    columns = [_read(cursor, field, texts.column(place)) for place, field in enumerate(fields)]
+    return pa.Table.from_arrays(columns, names=names)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A column of a query, with its type and what modifies it, as Postgres numbers them."""
+
+    name: str
+    oid: int
+    modifier: int
+
+    def error(self, cursor: psycopg.Cursor[Any], why: object) -> EngineError:
+        cursor.execute(b"select format_type(%s, %s)", [self.oid, self.modifier])
+        (spelled,) = cursor.fetchone() or ("",)
+        return EngineError(
+            f"column {self.name!r} ({spelled}) holds a value that has no place in an Arrow table: {why}",
+            hint=f"Cast it in SQL, for example cast({self.name} as text).",
+        )
+
+
+def _texts(cursor: psycopg.Cursor[Any], fields: Sequence[_Field], content: bytes) -> pa.Table:
+    """Read the rows that COPY gave; types without a reader of their own are text here."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    names = [f"c{i}" for i in range(len(fields))]
+    types = [_arrow_type(field.oid, field.modifier) for field in fields]
     try:
-        table = pa.csv.read_csv(
+        return pa.csv.read_csv(
             io.BytesIO(content),
-            read_options=pa.csv.ReadOptions(column_names=texts),
+            read_options=pa.csv.ReadOptions(column_names=names),
             parse_options=pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=pa.csv.ConvertOptions(
-                column_types=dict(zip(texts, types, strict=True)),
+                column_types=dict(zip(names, types, strict=True)),
                 null_values=[""],
                 true_values=["t"],
                 false_values=["f"],
@@ -59,22 +89,30 @@ def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
                 quoted_strings_can_be_null=False,
             ),
         )
-        columns = [_converted(cursor, table.column(i), *kinds[i]) for i in range(len(names))]
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise EngineError(
-            f"a value has no place in an Arrow table: {error}", hint="Cast its column, for example to text."
-        ) from error
-    return pa.Table.from_arrays(columns, names=names)
+    except pa.ArrowInvalid as error:
+        found = re.search(r"CSV column #(\d+).*?(invalid value.*)", str(error))
+        if found is None:
+            raise
+        raise fields[int(found[1])].error(cursor, found[2]) from error
+
+
+def _read(cursor: psycopg.Cursor[Any], field: _Field, texts: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+    import psycopg
+    import pyarrow as pa
+
+    try:
+        return _converted(cursor, texts, field.oid, field.modifier)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, psycopg.DataError, ValueError) as error:
+        raise field.error(cursor, str(error).strip()) from error
 
 
 def _arrow_type(oid: int, modifier: int) -> pa.DataType:
     """The type that a column's text is read as."""
     import pyarrow as pa
 
-    if oid == _NUMERIC and modifier >= 0:
-        precision, scale = _precision_scale(modifier)
-        if 0 <= scale <= precision <= 38:
-            return pa.decimal128(precision, scale)
+    number = _declared(modifier) if oid == _NUMERIC else None
+    if number is not None:
+        return number if pa.types.is_decimal128(number) else pa.string()
     types: dict[int, pa.DataType] = {
         16: pa.bool_(),
         20: pa.int64(),
@@ -96,6 +134,19 @@ _ELEMENTS = {1000: 16, 1005: 21, 1007: 23, 1016: 20, 1021: 700, 1022: 701, 1009:
 _ELEMENTS |= {1185: 1184, 1183: 1083, 1231: _NUMERIC, 1001: _BYTEA, 1014: 1042, 1002: 18, 1003: 19}
 
 
+def _declared(modifier: int) -> pa.DataType | None:
+    """The type of numbers with a declared precision; None for those without, and for more digits than Arrow has."""
+    import pyarrow as pa
+
+    if modifier < 0:
+        return None
+    precision, scale = _precision_scale(modifier)
+    digits = max(precision, scale) - min(0, scale)  # as in 0.00012, and in 12000
+    if digits > 76:
+        return None
+    return (pa.decimal128 if digits <= 38 else pa.decimal256)(digits, max(0, scale))
+
+
 def _final_type(oid: int, modifier: int) -> pa.DataType:
     import pyarrow as pa
 
@@ -103,8 +154,10 @@ def _final_type(oid: int, modifier: int) -> pa.DataType:
         return pa.list_(_final_type(_ELEMENTS[oid], modifier))
     if oid == _BYTEA:
         return pa.binary()
-    if oid == _NUMERIC and _arrow_type(oid, modifier) == pa.string():
-        return pa.decimal128(38, 18)
+    if oid == _INTERVAL:
+        return pa.month_day_nano_interval()
+    if oid == _NUMERIC:
+        return _declared(modifier) or pa.decimal128(38, 18)
     return _arrow_type(oid, modifier)
 
 
@@ -119,7 +172,32 @@ def _converted(
     if oid == _BYTEA:
         values = [None if text is None else bytes.fromhex(text[2:]) for text in column.to_pylist()]
         return pa.chunked_array([pa.array(values, final)])
-    return _decimals(column) if final != column.type else column
+    if oid == _INTERVAL:
+        intervals = [None if text is None else _interval(text) for text in column.to_pylist()]
+        return pa.chunked_array([pa.array(intervals, final)])
+    return _decimals(column, final) if final != column.type else column
+
+
+_INTERVAL_TEXT = re.compile(
+    r"(?:([+-]?\d+) years? ?)?(?:([+-]?\d+) mons? ?)?(?:([+-]?\d+) days? ?)?"
+    r"(?:([+-]?)(\d+):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?"
+)
+
+
+def _interval(text: str) -> tuple[int, int, int]:
+    """Read an interval in Postgres' own style: months, days and nanoseconds.
+
+    >>> _interval("-1 years -2 mons +3 days -04:05:06.789")
+    (-14, 3, -14706789000000)
+    """
+    found = _INTERVAL_TEXT.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    years, months, days, sign, hours, minutes, seconds, fraction = found.groups()
+    whole = (int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)
+    microseconds = whole * 1_000_000 + int((fraction or "").ljust(6, "0"))
+    nanoseconds = microseconds * (-1000 if sign == "-" else 1000)
+    return int(years or 0) * 12 + int(months or 0), int(days or 0), nanoseconds
 
 
 def _lists(cursor: psycopg.Cursor[Any], column: pa.ChunkedArray[Any], oid: int, final: pa.DataType) -> pa.Array[Any]:
@@ -130,6 +208,9 @@ def _lists(cursor: psycopg.Cursor[Any], column: pa.ChunkedArray[Any], oid: int, 
 
     loader = Transformer(cursor).get_loader(oid, Format.TEXT)
     values = [None if text is None else loader.load(text.encode()) for text in column.to_pylist()]
+    strange = next((item for value in values for item in _items(value) if _is_strange(item)), None)
+    if strange is not None:
+        raise ValueError(str(strange))
     depth = max((_depth(value) for value in values), default=1)
     for _ in range(depth - 1):
         final = pa.list_(final)
@@ -140,17 +221,26 @@ def _depth(value: Any) -> int:
     return 1 + max((_depth(item) for item in value), default=0) if isinstance(value, list) else 0
 
 
-def _decimals(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+def _items(value: Any) -> Iterator[Any]:
+    for item in value if isinstance(value, list) else ():
+        yield from _items(item) if isinstance(item, list) else (item,)
+
+
+def _is_strange(value: Any) -> bool:
+    return isinstance(value, Decimal) and not value.is_finite()
+
+
+def _decimals(column: pa.ChunkedArray[Any], kind: pa.DataType) -> pa.ChunkedArray[Any]:
     """Read numbers of any precision exactly."""
     import pyarrow as pa
 
     try:
-        return column.cast(pa.decimal128(38, 18))
+        return column.cast(kind)
     except pa.ArrowInvalid:
         values = [None if text is None else Decimal(text) for text in column.to_pylist()]
-    strange = [value for value in values if value is not None and not value.is_finite()]
-    if strange:
-        raise EngineError(f"a numeric column holds {strange[0]}", hint="Cast it to double precision.")
+    strange = next((value for value in values if value is not None and not value.is_finite()), None)
+    if strange is not None:
+        raise ValueError(str(strange))
     scale = max([-int(value.as_tuple().exponent) for value in values if value is not None] + [0])
     return pa.chunked_array([pa.array(values, pa.decimal256(76, scale))])
 
@@ -158,126 +248,3 @@ def _decimals(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
 def _precision_scale(modifier: int) -> tuple[int, int]:
     scale = (modifier - _HEADER) & 0x7FF
     return ((modifier - _HEADER) >> 16) & 0xFFFF, scale if scale < 1024 else scale - 2048
-
-
-def definition(schema: pa.Schema) -> str:
-    """Spell the columns of a table for frames of this schema."""
-    return ", ".join(f"{quoted(field.name, 'postgres')} {_sql_type(field.type)}" for field in schema)
-
-
-def _sql_type(kind: Any) -> str:
-    import pyarrow as pa
-
-    types: Any = pa.types
-    if types.is_dictionary(kind):
-        return _sql_type(kind.value_type)
-    if isinstance(kind, pa.BaseExtensionType):
-        return {"arrow.uuid": "uuid", "arrow.json": "json"}.get(kind.extension_name) or _sql_type(kind.storage_type)
-    if types.is_decimal(kind):
-        return f"numeric({kind.precision}, {kind.scale})"
-    if types.is_timestamp(kind):
-        return "timestamptz" if kind.tz else "timestamp"
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return f"{_sql_type(kind.value_type).removesuffix('[]')}[]"
-    if types.is_struct(kind) or types.is_map(kind):
-        return "jsonb"
-    if types.is_date(kind):
-        return "date"
-    if types.is_time(kind):
-        return "time"
-    if types.is_duration(kind):
-        return "interval"
-    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-        return "bytea"
-    return _SCALARS.get(str(kind), "text")
-
-
-_SCALARS = {
-    "bool": "boolean",
-    "int8": "smallint",
-    "int16": "smallint",
-    "int32": "integer",
-    "int64": "bigint",
-    "uint8": "smallint",
-    "uint16": "integer",
-    "uint32": "bigint",
-    "uint64": "numeric(20, 0)",
-    "halffloat": "real",
-    "float": "real",
-    "double": "double precision",
-}
-_AS_TEXT = ("jsonb", "json", "uuid", "bytea", "interval")
-
-
-def write(cursor: psycopg.Cursor[Any], table: str, frame: pa.Table) -> None:
-    """Copy the rows of a frame into a table."""
-    import pyarrow as pa
-    import pyarrow.csv
-
-    if not frame.num_rows:
-        return
-    columns = [_copied(column) for column in frame.columns]
-    rows = pa.Table.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))])
-    buffer = io.BytesIO()
-    pa.csv.write_csv(rows, buffer, pa.csv.WriteOptions(include_header=False))
-    with cursor.copy(f"copy {table} from stdin (format csv)".encode()) as copy:
-        copy.write(buffer.getbuffer())
-
-
-def _copied(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
-    """Give a column in a form that writes as a text which Postgres reads."""
-    import pyarrow as pa
-
-    kind, types = column.type, pa.types
-    if types.is_dictionary(kind):
-        return _copied(column.cast(kind.value_type))
-    if types.is_timestamp(kind):  # instants are written in UTC, the session's zone; nanoseconds do not fit
-        return column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us"))
-    if types.is_float16(kind):
-        return column.cast(pa.float32())
-    spelled = _sql_type(kind)
-    if spelled in _AS_TEXT or spelled.endswith("[]"):
-        values = [None if value is None else _value_text(value, spelled) for value in column.to_pylist()]
-        return pa.chunked_array([pa.array(values, pa.string())])
-    return column
-
-
-def _value_text(value: Any, spelled: str) -> str:
-    if spelled.endswith("[]"):
-        return _array_text(value)
-    if spelled.startswith("json"):
-        return value if isinstance(value, str) else json.dumps(value, default=_json_text)
-    if isinstance(value, bytes):
-        return rf"\x{value.hex()}"
-    return (
-        f"{value.total_seconds():.6f} seconds" if spelled == "interval" and not isinstance(value, str) else str(value)
-    )
-
-
-def _array_text(value: Any) -> str:
-    """Spell an array literal; nested lists are further dimensions."""
-    match value:
-        case None:
-            return "NULL"
-        case list():
-            return "{" + ",".join(_array_text(item) for item in value) + "}"
-        case bool():
-            return "t" if value else "f"
-        case int() | float() | Decimal():
-            return str(value)
-        case bytes():
-            text = rf"\x{value.hex()}"
-        case dict() | Mapping():
-            text = json.dumps(value, default=_json_text)
-        case _:
-            text = str(value)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _json_text(value: Any) -> Any:
-    """What JSON has no type for; maps come as pairs."""
-    if isinstance(value, datetime | date | time_of_day):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,8 +12,10 @@ import sqlglot
 from sqlglot import exp
 
 from fft_core.compile import Compiler
+from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
+from fft_core.engines.csv_text import SEED_COLUMNS, header_of
 from fft_core.engines.engine import dialect_of
-from fft_core.errors import FftError, Location, MissingDriverError, Problem, ProfileError, ProjectError
+from fft_core.errors import FftError, Location, MissingDriverError, Problem, ProfileError, ProjectError, SeedError
 from fft_core.names import SYMBOL, Relation
 from fft_core.planner import project_subjects
 from fft_core.project.model import Incremental, Model, Project, Seed, Snapshot, SourceName, SqlBody, View
@@ -22,8 +23,6 @@ from fft_core.project.render import Naming
 from fft_core.project.sql_file import new_environment, parse_macros
 from fft_core.strategies.snapshot import ADDED
 from fft_core.warehouse import planned_relations
-
-_SEED_COLUMNS = ("_ff_loaded_at", "_ff_seed_id", "_ff_seed_file")
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Reading:
         """The columns of a model's or seed's relation, in small letters; None where only the database knows."""
         node = self.project.node(name)
         if isinstance(node, Seed):
-            return _header(self.project.root / node.path)
+            return _header(self.project.root / node.path, node.form)
         if isinstance(node.materialization, Incremental):
             return None  # its table keeps columns that the query has no more
         columns = self.queried_columns(name)
@@ -176,15 +175,15 @@ def _column(projection: exp.Expr) -> str | None:
     return projection.name if isinstance(projection, exp.Column) else None
 
 
-def _header(path: Path) -> tuple[str, ...] | None:
-    if path.suffix != ".csv":
+def _header(path: Path, form: CsvFormat) -> tuple[str, ...] | None:
+    if path.suffix not in CSV_SUFFIXES:
         return None
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
+        with path.open(encoding=form.encoding, newline="") as file:
+            names = header_of(file, form, path).names
+    except (OSError, UnicodeDecodeError, SeedError):
         return None
-    return (*(name.strip().lower() for name in names), *_SEED_COLUMNS)
+    return (*map(str.lower, names), *SEED_COLUMNS)
 
 
 def _without_comments(text: str) -> str:

@@ -25,6 +25,8 @@ class BuildRecord:
         built_at: When, in UTC.
         run_id: The Dagster run, if there was one.
         engine: The engine's name.
+        project, environment: Whose build it was; None for the records of older versions.
+        relation_path: Catalog, schema and name of the relation, each None if it is left to the database.
     """
 
     node: str
@@ -37,6 +39,9 @@ class BuildRecord:
     built_at: datetime
     run_id: str | None
     engine: str
+    project: str | None = None
+    environment: str | None = None
+    relation_path: tuple[str | None, str | None, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,3 +68,8 @@ class Remembered:
 
     records: Mapping[str, BuildRecord] = field(default_factory=dict)
     published: Mapping[str, Published] = field(default_factory=dict)
+
+    def with_build(self, record: BuildRecord, published: Published) -> Remembered:
+        """Return what is remembered after one more build; threads that iterate this one are not disturbed."""
+        node = record.node
+        return Remembered({**self.records, node: record}, {**self.published, node: published})

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import Location, Problem, ProjectError
 from fft_core.names import model_name
 from fft_core.project.unit_test import UnitTest
@@ -225,7 +226,10 @@ class StepSettings:
 
 @dataclass(frozen=True)
 class Seed:
-    """A file below seeds/ that becomes a table; `path` is relative to the project, `seed_id` to seeds/."""
+    """A file below seeds/ that becomes a table; `path` is relative to the project, `seed_id` to seeds/.
+
+    `form` is how it is written, if it is a CSV.
+    """
 
     name: str
     seed_id: str
@@ -236,6 +240,7 @@ class Seed:
     tags: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     step: StepSettings = field(default_factory=StepSettings)
+    form: CsvFormat = DEFAULT
 
     @property
     def column_types(self) -> dict[str, str]:
@@ -278,6 +283,15 @@ class PythonBody:
     line: int
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
     asks_for: tuple[str, ...] = ()
+
+
+def python_view_table(name: str) -> str:
+    """Return the name of the table that holds the rows of a Python model in a view.
+
+    >>> python_view_table("users")
+    '__ff_py_users'
+    """
+    return f"__ff_py_{name}"
 
 
 @dataclass(frozen=True)
@@ -344,7 +358,8 @@ class Model:
     @property
     def backing_name(self) -> str | None:
         """The table that holds the rows of a Python model in a view, by the name documented for FFT."""
-        return f"__ff_py_{self.name}" if self.kind == "python" and isinstance(self.materialization, View) else None
+        is_view = self.kind == "python" and isinstance(self.materialization, View)
+        return python_view_table(self.name) if is_view else None
 
     @property
     def config_location(self) -> Location:
@@ -515,6 +530,11 @@ class Project:
     def file(self, path: Path) -> Path:
         """Where the file of a model, seed or macro lies."""
         return self.home_of(path).file(path)
+
+    def read_variables(self) -> frozenset[str]:
+        """Return the names of the variables that SQL models read; "*" stands for computed names."""
+        bodies = [model.body for model in self.models.values() if isinstance(model.body, SqlBody)]
+        return frozenset[str]().union(*(body.variables for body in bodies))
 
     def model(self, name: str) -> Model:
         """Find a model by either form of its name. Raises KeyError."""

@@ -9,9 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fft_core.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
 from fft_core.errors import Location, Problem, ProjectError, nearest
 from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain, model_name
-from fft_core.project.config import IncrementalOverlayShape, OldSources, ProjectShape, SeedsShape, SourcesShape
+from fft_core.project.config import (
+    IncrementalOverlayShape,
+    OldSources,
+    ProjectShape,
+    SeedFileShape,
+    SeedsShape,
+    SourcesShape,
+)
 from fft_core.project.files import ProjectFiles, find_package_files
 from fft_core.project.link import link
 from fft_core.project.model import Column, Home, Model, Package, Project, Seed, Source, SourceName
@@ -20,10 +28,11 @@ from fft_core.project.parse import MacroIndex, python_models, sql_model
 from fft_core.project.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
 from fft_core.project.sql_file import new_environment, parse_macros
 from fft_core.project.unit_test_file import link_unit_tests, read_unit_tests
-from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
+from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped, shaped_in_part
 
 _log = logging.getLogger(__name__)
-SEED_SUFFIXES = (".csv", ".parquet", ".pq", ".sql")
+SEED_SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".pq", ".sql")
+_NO_SEEDS = ("schema.yml", "readme.md")
 
 
 class Reader:
@@ -224,9 +233,9 @@ class Reader:
         used: set[str] = set()
         for path in self._files(Home(self.root), Path("seeds"), SEED_SUFFIXES):
             seed_id = path.relative_to("seeds").with_suffix("").as_posix()
-            key = next((k for k in (seed_id, path.stem) if k in schema.targets), None)
-            used.add(key or "")
-            target = schema.targets.get(key or "")
+            ids = (seed_id, path.stem)
+            used.update(ids)
+            target = next((schema.targets[key] for key in ids if key in schema.targets), None)
             name = (target.table if target else None) or path.stem
             types = schema.columns.get(name) or schema.columns.get(seed_id) or {}
             seed = Seed(
@@ -235,6 +244,9 @@ class Reader:
                 path=path,
                 schema=(target.schema_by_engine.get(engine) or target.schema_) if target else None,
                 columns=tuple(Column(c, None, t if isinstance(t, str) else t.type) for c, t in types.items()),
+                form=self._form(
+                    next(((key, schema.files[key]) for key in ids if key in schema.files), None), path, file
+                ),
             )
             if not is_plain(name):
                 place = f"targets: {{{seed_id}: {{table: {re.sub(r'[^A-Za-z0-9_]+', '_', name)}}}}}"
@@ -246,11 +258,38 @@ class Reader:
             found[name] = seed
         if file:
             self._refuse_unused(file, schema, found, used)
+        self._warn_of_files_that_are_no_seeds()
         return found
+
+    def _form(self, said: tuple[str, SeedFileShape] | None, path: Path, file: YamlFile | None) -> CsvFormat:
+        """How the file of a seed is written."""
+        if said is None or file is None:
+            return DEFAULT
+        key, shape = said
+        if path.suffix not in CSV_SUFFIXES:
+            hint = f"The keys of `files` are about {' and '.join(CSV_SUFFIXES)} files."
+            self.problems.append(Problem(f"{path} is no CSV", file.location(("files", key)), hint))
+        return shape.value()
+
+    def _warn_of_files_that_are_no_seeds(self) -> None:
+        others = [
+            path.as_posix()
+            for path in self._files(Home(self.root), Path("seeds"), ("",))
+            if path.suffix not in SEED_SUFFIXES and path.name.lower() not in _NO_SEEDS
+        ]
+        if others:
+            more = f" and {len(others) - 10} more" if len(others) > 10 else ""
+            known = ", ".join(SEED_SUFFIXES)
+            _log.warning("not read, as a seed's name ends in %s: %s%s", known, ", ".join(others[:10]), more)
 
     def _refuse_unused(self, file: YamlFile, schema: SeedsShape, seeds: Mapping[str, Seed], used: set[str]) -> None:
         names = {name for seed in seeds.values() for name in (seed.name, seed.seed_id)}
-        for section, keys, known in (("targets", schema.targets, used), ("columns", schema.columns, names)):
+        sections = (
+            ("targets", schema.targets, used),
+            ("files", schema.files, used),
+            ("columns", schema.columns, names),
+        )
+        for section, keys, known in sections:
             for key in keys:
                 if key not in known:
                     where = file.location((section, key))
@@ -286,13 +325,11 @@ class Reader:
         return parsed
 
     def _shaped(self, shape: Any, file: YamlFile | None) -> Any:
-        """Give the shape's value, or None after noting the problems."""
+        """Note the problems, and return the shape's value; None if it has none."""
         if file is None:
             return None
-        value = shaped(shape, file.content, file)
-        if isinstance(value, list):
-            self.problems.extend(value)
-            return None
+        value, problems = shaped_in_part(shape, file)
+        self.problems.extend(problems)
         return value
 
     def _text(self, home: Home, path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from fft_core.errors import Location, Problem
 from fft_core.project.config import AnyCheck, CheckUnion, ColumnShape, ModelSchemaShape, SchemaShape
 from fft_core.project.model import Column, StepSettings
-from fft_core.project.yaml_file import Key, YamlFile, shaped
+from fft_core.project.yaml_file import Key, YamlFile, shaped, shaped_in_part
 
 Keys = tuple[Key, ...]
 
@@ -53,9 +53,9 @@ def read_schema(files: list[YamlFile], problems: list[Problem]) -> list[SchemaEn
     """Read the `version: 2` files below models/."""
     entries: list[SchemaEntry] = []
     for file in files:
-        shape = shaped(SchemaShape, file.content, file)
-        if isinstance(shape, list):
-            problems.extend(shape)
+        shape, found = shaped_in_part(SchemaShape, file)
+        problems.extend(found)
+        if shape is None:
             continue
         for section, models in (("models", shape.models), ("seeds", shape.seeds)):
             entries += [_entry(model, file, (section, i), problems) for i, model in enumerate(models)]

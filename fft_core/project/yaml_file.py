@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -67,6 +68,36 @@ def _lines(node: yaml.Node, keys: tuple[Key, ...]) -> Iterator[tuple[tuple[Key, 
             yield from _lines(item, (*keys, index))
 
 
+def shaped_in_part(shape: Any, file: YamlFile) -> tuple[Any | None, list[Problem]]:
+    """Validate a whole file; unknown keys are problems, and do not hide what else the file says.
+
+    The value is None if more than unknown keys is wrong.
+    """
+    value = shaped(shape, file.content, file)
+    if not isinstance(value, list):
+        return value, []
+    known_part = _without_unknown_keys(shape, file.content)
+    rest = value if known_part is None else shaped(shape, known_part, file)
+    return (None if isinstance(rest, list) else rest), value
+
+
+def _without_unknown_keys(shape: Any, content: object) -> object | None:
+    """Copy plain values without the keys that the shape does not know; None if that is not all that is wrong."""
+    from pydantic import ValidationError
+
+    content = deepcopy(content)
+    try:
+        _adapter(shape).validate_python(content, context={})
+    except ValidationError as error:
+        for complaint in error.errors(include_url=False, include_input=False, include_context=False):
+            if complaint["type"] != "extra_forbidden":
+                return None
+            keys, holder = _keys_in(content, complaint["loc"])
+            if isinstance(holder, dict) and keys:
+                holder.pop(keys[-1], None)
+    return content
+
+
 def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()) -> Any | list[Problem]:
     """Validate plain values against a pydantic shape: the shape's value, or every complaint with its line.
 
@@ -117,11 +148,24 @@ def _problem(complaint: Any, content: object, file: YamlFile, at: tuple[Key, ...
                 file.location((*at, *keys, key)),
                 hint or f"Known: {', '.join(known)}",
             )
+        case "literal_error":
+            known = _literals(complaint["ctx"]["expected"])
+            hint = nearest(str(complaint["input"]), known) or f"Known: {', '.join(known)}"
+            return Problem(f"{name}: unknown value {complaint['input']!r}", where, hint)
         case "union_tag_not_found":
             return Problem(f"missing key {complaint['ctx']['discriminator']} in {name}", where)
         case _:
             message = complaint["msg"].removeprefix("Value error, ")
             return Problem(f"{name}: {message}" if name else message, where)
+
+
+def _literals(expected: str) -> list[str]:
+    """Take apart how pydantic lists the values of a Literal.
+
+    >>> _literals("'rw', 'ro' or 'off'")
+    ['rw', 'ro', 'off']
+    """
+    return [value.strip("'") for value in expected.replace(" or ", ", ").split(", ")]
 
 
 def _keys_in(content: object, loc: tuple[Key, ...]) -> tuple[tuple[Key, ...], object]:

@@ -14,6 +14,7 @@ from importlib import import_module
 import click
 
 from fft_core.errors import FftError
+from fft_dagster.cli.groups import SuggestingGroup
 from fft_dagster.cli.options import Invocation
 
 # Each command stands in a module of its own, as `command`; it is imported when it is asked for.
@@ -49,7 +50,7 @@ GROUPS = {
 }
 
 
-class Commands(click.Group):
+class Commands(SuggestingGroup):
     """A group whose commands are imported on first use, so that `fft plan` pays for nothing else."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fft_dagster.cli.groups import SuggestingGroup
 from fft_dagster.cli.options import (
     ProjectOptions,
     Selection,
@@ -27,7 +28,7 @@ _KEPT = {
 }
 
 
-@click.group("cache")
+@click.group("cache", cls=SuggestingGroup)
 def command() -> None:
     """What the warehouse remembers of builds."""
 
@@ -35,11 +36,13 @@ def command() -> None:
 @command.command("clear")
 @takes_project
 @takes_selection
+@click.option("--all", "everything", is_flag=True, help="Remove all records, also damaged ones that cannot be read.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be forgotten.")
 def clear(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
     changed_since: str | None,
+    everything: bool,
     dry_run: bool,
     **chosen: Any,  # Any: see plan.py
 ) -> None:
@@ -47,11 +50,17 @@ def clear(
 
     Deletes their records in the table _ff_meta. Tables, views and the rows in them stay as they are. An incremental
     model or a snapshot is built the next time as an increment to the rows that it has; to build it from scratch, take
-    `fft build --full-refresh NAME`.
+    `fft build --full-refresh NAME`. With --all the tables of the records themselves are dropped, also those of models
+    that are no longer in the project; the next build makes them again.
 
     PROJECT is the folder that holds project.yml.
     """
     options = project_options(**chosen)
+    if everything:
+        if select or exclude or changed_since:
+            raise click.UsageError("--all takes no selection")
+        clear_all(options, dry_run=dry_run)
+        return
     project, names, built = recorded_among(options, selection_options(select, exclude, changed_since))
     found = [name for name in names if name in built]
     if found and not dry_run:
@@ -62,6 +71,17 @@ def clear(
     for line in said(project, names, built, "would forget" if dry_run else "forgotten"):
         click.echo(line)
     click.echo(f"\n{len(found)} {'to forget' if dry_run else 'forgotten'}, {len(names) - len(found)} without a record")
+
+
+def clear_all(options: ProjectOptions, *, dry_run: bool) -> None:
+    """Drop the tables of the records."""
+    from fft_core import forget_all_builds, open_warehouse
+
+    project = options.load()
+    if not dry_run:
+        with open_warehouse(project) as warehouse:
+            forget_all_builds(warehouse)
+    click.echo("all build records would be removed" if dry_run else "all build records are removed")
 
 
 def recorded_among(options: ProjectOptions, selection: Selection) -> tuple[Project, list[str], Mapping[str, datetime]]:

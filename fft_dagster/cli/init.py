@@ -10,7 +10,7 @@ import click
 
 
 @click.command("init")
-@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=".")
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--engine",
     type=click.Choice(["duckdb", "postgres"]),
@@ -18,14 +18,20 @@ import click
     show_default=True,
     help="Where it builds its tables.",
 )
-def command(folder: Path, engine: Any) -> None:  # Any: click has checked that it is a NewEngine
+def command(folder: Path | None, engine: Any) -> None:  # Any: click has checked that it is a NewEngine
     """Write a new project: seeds, models in SQL and Python, checks, a unit test, and definitions for Dagster.
 
-    DIR is its folder, and is made where it is missing. A file that is there already is never overwritten: nothing is
-    written then.
+    DIR is its folder, and is made if it is missing. Without DIR, it is the current folder, which must be empty, apart
+    from hidden files. A file that is there already is never overwritten: nothing is written then.
     """
-    from fft_core import new_project
+    from fft_core import FftError, new_project
 
+    if folder is None:
+        folder = Path()
+        there = sorted(path.name for path in folder.resolve().iterdir() if not path.name.startswith("."))
+        if there:
+            hint = "Name a folder: fft init shop. To write into this one all the same: fft init ."
+            raise FftError(f"the current folder is not empty: it has {', '.join(there[:3])}", hint=hint)
     files = new_project(folder, engine)
     for path in files:
         click.echo(f"  {path.as_posix()}")

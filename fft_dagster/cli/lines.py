@@ -71,11 +71,13 @@ class PlainLines:
         self._echo = echo
         self._width = 0
         self._names_checks = False
+        self._command = ""
 
     def begin(self, start: Start) -> None:
         shown = [*start.names, *(result.name for result in start.reused if self._output.shows_reasons)]
         self._width = max(map(len, shown), default=0)
         self._names_checks = start.command == "test" or self._output.shows_reasons
+        self._command = start.command if start.command != "snapshot" else "snapshot run"
         self._echo(str(start))
         if self._output.shows_reasons:
             for result in start.reused:
@@ -95,6 +97,8 @@ class PlainLines:
     def end(self, report: Report, seconds: float) -> None:
         print_errors(report)
         self._echo(f"\n{report.summary(seconds)}")
+        if report.errors and not report.interrupted and self._command != "test":
+            self._echo(f"next: mend that, and call `fft {self._command}` again: it builds only what is not built yet")
 
     def running_line(self, name: str, seconds: float) -> str:
         """Say that a node has its turn, in the columns of the others."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 
@@ -102,7 +102,9 @@ class ProjectOptions:
         """Load the project. Raises ProjectError with all that is wrong with it, UsageError for a malformed --vars."""
         from fft_core import load_project
 
-        project = load_project(self.root, self.env, engine=self.engine, variables=parse_variables(self.variables))
+        given = parse_variables(self.variables)
+        project = load_project(self.root, self.env, engine=self.engine, variables=given)
+        warn_of_unread_variables(project, given)
         debug = project.environment.get("FFT_SQL_DEBUG", "0").lower() not in ("", "0", "false")
         if self.shows_statements or debug:
             show_statements(project.environment, as_json=self.as_json)
@@ -129,6 +131,10 @@ class Selection:
         return select_nodes(project, self.select, self.exclude, changed_since=self.changed_since)
 
 
+Among: TypeAlias = "Callable[[Project, Selection, frozenset[str]], frozenset[str]]"
+"""What a command makes of the selected names: those that it is about."""
+
+
 @dataclass(frozen=True)
 class PlanOptions:
     """What commands that plan have in common."""
@@ -137,19 +143,30 @@ class PlanOptions:
     selection: Selection
     request: Request
 
-    def make_plan(
-        self, among: Callable[[Project], frozenset[str]] | None = None, patience_seconds: int | None = None
-    ) -> tuple[Project, Plan]:
-        """Load the project, look at its warehouse, and decide; for some of its models and seeds where asked to."""
+    def make_plan(self, among: Among | None = None, patience_seconds: int | None = None) -> tuple[Project, Plan]:
+        """Load the project, look at its warehouse, and decide: for what is selected, or what `among` makes of it."""
         from fft_core import make_plan
         from fft_dagster.cli.ctrl_c import opened_warehouse
 
         project = self.project.load()
         chosen = self.selection.names(project)
         if among is not None:
-            chosen &= among(project)
+            chosen = among(project, self.selection, chosen)
         with opened_warehouse(project, read_only=True, patience_seconds=patience_seconds) as warehouse:
             return project, make_plan(warehouse, self.request, chosen)
+
+
+def warn_of_unread_variables(project: Project, given: Mapping[str, object]) -> None:
+    """Say on stderr which variables of `--vars` no model reads."""
+    if not given:
+        return
+    from fft_core.errors import nearest
+
+    read = project.read_variables()
+    for name in given if "*" not in read else ():
+        if name not in read:
+            hint = nearest(name, read) or ""
+            click.echo(f"warning: --vars {name}: no model reads this variable. {hint}".rstrip(), err=True)
 
 
 def takes_root(command: Command) -> Command:

@@ -52,7 +52,7 @@ class Report:
     @property
     def errors(self) -> list[str]:
         """What failed, in full."""
-        return [f"{result.name}: {_said(result.error)}" for result in self.results.values() if result.error]
+        return [_said(result.name, result.error) for result in self.results.values() if result.error]
 
     @property
     def exit_code(self) -> int:
@@ -72,6 +72,8 @@ class Report:
         return f"{states or 'nothing to do'}{f'; checks: {checks}' if checks else ''}; {seconds:.1f} s"
 
 
-def _said(error: RunError) -> str:
-    where = Location(Path(error.file), error.line) if error.file else None
-    return str(Problem(error.message, where, error.hint))
+def _said(name: str, error: RunError) -> str:
+    """Say what is wrong; the place in a seed's file names the seed already."""
+    file = Path(error.file) if error.file else None
+    said = str(Problem(error.message, Location(file, error.line) if file else None, error.hint))
+    return said if file and file.parts[0] == "seeds" and file.stem == name else f"{name}: {said}"

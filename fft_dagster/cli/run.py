@@ -1,4 +1,4 @@
-"""`fft run`: the models, without seeds, snapshots and checks that stand alone."""
+"""`fft run`: the models and the seeds that they read, without snapshots and checks that stand alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fft_dagster.cli.options import Selection
 from fft_dagster.cli.run_options import run_options, takes_run
 
 if TYPE_CHECKING:
@@ -16,17 +17,31 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @takes_run
-def command(**chosen: Any) -> None:  # Any: the values that run_options names
-    """Build the models that must be built, but no seeds and snapshots.
+@click.option("--no-seeds", is_flag=True, help="Leave out the seeds that the models read.")
+def command(no_seeds: bool, **chosen: Any) -> None:  # Any: the values that run_options names
+    """Build the models that must be built, and the seeds that they read, but no snapshots.
 
     Blocking checks judge the new rows before they are published, as in fft build. Checks of what is not built do not
     run. PROJECT is the folder that holds project.yml.
     """
     from fft_dagster.cli.running import build_planned, planned
 
-    sys.exit(build_planned("run", run_options(**chosen), partial(planned, checks_alone=False), _models))
+    among = partial(models_and_seeds, with_seeds=not no_seeds)
+    sys.exit(build_planned("run", run_options(**chosen), partial(planned, checks_alone=False), among))
 
 
-def _models(project: Project) -> frozenset[str]:
-    names = (model.name for model in project.models.values() if model.materialization.name != "snapshot")
-    return frozenset(names)
+def models_and_seeds(
+    project: Project, selection: Selection, chosen: frozenset[str], *, with_seeds: bool
+) -> frozenset[str]:
+    """Keep the selected models, and add the seeds that they read, apart from those that `--exclude` names."""
+    from fft_dagster.cli.running import only
+
+    models = only(project, selection, chosen, ("model",))
+    if not with_seeds:
+        return models
+    parents = {parent for name in models for parent in project.stored_inputs(project.models[name])}
+    behind = (parent if isinstance(parent, str) else project.seed_behind(parent) for parent in parents)
+    read = frozenset(name for name in behind if name is not None and name in project.seeds)
+    if read and selection.exclude:
+        read &= Selection(exclude=selection.exclude).names(project)
+    return models | read

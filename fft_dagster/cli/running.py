@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ import click
 from fft_core import Check, Decision, Model, NodeKind, NodeRunResult, Plan, Project, Request, RunResults
 from fft_dagster.cli.crash import print_unexpected
 from fft_dagster.cli.lines import Display, Start, display
+from fft_dagster.cli.options import Among, Selection
 from fft_dagster.cli.plan import print_plan
 from fft_dagster.cli.report import Report
 from fft_dagster.cli.run_options import Output, RunOptions
@@ -59,7 +60,7 @@ def build_planned(
     command: str,
     options: RunOptions,
     todo: Callable[[Project, Plan], Todo],
-    among: Callable[[Project], frozenset[str]] | None = None,
+    among: Among | None = None,
     afterwards: Callable[[Call, tuple[str, ...]], None] | None = None,
 ) -> int:
     """Plan, and build what must be built; give the exit code.
@@ -68,7 +69,7 @@ def build_planned(
         command: The command's name.
         options: Its options.
         todo: What is done about a plan.
-        among: The models and seeds that the command is about; all where None.
+        among: What the command makes of the selection; all of it if None.
         afterwards: What is done with the call and all planned names when all went well, or nothing was to be done.
     """
     began = time.perf_counter()
@@ -161,6 +162,26 @@ def reused(project: Project, decisions: Sequence[Decision]) -> tuple[NodeRunResu
         )
         for decision in decisions
     )
+
+
+_COMMANDS = {"seed": "fft seed", "snapshot": "fft snapshot run", "model": "fft run"}
+
+
+def only(project: Project, selection: Selection, chosen: frozenset[str], kinds: Container[str]) -> frozenset[str]:
+    """Keep the selected nodes of these kinds: seed, snapshot, model. If none is left, say on stderr what they are."""
+    kept = frozenset(name for name in chosen if _what(project, name) in kinds)
+    if chosen and not kept and selection.narrows:
+        for name in sorted(chosen)[:5]:
+            what = _what(project, name)
+            click.echo(f"{name} is a {what}: `fft build` or `{_COMMANDS[what]}` builds it", err=True)
+    return kept
+
+
+def _what(project: Project, name: str) -> str:
+    node = project.node(name)
+    if not isinstance(node, Model):
+        return "seed"
+    return "snapshot" if node.materialization.name == "snapshot" else "model"
 
 
 def kind_of(project: Project, name: str) -> NodeKind:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from fft_dagster.cli.run_options import run_options, takes_run
-
-if TYPE_CHECKING:
-    from fft_core import Project
 
 
 @click.command("seed")
@@ -21,10 +18,7 @@ def command(**chosen: Any) -> None:  # Any: the values that run_options names
 
     PROJECT is the folder that holds project.yml.
     """
-    from fft_dagster.cli.running import build_planned, planned
+    from fft_dagster.cli.running import build_planned, only, planned
 
-    sys.exit(build_planned("seed", run_options(**chosen), partial(planned, checks_alone=False), _seeds))
-
-
-def _seeds(project: Project) -> frozenset[str]:
-    return frozenset(project.seeds)
+    seeds = partial(only, kinds=("seed",))
+    sys.exit(build_planned("seed", run_options(**chosen), partial(planned, checks_alone=False), seeds))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fft_dagster.cli.groups import SuggestingGroup
 from fft_dagster.cli.run_options import run_options, takes_run
 
 if TYPE_CHECKING:
-    from fft_core import Project
     from fft_dagster.cli.running import Call
 
 
-@click.group("snapshot")
+@click.group("snapshot", cls=SuggestingGroup)
 def command() -> None:
     """Build snapshots, and delete their old versions."""
 
@@ -30,7 +30,7 @@ def run_snapshots(prune: bool, keep_last: int | None, **chosen: Any) -> None:  #
 
     With --dry-run, --prune says what it would delete. PROJECT is the folder that holds project.yml.
     """
-    from fft_dagster.cli.running import build_planned, planned
+    from fft_dagster.cli.running import build_planned, only, planned
 
     if prune != (keep_last is not None):
         raise click.UsageError("--prune and --keep-last N go together")
@@ -39,12 +39,7 @@ def run_snapshots(prune: bool, keep_last: int | None, **chosen: Any) -> None:  #
     afterwards = None
     if keep_last is not None:
         afterwards = partial(_prune, keep_last=keep_last, dry_run=options.dry_run)
-    sys.exit(build_planned("snapshot", options, todo, _snapshots, afterwards))
-
-
-def _snapshots(project: Project) -> frozenset[str]:
-    names = (model.name for model in project.models.values() if model.materialization.name == "snapshot")
-    return frozenset(names)
+    sys.exit(build_planned("snapshot", options, todo, partial(only, kinds=("snapshot",)), afterwards))
 
 
 def _prune(call: Call, names: tuple[str, ...], *, keep_last: int, dry_run: bool) -> None:

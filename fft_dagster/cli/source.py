@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fft_dagster.cli.cells import aligned
+from fft_dagster.cli.groups import SuggestingGroup
 from fft_dagster.cli.options import project_options, takes_project
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _COLORS = {"pass": "green", "warn": "yellow", "error": "red"}
 
 
-@click.group("source")
+@click.group("source", cls=SuggestingGroup)
 def command() -> None:
     """Look at the sources of a project."""
 

@@ -65,3 +65,12 @@ def test_comments_are_shown_then_written_then_there(shop: Path) -> None:
     assert fft("sync-db-comments", shop, "--select", "users").lines == ["0 comments written"]
     plan = fft("plan", shop, "--select", "users seed_users")
     assert plan.lines[-1] == "0 to build, 2 to reuse"
+
+
+def test_the_sources_of_a_package_are_shown_too(tmp_path: Path) -> None:
+    shared = {"project.yml": "name: shared\nversion: '1'\n", "models/base.ff.sql": "select 41 + 1 as answer"}
+    write(tmp_path / "shared", shared)
+    root = write(tmp_path / "shop", {**SHOP, "packages.yml": "packages:\n  - {name: shared, path: ../shared}\n"})
+    finished = fft("docgen", root, "--out", "site", "--open-source", cwd=tmp_path)
+    assert (finished.code, finished.err) == (0, "")
+    assert "41 + 1" in (tmp_path / "site" / "models" / "base.html").read_text(encoding="utf-8")

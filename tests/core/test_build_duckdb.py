@@ -245,7 +245,7 @@ def test_seeds_from_csv_parquet_and_sql(tmp_path: Path) -> None:
     ("content", "rows"),
     [
         ("a,b\n", []),
-        ("a;b\n1;2\n", [("1;2",)]),
+        ("a\n1;2\n", [("1;2",)]),
         ("a\n'x\n", [("'x",)]),
         ("a,b\n# no comment,1\n", [("# no comment", 1)]),
         ("\ufeffa,b\r\n1,2\r\n", [(1, 2)]),

@@ -146,7 +146,7 @@ def test_inputs_that_cannot_be_stored_are_errors_with_their_line(bench: Bench) -
     inputs = {
         "no columns": "{rows: []}",
         "mixed": "{rows: [{id: 1}, {id: x}]}",
-        "nested": "{rows: [{id: [1]}]}",
+        "nested": "{rows: [{id: {a: 1}}]}",
         "case": "{rows: [{id: 1, ID: 2}]}",
         "cast": "{rows: [{id: x}], columns: {id: integer}}",
         "type": "{rows: [{id: 1}], columns: {id: no_such_type}}",
@@ -163,11 +163,11 @@ def test_inputs_that_cannot_be_stored_are_errors_with_their_line(bench: Bench) -
     assert "an input without rows needs the types of its columns\n    hint: Say which" in errors["no columns"]
     assert "the type of column 'id' is not clear: it holds integer and string" in errors["mixed"]
     assert "columns: {id: string}" in errors["mixed"]
-    assert "'id' is not clear: it holds list" in errors["nested"]
+    assert "'id' is not clear: it holds mapping" in errors["nested"]
     assert "columns 'id' and 'ID' are one to the database" in errors["case"]
     assert "the rows of raw_users cannot be stored" in errors["cast"]
     assert "no_such_type" in errors["type"]
-    assert "line 2 of the CSV has 1 fields, and its header has 2" in errors["ragged"]
+    assert "line 2 of the CSV: the line has 1 field, and the header has 2" in errors["ragged"]
     assert "there is no file nothing.csv" in errors["no file"]
     assert "model 'users'" in errors["other columns"]
     lines = [f"tests/unit/users.yml:{line}: " for line in range(3, 11)]

@@ -39,14 +39,15 @@ ALL_PAGES = [*PAGES, *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
 #   run      it runs, and must end with 0; a ```text block below it is what it prints
 #   dry      `make -n`: the target exists; running it would make an environment, or run this test
 #   package  what pip would install is this distribution, and the extras exist
+#   venv     the environment that the Makefile makes lies there
 #   serve    it is started, answers as a web server, and is stopped
-How = Literal["run", "dry", "package", "serve"]
+How = Literal["run", "dry", "package", "venv", "serve"]
 COMMANDS: dict[str, How] = {
     "make example": "dry",
     "make dev": "dry",
     "make test": "dry",
     "make bench": "dry",
-    'pip install "fft-dagster[duckdb]"': "package",
+    "source .venv/bin/activate": "venv",
     'pip install -e ".[duckdb,polars,ui]"': "package",
     "mkdir -p shop/models shop/seeds": "run",
     "printf 'id,email\\n1,Ann@example.com\\n2,bob@example.org\\n' > shop/seeds/raw_users.csv": "run",
@@ -96,6 +97,8 @@ COMMANDS: dict[str, How] = {
     "fft cache clear shop --select users+ --dry-run": "run",
     "fft cache clear shop --select users+": "run",
     "fft clean shop --dry-run": "run",
+    "fft clean shop --orphans --dry-run": "run",
+    "fft clean shop --orphans": "run",
     "fft version": "run",
     "_FFT_COMPLETE=bash_source fft > fft-complete.bash": "run",
     "dagster definitions validate -f shop/definitions.py": "run",
@@ -112,7 +115,7 @@ COVERED = {
 # What the pieces of a page stand in, where they are no whole programs.
 PRELUDES = {"executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n"}
 OWN_FILES = {"incremental.md", "snapshots.md", "packages.md", "unit-tests.md"}  # pages whose commands build their files
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -248,6 +251,9 @@ def tried(command: str, checkout: Path, page: Path, where: str) -> str:
             assert finished.returncode == 0, f"{where}: {command}\n{finished.stderr}"
         case "package":
             names_extras_that_exist(command)
+        case "venv":
+            made = shell("make -n example", checkout).stdout
+            assert f"{command.removeprefix('source ').removesuffix('/activate')}/fft build example_project" in made
         case "serve" if command not in COVERED or page == README:
             serves(command, checkout, where)
         case "serve":

@@ -36,6 +36,28 @@ def test_a_seed_counts_by_its_content(tmp_path: Path) -> None:
     assert set(made.due()) == {"users", "reader"}
 
 
+def test_how_the_file_of_a_seed_is_written_counts(tmp_path: Path) -> None:
+    made = built(tmp_path, {"seeds/users.csv": CSV, "models/reader.ff.sql": "select id from {{ ref('users') }}"})
+    for said in ("{null_values: ['1']}", "{null_values: ['2']}", "{quote: none}", "{encoding: latin-1}", "{}"):
+        made.write({"seeds/schema.yml": f"files: {{users: {said}}}\n"})
+        assert made.due() == {"users": ["config_changed"], "reader": ["input_changed"]}
+        assert made.why("users") == "its config changed: file"
+        made.build()
+        assert not made.due()
+    made.write({"seeds/schema.yml": "files: {users: {delimiter: ','}}\n"})  # what it was anyway, but said
+    assert set(made.due()) == {"users", "reader"}
+
+
+def test_another_rule_for_types_builds_a_seed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"seeds/users.csv": CSV, "seeds/query.sql": "select 1 as id", "models/other.ff.sql": "select 1 as a"}
+    made = built(tmp_path, files)
+    monkeypatch.setattr("fft_core.planner.READER_VERSION", "of another time")
+    assert made.due() == {"users": ["config_changed"]}
+    assert made.why("users") == "its config changed: reader"
+    made.build()
+    assert not made.due()
+
+
 def test_the_types_of_a_seed_count(tmp_path: Path) -> None:
     made = built(tmp_path, {"seeds/users.csv": CSV, "models/reader.ff.sql": "select id from {{ ref('users') }}"})
     made.write({"seeds/schema.yml": "columns: {users: {id: string}}\n"})

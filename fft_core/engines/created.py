@@ -1,0 +1,52 @@
+"""Tables from queries: each column has a name of its own, and a type that can hold something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from fft_core.engines import sql
+from fft_core.engines.engine import ColumnType, Engine
+from fft_core.errors import StatementError
+from fft_core.names import Relation, repeated_name
+
+Columns: TypeAlias = tuple[ColumnType, ...]
+
+
+def usable_columns(engine: Engine, relation: Relation, query: str, *, is_table: bool) -> Columns:
+    """Give the columns of a relation that was created from a query just now, in the same transaction.
+
+    A column of nothing but NULL has no type in the query: in a table it gets one.
+
+    Raises:
+        StatementError: the query has two columns of one name, of which the engine renamed one.
+    """
+    columns = engine.columns(sql.select_all(relation, engine.dialect))
+    if engine.capabilities.renames_repeated_columns and any(_may_be_renamed(c.name, columns) for c in columns):
+        _refuse_repeated(engine, query)
+    if not is_table:
+        return columns
+    untyped = [column for column in columns if engine.usable_type(column.type) != column.type]
+    for column in untyped:
+        engine.retype(relation, ColumnType(column.name, engine.usable_type(column.type)))
+    return engine.columns(sql.select_all(relation, engine.dialect)) if untyped else columns
+
+
+def _may_be_renamed(name: str, columns: Sequence[ColumnType]) -> bool:
+    """Tell whether a name is that of another column with a number behind it: what engines make of a repeated one."""
+    found = re.fullmatch(r"(.*)_\d+", name)
+    return found is not None and found[1].lower() in (column.name.lower() for column in columns)
+
+
+def _refuse_repeated(engine: Engine, query: str) -> None:
+    repeated = repeated_name([column.name for column in engine.columns(query)])
+    if repeated is None:
+        return
+    one, other = repeated
+    said = f"two columns called {one!r}" if one == other else f"the columns {one!r} and {other!r}, which are one name"
+    raise StatementError(
+        f"the query has {said}",
+        sql=query,
+        hint="Name each differently; of a join, select the columns of one side, or write `using (...)`.",
+    )

@@ -1,0 +1,121 @@
+"""Files of seeds in DuckDB: small ones by way of a temporary table, large ones as a stream of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
+from fft_core.engines.csv_arrow import ArrowRows
+from fft_core.engines.csv_file import CsvTable, ListedRows, declared_by_name, read_csv
+from fft_core.engines.engine import Engine
+from fft_core.engines.parquet_file import parquet_schema, refuse_wide_decimals, refuse_wrong_texts
+from fft_core.engines.seed_casts import cast_columns
+from fft_core.engines.sql import literal
+from fft_core.errors import EngineError
+from fft_core.names import quoted
+
+Register: TypeAlias = Callable[[str, object], AbstractContextManager[None]]  # a name for something that has rows
+
+
+@contextmanager
+def file_query(
+    engine: Engine, register: Register, path: Path, column_types: Mapping[str, str], form: CsvFormat
+) -> Iterator[str]:
+    """Make the rows of a file selectable while the context lasts; give the SELECT."""
+    if path.suffix not in CSV_SUFFIXES:
+        yield _parquet_query(engine, path, column_types)
+        return
+    table = read_csv(path, form, column_types)
+    match table.rows:
+        case ListedRows():
+            with _listed(engine, table, table.rows) as query:
+                yield query
+        case ArrowRows():
+            with _streamed(engine, register, table) as query:
+                yield query
+
+
+@contextmanager
+def _listed(engine: Engine, table: CsvTable, rows: ListedRows) -> Iterator[str]:
+    """No Arrow is needed for it, which is slow to import."""
+    lists = rows.fixed(table.fixes)
+    for place, texts in enumerate(lists):
+        _refuse_misfits(engine, table, place, "(select unnest(?::varchar[]))", [texts])
+    columns = ", ".join(f"unnest(?::varchar[]) as c{place}" for place in range(len(lists)))
+    name = engine.temporary(f"_ff_file_{id(table)}").sql(engine.dialect)
+    engine.execute(f"create temporary table {name} as select {_casts(engine, table)} from (select {columns})", lists)
+    try:
+        yield f"select * from {name}"
+    finally:
+        with suppress(EngineError):  # of a session that was interrupted or closed; the table goes with it
+            engine.execute(f"drop table if exists {name}")
+
+
+@contextmanager
+def _streamed(engine: Engine, register: Register, table: CsvTable) -> Iterator[str]:
+    name = f"_ff_file_{id(table)}"
+    with register(name, _Stream(table)):
+        for place in range(len(table.columns)):
+            _refuse_misfits(engine, table, place, f"(select c{place} from {name})")
+        yield f"select {_casts(engine, table)} from {name}"
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """The rows of a CSV as texts, read anew by each scan."""
+
+    table: CsvTable
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        import pyarrow as pa
+
+        rows = self.table.rows
+        assert isinstance(rows, ArrowRows)  # small files are no streams
+        reader: Any = pa.RecordBatchReader.from_batches(rows.schema, rows.fixed(self.table.fixes))
+        stream: object = reader.__arrow_c_stream__(requested_schema)
+        return stream
+
+
+def _casts(engine: Engine, table: CsvTable) -> str:
+    return ", ".join(
+        f"cast(c{place} as {engine.column_type(column.type)}) as {quoted(column.name, engine.dialect)}"
+        for place, column in enumerate(table.columns)
+    )
+
+
+def _refuse_misfits(engine: Engine, table: CsvTable, place: int, texts: str, parameters: Sequence[object] = ()) -> None:
+    """Name the first text that only the engine can tell is not of its type."""
+    column = table.columns[place]
+    if column.is_checked:
+        return
+    cast = f"try_cast(t as {engine.column_type(column.type)})"
+    wrong = engine.fetch(
+        f"select t from {texts} as texts(t) where t is not null and {cast} is null limit 1", parameters
+    )
+    if wrong:
+        raise table.misfit(place, wrong[0][0])
+
+
+def _parquet_query(engine: Engine, path: Path, column_types: Mapping[str, str]) -> str:
+    schema = parquet_schema(path)
+    refuse_wide_decimals(schema)
+    declared = declared_by_name(column_types, schema.names)
+    refuse_wrong_texts(path, schema, declared)
+    names = [quoted(field.name, engine.dialect) for field in schema]
+    columns = [f"{_plain(name, str(field.type))} as {name}" for name, field in zip(names, schema, strict=True)]
+    rows = f"read_parquet({literal(path)}, hive_partitioning = false)"  # a folder's name is no column
+    query = f"select {', '.join(columns)} from {rows}"
+    types = {name: engine.column_type(kind) for name, kind in declared.items()}
+    return cast_columns(engine, query, types) if types else query
+
+
+def _plain(column: str, arrow_type: str) -> str:
+    """A column as what it means: DuckDB gives numbers for durations, and a type of its own where there is only NULL."""
+    units = {"duration[s]": "seconds", "duration[ms]": "milliseconds", "duration[us]": "microseconds"}
+    if arrow_type in units:
+        return f"to_{units[arrow_type]}({column})"
+    return f"{column}::varchar" if arrow_type == "null" else column

@@ -1,0 +1,114 @@
+"""Parquet files as seeds: what one engine would rename, round or cut is refused, with the column's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fft_core.engines.column_kinds import MOST_DIGITS
+from fft_core.engines.csv_arrow import ArrowTexts
+from fft_core.engines.csv_text import refuse_seed_columns, wrong_names
+from fft_core.engines.declared_types import form_of
+from fft_core.errors import SeedError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+
+def parquet_schema(path: Path) -> pa.Schema:
+    """Read names and types of a file's columns. Raises SeedError for those that no table can have."""
+    with _opened(path) as file:
+        schema = file.schema_arrow
+    wrong = wrong_names(schema.names) if schema.names else "the file has no columns"
+    if wrong:
+        raise SeedError(wrong.replace("the header", "the file"))
+    refuse_seed_columns(schema.names)
+    for field in schema:
+        if _holds(field.type, lambda kind: _is(kind, "duration") and kind.unit == "ns"):
+            raise _lossy(field.name, "a duration in nanoseconds, of which databases keep microseconds", "microseconds")
+    return schema
+
+
+def refuse_wide_decimals(schema: pa.Schema) -> None:
+    """Raise SeedError for numbers of more digits than most engines have; one would make doubles of them."""
+    for field in schema:
+        if _holds(field.type, lambda kind: _is(kind, "decimal") and kind.precision > MOST_DIGITS):
+            raise _lossy(field.name, f"{field.type}, and the database has {MOST_DIGITS} digits", "text")
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """Read a file for an engine that keeps microseconds. Raises SeedError if there is more."""
+    import pyarrow as pa
+
+    with _opened(path) as file:
+        table = file.read()
+    for place, field in enumerate(table.schema):
+        if not _holds(field.type, _is_nanoseconds):
+            continue
+        short: Any = pa.timestamp("us", field.type.tz) if _is(field.type, "timestamp") else pa.time64("us")
+        try:
+            table = table.set_column(place, field.name, table.column(place).cast(short))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise _lossy(field.name, "nanoseconds, and the database keeps microseconds", "microseconds") from error
+    return table
+
+
+def refuse_wrong_texts(path: Path, schema: pa.Schema, declared: Mapping[str, str]) -> None:
+    """Raise SeedError for a text that is not of the type that its column is declared to have."""
+    for name, kind in declared.items():
+        form = form_of(kind)
+        if form is None or not _is(schema.field(name).type, "string", "large_string"):
+            continue
+        for texts in _texts(path, name):
+            wrong = form.wrong(texts)
+            if wrong is not None:
+                raise SeedError(f"column {name!r}: {wrong[:60]!r} is not {form.words}", hint=_DECLARE)
+
+
+_DECLARE = "Correct it, or declare another type in seeds/schema.yml."
+
+
+def rounded(name: str, value: object, kind: str) -> SeedError:
+    """Tell that a value would not be the same in the type that its column is declared to have."""
+    return SeedError(f"column {name!r}: {value} would not be the same as {kind}", hint=_DECLARE)
+
+
+def _texts(path: Path, name: str) -> Iterator[ArrowTexts]:
+    import pyarrow as pa
+
+    with _opened(path) as file:
+        for batch in file.iter_batches(columns=[name]):
+            yield ArrowTexts(batch.column(0).cast(pa.string()).drop_null())
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SeedError(f"the file cannot be read as Parquet: {error}") from error
+
+
+def _lossy(name: str, what: str, instead: str) -> SeedError:
+    return SeedError(f"column {name!r} has {what}", hint=f"Write it as {instead}, or round it yourself.")
+
+
+def _is_nanoseconds(kind: Any) -> bool:
+    return _is(kind, "timestamp", "time64") and kind.unit == "ns"
+
+
+def _is(kind: Any, *names: str) -> bool:
+    """Whether an Arrow type is one of a few."""
+    import pyarrow as pa
+
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in names)
+
+
+def _holds(kind: Any, holds: Any) -> bool:
+    """Whether something holds for a type, or for one inside of it."""
+    inner = [kind.field(i).type for i in range(kind.num_fields)] if _is(kind, "nested") else []
+    return bool(holds(kind)) or any(_holds(one, holds) for one in inner)

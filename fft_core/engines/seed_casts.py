@@ -1,0 +1,34 @@
+"""Casts of columns that have a type already: what would not be the same afterwards is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fft_core.engines.engine import Engine
+from fft_core.engines.parquet_file import rounded
+from fft_core.names import quoted
+
+_TEXTS = ("VARCHAR", "text")  # of them the texts were looked at
+
+
+def cast_columns(engine: Engine, query: str, types: Mapping[str, str]) -> str:
+    """Cast some columns of a query to other types.
+
+    Raises:
+        SeedError: a value would be rounded or cut.
+    """
+    columns = {column.name: column.type for column in engine.columns(query)}
+    for name, kind in types.items():
+        if columns[name] in _TEXTS:
+            continue
+        column = quoted(name, engine.dialect)
+        back = f"cast(cast({column} as {kind}) as {columns[name]})"
+        wrong = engine.fetch(f"select {column} from ({query}) as file where {back} is distinct from {column} limit 1")
+        if wrong:
+            raise rounded(name, wrong[0][0], kind)
+    cast = [_cast(quoted(name, engine.dialect), types.get(name)) for name in columns]
+    return f"select {', '.join(cast)} from ({query}) as file"
+
+
+def _cast(column: str, kind: str | None) -> str:
+    return f"cast({column} as {kind}) as {column}" if kind else column

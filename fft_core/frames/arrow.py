@@ -1,0 +1,145 @@
+"""A frame of any library from an Arrow table, and back: a value is kept, or there is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from fft_core.errors import ModelError
+from fft_core.frames import pandas, polars
+from fft_core.frames.columns import said
+from fft_core.frames.kinds import FrameType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def from_arrow(table: pa.Table, frame_type: FrameType) -> Any:
+    """Give an Arrow table as a frame of that type.
+
+    Polars and pyarrow keep every type. In pandas, whole numbers and booleans with NULLs get pandas' nullable types,
+    dates, lists, structs and maps are Arrow-backed, and decimals become floating point if that keeps their values.
+
+    Raises:
+        ModelError: a column has values that this library cannot hold; it is named.
+    """
+    match frame_type:
+        case "arrow":
+            return table
+        case "polars":
+            return polars.from_arrow(table)
+        case "polars_lazy":
+            return polars.from_arrow(table).lazy()
+        case "pandas":
+            return pandas.from_arrow(table)
+
+
+def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that no library is imported that the model does not use
+    """Give a frame as an Arrow table: one of pandas, of Polars, or of any library that speaks Arrow's C stream.
+
+    Raises:
+        ModelError: it is no frame, has columns without a name of their own, or values that no table can hold.
+    """
+    try:
+        table = _arrow_table(frame)
+        _refuse_names(table.column_names)
+        return _storable(table)
+    except ModelError:
+        raise
+    except Exception as error:  # a library's own, for a frame that it cannot give away
+        raise ModelError(f"the frame cannot be stored: {said(error)}") from error
+
+
+def _arrow_table(frame: Any) -> pa.Table:
+    import pyarrow as pa
+
+    if isinstance(frame, pa.Table):
+        return frame
+    if callable(getattr(frame, "to_native", None)):  # narwhals: what is inside knows more, such as an index
+        return _arrow_table(frame.to_native())
+    if pandas.is_frame(frame):
+        return pandas.to_arrow(frame)
+    if polars.is_frame(frame):
+        return polars.to_arrow(frame)
+    if not hasattr(frame, "__arrow_c_stream__") or type(frame).__name__ in ("Series", "ChunkedArray"):
+        raise ModelError(
+            f"a model must return a frame, not {type(frame).__name__}",
+            hint="Return a pandas or Polars DataFrame, a pyarrow Table, or any frame that Arrow can read.",
+        )
+    return pa.RecordBatchReader.from_stream(frame).read_all()
+
+
+def _refuse_names(names: list[str]) -> None:
+    if not names:
+        raise ModelError("the frame has no columns", hint="Name the columns, also where there are no rows.")
+    if not all(names):
+        raise ModelError("the frame cannot be stored: a column has an empty name", hint="Name every column.")
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise ModelError(
+            f"the frame cannot be stored: it has the column {twice!r} twice", hint="Rename or drop one of them."
+        )
+
+
+def _storable(table: pa.Table) -> pa.Table:
+    """Give the types that every database has: those of views and 16 bits become plain, and what is only NULL, text."""
+    import pyarrow as pa
+
+    columns, fields = [], []
+    for column, field in zip(table.columns, table.schema, strict=True):
+        for kind in _parts(field.type):
+            if isinstance(kind, pa.BaseExtensionType) and kind.extension_name.startswith("pandas."):
+                raise ModelError(
+                    f"the frame cannot be stored: column {field.name!r} holds values of"
+                    f" {kind.extension_name.replace('.', ' ')}, which no database has",
+                    hint="Give its ends, or its text, as columns of their own.",
+                )
+        plain = _plain(field.type)
+        if pa.types.is_time64(plain) and plain.unit == "ns" and _is_whole_microseconds(column):
+            plain = pa.time64("us")  # what Polars makes of any time of day
+        columns.append(column if plain == field.type else column.cast(plain))
+        fields.append(field.with_type(plain))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _parts(kind: pa.DataType) -> Iterator[pa.DataType]:
+    """A type, and all types that it is made of."""
+    import pyarrow as pa
+
+    yield kind
+    if pa.types.is_dictionary(kind):
+        yield from _parts(kind.value_type)
+    elif not isinstance(kind, pa.BaseExtensionType):
+        for index in range(kind.num_fields):
+            yield from _parts(kind.field(index).type)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    plain: dict[pa.DataType, pa.DataType] = {
+        pa.null(): pa.string(),
+        pa.string_view(): pa.string(),
+        pa.large_string(): pa.string(),
+        pa.binary_view(): pa.binary(),
+        pa.float16(): pa.float32(),
+    }
+    if kind in plain:
+        return plain[kind]
+    if isinstance(kind, pa.ListType):
+        return pa.list_(kind.value_field.with_type(_plain(kind.value_type)))
+    if isinstance(kind, pa.LargeListType):
+        return pa.large_list(kind.value_field.with_type(_plain(kind.value_type)))
+    if isinstance(kind, pa.StructType):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    return kind
+
+
+def _is_whole_microseconds(column: pa.ChunkedArray[Any]) -> bool:
+    import pyarrow as pa
+
+    try:
+        column.cast(pa.time64("us"))
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -1,0 +1,226 @@
+"""pandas frames: the dtype of a column follows from its type, and its values are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fft_core.errors import MissingDriverError, ModelError
+from fft_core.frames.columns import said, unreadable
+from fft_core.frames.python_values import mixed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+_FEW = 10**15
+_HINT = "Give every column values of one type that databases have; cast what is mixed to text."
+
+
+def is_frame(frame: Any) -> bool:
+    """Tell whether something is a DataFrame of pandas or of a library that extends it, without importing it."""
+    return any(
+        kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame" for kind in type(frame).__mro__
+    )
+
+
+def from_arrow(table: pa.Table) -> Any:
+    """Give an Arrow table as a DataFrame. Raises ModelError for a column that pandas cannot hold."""
+    pd = _pandas()
+    columns = {}
+    for field, column in zip(table.schema, table.columns, strict=True):
+        try:
+            columns[field.name] = _series(pd, field, column)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise unreadable("pandas", field, error) from error
+    return pd.DataFrame(columns, columns=table.column_names)
+
+
+def _series(pd: Any, field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> Any:
+    import pyarrow as pa
+
+    types: Any = pa.types
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType) or b"arrow.parquet.variant" in (field.metadata or {}).values():
+        raise unreadable("pandas", field)
+    if types.is_decimal(kind):
+        return _numbers(pd, column)
+    if types.is_date32(kind) or types.is_nested(kind) or kind == pa.time64("ns"):
+        return column.to_pandas(types_mapper=lambda _: pd.ArrowDtype(kind))
+    return _plain(pd, column)
+
+
+def _plain(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
+    """As pandas does it, but numbers and booleans with NULLs keep their type."""
+    import pyarrow as pa
+
+    nullable = {
+        pa.int8(): pd.Int8Dtype(),
+        pa.int16(): pd.Int16Dtype(),
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+        pa.uint8(): pd.UInt8Dtype(),
+        pa.uint16(): pd.UInt16Dtype(),
+        pa.uint32(): pd.UInt32Dtype(),
+        pa.uint64(): pd.UInt64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+    }
+    if column.null_count and column.type in nullable:
+        return column.to_pandas(types_mapper=nullable.get)
+    return column.to_pandas()
+
+
+def _numbers(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
+    """Give decimals as whole numbers or doubles if those hold every value, else as they are: `decimal.Decimal`."""
+    import pyarrow as pa
+
+    if column.type.scale <= 0:
+        try:
+            return _plain(pd, column.cast(pa.int64()))
+        except pa.ArrowInvalid:
+            return column.to_pandas()
+    quick = _of_few_digits(column)
+    if quick is not None:
+        return pd.Series(quick)
+    # Arrow's own cast of a decimal to a double is off by one in the last place now and then; that of a text is not
+    doubles = column.cast(pa.string()).cast(pa.float64())
+    if column.type.precision <= 15 or _are_exact(column, doubles):
+        return doubles.to_pandas()
+    return column.to_pandas()
+
+
+def _of_few_digits(column: pa.ChunkedArray[Any]) -> Any:
+    """Give decimals of up to 15 digits as an array of doubles, which are exact; None if some have more.
+
+    Their digits and the power of ten are whole numbers that a double holds, so that the division rounds just once.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if not pa.types.is_decimal128(column.type) or column.type.scale > 22:
+        return None
+    parts = [np.empty(0)]
+    for chunk in column.chunks:
+        content: Any = chunk.buffers()[1]
+        halves = np.frombuffer(content, "<i8").reshape(-1, 2)[chunk.offset : chunk.offset + len(chunk)]
+        is_null = chunk.is_null().to_numpy(zero_copy_only=False)
+        digits = np.where(is_null, 0, halves[:, 0])
+        has_few = (digits > -_FEW) & (digits < _FEW) & (np.where(is_null, 0, halves[:, 1]) == digits >> 63)
+        if not has_few.all():
+            return None
+        parts.append(np.where(is_null, np.nan, digits / 10.0**column.type.scale))
+    return np.concatenate(parts)
+
+
+def _are_exact(column: pa.ChunkedArray[Any], doubles: pa.ChunkedArray[Any]) -> bool:
+    import pyarrow as pa
+
+    try:
+        return doubles.cast(pa.string()).cast(column.type).equals(column)
+    except pa.ArrowInvalid:
+        return False
+
+
+def to_arrow(frame: Any) -> pa.Table:
+    """Give a DataFrame as an Arrow table.
+
+    Raises:
+        ModelError: it has an index or names that would be lost, or a column holds what no database has.
+    """
+    import pyarrow as pa
+
+    if callable(getattr(frame, "to_wkb", None)):  # geopandas
+        frame = frame.to_wkb()
+    _refuse_index(frame.index)
+    names = _names(frame)
+    objects = [place for place, kind in enumerate(frame.dtypes) if kind.kind == "O" and kind.name == "object"]
+    for place in objects:
+        _refuse_mixed(names[place], frame.iloc[:, place])
+    frame = frame.set_axis(names, axis=1)
+    try:
+        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    except Exception as error:
+        for name in names:
+            _give(name, frame[name])
+        raise ModelError(f"the frame cannot be stored: {said(error)}", hint=_HINT) from error
+    return _with_wide_decimals(table, objects)
+
+
+def _refuse_index(index: Any) -> None:
+    """Raise where an index holds more than the places of rows."""
+    names = [name for name in index.names if name is not None]
+    if not names and index.nlevels == 1 and index.inferred_type in ("integer", "empty"):
+        return
+    called = f"the index {', '.join(map(repr, names))}" if names else f"an index of {index.inferred_type} values"
+    raise ModelError(
+        f"the frame cannot be stored: it has {called}, which is no column",
+        hint="reset_index() makes it a column; reset_index(drop=True) leaves it out.",
+    )
+
+
+def _names(frame: Any) -> list[str]:
+    """The names of columns; numbers, as of a pivoted year, are their text."""
+    if frame.columns.nlevels > 1:
+        raise ModelError(
+            f"the frame cannot be stored: its columns have names of several levels, such as {frame.columns[0]!r}",
+            hint="Name each by one text: df.columns = ['_'.join(map(str, names)) for names in df.columns]",
+        )
+    wrong = [name for name in frame.columns if not _is_name(name)]
+    if wrong:
+        raise ModelError(
+            f"the frame cannot be stored: a column is called {wrong[0]!r}, which is no text",
+            hint="Name it by a text: df.columns = df.columns.map(str)",
+        )
+    names = [str(name) for name in frame.columns]
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise ModelError(
+            f"the frame cannot be stored: it has the column {twice!r} twice", hint="Rename or drop one of them."
+        )
+    return names
+
+
+def _is_name(name: object) -> bool:
+    import numbers
+
+    return isinstance(name, str) or (isinstance(name, numbers.Integral) and not isinstance(name, bool))
+
+
+def _refuse_mixed(name: str, column: Any) -> None:
+    wrong = mixed(column.dropna())
+    if wrong:
+        raise ModelError(f"the frame cannot be stored: column {name!r}: {wrong}", hint=_HINT)
+
+
+def _give(name: str, column: Any) -> None:
+    import pyarrow as pa
+
+    try:
+        pa.Array.from_pandas(column)
+    except Exception as error:
+        raise ModelError(
+            f"the frame cannot be stored: column {name!r} ({column.dtype}): {said(error)}", hint=_HINT
+        ) from error
+
+
+def _with_wide_decimals(table: pa.Table, places: list[int]) -> pa.Table:
+    """Give decimals among objects all their digits: a precision by the largest value would change with the rows."""
+    import pyarrow as pa
+
+    for place in places:
+        field, column = table.schema.field(place), table.column(place)
+        if pa.types.is_decimal128(field.type):
+            wide = field.with_type(pa.decimal128(38, field.type.scale))
+            table = table.set_column(place, wide, column.cast(wide.type))
+    return table
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ModuleNotFoundError as error:
+        raise MissingDriverError(
+            "a model takes pandas frames, and pandas is not installed", hint="pip install pandas"
+        ) from error
+    return pandas

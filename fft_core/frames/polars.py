@@ -1,0 +1,85 @@
+"""Polars frames: they hold all that Arrow has but intervals, unions and decimals of more than 38 digits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fft_core.errors import MissingDriverError, ModelError
+from fft_core.frames.columns import said, unreadable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def is_frame(frame: Any) -> bool:
+    """Tell whether something is a frame of Polars, without importing it."""
+    names = ("DataFrame", "LazyFrame")
+    return any(kind.__module__.partition(".")[0] == "polars" and kind.__name__ in names for kind in type(frame).__mro__)
+
+
+def from_arrow(table: pa.Table) -> Any:
+    """Give an Arrow table as a Polars DataFrame. Raises ModelError if it has no type for a column."""
+    library = _polars()
+    for field in table.schema:
+        if _is_lacking(field.type):  # some of them make its threads panic
+            raise unreadable("Polars", field)
+    try:
+        return library.from_arrow(table)
+    except Exception as error:
+        for name in table.column_names:
+            _try(library, table, name)
+        raise ModelError(f"the rows cannot be read as Polars: {said(error)}") from error
+
+
+def _try(library: Any, table: pa.Table, name: str) -> None:
+    try:
+        library.from_arrow(table.select([name]))
+    except Exception as error:
+        raise unreadable("Polars", table.schema.field(name), error) from error
+
+
+def _is_lacking(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    types: Any = pa.types
+    if types.is_interval(kind) or types.is_union(kind) or types.is_decimal256(kind):
+        return True
+    return any(_is_lacking(kind.field(index).type) for index in range(kind.num_fields))
+
+
+def to_arrow(frame: Any) -> pa.Table:
+    """Give a Polars frame as an Arrow table. Raises ModelError for columns of types that only Polars has."""
+    frame = frame.lazy().collect()
+    for column in frame.iter_columns():
+        if "Object" in str(column.dtype):  # Arrow would get the addresses of the objects
+            raise _unknown(column)
+    try:
+        table: pa.Table = frame.to_arrow()
+    except Exception as error:
+        for column in frame.iter_columns():
+            _give(column)
+        raise ModelError(f"the frame cannot be stored: {said(error)}") from error
+    return table
+
+
+def _give(column: Any) -> None:
+    try:
+        column.to_frame().to_arrow()
+    except Exception as error:
+        raise _unknown(column) from error
+
+
+def _unknown(column: Any) -> ModelError:
+    return ModelError(
+        f"the frame cannot be stored: column {column.name!r} is {column.dtype}, which no database has",
+        hint="Cast it to a type that databases have, for example to pl.String.",
+    )
+
+
+def _polars() -> Any:
+    try:
+        import polars
+    except ModuleNotFoundError as error:
+        hint = 'pip install "fft-dagster[polars]"'
+        raise MissingDriverError("a model takes Polars frames, and Polars is not installed", hint=hint) from error
+    return polars

@@ -1,0 +1,59 @@
+"""What a run remembers is frozen: threads read it while others publish."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from targets import Target
+
+from fft_core import Rebuilder, Request, Subjects, build_or_reuse, load_project, open_warehouse
+from fft_core.plan.records import Published
+from fft_core.state import read_records
+
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_a_thread_looks_for_other_runs_while_others_publish(tmp_path: Path, postgres_dsn: str) -> None:
+    """The engine must be one that others may write to at the same time: only there is looked again."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "project.yml").write_text("name: frozen\nversion: '1'\n")
+    (tmp_path / "models" / "a.ff.sql").write_text("select 1 as id")
+    with Target(postgres_dsn).profile() as profile:
+        (tmp_path / "profiles.yml").write_text(profile)
+        project = load_project(tmp_path, environment={})
+        with open_warehouse(project) as warehouse:
+            rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, "postgres"), Request())
+            build_or_reuse(warehouse, rebuilder, project.model("a"))
+            record = read_records(warehouse.engine)["a"]
+            for number in range(2000):  # as in a project of many models
+                rebuilder.note(replace(record, node=f"there_{number}"), Published("table", "stamp", 1))
+            decision, is_over = rebuilder.decide(warehouse, project.model("a")), threading.Event()
+
+            def publish() -> None:
+                number = 0
+                while not is_over.is_set():
+                    number += 1
+                    rebuilder.note(replace(record, node=f"new_{number}"), Published("table", "stamp", 1))
+
+            thread = threading.Thread(target=publish)
+            thread.start()
+            try:
+                for _ in range(300):
+                    rebuilder.refuse_outdated(warehouse, decision, rebuilder.look)
+            finally:
+                is_over.set()
+                thread.join(PATIENCE_SECONDS)
