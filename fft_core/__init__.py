@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from fft_core.docs.graph import Graph, graph_of
     from fft_core.docs.mermaid import mermaid
     from fft_core.docs.site import write_dag, write_docs
+    from fft_core.engines.duckdb import duckdb_connection
+    from fft_core.engines.lending import keep_databases, lend_databases
     from fft_core.errors import (
         ArtifactError,
         FftError,
@@ -59,13 +61,22 @@ if TYPE_CHECKING:
     from fft_core.project.load import load_project
     from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
     from fft_core.project.new import new_project
+    from fft_core.project.profiles import load_profile
     from fft_core.project.python_file import model, ref, relation_for, source
     from fft_core.project.select import select
     from fft_core.project.unit_test import UnitTest
     from fft_core.prune import prunable_versions, prune_snapshot
     from fft_core.selection import select_checks, select_nodes
     from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
-    from fft_core.slices import Slice, publish_slice, read_slice
+    from fft_core.slices import (
+        PartitionColumn,
+        PartitionExpression,
+        Slice,
+        TimeRange,
+        Within,
+        publish_slice,
+        read_slice,
+    )
     from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
     from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
@@ -94,8 +105,10 @@ _HOMES = {
     "ModelError": "errors",
     "NodeKind": "artifacts.run_results",
     "NodeRunResult": "artifacts.run_results",
-    "Package": "project.model",
     "Orphan": "orphans",
+    "Package": "project.model",
+    "PartitionColumn": "slices",
+    "PartitionExpression": "slices",
     "Plan": "plan.decide",
     "Preview": "show",
     "ProfileError": "errors",
@@ -115,14 +128,17 @@ _HOMES = {
     "SourceName": "project.model",
     "StateError": "errors",
     "Subjects": "planner",
+    "TimeRange": "slices",
     "UnitTest": "project.unit_test",
     "UnitTestResult": "unit_tests",
     "Warehouse": "warehouse",
+    "Within": "slices",
     "build_model": "build",
     "build_or_reuse": "build",
     "build_seed": "build",
     "check_node": "build",
     "described_node": "artifacts.manifest",
+    "duckdb_connection": "engines.duckdb",
     "find_leftovers": "project.leftovers",
     "find_node": "show",
     "find_orphans": "orphans",
@@ -134,9 +150,12 @@ _HOMES = {
     "in_words": "checks.words",
     "inline_model": "show",
     "install_packages": "project.install",
+    "keep_databases": "engines.lending",
     "keeps": "planner",
     "last_loaded": "project.cache",
+    "lend_databases": "engines.lending",
     "lint_project": "lint.findings",
+    "load_profile": "project.profiles",
     "load_project": "project.load",
     "make_manifest": "artifacts.manifest",
     "make_plan": "planner",
@@ -210,6 +229,8 @@ __all__ = [
     "NodeRunResult",
     "Orphan",
     "Package",
+    "PartitionColumn",
+    "PartitionExpression",
     "Plan",
     "Preview",
     "ProfileError",
@@ -229,14 +250,17 @@ __all__ = [
     "SourceName",
     "StateError",
     "Subjects",
+    "TimeRange",
     "UnitTest",
     "UnitTestResult",
     "Warehouse",
+    "Within",
     "build_model",
     "build_or_reuse",
     "build_seed",
     "check_node",
     "described_node",
+    "duckdb_connection",
     "find_leftovers",
     "find_node",
     "find_orphans",
@@ -248,9 +272,12 @@ __all__ = [
     "in_words",
     "inline_model",
     "install_packages",
+    "keep_databases",
     "keeps",
     "last_loaded",
+    "lend_databases",
     "lint_project",
+    "load_profile",
     "load_project",
     "make_manifest",
     "make_plan",

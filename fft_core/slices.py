@@ -33,14 +33,14 @@ class TimeRange:
 
 
 @dataclass(frozen=True)
-class Column:
+class PartitionColumn:
     """A column by its name, in any case."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class Expression:
+class PartitionExpression:
     """An expression of SQL over the columns of a table."""
 
     sql: str
@@ -50,7 +50,7 @@ class Expression:
 class Within:
     """Rows by one of their values: it is one of these, or lies in one of these ranges."""
 
-    value: Column | Expression
+    value: PartitionColumn | PartitionExpression
     wanted: tuple[str, ...] | tuple[TimeRange, ...]
 
 
@@ -226,14 +226,14 @@ def _condition(engine: Engine, relation: Relation, columns: Sequence[ColumnType]
     return " or ".join(parts) or "false"
 
 
-def _spelled(value: Column | Expression, columns: Sequence[ColumnType], dialect: str) -> str:
-    text = value.sql if isinstance(value, Expression) else value.name
+def _spelled(value: PartitionColumn | PartitionExpression, columns: Sequence[ColumnType], dialect: str) -> str:
+    text = value.sql if isinstance(value, PartitionExpression) else value.name
     known = {column.name.lower(): column.name for column in columns}
     known |= {name: name for name in known.values()}
     name = known.get(text, known.get(text.lower()))
     if name is not None:  # quoted, as a column may be called by a word of the language
         return quoted(name, dialect)
-    if isinstance(value, Expression):
+    if isinstance(value, PartitionExpression):
         return f"({text})"
     raise FftError(
         f"partition_by names {text!r}, which is not one of the columns",

@@ -23,8 +23,7 @@ from fft_core import (
     source_freshness,
 )
 from fft_dagster import events
-from fft_dagster.executor import interruptible
-from fft_dagster.lending import NODE_TAG
+from fft_dagster.executor import NODE_TAG, interruptible
 from fft_dagster.projects import BoundProject, bound_project, marked
 from fft_dagster.resource import RESOURCE_KEY, ProjectWarehouses, WarehouseSessions
 from fft_dagster.step_names import StepNames

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
-from fft_core import FftError, Project
-from fft_core.project.profiles import load_profile
+from fft_core import FftError, Project, duckdb_connection, load_profile
 
 try:
     from dagster_duckdb import DuckDBResource
@@ -49,12 +48,7 @@ class FftDuckDBResource(DuckDBResource):
                 f"the file {self.database} is open with FFT's configuration, and connection_config is another",
                 hint="SET what you need on the connection instead.",
             )
-        from fft_core.engines.duckdb import connect
-
-        with (
-            closing(
-                connect(path=self.database, catalog=self.catalog, lock_timeout_seconds=self.lock_timeout_seconds)
-            ) as engine,
-            engine.connection() as connection,
-        ):
+        with duckdb_connection(
+            self.database, catalog=self.catalog, lock_timeout_seconds=self.lock_timeout_seconds
+        ) as connection:
             yield connection

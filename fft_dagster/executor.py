@@ -28,8 +28,8 @@ from dagster import (
     executor,
 )
 
+from fft_core import lend_databases
 from fft_dagster.critical_path import inverted, remaining_seconds
-from fft_dagster.lending import NODE_TAG, lend_databases
 from fft_dagster.step_threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
 from fft_dagster.supported import require_supported_dagster
 
@@ -71,6 +71,7 @@ __all__ = ["ThreadExecutor", "interruptible", "iterate_run", "thread_executor"]
 # How late a termination, a slot that another run freed, or an event of a running step may be noticed.
 TICK_SECONDS = 0.1
 SECOND_WISH_SECONDS = 0.5
+NODE_TAG = "fft/node"  # what the steps of models, seeds and sources are tagged with
 TERMINATING = "Termination requested: interrupting the running steps"
 
 

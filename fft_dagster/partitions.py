@@ -7,8 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import FftError
-from fft_core.slices import Column, Expression, Slice, TimeRange, Within
+from fft_core import FftError, PartitionColumn, PartitionExpression, Slice, TimeRange, Within
 
 Wanted = tuple[str, ...] | tuple[TimeRange, ...]
 
@@ -88,14 +87,14 @@ def _wanted(partitions: dg.PartitionsDefinition[Any], keys: Sequence[str]) -> Wa
 
 def _value(
     key: dg.AssetKey, expression: object, partition_by: str | Mapping[str, str] | None, dimension: str | None
-) -> Column | Expression:
+) -> PartitionColumn | PartitionExpression:
     """What tells the partition of a row, in one dimension; the asset's own expression comes first."""
     said = partition_by if expression is None else expression
     said = said.value if isinstance(said, dg.MetadataValue) else said
     if isinstance(said, Mapping) == (dimension is not None):
         said = said.get(dimension) if isinstance(said, Mapping) else said
         if isinstance(said, str) and said.strip():
-            return Column(said) if expression is None else Expression(said)
+            return PartitionColumn(said) if expression is None else PartitionExpression(said)
     column = {dimension: f"the_column_of_{dimension}"} if dimension else "the_column"
     lacks = f"of its dimension {dimension!r} " if dimension else ""
     raise FftError(

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -106,6 +106,18 @@ def connect(
     except BaseException:
         engine.close()
         raise
+
+
+@contextmanager
+def duckdb_connection(
+    path: str, *, catalog: str | None = None, lock_timeout_seconds: float = 600
+) -> Iterator[Connection]:
+    """Give a connection of DuckDB's own to a file, in turn with all that builds in it. Raises what `connect` raises."""
+    with (
+        closing(connect(path=path, catalog=catalog, lock_timeout_seconds=lock_timeout_seconds)) as engine,
+        engine.connection() as connection,
+    ):
+        yield connection
 
 
 def scratch(*, path: str = MEMORY, catalog: str | None = None, **settings: Any) -> DuckDBEngine:
@@ -362,7 +374,10 @@ class DuckDBEngine:
     @contextmanager
     def _registered(self, name: str, rows: object) -> Iterator[None]:
         with self._cursor() as cursor:
-            cursor.register(name, rows)
+            try:
+                cursor.register(name, rows)
+            except duckdb.InterruptException as error:
+                raise EngineError("the statement was interrupted") from error
             try:
                 yield
             finally:
