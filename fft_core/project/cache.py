@@ -15,7 +15,7 @@ from fft_core.project.model import Project
 from fft_core.version import VERSION
 
 FILE = Path(".fastflowtransform") / "cache" / "project.pickle"
-FORMAT = 12  # counted up when the types of a project change
+FORMAT = 13  # counted up when the types of a project change
 _OURS = frozenset({"fft_core.project.model", "fft_core.project.unit_test", "fft_core.csv_format", "fft_core.errors"})
 _UNREADABLE = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError)
 _PLAIN = frozenset({"set", "frozenset", "complex", "bytearray"})

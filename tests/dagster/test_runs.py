@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from conftest import MakeInstance
-from fft_core import Project, load_project
+from fft_core import Project, Request, load_project
 from fft_dagster.outcomes import StepEnded
 from fft_dagster.runs import Work, run_work
 
@@ -100,3 +100,11 @@ def test_a_run_is_suspended_and_resumed(project: Project, make_instance: MakeIns
         seen.append(now.status.value)
     assert seen == ["SUSPENDED", "STARTED"]
     assert len(instance.all_logs(made.run_id, of_type=set(events))) == 2  # type: ignore[arg-type]
+
+
+def test_reasons_speak_of_the_run_config(project: Project, instance: dg.DagsterInstance) -> None:
+    run(project, instance, Work("build", builds=("a",)))
+    made, _ = run(project, instance, Work("build", builds=("a",), request=Request(rebuild=("a",))))
+    (record,) = instance.get_records_for_run(made.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
+    said = record.event_log_entry.asset_materialization.metadata["reasons"].value  # type: ignore[union-attr]
+    assert said == "- asked for by rebuild: ['a'] in the run config of fft_warehouse"
