@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help example dev test bench docs lint types lock clean
+.PHONY: help example dev test bench docs functions lint types lock clean
 
 help:
 	@echo "make example   build the example project through Dagster, on DuckDB"
@@ -12,6 +12,7 @@ help:
 	@echo "make test      lint, types and all the tests"
 	@echo "make bench     measure, and write docs/benchmarks.md"
 	@echo "make docs      write docs/commands again from the commands"
+	@echo "make functions write fft_core/engines/*_functions.json again from the engines' catalogs"
 	@echo "make lock      resolve requirements.lock again from pyproject.toml"
 
 $(READY):
@@ -55,6 +56,9 @@ bench: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python -m fft_dagster.cli.pages
+
+functions: $(READY)
+	@$(BIN)/python tools/known_functions.py
 
 lock:
 	@uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev \

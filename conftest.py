@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,16 @@ from postgres_server import drop_schema, new_schema, running_server
 from targets import Target
 
 from fft_core.engines.engine import Engine, open_engine
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take a cache folder of the tests' own, before a module of tests reads the environment for its commands.
+
+    Of two variables it is the one that they hand on: many leave out what begins with FFT_.
+    """
+    folder = tempfile.mkdtemp(prefix="fft_cache_")
+    os.environ["XDG_CACHE_HOME" if sys.platform == "linux" else "FFT_CACHE_DIR"] = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

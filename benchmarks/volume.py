@@ -85,9 +85,9 @@ def statements(project: Project) -> list[list[str]]:
 
 def _checks(project: Project, name: str, warehouse: Warehouse) -> list[str]:
     relation, dialect = warehouse.relation(name), warehouse.engine.dialect
-    columns = [column.name for column in warehouse.engine.columns(sql.select_all(relation, dialect))]
+    columns = warehouse.engine.columns(sql.select_all(relation, dialect))
     checks, now = project.checks_of(name), datetime.now(UTC)
-    made = [check_query(check, relation, columns, dialect, warehouse.relation, now) for check in checks]
+    made = [check_query(check, relation, columns, warehouse.engine, warehouse.relation, now) for check in checks]
     shared = [query.count for query in made if query.count is not None]
     scan = f"select count(*){''.join(f', {count}' for count in shared)} from {relation.sql(dialect)} as {sql.ROWS}"
     return [scan, *(f"select count(*) from ({query.failing_rows}) as t" for query in made if query.count is None)]

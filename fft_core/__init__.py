@@ -44,25 +44,29 @@ if TYPE_CHECKING:
         RequiredColumnsError,
         StateError,
     )
+    from fft_core.foreign_text import json_escaped, visible, visible_line
     from fft_core.forget import forget_all_builds, forget_builds, recorded_builds
     from fft_core.frames import frame_type_of, from_arrow, to_arrow
     from fft_core.freshness import FreshnessResult, select_sources, source_freshness
     from fft_core.lint.findings import Finding, lint_project, problems_found
     from fft_core.lint.sarif import sarif_report
+    from fft_core.masking import Masker
     from fft_core.model_rows import read_relation
     from fft_core.names import Relation
     from fft_core.orphans import Orphan, find_orphans, remove_orphans
+    from fft_core.output_guard import OutputGuard, guarded_output
     from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
     from fft_core.planner import Rebuilder, Subjects, keeps, make_plan, project_subjects
     from fft_core.project.cache import last_loaded
-    from fft_core.project.environment import without_secrets
     from fft_core.project.install import InstalledPackage, install_packages
-    from fft_core.project.leftovers import find_leftovers, remove_leftovers
+    from fft_core.project.leftovers import find_leftovers, remove_leftovers, shown_path
     from fft_core.project.load import load_project
     from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
     from fft_core.project.new import new_project
     from fft_core.project.profiles import load_profile
     from fft_core.project.python_file import model, ref, relation_for, source
+    from fft_core.project.secret_values import environment_masker
+    from fft_core.project.secrets import project_masker, warn_of_short_secrets
     from fft_core.project.select import select
     from fft_core.project.unit_test import UnitTest
     from fft_core.prune import prunable_versions, prune_snapshot
@@ -100,12 +104,14 @@ _HOMES = {
     "HttpRunResult": "artifacts.run_results",
     "InstalledPackage": "project.install",
     "Manifest": "artifacts.manifest",
+    "Masker": "masking",
     "Mismatch": "checks.unit_test",
     "Model": "project.model",
     "ModelError": "errors",
     "NodeKind": "artifacts.run_results",
     "NodeRunResult": "artifacts.run_results",
     "Orphan": "orphans",
+    "OutputGuard": "output_guard",
     "Package": "project.model",
     "PartitionColumn": "slices",
     "PartitionExpression": "slices",
@@ -139,6 +145,7 @@ _HOMES = {
     "check_node": "build",
     "described_node": "artifacts.manifest",
     "duckdb_connection": "engines.duckdb",
+    "environment_masker": "project.secret_values",
     "find_leftovers": "project.leftovers",
     "find_node": "show",
     "find_orphans": "orphans",
@@ -147,9 +154,11 @@ _HOMES = {
     "frame_type_of": "frames",
     "from_arrow": "frames",
     "graph_of": "docs.graph",
+    "guarded_output": "output_guard",
     "in_words": "checks.words",
     "inline_model": "show",
     "install_packages": "project.install",
+    "json_escaped": "foreign_text",
     "keep_databases": "engines.lending",
     "keeps": "planner",
     "last_loaded": "project.cache",
@@ -167,6 +176,7 @@ _HOMES = {
     "planned_relations": "warehouse",
     "preview": "show",
     "problems_found": "lint.findings",
+    "project_masker": "project.secrets",
     "project_subjects": "planner",
     "prunable_versions": "prune",
     "prune_snapshot": "prune",
@@ -189,10 +199,13 @@ _HOMES = {
     "select_nodes": "selection",
     "select_sources": "freshness",
     "select_unit_tests": "unit_tests",
+    "shown_path": "project.leftovers",
     "source": "project.python_file",
     "source_freshness": "freshness",
     "to_arrow": "frames",
-    "without_secrets": "project.environment",
+    "visible": "foreign_text",
+    "visible_line": "foreign_text",
+    "warn_of_short_secrets": "project.secrets",
     "write_catalog": "artifacts.catalog",
     "write_comments": "comments",
     "write_dag": "docs.site",
@@ -222,12 +235,14 @@ __all__ = [
     "HttpRunResult",
     "InstalledPackage",
     "Manifest",
+    "Masker",
     "Mismatch",
     "Model",
     "ModelError",
     "NodeKind",
     "NodeRunResult",
     "Orphan",
+    "OutputGuard",
     "Package",
     "PartitionColumn",
     "PartitionExpression",
@@ -261,6 +276,7 @@ __all__ = [
     "check_node",
     "described_node",
     "duckdb_connection",
+    "environment_masker",
     "find_leftovers",
     "find_node",
     "find_orphans",
@@ -269,9 +285,11 @@ __all__ = [
     "frame_type_of",
     "from_arrow",
     "graph_of",
+    "guarded_output",
     "in_words",
     "inline_model",
     "install_packages",
+    "json_escaped",
     "keep_databases",
     "keeps",
     "last_loaded",
@@ -289,6 +307,7 @@ __all__ = [
     "planned_relations",
     "preview",
     "problems_found",
+    "project_masker",
     "project_subjects",
     "prunable_versions",
     "prune_snapshot",
@@ -311,10 +330,13 @@ __all__ = [
     "select_nodes",
     "select_sources",
     "select_unit_tests",
+    "shown_path",
     "source",
     "source_freshness",
     "to_arrow",
-    "without_secrets",
+    "visible",
+    "visible_line",
+    "warn_of_short_secrets",
     "write_catalog",
     "write_comments",
     "write_dag",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fft_core.checks.run import CheckFailedError, CheckResult, Judgement, run_checks
 from fft_core.engines import sql
 from fft_core.engines.created import usable_columns
-from fft_core.engines.engine import ColumnType, Engine, RelationKind
+from fft_core.engines.engine import ColumnType, Engine, PublishMode, RelationKind
 from fft_core.errors import BusyError, FftError, Location, MissingRelationError, SeedError, StatementError
 from fft_core.increment import Increment, Written
 from fft_core.model_rows import how_to_get, model_rows
@@ -154,7 +154,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     if relation not in engine.kinds([relation]):
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
     with engine.statements.about(str(node)):
-        columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
+        columns = engine.columns(sql.select_all(relation, engine.dialect))
         return run_checks(engine, relation, columns, checks, warehouse.relation).results
 
 
@@ -183,7 +183,7 @@ def _publish_checked(
     engine.hold(relation)
     stage = engine.stage(relation)
     columns, _ = _stage(engine, stage, _Rows("table", query), engine.kinds([stage]).get(stage))
-    judgement = run_checks(engine, stage, [c.name for c in columns], checks, warehouse.relation, published=relation)
+    judgement = run_checks(engine, stage, columns, checks, warehouse.relation, published=relation)
     if any(result.blocks for result in judgement.results):
         raise CheckFailedError(name, judgement.results)
     engine.publish(stage, relation)
@@ -213,6 +213,7 @@ class _Rows:
     query: str
     model: Model | None = None
     backing: Relation | None = None
+    publish: PublishMode | None = None
 
 
 def _build_or_reuse(
@@ -268,7 +269,7 @@ def _build(build: _Build, node: Model | Seed) -> BuildResult:
             return _publish(build, _Rows("table", query))
     model = node if isinstance(node.materialization, Incremental | Snapshot) else None
     with model_rows(build.warehouse, node, is_increment=build.decision.is_increment) as query:
-        return _publish(build, _Rows(_kind(node), query, model, build.warehouse.backing(node)))
+        return _publish(build, _Rows(_kind(node), query, model, build.warehouse.backing(node), node.publish))
 
 
 def _kind(model: Model) -> RelationKind:
@@ -295,7 +296,7 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
             raise CheckFailedError(name, judgement.results)
         _refuse_outdated(build)  # what it read may have changed meanwhile
         columns, record = written.columns, _record(build, relation, written, judgement)
-        size = engine.publish(written.place, relation) if written.place != relation else None
+        size = engine.publish(written.place, relation, rows.publish) if written.place != relation else None
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if rows.backing is not None:
             engine.stamp(rows.backing, "table", record.stamp, columns)
@@ -346,8 +347,7 @@ def _write(build: _Build, relation: Relation, rows: _Rows, existing: Published |
 
     def check_delta(delta: Relation, columns: tuple[ColumnType, ...]) -> tuple[CheckResult, ...]:
         checks = tuple(check for check in build.warehouse.project.checks_of(name) if check.scope == "delta")
-        names = [column.name for column in columns]
-        results = run_checks(engine, delta, names, checks, build.warehouse.relation).results if checks else ()
+        results = run_checks(engine, delta, columns, checks, build.warehouse.relation).results if checks else ()
         if any(result.blocks for result in results):
             raise CheckFailedError(name, results)
         return results
@@ -374,7 +374,7 @@ def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
     judgement = run_checks(
         engine,
         written.place,
-        [column.name for column in written.columns],
+        written.columns,
         [check for check in checks if check.name not in known],
         build.warehouse.relation,
         published=relation,

@@ -10,7 +10,7 @@ from fft_core.errors import FftError, ModelError, RequestError, nearest
 from fft_core.git import Changes, changes_since
 from fft_core.names import model_name
 from fft_core.project.model import Home, Node, Package, Project, PythonBody, SqlBody
-from fft_core.project.python_closure import python_sources
+from fft_core.project.python_closure import PythonReader
 from fft_core.project.yaml_file import YamlFile, parse_yaml
 
 LISTED = "FF_CI_CHANGED_MODELS"
@@ -74,7 +74,7 @@ def _touched_in(project: Project, package: Package, ref: str, repository: Path) 
 
 def _made_with(project: Project, package: Package) -> Iterator[str]:
     files = [path for path in project.macros if path.is_relative_to(package.home.shown)]
-    macros = frozenset[str]().union(*(_macros(project.macros[path], path) for path in files))
+    macros = frozenset[str]().union(*(_macros(project, project.macros[path], path) for path in files))
     yield from (model.name for model in project.models.values() if model.package == package.name)
     yield from (name for name, body in _sql_bodies(project) if body.macros & macros)
 
@@ -119,10 +119,11 @@ def _loaded(env: str) -> tuple[str, ...]:
 
 def _importing(project: Project, home: Home, path: Path) -> Iterator[str]:
     """Python models whose code a module is part of; one whose modules cannot be read counts as changed."""
+    reader = PythonReader()
     for model in project.models.values():
         if isinstance(model.body, PythonBody) and project.home_of(model.path).root == home.root:
             try:
-                code = python_sources(home, model.path, model.body.function).code
+                code = reader.sources(home, model.path, model.body.function).code
             except ModelError:
                 code = {path.as_posix(): ""}
             if path.as_posix() in code:
@@ -131,18 +132,19 @@ def _importing(project: Project, home: Home, path: Path) -> Iterator[str]:
 
 def _calling(project: Project, changes: Changes, path: Path) -> Iterator[str]:
     """SQL models that a file of macros is part of; all, where a macro of it is gone and another name may stand in."""
-    now, before = _macros(changes.text_now(path), path), _macros(changes.text_before(path), path)
-    known = {name for file, text in project.macros.items() for name in _macros(text, file)}
+    now, before = (_macros(project, text, path) for text in (changes.text_now(path), changes.text_before(path)))
+    known = {name for file, text in project.macros.items() for name in _macros(project, text, file)}
     is_gone = bool(before - known)
     for name, body in _sql_bodies(project):
         if is_gone or body.macros & (now | before):
             yield name
 
 
-def _macros(text: str | None, path: Path) -> frozenset[str]:
+def _macros(project: Project, text: str | None, path: Path) -> frozenset[str]:
     from fft_core.project.sql_file import new_environment, parse_macros  # Jinja is slow to import
 
-    return frozenset(macro.name for macro in parse_macros(text or "", path, new_environment())[0])
+    macros, _ = parse_macros(text or "", path, new_environment(), project.engine)
+    return frozenset(macro.name for macro in macros)
 
 
 def _sql_bodies(project: Project) -> Iterator[tuple[str, SqlBody]]:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
-from pathlib import Path
 
+from fft_core.engines.engine import dialect_of
+from fft_core.engines.known import file_of
 from fft_core.plan.fingerprint import VERSION, digest_of
+from fft_core.project.cache_folder import ProjectCache
 from fft_core.project.environment import is_secret
 from fft_core.project.model import Model, Project, SqlBody
 from fft_core.version import VERSION as FFT_VERSION
 
-FILE = Path(".fastflowtransform") / "cache" / "code.json"
+READING = 1  # to be raised when the same SQL comes to something else: its canonical form, or what it is found to use
+FILE = "code.json"
 
 
 @dataclass(frozen=True)
 class Code:
-    """The digest of a model's canonical SQL, and what makes its rows change by themselves."""
+    """The digest of a model's canonical SQL, and what it uses: see `SqlReading`."""
 
     digest: str
     volatile: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass
@@ -31,42 +36,33 @@ class CodeCache:
     """Results by key, as last saved; those that are not asked for again are dropped when it is saved."""
 
     project: Project
-    path: Path
     saved: Mapping[str, list[object]]
     used: dict[str, list[object]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, project: Project) -> CodeCache:
         """Open the cache of a project. One that cannot be read is empty: it only saves time."""
-        path = project.root / FILE
         try:
-            saved = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            saved = json.loads(ProjectCache(project.root).read(FILE) or b"{}")
+        except ValueError:
             saved = {}
-        return cls(project, path, saved if isinstance(saved, dict) else {})
+        return cls(project, saved if isinstance(saved, dict) else {})
 
     def get(self, key: str) -> Code | None:
         """Give what is known under a key."""
         match self.saved.get(key):
-            case [str(digest), list(volatile)]:
-                return Code(digest, tuple(map(str, volatile)))
+            case [str(digest), list(volatile), list(unknown), list(names)]:
+                return Code(digest, *(tuple(map(str, found)) for found in (volatile, unknown, names)))
         return None
 
     def put(self, key: str, code: Code) -> None:
         """Keep a result."""
-        self.used[key] = [code.digest, list(code.volatile)]
+        self.used[key] = [code.digest, list(code.volatile), list(code.unknown), list(code.names)]
 
     def save(self) -> None:
         """Write what was used, if that is not what was read; a folder that cannot be written to is left alone."""
-        if self.used == self.saved:
-            return
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, encoding="utf-8") as file:
-                json.dump(self.used, file)
-            Path(file.name).replace(self.path)
-        except OSError:
-            return
+        if self.used != self.saved:
+            ProjectCache(self.project.root).write(FILE, json.dumps(self.used).encode())
 
     def key_of(self, model: Model, dialect: str) -> str:
         """Digest all that the rendered text and its reading depend on."""
@@ -80,7 +76,7 @@ class CodeCache:
         assert isinstance(model.body, SqlBody)  # only SQL is rendered
         environment = self.project.environment
         names = sorted(environment if "*" in model.body.environment else model.body.environment)
-        read = {name: environment.get(name) for name in names if not is_secret(name)}
+        read = {name: environment.get(name) for name in names if not is_secret(name, self.project.secrets)}
         inlined = [
             self._parts(self.project.models[name])
             for name in model.refs
@@ -100,9 +96,13 @@ class CodeCache:
     def _common(self) -> str:
         project = self.project
         macros = [[path.as_posix(), text] for path, text in project.macros.items()]  # the later one of a name counts
-        variables = {name: repr(value) for name, value in project.variables.items()}
-        return digest_of([macros, variables, project.engine, project.env, self._versions])
+        counted = {name for name in project.variables if not is_secret(name, project.secrets)}
+        variables = {name: repr(project.variables[name]) for name in counted}
+        secrets = list(project.secrets)  # their names stand in the text
+        return digest_of([macros, variables, secrets, project.engine, project.env, self._versions])
 
     @cached_property
     def _versions(self) -> list[object]:
-        return [VERSION, FFT_VERSION, version("jinja2"), version("sqlglot")]
+        functions = file_of(dialect_of(self.project.engine)).read_bytes()
+        known = hashlib.sha256(functions).hexdigest()
+        return [VERSION, FFT_VERSION, READING, known, version("jinja2"), version("sqlglot")]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from fft_core.column_names import AmbiguousColumnError, ColumnNames
 from fft_core.engines import sql
 from fft_core.engines.engine import Details, RelationKind
 from fft_core.engines.stamp import unmarked, with_text
@@ -57,7 +58,7 @@ def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) ->
         else:
             found, missing = _compared(node, details[relations[node.name]])
             changes += found
-            left_out += [f"{node.name} has no column {name!r}" for name in missing]
+            left_out += missing
     return CommentPlan(tuple(changes), tuple(left_out))
 
 
@@ -86,18 +87,22 @@ def _statement(change: CommentChange, relation: Relation, kind: RelationKind, no
 
 
 def _compared(node: Node, details: Details) -> tuple[list[CommentChange], list[str]]:
-    """Give the changes, and the described columns that are not there."""
+    """Give the changes, and what is said of described columns that are not there."""
     changes, missing = list[CommentChange](), list[str]()
     text, old = _clean(node.description), unmarked(details.comment)
     if text and text != old:
         changes.append(CommentChange(node.name, None, old, text))
     names = [column.name for column in details.columns]
-    spelled = {name.lower(): name for name in names} | {name: name for name in names}
+    spelled = ColumnNames(names)
     for column in node.columns:
         text = _clean(column.description)
-        name = spelled.get(column.name) or spelled.get(column.name.lower())
+        try:
+            name = spelled.find(column.name)
+        except AmbiguousColumnError as error:
+            missing.append(f"{node.name}: {error.problem.message}")
+            continue
         if text and name is None:
-            missing.append(column.name)
+            missing.append(f"{node.name} has no column {column.name!r}")
         elif text and name and text != details.column_comments.get(name):
             changes.append(CommentChange(node.name, name, details.column_comments.get(name, ""), text))
     return changes, missing

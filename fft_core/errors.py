@@ -25,7 +25,7 @@ FftError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ class Location:
     line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}" if self.line else f"{self.path}"
+        path = str(self.path).replace("\n", "\\n")  # what follows would read as a message of its own
+        return f"{path}:{self.line}" if self.line else path
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Problem:
         hint = f"\n    hint: {self.hint}" if self.hint else ""
         return f"{place}{self.message}{hint}"
 
+    def masked(self, mask: Callable[[str], str]) -> Problem:
+        """Give the same problem with other texts."""
+        return Problem(mask(self.message), self.where, mask(self.hint) if self.hint else self.hint)
+
 
 class FftError(Exception):
     """The base of all errors of FFT; `str(error)` is what the user should read."""
@@ -65,6 +70,11 @@ class FftError(Exception):
     def __init__(self, message: str, *, where: Location | None = None, hint: str | None = None) -> None:
         self.problem = Problem(message, where, hint)
         super().__init__(str(self.problem))
+
+    def mask(self, mask: Callable[[str], str]) -> None:
+        """Change its texts; whoever handles it has the same error, as nobody else has seen the texts."""
+        self.problem = self.problem.masked(mask)
+        self.args = tuple(mask(part) if isinstance(part, str) else part for part in self.args)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Survive pickling, which would call the constructor with the text alone: errors go from process to process."""
@@ -83,6 +93,10 @@ class ProjectError(FftError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: Sequence[Problem] = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def mask(self, mask: Callable[[str], str]) -> None:
+        super().mask(mask)
+        self.problems = tuple(problem.masked(mask) for problem in self.problems)
 
 
 class ProfileError(FftError):
@@ -176,6 +190,10 @@ class StatementError(EngineError):
         self.sql = sql
         self.missing = missing
         self.position = position
+
+    def mask(self, mask: Callable[[str], str]) -> None:
+        super().mask(mask)
+        self.sql = mask(self.sql)
 
 
 class StepTimeoutError(FftError):

@@ -8,6 +8,8 @@ from fft_core.engines.sql import begin_of_query
 from fft_core.errors import StatementError
 
 LINES_AROUND = 2
+COLUMNS_SHOWN = 200  # of a line
+LONGEST_SQL = 3000
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,10 @@ class Fault:
         lines = self.sql.split("\n")
         first, last = max(1, self.line - LINES_AROUND), min(len(lines), self.line + LINES_AROUND)
         width = max(3, len(str(last)))
-        shown = [f"{number:{width}} | {lines[number - 1]}".rstrip() for number in range(first, last + 1)]
-        before = lines[self.line - 1][: self.column]
+        around, column = _cut(lines[self.line - 1], self.column)
+        texts = [around if n == self.line else _cut(lines[n - 1], 0)[0] for n in range(first, last + 1)]
+        shown = [f"{number:{width}} | {text}".rstrip() for number, text in enumerate(texts, start=first)]
+        before = around[:column]
         mark = "".join("\t" if character == "\t" else " " for character in before)  # a tab is as wide below
         shown.insert(self.line - first + 1, f"{'':{width}} | {mark}^")
         return "\n".join(shown)
@@ -41,6 +45,26 @@ class Fault:
         wanted = self.sql.split("\n")[self.line - 1].strip()
         found = [number for number, line in enumerate(text.splitlines(), start=1) if line.strip() == wanted]
         return found[0] if wanted and len(found) == 1 else None
+
+
+def _cut(line: str, column: int) -> tuple[str, int]:
+    """Cut a long line down to what is around a column; give the column in what is left."""
+    if len(line) <= COLUMNS_SHOWN:
+        return line, column
+    begin = max(0, column - COLUMNS_SHOWN // 2)
+    end = begin + COLUMNS_SHOWN
+    before, after = "..." if begin else "", "..." if end < len(line) else ""
+    return before + line[begin:end] + after, column - begin + len(before)
+
+
+def shortened(sql: str) -> str:
+    """Cut a long statement, and say so.
+
+    >>> shortened("select 1")
+    'select 1'
+    """
+    left_out = len(sql) - LONGEST_SQL
+    return sql if left_out <= 0 else f"{sql[:LONGEST_SQL]}... ({left_out:,} more characters)"
 
 
 def fault_of(error: StatementError) -> Fault | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, TypeAlias
 
+from fft_core.column_names import ColumnNames
 from fft_core.engines import sql
 from fft_core.errors import FftError, RequestError, StatementError, nearest
 from fft_core.model_rows import how_to_get
@@ -80,7 +81,7 @@ def _loaded_at(warehouse: Warehouse, source: Source, limits: SourceFreshness) ->
     if relation not in engine.kinds([relation]):
         raise FftError(f"{relation} is not there. {how_to_get(warehouse, source.name)}")
     columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
-    column = next((name for name in columns if name.lower() == limits.loaded_at.lower()), None)
+    column = ColumnNames(columns).find(limits.loaded_at)
     if column is None and is_plain(limits.loaded_at):
         near = nearest(limits.loaded_at, columns)
         raise FftError(f"{relation} has no column {limits.loaded_at!r}" + (f". {near}" if near else ""))

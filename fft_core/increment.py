@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 from fft_core.checks.run import CheckResult
+from fft_core.column_names import AmbiguousColumnError, ColumnNames
 from fft_core.engines import sql
 from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine
-from fft_core.errors import IncrementError, nearest
+from fft_core.errors import IncrementError, StatementError, nearest
 from fft_core.names import Relation, quoted
 from fft_core.project.model import Incremental, Model, OnSchemaChange, Snapshot
 from fft_core.strategies import incremental, snapshot
 from fft_core.strategies.columns import Adaption, Difference, adapted, compared, lost_in_casts
-from fft_core.strategies.keys import null_keys, repeated_keys, say_key
+from fft_core.strategies.keys import ColumnPair, null_keys, repeated_keys, say_key
 
 _DELTA, _VERSIONS = "_ff_delta", "_ff_versions"  # temporary: only this session sees them
 Columns: TypeAlias = tuple[ColumnType, ...]
@@ -84,23 +86,34 @@ class Increment:
     def _first(self, settings: Incremental, query: str) -> Written:
         columns, rows = self.create(query)
         settings = self._with_columns(settings, columns)
-        self._refuse_keys(self.stage, settings.unique_key, settings.partition_by)
+        self._refuse_keys(self.stage, columns, settings.unique_key, settings.partition_by)
         return Written(self.stage, columns, rows)
 
     def _applied(self, settings: Incremental, query: str) -> Written:
         settings = self._with_columns(settings, self._columns(query))
-        delta = self._stage(_DELTA, incremental.newer_rows(query, settings, self.relation, self._dialect), query)
+        stored = self._columns_of(self.relation)
+        delta = self._stage(_DELTA, self._newer_rows(query, settings, stored), query)
         columns = self._columns_of(delta)
-        self._refuse_keys(delta, settings.unique_key, settings.partition_by)
-        adaption = self._adaption(delta, columns, self._columns_of(self.relation), settings.on_schema_change)
+        self._refuse_keys(delta, columns, settings.unique_key, settings.partition_by)
+        adaption = self._adaption(delta, columns, stored, settings.on_schema_change)
+        pairs = self._pairs(adaption, columns, (*settings.unique_key, *settings.partition_by))
         checks = self.check_delta(delta, columns)
         ((delta_rows,),) = self.engine.fetch(f"select count(*) from {delta.sql(self._dialect)}")
         self._cast(delta, adaption)
-        statements = incremental.applied(settings, self.relation, delta, adaption.columns, self._dialect)
+        application = incremental.Application(self.relation, delta, pairs, self.engine)
         # a delta without rows would be applied to no effect, but touch the table all the same
-        changed = self._run(adaption.statements, statements if delta_rows else ())
+        changed = self._run(adaption.statements, application.statements(settings) if delta_rows else ())
         self._drop(delta)
         return self._written(checks, {"delta_rows": int(delta_rows)}, is_unchanged=changed == 0)
+
+    def _newer_rows(self, query: str, settings: Incremental, stored: Columns) -> str:
+        if settings.lookback is None:
+            return query
+        columns = [
+            ColumnPair(self._found("updated_at_column", [name], stored, of=str(self.relation))[0], name, "")
+            for name in settings.updated_at
+        ]
+        return incremental.newer_rows(query, columns, settings.lookback, self.relation, self._dialect)
 
     def _with_columns(self, settings: Incremental, columns: Columns) -> Incremental:
         return replace(
@@ -116,7 +129,7 @@ class Increment:
         rows = self._stage(_DELTA, query, query)
         columns = self._columns_of(rows)
         settings = self._for_snapshot(settings, rows, columns)
-        staged = snapshot.SnapshotRows(settings, rows, columns, datetime.now(UTC), self._dialect)
+        staged = snapshot.SnapshotRows(settings, rows, columns, datetime.now(UTC), self.engine)
         if self.is_first:
             created, count = self.create(snapshot.first_versions(staged))
             self._drop(rows)
@@ -125,12 +138,13 @@ class Increment:
         self._refuse_other_table(stored)
         own = [column for column in stored if column.name.lower() not in snapshot.ADDED]
         adaption = self._adaption(rows, columns, own, settings.on_schema_change)
+        pairs = self._pairs(adaption, columns, settings.unique_key)
         added = self._run(adaption.statements, ())
         self._cast(rows, adaption)
         staged = replace(staged, columns=self._columns_of(rows))
-        versions = self._stage(_VERSIONS, snapshot.new_versions(staged, self.relation, adaption.columns))
-        changes = self._version_counts(staged, versions)
-        changed = self._run((), snapshot.applied(staged, self.relation, versions, adaption.columns))
+        versions = self._stage(_VERSIONS, snapshot.new_versions(staged, self.relation, pairs))
+        changes = self._version_counts(staged, versions, pairs)
+        changed = self._run((), snapshot.applied(staged, self.relation, versions, pairs))
         self._drop(rows, versions)
         return self._written((), changes, is_unchanged=changed == 0 and added == 0)
 
@@ -144,7 +158,7 @@ class Increment:
         updated_at = self._found("updated_at", [settings.updated_at] if settings.updated_at else [], columns)
         if updated_at:
             self._refuse_times(rows, updated_at[0], columns)
-        self._refuse_keys(rows, key, updated_at)
+        self._refuse_keys(rows, columns, key, updated_at)
         return replace(
             settings, unique_key=key, check_columns=checked, updated_at=updated_at[0] if updated_at else None
         )
@@ -164,10 +178,12 @@ class Increment:
                 f"Rename or drop it, or replace it by a snapshot of now: --full-refresh {self.model.name}",
             )
 
-    def _version_counts(self, staged: snapshot.SnapshotRows, versions: Relation) -> dict[str, int]:
+    def _version_counts(
+        self, staged: snapshot.SnapshotRows, versions: Relation, pairs: Sequence[ColumnPair]
+    ) -> dict[str, int]:
         ((new,),) = self.engine.fetch(f"select count(*) from {versions.sql(self._dialect)}")
         counts = {"new_versions": int(new)}
-        late = snapshot.late_rows(staged, self.relation)
+        late = snapshot.late_rows(staged, self.relation, pairs)
         if late is not None:
             ((count,),) = self.engine.fetch(late)
             counts["late_rows"] = int(count)
@@ -214,7 +230,9 @@ class Increment:
     def _adaption(
         self, rows: Relation, columns: Columns, stored: Sequence[ColumnType], policy: OnSchemaChange
     ) -> Adaption:
-        difference, held = self._without_untyped(rows, compared(stored, columns), policy)
+        with self._explained_names():
+            difference = compared(stored, columns)
+        difference, held = self._without_untyped(rows, difference, policy)
         adaption = adapted(self.relation, difference, policy, self._dialect)
         if adaption is None:
             raise self._error(
@@ -255,40 +273,74 @@ class Increment:
         for name, (stored, _) in adaption.casts.items():
             self.engine.execute(sql.change_type(rows, ColumnType(adaption.columns[name], stored), self._dialect))
 
-    def _refuse_lossy_casts(self, rows: Relation, adaption: Adaption) -> None:
-        query = lost_in_casts(rows, adaption, self._dialect)
-        counts = self.engine.fetch(query)[0] if query else ()
-        for (column, (old, new)), count in zip(adaption.casts.items(), counts, strict=True):
-            if count:
-                types = f"its column {column!r} is {new}, and {old} in {self.relation}"
-                raise self._error(
-                    f"{types}: {count} values would not be the same",
-                    "Cast it in the model, or use on_schema_change='sync_all_columns'.",
-                )
+    def _pairs(self, adaption: Adaption, columns: Columns, key: Sequence[str]) -> tuple[ColumnPair, ...]:
+        """Each column of the table that is written, with that of the rows. Raises if the table lacks one of the key."""
+        stored = {given: name for name, given in adaption.columns.items()}
+        missing = [name for name in key if name not in stored]
+        if missing:
+            message = f"{self.relation} has no column {missing[0]!r}, by which rows are to be told apart"
+            raise self._error(message, f"Build it anew: --full-refresh {self.model.name}")
+        types = {column.name: column.type for column in columns}
+        types |= {adaption.columns[name]: old for name, (old, _) in adaption.casts.items()}
+        return tuple(ColumnPair(name, given, types[given]) for name, given in adaption.columns.items())
 
-    def _refuse_keys(self, rows: Relation, key: Sequence[str], never_null: Sequence[str]) -> None:
+    def _refuse_lossy_casts(self, rows: Relation, adaption: Adaption) -> None:
+        query = lost_in_casts(rows, adaption, self.engine)
+        try:
+            counts = self.engine.fetch(query)[0] if query else ()
+        except StatementError as error:
+            said = error.problem.message.splitlines()[0]
+            raise self._lossy(adaption.casts, f"some values would not be the same ({said})") from error
+        for (column, types), count in zip(adaption.casts.items(), counts, strict=True):
+            if count:
+                raise self._lossy({column: types}, f"{count} values would not be the same")
+
+    def _lossy(self, casts: Mapping[str, tuple[str, str]], what: str) -> IncrementError:
+        types = ", ".join(
+            f"its column {name!r} is {new}, and {old} in {self.relation}" for name, (old, new) in casts.items()
+        )
+        if isinstance(self.model.materialization, Snapshot):
+            hint = "Cast it in the model: the versions in a snapshot keep the types that they have."
+        else:
+            hint = "Cast it in the model, or use on_schema_change='sync_all_columns'."
+        return self._error(f"{types}: {what}", hint)
+
+    def _refuse_keys(self, rows: Relation, columns: Columns, key: Sequence[str], never_null: Sequence[str]) -> None:
         """Raise where a row has no key, or shares it; `never_null` are further columns that each row must have."""
-        for columns, called in ((key, "unique_key"), (never_null, "the columns that must be set")):
-            missing = self.engine.fetch(null_keys(rows, columns, self._dialect)) if columns else []
+        typed = {column.name: column for column in columns}
+        for names, called in ((key, "unique_key"), (never_null, "the columns that must be set")):
+            wanted = [typed[name] for name in names]
+            missing = self.engine.fetch(null_keys(rows, wanted, self._dialect)) if names else []
             if missing:
-                said = "; ".join(say_key(columns, row[1:]) for row in missing)
-                message = f"rows with NULL in {called} ({', '.join(columns)}): {missing[0][0]}, such as {said}"
+                said = "; ".join(say_key(names, row[1:]) for row in missing)
+                message = f"rows with NULL in {called} ({', '.join(names)}): {missing[0][0]}, such as {said}"
                 raise self._error(message, "Leave such rows out, or give them a value.")
-        repeated = self.engine.fetch(repeated_keys(rows, key, self._dialect)) if key else []
+        repeated = self.engine.fetch(repeated_keys(rows, [typed[name] for name in key], self.engine)) if key else []
         if repeated:
             said = "; ".join(f"{say_key(key, row[2:])} ({row[1]} times)" for row in repeated)
             names = ", ".join(key)
             message = f"values of unique_key ({names}) that occur more than once: {repeated[0][0]}, such as {said}"
             raise self._error(message, "Keep one row of each, for example the latest by row_number().")
 
-    def _found(self, setting: str, names: Sequence[str], columns: Columns) -> tuple[str, ...]:
-        """The columns of that name, as the database spells them."""
-        known = {column.name.lower(): column.name for column in columns}
-        for name in names:
-            if name.lower() not in known:
-                hint = nearest(name, known.values()) or f"Its columns: {', '.join(known.values())}."
-                raise self._error(f"its {setting} {name!r} is not one of its columns", hint)
-        return tuple(known[name.lower()] for name in names)
+    def _found(self, setting: str, names: Sequence[str], columns: Columns, of: str | None = None) -> tuple[str, ...]:
+        """The columns of that name, as the rows spell them, or the relation `of` does."""
+        known = ColumnNames(column.name for column in columns)
+        with self._explained_names(f"its {setting}: "):
+            found = {name: known.find(name) for name in names}
+        for name, column in found.items():
+            if column is None:
+                spelled = [c.name for c in columns]
+                hint = nearest(name, spelled) or f"Its columns: {', '.join(spelled)}."
+                owner = f"the columns of {of}" if of else "its columns"
+                raise self._error(f"its {setting} {name!r} is not one of {owner}", hint)
+        return tuple(column for column in found.values() if column is not None)
+
+    @contextmanager
+    def _explained_names(self, setting: str = "") -> Iterator[None]:
+        try:
+            yield
+        except AmbiguousColumnError as error:
+            raise self._error(f"{setting}{error.problem.message}", error.problem.hint or "") from error
 
     def _error(self, message: str, hint: str) -> IncrementError:
         return IncrementError(f"model {self.model.name!r}: {message}", where=self.model.config_location, hint=hint)

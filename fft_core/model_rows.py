@@ -8,10 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fft_core.engines import sql
-from fft_core.errors import EngineError, Location, MissingRelationError, ModelError, StatementError
-from fft_core.fault import fault_of
+from fft_core.errors import (
+    EngineError,
+    FftError,
+    Location,
+    MissingRelationError,
+    ModelError,
+    StatementError,
+)
+from fft_core.fault import fault_of, shortened
 from fft_core.names import Relation
-from fft_core.project.environment import without_secrets
 from fft_core.project.model import Incremental, Model, SourceName, SqlBody
 from fft_core.warehouse import Warehouse
 
@@ -84,7 +90,17 @@ def _key_of(warehouse: Warehouse) -> Callable[[str | SourceName], str]:
 
 @contextmanager
 def explained(warehouse: Warehouse, model: Model) -> Iterator[None]:
-    """Say which model and file a statement came from, and which input is missing if one is."""
+    """Say which model and file a statement came from, and which input is missing if one is; and no secrets."""
+    try:
+        with _placed(warehouse, model):
+            yield
+    except FftError as error:
+        warehouse.masker.error(error)
+        raise
+
+
+@contextmanager
+def _placed(warehouse: Warehouse, model: Model) -> Iterator[None]:
     try:
         yield
     except StatementError as error:
@@ -94,7 +110,7 @@ def explained(warehouse: Warehouse, model: Model) -> Iterator[None]:
         if missing is not None:
             raise MissingRelationError(
                 f"model {model.name!r} reads {warehouse.relation(missing)}, which is not there",
-                where=Location(model.path, model.input_lines.get(missing, model.line)),
+                where=model.input_places.get(missing, model.location),
                 hint=how_to_get(warehouse, missing),
             ) from error
         raise _with_place(warehouse, model, error) from None
@@ -104,20 +120,13 @@ def _with_place(warehouse: Warehouse, model: Model, error: StatementError) -> St
     """Show the place in the rendered SQL, or all of it where the engine does not tell the place."""
     fault, where = fault_of(error), model.location
     if fault is None:
-        shown = f"The SQL as sent:\n{_indented(error.sql)}"
+        shown = f"The SQL as sent:\n{_indented(shortened(error.sql))}"
     else:
         shown = f"In the rendered SQL, line {fault.line}:\n{_indented(fault.excerpt)}"
         written = fault.line_in(model.body.template) if isinstance(model.body, SqlBody) else None
         where = Location(model.path, written or model.line)
     said = f"model {model.name!r}: {error.problem.message}\n    {shown}"
-    environment = warehouse.project.environment
-    return StatementError(
-        without_secrets(said, environment),
-        sql=without_secrets(error.sql, environment),
-        where=where,
-        hint=error.problem.hint,
-        position=error.position,
-    )
+    return StatementError(said, sql=error.sql, where=where, hint=error.problem.hint, position=error.position)
 
 
 def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) -> str | SourceName | None:

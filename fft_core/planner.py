@@ -6,7 +6,7 @@ import fnmatch
 import hashlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
 from fft_core.csv_format import DEFAULT
 from fft_core.engines.engine import capabilities_of, dialect_of
+from fft_core.engines.known import known_functions
 from fft_core.errors import FftError, Location, Problem, ProjectError, RequestError, nearest
 from fft_core.names import SYMBOL, Relation, model_name
 from fft_core.plan.decide import (
@@ -28,6 +29,7 @@ from fft_core.plan.decide import (
     reached_by_views,
     recorded_version,
 )
+from fft_core.plan.definitions import Definitions
 from fft_core.plan.fingerprint import Subject, digest_of
 from fft_core.plan.modified import modified
 from fft_core.plan.records import BuildRecord, Published, Remembered
@@ -46,8 +48,9 @@ from fft_core.project.model import (
     SourceName,
     SqlBody,
 )
-from fft_core.project.python_closure import PythonSources, python_sources
+from fft_core.project.python_closure import PythonReader, PythonSources
 from fft_core.project.render import Naming
+from fft_core.project.secrets import project_masker
 from fft_core.project.statement import select_of
 from fft_core.sources import source_version
 from fft_core.state import read_records, recorded_stamps
@@ -63,7 +66,7 @@ class Subjects:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
-        self._naming = Naming(_symbol, _symbol, dialect, shows_secrets=False)
+        self._naming = Naming(_symbol, _symbol, dialect, hides="secrets")
         self._known: dict[str, Subject] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._lock = threading.Lock()
@@ -77,7 +80,9 @@ class Subjects:
             except FftError as error:
                 problems.append(error.problem)
         if problems:
-            raise ProjectError(problems)
+            failed = ProjectError(problems)
+            project_masker(self._project).error(failed)
+            raise failed
         self._cache.save()
         return tuple(subjects)
 
@@ -93,13 +98,14 @@ class Subjects:
             raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path))
         state = path.stat()
         content = _digest_of_file(path, state.st_size, state.st_mtime_ns, state.st_ino)
-        volatile = self._volatile_in_seed(path, seed) if path.suffix == ".sql" else ()
+        read = self._read_seed(path, seed) if path.suffix == ".sql" else None
+        volatile = read.volatile if read else ()
         config = {"column_types": digest_of(seed.column_types), "schema": seed.schema or "", "path": str(seed.path)}
         if path.suffix != ".sql":
             config["reader"] = READER_VERSION
         if seed.form != DEFAULT:
             config["file"] = digest_of(asdict(seed.form))
-        checks, check_inputs = self._checks(seed.name)
+        checks, check_inputs, check_code = self._checks(seed.name)
         return Subject(
             name=seed.name,
             code=content,
@@ -111,29 +117,65 @@ class Subjects:
             checks=checks,
             check_inputs=check_inputs,
             code_name="file",
+            names=read.names if read else None,
+            unknown=read.unknown if read else (),
+            check_names=check_code.names if check_code else None,
+            check_unknown=check_code.unknown if check_code else (),
         )
 
-    def _volatile_in_seed(self, path: Path, seed: Seed) -> tuple[str, ...]:
-        from fft_core.plan.volatile import volatile_in_sql
+    def _read_seed(self, path: Path, seed: Seed) -> Code:
+        return self._read_text(select_of(path.read_text("utf-8"), self._naming.dialect, Location(seed.path)))
+
+    def _read_text(self, text: str) -> Code:
+        """Find what a query that is not rendered uses."""
+        key = self._cache.key_of_text(text, self._naming.dialect)
+        known = self._cache.get(key)
+        if known is None:
+            known = self._code([text], ())
+        self._cache.put(key, known)
+        return known
+
+    def _code(self, texts: Sequence[str], reads: Iterable[str | SourceName]) -> Code:
+        """Read queries of one node: what they are, and what they use."""
+        from fft_core.plan.canonical import canonical, tokens_of  # slow to import: not where nothing changed
+        from fft_core.plan.volatile import read_sql
 
         dialect = self._naming.dialect
-        return volatile_in_sql(select_of(path.read_text("utf-8"), dialect, Location(seed.path)), dialect)
+        functions = known_functions(dialect)
+        tokens = {text: tokens_of(text, dialect) for text in texts}
+        codes = list(dict.fromkeys(canonical(found) for found in tokens.values()))
+        tracked = frozenset(_symbol(name).name for name in reads)
+        read = [read_sql(t, dialect, functions, tracked=tracked, tokens=found) for t, found in tokens.items()]
+        return Code(
+            digest_of(codes[0] if len(codes) == 1 else codes),
+            tuple(dict.fromkeys(what for found in read for what in found.volatile)),
+            tuple(dict.fromkeys(name for found in read for name in found.unknown)),
+            tuple(dict.fromkeys(name for found in read for name in found.names)),
+        )
 
     def _model(self, model: Model) -> Subject:
         self._refuse_what_the_engine_lacks(model)
-        code, volatile, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
+        code, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
         settings = self._project.fingerprint
         environment = self._project.environment
-        checks, check_inputs = self._checks(model.name)
+        checks, check_inputs, check_code = self._checks(model.name)
         inlined = self._inlined(model)
         declared = ["config(volatile=true)"] if model.volatile else []
         declared += [f"{parent.name}, which is volatile by its config" for parent in inlined if parent.volatile]
-        volatile = () if model.volatile is False else tuple(dict.fromkeys([*declared, *volatile]))
+        for body in (model.body, *(parent.body for parent in inlined if parent.volatile is not False)):
+            declared += body.volatile if isinstance(body, SqlBody) else ()
+        volatile = () if model.volatile is False else tuple(dict.fromkeys([*declared, *code.volatile]))
+        is_sql = isinstance(model.body, SqlBody)
         return Subject(
             name=model.name,
-            code=code,
+            code=code.digest,
             config=_config(model),
-            environment=counted_variables(environment, read, all_of_ours=settings.environment == "all"),
+            environment=counted_variables(
+                environment,
+                read,
+                all_of_ours=settings.environment == "all",
+                secrets=self._project.secrets,
+            ),
             place=self._place,
             inputs=tuple(dict.fromkeys(self._input(name) for name in self._project.stored_inputs(model))),
             volatile=volatile,
@@ -141,7 +183,12 @@ class Subjects:
             has_digest=model.early_cutoff and not model.is_query,
             checks=checks,
             check_inputs=check_inputs,
-            code_name="SQL" if isinstance(model.body, SqlBody) else "Python",
+            code_name="SQL" if is_sql else "Python",
+            names=code.names if is_sql or code.names else None,
+            unknown=code.unknown,
+            check_names=check_code.names if check_code else None,
+            check_unknown=check_code.unknown if check_code else (),
+            is_trusted=model.volatile is False,
             keeps=keeps(model),
         )
 
@@ -152,41 +199,47 @@ class Subjects:
             message = f"model {model.name!r} is a materialized view, and {engine} has none"
             raise FftError(message, where=model.config_location, hint="Use materialized='table', or another engine.")
 
-    def _sql(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
+    def _sql(self, model: Model) -> tuple[Code, frozenset[str]]:
         assert isinstance(model.body, SqlBody)  # the caller has asked
         key = self._cache.key_of(model, self._naming.dialect)
         known = self._cache.get(key)
         if known is None:
             known = self._read_sql(model)
         self._cache.put(key, known)
-        return known.digest, known.volatile, model.body.environment
+        return known, model.body.environment
 
     def _read_sql(self, model: Model) -> Code:
         """Read the SQL of a model; that of an incremental one is rendered both ways."""
-        from fft_core.plan.canonical import canonical_sql  # slow to import: not where nothing changed
-        from fft_core.plan.volatile import volatile_in_sql
-
-        dialect = self._naming.dialect
         texts = [self._compiler.sql(model, self._naming)]
         if isinstance(model.materialization, Incremental):
             texts.append(self._compiler.sql(model, self._naming.for_increment()))
-        codes = list(dict.fromkeys(canonical_sql(text, dialect) for text in texts))
-        volatile = dict.fromkeys(found for text in texts for found in volatile_in_sql(text, dialect))
-        return Code(digest_of(codes[0] if len(codes) == 1 else codes), tuple(volatile))
+        return self._code(texts, (*self._project.stored_inputs(model), model.name))
 
-    def _python(self, model: Model) -> tuple[str, tuple[str, ...], frozenset[str]]:
-        from fft_core.plan.volatile_python import volatile_in_python
-
+    def _python(self, model: Model) -> tuple[Code, frozenset[str]]:
         sources = self._sources_of(model)
-        volatile = [call for text in sources.code.values() for call in volatile_in_python(text)]
+        volatile = [*self._volatile_in(sources)]
         if "*" in sources.environment:
             volatile.append("environment variables by computed names")
-        parts: dict[str, str] = dict(sources.code)
+        parts, unknown, names = dict(sources.code), list[str](), list[str]()
         for parent in self._inlined(model):  # its frame is made by the query of the parent
             if parent.name in model.inputs:
-                parts[parent.name], found, _ = self._sql(parent)
-                volatile += () if parent.volatile is False else found
-        return digest_of(parts), tuple(dict.fromkeys(volatile)), sources.environment
+                read, _ = self._sql(parent)
+                parts[parent.name] = read.digest
+                names += read.names
+                volatile += () if parent.volatile is False else read.volatile
+                unknown += () if parent.volatile is False else read.unknown
+        once = (tuple(dict.fromkeys(found)) for found in (volatile, unknown, names))
+        return Code(digest_of(parts), *once), sources.environment
+
+    def _volatile_in(self, sources: PythonSources) -> tuple[str, ...]:
+        key = self._cache.key_of_text(digest_of(sources.modules), "python")
+        known = self._cache.get(key)
+        if known is None:
+            from fft_core.plan.volatile_python import volatile_in_python  # not where nothing changed
+
+            known = Code("", volatile_in_python(sources.modules))
+        self._cache.put(key, known)
+        return known.volatile
 
     def _sources_of(self, model: Model) -> PythonSources:
         """The code of a Python model. That of all is read at the first call, before any module is imported.
@@ -195,17 +248,18 @@ class Subjects:
         """
         with self._lock:
             if not self._python_sources:
+                reader = PythonReader()
                 for other in self._project.models.values():
                     if isinstance(other.body, PythonBody):
-                        self._python_sources[other.name] = self._read_sources(other, other.body)
+                        self._python_sources[other.name] = self._read_sources(reader, other, other.body)
         found = self._python_sources[model.name]
         if isinstance(found, FftError):
             raise found
         return found
 
-    def _read_sources(self, model: Model, body: PythonBody) -> PythonSources | FftError:
+    def _read_sources(self, reader: PythonReader, model: Model, body: PythonBody) -> PythonSources | FftError:
         try:
-            return python_sources(self._project.home_of(model.path), model.path, body.function)
+            return reader.sources(self._project.home_of(model.path), model.path, body.function)
         except FftError as error:
             return error
 
@@ -214,25 +268,20 @@ class Subjects:
         parents = [self._project.models[name] for name in model.refs if name in self._project.models]
         return tuple(p for parent in parents if parent.is_ephemeral for p in (parent, *self._inlined(parent)))
 
-    def _checks(self, node: str) -> tuple[str | None, tuple[str, ...]]:
-        """Digest the checks of a node, and name what else they read; None where time alone can change the outcome."""
+    def _checks(self, node: str) -> tuple[str | None, tuple[str, ...], Code | None]:
+        """Digest the checks of a node, and name what else they read and use.
+
+        The digest is None where time alone can change the outcome.
+        """
         checks = self._project.checks_of(node)
         targets = [check.rule.to for check in checks if isinstance(check.rule, Relationships)]
-        if any(isinstance(check.rule, Freshness) or self._is_volatile(check.where) for check in checks):
-            return None, ()
-        return digest_of([_said(check) for check in checks]) if checks else "", tuple(map(self._input, targets))
-
-    def _is_volatile(self, where: str | None) -> bool:
-        if where is None:
-            return False
-        key = self._cache.key_of_text(where, self._naming.dialect)
-        known = self._cache.get(key)
-        if known is None:
-            from fft_core.plan.volatile import volatile_in_sql
-
-            known = Code("", volatile_in_sql(f"select 1 where {where}", self._naming.dialect))
-        self._cache.put(key, known)
-        return bool(known.volatile)
+        read = [self._read_text(f"select 1 where {check.where}") for check in checks if check.where is not None]
+        if any(isinstance(check.rule, Freshness) for check in checks) or any(code.volatile for code in read):
+            return None, (), None
+        unknown = tuple(dict.fromkeys(name for code in read for name in code.unknown))
+        names = tuple(dict.fromkeys(name for code in read for name in code.names))
+        digest = digest_of([_said(check) for check in checks]) if checks else ""
+        return digest, tuple(map(self._input, targets)), Code("", (), unknown, names) if read else None
 
     def _input(self, name: str | SourceName) -> str:
         """A source that a seed fills is that seed: its version is known without looking at the rows."""
@@ -318,7 +367,7 @@ class Rebuilder:
         if decision.is_build:
             return decision
         now = _published(warehouse, [node])  # it may have been dropped since the run began
-        return decide(subject, versions, Remembered(remembered.records, now), self.request)
+        return decide(subject, versions, replace(remembered, published=now), self.request)
 
     def published(self, warehouse: Warehouse, name: str) -> Published | None:
         """Say what is published under a node's name, as far as this run knows."""
@@ -373,8 +422,9 @@ class Rebuilder:
             if look is not None and look != self.look:
                 raise OutdatedError("the records were read again")
             if self._remembered is None:
-                records = read_records(warehouse.engine)
-                self._remembered = Remembered(records, _published(warehouse, self._project.stored()))
+                engine, nodes = warehouse.engine, self._project.stored()
+                definitions = Definitions(engine.dialect, tuple(engine.definitions()), known_functions)
+                self._remembered = Remembered(read_records(engine), _published(warehouse, nodes), definitions)
                 self._openings = warehouse.engine.openings()
             return self._remembered
 

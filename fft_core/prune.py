@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
+from fft_core.column_names import ColumnNames
 from fft_core.engines import sql
-from fft_core.engines.engine import Engine, TableInfo
+from fft_core.engines.engine import ColumnType, Engine, TableInfo
 from fft_core.errors import IncrementError, MissingRelationError
 from fft_core.names import Relation
 from fft_core.project.model import Model, Snapshot
@@ -24,7 +25,7 @@ def prunable_versions(warehouse: Warehouse, model: Model, keep_last: int) -> int
     engine, table = warehouse.engine, warehouse.relation(model.name)
     if table not in engine.kinds([table]):
         return 0
-    ((versions,),) = engine.fetch(snapshot.prunable(table, _key(engine, model, table), keep_last, engine.dialect))
+    ((versions,),) = engine.fetch(snapshot.prunable(table, _key(engine, model, table), keep_last, engine))
     return int(versions)
 
 
@@ -44,24 +45,26 @@ def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
         if found is None:
             raise MissingRelationError(f"{table} is not there: nothing to prune", hint=f"Build {model.name!r} first.")
         key = _key(engine, model, table)
-        ((versions,),) = engine.fetch(snapshot.prunable(table, key, keep_last, engine.dialect))
+        ((versions,),) = engine.fetch(snapshot.prunable(table, key, keep_last, engine))
         if versions:
-            engine.execute(snapshot.pruned(table, key, keep_last, engine.dialect))
+            engine.execute(snapshot.pruned(table, key, keep_last, engine))
             _record(engine, model, found, int(versions))
     return int(versions)
 
 
-def _key(engine: Engine, model: Model, table: Relation) -> tuple[str, ...]:
+def _key(engine: Engine, model: Model, table: Relation) -> tuple[ColumnType, ...]:
     """The columns of the unique key, as the database spells them."""
     if not isinstance(model.materialization, Snapshot):
         raise IncrementError(f"model {model.name!r} is not a snapshot", where=model.config_location)
-    names = [column.name for column in engine.columns(sql.select_all(table, engine.dialect))]
-    known = {name.lower(): name for name in names}
-    missing = [name for name in (*model.materialization.unique_key, *snapshot.ADDED) if name.lower() not in known]
+    columns = {column.name: column for column in engine.columns(sql.select_all(table, engine.dialect))}
+    names = ColumnNames(columns)
+    key = [names.find(name) for name in model.materialization.unique_key]
+    wanted = (*model.materialization.unique_key, *snapshot.ADDED)
+    missing = [name for name in wanted if names.find(name) is None]
     if missing:
         message = f"{table} is not the table of the snapshot {model.name!r}: it has no column {', '.join(missing)}"
         raise IncrementError(message, where=model.config_location)
-    return tuple(known[name.lower()] for name in model.materialization.unique_key)
+    return tuple(columns[name] for name in key if name is not None)
 
 
 def _record(engine: Engine, model: Model, found: TableInfo, deleted: int) -> None:

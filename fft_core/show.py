@@ -49,7 +49,7 @@ def rendered_sql(project: Project, model: Model) -> str:
     if model.kind != "sql":
         raise FftError(f"{model.name!r} is a Python model: it has no SQL", where=model.location)
     relation = planned_relations(project)
-    naming = Naming(relation, relation, dialect_of(project.engine), shows_secrets=False)
+    naming = Naming(relation, relation, dialect_of(project.engine), hides="credentials")
     return Renderer(project).sql(model, naming)
 
 
@@ -85,9 +85,10 @@ def inline_model(project: Project, text: str) -> tuple[Project, Model]:
     from fft_core.project.sql_file import new_environment, parse_macros
 
     jinja = new_environment()
-    macros = {m.name: m for path, code in project.macros.items() for m in parse_macros(code, path, jinja)[0]}
+    texts, dialect = project.macros.items(), project.engine
+    macros = {m.name: m for path, code in texts for m in parse_macros(code, path, jinja, dialect)[0]}
     problems: list[Problem] = []
-    for model in sql_model(text, INLINE, jinja, macros, problems):
+    for model in sql_model(text, INLINE, jinja, macros, problems, dialect=dialect):
         problems.extend(unknown_inputs(model, project))
         if not problems:
             return replace(project, models={**project.models, model.name: model}), model

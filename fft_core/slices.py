@@ -91,7 +91,7 @@ def publish_slice(
             _replace(engine, relation, query, rows)
             columns = engine.columns(sql.select_all(relation, engine.dialect))
             checks = warehouse.project.checks_of(source) if source else ()
-            judgement = run_checks(engine, relation, [c.name for c in columns], checks, warehouse.relation)
+            judgement = run_checks(engine, relation, columns, checks, warehouse.relation)
             if any(result.blocks for result in judgement.results):
                 raise CheckFailedError(str(source), judgement.results)
     return StoredFrame(relation, frame.num_rows, columns)
@@ -178,7 +178,7 @@ def _fitted(
         if values:
             casts[name] = (old, new)
         spelled[name] = f"cast({spelled[name] if values else 'null'} as {old})"
-    query = lost_in_casts(staged, Adaption((), difference.same, casts), dialect)
+    query = lost_in_casts(staged, Adaption((), difference.same, casts), engine)
     try:
         lost = engine.fetch(query)[0] if query else ()
     except StatementError as error:  # a value that the type of the table cannot hold at all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fft_core.column_names import ColumnNames
 from fft_core.engines import sql
 from fft_core.engines.engine import Engine
 from fft_core.errors import StatementError
@@ -41,7 +42,9 @@ def _version(engine: Engine, source: Source, relation: Relation, settings: Finge
         case VersionByQuery(query):
             return "query:" + digest_of([query, [[str(value) for value in row] for row in engine.fetch(query)]])
         case VersionByColumn(column):
-            ((latest, rows),) = engine.fetch(f"select max({quoted(column, engine.dialect)}), count(*) from {table}")
+            there = ColumnNames(c.name for c in engine.columns(sql.select_all(relation, engine.dialect)))
+            name = quoted(there.find(column) or column, engine.dialect)
+            ((latest, rows),) = engine.fetch(f"select max({name}), count(*) from {table}")
             return f"column:{column}:{latest}:{rows}"
         case VersionByDigest(max_rows):
             limit = settings.digest_max_rows if max_rows is None else max_rows

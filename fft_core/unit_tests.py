@@ -132,9 +132,9 @@ def _result(places: _Places, test: UnitTest) -> UnitTestResult:
     try:
         with places.session(test) as warehouse, warehouse.engine.statements.about(test.model):
             columns, rows = _rows_of(warehouse, test)
+            mismatch = compare(test.expected, [column.name for column in columns], rows)
     except FftError as error:
         return UnitTestResult(test, 0, time.perf_counter() - started, error=error)
-    mismatch = compare(test.expected, [column.name for column in columns], rows)
     return UnitTestResult(test, len(rows), time.perf_counter() - started, mismatch)
 
 

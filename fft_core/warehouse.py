@@ -9,11 +9,13 @@ from types import TracebackType
 
 from fft_core.compile import Compiler
 from fft_core.engines.engine import Engine, default_place, open_engine
+from fft_core.masking import Masker
 from fft_core.names import Relation
 from fft_core.project.engine_settings import LOCK_TIMEOUT
 from fft_core.project.model import Model, Project, Seed, SourceName
 from fft_core.project.profiles import load_profile
 from fft_core.project.render import Naming
+from fft_core.project.secrets import project_masker
 from fft_core.state import is_migrated, migrate
 
 
@@ -22,6 +24,7 @@ class _Shared:
     """What the sessions of one process share."""
 
     compiler: Compiler
+    masker: Masker
     lock: threading.Lock = field(default_factory=threading.Lock)
     schemas: set[Relation] = field(default_factory=set)
     has_records: bool = False
@@ -39,9 +42,11 @@ class Warehouse:
     ) -> None:
         self.project = project
         self.engine = engine
-        self._shared = shared or _Shared(Compiler(project))
+        self._shared = shared or _Shared(Compiler(project), project_masker(project))
         self._elsewhere = elsewhere or {}
         self.compiler = self._shared.compiler
+        self.masker = self._shared.masker
+        engine.statements.mask = self.masker
         self.naming = Naming(self.relation, self.relation, engine.dialect)
 
     def relation(self, node: str | SourceName) -> Relation:

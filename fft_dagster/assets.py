@@ -118,10 +118,10 @@ def _node_asset(
                 try:
                     result = build_or_reuse(warehouse, rebuilder, node, run_id=run_id)
                 except CheckFailedError as error:
-                    yield from events.failed_checks(spec.key, error, wanted)
+                    yield from events.failed_checks(spec.key, error, wanted, resource.masker)
                     raise
                 resource.tell(node.name, result)
-                yield events.materialization(context if run_id else None, spec.key, result, wanted)
+                yield events.materialization(context if run_id else None, spec.key, result, wanted, resource.masker)
             else:
                 yield from _check(resource, warehouse, node, spec.key, selected)
 
@@ -207,7 +207,7 @@ def _turn(resource: WarehouseSessions, node: Model | Seed | Source) -> Iterator[
     resource.tell(str(node.name), datetime.now(UTC))
     seconds = None if isinstance(node, Source) else node.step.timeout
     with (
-        events.step_failures(partial(resource.tell, str(node.name))),
+        events.step_failures(resource.masker, partial(resource.tell, str(node.name))),
         resource.session() as warehouse,
         interruptible(warehouse.engine.interrupt),
         limited(seconds, warehouse.engine.interrupt, str(node.name)),
@@ -225,4 +225,4 @@ def _check(
     results = check_node(warehouse, node.name, tuple(checks))
     resource.tell(str(node.name), results)
     for result in results:
-        yield events.check_result(key, result, events.PUBLISHED)
+        yield events.check_result(key, result, events.PUBLISHED, resource.masker)

@@ -9,8 +9,18 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import BuildResult, CheckFailedError, CheckResult, FftError, FreshnessResult, ReuseResult
+from fft_core import (
+    BuildResult,
+    CheckFailedError,
+    CheckResult,
+    FftError,
+    FreshnessResult,
+    Masker,
+    ReuseResult,
+    visible,
+)
 from fft_core.errors import StatementError
+from fft_dagster.markdown import fenced, inline, table
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 BUILT = "the rows of this build, before they were published"
@@ -18,14 +28,18 @@ UNCHANGED = "not run again: the rows, the check and what it reads are as they we
 
 
 def materialization(
-    context: dg.AssetExecutionContext | None, key: dg.AssetKey, result: BuildResult | ReuseResult, wanted: Set[str]
+    context: dg.AssetExecutionContext | None,
+    key: dg.AssetKey,
+    result: BuildResult | ReuseResult,
+    wanted: Set[str],
+    masker: Masker,
 ) -> dg.MaterializeResult[Any]:
     """Report what a step published, or left as it is, and why, with the results of the wanted checks.
 
     A reused model is reported as well, with its unchanged data version: without it, Dagster would skip what is
     downstream, and show the asset as out of date. There is no context where no run is, as in a unit test.
     """
-    metadata, judged = _metadata(result), BUILT if isinstance(result, BuildResult) else PUBLISHED
+    metadata, judged = _metadata(result, masker), BUILT if isinstance(result, BuildResult) else PUBLISHED
     if context is not None:
         # Metadata of the result itself would be stored twice: with the event of the output, too.
         context.add_asset_metadata(metadata, asset_key=key)
@@ -34,17 +48,19 @@ def materialization(
         metadata=metadata if context is None else None,
         data_version=dg.DataVersion(result.data_version),
         check_results=[
-            *(check_result(key, check, judged) for check in result.checks if check.check.name in wanted),
+            *(check_result(key, check, judged, masker) for check in result.checks if check.check.name in wanted),
             *(check for check in _still_passed(key, result) if check.check_name in wanted),
         ],
     )
 
 
-def _metadata(result: BuildResult | ReuseResult) -> dict[str, Any]:
+def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, Any]:
     decision = result.decision
     metadata: dict[str, Any] = {
         "action": decision.action,
-        "reasons": dg.MetadataValue.md("\n".join(f"- {in_run_config(str(reason))}" for reason in decision.reasons)),
+        "reasons": dg.MetadataValue.md(
+            "\n".join(f"- {inline(masker(in_run_config(str(reason))))}" for reason in decision.reasons)
+        ),
         "fingerprint": result.fingerprint,
         "built_at": dg.MetadataValue.timestamp(result.built_at),
         "dagster/table_name": str(result.relation),
@@ -82,22 +98,23 @@ def _still_passed(key: dg.AssetKey, result: BuildResult | ReuseResult) -> list[d
     ]
 
 
-def check_result(key: dg.AssetKey, result: CheckResult, judged: str) -> dg.AssetCheckResult:
+def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Masker) -> dg.AssetCheckResult:
     """Report a check; `judged` says which rows it looked at."""
     metadata: dict[str, Any] = {
         "failing_rows": result.failing_rows,
         "row_count": result.row_count,
         "judged": judged,
-        "query": dg.MetadataValue.md(f"```sql\n{result.sql}\n```"),
+        "query": dg.MetadataValue.md(fenced(masker(result.sql))),
     }
     if result.sample:
-        metadata["sample"] = dg.MetadataValue.md(_table(result))
+        cells = [[None if value is None else masker(str(value)) for value in row] for row in result.sample]
+        metadata["sample"] = dg.MetadataValue.md(table(result.sample_columns, cells))
     return dg.AssetCheckResult(
         passed=result.passed,
         check_name=result.check.name,
         asset_key=key,
         severity=dg.AssetCheckSeverity.ERROR if result.check.severity == "error" else dg.AssetCheckSeverity.WARN,
-        description=None if result.passed else result.summary,
+        description=None if result.passed else visible(masker(result.summary)),
         metadata=metadata,
     )
 
@@ -113,43 +130,43 @@ def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.Ass
         check_name=spec.name,
         asset_key=spec.asset_key,
         severity=dg.AssetCheckSeverity.ERROR if result.status == "error" else dg.AssetCheckSeverity.WARN,
-        description=result.problem,
+        description=visible(result.problem) if result.problem else None,
         metadata=metadata,
     )
 
 
 @contextmanager
-def step_failures(tell: Callable[[FftError], None] | None = None) -> Iterator[None]:
-    """Turn an error of FFT into a failed step that reads like the error, retried only where a retry can help."""
+def step_failures(masker: Masker, tell: Callable[[FftError], None] | None = None) -> Iterator[None]:
+    """Turn an error of FFT into a failed step that reads like the error, retried only where a retry can help.
+
+    Neither it nor any other exception says a secret.
+    """
     try:
         yield
     except FftError as error:
+        masker.error(error)
         if tell is not None:
             tell(error)
         if isinstance(error.__cause__, dg.RetryRequested | dg.Failure):  # a model speaks to Dagster itself
             raise error.__cause__ from None
         metadata: dict[str, Any] = {"error": type(error).__name__, "exit_code": error.exit_code}
         if isinstance(error, StatementError):
-            metadata["sql"] = dg.MetadataValue.md(f"```sql\n{error.sql}\n```")
+            metadata["sql"] = dg.MetadataValue.md(fenced(error.sql))
         raise dg.Failure(
-            description=in_run_config(str(error)),
+            description=in_run_config(visible(str(error))),
             metadata=metadata,
             allow_retries=error.can_retry,
         ) from error.__cause__
+    except Exception as error:
+        masked = masker.error(error)
+        if masked is error:
+            raise
+        raise masked from masked.__cause__  # and without the context, which is the error itself
 
 
-def failed_checks(key: dg.AssetKey, error: CheckFailedError, wanted: Set[str]) -> list[dg.AssetCheckResult]:
+def failed_checks(
+    key: dg.AssetKey, error: CheckFailedError, wanted: Set[str], masker: Masker
+) -> list[dg.AssetCheckResult]:
     """Report the wanted checks of a node that has bad rows."""
     judged = PUBLISHED if error.published else STAGED
-    return [check_result(key, result, judged) for result in error.results if result.check.name in wanted]
-
-
-def _table(result: CheckResult) -> str:
-    head = "| " + " | ".join(result.sample_columns) + " |"
-    rule = "|" + " --- |" * len(result.sample_columns)
-    rows = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in result.sample]
-    return "\n".join([head, rule, *rows])
-
-
-def _cell(value: object) -> str:
-    return "NULL" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+    return [check_result(key, result, judged, masker) for result in error.results if result.check.name in wanted]

@@ -14,6 +14,7 @@ from fft_core import (
     CheckResult,
     CheckRunResult,
     FftError,
+    Masker,
     NodeRunResult,
     ReuseResult,
     RunError,
@@ -29,11 +30,13 @@ class RunFollower:
     Args:
         steps: What each step is for, as its result begins: name, kind, and where it is published.
         reads: What each of these nodes waits for.
+        masker: Masks secrets in what is said of them.
     """
 
-    def __init__(self, steps: Mapping[str, NodeRunResult], reads: Mapping[str, frozenset[str]]) -> None:
+    def __init__(self, steps: Mapping[str, NodeRunResult], reads: Mapping[str, frozenset[str]], masker: Masker) -> None:
         self._steps = steps
         self._reads = reads
+        self._masker = masker
         self._found: dict[str, Found] = {}
         self._told: dict[str, datetime] = {}  # when
         self._started: dict[str, datetime] = {}
@@ -114,6 +117,7 @@ class RunFollower:
             taken = self._told.get(result.name, datetime.now(UTC)) - started
             milliseconds = round(taken.total_seconds() * 1000) if result.duration_ms is None else result.duration_ms
             result = replace(result, started_at=started, duration_ms=milliseconds)
+        result = result.masked(self._masker)
         self._ended[result.name] = result
         return replace(ended, result=result)
 

@@ -9,6 +9,7 @@ import dagster as dg
 
 from fft_core import (
     FftError,
+    Masker,
     Model,
     Project,
     Seed,
@@ -61,10 +62,10 @@ class FftIOManager(dg.IOManager):
         """Publish a frame as a table, or as partitions of one. Raises ModelError for what is not a frame."""
         if obj is None:
             return
-        with events.step_failures():
-            bound = self._bound_to(context, context.definition_metadata)
+        bound, sessions = self._opened(context, context.definition_metadata)
+        with events.step_failures(sessions.masker):
             refuse_relation(bound, context.asset_key)
-            sessions, node = self._warehouse.of(bound), bound.nodes.get(context.asset_key)
+            node = bound.nodes.get(context.asset_key)
             rows = _slice(context, node, context.definition_metadata)
             frame, name = to_arrow(obj), node.name if isinstance(node, Source) else None
             with sessions.session() as session:
@@ -86,10 +87,10 @@ class FftIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Load a relation, or partitions of it, as a frame."""
         metadata = context.upstream_output.definition_metadata if context.upstream_output else None
-        with events.step_failures():
-            bound = self._bound_to(context, metadata)
+        bound, sessions = self._opened(context, metadata)
+        with events.step_failures(sessions.masker):
             node = bound.nodes.get(context.asset_key)
-            with self._warehouse.of(bound).session() as session:
+            with sessions.session() as session:
                 relation = session.engine.relation(*_place(bound, context.asset_key))
                 if relation not in session.engine.kinds([relation]):
                     raise FftError(
@@ -98,6 +99,13 @@ class FftIOManager(dg.IOManager):
                 rows = None if _is_whole(context, node, metadata) else _slice(context, node, metadata)
                 table = read_relation(session, relation) if rows is None else read_slice(session, relation, rows)
             return from_arrow(table, frame_type_of(_annotation(context)))
+
+    def _opened(
+        self, context: dg.OutputContext | dg.InputContext, metadata: Mapping[str, Any] | None
+    ) -> tuple[BoundProject, WarehouseSessions]:
+        with events.step_failures(Masker.of(())):  # no secret is known before the project is
+            bound = self._bound_to(context, metadata)
+            return bound, self._warehouse.of(bound)
 
     def _bound_to(
         self, context: dg.OutputContext | dg.InputContext, metadata: Mapping[str, Any] | None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fnmatch
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeAlias, get_args
 
 import dagster as dg
@@ -17,13 +18,16 @@ from fft_core import (
     CacheMode,
     CheckResult,
     FftError,
+    Masker,
     Project,
     Rebuilder,
     Request,
     ReuseResult,
     Subjects,
     Warehouse,
+    guarded_output,
     open_warehouse,
+    project_masker,
 )
 from fft_dagster.projects import BoundProject, current_project, loaded_projects
 
@@ -72,6 +76,11 @@ class WarehouseSessions:
             f"the resource opens the project {mine.name} ({mine.env}), and the asset is of {bound!r}",
             hint='Give the resources of one of them names of their own: build_definitions(..., resource_prefix="...").',
         )
+
+    @cached_property
+    def masker(self) -> Masker:
+        """What masks the project's secrets in all that is told of its steps."""
+        return project_masker(self.project)
 
     @contextmanager
     def session(self) -> Iterator[Warehouse]:
@@ -122,13 +131,16 @@ class ProjectWarehouses:
         self._request = request or Request()
         self._lock = threading.Lock()
         self._sessions: dict[int, WarehouseSessions] = {}  # by the identity of their project
+        self._guards = ExitStack()
 
     def of(self, bound: BoundProject) -> WarehouseSessions:
         """Give the sessions of a project."""
         with self._lock:
             key = id(bound.project)
             if key not in self._sessions:
-                self._sessions[key] = WarehouseSessions(bound.project, _request_of(self._request, bound))
+                opened = WarehouseSessions(bound.project, _request_of(self._request, bound))
+                self._guards.enter_context(guarded_output(opened.masker))
+                self._sessions[key] = opened
             return self._sessions[key]
 
     @property
@@ -152,8 +164,9 @@ class ProjectWarehouses:
 
     def close(self) -> None:
         """Close the databases that were opened."""
-        for sessions in self._sessions.values():
-            sessions.close()
+        with self._guards:
+            for sessions in self._sessions.values():
+                sessions.close()
 
 
 def _request_of(request: Request, bound: BoundProject) -> Request:
@@ -202,9 +215,10 @@ def warehouse_resource(project: Project, tell: Tell | None = None) -> dg.Resourc
     def sessions(context: dg.InitResourceContext) -> Iterator[WarehouseSessions]:
         config = context.resource_config
         opened = WarehouseSessions(project, _request(config), tell)
-        try:
-            yield opened
-        finally:
-            opened.close()
+        with guarded_output(opened.masker):  # and with it what models print into the compute logs
+            try:
+                yield opened
+            finally:
+                opened.close()
 
     return sessions

@@ -20,7 +20,18 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from dagster._core.snap import snapshot_from_execution_plan
 from sqlalchemy.exc import DatabaseError
 
-from fft_core import Check, FftError, Model, NodeKind, NodeRunResult, Project, Request, SourceName, planned_relations
+from fft_core import (
+    Check,
+    FftError,
+    Model,
+    NodeKind,
+    NodeRunResult,
+    Project,
+    Request,
+    SourceName,
+    planned_relations,
+    project_masker,
+)
 from fft_dagster.definitions import project_definitions
 from fft_dagster.executor import iterate_run
 from fft_dagster.follow import RunFollower
@@ -91,7 +102,7 @@ def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iter
         instance: Keeps the run's history.
     """
     translator = FftTranslator()
-    follower = RunFollower(_steps(project, work, translator), _waits(project, work))
+    follower = RunFollower(_steps(project, work, translator), _waits(project, work), project_masker(project))
     job = _job(project, work, translator, follower)
     with _readable_history(Path(instance.root_directory)):
         run = _created_run(job, work, instance, project.root)

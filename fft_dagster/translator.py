@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import Check, Model, Project, Relation, Seed, Source, SourceName, in_words, planned_relations
+from fft_core import Check, Model, Project, Relation, Seed, Source, SourceName, in_words, planned_relations, visible
 
 IO_MANAGER_KEY = "fft_io_manager"
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.\-]+")
@@ -70,7 +70,7 @@ class FftTranslator:
 
     def get_description(self, node: Model | Seed | Source) -> str | None:
         """What the user wrote about it."""
-        return node.description
+        return visible(node.description) if node.description else node.description
 
     def get_metadata(self, node: Model | Seed | Source, project: Project) -> Mapping[str, Any]:
         """The relation, the columns that are described, and where it is written."""

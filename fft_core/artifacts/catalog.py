@@ -12,6 +12,7 @@ from fft_core.artifacts.files import artifact_path, spelled, write_json_file
 from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Details, Engine, RelationKind, TableInfo
 from fft_core.errors import StatementError
+from fft_core.masking import Masker
 from fft_core.names import Relation
 from fft_core.project.model import Project, SourceName
 from fft_core.version import VERSION
@@ -63,7 +64,9 @@ def read_catalog(warehouse: Warehouse) -> Catalog:
     nodes: list[str | SourceName] = [*(node.name for node in project.stored()), *sorted(project.sources, key=str)]
     relations = {str(node): warehouse.relation(node) for node in nodes}
     tables, details = engine.tables(list(relations.values())), engine.details(list(relations.values()))
-    found = {name: _entry(engine, r, tables[r], details[r]) for name, r in relations.items() if r in tables}
+    found = {
+        name: _entry(warehouse.masker, engine, r, tables[r], details[r]) for name, r in relations.items() if r in tables
+    }
     return Catalog(project, datetime.now(UTC), found)
 
 
@@ -72,11 +75,11 @@ def write_catalog(catalog: Catalog) -> Path:
     return write_json_file(artifact_path(catalog.project.root, FILE), catalog.to_json())
 
 
-def _entry(engine: Engine, relation: Relation, table: TableInfo, details: Details) -> CatalogEntry:
+def _entry(masker: Masker, engine: Engine, relation: Relation, table: TableInfo, details: Details) -> CatalogEntry:
     if table.kind != "view":
         return CatalogEntry(relation, table.kind, table.rows, details.columns)
     try:  # only a query tells whether a view still works
         columns = engine.columns(sql.select_all(relation, engine.dialect))
     except StatementError as error:
-        return CatalogEntry(relation, table.kind, table.rows, (), error.problem.message)
+        return CatalogEntry(relation, table.kind, table.rows, (), masker(error.problem.message))
     return CatalogEntry(relation, table.kind, table.rows, columns)

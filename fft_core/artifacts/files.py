@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from fft_core.errors import ArtifactError
+from fft_core.foreign_text import json_escaped
 
 TARGET = Path(".fastflowtransform") / "target"
 T = TypeVar("T")
@@ -55,7 +56,7 @@ def write_json_file(path: Path, value: Mapping[str, Any]) -> Path:
 
 def json_text(value: Mapping[str, Any]) -> str:
     """Spell plain values as the text of a JSON file."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return json_escaped(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
 
 def read_json_file(path: Path, schema: str, *, hint: str) -> Part:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -94,6 +95,10 @@ class RunError:
             hint=problem.hint,
         )
 
+    def masked(self, mask: Callable[[str], str]) -> RunError:
+        """Give the same with other texts."""
+        return replace(self, message=mask(self.message), hint=mask(self.hint) if self.hint else None)
+
     @classmethod
     def from_json(cls, part: Part) -> RunError:
         """Read what was written. Raises ArtifactError."""
@@ -151,6 +156,11 @@ class NodeRunResult:
             case "skipped" | "interrupted" | "not_started":
                 return None
         return "fail" if "fail" in found else "warn" if "warn" in found else "ok"
+
+    def masked(self, mask: Callable[[str], str]) -> NodeRunResult:
+        """Change the texts in it that quote others: reasons, and what an error says."""
+        reasons = tuple(replace(reason, detail=mask(reason.detail)) for reason in self.reasons)
+        return replace(self, reasons=reasons, error=self.error.masked(mask) if self.error else None)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values, as the schema describes them."""

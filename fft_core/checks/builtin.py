@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fft_core.engines.sql import literal, literals
+from fft_core.column_names import AmbiguousColumnError, ColumnNames
+from fft_core.engines.engine import ColumnType, Engine
+from fft_core.engines.sql import literal, literals, select_all
 from fft_core.errors import FftError, nearest
 from fft_core.names import Relation, quoted
 from fft_core.project.model import (
@@ -39,8 +41,8 @@ class CheckQuery:
 def check_query(
     check: Check,
     relation: Relation,
-    columns: Sequence[str],
-    dialect: str,
+    columns: Sequence[ColumnType],
+    engine: Engine,
     relation_of: Callable[[str | SourceName], Relation],
     now: datetime,
 ) -> CheckQuery:
@@ -49,21 +51,21 @@ def check_query(
     Args:
         check: The rule, with its `where`.
         relation: Where the rows are: a staged relation or the published one.
-        columns: The names of its columns; a check may write them in another case.
-        dialect: The engine's.
+        columns: Its columns; a check may write their names in another case.
+        engine: Spells it, and is asked for the columns of another relation.
         relation_of: Finds the other relation of a relationships check.
         now: The time to measure freshness against, in UTC.
 
     Raises:
         FftError: the check names a column that is not there.
     """
-    spell = _Spelling(check, relation, columns, dialect)
+    spell = _Spelling(check, relation, columns, engine)
     match check.rule:
         case NotNull(column):
             return spell.by_row(f"{spell.name(column)} is null")
         case AcceptedValues(column, values):
             name = spell.name(column)
-            return spell.by_row(f"{name} is not null and {name} not in ({literals(values)})")
+            return spell.by_row(f"{name} is not null and {spell.comparable(column)} not in ({literals(values)})")
         case GreaterEqual(column, threshold):
             return spell.by_row(f"{spell.name(column)} < {literal(threshold)}")
         case NonNegativeSum(column):
@@ -74,13 +76,17 @@ def check_query(
         case Freshness(column, minutes):
             oldest = literal(now.replace(tzinfo=None) - timedelta(minutes=minutes))
             return spell.by_total(f"max({{}}{spell.name(column)}{{}})", f"{{0}} is null or {{0}} < {oldest}", "latest")
-        case Unique(columns):
-            names = ", ".join(spell.name(column) for column in columns)
-            rows = f"select {names}, count(*) as row_count from {spell.rows} group by {names} having count(*) > 1"
+        case Unique(key):
+            names = ", ".join(f"{spell.comparable(column)} as {spell.name(column)}" for column in key)
+            places = ", ".join(str(place) for place in range(1, len(key) + 1))
+            rows = f"select {names}, count(*) as row_count from {spell.rows} group by {places} having count(*) > 1"
             return CheckQuery(check, None, rows)
         case Relationships(column, to, field):
-            parent = f"select 1 from {relation_of(to).sql(dialect)} as parent where parent.{quoted(field, dialect)}"
-            missing = f"not exists ({parent} = child.{spell.name(column)})"
+            table = relation_of(to)
+            there = columns if table == relation else engine.columns(select_all(table, engine.dialect))
+            parent = _Spelling(check, table, there, engine, owner=str(to))
+            found = f"{parent.comparable(field, 'parent.')} = {spell.comparable(column, 'child.')}"
+            missing = f"not exists (select 1 from {parent.table} as parent where {found})"
             return CheckQuery(check, None, f"select * from {spell.filtered} as child where {missing}")
 
 
@@ -88,18 +94,32 @@ def check_query(
 class _Spelling:
     check: Check
     relation: Relation
-    columns: Sequence[str]
-    dialect: str
+    columns: Sequence[ColumnType]
+    engine: Engine
+    owner: str = ""
+
+    @property
+    def dialect(self) -> str:
+        return self.engine.dialect
 
     def name(self, column: str) -> str:
-        found = next((c for c in self.columns if c.lower() == column.lower()), None)
+        return quoted(self._found(column).name, self.dialect)
+
+    def comparable(self, column: str, alias: str = "") -> str:
+        found = self._found(column)
+        return self.engine.comparable(alias + quoted(found.name, self.dialect), found.type)
+
+    def _found(self, column: str) -> ColumnType:
+        columns = {known.name: known for known in self.columns}
+        said, where = f"check {self.check.name} names the column {column!r}", self.check.location
+        try:
+            found = ColumnNames(columns).find(column)
+        except AmbiguousColumnError as error:
+            raise FftError(f"{said}: {error.problem.message}", where=where, hint=error.problem.hint) from error
         if found is None:
-            raise FftError(
-                f"check {self.check.name} names the column {column!r}, which {self.check.node} does not have",
-                where=self.check.location,
-                hint=nearest(column, self.columns) or f"Its columns: {', '.join(self.columns)}.",
-            )
-        return quoted(found, self.dialect)
+            hint = nearest(column, columns) or f"Its columns: {', '.join(columns)}."
+            raise FftError(f"{said}, which {self.owner or self.check.node} does not have", where=where, hint=hint)
+        return columns[found]
 
     @property
     def table(self) -> str:

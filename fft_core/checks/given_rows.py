@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from fft_core.column_names import paired
 from fft_core.csv_format import DEFAULT
 from fft_core.engines.column_kinds import kind_of_texts
 from fft_core.engines.csv_file import ListedRows
@@ -69,14 +70,14 @@ def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Engine) -
 
 def _columns(rows: _Rows, types: Mapping[str, str], engine: Engine) -> Mapping[str, str]:
     """The columns with their types: those of the rows, and those that are declared and no row has."""
-    declared = {name.lower(): engine.column_type(kind) for name, kind in types.items()}
+    pairs = paired(types, rows.names)
+    declared = {name: engine.column_type(types[known]) for known, name in pairs.items()}
     other = rows.given.other_type
     found = {
-        name: declared.get(name.lower()) or (engine.column_type(other) if other else rows.kind(name, engine))
+        name: declared.get(name) or (engine.column_type(other) if other else rows.kind(name, engine))
         for name in rows.names
     }
-    present = {name.lower() for name in found}
-    return {**found, **{name: declared[name.lower()] for name in types if name.lower() not in present}}
+    return {**found, **{name: engine.column_type(kind) for name, kind in types.items() if name not in pairs}}
 
 
 @dataclass(frozen=True)
@@ -181,9 +182,11 @@ def _distinct(given: GivenRows, names: Iterable[str]) -> Sequence[str]:
     """The names in the order in which they occur. Raises where two differ only in case."""
     seen: dict[str, str] = {}
     for name in names:
-        if seen.setdefault(name.lower(), name) != name:
-            message = f"columns {seen[name.lower()]!r} and {name!r} are one to the database"
-            raise FftError(message, where=given.location)
+        key = name if name in given.types else name.lower()  # what is declared in two cases is two columns
+        if seen.setdefault(key, name) != name:
+            message = f"columns {seen[key]!r} and {name!r} differ only in case"
+            hint = "Write one name, or declare both in `columns`, if they are two to the database."
+            raise FftError(message, where=given.location, hint=hint)
     return list(seen.values())
 
 

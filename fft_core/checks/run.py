@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fft_core.checks.builtin import CheckQuery, check_query
-from fft_core.engines.engine import Engine, Row
+from fft_core.engines.engine import ColumnType, Engine, Row
 from fft_core.engines.sql import ROWS
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
@@ -91,7 +91,7 @@ class CheckFailedError(FftError):
 def run_checks(
     engine: Engine,
     relation: Relation,
-    columns: Sequence[str],
+    columns: Sequence[ColumnType],
     checks: Sequence[Check],
     relation_of: Callable[[str | SourceName], Relation],
     *,
@@ -103,7 +103,7 @@ def run_checks(
     Args:
         engine: Where the relation is.
         relation: The rows, staged or published.
-        columns: The names of its columns.
+        columns: Its columns.
         checks: What is judged.
         relation_of: Finds the other relation of a relationships check.
         published: The name that staged rows will have; the queries of the results speak of it.
@@ -119,7 +119,7 @@ def run_checks(
         found = relation_of(node)
         return relation if found == published else found
 
-    queries = [check_query(check, relation, columns, engine.dialect, judged, now) for check in checks]
+    queries = [_query(engine, relation, columns, check, judged, now) for check in checks]
     shared = [query for query in queries if query.count is not None]
     counts, row_count, rows_digest = _shared_scan(engine, relation, shared, digest)
     results = []
@@ -131,6 +131,20 @@ def run_checks(
         text = result.sql.replace(relation.sql(engine.dialect), shown.sql(engine.dialect))
         results.append(replace(result, sql=text))
     return Judgement(tuple(results), row_count, rows_digest)
+
+
+def _query(
+    engine: Engine,
+    relation: Relation,
+    columns: Sequence[ColumnType],
+    check: Check,
+    relation_of: Callable[[str | SourceName], Relation],
+    now: datetime,
+) -> CheckQuery:
+    try:
+        return check_query(check, relation, columns, engine, relation_of, now)
+    except StatementError as error:  # the columns of the other relation cannot be read
+        raise _unevaluated([check], error) from error
 
 
 def _shared_scan(
@@ -156,9 +170,13 @@ def _explained(engine: Engine, queries: Sequence[CheckQuery], sql: str) -> list[
             raise
         # the columns are known to be there, so that it is one of those with text of the user's in it
         suspects = [query.check for query in queries if query.check.where] or [query.check for query in queries]
-        names = ", ".join(check.name for check in suspects)
-        message = f"check {names} of {suspects[0].node} cannot be evaluated: {error.problem.message}"
-        raise StatementError(message, sql=error.sql, where=suspects[0].location) from error
+        raise _unevaluated(suspects, error) from error
+
+
+def _unevaluated(checks: Sequence[Check], error: StatementError) -> StatementError:
+    names = ", ".join(check.name for check in checks)
+    message = f"check {names} of {checks[0].node} cannot be evaluated: {error.problem.message}"
+    return StatementError(message, sql=error.sql, where=checks[0].location)
 
 
 def _result(engine: Engine, query: CheckQuery, failing: int, row_count: int) -> CheckResult:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import chain
 
+from fft_core.column_names import ColumnNames
 from fft_core.engines.engine import Row
 from fft_core.errors import nearest
 from fft_core.project.unit_test import ExpectedRows
@@ -61,17 +62,24 @@ def compare(expected: ExpectedRows, columns: Sequence[str], rows: Sequence[Row])
 
     Only the columns of the expected rows are compared. A date is the timestamp of its midnight; a timestamp without
     zone is in UTC; a text can stand for a value that YAML has no form for.
+
+    Raises:
+        AmbiguousColumnError: a name is that of several columns, each in another case.
     """
-    known = {name.lower(): index for index, name in enumerate(columns)}
+    spelled = ColumnNames(columns)
+    written = {spelled.find(name) or name: name for row in expected.rows for name in row}
+    expected = _as_spelled(expected, columns)
+    known = {name: index for index, name in enumerate(columns)}
     names = _compared(expected, columns)
     named = [*names, *expected.order_by, *(expected.approx if isinstance(expected.approx, dict) else ())]
-    unknown = tuple(dict.fromkeys(name for name in named if name.lower() not in known))
+    unknown = tuple(dict.fromkeys(name for name in named if name not in known))
     if unknown:
         hint = nearest(unknown[0], columns) or f"Its columns: {', '.join(columns)}."
         return Mismatch(names, 0, unknown_columns=unknown, hint=hint)
-    comparison = _Comparison(names, _tolerances(expected, names), _key_of(expected, names))
-    wanted = [tuple(_cells(row, names)) for row in expected.rows]
-    found = [tuple(row[known[name.lower()]] for name in names) for row in rows]
+    shown = tuple(written.get(name, name) for name in names)
+    comparison = _Comparison(shown, _tolerances(expected, names), _key_of(expected, names))
+    wanted = [tuple(row.get(name) for name in names) for row in expected.rows]
+    found = [tuple(row[known[name]] for name in names) for row in rows]
     mismatch = comparison.unordered(wanted, found) if expected.any_order else comparison.ordered(wanted, found)
     if expected.subset:
         mismatch = replace(mismatch, unexpected=())
@@ -172,30 +180,38 @@ def _moment(value: object) -> datetime | None:
     return datetime(value.year, value.month, value.day) if isinstance(value, date) else None
 
 
+def _as_spelled(expected: ExpectedRows, columns: Sequence[str]) -> ExpectedRows:
+    """The same rows, with the names of columns as the model spells them. Raises AmbiguousColumnError."""
+    known = ColumnNames(columns)
+
+    def spelled(name: str) -> str:
+        return known.find(name) or name
+
+    approx = expected.approx
+    return replace(
+        expected,
+        rows=tuple({spelled(str(name)): value for name, value in row.items()} for row in expected.rows),
+        order_by=tuple(map(spelled, expected.order_by)),
+        ignore_columns=tuple(map(spelled, expected.ignore_columns)),
+        approx={spelled(name): limit for name, limit in approx.items()} if isinstance(approx, Mapping) else approx,
+    )
+
+
 def _compared(expected: ExpectedRows, columns: Sequence[str]) -> tuple[str, ...]:
     """The columns of the expected rows, less those that are ignored; all of the model's where no rows are expected."""
-    ignored = {name.lower() for name in expected.ignore_columns}
-    names = {name.lower(): name for row in expected.rows for name in row} or {name.lower(): name for name in columns}
-    return tuple(name for key, name in names.items() if key not in ignored)
-
-
-def _cells(row: object, names: Iterable[str]) -> list[object]:
-    cells = {str(name).lower(): value for name, value in dict(row).items()}  # type: ignore[call-overload]
-    return [cells.get(name.lower()) for name in names]
+    names = dict.fromkeys(name for row in expected.rows for name in row) or dict.fromkeys(columns)
+    return tuple(name for name in names if name not in expected.ignore_columns)
 
 
 def _tolerances(expected: ExpectedRows, names: Sequence[str]) -> tuple[float | None, ...]:
     approx = expected.approx
-    if isinstance(approx, dict):
-        by_name = {name.lower(): tolerance for name, tolerance in approx.items()}
-        return tuple(by_name.get(name.lower()) for name in names)
-    return tuple(approx for _ in names)  # type: ignore[misc]
+    if approx is None or isinstance(approx, int | float):
+        return tuple(approx for _ in names)
+    return tuple(approx.get(name) for name in names)
 
 
 def _key_of(expected: ExpectedRows, names: Sequence[str]) -> tuple[int, ...]:
-    wanted = [name.lower() for name in expected.order_by]
-    positions = {name.lower(): index for index, name in enumerate(names)}
-    return tuple(positions[name] for name in wanted if name in positions)
+    return tuple(names.index(name) for name in expected.order_by if name in names)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fft_core.artifacts.catalog import Catalog, CatalogEntry
 from fft_core.checks.words import in_words
+from fft_core.column_names import paired
 from fft_core.docs.graph import Graph, GraphNode, graph_of
 from fft_core.docs.layout import Drawing, draw
 from fft_core.errors import ArtifactError
+from fft_core.foreign_text import visible
 from fft_core.names import Relation
 from fft_core.project.model import Check, Model, Project, Seed, Source
 from fft_core.version import VERSION
@@ -97,12 +99,13 @@ class Page:
     @property
     def columns(self) -> tuple[PageColumn, ...]:
         """The columns of the relation in their order, then those that are only declared."""
-        declared = {column.name.lower(): column for column in self.subject.columns}
+        declared = {column.name: column for column in self.subject.columns}
         there = self.entry.columns if self.entry else ()
+        pairs = paired((column.name for column in there), declared)
         is_known = self.entry is not None and self.entry.error is None
         found = []
         for column in there:
-            said = declared.pop(column.name.lower(), None)
+            said = declared.pop(pairs.get(column.name, ""), None)
             found.append(PageColumn(column.name, column.type, said.description if said else None))
         rest = (PageColumn(c.name, c.type, c.description, is_missing=is_known) for c in declared.values())
         return (*found, *rest)
@@ -161,13 +164,13 @@ def render_site(project: Project, catalog: Catalog | None, *, with_source: bool 
     texts = {page.href: template.render(page=page, **shared) for page in pages}
     texts["index.html"] = jinja.get_template("index.html.j2").render(groups=_groups(pages))
     texts["dag.html"] = jinja.get_template("dag.html.j2").render(graph=graph, drawing=drawn(graph), **shared)
-    return texts
+    return {href: visible(text) for href, text in texts.items()}
 
 
 def render_dag(project: Project, graph: Graph) -> str:
     """Give one page that shows a graph, and needs no other file."""
     template = _environment(project).get_template("dag.html.j2")
-    return template.render(graph=graph, drawing=drawn(graph), hrefs={})
+    return visible(template.render(graph=graph, drawing=drawn(graph), hrefs={}))
 
 
 def drawn(graph: Graph) -> Drawing:

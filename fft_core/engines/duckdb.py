@@ -18,12 +18,23 @@ import duckdb
 
 from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines import duckdb_arrow, duckdb_json
+from fft_core.engines.duckdb_definitions import definitions
 from fft_core.engines.duckdb_file import Connection, DuckDBFile, is_open_otherwise, shared_file
-from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
+from fft_core.engines.engine import (
+    Capabilities,
+    ColumnType,
+    Details,
+    PublishMode,
+    RelationKind,
+    Row,
+    TableInfo,
+    details_of,
+)
 from fft_core.engines.sql import change_type, create_schema, literal, literals
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import ConnectError, EngineError, StatementError
+from fft_core.functions import Definition
 from fft_core.names import Relation, quoted
 
 if TYPE_CHECKING:
@@ -264,7 +275,7 @@ class DuckDBEngine:
             return {}
         places = ", ".join(f"({literals(place)})" for place in wanted)
         both = " union all ".join(
-            f"select lower(database_name), lower(schema_name), lower({kind}_name), '{kind}' "
+            f"select {_NAMES.format(kind)}, '{kind}' "
             f"from duckdb_{kind}s() where not internal and ({_NAMES.format(kind)}) in ({places})"
             for kind in ("view", "table")
         )
@@ -298,7 +309,7 @@ class DuckDBEngine:
     def _column_digests(self, only: Sequence[str]) -> Mapping[tuple[str, ...], str]:
         """Digest names and types of columns, by place: a comment survives it when a table is altered by hand."""
         sql = f"""
-            select lower(database_name), lower(schema_name), lower(table_name),
+            select {_NAMES.format("table")},
                 list(column_name order by column_index), list(data_type order by column_index)
             from duckdb_columns() where not internal {"and " + _IS_PLACE.format("table") if only else ""}
             group by all"""
@@ -322,7 +333,7 @@ class DuckDBEngine:
     def stage(self, relation: Relation) -> Relation:
         return relation
 
-    def publish(self, stage: Relation, relation: Relation) -> int | None:
+    def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> int | None:
         return None  # the end of the transaction publishes
 
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
@@ -330,10 +341,13 @@ class DuckDBEngine:
         text = marked("", stamp, _columns_digest((column.name, column.type) for column in columns))
         self.execute(f"comment on {kind} {relation.sql(self.dialect)} is {literal(text)}")
 
+    def definitions(self) -> Sequence[Definition]:
+        return definitions(self.fetch)
+
     def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
         found: dict[tuple[str, ...], list[tuple[ColumnType, str | None]]] = {}
-        sql = """
-            select lower(database_name), lower(schema_name), lower(table_name), column_name, data_type, comment
+        sql = f"""
+            select {_NAMES.format("table")}, column_name, data_type, comment
             from duckdb_columns() where not internal order by column_index"""
         for *place, name, kind, comment in self.fetch(sql):
             found.setdefault(tuple(place), []).append((ColumnType(name, kind), comment))
@@ -344,15 +358,31 @@ class DuckDBEngine:
     def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
         # Two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more.
         # hash() is blind where values compare as equal: nested and empty lists, the sign of zero, 30 days and a month.
+        # A macro of that name, which users can make, would be called instead of a function without its schema.
         seen = [alias]
         for column in columns:
             name = f"{alias}.{quoted(column.name, self.dialect)}"
             if column.type in ("FLOAT", "DOUBLE"):
-                seen.append(f"signbit({name})")
+                seen.append(f"system.main.signbit({name})")
             elif _is_nested(column.type) or column.type == "INTERVAL":
                 seen.append(f"{name}::varchar")
-        row = f"hash({', '.join(seen)})"
-        return f"concat(sum({row}::hugeint), '-', sum(hash({row})::hugeint))"
+        row, total = f"system.main.hash({', '.join(seen)})", "system.main.sum"
+        return f"system.main.concat({total}({row}::hugeint), '-', {total}(system.main.hash({row})::hugeint))"
+
+    def comparable(self, value: str, kind: str) -> str:
+        return value  # each type has an order
+
+    def visible(self, value: str, kind: str) -> str:
+        if kind in ("FLOAT", "DOUBLE"):
+            return f"({value}, signbit({value}))"
+        if kind == "VARCHAR":
+            return f"encode({value})"  # its collation, which its type does not tell, may take A for a
+        return f"{value}::varchar" if _is_nested(kind) or kind == "INTERVAL" else value
+
+    def unequal(self, value: str, kind: str) -> str | None:
+        if kind in ("FLOAT", "DOUBLE"):  # 0 is written over -0 to no effect
+            return f"case when {value} = 0 then 1 else 0 end"
+        return f"{value} + interval 1 second" if kind == "INTERVAL" else None
 
     def read_frame(self, sql: str) -> pa.Table:
         with self._cursor() as cursor, self._statement(sql):
@@ -463,7 +493,7 @@ def _parted(text: str, sql: str) -> tuple[str, int | None]:
 
 
 _UNTYPED = re.compile(r'"NULL"(?! )')  # the type of NULL; a field of that name has its type behind it
-_NAMES = "lower(database_name), lower(schema_name), lower({}_name)"
+_NAMES = "system.main.lower(database_name), system.main.lower(schema_name), system.main.lower({}_name)"
 _IS_PLACE = f"({_NAMES}) = (?, ?, ?)"
 
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines.statements import Statements
 from fft_core.errors import EngineError, MissingDriverError
+from fft_core.functions import Definition
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 RelationKind: TypeAlias = Literal["table", "view", "materialized_view"]
+PublishMode: TypeAlias = Literal["in_place", "swap"]
 Row: TypeAlias = tuple[Any, ...]  # whatever the driver gives
 
 
@@ -132,8 +134,11 @@ class Engine(Protocol):
     def stage(self, relation: Relation) -> Relation:
         """Name where a relation is staged: the relation itself where the transaction is the stage."""
 
-    def publish(self, stage: Relation, relation: Relation) -> int | None:
+    def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> int | None:
         """Give the stage the relation's place, inside the transaction that made the stage.
+
+        With a `mode`, the rows of a table are replaced in place, or it is swapped if nothing forbids it; where the
+        transaction is the stage, that is no question.
 
         What others made of the relation (views, grants, comments, indexes) survives. Gives the bytes that a table
         holds, where the engine knows.
@@ -148,6 +153,9 @@ class Engine(Protocol):
         What replaces it by hand, or what is altered by hand to have other columns, is without the mark.
         """
 
+    def definitions(self) -> Sequence[Definition]:
+        """Read the functions, macros, types, operators and casts that users made and that SQL can use."""
+
     def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
         """Read the details of those of these relations that exist, in a few queries however many they are."""
 
@@ -155,6 +163,18 @@ class Engine(Protocol):
         """Spell an aggregate over whole rows of `alias`, which does not depend on their order.
 
         Two sets of rows have the same text only where no query can tell them apart.
+        """
+
+    def comparable(self, value: str, kind: str) -> str:
+        """Spell a value of a type so that `=` and `group by` work on it: itself, or its text where they do not."""
+
+    def visible(self, value: str, kind: str) -> str:
+        """Spell a value of a type so that `is distinct from` tells it from what looks different, as 1.0 and 1.00."""
+
+    def unequal(self, value: str, kind: str) -> str | None:
+        """Spell another value than this one, if an UPDATE takes what is equal to the new value for no change.
+
+        None for types of which an UPDATE writes what it is told.
         """
 
     def read_frame(self, sql: str) -> pa.Table:

@@ -20,13 +20,28 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.dsn import HINT, secret_parts, wrong_dsn
 from fft_core.engines import postgres_arrow, postgres_copy
-from fft_core.engines.engine import Capabilities, ColumnType, Details, RelationKind, Row, TableInfo, details_of
+from fft_core.engines.engine import (
+    Capabilities,
+    ColumnType,
+    Details,
+    PublishMode,
+    RelationKind,
+    Row,
+    TableInfo,
+    details_of,
+)
+from fft_core.engines.postgres_definitions import definitions
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
+from fft_core.engines.postgres_settings import set_settings
+from fft_core.engines.postgres_values import equality_query, has_equality, visible
 from fft_core.engines.sql import change_type, drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError, UnreachableError
+from fft_core.functions import Definition
+from fft_core.masking import Masker
 from fft_core.names import Relation, quoted
 
 if TYPE_CHECKING:
@@ -48,16 +63,6 @@ _SEED_TYPES = {
     "timestamptz": "timestamptz",
     "date": "date",
 }
-# Text forms, and with them digests and frames, must not depend on the settings of a role, database or server.
-_SETTINGS = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "bytea_output": "hex",
-    "extra_float_digits": "1",
-    "standard_conforming_strings": "on",
-}
-ANALYZED_FROM_BYTES = 20 * 8192  # some thousand rows
 _KINDS: Mapping[str, RelationKind] = {"v": "view", "m": "materialized_view"}  # as in pg_class; others are tables
 _NAME_TOO_LONG = "42622"
 # A server that answers so will answer so again.
@@ -70,7 +75,12 @@ def namespace(*, dsn: str = "", db_schema: str | None = None, **_: object) -> Re
 
 
 def connect(
-    *, dsn: str, db_schema: str | None = None, lock_timeout_seconds: float = 600, read_only: bool = False
+    *,
+    dsn: str,
+    db_schema: str | None = None,
+    lock_timeout_seconds: float = 600,
+    replace_in_place_up_to_mb: float = 16,
+    read_only: bool = False,
 ) -> PostgresEngine:
     """Open a session.
 
@@ -78,11 +88,12 @@ def connect(
         dsn: A URL as libpq or SQLAlchemy spells it (`postgresql+psycopg://`), or "host=... dbname=...".
         db_schema: Where unqualified relations lie; "public" where None. It is created when something is built.
         lock_timeout_seconds: How long to wait for another session that builds the same relation, or changes it.
+        replace_in_place_up_to_mb: How large a table may be whose rows are replaced in place, so that who began to read
+            before still finds the old ones. A larger one is swapped, which is quicker.
         read_only: Change nothing; a schema that is not there reads as an empty one.
     """
     place = namespace(dsn=dsn, db_schema=db_schema)
-    conninfo = _conninfo(dsn, f"{quoted(place.schema or '', DIALECT)}, public", read_only)
-    return PostgresEngine(conninfo, place, lock_timeout_seconds)
+    return PostgresEngine(_conninfo(dsn), place, lock_timeout_seconds, replace_in_place_up_to_mb, read_only=read_only)
 
 
 def scratch(**settings: Any) -> PostgresEngine:
@@ -90,41 +101,29 @@ def scratch(**settings: Any) -> PostgresEngine:
     return connect(**settings)
 
 
-def _conninfo(dsn: str, search_path: str, read_only: bool) -> str:
+def _conninfo(dsn: str) -> str:
+    wrong = wrong_dsn(dsn)
     try:
-        if dsn.partition("://")[2].partition("?")[0].count("@") > 1:
-            raise psycopg.ProgrammingError  # a part of the password would be taken for the host, and shown
-        given = conninfo_to_dict(re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn))
+        given = {} if wrong else conninfo_to_dict(re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn))
     except psycopg.Error:
-        raise ConnectError(  # what libpq says of a dsn that it cannot read may quote parts of the password
-            "the dsn of the Postgres profile cannot be read",
-            hint="Write postgresql://user:password@host:5432/database; percent-encode special characters (@ is %40).",
-        ) from None
-    settings = {**_SETTINGS, "search_path": search_path}
-    if read_only:
-        settings["default_transaction_read_only"] = "on"
-    options = [str(given.pop("options", "") or "")]
-    options += [
-        f"-c {name}={value.replace(chr(92), chr(92) * 2).replace(' ', chr(92) + ' ')}"
-        for name, value in settings.items()
-    ]
-    given.setdefault("application_name", "fft")
+        wrong = "cannot be read"  # what libpq says of it may quote parts of the password
+    if wrong:
+        raise ConnectError(f"the dsn of the Postgres profile {wrong}", hint=HINT)
+    given.setdefault("fallback_application_name", "fft")
     given.setdefault("connect_timeout", "10")
-    return make_conninfo("", **{**given, "client_encoding": "UTF8", "options": " ".join(options).strip()})
+    return make_conninfo("", **{**given, "client_encoding": "UTF8"})
 
 
-def _option(value: str) -> str:
-    return value.replace("\\", "\\\\").replace(" ", "\\ ")
-
-
-def _opened(conninfo: str) -> psycopg.Connection[Row]:
+def _opened(conninfo: str, settings: str) -> psycopg.Connection[Row]:
     try:
         # never prepared on the server: a prepared plan outlives the table that is swapped below it
-        return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        connection.execute(settings.encode())  # now: what libpq takes from PGTZ and the like beats its own `options`
+        return connection
     except psycopg.Error as error:
         kind = ConnectError if _REFUSED.search(str(error)) else UnreachableError
         raise kind(
-            f"cannot connect to {_shown(conninfo)}: {_without_password(str(error).strip(), conninfo)}",
+            f"cannot connect to {_shown(conninfo)}: {Masker.of(secret_parts(conninfo))(str(error).strip())}",
             hint="Is the server running there, and are dsn and FF_PG_DSN right?",
         ) from None
 
@@ -137,11 +136,6 @@ def _shown(conninfo: str) -> str:
     return f"Postgres at {where}, database {database}, user {user}"
 
 
-def _without_password(text: str, conninfo: str) -> str:
-    password = conninfo_to_dict(conninfo).get("password")
-    return text.replace(str(password), "***") if password else text
-
-
 class PostgresEngine:
     """One connection to a Postgres database."""
 
@@ -149,15 +143,27 @@ class PostgresEngine:
     dialect = DIALECT
     capabilities = CAPABILITIES
 
-    def __init__(self, conninfo: str, place: Relation, lock_timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        place: Relation,
+        lock_timeout_seconds: float,
+        replace_in_place_up_to_mb: float,
+        *,
+        read_only: bool = False,
+    ) -> None:
         self.statements = Statements()
         self._conninfo = conninfo
+        self._read_only = read_only
+        self._settings = set_settings(f"{quoted(place.schema or '', DIALECT)}, public", read_only=read_only)
         self._place = place
         self._timeout = lock_timeout_seconds
-        self._connection = _opened(conninfo)
+        self._in_place_up_to_mb = replace_in_place_up_to_mb
+        self._connection = _opened(conninfo, self._settings)
         self._connection.add_notice_handler(self._noticed)
         self._cut_name: str | None = None
         self._frames = count()
+        self._has_equality = dict[str, bool]()
         self._running = threading.Lock()
         self._cancelled = threading.Event()
         self._in_transaction = False
@@ -262,6 +268,9 @@ class PostgresEngine:
         )
         self.execute(f"comment on {word(kind)} {table} is {literal(marked(comment or '', stamp, str(signature)))}")
 
+    def definitions(self) -> Sequence[Definition]:
+        return definitions(self.fetch)
+
     def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
         rows = self._described(relations, f"obj_description(c.oid, 'pg_class'), {_COLUMNS}") if relations else []
         return {
@@ -275,6 +284,17 @@ class PostgresEngine:
             return f'sum(hashtextextended({alias}::text collate "C", {seed}))'
 
         return f"concat({total(0)}, '-', {total(1)})"
+
+    def comparable(self, value: str, kind: str) -> str:
+        if kind not in self._has_equality:
+            self._has_equality[kind] = has_equality(kind) or self.fetch(equality_query(kind)) == [(True,)]
+        return value if self._has_equality[kind] else f'{value}::text collate "C"'
+
+    def visible(self, value: str, kind: str) -> str:
+        return visible(value, kind)
+
+    def unequal(self, value: str, kind: str) -> str | None:
+        return None
 
     def read_frame(self, sql: str) -> pa.Table:
         with self._statement(sql), self._connection.cursor() as cursor:
@@ -342,7 +362,7 @@ class PostgresEngine:
 
     def _reconnect(self) -> None:
         if self._connection.closed:  # the server ended it since the last transaction
-            self._connection = _opened(self._conninfo)
+            self._connection = _opened(self._conninfo, self._settings)
             self._connection.add_notice_handler(self._noticed)
 
     @contextmanager
@@ -411,7 +431,7 @@ class PostgresEngine:
         """Wait no longer than this for each lock, inside a transaction."""
         self.execute(f"set local lock_timeout = {max(1, int(seconds * 1000))}")
         yield
-        self.execute("set local lock_timeout = 0")
+        self.execute("set local lock_timeout to default")  # the user's, who may have set one for the role or the dsn
 
     def stage(self, relation: Relation) -> Relation:
         stage = relation.named(stage_name(relation.name))
@@ -419,11 +439,9 @@ class PostgresEngine:
             self.execute(drop(left, kind, DIALECT))
         return stage
 
-    def publish(self, stage: Relation, relation: Relation) -> int | None:
+    def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> int | None:
         size = self._table_size(stage)
-        if size is not None and size >= ANALYZED_FROM_BYTES:
-            self.execute(f"analyze {stage.sql(DIALECT)}")  # autovacuum comes a minute late for what is built next
-        Publisher(self, self._timeout).publish(stage, relation)
+        Publisher(self, self._timeout, self._in_place_up_to_mb).publish(stage, relation, mode)
         return size
 
     def _table_size(self, stage: Relation) -> int | None:
@@ -435,7 +453,9 @@ class PostgresEngine:
         return int(size) if kind in ("r", "m") else None
 
     def for_thread(self) -> PostgresEngine:
-        return PostgresEngine(self._conninfo, self._place, self._timeout)
+        return PostgresEngine(
+            self._conninfo, self._place, self._timeout, self._in_place_up_to_mb, read_only=self._read_only
+        )
 
     def interrupt(self) -> None:
         self._cancelled.set()
@@ -454,7 +474,8 @@ class PostgresEngine:
         try:
             yield
         except psycopg.Error as error:
-            raise _explained(error, sql, closed=self._connection.closed) from error
+            gone, stopped = self._connection.closed, self._cancelled.is_set()
+            raise _explained(error, sql, is_closed=gone, is_interrupted=stopped) from error
         finally:
             self.statements.ended(sql, started)
         if self._cut_name:
@@ -463,14 +484,17 @@ class PostgresEngine:
             )
 
 
-def _explained(error: psycopg.Error, sql: str, *, closed: bool) -> EngineError:
+def _explained(error: psycopg.Error, sql: str, *, is_closed: bool, is_interrupted: bool) -> EngineError:
     message = str(error).strip()
     match error:
-        case errors.QueryCanceled() if "user request" in message:
+        case errors.QueryCanceled() if is_interrupted or "user request" in message:  # in the server's language
             return EngineError("the statement was interrupted")
+        case errors.QueryCanceled():
+            hint = "Is a statement_timeout set for the role or the database, in the dsn or in PGOPTIONS?"
+            return StatementError(message, sql=sql, hint=hint)
         case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
             return BusyError(f"another session is in the way: {message}", hint="A later try can succeed.")
-    if closed:
+    if is_closed:
         return BusyError(f"the connection was lost: {message}", hint="A later try can succeed.")
     return _rejected(error, message, sql)
 
@@ -488,7 +512,7 @@ def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
         message = re.sub(r"\nLINE \d+: .*\n *\^", "", message)
     missing = None
     if isinstance(error, errors.UndefinedTable):
-        missing = re.search(r'relation "(.+?)" does not exist', message)
+        missing = re.search(r'["«»„“](.+?)["«»”“]', message)  # of the relation, whatever the server's language
     return StatementError(
         message,
         sql=sql,

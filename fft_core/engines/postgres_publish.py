@@ -1,9 +1,11 @@
 """How a stage takes a relation's place on Postgres, so that nothing that others hung on the relation is lost.
 
-A table that nothing hangs on is swapped by renaming. Any other keeps its identity: its rows are replaced in place, and
-its columns are altered where they changed. Views over what has to be dropped or altered are made again in the same
-transaction.
+A large table that nothing hangs on is swapped by renaming. Any other keeps its identity: its rows are replaced in
+place, and its columns are altered where they changed. Views over what has to be dropped or altered are made again in
+the same transaction.
 What cannot be kept is refused by name, and the transaction leaves everything as it was.
+
+Locks that exclude readers are taken in one order, views before what they read, as a reader of the view does.
 """
 
 from __future__ import annotations
@@ -13,28 +15,43 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
 from psycopg import errors
 
-from fft_core.engines.engine import Row
-from fft_core.engines.sql import literal
+from fft_core.engines.engine import PublishMode, Row
+from fft_core.engines.postgres_catalog import (
+    ATTACHED,
+    DEPENDENTS,
+    GRANTS_AND_COMMENTS,
+    HANGING_ON,
+    SITUATION,
+    USED_BY_VIEWS,
+    VIEW_STATEMENTS,
+)
+from fft_core.engines.sql import literal, literals
 from fft_core.errors import BusyError, EngineError, StatementError
 from fft_core.names import Relation, quoted
 
 _log = logging.getLogger(__name__)
+_IN_USE = (errors.DependentObjectsStillExist, errors.FeatureNotSupported)
+_IN_THE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected)
 LONGEST_NAME = 63
 _PATIENCE_SECONDS = 0.1  # how long readers may have to queue behind us in one attempt
 _SWAP_ATTEMPTS = 5
+_DEADLOCKS = 3  # how often to try again after one
+_BLOAT = 4  # a table that takes so many times the limit is swapped: most of it is dead rows
+_MB = 1024 * 1024
+_ANALYZED_FROM_BYTES = 20 * 8192  # some thousand rows
 
 
 def stage_name(name: str) -> str:
     """Give the name under which a relation is staged; it fits however long the relation's is.
 
     >>> stage_name("orders")
-    '_ff_stage_eee88400ec5ddd40'
+    '_ff_stage_1c168adb00d208e4'
     """
     return f"_ff_stage_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
@@ -72,6 +89,17 @@ class _Existing:
 
 
 @dataclass(frozen=True)
+class _Situation:
+    """What decides how a table's rows are replaced, see SITUATION."""
+
+    is_plain: bool
+    is_guarded: bool
+    is_published: bool
+    old_bytes: int
+    new_bytes: int
+
+
+@dataclass(frozen=True)
 class _View:
     """A view that is set aside: all that is needed to make it again."""
 
@@ -83,24 +111,33 @@ class _View:
 
 
 class Publisher:
-    """Publishes one stage, inside a transaction."""
+    """Publishes one stage, inside a transaction.
 
-    def __init__(self, session: Session, timeout_seconds: float) -> None:
+    Attributes:
+        session: The one that made the stage.
+        timeout_seconds: How long to wait for others.
+        in_place_up_to_mb: Up to which size of a table its rows are replaced in place; beyond, it is swapped.
+    """
+
+    def __init__(self, session: Session, timeout_seconds: float, in_place_up_to_mb: float) -> None:
         self._session = session
         self._timeout = timeout_seconds
+        self._limit = in_place_up_to_mb * _MB
 
-    def publish(self, stage: Relation, relation: Relation) -> None:
+    def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> None:
         """Give the stage's rows, or its query, the relation's name. Raises EngineError where others forbid it."""
         staged, existing = self._existing(stage), self._existing(relation)
         assert staged is not None  # the caller made it in this transaction
+        if staged.has_rows and (existing is None or not existing.has_rows):
+            self._analyze(stage)
         if existing is None:
             self._rename(stage, relation)
         elif staged.kind == "v" and existing.kind == "v":
             self._replace_view(stage, relation, existing)
         elif staged.kind == "r" and existing.kind in ("r", "p"):
-            self._replace_table(stage, relation, existing)
+            self._replace_table(stage, relation, existing, mode)
         else:
-            self._politely(relation, existing, lambda: self._drop_and_rename(stage, relation, existing))
+            self._drop_and_rename(stage, relation, existing)
 
     def _existing(self, relation: Relation) -> _Existing | None:
         rows = self._session.fetch(
@@ -127,21 +164,20 @@ class Publisher:
         except StatementError as error:
             if not isinstance(error.__cause__, errors.InvalidTableDefinition):
                 raise  # only its columns are a reason to make another one
-            self._politely(relation, existing, lambda: self._drop_and_rename(stage, relation, existing))
+            self._drop_and_rename(stage, relation, existing)
 
     def _drop_and_rename(self, stage: Relation, relation: Relation, existing: _Existing) -> None:
         """Replace one thing by another kind of thing, by a view of other columns, or by a materialized view."""
         indexes = (
             {text: made for text, made in self._attached(existing.oid).items() if made} if existing.has_rows else {}
         )
-        hanging = self._session.fetch(_HANGING_ON.format(oid=existing.oid))
+        hanging = self._session.fetch(HANGING_ON.format(oid=existing.oid))
         lost = [text for text, is_view in hanging if not is_view and text not in indexes]
         if lost:
             raise _refusal(relation, f"it would have to be dropped, and with it {', '.join(lost)}")
         kept = self._grants_and_comments(existing.oid, relation)
         comment, staged = self._comment_of(existing), self._existing(stage)
-        with self._views_set_aside(relation, existing):
-            self._session.execute(f"drop {existing.word} {_sql(relation)}")
+        with self._views_set_aside(relation, existing, is_dropped=True):
             self._rename(stage, relation)
             self._comment(relation, staged, comment)
             self._restore(kept)
@@ -156,31 +192,46 @@ class Publisher:
 
     # tables
 
-    def _replace_table(self, stage: Relation, relation: Relation, existing: _Existing) -> None:
+    def _replace_table(
+        self, stage: Relation, relation: Relation, existing: _Existing, mode: PublishMode | None
+    ) -> None:
         columns_equal = self._columns(stage) == self._columns(relation)
-        if self._is_plain(stage, existing):
-            try:
-                attempts = _SWAP_ATTEMPTS if columns_equal else None
-                self._politely(relation, existing, lambda: self._swap(stage, relation, existing), attempts=attempts)
-            except BusyError:
-                if not columns_equal:
-                    raise
-                _log.info(
-                    "somebody reads %s for long: its rows are replaced in place, which waits for no reader", relation
-                )
-            else:
+        ((*row,),) = self._session.fetch(SITUATION.format(oid=existing.oid, stage=literal(_sql(stage))))
+        situation = _Situation(*row)
+        if situation.is_plain and (not columns_equal or self._is_swapped(situation, mode)):
+            if self._swapped(stage, relation, existing, is_needed=not columns_equal or situation.is_published):
                 return
+            _log.info("somebody reads %s for long: its rows are replaced in place, which waits for no reader", relation)
         if columns_equal:
-            self._replace_rows(stage, relation)
+            self._replace_rows(stage, relation, is_guarded=situation.is_guarded)
         else:
-            self._politely(relation, existing, lambda: self._lock(relation))
-            self._alter_and_replace_rows(stage, relation, existing)
+            self._change_columns(stage, relation, existing, is_guarded=situation.is_guarded)
         self._session.execute(f"drop table {_sql(stage)}")
 
-    def _is_plain(self, stage: Relation, existing: _Existing) -> bool:
-        """Whether nothing hangs on a table that a new one of the same name would not have."""
-        ((is_plain,),) = self._session.fetch(_IS_PLAIN.format(oid=existing.oid, stage=literal(_sql(stage))))
-        return bool(is_plain)
+    def _is_swapped(self, situation: _Situation, mode: PublishMode | None) -> bool:
+        """Whether a table that can be swapped is: who began to read before a swap finds it empty after it."""
+        if mode is not None:
+            return mode == "swap" or situation.is_published
+        is_large = situation.new_bytes > self._limit or situation.old_bytes > _BLOAT * self._limit
+        return is_large or situation.is_published
+
+    def _swapped(self, stage: Relation, relation: Relation, existing: _Existing, *, is_needed: bool) -> bool:
+        """Swap a table; False if somebody reads it for long, and there is another way."""
+        self._analyze(stage)
+        attempts = None if is_needed else _SWAP_ATTEMPTS
+        try:
+            self._politely(relation, existing, lambda: self._swap(stage, relation, existing), attempts=attempts)
+        except BusyError:
+            if is_needed:
+                raise
+            return False
+        return True
+
+    def _analyze(self, relation: Relation) -> None:
+        """Autovacuum comes a minute late for what is built next."""
+        ((size,),) = self._session.fetch(f"select pg_table_size({literal(_sql(relation))}::regclass)")
+        if int(size) >= _ANALYZED_FROM_BYTES:
+            self._session.execute(f"analyze {_sql(relation)}")
 
     def _swap(self, stage: Relation, relation: Relation, existing: _Existing) -> None:
         comment = self._comment_of(existing)
@@ -191,44 +242,79 @@ class Publisher:
     def _lock(self, relation: Relation) -> None:
         self._session.execute(f"lock table {_sql(relation)} in access exclusive mode")
 
-    def _replace_rows(self, stage: Relation, relation: Relation) -> None:
-        names = ", ".join(quoted(name, "postgres") for name, _ in self._columns(stage))
-        try:
+    def _replace_rows(self, stage: Relation, relation: Relation, *, is_guarded: bool) -> None:
+        self._delete(relation, is_guarded=is_guarded)
+        self._fill(stage, relation, is_guarded=is_guarded)
+
+    def _delete(self, relation: Relation, *, is_guarded: bool) -> None:
+        with self._guards_explained(relation, is_guarded=is_guarded):
             with self._session.lock_timeout(self._timeout):
                 self._session.execute(f"delete from {_sql(relation)}")
+            if is_guarded and self._session.fetch(f"select 1 from {_sql(relation)} limit 1"):
+                raise _refusal(relation, "a trigger or rule that others put on it keeps old rows")
+
+    def _fill(self, stage: Relation, relation: Relation, *, is_guarded: bool) -> None:
+        names = ", ".join(quoted(name, "postgres") for name, _ in self._columns(stage))
+        with self._guards_explained(relation, is_guarded=is_guarded):
             self._session.execute(f"insert into {_sql(relation)} ({names}) select {names} from {_sql(stage)}")
-        except StatementError as error:
-            if isinstance(error.__cause__, errors.IntegrityError):
-                raise _refusal(
-                    relation, f"a constraint that others put on it forbids the new rows: {error.problem.message}"
-                ) from error
-            raise
-        self._session.execute(f"analyze {_sql(relation)}")
+            if is_guarded and self._row_count(stage) != self._row_count(relation):
+                raise _refusal(relation, "a trigger or rule that others put on it keeps new rows away")
+        self._analyze(relation)
 
-    def _alter_and_replace_rows(self, stage: Relation, relation: Relation, existing: _Existing) -> None:
-        try:
-            with self._session.savepoint():
-                self._alter(stage, relation, existing)
-        except StatementError as error:
-            if not isinstance(error.__cause__, errors.DependentObjectsStillExist | errors.FeatureNotSupported):
-                raise
-            with self._views_set_aside(relation, existing):
-                self._alter_unless_refused(stage, relation, existing)
+    def _row_count(self, relation: Relation) -> int:
+        ((rows,),) = self._session.fetch(f"select count(*) from {_sql(relation)}")
+        return int(rows)
 
-    def _alter_unless_refused(self, stage: Relation, relation: Relation, existing: _Existing) -> None:
+    @contextmanager
+    def _guards_explained(self, relation: Relation, *, is_guarded: bool) -> Iterator[None]:
+        """Refuse what others forbid; what a policy hides from us is an error, and not left as it was."""
+        if is_guarded:
+            self._session.execute("set local row_security = off")
         try:
-            self._alter(stage, relation, existing)
+            yield
         except StatementError as error:
-            if not isinstance(error.__cause__, errors.DependentObjectsStillExist | errors.FeatureNotSupported):
+            match error.__cause__:
+                case errors.IntegrityError():
+                    why = "a constraint that others put on it forbids the new rows"
+                case errors.InsufficientPrivilege() if is_guarded:
+                    why = "a policy that others put on it hides rows"
+                case _:
+                    raise
+            raise _refusal(relation, f"{why}: {error.problem.message}") from error
+        if is_guarded:
+            self._session.execute("set local row_security to default")
+
+    def _change_columns(self, stage: Relation, relation: Relation, existing: _Existing, *, is_guarded: bool) -> None:
+        """Make the columns those of the stage: as the table lies there, or with its views set aside."""
+        # asked before: a statement that fails because of a view has waited for it, with the table in its hands
+        is_viewed = self._is_viewed(existing, touched_columns(self._columns(relation), self._columns(stage)))
+        with self._views_set_aside(relation, existing) if is_viewed else nullcontext():
+            if not is_viewed:
+                self._politely(relation, existing, lambda: self._lock(relation))
+            self._alter_unless_refused(stage, relation, existing, is_guarded=is_guarded)
+
+    def _is_viewed(self, existing: _Existing, columns: Iterable[str]) -> bool:
+        """Whether a view uses one of these columns, or whole rows."""
+        names = literals([*columns, ""])
+        ((is_viewed,),) = self._session.fetch(USED_BY_VIEWS.format(oid=existing.oid, names=names))
+        return bool(is_viewed)
+
+    def _alter_unless_refused(
+        self, stage: Relation, relation: Relation, existing: _Existing, *, is_guarded: bool
+    ) -> None:
+        try:
+            self._alter(stage, relation, existing, is_guarded=is_guarded)
+        except StatementError as error:
+            if not isinstance(error.__cause__, _IN_USE):
                 raise
             raise _refusal(relation, f"its columns changed, and others use them: {error.problem.message}") from error
 
-    def _alter(self, stage: Relation, relation: Relation, existing: _Existing) -> None:
+    def _alter(self, stage: Relation, relation: Relation, existing: _Existing, *, is_guarded: bool) -> None:
         """Make the columns those of the stage, in their order, and fill them."""
         before = self._attached(existing.oid)
         kept = self._grants_and_comments(existing.oid, relation)
         wanted, table = self._columns(stage), _sql(relation)
-        self._session.execute(f"delete from {table}")  # first: then any type can become any other
+        self._delete(relation, is_guarded=is_guarded)  # first: then any type can become any other
         for action in column_changes(self._columns(relation), wanted):
             self._session.execute(f"alter table {table} {action}")
         gone = {text: statement for text, statement in before.items() if text not in self._attached(existing.oid)}
@@ -241,7 +327,7 @@ class Publisher:
             except StatementError as error:
                 raise _refusal(relation, f"its columns changed, and {text} would be lost") from error
         self._restore(kept, only_columns=names)
-        self._replace_rows(stage, relation)
+        self._fill(stage, relation, is_guarded=is_guarded)
 
     def _columns(self, relation: Relation) -> list[tuple[str, str]]:
         rows = self._session.fetch(
@@ -252,7 +338,7 @@ class Publisher:
 
     def _attached(self, oid: int) -> dict[str, str | None]:
         """What others attached to a table, by its description, and what makes it again if that is known."""
-        return dict(self._session.fetch(_ATTACHED.format(oid=oid)))
+        return dict(self._session.fetch(ATTACHED.format(oid=oid)))
 
     # what is set aside and made again
 
@@ -266,7 +352,7 @@ class Publisher:
 
     def _grants_and_comments(self, oid: int, relation: Relation) -> list[tuple[str, str | None]]:
         """What gives a relation of this name its grants and comments back, each with its column if it has one."""
-        rows = self._session.fetch(_GRANTS_AND_COMMENTS.format(oid=oid, relation=literal(_sql(relation))))
+        rows = self._session.fetch(GRANTS_AND_COMMENTS.format(oid=oid, relation=literal(_sql(relation))))
         return [(statement, column) for statement, column in rows]
 
     def _restore(self, kept: Sequence[tuple[str, str | None]], only_columns: Iterable[str] | None = None) -> None:
@@ -283,11 +369,20 @@ class Publisher:
                 raise
 
     @contextmanager
-    def _views_set_aside(self, relation: Relation, existing: _Existing) -> Iterator[None]:
-        """Drop the views over a relation, directly and through others, and make them again at the end."""
-        views = self._views_over(relation, existing)
-        for view in reversed(views):
-            self._session.execute(f"drop {view.word} {_sql(view.relation)}")
+    def _views_set_aside(self, relation: Relation, existing: _Existing, *, is_dropped: bool = False) -> Iterator[None]:
+        """Have a relation for ourselves, or drop it, without the views over it, which are made again at the end."""
+        views = list[_View]()
+
+        def set_aside() -> None:
+            views[:] = self._views_over(relation, existing)
+            for view in reversed(views):
+                self._session.execute(f"drop {view.word} {_sql(view.relation)}")
+            if is_dropped:
+                self._session.execute(f"drop {existing.word} {_sql(relation)}")
+            else:
+                self._lock(relation)
+
+        self._politely(relation, existing, set_aside, locks_several=True)
         yield
         dropped = set[Relation]()
         for view in views:
@@ -305,41 +400,55 @@ class Publisher:
             _log.warning("the view %s does not fit the new %s and is gone until it is built again", name, relation)
 
     def _views_over(self, relation: Relation, existing: _Existing) -> list[_View]:
-        """The views over a relation, those that others read first. Raises EngineError for what cannot be made again."""
+        """The views over a relation, those that others read first. Raises EngineError for what cannot be made again.
+
+        Whoever builds at the same time takes them in the same order.
+        """
         found: dict[int, _View] = {}
         words = {"v": "view", "m": "materialized view"}
-        for oid, schema, name, kind, depth, comment in self._session.fetch(_DEPENDENTS.format(oid=existing.oid)):
+        for oid, schema, name, kind, depth, comment in self._session.fetch(DEPENDENTS.format(oid=existing.oid)):
             if kind not in words:
                 raise _refusal(relation, f"{name} uses it")
             view = Relation(name, schema)
-            statements = [text for _, text in self._session.fetch(_VIEW_STATEMENTS.format(oid=oid))]
+            statements = [text for _, text in self._session.fetch(VIEW_STATEMENTS.format(oid=oid))]
             statements += [text for text, _ in self._grants_and_comments(oid, view)]
             found[oid] = _View(view, words[kind], depth, "[fft " in (comment or ""), tuple(statements))
-        return sorted(found.values(), key=lambda view: view.depth)
+        return [view for _, view in sorted(found.items(), key=lambda item: (item[1].depth, item[0]))]
 
     # locks
 
     def _politely(
-        self, relation: Relation, existing: _Existing, action: Callable[[], None], attempts: int | None = None
+        self,
+        relation: Relation,
+        existing: _Existing,
+        action: Callable[[], None],
+        *,
+        attempts: int | None = None,
+        locks_several: bool = False,
     ) -> None:
-        """Do what needs the relation for itself alone, in short attempts: readers queue behind long ones."""
-        deadline, said, tried = time.monotonic() + self._timeout, False, 0
+        """Do what needs the relation for itself alone, in short attempts: readers queue behind long ones.
+
+        An attempt that fails gives back all that it locked.
+        """
+        deadline, said, tried, deadlocks = time.monotonic() + self._timeout, False, 0, 0
         while True:
             try:
-                # now and then for longer than the server needs to see that two sessions wait for each other
-                patience = 1.5 if tried % 20 == 19 else _PATIENCE_SECONDS
+                # Now and then for longer than the server needs to see that two sessions wait for each other; never
+                # with a part of the locks in hand: it would be a reader who is ended.
+                patience = 1.5 if tried % 20 == 19 and not locks_several else _PATIENCE_SECONDS
                 with self._session.savepoint(), self._session.lock_timeout(patience):
                     action()
                 return
             except BusyError as error:
                 tried += 1
-                is_out_of_time = time.monotonic() > deadline or tried == attempts
-                if is_out_of_time or not isinstance(error.__cause__, errors.LockNotAvailable):
+                deadlocks += isinstance(error.__cause__, errors.DeadlockDetected)
+                is_out_of_time = time.monotonic() > deadline or tried == attempts or deadlocks > _DEADLOCKS
+                if is_out_of_time or not isinstance(error.__cause__, _IN_THE_WAY):
                     raise
             if not said and attempts is None:
                 _log.warning("waiting to replace %s, which is in use by %s", relation, self._users(existing))
                 said = True
-            time.sleep(random.uniform(0.05, 0.2))
+            time.sleep(random.uniform(0.05, 0.2) * (1 + deadlocks))
 
     def _users(self, existing: _Existing) -> str:
         rows = self._session.fetch(
@@ -347,6 +456,16 @@ class Publisher:
             f"where l.relation = {existing.oid} and l.granted and a.pid <> pg_backend_pid()"
         )
         return ", ".join(f"pid {pid} ({name or 'unnamed'})" for pid, name in rows) or "another session"
+
+
+def touched_columns(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> list[str]:
+    """Name the columns that `column_changes` drops or gives another type.
+
+    >>> touched_columns([("a", "text"), ("b", "text")], [("a", "bigint"), ("c", "text")])
+    ['a', 'b']
+    """
+    keep, types = _kept(now, wanted), dict(wanted)
+    return [name for name, kind in now if name not in keep or kind != types[name]]
 
 
 def column_changes(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> list[str]:
@@ -357,11 +476,7 @@ def column_changes(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, s
     >>> column_changes([("a", "text"), ("b", "text")], [("a", "bigint"), ("c", "text")])
     ['drop column "b"', 'alter column "a" drop default, alter column "a" type bigint using null', 'add column "c" text']
     """
-    types = dict(wanted)
-    staying = [name for name, _ in now if name in types]
-    places = zip(staying, (name for name, _ in wanted), strict=False)
-    in_order = next((i for i, (mine, theirs) in enumerate(places) if mine != theirs), len(staying))
-    keep = set(staying[:in_order])
+    types, keep = dict(wanted), _kept(now, wanted)
     drops = [f"drop column {_name(name)}" for name, _ in now if name not in keep]
     changes = [
         f"alter column {_name(name)} drop default, alter column {_name(name)} type {types[name]} using null"
@@ -370,6 +485,14 @@ def column_changes(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, s
     ]
     adds = [f"add column {_name(name)} {kind}" for name, kind in wanted if name not in keep]
     return [*drops, *changes, *adds]
+
+
+def _kept(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> set[str]:
+    """The columns that stay: those before the first that is out of order."""
+    staying = [name for name, _ in now if name in dict(wanted)]
+    places = zip(staying, (name for name, _ in wanted), strict=False)
+    in_order = next((i for i, (mine, theirs) in enumerate(places) if mine != theirs), len(staying))
+    return set(staying[:in_order])
 
 
 def _refusal(relation: Relation, why: str) -> EngineError:
@@ -385,107 +508,3 @@ def _sql(relation: Relation) -> str:
 
 def _name(column: str) -> str:
     return quoted(column, "postgres")
-
-
-_OTHERS = """
-    select classid, objid, objsubid from pg_depend
-    where refclassid = 'pg_class'::regclass and refobjid = {oid} and deptype <> 'i'
-    union
-    select d.classid, d.objid, d.objsubid from pg_depend as d join pg_class as c on c.reltype = d.refobjid
-    where d.refclassid = 'pg_type'::regclass and c.oid = {oid} and d.deptype <> 'i'"""
-
-_IS_PLAIN = f"""
-select not exists ({_OTHERS})
-    and old.relkind = 'r' and old.relpersistence = new.relpersistence
-    and old.relowner = new.relowner and old.relacl is not distinct from new.relacl
-    and old.reloptions is not distinct from new.reloptions and old.reltablespace = new.reltablespace
-    and old.relreplident = new.relreplident and not (old.relrowsecurity or old.relforcerowsecurity)
-    and not (old.relhasindex or old.relhasrules or old.relhastriggers or old.relispartition)
-    and not exists (
-        select from pg_attribute where attrelid = old.oid and attnum > 0 and not attisdropped
-        and (attacl is not null or attnotnull or attidentity <> '' or attoptions is not null)
-    )
-    and not exists (select from pg_inherits where old.oid in (inhrelid, inhparent))
-    and not exists (
-        select from pg_description
-        where classoid = 'pg_class'::regclass and objoid = old.oid and objsubid > 0
-    )
-    and not exists (select from pg_seclabel where classoid = 'pg_class'::regclass and objoid = old.oid)
-    and not exists (select from pg_publication_rel where prrelid = old.oid)
-from pg_class as old, pg_class as new
-where old.oid = {{oid}} and new.oid = {{stage}}::regclass"""
-
-# What would be dropped with a relation: all but views, which can be made again.
-_HANGING_ON = f"""
-select pg_describe_object(others.classid, others.objid, others.objsubid), r.oid is not null and c.relkind in ('v', 'm')
-from ({_OTHERS}) as others
-left join pg_rewrite as r on others.classid = 'pg_rewrite'::regclass and r.oid = others.objid and r.ev_class <> {{oid}}
-left join pg_class as c on c.oid = r.ev_class
-where not exists (  -- a view's own rule
-    select from pg_rewrite as own where others.classid = 'pg_rewrite'::regclass and own.oid = others.objid
-    and own.ev_class = {{oid}} and own.rulename = '_RETURN'
-)
-order by 1"""
-
-# Views over views, with the longest way to each; functions and the like are named, and make us refuse.
-_DEPENDENTS = """
-with recursive used as (
-    select {oid}::oid as oid, 0 as depth
-    union
-    select case when d.classid = 'pg_rewrite'::regclass then r.ev_class else 0 end, used.depth + 1
-    from used
-    join pg_depend as d on d.refclassid = 'pg_class'::regclass and d.refobjid = used.oid and d.deptype = 'n'
-    join pg_rewrite as r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid and r.ev_class <> used.oid
-)
-select c.oid::bigint, n.nspname, c.relname, case
-        when c.relkind in ('v', 'm') and not exists (select from pg_trigger where tgrelid = c.oid)
-        and not exists (select from pg_rewrite where ev_class = c.oid and rulename <> '_RETURN')
-        and not exists (
-            select from pg_depend as f where f.refclassid = 'pg_class'::regclass and f.refobjid = c.oid
-            and f.deptype = 'n' and f.classid <> 'pg_rewrite'::regclass
-        ) then c.relkind::text else '?' end,
-    max(used.depth), obj_description(c.oid, 'pg_class')
-from used join pg_class as c on c.oid = used.oid join pg_namespace as n on n.oid = c.relnamespace
-where used.depth > 0
-group by c.oid, n.nspname, c.relname, c.relkind"""
-
-_VIEW_STATEMENTS = """
-select number, statement from pg_class as c join pg_namespace as n on n.oid = c.relnamespace,
-lateral (select case c.relkind when 'm' then 'materialized view' else 'view' end as word) as kind,
-lateral (values
-    (1, format('create %s %I.%I %s as %s %s', word, n.nspname, c.relname,
-        'with (' || array_to_string(c.reloptions, ', ') || ')', rtrim(pg_get_viewdef(c.oid), ';'),
-        case when not c.relispopulated then 'with no data' end)),
-    (2, case when c.relowner <> current_user::regrole then
-        format('alter %s %I.%I owner to %s', word, n.nspname, c.relname, c.relowner::regrole) end),
-    (3, format('comment on %s %I.%I is %L', word, n.nspname, c.relname, obj_description(c.oid, 'pg_class')))
-) as made(number, statement)
-where c.oid = {oid} and statement is not null
-union all
-select 4, pg_get_indexdef(indexrelid) from pg_index where indrelid = {oid}
-order by 1"""
-
-_GRANTS_AND_COMMENTS = """
-select format('grant %s on %s to %s%s', a.privilege_type, {relation},
-    case when a.grantee = 0 then 'public' else a.grantee::regrole::text end,
-    case when a.is_grantable then ' with grant option' else '' end), null
-from pg_class as c, lateral aclexplode(c.relacl) as a
-where c.oid = {oid} and a.grantee <> c.relowner
-    and (c.relkind not in ('v', 'm') or a.privilege_type <> 'MAINTAIN')
-union all
-select format('grant %s (%I) on %s to %s%s', a.privilege_type, t.attname, {relation},
-    case when a.grantee = 0 then 'public' else a.grantee::regrole::text end,
-    case when a.is_grantable then ' with grant option' else '' end), t.attname
-from pg_attribute as t, lateral aclexplode(t.attacl) as a
-where t.attrelid = {oid} and t.attnum > 0 and not t.attisdropped
-union all
-select format('comment on column %s.%I is %L', {relation}, t.attname, d.description), t.attname
-from pg_description as d join pg_attribute as t on t.attrelid = d.objoid and t.attnum = d.objsubid
-where d.classoid = 'pg_class'::regclass and d.objoid = {oid} and d.objsubid > 0"""
-
-_ATTACHED = f"""
-select pg_describe_object(others.classid, others.objid, others.objsubid),
-    case when i.indexrelid is not null then pg_get_indexdef(i.indexrelid) end
-from ({_OTHERS}) as others
-left join pg_index as i on others.classid = 'pg_class'::regclass and i.indexrelid = others.objid
-where others.classid not in ('pg_rewrite'::regclass, 'pg_attrdef'::regclass)"""

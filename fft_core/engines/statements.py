@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LOGGER = "fft.sql"
@@ -17,9 +17,11 @@ class Statements:
     Attributes:
         seconds: What all of them took together.
         subject: The model, seed or source that they are run for, for the log.
+        mask: Takes secrets out of what the log is told.
     """
 
     def __init__(self) -> None:
+        self.mask: Callable[[str], str] = str
         self.seconds = 0.0
         self.subject = ""
 
@@ -38,5 +40,6 @@ class Statements:
         self.seconds += seconds
         if _log.isEnabledFor(logging.DEBUG):
             milliseconds = round(seconds * 1000, 3)
+            sql = self.mask(sql)
             told = {"subject": self.subject, "milliseconds": milliseconds, "sql": sql}
             _log.debug("%s: %.1f ms: %s", self.subject or "-", milliseconds, sql, extra=told)

@@ -17,9 +17,11 @@ from fft_core.engines.csv_text import SEED_COLUMNS, header_of
 from fft_core.engines.engine import dialect_of
 from fft_core.errors import FftError, Location, MissingDriverError, Problem, ProfileError, ProjectError, SeedError
 from fft_core.names import SYMBOL, Relation
+from fft_core.plan.relations import UNREADABLE
 from fft_core.planner import project_subjects
 from fft_core.project.model import Incremental, Model, Project, Seed, Snapshot, SourceName, SqlBody, View
 from fft_core.project.render import Naming
+from fft_core.project.sql_comments import blank_comments
 from fft_core.project.sql_file import new_environment, parse_macros
 from fft_core.strategies.snapshot import ADDED
 from fft_core.warehouse import planned_relations
@@ -65,7 +67,7 @@ class Reading:
             macro.name: Location(path, macro.line)
             for path, text in self.project.macros.items()
             if path.is_relative_to(own)
-            for macro in parse_macros(text, path, jinja)[0]
+            for macro in parse_macros(text, path, jinja, self.project.engine)[0]
         }
 
     @cached_property
@@ -86,7 +88,7 @@ class Reading:
         word = rf"[\w.\"`]*\b{re.escape(name)}\b"
         for pattern in (rf"\b(?:from|join)\s+{word}", word):
             for path, text in texts.items():
-                match = re.search(pattern, _without_comments(text), re.IGNORECASE)
+                match = re.search(pattern, blank_comments(text, self.project.engine), re.IGNORECASE)
                 if match:
                     return Location(path, text.count("\n", 0, match.end() - len(name)) + 1)
         return model.location
@@ -124,7 +126,7 @@ def _broken_code(project: Project) -> tuple[Problem, ...]:
 
 
 def _texts(model: Model, compiler: Compiler, dialect: str) -> Iterator[str]:
-    naming = Naming(_symbol, _symbol, dialect, shows_secrets=False)
+    naming = Naming(_symbol, _symbol, dialect, hides="credentials")
     yield compiler.sql(model, naming)
     if isinstance(model.materialization, Incremental):
         yield compiler.sql(model, naming.for_increment())
@@ -143,6 +145,8 @@ def _parsed(model: Model, body: SqlBody, texts: tuple[str, ...], dialect: str) -
             return _unreadable(model, body, text, error)
         except sqlglot.errors.SqlglotError as error:
             return Problem(f"the SQL cannot be read: {error}", model.location)
+        except UNREADABLE:
+            return Problem("the SQL cannot be read", model.location)
     return tuple(trees)
 
 
@@ -184,8 +188,3 @@ def _header(path: Path, form: CsvFormat) -> tuple[str, ...] | None:
     except (OSError, UnicodeDecodeError, SeedError):
         return None
     return (*map(str.lower, names), *SEED_COLUMNS)
-
-
-def _without_comments(text: str) -> str:
-    """Blank SQL comments; everything keeps its place."""
-    return re.sub(r"--[^\n]*|/\*.*?\*/", lambda found: re.sub(r"[^\n]", " ", found.group()), text, flags=re.DOTALL)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import jinja2
 from jinja2 import nodes
 
+from fft_core.engines.engine import dialect_of
 from fft_core.errors import Location, Problem, nearest
 from fft_core.lint.findings import Level
 from fft_core.lint.reading import Reading
 from fft_core.names import Relation
-from fft_core.plan.volatile import untracked_tables
+from fft_core.plan.relations import untracked_tables
 from fft_core.project.model import (
     AcceptedValues,
     Check,
@@ -98,7 +99,9 @@ def _keys(model: Model) -> tuple[str, ...]:
 def _untracked(reading: Reading) -> Iterator[tuple[Model, Relation]]:
     """Tables that a model names without ref() and source(), as they are written; those of catalogs are left out."""
     for name, trees in reading.trees.items():
-        tables = [table for tree in trees for table in untracked_tables(tree) if table.db.lower() not in _CATALOGS]
+        dialect = dialect_of(reading.project.engine)
+        found = [table for tree in trees for table in untracked_tables(tree, dialect)]
+        tables = [table for table in found if table.db.lower() not in _CATALOGS]
         for relation in dict.fromkeys(Relation(t.name, t.db or None, t.catalog or None) for t in tables):
             yield reading.project.models[name], relation
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from fft_core.foreign_text import visible
 from fft_core.lint.findings import INVALID, Finding, Level
 from fft_core.version import VERSION
 
@@ -40,7 +42,8 @@ def _result(finding: Finding, folder: Path) -> dict[str, Any]:
     place: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
     if finding.where.line is not None:
         place["region"] = {"startLine": finding.where.line}
-    text = f"{finding.message}\n{finding.hint}" if finding.hint else finding.message
+    text = visible(f"{finding.message}\n{finding.hint}" if finding.hint else finding.message)
+    text = re.sub(r"\[(?=[^\]]*\]\()", r"\\[", text)  # in SARIF, [text](target) is a link
     # the same finding on another line is the same: lines move when something else is edited
     identity = hashlib.sha256("\0".join([finding.rule, uri, finding.message]).encode()).hexdigest()
     return {

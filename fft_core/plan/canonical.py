@@ -20,7 +20,11 @@ def canonical_sql(sql: str, dialect: str) -> str:
     >>> canonical_sql("select 1 as Date", "duckdb") == canonical_sql("select 1 as date", "duckdb")
     False
     """
-    tokens = tokens_of(sql, dialect)
+    return canonical(tokens_of(sql, dialect))
+
+
+def canonical(tokens: list[Token]) -> str:
+    """Give the canonical form of SQL that is split into tokens."""
     return json.dumps([(token.token_type.name, text) for token, text in zip(tokens, _texts(tokens), strict=True)])
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from fft_core.functions import is_definition
+from fft_core.plan.definitions import Version, completed
 from fft_core.plan.fingerprint import Fingerprint, Subject, changed_keys, digest_of, fingerprint_of
 from fft_core.plan.records import BuildRecord, Published, Remembered
 
@@ -25,6 +27,7 @@ ReasonKind: TypeAlias = Literal[
     "input_may_change",
     "source_changed",
     "source_unversioned",
+    "definition_changed",
     "volatile",
     "requested",
     "full_refresh",
@@ -170,9 +173,11 @@ def decide(
 ) -> Decision:
     """Decide for one model or seed, given the versions of its inputs."""
     record = remembered.records.get(subject.name)
+    checks = _checks_version(subject, versions, remembered)
+    subject, defined = completed(subject, remembered.definitions)
     inputs = {name: versions.get(name, InputVersion(None)) for name in subject.inputs}
+    inputs |= {key: InputVersion(version.digest) for key, version in defined.items()}
     known = {name: value.version for name, value in inputs.items()}
-    checks = _checks_version(subject, versions)
     published = remembered.published.get(subject.name)
     is_increment = _is_increment(subject, published, request)
     replaced = _not_there(record, published)
@@ -180,7 +185,7 @@ def decide(
     reasons = [
         *_asked_for(subject, request),
         *(_kept(subject, reason) if is_increment else reason for reason in own),
-        *_inputs_changed(inputs, record),
+        *_inputs_changed(inputs, record, defined),
     ]
     if reasons:
         return Decision(
@@ -231,13 +236,18 @@ def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, I
         return InputVersion(None, why_open="is a view whose rows change by themselves")
     known = dict(versions)
     for read in record.fingerprint.inputs:
-        known[read] = known.get(read) or recorded_version(remembered, read, known)
+        known[read] = known.get(read) or _defined_version(remembered, read) or recorded_version(remembered, read, known)
     reads = {read: known[read] for read in record.fingerprint.inputs}
     found = {read: value.version for read, value in reads.items() if value.version is not None}
     if len(found) == len(reads):
         return InputVersion(view_version(replace(record.fingerprint, inputs=found)))
     may_stay = all(value.may_stay for value in reads.values() if value.version is None)
     return InputVersion(None, may_stay=may_stay, why_open="is a view of what may have changed")
+
+
+def _defined_version(remembered: Remembered, key: str) -> InputVersion | None:
+    version = remembered.definitions.version(key)
+    return InputVersion(version.digest, why_open="may give other values by itself") if version else None
 
 
 def reached_by_views(remembered: Remembered, names: Iterable[str]) -> frozenset[str]:
@@ -331,18 +341,33 @@ def _environment_detail(old: Fingerprint, now: Fingerprint) -> str:
     return "; ".join(said) or f"the value of one of these variables changed: {', '.join(now.environment_names)}"
 
 
-def _inputs_changed(inputs: Mapping[str, InputVersion], record: BuildRecord | None) -> list[Reason]:
+def _inputs_changed(
+    inputs: Mapping[str, InputVersion], record: BuildRecord | None, defined: Mapping[str, Version]
+) -> list[Reason]:
     old = record.fingerprint.inputs if record and record.fingerprint else None
     reasons = []
     for name, value in inputs.items():
         before = None if old is None else old.get(name)
-        reason = _input_reason(name, value, before, is_first=old is None)
+        if name in defined:
+            reason = None if old is None or before == value.version else _definition_reason(defined[name], before)
+        else:
+            reason = _input_reason(name, value, before, is_first=old is None)
         if reason is not None:
             reasons.append(reason)
     if old is not None:
         gone = [name for name in old if name not in inputs]
-        reasons += [Reason("input_changed", f"{name} is not read any more") for name in gone]
+        reasons += [_gone_reason(name) for name in gone]
     return reasons
+
+
+def _definition_reason(version: Version, before: str | None) -> Reason:
+    return Reason("definition_changed", f"{version.said} {'was not used before' if before is None else 'changed'}")
+
+
+def _gone_reason(name: str) -> Reason:
+    if is_definition(name):
+        return Reason("definition_changed", f"it does not use {name} any more, as users of the database defined it")
+    return Reason("input_changed", f"{name} is not read any more")
 
 
 def _input_reason(name: str, value: InputVersion, before: str | None, *, is_first: bool) -> Reason | None:
@@ -360,10 +385,14 @@ def _input_reason(name: str, value: InputVersion, before: str | None, *, is_firs
     return Reason(kind, f"{name} changed") if value.version != before else None
 
 
-def _checks_version(subject: Subject, versions: Mapping[str, InputVersion]) -> str | None:
+def _checks_version(subject: Subject, versions: Mapping[str, InputVersion], remembered: Remembered) -> str | None:
     """Digest what the outcome of the checks depends on, beside the rows; None where that cannot be known."""
-    if not subject.check_inputs:
+    if remembered.definitions.strange(subject.check_unknown):
+        return None
+    defined = remembered.definitions.used_by(subject.check_names)
+    if not subject.check_inputs and not defined:
         return subject.checks
     targets = {name: versions.get(name, InputVersion(None)).version for name in subject.check_inputs}
     targets.pop(subject.name, None)
+    targets |= {version.key: version.digest for version in defined}
     return None if None in targets.values() else digest_of([subject.checks, targets])

@@ -30,6 +30,11 @@ class Subject:
         checks: A digest of its checks, "" where it has none, None where time alone can change what they find.
         check_inputs: What its checks read beside its own rows.
         code_name: What the code is called in a reason: "SQL", "Python" or "file".
+        names: The functions, types and operators that its SQL names, as `functions.key_of` spells them: what users of
+            the database made of these counts as well. None if it has no SQL.
+        unknown: Those of its functions that the engine does not bring with it.
+        check_names, check_unknown: The same of its checks.
+        is_trusted: Whether it may be reused although functions are unknown, or change by themselves.
         keeps: What a build leaves of the rows that are there: "nothing" replaces all, "rows" adds to them and changes
             them, "history" closes versions and adds new ones.
     """
@@ -47,6 +52,11 @@ class Subject:
     checks: str | None = ""
     check_inputs: tuple[str, ...] = ()
     code_name: str = "SQL"
+    names: tuple[str, ...] | None = None
+    unknown: tuple[str, ...] = ()
+    check_names: tuple[str, ...] | None = None
+    check_unknown: tuple[str, ...] = ()
+    is_trusted: bool = False
     keeps: Literal["nothing", "rows", "history"] = "nothing"
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from fft_core.plan.definitions import Definitions
 from fft_core.plan.fingerprint import Fingerprint
 
 
@@ -64,12 +65,13 @@ class Published:
 
 @dataclass(frozen=True)
 class Remembered:
-    """All that a plan compares with: the records, and what is there, by node."""
+    """All that a plan compares with: records and what is there, by node; and what users defined beside relations."""
 
     records: Mapping[str, BuildRecord] = field(default_factory=dict)
     published: Mapping[str, Published] = field(default_factory=dict)
+    definitions: Definitions = field(default_factory=Definitions)
 
     def with_build(self, record: BuildRecord, published: Published) -> Remembered:
         """Return what is remembered after one more build; threads that iterate this one are not disturbed."""
         node = record.node
-        return Remembered({**self.records, node: record}, {**self.published, node: published})
+        return replace(self, records={**self.records, node: record}, published={**self.published, node: published})

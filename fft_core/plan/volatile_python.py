@@ -3,70 +3,238 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from fft_core.plan import python_steady as known
+from fft_core.plan.python_forms import volatile_by_form
+from fft_core.plan.python_sets import REASON, sets_of, shows_order
+from fft_core.python_names import IMPORTERS, UNKNOWN, Names
 
 
-def volatile_in_python(source: str) -> tuple[str, ...]:
-    """Name the calls in a module that read a clock, chance, files or the network; a guess by their names.
+def volatile_in_python(modules: Mapping[str, str]) -> tuple[str, ...]:
+    """Name what in the modules of a model reads a clock, chance, files, services or the network.
 
-    >>> volatile_in_python("from random import choice as one_of\\none_of([1, 2])")
+    Args:
+        modules: The text of each module that the model is made of, by its path.
+
+    >>> volatile_in_python({"m.py": "from random import choice as one_of\\npick = one_of"})
     ('random.choice()',)
     """
-    tree = ast.parse(source)
-    imported = dict(_imported(tree))
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            first, dot, rest = (_dotted(node.func) or "").partition(".")
-            name = f"{imported.get(first, first)}{dot}{rest}"
-            if name and _is_volatile_call(name, node):
-                found.append(f"{name}()")
-    return tuple(dict.fromkeys(found))
+    read = {path: _module(text) for path, text in modules.items()}
+    own = {name: module for path, module in read.items() for name in _module_names(path)}
+    defined = frozenset(name for module in read.values() for name in module.names.functions)
+    with_paths = any(module.deals_with_paths for module in read.values())
+    sets = frozenset(f"{name}.{one}" for name, module in own.items() for one in module.sets)
+    found: dict[str, None] = {}
+    for path, module in read.items():
+        found |= dict.fromkeys(module.found)
+        if _shows_order(modules[path], sets):
+            found[REASON] = None
+        for use in module.uses:
+            found |= dict.fromkeys(_said_of(use, own, defined, with_paths=with_paths))
+    return tuple(found)
 
 
-def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """The names that imports make, and what they stand for."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.asname, alias.name) for alias in node.names if alias.asname)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
+@dataclass(frozen=True)
+class _Use:
+    """A name that is read, and how.
+
+    Attributes:
+        origin: What it stands for.
+        is_called: Whether it is called, or handed to something that calls it.
+        is_own_method: Whether it is a method of the object that the code is a part of.
+        is_seeded: Whether it is called with a seed.
+    """
+
+    origin: str
+    is_called: bool
+    is_own_method: bool = False
+    is_seeded: bool = False
 
 
-_PYTHON_LAST = frozenset(
-    "now utcnow today time_ns monotonic perf_counter uuid1 uuid4 uuid6 uuid7 urandom getrandbits randint randrange "
-    "token_hex default_rng RandomState urlopen urlretrieve get_df get_json read_csv read_parquet read_json read_excel "
-    "read_sql read_sql_query read_sql_table read_table read_feather read_orc read_pickle read_xml read_html read_fwf "
-    "read_hdf read_stata read_sas read_gbq read_avro read_ipc read_ndjson read_database read_database_uri read_delta "
-    "scan_csv scan_parquet scan_ipc scan_ndjson scan_delta read_text read_bytes open connect create_engine iterdir "
-    "listdir scandir rglob getmtime get_data run_path loadtxt genfromtxt fromfile memmap".split()
-)
-_PYTHON_ROOTS = frozenset(
-    "requests httpx urllib3 aiohttp boto3 random secrets socket subprocess glob numpy.random np.random fsspec".split()
-)
-_PYTHON_NAMES = frozenset(
-    "time.time time.ctime time.localtime time.gmtime time.strftime numpy.load np.load os.stat os.walk os.popen "
-    "os.system os.path.expandvars os.path.expanduser pandas.read_clipboard sqlite3.connect".split()
-)
-_TAKE_NOW = frozenset({"Timestamp", "to_datetime", "datetime64", "Period"})  # as text: pd.Timestamp("now")
+@dataclass(frozen=True)
+class _Module:
+    """One module: what is volatile in it by itself, and the names whose meaning depends on others."""
+
+    tree: ast.Module
+    names: Names
+    found: tuple[str, ...]
+    uses: tuple[_Use, ...]
+    deals_with_paths: bool
+    sets: frozenset[str]
 
 
-def _is_volatile_call(name: str, call: ast.Call) -> bool:
+@lru_cache(maxsize=1024)  # a helper of many models is read once
+def _module(text: str) -> _Module:
+    tree = ast.parse(text)
+    names = Names(tree)
+    uses = dict.fromkeys(_uses(tree, names))
+    found = (*volatile_by_form(tree, names), *(said for use in uses for said in _known(use)))
+    foreign = tuple(use for use in uses if known.is_foreign(use.origin))
+    roots = {use.origin.partition(".")[0] for use in uses}
+    with_paths = bool(roots & {"pathlib", "os", "upath", "anyio"})
+    return _Module(tree, names, tuple(dict.fromkeys(found)), foreign, with_paths, sets_of(names))
+
+
+@lru_cache(maxsize=4096)
+def _shows_order(text: str, sets_elsewhere: frozenset[str]) -> bool:
+    module = _module(text)
+    return shows_order(module.tree, module.names, sets_elsewhere)
+
+
+def _uses(tree: ast.Module, names: Names) -> Iterator[_Use]:
+    annotations = {id(part) for node in ast.walk(tree) for part in _annotation(node)}
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        if id(node) in annotations:
+            continue
+        stack.extend(ast.iter_child_nodes(node))
+        is_read = isinstance(node, ast.Attribute) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+        if is_read or _is_getattr(node) or (isinstance(node, ast.Call) and names.origins(node.func) & IMPORTERS):
+            parent = names.parents.get(id(node))
+            if isinstance(parent, ast.Attribute):
+                continue  # the whole of a dotted name is looked at
+            if _is_renamed(parent) and all(known.is_module(o) or o in known.SEEDED for o in names.origins(node)):
+                continue  # another name of it, by which it is looked at
+            call = parent if isinstance(parent, ast.Call) and parent.func is node else None
+            is_called = call is not None or _is_handed_over(node, parent, names)
+            is_seeded = call is not None and _is_seeded(call)
+            for origin in names.origins(node):
+                yield _Use(origin, is_called, _is_own_method(node), is_seeded or _is_harmless(origin, call, names))
+
+
+def _is_renamed(parent: ast.AST | None) -> bool:
+    """Whether something is set to a name, or a name of it is got by getattr()."""
+    match parent:
+        case ast.Assign(targets=[ast.Name()]):
+            return True
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(), *_]):
+            return True
+    return False
+
+
+def _annotation(node: ast.AST) -> Iterator[ast.AST]:
+    for name in ("annotation", "returns"):
+        if isinstance(part := getattr(node, name, None), ast.AST):
+            yield part
+
+
+def _is_getattr(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr"
+
+
+def _is_handed_over(node: ast.AST, parent: ast.AST | None, names: Names) -> bool:
+    """Whether something is an argument of a function that calls it, as in `map(path.read_text, names)`."""
+    if isinstance(parent, ast.ClassDef):
+        return True  # a base class
+    if isinstance(parent, ast.keyword):
+        return parent.arg in ("default_factory", "key", "func", "function", "target", "factory")
+    if not isinstance(parent, ast.Call) or node not in parent.args:
+        return False
+    return any(known.last_of(origin) in known.CALL_THEIR_ARGUMENTS for origin in names.origins(parent.func))
+
+
+def _is_own_method(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+
+
+def _is_seeded(call: ast.Call) -> bool:
+    return any(keyword.arg in known.SEED_KEYWORDS and not _is_none(keyword.value) for keyword in call.keywords)
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _is_harmless(origin: str, call: ast.Call | None, names: Names) -> bool:
+    """Whether the arguments of a call take the chance, the clock or the file out of it."""
+    if call is None:
+        return False
+    last = known.last_of(origin)
+    if origin in known.SEEDED:
+        given = [*call.args, *(keyword.value for keyword in call.keywords)]
+        is_open = (
+            isinstance(given[0], ast.Starred) or any(not keyword.arg for keyword in call.keywords) if given else True
+        )
+        return not is_open and not _is_none(given[0])
+    if origin in ("datetime.datetime.fromtimestamp", f"{UNKNOWN}.fromtimestamp"):  # else by the clock of this machine
+        return len(call.args) > 1 or any(keyword.arg == "tz" for keyword in call.keywords)
+    if last.startswith("read_") and call.args and isinstance(call.args[0], ast.Call):
+        return bool(names.origins(call.args[0].func) & {"io.StringIO", "io.BytesIO"})
+    return False
+
+
+def _known(use: _Use) -> Iterator[str]:
+    """What is volatile by the tables: the standard library, and packages that we know."""
+    origin, last = use.origin, known.last_of(use.origin)
+    if use.is_seeded or origin in IMPORTERS:
+        return
+    if origin in known.TYPES and not use.is_called:
+        return
+    if origin in known.SEEDED:
+        yield f"{origin}()"
+        return
+    if last in known.OUTWARD or (last == "__dict__" and not origin.startswith(UNKNOWN)):
+        yield last
+    elif known.is_unsteady(origin):
+        said = origin.removeprefix("builtins.")
+        yield said if known.is_module(origin) or origin.startswith("sys.") else f"{said}()"
+
+
+def _said_of(
+    use: _Use, own: Mapping[str, _Module], defined: frozenset[str], *, with_paths: bool, depth: int = 0
+) -> Iterator[str]:
+    """What is volatile in the use of a name of another module, or of an object that is not known."""
+    resolved = _resolved(use.origin, own) if depth < 9 else frozenset()
+    if resolved:
+        for origin in resolved - {use.origin}:
+            inner = _Use(origin, use.is_called, use.is_own_method, use.is_seeded)
+            if known.is_foreign(origin):
+                yield from _said_of(inner, own, defined, with_paths=with_paths, depth=depth + 1)
+            else:
+                yield from _known(inner)
+        return
+    if use.origin in known.TYPES | known.SEEDED:
+        return
+    is_package = not use.origin.startswith((UNKNOWN, ".")) and "." in use.origin
+    last = known.last_of(use.origin)
+    if last == use.origin or use.is_seeded or (use.is_own_method and last in defined):
+        return
+    if not use.is_called and not is_package:
+        return
+    of_anything = known.CLOCKS | known.CHANCE | known.READERS | (known.PATHS if with_paths else frozenset())
+    if is_package:
+        of_anything |= known.CHANCE_OF_PACKAGES
+    is_random = is_package and (".random." in use.origin or _learns(use.origin))
+    is_reader = is_package and last.startswith(known.READING)
+    if last in of_anything or is_random or is_reader or (last in known.WITH_SEED and use.is_called):
+        yield f"{last if not is_package else use.origin}()"
+
+
+def _learns(origin: str) -> bool:
+    """Whether it is one of scikit-learn's and its relatives' that draw numbers if they are given no seed."""
+    return origin.partition(".")[0] in known.LEARNING and known.last_of(origin) in known.LEARN_BY_CHANCE
+
+
+def _resolved(origin: str, own: Mapping[str, _Module]) -> frozenset[str]:
+    """What a name of a module of the project stands for there; empty if it is not known."""
+    name = origin.lstrip(".")
     parts = name.split(".")
-    if parts[-1] in ("import_module", "__import__"):  # a module by a computed name: which one, is not known
-        return not any(isinstance(arg, ast.Constant) for arg in call.args[:1])
-    if parts[-1] == "sample":  # of a frame
-        return not any(keyword.arg in ("random_state", "seed") for keyword in call.keywords)
-    if parts[-1] in _TAKE_NOW:
-        return any(isinstance(arg, ast.Constant) and arg.value in ("now", "today") for arg in call.args)
-    at_root = any(name.startswith(f"{root}.") for root in _PYTHON_ROOTS)
-    return parts[-1] in _PYTHON_LAST or at_root or name in _PYTHON_NAMES or ".random." in f".{name}."
+    for end in range(len(parts) - 1, 0, -1):
+        module = own.get(".".join(parts[:end]))
+        if module is not None:
+            rest = "".join(f".{part}" for part in parts[end + 1 :])
+            found = module.names.exported(parts[end])
+            if found == {UNKNOWN} and parts[end] in module.names.module.bound and not rest:
+                return frozenset({origin})  # a function or value of that module, which is read there
+            return frozenset(f"{target}{rest}" for target in found)
+    return frozenset()
 
 
-def _dotted(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        before = _dotted(node.value)
-        return f"{before}.{node.attr}" if before else node.attr
-    return None
+def _module_names(path: str) -> Iterator[str]:
+    """The names by which a file may be imported: from the root, and from each folder on the way to it."""
+    parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+    yield from (".".join(parts[start:]) for start in range(len(parts)))

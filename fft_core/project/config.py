@@ -20,6 +20,7 @@ from pydantic import (
 
 from fft_core.csv_format import CsvFormat
 from fft_core.errors import nearest
+from fft_core.foreign_text import visible_line
 from fft_core.project import model as m
 
 
@@ -43,6 +44,13 @@ def _owner(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    if visible_line(text) != text:
+        raise ValueError(f"{visible_line(text)!r} has a control character in it, or one that is not seen")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
 _Materialized: TypeAlias = Literal["table", "view", "materialized_view", "ephemeral", "incremental", "snapshot"]
 Owner = Annotated[str, AfterValidator(_owner)]
 
@@ -54,7 +62,7 @@ class CheckShape(Shape):
     """What every check may say."""
 
     table: str = ""
-    name: str | None = None
+    name: Name | None = None
     severity: m.Severity = "error"
     where: str | None = None
     tags: list[str] = []
@@ -174,10 +182,17 @@ class FingerprintShape(Shape):
         return m.FingerprintSettings(self.environment, self.digest_max_rows)
 
 
+def _secret(text: str) -> str:
+    """Take the name of a variable, or a glob that says more than "all of them"."""
+    if not re.sub(r"\[[^\]]*\]|[*?]", "", text).strip() or text.strip() != text:
+        raise ValueError(f"{text!r} names no variable; write a name, or a glob such as CRM_*")
+    return text
+
+
 class ProjectShape(Shape):
     """project.yml; `tests` are validated one by one so that one bad test does not hide another."""
 
-    name: str = Field(min_length=1)
+    name: Name = Field(min_length=1)
     version: str
     vars: dict[str, Any] = {}
     models_dir: str = "models"
@@ -186,6 +201,7 @@ class ProjectShape(Shape):
     models: dict[str, Any] = {}
     seeds: dict[str, Any] = {}
     fingerprint: FingerprintShape = FingerprintShape()
+    secrets: list[Annotated[str, AfterValidator(_secret)]] = []
     lint: dict[str, Annotated[m.LintSetting, BeforeValidator(lambda value: "off" if value is False else value)]] = {}
 
     @field_validator("version", mode="before")
@@ -201,10 +217,10 @@ class ProjectShape(Shape):
             raise ValueError(f"{', '.join(others)}: not supported yet; say it in the model's config()")
         return content
 
-    @field_validator("vars", "tests", "models", "seeds", "lint", mode="before")
+    @field_validator("vars", "tests", "models", "seeds", "lint", "secrets", mode="before")
     @classmethod
     def _empty_key(cls, content: object, info: Any) -> object:
-        return ([] if info.field_name == "tests" else {}) if content is None else content
+        return ([] if info.field_name in ("tests", "secrets") else {}) if content is None else content
 
 
 # --- packages.yml, packages.lock.yml, and the project.yml of a package -----------------------------------------------
@@ -371,7 +387,7 @@ PartitionBy: TypeAlias = Filled | Annotated[dict[str, Filled], Field(min_length=
 
 
 class SourceTableShape(PlaceShape):
-    name: str
+    name: Name
     description: str | None = None
     columns: list[ColumnShape] = []
     tests: list[Any] = []
@@ -396,7 +412,7 @@ class SourceTableShape(PlaceShape):
 
 
 class SourceGroupShape(PlaceShape):
-    name: str
+    name: Name
     identifier: None = None
     description: str | None = None
     tags: list[str] = []
@@ -415,7 +431,7 @@ class OldSourceShape(PlaceShape):
     overrides: dict[str, PlaceShape] = {}
 
 
-OldSources = dict[str, dict[str, OldSourceShape | None]]
+OldSources = dict[Name, dict[Name, OldSourceShape | None]]
 
 
 # --- seeds/schema.yml -------------------------------------------------------------------------------------------------
@@ -550,7 +566,7 @@ class StepKeys(Shape):
 
 
 class ModelSchemaShape(StepKeys):
-    name: str
+    name: Name
     description: str | None = None
     tags: list[str] = []
     owners: list[Owner] = []
@@ -679,6 +695,7 @@ class ModelConfigShape(IncrementalOverlayShape, StepKeys):
     description: str | None = None
     volatile: bool | None = None
     early_cutoff: bool = True
+    publish: m.PublishMode | None = None
 
     @field_validator("tags", "owners", mode="before")
     @classmethod

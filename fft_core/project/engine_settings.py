@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-Kind: TypeAlias = Literal["text", "whole number"]
+from fft_core.dsn import wrong_dsn
+
+Kind: TypeAlias = Literal["text", "whole number", "dsn"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,16 @@ class Setting:
             raise ValueError("is missing")
         if value is None and self.default is None:
             return None
-        if self.kind == "text":
-            if isinstance(value, str) and value:
-                return value
+        return self._whole_number(value) if self.kind == "whole number" else self._text(value)
+
+    def _text(self, value: object) -> str:
+        if not isinstance(value, str) or not value:
             shown = "what is given" if self.is_secret else repr(value)
             raise ValueError("must not be empty" if value == "" else f"must be text, not {shown}")
-        return self._whole_number(value)
+        wrong = wrong_dsn(value) if self.kind == "dsn" else None
+        if wrong:
+            raise ValueError(wrong)
+        return value
 
     def _whole_number(self, value: object) -> int:
         try:
@@ -58,9 +64,10 @@ ENGINES: Mapping[str, Mapping[str, Setting]] = {
     },
     # `dsn` as libpq or SQLAlchemy spells it; it may hold a password, and is never shown.
     "postgres": {
-        "dsn": Setting("FF_PG_DSN", required=True, is_secret=True),
+        "dsn": Setting("FF_PG_DSN", "dsn", required=True, is_secret=True),
         "db_schema": Setting("FF_PG_SCHEMA"),
         LOCK_TIMEOUT: Setting("FF_PG_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),
+        "replace_in_place_up_to_mb": Setting("FF_PG_REPLACE_IN_PLACE_UP_TO_MB", "whole number", default=16, at_least=0),
     },
 }
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fft_core.errors import FftError, Location
+from fft_core.project.cache_folder import ProjectCache
 from fft_core.project.files import GIT_PACKAGES, refuse_no_project
 
 _FOLDER = Path(".fastflowtransform")
+# In its cache folder, versions before 0.2 kept what is now in the user's own.
 _WRITTEN = ("target", "logs", "ci", "cache/project.pickle", "cache/code.json")
 _UNFINISHED = ("cache/tmp*", f"{GIT_PACKAGES.relative_to(_FOLDER)}/.new-*")  # left by what was killed
 
@@ -23,22 +25,30 @@ def find_leftovers(root: Path | str, *more: Path) -> tuple[Path, ...]:
     refuse_no_project(root)
     home = root / _FOLDER
     starts = [home / name for name in _WRITTEN] + [p for glob in _UNFINISHED for p in sorted(home.glob(glob))]
+    starts += ProjectCache(root).files()
     found = [path for start in (*starts, *more) for path in _files(start)]
     return tuple(path for path in found if not _is_database(path))
 
 
 def remove_leftovers(root: Path | str, paths: Iterable[Path]) -> None:
-    """Remove files, and the folders below the project that they leave empty. Raises FftError for one that stays."""
+    """Remove files, and the folders of the project that they leave empty. Raises FftError for one that stays."""
     root = Path(root).resolve()
+    cache = ProjectCache(root).folder
     for path in paths:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise FftError(f"cannot be removed: {error.strerror}", where=Location(path.relative_to(root))) from error
+            raise FftError(f"cannot be removed: {error.strerror}", where=Location(shown_path(root, path))) from error
         for folder in path.parents:
-            if folder == root or not folder.is_relative_to(root) or any(folder.iterdir()):
+            is_below = folder == cache or (folder != root and folder.is_relative_to(root))
+            if not is_below or any(folder.iterdir()):
                 break
             folder.rmdir()
+
+
+def shown_path(root: Path, path: Path) -> Path:
+    """Say where a file lies: relative to the project, if it is there."""
+    return path.relative_to(root) if path.is_relative_to(root) else path
 
 
 def _files(start: Path) -> Iterator[Path]:

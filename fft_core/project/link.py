@@ -67,7 +67,7 @@ def _location(name: str, project: Project) -> Location:
 def unknown_inputs(model: Model, project: Project) -> Iterable[Problem]:
     """Say which inputs of a model are no model, seed or source."""
     for name in model.inputs:
-        where = Location(model.path, model.input_lines.get(name, model.line))
+        where = model.input_places.get(name, model.location)
         if isinstance(name, SourceName):
             if name not in project.sources:
                 hint = nearest(str(name), map(str, project.sources)) or "Declare it in sources.yml."

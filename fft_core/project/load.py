@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from fft_core.errors import Problem, ProfileError
+from fft_core.errors import Problem, ProfileError, ProjectError
 from fft_core.project.cache import cached_project, keep_project
 from fft_core.project.files import find_files, refuse_no_project
 from fft_core.project.model import Project
 from fft_core.project.profiles import active_env, load_environment, load_profile
+from fft_core.project.secret_values import environment_masker
 
 
 def load_project(
@@ -41,8 +42,12 @@ def load_project(
     if environment is None:
         environment = load_environment(root, env)
     problems: list[Problem] = []
-    engine = engine or _engine_name(root, env, environment, problems)
-    project = _read(root, env, engine, problems)
+    try:
+        engine = engine or _engine_name(root, env, environment, problems)
+        project = _read(root, env, engine, problems)
+    except ProjectError as error:
+        environment_masker({**environment, **(variables or {})}).error(error)
+        raise
     return replace(project, environment=environment, variables={**project.variables, **(variables or {})})
 
 

@@ -108,7 +108,8 @@ def _refuse_what_has_no_effect(
 ) -> None:
     keys = [key for key in _WITHOUT_EFFECT if key in said]
     keys += ["snapshot"] if settings.snapshot else []
+    keys += ["publish"] if settings.publish and kind != "table" else []
     for key in keys:
-        needed = "snapshot" if key == "snapshot" else "incremental"
+        needed = {"snapshot": "snapshot", "publish": "table"}.get(key, "incremental")
         hint = f"Write materialized={needed!r}, or take it out."
         problems.append(Problem(f"{key!r} has no effect on a model that is a {kind}", where, hint))

@@ -18,6 +18,7 @@ Severity: TypeAlias = Literal["error", "warn"]
 Scope: TypeAlias = Literal["table", "delta"]
 IncrementalStrategy: TypeAlias = Literal["merge", "append", "delete_insert", "insert_overwrite"]
 SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]
+PublishMode: TypeAlias = Literal["in_place", "swap"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
 LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
@@ -262,6 +263,7 @@ class SqlBody:
     `pieces` is all of it where it is just text and relations, as most models are: no Jinja is needed to render it.
 
     `delta` is the template of the rows to be applied where an incremental model says so by a query of its own.
+    `volatile` names what in the templates gives another text each time; `environment` has "*" for computed names.
     """
 
     template: str
@@ -270,6 +272,7 @@ class SqlBody:
     environment: frozenset[str] = frozenset()
     pieces: tuple[str | Mentioned, ...] | None = None
     delta: str | None = None
+    volatile: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -315,8 +318,9 @@ class Model:
     line: int = 1
     volatile: bool | None = None
     early_cutoff: bool = True
+    publish: PublishMode | None = None
     config_line: int = 1
-    input_lines: Mapping[str | SourceName, int] = field(default_factory=dict)
+    input_places: Mapping[str | SourceName, Location] = field(default_factory=dict)
     below: Path = Path("models")
     step: StepSettings = field(default_factory=StepSettings)
 
@@ -521,6 +525,7 @@ class Project:
     lint: Mapping[str, LintSetting] = field(default_factory=dict)
     dag_dir: Path = Path("site/dag")
     packages: Mapping[str, Package] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()  # names and globs of environment variables and vars
 
     def home_of(self, path: Path) -> Home:
         """Which folder with models a file is in: the project's own, or a package's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,12 +29,14 @@ def sql_model(
     macros: MacroIndex,
     problems: list[Problem],
     overlays: Overlays | None = None,
+    *,
+    dialect: str,
 ) -> list[Model]:
     """Read a *.ff.sql file: one model, or none where its name cannot be used.
 
     `overlays` is what project.yml says of models, by name.
     """
-    template = parse_template(text, path, jinja)
+    template = parse_template(text, path, jinja, dialect)
     problems.extend(template.problems)
     logical = logical_name(path)
     config_place = Location(path, template.config_line)
@@ -45,8 +47,9 @@ def sql_model(
     materialization, delta_sql = materialization_of(settings, overlay, config_place, problems)
     own = [template]
     if delta_sql is not None:
-        own.append(parse_template(delta_sql, path, jinja))
-        problems.extend(replace(problem, where=config_place) for problem in own[-1].problems)
+        delta = parse_template(delta_sql, path, jinja, dialect)
+        own.append(replace(delta, mentions=tuple(replace(m, where=config_place) for m in delta.mentions)))
+        problems.extend(replace(problem, where=config_place) for problem in delta.problems)
     reached = _reached(frozenset().union(*(t.calls for t in own)), macros)
     templates = [*own, *(macros[name].template for name in sorted(reached))]
     return [
@@ -61,15 +64,17 @@ def sql_model(
                 frozenset().union(*(t.environment for t in templates)),
                 template.pieces if not reached and delta_sql is None else None,
                 own[1].text if delta_sql is not None else None,
+                tuple(dict.fromkeys(said for t in templates for said in t.volatile)),
             ),
             inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
-            input_lines=_input_lines(template),
+            input_places=_input_places(templates),
             materialization=materialization,
             config_line=template.config_line,
             tags=_tags(settings, overlay),
             owners=tuple(settings.owners),
             volatile=settings.volatile,
             early_cutoff=settings.early_cutoff,
+            publish=settings.publish,
             description=settings.description,
             step=settings.step(),
         )
@@ -122,13 +127,14 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem],
             declaration.by_name,
         ),
         inputs=inputs,
-        input_lines=dict.fromkeys(inputs, declaration.line),
+        input_places=dict.fromkeys(inputs, where),
         materialization=materialization,
         config_line=declaration.line,
         tags=_tags(settings, overlay),
         owners=tuple(settings.owners),
         volatile=settings.volatile,
         early_cutoff=settings.early_cutoff,
+        publish=settings.publish,
         description=settings.description or declaration.docstring,
         line=declaration.line,
         step=settings.step(),
@@ -188,11 +194,12 @@ def _reached(calls: frozenset[str], macros: MacroIndex) -> set[str]:
     return reached
 
 
-def _input_lines(template: Template) -> dict[str | SourceName, int]:
-    lines: dict[str | SourceName, int] = {}
-    for mention in template.mentions:
-        lines.setdefault(mention.target, mention.line)
-    return lines
+def _input_places(templates: Iterable[Template]) -> dict[str | SourceName, Location]:
+    """Where each input is named first: in the model's own file, if it is named there."""
+    places: dict[str | SourceName, Location] = {}
+    for mention in (mention for template in templates for mention in template.mentions):
+        places.setdefault(mention.target, mention.where)
+    return places
 
 
 def _inputs(deps: object, where: Location, problems: list[Problem]) -> tuple[str | SourceName, ...]:

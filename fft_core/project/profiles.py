@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
+from fft_core.dsn import HINT as DSN_HINT
 from fft_core.errors import FftError, Location, Problem, ProfileError, nearest
 from fft_core.project.engine_settings import ENGINES, read_settings
 from fft_core.project.yaml_file import YamlFile, parse_yaml
@@ -191,12 +194,18 @@ def _active_profile(root: Path, env: str, environment: Mapping[str, str]) -> tup
 
 
 def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
-    file = parse_yaml(_render(root, environment), FILE)
+    file = _parsed(_render(root, environment))
     if isinstance(file, Problem):
-        raise _first([file])
+        raise _first([Problem(_unquoting(file.message), file.where, file.hint)])
     if not isinstance(file.content, dict):
         raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(FILE))
     return file
+
+
+@lru_cache(maxsize=2)
+def _parsed(text: str) -> YamlFile | Problem:
+    """A command asks several times what the file says."""
+    return parse_yaml(text, FILE)
 
 
 _MISSING, _END = "\ufdd0missing:", "\ufdd0"  # a noncharacter, which nobody types
@@ -216,14 +225,24 @@ def _render(root: Path, environment: Mapping[str, str]) -> str:
     if "{{" not in text and "{%" not in text and "{#" not in text:
         return text
     import jinja2  # slow, and rarely needed
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # the file is read when a shell completes a name
 
-    jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    jinja = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     try:
         return jinja.from_string(text).render(env=env, project_dir=lambda: str(root))
     except jinja2.TemplateSyntaxError as error:
-        raise ProfileError(f"template error: {error.message}", where=Location(FILE, error.lineno)) from error
+        raise ProfileError(
+            f"template error: {_unquoting(str(error.message))}", where=Location(FILE, error.lineno)
+        ) from error
     except Exception as error:  # whatever an expression of the user's raises
-        raise ProfileError(f"template error: {error}", where=Location(FILE, _template_line(error))) from error
+        where = Location(FILE, _template_line(error))
+        raise ProfileError(f"template error: {_unquoting(str(error))}", where=where) from error
+
+
+def _unquoting(message: str) -> str:
+    """What is quoted of the file can be a part of a password; names of variables and arguments are none."""
+    is_about_a_name = re.search(r"'\w+' is undefined|argument|filter|test named", message)
+    return message if is_about_a_name else re.sub(r"(['\"]).{3,}\1", "...", message)
 
 
 def _template_line(error: Exception) -> int | None:
@@ -254,7 +273,8 @@ def _refuse_unknown_engine(engine: str, file: YamlFile, profile: str) -> None:
         hint = f"Engines: {', '.join(ENGINES)}."
         raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)), hint=hint)
     hint = nearest(engine, ENGINES) or f"Engines: {', '.join(ENGINES)}."
-    raise ProfileError(f"unknown engine {engine!r}", where=file.location((profile, "engine")), hint=hint)
+    said = f"unknown engine {engine!r}" if engine.isidentifier() else "what stands for the engine is no name"
+    raise ProfileError(said, where=file.location((profile, "engine")), hint=hint)  # it may be a dsn
 
 
 def _refuse_unknown_keys(
@@ -276,10 +296,12 @@ def _written(content: Mapping[str, Any], engine: str, file: YamlFile, name: str)
 
 def _wrong(key: str, said: str, variables: Mapping[str, str], file: YamlFile, place: tuple[str | int, ...]) -> Problem:
     """Name the variable where it, and not the file, is what is wrong."""
+    setting = ENGINES[str(place[-1])][key]
+    hint = DSN_HINT if setting.kind == "dsn" else None
     if key in variables:
-        return Problem(f"environment variable {variables[key]} {said}")
-    variable = ENGINES[str(place[-1])][key].variable if said == "is missing" else None
-    hint = f"Write it into profiles.yml, or set {variable}." if variable else None
+        return Problem(f"environment variable {variables[key]} {said}", hint=hint)
+    if said == "is missing":
+        hint = f"Write it into profiles.yml, or set {setting.variable}."
     return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)), hint)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import importlib.util
 import sys
 import threading
@@ -23,7 +24,8 @@ class PythonCode:
 
     The modules live in `sys.modules` below a package made for this object. An `import helpers` in a project's file
     finds the project's helpers.py first, through an `__import__` of its own: no path is put on `sys.path`, and
-    imports inside functions work at any later time, in any thread.
+    imports inside functions work at any later time, in any thread. The `importlib` that such a file imports has an
+    `import_module` that finds the same.
     """
 
     def __init__(self, home: Home) -> None:
@@ -32,6 +34,7 @@ class PythonCode:
         self._loading = threading.RLock()
         package = ModuleType(self._package)
         package.__path__ = self._folders
+        self._importlib = _Importlib(self._import_module)
         sys.modules[self._package] = package
         sys.meta_path.insert(0, _ProjectFinder(self._package, self._builtins()))
 
@@ -72,9 +75,18 @@ class PythonCode:
     ) -> ModuleType:
         top = name.partition(".")[0]
         if level or not self._owns(top):
-            return builtins.__import__(name, globals, locals, fromlist, level)
+            found = builtins.__import__(name, globals, locals, fromlist, level)
+            return self._importlib if found is importlib else found
         own = builtins.__import__(f"{self._package}.{name}", globals, locals, fromlist or ("__name__",), 0)
         return own if fromlist else sys.modules[f"{self._package}.{top}"]
+
+    def _import_module(self, name: str, package: str | None = None) -> ModuleType:
+        """Import a module by its name, as `importlib.import_module` does, the project's own first."""
+        absolute = importlib.util.resolve_name(name, package)
+        if not self._owns(absolute.partition(".")[0]):
+            return importlib.import_module(absolute)
+        self._import(absolute)
+        return sys.modules[f"{self._package}.{absolute}"]
 
     def _owns(self, top: str) -> bool:
         if f"{self._package}.{top}" in sys.modules:
@@ -84,6 +96,17 @@ class PythonCode:
         spec = PathFinder.find_spec(top, self._folders)
         # a folder without __init__.py (docs/, seeds/) must not hide an installed package of its name
         return spec is not None and (spec.origin is not None or importlib.util.find_spec(top) is None)
+
+
+class _Importlib(ModuleType):
+    """What a project's file gets as `importlib`: all that the real one has, but for `import_module`."""
+
+    def __init__(self, import_module: Callable[..., ModuleType]) -> None:
+        super().__init__("importlib", importlib.__doc__)
+        self.import_module = import_module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib, name)
 
 
 class _ProjectFinder:

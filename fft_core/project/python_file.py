@@ -53,6 +53,7 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
         description: What the model is; the function's docstring where None.
         volatile: True: build it always. False: reuse it although it calls clocks, chance, files or the network.
         early_cutoff: False: do not compare its rows after a build; whatever reads it is then built, too.
+        publish: "in_place" or "swap": how a table replaces the last one on Postgres; by its size if not given.
 
     The frames are of the type that the parameter is annotated with: pandas (default), Polars or pyarrow.
 

@@ -26,6 +26,7 @@ from fft_core.project.model import Column, Home, Model, Package, Project, Seed, 
 from fft_core.project.packages import read_packages
 from fft_core.project.parse import MacroIndex, python_models, sql_model
 from fft_core.project.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
+from fft_core.project.sql_comments import without_jinja_in_comments
 from fft_core.project.sql_file import new_environment, parse_macros
 from fft_core.project.unit_test_file import link_unit_tests, read_unit_tests
 from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped, shaped_in_part
@@ -75,6 +76,7 @@ class Reader:
                 macros={path: text for path, text, _ in macros},
                 dag_dir=Path(settings.docs.dag_dir),
                 packages=packages,
+                secrets=tuple(settings.secrets),
             ),
             schemas,
             [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],
@@ -117,9 +119,10 @@ class Reader:
         for home in self._files_of:
             for path in self._files(home, home.models / "macros", (".sql", ".sql.j2")):
                 text = self._text(home, path)
-                macros, problems = parse_macros(text, path, jinja)
+                macros, problems = parse_macros(text, path, jinja, self._engine)
                 self.problems.extend(problems)
-                found.append((path, text, {macro.name: macro for macro in macros}))
+                visible = without_jinja_in_comments(text, self._engine)
+                found.append((path, visible, {macro.name: macro for macro in macros}))
         return found
 
     def _models(self, macros: list[tuple[Path, str, MacroIndex]]) -> Iterator[Model]:
@@ -129,7 +132,7 @@ class Reader:
             for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX)):
                 text = self._text(home, path)
                 if path.name.endswith(SQL_SUFFIX):
-                    models = sql_model(text, path, jinja, index, self.problems, overlays)
+                    models = sql_model(text, path, jinja, index, self.problems, overlays, dialect=self._engine)
                 else:
                     models = python_models(text, path, self.problems, overlays)
                 yield from (replace(model, below=home.below) for model in models)

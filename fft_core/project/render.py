@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
-from fft_core.project.environment import is_secret
+from fft_core.project.environment import is_secret, looks_secret
 from fft_core.project.model import Mentioned, Model, Project, SourceName, SqlBody
 from fft_core.project.statement import select_of
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Naming:
-    """How relations are spelled in the text: physically for a build, symbolically for a fingerprint."""
+    """How relations are spelled in the text: physically for a build, symbolically for a fingerprint.
+
+    `hides` says which values stand there as their names: of declared secrets, or of all that looks like a credential.
+    """
 
     node: Callable[[str], Relation]
     source: Callable[[SourceName], Relation]
     dialect: str
-    shows_secrets: bool = True
+    hides: Literal["nothing", "secrets", "credentials"] = "nothing"
     is_incremental: bool = False
 
     def for_increment(self) -> Naming:
@@ -70,7 +73,7 @@ class Renderer:
 
         files = {}
         for path, text in self._project.macros.items():
-            for macro in parse_macros(text, path, self._jinja)[0]:
+            for macro in parse_macros(text, path, self._jinja, self._project.engine)[0]:
                 files[macro.name] = path
         return files
 
@@ -102,20 +105,23 @@ class Renderer:
     def _text(self, model: Model, body: SqlBody, naming: Naming) -> str:
         import jinja2
 
-        path = self._project.root / model.path
-        scope = self._scope(model, naming)
+        root, scope = self._project.root, self._scope(model, naming)
         try:
             for macro_file in self._files_of(body.macros):
                 scope.update(self._macros(macro_file, scope))
             text = body.delta if naming.is_incremental and body.delta is not None else body.template
-            template = self._compiled(path, text)
-            return template.render(scope)
-        except FftError:
-            raise
+            return self._compiled(root / model.path, text).render(scope)
+        except FftError as error:
+            if error.problem.where:
+                raise
+            where = _user_place(error, root) or Location(model.path)
+            raise RenderError(error.problem.message, where=where, hint=error.problem.hint) from error
         except jinja2.TemplateSyntaxError as error:
-            raise RenderError(f"template error: {error.message}", where=Location(model.path, error.lineno)) from error
+            file = Path(error.filename or "")
+            where = Location(file.relative_to(root) if file.is_relative_to(root) else model.path, error.lineno)
+            raise RenderError(f"template error: {error.message}", where=where) from error
         except Exception as error:
-            where = _user_place(error, self._project.root) or Location(model.path)
+            where = _user_place(error, root) or Location(model.path)
             raise RenderError(f"template error: {_said(error)}", where=where) from error
 
     def _files_of(self, macros: frozenset[str]) -> list[Path]:
@@ -136,7 +142,10 @@ class Renderer:
 
     def _macros(self, path: Path, scope: dict[str, Any]) -> dict[str, Any]:
         template = self._compiled(self._project.root / path, self._project.macros[path], macros_of=path)
-        module = template.make_module(scope, shared=True)
+        try:
+            module = template.make_module(scope, shared=True)
+        except Exception:  # noqa: BLE001 - it is raised again, with the lines of the file in its traceback
+            self._jinja.handle_exception()
         return {name: value for name, value in vars(module).items() if not name.startswith("_")}
 
     def _leave_out_overridden(self, tree: jinja2.nodes.Template, path: Path) -> None:
@@ -159,15 +168,22 @@ class Renderer:
             "source": lambda group, table: self._source(model, SourceName(group, table), naming),
             "this": This(this.sql(naming.dialect), this.name, this.schema, this.catalog, model.materialization.name),
             "config": lambda **_: "",
-            "var": lambda name, default=None: project.variables.get(name, default),
+            "var": lambda name, default=None: self._var(name, default, naming),
             "env": lambda name, default=None: self._env(name, default, naming),
             "engine": lambda default=None: project.engine or default,
             "is_incremental": lambda: naming.is_incremental,
         }
 
     def _env(self, name: str, default: object, naming: Naming) -> object:
-        hidden = is_secret(name) and not naming.shows_secrets
-        return f"@env:{name}" if hidden else self._project.environment.get(name, default)
+        return f"@env:{name}" if self._is_hidden(name, naming) else self._project.environment.get(name, default)
+
+    def _var(self, name: str, default: object, naming: Naming) -> object:
+        return f"@var:{name}" if self._is_hidden(name, naming) else _own(self._project.variables.get(name, default))
+
+    def _is_hidden(self, name: str, naming: Naming) -> bool:
+        if naming.hides == "nothing":
+            return False
+        return is_secret(name, self._project.secrets) or (naming.hides == "credentials" and looks_secret(name))
 
     def _ref(self, model: Model, name: str, naming: Naming) -> str:
         target = model_name(name)
@@ -184,12 +200,24 @@ class Renderer:
         return naming.source(name).sql(naming.dialect)
 
 
+def _own(value: object) -> object:
+    """Copy a variable's value: what a template does to a list shows nowhere else. A set gets an order."""
+    match value:
+        case dict():
+            return {key: _own(inner) for key, inner in value.items()}
+        case list():
+            return [_own(inner) for inner in value]
+        case set():
+            return sorted(value, key=repr)
+    return value
+
+
 def _not_declared(model: Model, call: str, known: Any, name: str) -> RenderError:
     hint = (
         nearest(name, list(known))
         or "A macro that takes a name cannot be followed: pass it the result of ref() instead."
     )
-    return RenderError(f"{call} is not written out in {model.path.name}", where=Location(model.path), hint=hint)
+    return RenderError(f"{call} is not written out in {model.path.name}", hint=hint)
 
 
 def _said(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,18 +9,21 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
+from jinja2.sandbox import SandboxedEnvironment
 
 from fft_core.errors import Location, Problem
 from fft_core.names import model_name
 from fft_core.project.model import Mentioned, SourceName
+from fft_core.project.sql_comments import comment_problems, without_jinja_in_comments
+from fft_core.project.template_reads import literal, reads_of
 
 
 @dataclass(frozen=True)
 class Mention:
-    """A model, seed or source that a template names, and the line."""
+    """A model, seed or source that a template names, and where."""
 
     target: str | SourceName
-    line: int
+    where: Location
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Template:
     variables: frozenset[str]
     environment: frozenset[str]
     problems: tuple[Problem, ...]
+    volatile: tuple[str, ...] = ()
     pieces: tuple[str | Mentioned, ...] | None = None
 
 
@@ -50,28 +53,48 @@ class Macro:
 
 
 def new_environment() -> jinja2.Environment:
-    """Make the Jinja environment that all SQL is parsed and rendered with."""
-    jinja = jinja2.Environment(
+    """Make the Jinja environment that all SQL is parsed and rendered with.
+
+    It keeps templates from the insides of Python objects, through which they could read anything.
+    """
+    jinja = SandboxedEnvironment(
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
         extensions=["jinja2.ext.do"],
         keep_trailing_newline=True,
     )
+    jinja.globals["range"] = range  # of any length
     jinja.filters["var"] = jinja2.pass_context(lambda context, name, *default: context["var"](name, *default))
     jinja.filters["env"] = jinja2.pass_context(lambda context, name, *default: context["env"](name, *default))
     return jinja
 
 
-def parse_template(text: str, path: Path, jinja: jinja2.Environment) -> Template:
+def parse_template(text: str, path: Path, jinja: jinja2.Environment, dialect: str) -> Template:
     """Read a model's file. Problems are collected, not raised; `text` comes back without Jinja in SQL comments."""
-    visible = without_jinja_in_comments(text)
+    visible = without_jinja_in_comments(text, dialect)
+    tree, problems = _parsed(text, visible, path, jinja, dialect)
+    if tree is None:
+        return Template(visible, {}, 1, (), frozenset(), frozenset(), frozenset(), tuple(problems))
+    template = _read([tree], visible, path)
+    return replace(template, pieces=_pieces(tree), problems=(*template.problems, *problems))
+
+
+def _parsed(
+    text: str, visible: str, path: Path, jinja: jinja2.Environment, dialect: str
+) -> tuple[nodes.Template | None, list[Problem]]:
+    problems = comment_problems(text, path, dialect)
     try:
         tree = jinja.parse(visible)
     except jinja2.TemplateSyntaxError as error:
-        problem = Problem(f"template error: {error.message}", Location(path, error.lineno))
-        return Template(visible, {}, 1, (), frozenset(), frozenset(), frozenset(), (problem,))
-    return replace(_read(tree, visible, path), pieces=_pieces(tree))
+        hint = None if visible == text else "Jinja in SQL comments is ignored, which this file has: write {# ... #}."
+        syntax = Problem(f"template error: {error.message}", Location(path, error.lineno), hint)
+        return None, problems or [syntax]
+    for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
+        tag = "from" if isinstance(node, nodes.FromImport) else type(node).__name__.lower()
+        hint = "Write a macro: those in models/macros/ are known in all models and macros."
+        problems.append(Problem(f"{{% {tag} %}} is not supported", Location(path, node.lineno), hint))
+    return tree, problems
 
 
 def _pieces(tree: nodes.Template) -> tuple[str | Mentioned, ...] | None:
@@ -96,68 +119,68 @@ def _piece(node: nodes.Node) -> str | Mentioned | None:
     return None
 
 
-def parse_macros(text: str, path: Path, jinja: jinja2.Environment) -> tuple[list[Macro], list[Problem]]:
-    """Read the macros of a file."""
-    try:
-        tree = jinja.parse(text)
-    except jinja2.TemplateSyntaxError as error:
-        return [], [Problem(f"template error: {error.message}", Location(path, error.lineno))]
+def parse_macros(text: str, path: Path, jinja: jinja2.Environment, dialect: str) -> tuple[list[Macro], list[Problem]]:
+    """Read the macros of a file. What it sets beside them runs with each of them."""
+    visible = without_jinja_in_comments(text, dialect)
+    tree, problems = _parsed(text, visible, path, jinja, dialect)
+    if tree is None:
+        return [], problems
+    beside = [node for node in tree.body if not isinstance(node, nodes.Macro)]
     macros = []
-    environment = _read(tree, text, path).environment  # what the file sets beside its macros runs with each of them
     for node in tree.find_all(nodes.Macro):
-        arguments = {arg.name for arg in node.args}
-        template = replace(_read(node, text, path, local_names=arguments), environment=environment)
+        given = {arg.name for tree in (node, *beside) for macro in _macros(tree) for arg in macro.args}
+        template = _read([node, *beside], visible, path, local_names=given, is_macro=True)
         macros.append(Macro(node.name, path, node.lineno, template))
-    return macros, [problem for macro in macros for problem in macro.template.problems]
+    problems += [problem for macro in macros for problem in macro.template.problems]
+    return macros, list(dict.fromkeys(problems))
 
 
-def _read(tree: nodes.Node, text: str, path: Path, *, local_names: Iterable[str] = ()) -> Template:
+def _read(
+    trees: list[nodes.Node], text: str, path: Path, *, local_names: Iterable[str] = (), is_macro: bool = False
+) -> Template:
     config: dict[str, Any] = {}
     config_line = 1
     mentions: list[Mention] = []
     problems: list[Problem] = []
-    read: dict[str, set[str]] = {"var": set(), "env": set()}
-    calls: set[str] = set()
-    strict = not isinstance(tree, nodes.Macro)
-    for call, name in _calls(tree):
+    # a macro may be mentioned without being called: `{% set f = some_macro %}`
+    names = {name.name for tree in trees for name in tree.find_all(nodes.Name) if name.ctx == "load"}
+    for call, name in _calls(trees):
         where = Location(path, call.lineno)
-        calls.add(name)
         match name:
-            case "config" if strict:
+            case "config" if not is_macro:
                 config_line = call.lineno
                 config.update(_keywords(call, where, problems))
             case "ref" | "source":
                 target = _target(name, call)
                 if target is not None:
-                    mentions.append(Mention(target, call.lineno))
-                elif strict or not _passes_on(call, local_names):
+                    mentions.append(Mention(target, where))
+                elif not is_macro or not _passes_on(call, local_names):
                     problems.append(_not_literal(name, where))
-            case "var" | "env":
-                read[name].add(_literal(call.args[0]) if call.args else "*")
-    # a macro may be mentioned without being called: `{% set f = some_macro %}`
-    calls |= {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load"}
-    called = {id(call.node) for call, _ in _calls(tree)}
-    if any(node.name == "env" and id(node) not in called for node in tree.find_all(nodes.Name)):
-        read["env"].add("*")  # under another name it reads whatever it is asked for
+    reads = reads_of(trees)
     return Template(
         text,
         config,
         config_line,
         tuple(mentions),
-        frozenset(calls),
-        frozenset(read["var"]),
-        frozenset(read["env"]),
+        frozenset(names),
+        reads.variables,
+        reads.environment,
         tuple(problems),
+        reads.volatile,
     )
 
 
-def _calls(tree: nodes.Node) -> Iterator[tuple[nodes.Call, str]]:
-    for call in tree.find_all(nodes.Call):
-        if isinstance(call.node, nodes.Name):
-            yield call, call.node.name
-    for filtered in tree.find_all(nodes.Filter):
-        if filtered.name in ("var", "env") and filtered.node is not None:
-            yield nodes.Call(nodes.Name(filtered.name, "load"), [filtered.node], [], None, None), filtered.name
+def _macros(tree: nodes.Node) -> Iterator[nodes.Macro]:
+    if isinstance(tree, nodes.Macro):
+        yield tree
+    yield from tree.find_all(nodes.Macro)
+
+
+def _calls(trees: Iterable[nodes.Node]) -> Iterator[tuple[nodes.Call, str]]:
+    for tree in trees:
+        for call in tree.find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name):
+                yield call, call.node.name
 
 
 def _keywords(call: nodes.Call, where: Location, problems: list[Problem]) -> dict[str, Any]:
@@ -180,16 +203,12 @@ def _keywords(call: nodes.Call, where: Location, problems: list[Problem]) -> dic
 
 def _target(name: str, call: nodes.Call) -> str | SourceName | None:
     """Read the literal arguments of ref() or source(); None where there is something else."""
-    arguments = [_literal(arg) for arg in call.args]
+    arguments = [literal(arg) for arg in call.args]
     if "*" in arguments or call.kwargs or call.dyn_args or call.dyn_kwargs:
         return None
     if name == "ref" and len(arguments) == 1:
         return model_name(arguments[0])
     return SourceName(*arguments) if name == "source" and len(arguments) == 2 else None
-
-
-def _literal(node: nodes.Node) -> str:
-    return node.value if isinstance(node, nodes.Const) and isinstance(node.value, str) else "*"
 
 
 def _passes_on(call: nodes.Call, local_names: Iterable[str]) -> bool:
@@ -205,30 +224,3 @@ def _not_literal(name: str, where: Location) -> Problem:
         "The graph is read without rendering. To choose by a variable, write each name out: "
         "{'a': ref('a'), 'b': ref('b')}[var('which')].",
     )
-
-
-_PIECES = re.compile(
-    r"""
-      (?P<jinja>\{\{.*?\}\}|\{%.*?%\}|\{\#.*?\#\})
-    | (?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*")
-    | (?P<comment>--[^\n]*|/\*(?!\+).*?\*/)
-    """,
-    re.DOTALL | re.VERBOSE,
-)
-_MARKS = re.compile(r"\{\{|\{%|\{#")
-
-
-def without_jinja_in_comments(text: str) -> str:
-    """Blank the SQL comments that hold Jinja: what is commented out is not referred to. Lines keep their numbers.
-
-    >>> without_jinja_in_comments("select 1 -- from {{ ref('old') }}")
-    'select 1 '
-    """
-
-    def blank(match: re.Match[str]) -> str:
-        piece = match.group()
-        if match.lastgroup == "comment" and _MARKS.search(piece):
-            return "\n" * piece.count("\n")
-        return piece
-
-    return _PIECES.sub(blank, text)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fft_core.column_names import paired
 from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType
 from fft_core.names import Relation, quoted
 from fft_core.project.model import OnSchemaChange
+from fft_core.strategies.keys import Spelling
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How the columns of rows differ from those of a table. Names are compared in any case, as databases do.
+    """How the columns of rows differ from those of a table, see `column_names.py`.
 
     `same` maps the table's name of a column to that of the rows, where both have it. `retyped` holds those of another
     type, under the table's name: its type there, and that of the rows.
@@ -48,14 +50,15 @@ class Adaption:
 
 
 def compared(table: Sequence[ColumnType], rows: Sequence[ColumnType]) -> Difference:
-    """Compare the columns of a table with those of rows."""
-    known = {column.name.lower(): column for column in table}
-    coming = {column.name.lower(): column for column in rows}
-    both = [(known[key], coming[key]) for key in coming if key in known]
+    """Compare the columns of a table with those of rows. Raises AmbiguousColumnError."""
+    pairs = paired([column.name for column in table], [column.name for column in rows])
+    known, coming = {column.name: column for column in table}, {column.name: column for column in rows}
+    taken = set(pairs.values())
+    both = [(known[old], coming[new]) for old, new in pairs.items()]
     return Difference(
-        same={old.name: new.name for old, new in both},
-        added=tuple(column for key, column in coming.items() if key not in known),
-        missing=tuple(column.name for key, column in known.items() if key not in coming),
+        same=pairs,
+        added=tuple(column for column in rows if column.name not in taken),
+        missing=tuple(column.name for column in table if column.name not in pairs),
         retyped={old.name: (old.type, new.type) for old, new in both if old.type != new.type},
     )
 
@@ -77,11 +80,13 @@ def adapted(relation: Relation, difference: Difference, policy: OnSchemaChange, 
     return Adaption(tuple(statements), columns)
 
 
-def lost_in_casts(rows: Relation, adaption: Adaption, dialect: str) -> str | None:
+def lost_in_casts(rows: Relation, adaption: Adaption, spelling: Spelling) -> str | None:
     """Spell a query that counts, for each column that is cast, the values that change by it; None without any."""
     counts = []
     for name, (old, new) in adaption.casts.items():
-        value = quoted(adaption.columns[name], dialect)
-        there_and_back = f"cast(cast({value} as {old}) as {new})"
-        counts.append(f"count(case when {there_and_back} is distinct from {value} then 1 end)")
-    return f"select {', '.join(counts)} from {rows.sql(dialect)}" if counts else None
+        value = quoted(adaption.columns[name], spelling.dialect)
+        there_and_back = spelling.comparable(f"cast(cast({value} as {old}) as {new})", new)
+        counts.append(
+            f"count(case when {there_and_back} is distinct from {spelling.comparable(value, new)} then 1 end)"
+        )
+    return f"select {', '.join(counts)} from {rows.sql(spelling.dialect)}" if counts else None

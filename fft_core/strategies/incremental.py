@@ -2,78 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from fft_core.names import Relation, quoted
 from fft_core.project.model import Incremental
-from fft_core.strategies.keys import same_key
+from fft_core.strategies.keys import ColumnPair, Spelling, differs, is_exact, same_key
 
 
-def newer_rows(query: str, settings: Incremental, table: Relation, dialect: str) -> str:
-    """Keep only the rows of a query that are newer than what the table has, less the lookback.
+def newer_rows(query: str, columns: Sequence[ColumnPair], lookback: str | int, table: Relation, dialect: str) -> str:
+    """Keep only the rows of a query that are newer than what the table has in some of the columns, less the lookback.
 
     Rows with the newest stored time itself, and those without a time, are kept: they may be others.
     """
-    if settings.lookback is None:
-        return query
-    back = f"interval '{settings.lookback}'" if isinstance(settings.lookback, str) else str(settings.lookback)
+    back = f"interval '{lookback}'" if isinstance(lookback, str) else str(lookback)
     conditions = []
-    for column in settings.updated_at:
-        name = quoted(column, dialect)
-        newest = f"(select max({name}) - {back} from {table.sql(dialect)})"
-        conditions.append(f"_ff_rows.{name} is null or _ff_rows.{name} >= coalesce({newest}, _ff_rows.{name})")
+    for column in columns:
+        name = f"_ff_rows.{quoted(column.given, dialect)}"
+        newest = f"(select max({quoted(column.stored, dialect)}) - {back} from {table.sql(dialect)})"
+        conditions.append(f"{name} is null or {name} >= coalesce({newest}, {name})")
     return f"select * from (\n{query}\n) as _ff_rows where {' or '.join(conditions)}"
 
 
-def applied(
-    settings: Incremental, table: Relation, delta: Relation, columns: Mapping[str, str], dialect: str
-) -> tuple[str, ...]:
-    """Spell the statements that apply staged rows to a table.
+@dataclass(frozen=True)
+class Application:
+    """Staged rows that are applied to a table.
 
-    Args:
-        settings: The model's.
+    Attributes:
         table: What is changed.
         delta: The staged rows, whose keys are complete and unique.
         columns: Which column of the table gets which one of the rows.
-        dialect: The engine's.
+        spelling: The engine's.
     """
-    rows = _Application(table, delta, columns, dialect)
-    match settings.strategy:
-        case "append":
-            return (rows.insert(),)
-        case "merge":
-            return (*rows.update(settings.unique_key), rows.insert(unless_there=settings.unique_key))
-        case "delete_insert":
-            return (rows.delete(settings.unique_key), rows.insert())
-        case "insert_overwrite":
-            return (rows.delete(settings.partition_by), rows.insert())
 
+    table: Relation
+    delta: Relation
+    columns: Sequence[ColumnPair]
+    spelling: Spelling
 
-class _Application:
-    """The statements, spelled for one table and its delta."""
+    def statements(self, settings: Incremental) -> tuple[str, ...]:
+        """Spell the statements; the columns of the settings are named as in the rows."""
+        key = self._pairs(settings.unique_key)
+        match settings.strategy:
+            case "append":
+                return (self._insert(),)
+            case "merge":
+                return (*self._update(key), self._insert(unless_there=key))
+            case "delete_insert":
+                return (self._delete(key), self._insert())
+            case "insert_overwrite":
+                return (self._delete(self._pairs(settings.partition_by)), self._insert())
 
-    def __init__(self, table: Relation, delta: Relation, columns: Mapping[str, str], dialect: str) -> None:
-        self._table, self._delta = f"{table.sql(dialect)} as t", f"{delta.sql(dialect)} as d"
-        self._columns = {quoted(old, dialect): f"d.{quoted(new, dialect)}" for old, new in columns.items()}
-        self._target, self._dialect = table.sql(dialect), dialect
+    def _pairs(self, given: Sequence[str]) -> list[ColumnPair]:
+        return [pair for name in given for pair in self.columns if pair.given == name]
 
-    def insert(self, unless_there: Sequence[str] = ()) -> str:
-        names, values = ", ".join(self._columns), ", ".join(self._columns.values())
-        known = f"select 1 from {self._table} where {same_key('t', 'd', unless_there, self._dialect)}"
+    def _name(self, column: str) -> str:
+        return quoted(column, self.spelling.dialect)
+
+    @property
+    def _stored(self) -> str:
+        return f"{self.table.sql(self.spelling.dialect)} as t"
+
+    @property
+    def _rows(self) -> str:
+        return f"{self.delta.sql(self.spelling.dialect)} as d"
+
+    def _insert(self, unless_there: Sequence[ColumnPair] = ()) -> str:
+        names = ", ".join(self._name(column.stored) for column in self.columns)
+        values = ", ".join(f"d.{self._name(column.given)}" for column in self.columns)
+        known = f"select 1 from {self._stored} where {same_key('t', 'd', unless_there, self.spelling)}"
         where = f" where not exists ({known})" if unless_there else ""
-        return f"insert into {self._target} ({names}) select {values} from {self._delta}{where}"
+        return f"insert into {self.table.sql(self.spelling.dialect)} ({names}) select {values} from {self._rows}{where}"
 
-    def update(self, key: Sequence[str]) -> tuple[str, ...]:
+    def _update(self, key: Sequence[ColumnPair]) -> tuple[str, ...]:
         """Only rows that differ: the others need not be written, and a repeated run changes nothing."""
-        keys = {quoted(column, self._dialect).lower() for column in key}
-        others = {old: new for old, new in self._columns.items() if old.lower() not in keys}
+        others = [c for c in self.columns if c not in key or not is_exact(c, self.spelling)]
         if not others:
             return ()
-        values = ", ".join(f"{old} = {new}" for old, new in others.items())
-        differs = " or ".join(f"t.{old} is distinct from {new}" for old, new in others.items())
-        where = f"{same_key('t', 'd', key, self._dialect)} and ({differs})"
-        return (f"update {self._table} set {values} from {self._delta} where {where}",)
+        values = ", ".join(f"{self._name(c.stored)} = d.{self._name(c.given)}" for c in others)
+        changed = " or ".join(differs("t", "d", c, self.spelling) for c in others)
+        where = f"{same_key('t', 'd', key, self.spelling)} and ({changed})"
+        return (*self._made_unequal(key), f"update {self._stored} set {values} from {self._rows} where {where}")
 
-    def delete(self, columns: Sequence[str]) -> str:
-        known = f"select 1 from {self._delta} where {same_key('t', 'd', columns, self._dialect)}"
-        return f"delete from {self._table} where exists ({known})"
+    def _made_unequal(self, key: Sequence[ColumnPair]) -> tuple[str, ...]:
+        """Write something else over what an UPDATE would take for the new value, though it looks different."""
+        values, conditions = [], []
+        for column in [column for column in self.columns if column not in key]:
+            stored, given = f"t.{self._name(column.stored)}", f"d.{self._name(column.given)}"
+            other = self.spelling.unequal(stored, column.type)
+            if other:
+                looks_equal = f"{stored} = {given} and {differs('t', 'd', column, self.spelling)}"
+                values.append(f"{self._name(column.stored)} = case when {looks_equal} then {other} else {stored} end")
+                conditions.append(f"({looks_equal})")
+        if not values:
+            return ()
+        where = f"{same_key('t', 'd', key, self.spelling)} and ({' or '.join(conditions)})"
+        return (f"update {self._stored} set {', '.join(values)} from {self._rows} where {where}",)
+
+    def _delete(self, columns: Sequence[ColumnPair]) -> str:
+        known = f"select 1 from {self._rows} where {same_key('t', 'd', columns, self.spelling)}"
+        return f"delete from {self._stored} where exists ({known})"

@@ -1,27 +1,61 @@
-"""Rows that are told apart by a key: each has one, and no two have the same."""
+"""Rows that are told apart by a key, and values that are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from fft_core.engines.engine import Row
+from fft_core.engines.engine import ColumnType, Row
 from fft_core.names import Relation, quoted
 
 SHOWN = 5
 
 
-def null_keys(relation: Relation, key: Sequence[str], dialect: str) -> str:
+class Spelling(Protocol):
+    """How an engine spells the comparison of values."""
+
+    dialect: str
+
+    def comparable(self, value: str, kind: str) -> str:
+        """Spell a value so that `=` and `group by` work on it."""
+
+    def visible(self, value: str, kind: str) -> str:
+        """Spell a value so that `is distinct from` tells it from whatever looks different."""
+
+    def unequal(self, value: str, kind: str) -> str | None:
+        """Spell another value, if an UPDATE takes what is equal to the new value for no change; else None."""
+
+
+@dataclass(frozen=True)
+class ColumnPair:
+    """A column of a table, the one of the rows that it gets, and the type of both."""
+
+    stored: str
+    given: str
+    type: str
+
+
+def null_keys(relation: Relation, key: Sequence[ColumnType], dialect: str) -> str:
     """Spell a query for rows without a key: how many there are, and the key's columns of a few."""
-    names = ", ".join(quoted(column, dialect) for column in key)
-    missing = " or ".join(f"{quoted(column, dialect)} is null" for column in key)
-    return f"select count(*) over (), {names} from {relation.sql(dialect)} where {missing} limit {SHOWN}"
+    names = [quoted(column.name, dialect) for column in key]
+    missing = " or ".join(f"{name} is null" for name in names)
+    return f"select count(*) over (), {', '.join(names)} from {relation.sql(dialect)} where {missing} limit {SHOWN}"
 
 
-def repeated_keys(relation: Relation, key: Sequence[str], dialect: str) -> str:
+def repeated_keys(relation: Relation, key: Sequence[ColumnType], spelling: Spelling) -> str:
     """Spell a query for keys that occur more than once: how many such keys there are, how often, and which."""
-    names = ", ".join(quoted(column, dialect) for column in key)
-    groups = f"select {names}, count(*) as _ff_rows from {relation.sql(dialect)} group by {names} having count(*) > 1"
-    return f"select count(*) over (), _ff_rows, {names} from ({groups}) as groups order by {names} limit {SHOWN}"
+    dialect = spelling.dialect
+    values = [spelling.comparable(quoted(column.name, dialect), column.type) for column in key]
+    places = ", ".join(str(place) for place in range(1, len(key) + 1))
+    names = [f"_ff_key_{place}" for place in range(len(key))]
+    selected = ", ".join(f"{value} as {name}" for value, name in zip(values, names, strict=True))
+    groups = f"select {selected}, count(*) as _ff_rows from {relation.sql(dialect)} group by {places}"
+    keys = ", ".join(names)
+    return (
+        f"select count(*) over (), _ff_rows, {keys} from ({groups} having count(*) > 1) as groups "
+        f"order by {keys} limit {SHOWN}"
+    )
 
 
 def say_key(key: Sequence[str], values: Row) -> str:
@@ -34,7 +68,22 @@ def say_key(key: Sequence[str], values: Row) -> str:
     return ", ".join(f"{column} = {'NULL' if value is None else value}" for column, value in pairs)
 
 
-def same_key(left: str, right: str, key: Sequence[str], dialect: str) -> str:
-    """Spell that two rows have the same key; keys are never NULL."""
-    names = [quoted(column, dialect) for column in key]
-    return " and ".join(f"{left}.{name} = {right}.{name}" for name in names)
+def same_key(left: str, right: str, key: Iterable[ColumnPair], spelling: Spelling) -> str:
+    """Spell that a row of a table has the key of a given row; keys are never NULL."""
+
+    def value(alias: str, name: str, kind: str) -> str:
+        return spelling.comparable(f"{alias}.{quoted(name, spelling.dialect)}", kind)
+
+    return " and ".join(f"{value(left, c.stored, c.type)} = {value(right, c.given, c.type)}" for c in key)
+
+
+def differs(left: str, right: str, column: ColumnPair, spelling: Spelling) -> str:
+    """Spell that a row of a table has a value that does not look like that of a given row."""
+    stored = spelling.visible(f"{left}.{quoted(column.stored, spelling.dialect)}", column.type)
+    given = spelling.visible(f"{right}.{quoted(column.given, spelling.dialect)}", column.type)
+    return f"{stored} is distinct from {given}"
+
+
+def is_exact(column: ColumnPair, spelling: Spelling) -> bool:
+    """Whether equal values of a column look alike."""
+    return spelling.visible("x", column.type) == "x"

@@ -10,12 +10,15 @@ import threading
 import traceback
 from contextlib import suppress
 from importlib import import_module
+from io import StringIO
 
 import click
 
+from fft_core import OutputGuard, environment_masker
 from fft_core.errors import FftError
 from fft_dagster.cli.groups import SuggestingGroup
 from fft_dagster.cli.options import Invocation
+from fft_dagster.cli.terminal import echo, style
 
 # Each command stands in a module of its own, as `command`; it is imported when it is asked for.
 COMMANDS = {
@@ -107,18 +110,24 @@ def app() -> None:
 def main() -> None:
     """Run the command line; errors are printed to stderr, and tell by the exit code what kind they are."""
     gc.set_threshold(50_000, 20, 100)  # a command ends soon: looking for cycles took a tenth of a build's time
-    invocation = Invocation()
+    with OutputGuard(environment_masker(os.environ)) as guard:
+        _run(Invocation(guard=guard))
+
+
+def _run(invocation: Invocation) -> None:
     color = False if os.environ.get("NO_COLOR") else None
     try:
         app(standalone_mode=False, obj=invocation, color=color)
     except click.ClickException as error:
-        error.show()
+        shown = StringIO()
+        error.show(file=shown)
+        echo(shown.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
     except FftError as error:
         print_error(error, color)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        echo("interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:  # whoever read our output has ended; Python would complain once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -161,6 +170,6 @@ def _leave(code: int) -> None:
 
 def print_error(error: FftError, color: bool | None = None) -> None:
     """Print an error; each problem of a project on its own. FFT_TRACE=1 shows where it came from."""
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True, color=color)
+    echo(f"{style('error', fg='red', bold=True)}: {error}", err=True, color=color)
     if os.environ.get("FFT_TRACE"):
-        click.echo("".join(traceback.format_exception(error)), err=True)
+        echo("".join(traceback.format_exception(error)), err=True)

@@ -17,6 +17,7 @@ from fft_dagster.cli.options import (
     takes_project,
     takes_selection,
 )
+from fft_dagster.cli.terminal import echo
 
 if TYPE_CHECKING:
     from fft_core import Project
@@ -69,8 +70,8 @@ def clear(
         with open_warehouse(project) as warehouse:
             forget_builds(warehouse, found)
     for line in said(project, names, built, "would forget" if dry_run else "forgotten"):
-        click.echo(line)
-    click.echo(f"\n{len(found)} {'to forget' if dry_run else 'forgotten'}, {len(names) - len(found)} without a record")
+        echo(line)
+    echo(f"\n{len(found)} {'to forget' if dry_run else 'forgotten'}, {len(names) - len(found)} without a record")
 
 
 def clear_all(options: ProjectOptions, *, dry_run: bool) -> None:
@@ -81,7 +82,7 @@ def clear_all(options: ProjectOptions, *, dry_run: bool) -> None:
     if not dry_run:
         with open_warehouse(project) as warehouse:
             forget_all_builds(warehouse)
-    click.echo("all build records would be removed" if dry_run else "all build records are removed")
+    echo("all build records would be removed" if dry_run else "all build records are removed")
 
 
 def recorded_among(options: ProjectOptions, selection: Selection) -> tuple[Project, list[str], Mapping[str, datetime]]:

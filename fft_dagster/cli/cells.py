@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 
-import click
+from fft_dagster.cli.terminal import unstyled
 
 LONGEST = 60  # characters of a cell; JSON has all of them
 
@@ -63,11 +63,12 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[bool] = ()) -> lis
     from rich.cells import cell_len  # letters of some languages take two places
 
     count = max(map(len, rows), default=0)
-    widths = [max((cell_len(click.unstyle(row[i])) for row in rows if i < len(row)), default=0) for i in range(count)]
+    widths = [max((cell_len(unstyled(row[i])) for row in rows if i < len(row)), default=0) for i in range(count)]
     at_right = [*right, *[False] * count][:count]
 
     def padded(cell: str, column: int) -> str:
-        space = " " * (widths[column] - cell_len(click.unstyle(cell)))
+        cell = cell.replace("\n", "\\n")  # a name can have one
+        space = " " * (widths[column] - cell_len(unstyled(cell)))
         return space + cell if at_right[column] else cell + space
 
     return ["  ".join(padded(cell, i) for i, cell in enumerate(row)).rstrip() for row in rows]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fft_dagster.cli.options import ProjectOptions, project_options, takes_project
+from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
     from fft_core import Finding
@@ -39,7 +39,7 @@ def check_files(options: ProjectOptions, sarif: Path | None, as_json: bool) -> i
     if sarif is not None:
         write_json_file(sarif, sarif_report(findings, options.root))
     if as_json:
-        click.echo(json.dumps({"findings": [finding.to_json() for finding in findings]}, indent=2))
+        echo_json({"findings": [finding.to_json() for finding in findings]})
     else:
         _print(findings)
     return 1 if any(finding.level == "error" for finding in findings) else 0
@@ -58,10 +58,10 @@ def _findings(options: ProjectOptions) -> Sequence[Finding]:
 
 def _print(findings: Sequence[Finding]) -> None:
     for finding in findings:
-        level = click.style(finding.level, fg=_COLORS[finding.level])
-        click.echo(f"{finding.where}: {level}: {finding.message} [{finding.rule}]")
+        level = style(finding.level, fg=_COLORS[finding.level])
+        echo(f"{finding.where}: {level}: {finding.message} [{finding.rule}]")
         if finding.hint:
-            click.echo(f"    hint: {finding.hint}")
+            echo(f"    hint: {finding.hint}")
     counts = Counter[str](finding.level for finding in findings)
     said = [f"{counts[level]} {level}{'s' * (counts[level] > 1)}" for level in _COLORS if counts[level]]
-    click.echo("\n" + ", ".join(said) if said else "nothing found")
+    echo("\n" + ", ".join(said) if said else "nothing found")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fft_dagster.cli.options import ProjectOptions, project_options, takes_project
+from fft_dagster.cli.terminal import echo, name_text
 
 if TYPE_CHECKING:
     from fft_core import Orphan
@@ -28,7 +29,7 @@ def command(
     dry_run: bool,
     **chosen: Any,  # Any: the values that project_options names
 ) -> None:
-    """Remove reports, logs and caches that FFT wrote into .fastflowtransform/.
+    """Remove reports, logs and caches that FFT wrote into .fastflowtransform/ and into the user's cache folder.
 
     Databases, the build records in them, installed packages and seeds stay. So does the history of runs without
     --history; one in DAGSTER_HOME always stays.
@@ -51,19 +52,19 @@ def command(
 
 def clean_files(root: Path, *, history: bool, dry_run: bool) -> None:
     """Remove files below the project's folder, or list them."""
-    from fft_core import find_leftovers, remove_leftovers
+    from fft_core import find_leftovers, remove_leftovers, shown_path
     from fft_dagster.instance import FOLDER
 
     more = [root.resolve() / FOLDER] if history else []
     if history and os.environ.get("DAGSTER_HOME"):
-        click.echo("the history in DAGSTER_HOME is not the project's own: it stays", err=True)
+        echo("the history in DAGSTER_HOME is not the project's own: it stays", err=True)
     found = find_leftovers(root, *more)
     for path in found:
         if not dry_run:
             remove_leftovers(root, [path])
-        click.echo(path.relative_to(root.resolve()).as_posix())
+        echo(name_text(shown_path(root.resolve(), path).as_posix()))
     said = "would be removed" if dry_run else "removed"
-    click.echo(f"{len(found)} files {said}" if found else "nothing to remove")
+    echo(f"{len(found)} files {said}" if found else "nothing to remove")
 
 
 def clean_orphans(options: ProjectOptions, *, snapshots: bool, dry_run: bool) -> int:
@@ -79,14 +80,14 @@ def clean_orphans(options: ProjectOptions, *, snapshots: bool, dry_run: bool) ->
         failed = {} if dry_run else remove_orphans(warehouse, chosen)
     removed = [orphan for orphan in chosen if orphan not in failed]
     for orphan in removed:
-        click.echo(orphan_line(orphan))
+        echo(orphan_line(orphan))
     for orphan in kept:
-        click.echo(f"{orphan_line(orphan)}; it is a snapshot, and stays without --snapshots")
+        echo(f"{orphan_line(orphan)}; it is a snapshot, and stays without --snapshots")
     for orphan, error in failed.items():
         reason = " ".join(error.problem.message.split())
-        click.echo(f"{orphan_line(orphan)}; it cannot be removed: {reason}", err=True)
+        echo(f"{orphan_line(orphan)}; it cannot be removed: {reason}", err=True)
     said = "would be removed" if dry_run else "removed"
-    click.echo(f"{len(removed)} {said}" if removed else "nothing to remove")
+    echo(f"{len(removed)} {said}" if removed else "nothing to remove")
     return 1 if failed else 0
 
 

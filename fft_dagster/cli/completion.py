@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
+from fft_core import visible_line
+
 if TYPE_CHECKING:
     from fft_core import Model, Project, Seed
 
@@ -55,13 +57,13 @@ def _items(project: Project, values: Iterable[str], before: str, term: str) -> l
     return [
         CompletionItem(before + value, help=_described(project, value))
         for value in dict.fromkeys(values)
-        if value.startswith(term)
+        if value.startswith(term) and value == visible_line(value)  # else it would act on the terminal
     ]
 
 
 def _described(project: Project, name: str) -> str | None:
     node = project.models.get(name) or project.seeds.get(name)
-    return (node.description or "").strip().partition("\n")[0] or None if node else None
+    return visible_line((node.description or "").strip().partition("\n")[0]) or None if node else None
 
 
 def _names(project: Project) -> list[str]:

@@ -10,20 +10,21 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import click
+from fft_core import visible
+from fft_dagster.cli.terminal import echo, masked, style
 
 LOGS = Path(".fastflowtransform") / "logs"
 
 
 def print_unexpected(message: str, trace: str, root: Path | None) -> None:
     """Say what happened on stderr, and where the trace is; FFT_TRACE=1 shows it."""
-    path = _write_trace(trace, root)
-    click.echo(f"{click.style('unexpected', fg='red', bold=True)} {message}", err=True)
-    click.echo(f"    This is an error in FFT itself, or below it. The trace is in {path}", err=True)
+    path = _write_trace(visible(masked(trace)), root)
+    echo(f"{style('unexpected', fg='red', bold=True)} {message}", err=True)
+    echo(f"    This is an error in FFT itself, or below it. The trace is in {path}", err=True)
     if os.environ.get("FFT_TRACE"):
-        click.echo(trace, err=True)
+        echo(trace, err=True)
     else:
-        click.echo("    hint: FFT_TRACE=1 shows it here.", err=True)
+        echo("    hint: FFT_TRACE=1 shows it here.", err=True)
 
 
 def _write_trace(trace: str, root: Path | None) -> Path:

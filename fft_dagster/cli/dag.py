@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
+from fft_dagster.cli.terminal import echo
 
 
 @click.command("dag")
@@ -29,4 +30,4 @@ def command(
     project = project_options(**chosen).load()
     selection = selection_options(select, exclude, changed_since)
     graph = graph_of(project, selection.names(project) if selection.narrows else None)
-    click.echo(write_dag(project, graph) if html else mermaid(graph))
+    echo(write_dag(project, graph) if html else mermaid(graph))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fft_dagster.cli.options import takes_root
+from fft_dagster.cli.terminal import echo
 
 
 @click.command("deps")
@@ -22,12 +23,12 @@ def command(root: Path, upgrade: bool) -> None:
     """
     from fft_core import install_packages
 
-    packages = install_packages(root, upgrade=upgrade, say=lambda text: click.echo(f"fetching {text}", err=True))
+    packages = install_packages(root, upgrade=upgrade, say=lambda text: echo(f"fetching {text}", err=True))
     if not packages:
-        click.echo("no packages: there is no packages.yml, or it is empty")
+        echo("no packages: there is no packages.yml, or it is empty")
         return
     lines = [("package", "version", "commit", "state", "from")]
     lines += [(p.name, p.version or "", (p.commit or "")[:12], p.state, p.origin) for p in packages]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        click.echo("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+        echo("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from fft_dagster.cli.options import ProjectOptions, parse_variables, project_options, takes_project
+from fft_dagster.cli.terminal import echo
 from fft_dagster.supervised import run_supervised
 
 
@@ -56,7 +57,7 @@ def open_ui(options: ProjectOptions, host: str, port: int) -> int:
     url = f"http://{host}:{port}"
     with _only_one(home, url) as lock:
         _refuse_taken(host, port)
-        click.echo(f"{project.name}: {url}, history in {home}")
+        echo(f"{project.name}: {url}, history in {home}")
         return run_supervised(command, {**os.environ, **environment}, keep=[lock])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fft_dagster.cli.options import project_options, takes_project
+from fft_dagster.cli.terminal import echo
 
 DEFAULT_FOLDER = Path("site") / "docs"
 
@@ -44,4 +45,4 @@ def command(
             catalog = read_catalog(warehouse)
     out = folder or project.root / DEFAULT_FOLDER
     write_docs(project, catalog, out, with_source=open_source, with_json=emit_json)
-    click.echo(out / "index.html")
+    echo(out / "index.html")

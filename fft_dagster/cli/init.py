@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from fft_dagster.cli.terminal import echo
+
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
@@ -34,11 +36,11 @@ def command(folder: Path | None, engine: Any) -> None:  # Any: click has checked
             raise FftError(f"the current folder is not empty: it has {', '.join(there[:3])}", hint=hint)
     files = new_project(folder, engine)
     for path in files:
-        click.echo(f"  {path.as_posix()}")
-    click.echo(f"\n{len(files)} files written. Next:")
+        echo(f"  {path.as_posix()}")
+    echo(f"\n{len(files)} files written. Next:")
     if folder.resolve() != Path.cwd():
-        click.echo(f"  cd {shlex.quote(f'./{folder}' if str(folder).startswith('-') else str(folder))}")
+        echo(f"  cd {shlex.quote(f'./{folder}' if str(folder).startswith('-') else str(folder))}")
     if engine == "postgres":
-        click.echo("  export FF_PG_DSN=postgresql://user:password@host:5432/database")
+        echo("  export FF_PG_DSN=postgresql://user:password@host:5432/database")
     for line in ("fft build", "fft plan", "fft dev"):
-        click.echo(f"  {line}")
+        echo(f"  {line}")

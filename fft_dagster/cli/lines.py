@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,11 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
 
-import click
-
 from fft_core import NodeRunResult, Project
 from fft_dagster.cli.report import Report
 from fft_dagster.cli.run_options import Output
+from fft_dagster.cli.terminal import echo, echo_json, style
 from fft_dagster.outcomes import Outcome, RunStarted, StepEnded, StepStarted, Terminating
 
 COLORS = {
@@ -66,7 +64,7 @@ class PlainLines:
         echo: Prints a line.
     """
 
-    def __init__(self, output: Output, echo: Callable[[str], None] = click.echo) -> None:
+    def __init__(self, output: Output, echo: Callable[[str], None] = echo) -> None:
         self._output = output
         self._echo = echo
         self._width = 0
@@ -88,7 +86,7 @@ class PlainLines:
             case RunStarted(run_id) if self._output.shows_reasons:
                 self._echo(f"run {run_id}")
             case Terminating():
-                self._echo(click.style(TERMINATING, fg="yellow"))
+                self._echo(style(TERMINATING, fg="yellow"))
             case StepEnded(result) if result.status != "not_started" or self._output.shows_reasons:
                 self._echo(self._line(result))
                 for line in self._details(outcome):
@@ -107,7 +105,7 @@ class PlainLines:
     def _line(self, result: NodeRunResult) -> str:
         rows = f"{result.rows:>12,} rows" if result.rows is not None else " " * 17
         seconds = f"{result.duration_ms / 1000:8.2f} s" if result.duration_ms is not None else ""
-        mark = click.style(f"{result.status.replace('_', ' '):11}", fg=COLORS[result.status])
+        mark = style(f"{result.status.replace('_', ' '):11}", fg=COLORS[result.status])
         return f"{mark} {result.name:{self._width}} {rows}{seconds}".rstrip()
 
     def _details(self, ended: StepEnded) -> Iterator[str]:
@@ -115,7 +113,7 @@ class PlainLines:
             yield from (str(reason) for reason in ended.result.reasons)
         if self._names_checks:
             yield from (f"passed: {check.name}" for check in ended.result.checks if check.status == "pass")
-        yield from (click.style(said, fg="red" if said.startswith("failed") else "yellow") for said in ended.remarks)
+        yield from (style(said, fg="red" if said.startswith("failed") else "yellow") for said in ended.remarks)
 
 
 class JsonLines:
@@ -149,8 +147,7 @@ class JsonLines:
 
     def _print(self, event: str, **values: Any) -> None:  # Any: plain values for JSON
         time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = json.dumps({"event": event, "time": time, **values}, ensure_ascii=False)
-        click.echo(line, file=self._file)
+        echo_json({"event": event, "time": time, **values}, indent=None, file=self._file)
 
 
 class ErrorsOnly:
@@ -198,7 +195,7 @@ class UntilNobodyReads:
 def print_errors(report: Report) -> None:
     """Print what failed on stderr."""
     for error in report.errors:
-        click.echo(f"\n{click.style('error', fg='red', bold=True)}: {error}", err=True)
+        echo(f"\n{style('error', fg='red', bold=True)}: {error}", err=True)
 
 
 @contextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
+from fft_dagster.cli.terminal import echo, echo_json, name_text, style
 
 if TYPE_CHECKING:
     from fft_core import Model, Seed
@@ -47,13 +47,13 @@ def command(
     nodes = [node for node in project.stored() if node.name in names]
     match "json" if as_json else output:
         case "json":
-            click.echo(json.dumps({"nodes": [described_node(node) for node in nodes]}, indent=2))
+            echo_json({"nodes": [described_node(node) for node in nodes]})
         case "table":
             _print_table([_HEADS, *map(_cells, nodes)])
         case "name":
             _print_lines([node.name for node in nodes])
         case "path":
-            _print_lines(list(dict.fromkeys(node.path.as_posix() for node in nodes)))
+            _print_lines(list(dict.fromkeys(name_text(node.path.as_posix()) for node in nodes)))
 
 
 def _cells(node: Model | Seed) -> tuple[str, ...]:
@@ -61,16 +61,17 @@ def _cells(node: Model | Seed) -> tuple[str, ...]:
 
     described = described_node(node)
     kind, materialized = described["kind"], described["materialized"]
-    return node.name, kind, "" if kind == materialized else materialized, ", ".join(node.tags), described["file"]
+    shown = kind, "" if kind == materialized else materialized, ", ".join(node.tags), described["file"]
+    return node.name, *map(name_text, shown)
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for i, row in enumerate(rows):
         line = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        click.echo(click.style(line, bold=True) if i == 0 else line)
+        echo(style(line, bold=True) if i == 0 else line)
 
 
 def _print_lines(lines: Sequence[str]) -> None:
     for line in lines:
-        click.echo(line)
+        echo(line)

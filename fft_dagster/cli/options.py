@@ -11,18 +11,20 @@ import click
 
 from fft_dagster.cli.completion import complete_models, complete_names
 from fft_dagster.cli.statements import show_statements
+from fft_dagster.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from fft_core import Plan, Project, Request
+    from fft_core import OutputGuard, Plan, Project, Request
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
 @dataclass
 class Invocation:
-    """What is known of a call of `fft` if it fails unexpectedly: the folder that it was called for."""
+    """What is known of a call of `fft`: the folder that it was called for, and what guards its output."""
 
     root: Path | None = None
+    guard: OutputGuard | None = None
 
 
 def _noted(context: click.Context, _: click.Parameter, root: Path) -> Path:
@@ -104,11 +106,23 @@ class ProjectOptions:
 
         given = parse_variables(self.variables)
         project = load_project(self.root, self.env, engine=self.engine, variables=given)
+        _guard(project)
         warn_of_unread_variables(project, given)
         debug = project.environment.get("FFT_SQL_DEBUG", "0").lower() not in ("", "0", "false")
         if self.shows_statements or debug:
-            show_statements(project.environment, as_json=self.as_json)
+            show_statements(as_json=self.as_json)
         return project
+
+
+def _guard(project: Project) -> None:
+    """Mask the secrets of a project in all that the command prints from now on."""
+    from fft_core import project_masker, warn_of_short_secrets
+
+    context = click.get_current_context(silent=True)
+    invocation = context.find_object(Invocation) if context else None
+    if invocation is not None and invocation.guard is not None:
+        invocation.guard.masker = project_masker(project)
+    warn_of_short_secrets(project)
 
 
 @dataclass(frozen=True)
@@ -166,7 +180,7 @@ def warn_of_unread_variables(project: Project, given: Mapping[str, object]) -> N
     for name in given if "*" not in read else ():
         if name not in read:
             hint = nearest(name, read) or ""
-            click.echo(f"warning: --vars {name}: no model reads this variable. {hint}".rstrip(), err=True)
+            echo(f"warning: --vars {name}: no model reads this variable. {hint}".rstrip(), err=True)
 
 
 def takes_root(command: Command) -> Command:
@@ -228,11 +242,11 @@ def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
     for pair in given:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise click.UsageError(f"--vars {pair!r} is not KEY=VALUE")
+            raise click.UsageError("--vars: what is given is not KEY=VALUE")  # it may be a secret, and is not repeated
         try:
             variables[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise click.UsageError(f"--vars {pair!r}: the value is not YAML: {error}") from error
+            raise click.UsageError(f"--vars {key}: the value is not YAML") from error  # nor is it repeated
     return variables
 
 

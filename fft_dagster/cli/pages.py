@@ -12,6 +12,7 @@ import click
 
 from fft_dagster.cli.app import app, grouped_commands
 from fft_dagster.cli.examples import EXAMPLES, Example
+from fft_dagster.cli.terminal import echo
 
 _MADE = "<!-- Written by `make docs` from the command itself: edit it there, and run that again. -->"
 _EXIT_CODES: Mapping[int, str] = {
@@ -140,7 +141,7 @@ def write_pages(folder: Path) -> None:
             path.unlink()
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
-    click.echo(f"{len(pages)} pages in {folder}")
+    echo(f"{len(pages)} pages in {folder}")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fft_dagster.cli.options import plan_options, takes_plan
+from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
     from fft_core import Plan
@@ -31,15 +31,15 @@ def command(as_json: bool, **chosen: Any) -> None:  # Any: the values that plan_
 def print_plan(plan: Plan, *, as_json: bool) -> None:
     """Print what would be built, what reused, and why."""
     if as_json:
-        click.echo(json.dumps(plan.to_json(), indent=2))
+        echo_json(plan.to_json())
         return
     width = max((len(decision.name) for decision in plan.decisions), default=0)
     for decision in plan.decisions:
         first, *others = [str(reason) for reason in decision.reasons]
         first = f"increment: {first}" if decision.is_build and decision.is_increment else first
-        mark = click.style(decision.action, fg=_COLORS[decision.action])
-        click.echo(f"{mark}  {decision.name:{width}}  {first}")
+        mark = style(decision.action, fg=_COLORS[decision.action])
+        echo(f"{mark}  {decision.name:{width}}  {first}")
         for reason in others:
-            click.echo(f"       {'':{width}}  {reason}")
+            echo(f"       {'':{width}}  {reason}")
     builds = len(plan.builds)
-    click.echo(f"\n{builds} to build, {len(plan.decisions) - builds} to reuse")
+    echo(f"\n{builds} to build, {len(plan.decisions) - builds} to reuse")

@@ -14,9 +14,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from fft_core import visible
 from fft_dagster.cli.lines import Display, PlainLines, Start
 from fft_dagster.cli.report import Report
 from fft_dagster.cli.run_options import Output
+from fft_dagster.cli.terminal import terminal_text
 from fft_dagster.outcomes import Outcome, StepEnded, StepStarted
 
 # A refresh takes some milliseconds from the threads that work, however many lines have come meanwhile.
@@ -99,7 +101,7 @@ class LiveLines:
         with self._lock:
             lines, self._lines = self._lines, []
         if lines:
-            self._live.console.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)
+            self._live.console.print(Text.from_ansi(terminal_text("\n".join(lines))), soft_wrap=True)
         return bool(lines)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -110,7 +112,7 @@ class LiveLines:
         with self._lock:
             running, now = sorted(self._running.items(), key=lambda item: item[1]), time.monotonic()
         shown: list[RenderableType] = [
-            Text(self._plain.running_line(name, now - began), style="cyan", no_wrap=True, overflow="ellipsis")
+            Text(visible(self._plain.running_line(name, now - began)), style="cyan", no_wrap=True, overflow="ellipsis")
             for name, began in running[:LONGEST_LIST]
         ]
         if len(running) > LONGEST_LIST:

@@ -9,8 +9,6 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import click
-
 from fft_core import Check, Decision, Model, NodeKind, NodeRunResult, Plan, Project, Request, RunResults
 from fft_dagster.cli.crash import print_unexpected
 from fft_dagster.cli.lines import Display, Start, display
@@ -18,6 +16,7 @@ from fft_dagster.cli.options import Among, Selection
 from fft_dagster.cli.plan import print_plan
 from fft_dagster.cli.report import Report
 from fft_dagster.cli.run_options import Output, RunOptions
+from fft_dagster.cli.terminal import echo
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def run(call: Call, todo: Todo) -> int:
         write_manifest(make_manifest(call.project))
     _remember(call, report)
     if report.interrupted:
-        click.echo("interrupted", err=True)
+        echo("interrupted", err=True)
     if report.left_behind:
         _leave(report.exit_code)
     return report.exit_code
@@ -173,7 +172,7 @@ def only(project: Project, selection: Selection, chosen: frozenset[str], kinds: 
     if chosen and not kept and selection.narrows:
         for name in sorted(chosen)[:5]:
             what = _what(project, name)
-            click.echo(f"{name} is a {what}: `fft build` or `{_COMMANDS[what]}` builds it", err=True)
+            echo(f"{name} is a {what}: `fft build` or `{_COMMANDS[what]}` builds it", err=True)
     return kept
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +13,7 @@ from click.core import ParameterSource
 from fft_dagster.cli.cells import aligned, cell_text, json_value
 from fft_dagster.cli.completion import complete_names
 from fft_dagster.cli.options import project_options, takes_project
+from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
     from fft_core import Preview, Seed, Source
@@ -56,11 +56,17 @@ def command(
         if not isinstance(node, Model):
             raise FftError(f"{str(node.name)!r} has no SQL: it is no model")
         text = rendered_sql(project, node)
-        click.echo(json.dumps({"model": node.name, "sql": text}, indent=2) if as_json else text)
+        if as_json:
+            echo_json({"model": node.name, "sql": text})
+        else:
+            echo(text)
         return
     with opened_warehouse(project, read_only=True) as warehouse:
         shown = preview(warehouse, node, limit)
-    click.echo(json.dumps(_as_json(shown), indent=2) if as_json else "\n".join(_lines(shown)))
+    if as_json:
+        echo_json(_as_json(shown))
+    else:
+        echo("\n".join(_lines(shown)))
 
 
 def _lines(shown: Preview) -> Iterator[str]:
@@ -68,8 +74,8 @@ def _lines(shown: Preview) -> Iterator[str]:
     names, types = [column.name for column in shown.columns], [column.type for column in shown.columns]
     rows = [[_cell(value) for value in row] for row in shown.rows]
     head, kinds, *body = aligned([names, types, *rows], right=right)
-    yield click.style(head, bold=True)
-    yield click.style(kinds, dim=True)
+    yield style(head, bold=True)
+    yield style(kinds, dim=True)
     yield from body
     count = len(shown.rows)
     rows_said = f"{count} row{'' if count == 1 else 's'}"
@@ -79,7 +85,7 @@ def _lines(shown: Preview) -> Iterator[str]:
 
 def _cell(value: object) -> str:
     text = cell_text(value, quotes=False)
-    return click.style(text, dim=True) if value is None else text
+    return style(text, dim=True) if value is None else text
 
 
 def _is_number(shown: Preview, index: int) -> bool:

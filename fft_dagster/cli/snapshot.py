@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from fft_dagster.cli.groups import SuggestingGroup
 from fft_dagster.cli.run_options import run_options, takes_run
+from fft_dagster.cli.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from fft_dagster.cli.running import Call
@@ -52,6 +52,6 @@ def _prune(call: Call, names: tuple[str, ...], *, keep_last: int, dry_run: bool)
             versions = work(warehouse, call.project.models[name], keep_last)
             if call.output.as_json:
                 event = {"event": "would_prune" if dry_run else "pruned", "name": name, "versions": versions}
-                click.echo(json.dumps(event))
+                echo_json(event, indent=None)
             elif not call.output.quiet:
-                click.echo(f"{'would prune' if dry_run else 'pruned':11} {name}: {versions:,} versions")
+                echo(f"{'would prune' if dry_run else 'pruned':11} {name}: {versions:,} versions")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -13,6 +12,7 @@ import click
 from fft_dagster.cli.cells import aligned
 from fft_dagster.cli.groups import SuggestingGroup
 from fft_dagster.cli.options import project_options, takes_project
+from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
     from fft_core import FreshnessResult
@@ -43,7 +43,10 @@ def freshness(select: tuple[str, ...], as_json: bool, **chosen: Any) -> None:  #
     if sources:
         with opened_warehouse(project, read_only=True) as warehouse:
             results = [source_freshness(warehouse, source) for source in sources]
-    click.echo(json.dumps(_as_json(results), indent=2) if as_json else "\n".join(_lines(results)))
+    if as_json:
+        echo_json(_as_json(results))
+    else:
+        echo("\n".join(_lines(results)))
     sys.exit(1 if any(result.status == "error" for result in results) else 0)
 
 
@@ -52,7 +55,7 @@ def _lines(results: Sequence[FreshnessResult]) -> list[str]:
         return ["No sources with freshness"]
     rows = [
         [
-            click.style(result.status, fg=_COLORS[result.status]),
+            style(result.status, fg=_COLORS[result.status]),
             str(result.source.name),
             result.problem or _in_words(result.age),
             _limits(result),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
+from fft_dagster.cli.terminal import echo
 
 if TYPE_CHECKING:
     from fft_core import CommentChange
@@ -41,10 +42,10 @@ def command(
             write_comments(warehouse, plan.changes)
     width = max((len(str(change)) for change in plan.changes), default=0)
     for change in plan.changes:
-        click.echo(_line(change, width))
+        echo(_line(change, width))
     for said in plan.left_out:
-        click.echo(f"left out: {said}", err=True)
-    click.echo(f"{len(plan.changes)} comments {'to write' if dry_run else 'written'}")
+        echo(f"left out: {said}", err=True)
+    echo(f"{len(plan.changes)} comments {'to write' if dry_run else 'written'}")
 
 
 def _line(change: CommentChange, width: int) -> str:

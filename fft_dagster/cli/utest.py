@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
@@ -14,6 +13,7 @@ import click
 from fft_dagster.cli.cells import aligned, cell_text, json_value
 from fft_dagster.cli.completion import complete_names
 from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
+from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
     from fft_core import Mismatch, UnitTest, UnitTestResult
@@ -60,11 +60,11 @@ def command(
     for result in _apart(fft_core.run_unit_tests(project, tests)):
         results.append(result)
         if not as_json and not (quiet and result.status == "pass"):
-            click.echo("\n".join(_lines(result, widths)))
+            echo("\n".join(_lines(result, widths)))
     if as_json:
-        click.echo(json.dumps(_as_json(results), indent=2))
+        echo_json(_as_json(results))
     elif not quiet:
-        click.echo(_summary(results))
+        echo(_summary(results))
     sys.exit(FAILED if any(result.status != "pass" for result in results) else 0)
 
 
@@ -84,7 +84,7 @@ def _names(test: UnitTest) -> tuple[str, str]:
 
 def _lines(result: UnitTestResult, widths: Sequence[int]) -> Iterator[str]:
     """Say what came of a case: one line where it passed, and what is wrong where it did not."""
-    test, mark = result.test, click.style(f"{result.status:5}", fg=_COLORS[result.status])
+    test, mark = result.test, style(f"{result.status:5}", fg=_COLORS[result.status])
     names = "  ".join(f"{name:{width}}" for name, width in zip(_names(test), widths, strict=True))
     yield f"{mark}  {names}  {f'{result.seconds:.2f} s' if result.status == 'pass' else test.location}"
     if result.error:
@@ -102,8 +102,8 @@ def _table(mismatch: Mismatch) -> Iterator[str]:
     for row in mismatch.differing:
         cells = zip(mismatch.columns, row.expected, row.found, strict=True)
         rows.append(["~", *(_cell(name in row.columns, expected, found) for name, expected, found in cells)])
-    rows += [[click.style("-", fg="red"), *map(cell_text, row)] for row in mismatch.missing]
-    rows += [[click.style("+", fg="green"), *map(cell_text, row)] for row in mismatch.unexpected]
+    rows += [[style("-", fg="red"), *map(cell_text, row)] for row in mismatch.missing]
+    rows += [[style("+", fg="green"), *map(cell_text, row)] for row in mismatch.unexpected]
     if not rows:
         return
     yield from aligned([["", *mismatch.columns], *rows[:MOST_ROWS]])
@@ -120,7 +120,7 @@ def _table(mismatch: Mismatch) -> Iterator[str]:
 def _cell(differs: bool, expected: object, found: object) -> str:
     if not differs:
         return cell_text(found)
-    return click.style(f"{cell_text(expected)} -> {cell_text(found)}", fg="yellow")
+    return style(f"{cell_text(expected)} -> {cell_text(found)}", fg="yellow")
 
 
 def _summary(results: Sequence[UnitTestResult]) -> str:

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from fft_dagster.cli.terminal import echo
+
 _PACKAGES = {"fft": "fft-dagster", "dagster": "dagster", "duckdb": "duckdb"}
 
 
@@ -19,7 +21,7 @@ def command() -> None:
 def print_versions() -> None:
     """Print one line for each."""
     for name, found in {**{name: _version(package) for name, package in _PACKAGES.items()}, **_python()}.items():
-        click.echo(f"{name:8} {found}")
+        echo(f"{name:8} {found}")
 
 
 def _version(package: str) -> str:

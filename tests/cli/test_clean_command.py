@@ -7,7 +7,9 @@ from pathlib import Path
 import duckdb
 from test_build_command import fft, write
 
-OURS = (".fastflowtransform/cache/code.json", ".fastflowtransform/cache/project.pickle")
+from fft_core.project.cache_folder import ProjectCache
+
+OURS = (".fastflowtransform/cache/code.json", ".fastflowtransform/cache/project.pickle")  # of older versions
 REPORTS = (
     ".fastflowtransform/logs/run/one.log",
     ".fastflowtransform/target/manifest.json",
@@ -24,13 +26,18 @@ KEPT = (
 def shop(tmp_path: Path) -> Path:
     """A project whose database lies where reports lie."""
     profiles = "dev: {engine: duckdb, duckdb: {path: .fastflowtransform/target/dev.db}}\n"
-    files = dict.fromkeys((*REPORTS, *KEPT, HISTORY), "{}")
+    files = dict.fromkeys((*REPORTS, *KEPT, *OURS, HISTORY), "{}")
     root = write(tmp_path, {**files, "project.yml": "name: p\nversion: 1\n", "profiles.yml": profiles})
     (root / "models" / "m.ff.sql").write_text("select 1 as id")
     with duckdb.connect(str(root / ".fastflowtransform" / "target" / "dev.db")) as connection:
         connection.execute("create table precious as select 1 as id")
     assert fft("plan", root).code == 0  # fills the caches
     return root
+
+
+def cached(root: Path) -> list[str]:
+    """What is kept in the user's own folder."""
+    return [path.as_posix() for path in ProjectCache(root).files()]
 
 
 def there(root: Path) -> set[str]:
@@ -41,13 +48,16 @@ def test_reports_logs_and_caches_go_and_nothing_else(tmp_path: Path) -> None:
     root = shop(tmp_path)
     (root / ".fastflowtransform" / "target" / "link").symlink_to(root / "models")
     before = there(root)
+    kept = cached(root)
+    assert [Path(path).name for path in kept] == ["code.json", "project.pickle"]
     listed = fft("clean", "--dry-run", cwd=root)
     expected = sorted([*REPORTS[1:], ".fastflowtransform/target/link"])
-    assert sorted(listed.lines[:-1]) == sorted([*expected, REPORTS[0], *OURS])
-    assert listed.lines[-1] == "6 files would be removed"
+    assert sorted(listed.lines[:-1]) == sorted([*expected, REPORTS[0], *OURS, *kept])
+    assert listed.lines[-1] == "8 files would be removed"
     assert there(root) == before
-    assert fft("clean", root).lines[-1] == "6 files removed"
+    assert fft("clean", root).lines[-1] == "8 files removed"
     assert there(root) == before - {*REPORTS, *OURS}
+    assert not ProjectCache(root).folder.exists()
     assert (root / "models" / "m.ff.sql").exists()
     assert not (root / ".fastflowtransform" / "logs").exists()
     with duckdb.connect(str(root / ".fastflowtransform" / "target" / "dev.db")) as connection:

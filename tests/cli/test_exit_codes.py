@@ -58,7 +58,7 @@ def test_1_where_the_history_cannot_be_kept(tmp_path: Path) -> None:
     root = shop(tmp_path)
     nowhere = installed_fft("run", root, DAGSTER_HOME="nowhere")
     assert (nowhere.code, "DAGSTER_HOME must be the absolute path of a folder" in nowhere.err) == (1, True)
-    (root / ".fastflowtransform" / "dagster").write_text("a file")
+    write(root, {".fastflowtransform/dagster": "a file"})
     no_folder = installed_fft("run", root)
     assert no_folder.code == 1
     assert f"the history of runs cannot be kept in {root}/.fastflowtransform/dagster: File exists" in no_folder.err

@@ -14,6 +14,7 @@ import pytest
 from test_build_command import Finished, fft, write
 
 from fft_core import load_project
+from fft_core.project.cache_folder import ProjectCache
 from fft_dagster.cli.app import COMMANDS
 
 SHOP = {
@@ -127,7 +128,7 @@ def test_each_shell_is_served_and_a_broken_project_is_silence(shop: Path) -> Non
     assert completed("fft plan --select orders", "fish", cwd=shop)[0].startswith("plain,orders")
     (shop / "models" / "bad.ff.sql").write_text("select {{")
     assert completed("fft plan --select or", cwd=shop) == ["plain,orders", "plain,orders_raw"]  # as last loaded
-    (shop / ".fastflowtransform" / "cache" / "project.pickle").write_bytes(b"cut off")
+    (ProjectCache(shop).folder / "project.pickle").write_bytes(b"cut off")
     assert completed("fft plan --select or", cwd=shop) == []
 
 

@@ -144,7 +144,7 @@ def test_sources_are_chosen(tmp_path: Path) -> None:
             "loaded_at_field: x, warn_after: {count: 2, period: hour}, error_after: {count: 1, period: hour}",
             "error_after is shorter than warn_after",
         ),
-        ("loaded_at_field: x, warn_after: {count: 2, period: week}", "Input should be 'minute', 'hour' or 'day'"),
+        ("loaded_at_field: x, warn_after: {count: 2, period: week}", "unknown value 'week'"),
         ("loaded_at_field: x, warn_after: {count: -2, period: day}", "greater than or equal to 0"),
         ("loaded_at_field: x, warn_afte: {count: 2, period: day}", "unknown key 'warn_afte'"),
     ],

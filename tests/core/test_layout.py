@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -191,3 +192,13 @@ def test_every_public_name_is_there(package: str) -> None:
     assert list(module.__all__) == sorted(module.__all__)
     for name in module.__all__:
         assert getattr(module, name) is not None
+
+
+def test_only_one_module_prints() -> None:
+    """What others wrote must not act on a terminal, and secrets must not reach it: `cli.terminal` sees to both."""
+    printing = {
+        name
+        for name, path in MODULES.items()
+        if is_in(name, "fft_dagster") and re.search(r"click\.(echo|secho|style)\b|(?<!\.)\bprint\(", path.read_text())
+    }
+    assert printing == {"fft_dagster.cli.terminal"}

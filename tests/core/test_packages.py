@@ -12,6 +12,7 @@ from written_projects import loaded, opened, problems, write_project
 
 from fft_core import ProjectError, install_packages, load_project
 from fft_core.project import cache
+from fft_core.project.cache_folder import ProjectCache
 
 MANIFEST = 'name: shared\nversion: "0.2.0"\nvars: {ignored: 1}\nhooks: {also: ignored}\n'
 SHARED = {
@@ -148,7 +149,7 @@ def test_a_second_load_reads_no_file_of_a_package(shop: Path, monkeypatch: pytes
     ):
         edit()  # type: ignore[no-untyped-call]
         edited = load_project(shop, environment={})
-        (shop / cache.FILE).unlink()
+        (ProjectCache(shop).folder / cache.FILE).unlink()
         assert edited == load_project(shop, environment={}) != first
         first = edited
 

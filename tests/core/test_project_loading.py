@@ -134,7 +134,8 @@ def test_references_in_every_branch_count(tmp_path: Path) -> None:
     files = {f"models/{name}.ff.sql": f"select '{name}' as x" for name in "abc"}
     project = loaded(tmp_path, {**files, "models/two.ff.sql": text})
     assert project.model("two").refs == ("a", "b", "c")
-    assert project.model("two").input_lines == {"a": 2, "b": 4, "c": 4}
+    lines = {name: where.line for name, where in project.model("two").input_places.items()}
+    assert lines == {"a": 2, "b": 4, "c": 4}
     assert '"a"' in sql_of(project, "two")
 
 

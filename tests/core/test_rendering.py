@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from written_projects import write_project
 
@@ -96,6 +96,7 @@ PIECES = [
 @example("select ''''")
 @example("select '\\'")
 @example("select x'a;b'")
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=9).map(lambda pieces: "".join(["select ", *pieces])))
 def test_a_query_that_is_taken_as_it_is_has_nothing_to_cut(text: str) -> None:
     if not _PLAIN_QUERY.fullmatch(text.strip(" \t\r\n")):

@@ -164,7 +164,7 @@ def test_inputs_that_cannot_be_stored_are_errors_with_their_line(bench: Bench) -
     assert "the type of column 'id' is not clear: it holds integer and string" in errors["mixed"]
     assert "columns: {id: string}" in errors["mixed"]
     assert "'id' is not clear: it holds mapping" in errors["nested"]
-    assert "columns 'id' and 'ID' are one to the database" in errors["case"]
+    assert "columns 'id' and 'ID' differ only in case" in errors["case"]
     assert "the rows of raw_users cannot be stored" in errors["cast"]
     assert "no_such_type" in errors["type"]
     assert "line 2 of the CSV: the line has 1 field, and the header has 2" in errors["ragged"]

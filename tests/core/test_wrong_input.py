@@ -568,7 +568,7 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
     "a reference that is hidden from the loader": (
         {"models/two.ff.sql": "{% set r = ref %}select * from {{ r('one') }}"},
         (
-            "models/two.ff.sql: ref('one') is not written out in two.ff.sql\n"
+            "models/two.ff.sql:1: ref('one') is not written out in two.ff.sql\n"
             "    hint: A macro that takes a name cannot be followed: pass it the result of ref() instead."
         ),
     ),

@@ -129,7 +129,7 @@ def test_two_dimensions(shop: Shop) -> None:
         metadata={"partition_expr": {"day": "day", "letter": "upper(letter)"}},
     )
     def grid(context: dg.AssetExecutionContext) -> pl.DataFrame:
-        keys = context.partition_key.keys_by_dimension  # type: ignore[attr-defined]
+        keys = context.partition_key.keys_by_dimension
         day = datetime.fromisoformat(keys["day"])
         return pl.DataFrame({"day": [day], "letter": [keys["letter"].upper()]})
 
@@ -142,7 +142,7 @@ def test_two_dimensions(shop: Shop) -> None:
         metadata={"partition_expr": {"day": "day", "letter": "letter"}},
     )
     def table(context: dg.AssetExecutionContext) -> pl.DataFrame:
-        keys = context.partition_key.keys_by_dimension  # type: ignore[attr-defined]
+        keys = context.partition_key.keys_by_dimension
         return pl.DataFrame({"day": [datetime.fromisoformat(keys["day"])], "letter": [keys["letter"]]})
 
     for day, letter in (("2026-01-01", "A"), ("2026-01-01", "B"), ("2026-01-02", "A"), ("2026-01-01", "A")):

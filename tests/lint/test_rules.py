@@ -297,7 +297,7 @@ def test_project_yml_sets_the_level_of_a_rule(tmp_path: Path) -> None:
     [
         ("unused-sources: off", "project.yml:4: error: lint: 'unused-sources' is not a rule that can be set"),
         ("invalid-project: off", "project.yml:4: error: lint: 'invalid-project' is not a rule that can be set"),
-        ("unused-source: nope", "project.yml:4: error: lint.unused-source: Input should be 'off', 'note', 'warning'"),
+        ("unused-source: nope", "project.yml:4: error: lint.unused-source: unknown value 'nope'"),
     ],
 )
 def test_a_setting_that_is_none(tmp_path: Path, setting: str, message: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from skip_helpers import CSV, EVENTS, SOURCES, built, place
 
 from fft_core import load_project, project_subjects
+from fft_core.plan.definitions import Definitions, completed
 
 U = "{{ ref('users') }}"
 VOLATILE: Mapping[str, tuple[str, str]] = {
@@ -52,6 +53,26 @@ VOLATILE: Mapping[str, tuple[str, str]] = {
     "pivot": ("pivot raw.t on a using sum(b)", "raw.t"),
     "unpivot": ("select * from (unpivot raw.t on a into name n value v)", "raw.t"),
     "summarize": ("select * from (summarize raw.t)", "raw.t"),
+    "join_in_parentheses": (f"select * from (raw.t join {U} as u on true)", "raw.t"),
+    "join_in_parentheses_first": (f"from ({U} as u join raw.t on true)", "raw.t"),
+    "comma_in_parentheses": (f"from ({U} as u, raw.t)", "raw.t"),
+    "file_in_parentheses": (f"select * from ('x.csv' join {U} as u using (id))", "x.csv"),
+    "function_in_parentheses": (f"from (made_by_hand(1) as f join {U} as u using (id))", "made_by_hand()"),
+    "alone_in_parentheses": ("select * from (raw.t)", "raw.t"),
+    "named_window": (f"select sum(id) over t from {U} window t as (order by id) union all select a from t", "t,"),
+    "quoted_cte_of_another_letter": ('with "Ä" as (select 1 as a) select * from ä', "ä,"),
+    "recursive_that_is_none": ("with recursive t as (select * from t) select * from t", "t,"),
+    "cte_that_comes_later": ("with a as (select * from t), t as (select 1 as x) select * from a", "t,"),
+    "shown": ("with show as (select 1 as a) select * from (show t)", "show,"),
+    "alias_in_front": ("select * from x: raw.t", "raw.t"),
+    "like_a_symbol": ('select * from "@users_by_hand"', "@users_by_hand,"),
+    "symbol_of_another": (f'select * from {U} as u, "@clocked"', "@clocked,"),
+    "table_statement": ("select * from (table raw.t)", "raw.t"),
+    "sampled_quantile": (f"select reservoir_quantile(id, 0.5) as q from {U}", "reservoir_quantile()"),
+    "ago": ("select ago(interval 1 day) as t", "ago()"),
+    "chained": ("select 'x'.nobody_made_this() as t", "nobody_made_this()"),
+    "unknown": ("select nobody_made_this(1) as t", "nobody_made_this()"),
+    "rowid": (f"select rowid as r from {U}", "rowid"),
     "catalog": ("select table_name from duckdb_tables()", "duckdb_tables()"),
     "table_function": ("select * from made_by_hand(1)", "made_by_hand()"),
     "query": ("select * from query('select 1')", "query()"),
@@ -66,6 +87,12 @@ STABLE: Mapping[str, str] = {
     "cte_with_columns": "with a(x, y) as (select 1, 2) select x from a",
     "cte_shadows": f"with t as (select * from {U}) select * from t as a, t as b",
     "inner_cte": f"select * from (with t as (select * from {U}) select * from t) as x",
+    "quoted_cte": 'with "Final" as (select 1 as a) select * from final',
+    "materialized": f"with a as materialized (select * from {U}) select * from a",
+    "subquery_in_parentheses": f"select * from ((select * from {U}) as a join {U} as b using (id))",
+    "union_of_ctes": f"with a as (select * from {U}) select * from a union all select * from a",
+    "named_window": f"select sum(id) over w from {U} window w as (order by id)",
+    "cte_in_subquery": f"with a as (select * from {U}) select id, (select count(*) from a) as n from a",
     "recursive": "with recursive n as (select 1 as i union all select i + 1 from n where i < 3) select i from n",
     "rows_of_arguments": "select i from range(3) as r(i), generate_series(1, 2) as s(j), unnest([1, 2]) as u(k)",
     "values": "select * from (values (1), (2)) as v(a)",
@@ -109,7 +136,7 @@ def python(line: str, arguments: str = "deps=['users']") -> str:
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[str, ...]]:
-    """What is volatile in each model, as it is found without a database."""
+    """What is volatile in each model, in a database in which users defined nothing."""
     files = {
         "seeds/users.csv": CSV,
         "models/macros/clock.sql": "{% macro clock() %}{{ c() }}{% endmacro %}\n{% macro c() %}now(){% endmacro %}",
@@ -128,7 +155,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[str, .
     }
     made = place(tmp_path_factory.mktemp("volatile"), files)
     project = load_project(made.root, "dev", environment={})
-    return {subject.name: subject.volatile for subject in project_subjects(project)}
+    return {subject.name: completed(subject, Definitions())[0].volatile for subject in project_subjects(project)}
 
 
 @pytest.mark.parametrize("name", VOLATILE)
@@ -141,12 +168,12 @@ def test_sql_that_only_looks_like_it_is_not_flagged(found: Mapping[str, tuple[st
     assert found[f"s_{name}"] == ()
 
 
-@pytest.mark.parametrize("name", [*(f"pv_{n}" for n in PYTHON_VOLATILE if n != "network"), "py_helper", "py_ephemeral"])
+@pytest.mark.parametrize("name", [*(f"pv_{n}" for n in PYTHON_VOLATILE), "py_helper", "py_ephemeral"])
 def test_python_that_changes_by_itself_is_found(found: Mapping[str, tuple[str, ...]], name: str) -> None:
     assert found[name]
 
 
-@pytest.mark.parametrize("name", [*(f"ps_{n}" for n in PYTHON_STABLE), "pv_network", "py_declared"])
+@pytest.mark.parametrize("name", [*(f"ps_{n}" for n in PYTHON_STABLE), "py_declared"])
 def test_python_that_only_looks_like_it_is_not_flagged(found: Mapping[str, tuple[str, ...]], name: str) -> None:
     assert found[name] == ()
 
@@ -200,3 +227,19 @@ def test_what_reads_a_view_is_rebuilt_when_the_source_below_the_view_changes(tmp
 def test_a_seed_of_sql_that_reads_the_clock_is_always_loaded(tmp_path: Path) -> None:
     made = built(tmp_path, {"seeds/clock.sql": "select now() as t;", "seeds/fixed.sql": "select 1 as a;"})
     assert made.due() == {"clock": ["volatile"]}
+
+
+HIDDEN = "exists (select 1 from (other as o join fixed as f using (a)))"
+
+
+def test_a_table_in_the_condition_of_a_check_or_in_a_seed_is_seen(tmp_path: Path) -> None:
+    check = f"{{type: not_null, table: fixed, column: a, where: '{HIDDEN}'}}"
+    files = {
+        "project.yml": f"name: skips\nversion: '1'\ntests:\n  - {check}\n",
+        "seeds/fixed.sql": "select 1 as a",
+        "seeds/hidden.sql": "select * from (main.other as o join (select 1 as b) as x on true)",
+    }
+    made = built(tmp_path, files, "create table other as select 1 as a")
+    assert made.due() == {"hidden": ["volatile"]}
+    (fixed,) = (d for d in made.plan().decisions if d.name == "fixed")
+    assert [reason.kind for reason in fixed.reasons] == ["checks_changed"]

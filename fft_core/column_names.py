@@ -1,0 +1,66 @@
+"""Which column a name means: the one that is spelled so, or else the only one that is in another case.
+
+On DuckDB, names that differ only in case are one; on Postgres, `"Val"` and `val` are two columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from fft_core.errors import FftError
+
+
+class AmbiguousColumnError(FftError):
+    """A name is that of several columns, each in another case."""
+
+    def __init__(self, name: str, found: Iterable[str]) -> None:
+        spelled = sorted(found)
+        super().__init__(
+            f"{name!r} can be any of the columns {', '.join(map(repr, spelled))}",
+            hint=f"Write it as one of them is: {' or '.join(map(repr, spelled))}.",
+        )
+
+
+class ColumnNames:
+    """The names of a relation's columns, to be looked up.
+
+    >>> names = ColumnNames(["id", "Val", "val"])
+    >>> names.find("ID"), names.find("val"), names.find("Val"), names.find("x")
+    ('id', 'val', 'Val', None)
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = dict.fromkeys(names)
+        self._by_key = dict[str, list[str]]()
+        for name in self._names:
+            self._by_key.setdefault(name.lower(), []).append(name)
+
+    def find(self, name: str) -> str | None:
+        """Give the column that a name means; None if there is none. Raises AmbiguousColumnError."""
+        if name in self._names:
+            return name
+        found = self._by_key.get(name.lower(), [])
+        if len(found) > 1:
+            raise AmbiguousColumnError(name, found)
+        return found[0] if found else None
+
+
+def paired(stored: Iterable[str], given: Iterable[str]) -> Mapping[str, str]:
+    """Pair the columns of two relations, in the order of `given`: first those that are spelled alike, then the others.
+
+    Raises AmbiguousColumnError.
+
+    >>> paired(["id", "val"], ["ID", "val", "Val"])
+    {'id': 'ID', 'val': 'val'}
+    """
+    stored, given = list(stored), list(given)
+    alike = set(stored) & set(given)
+    left = ColumnNames(name for name in stored if name not in alike)
+    right = ColumnNames(name for name in given if name not in alike)
+    pairs = {}
+    for name in given:
+        found = name if name in alike else left.find(name)
+        if found is not None:
+            right.find(found)  # raises if another one has the same claim
+            pairs[found] = name
+    return pairs

@@ -1,0 +1,67 @@
+"""What users made in a DuckDB database and SQL can use: macros and types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+from fft_core.engines.engine import Row
+from fft_core.engines.known import known_functions
+from fft_core.errors import StatementError
+from fft_core.functions import Definition
+from fft_core.names import quoted
+
+_MACROS = """\
+select database_name, schema_name, system.main.lower(function_name), function_type, parameters, parameter_types,
+    macro_definition, system.main.list_contains(current_schemas(true), schema_name)
+from duckdb_functions() where not internal"""
+_TYPES = """\
+select database_name, schema_name, type_name, labels, system.main.list_contains(current_schemas(true), schema_name)
+from duckdb_types() where not internal"""
+
+
+def definitions(fetch: Callable[[str], Sequence[Row]]) -> tuple[Definition, ...]:
+    """Read all of them. `fetch` runs a query."""
+    return (*_macros(fetch), *_types(fetch))
+
+
+def _macros(fetch: Callable[[str], Sequence[Row]]) -> Iterator[Definition]:
+    implicit = known_functions("duckdb").implicit
+    for database, schema, name, kind, parameters, types, body, is_visible in fetch(_MACROS):
+        is_macro = kind in ("macro", "table_macro")
+        defaults: str | None = ""
+        if is_macro and parameters:
+            place = ".".join(quoted(part, "duckdb") for part in (database, schema, name))
+            defaults = _signature(fetch, f"from {place}" if kind == "table_macro" else f"select {place}")
+        yield Definition(
+            kind="macro" if is_macro else "function",
+            name=name if is_visible else f"{schema.lower()}.{name}",
+            text=json.dumps([schema, kind, parameters, types, body, defaults]),
+            queries=(f"select {body}" if kind == "macro" else body,) if is_macro else (),
+            doubt=("" if is_macro else "which is not written in SQL") if defaults is not None else _NO_DEFAULTS,
+            is_implicit=name in implicit or not (name[0].isalpha() or name[0] == "_"),
+        )
+
+
+_NO_DEFAULTS = "the defaults of whose parameters DuckDB does not show"
+
+
+def _signature(fetch: Callable[[str], Sequence[Row]], call: str) -> str | None:
+    """How DuckDB shows a macro with its defaults, which its catalog lacks: as a hint after a call that is wrong."""
+    try:
+        fetch(f"{call}(__fft_no_parameter := 0)")
+    except StatementError as error:
+        shown = error.problem.message.partition("Candidate macros:")[2].partition("\n\n")[0]
+        return " ".join(shown.split()) or None
+    return None
+
+
+def _types(fetch: Callable[[str], Sequence[Row]]) -> Iterator[Definition]:
+    found = list(fetch(_TYPES))
+    if not found:
+        return
+    places = [".".join(quoted(part, "duckdb") for part in row[:3]) for row in found]
+    (spelled,) = fetch(f"select {', '.join(f'typeof(null::{place})' for place in places)}")
+    for (_, schema, name, labels, is_visible), spelling in zip(found, spelled, strict=True):
+        key = name.lower() if is_visible else f"{schema}.{name}".lower()
+        yield Definition("type", key, json.dumps([schema, name, spelling, labels]))

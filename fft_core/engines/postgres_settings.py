@@ -1,0 +1,46 @@
+"""What a Postgres session is set to, whatever the environment, the dsn, the role, the database or the server say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fft_core.engines.sql import literal
+
+# All that changes rows, or how we read them. What is not here is the user's: see docs/engines.md.
+_SETTINGS: Mapping[str, str] = {
+    # the text of a value, and what a text means
+    "TimeZone": "UTC",
+    "timezone_abbreviations": "Default",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "xmlbinary": "base64",
+    "xmloption": "content",
+    "lc_numeric": "C",
+    "lc_time": "C",
+    "client_encoding": "UTF8",
+    # how SQL is read
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "quote_all_identifiers": "off",
+    # which rows a query finds
+    "gin_fuzzy_search_limit": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    # a statement that fails is undone to a savepoint
+    "exit_on_error": "off",
+}
+
+
+def set_settings(search_path: str, *, read_only: bool) -> str:
+    """Spell the one statement that sets a session."""
+    settings = {
+        **_SETTINGS,
+        "search_path": search_path,
+        "default_transaction_read_only": "on" if read_only else "off",
+    }
+    calls = (f"set_config({literal(name)}, {literal(value)}, false)" for name, value in settings.items())
+    return f"select {', '.join(calls)}"

@@ -1,0 +1,55 @@
+"""Text that others wrote, as a terminal or a log may show it: what would act on them is spelled as an escape."""
+
+from __future__ import annotations
+
+import re
+
+# Controls of terminals (C0, DEL and C1), and what is not seen or turns the direction of what follows it.
+_HIDDEN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
+)
+_IN_JSON = re.compile(f"[{_HIDDEN}]")
+_IN_TEXT = re.compile(f"[{_HIDDEN}\ud800-\udfff]")
+_IN_LINE = re.compile(f"[{_HIDDEN}\ud800-\udfff\t\n]")
+_SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def visible(text: str) -> str:
+    r"""Spell control characters as escapes; line breaks and tabs stay, as layout.
+
+    >>> visible("a\x1b[31mb\r\nc")
+    'a\\x1b[31mb\nc'
+    """
+    return _IN_TEXT.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def visible_line(text: str) -> str:
+    r"""Do the same for a text that is to stay on one line, as a name.
+
+    >>> visible_line("a\nb\u202e")
+    'a\\nb\\u202e'
+    """
+    return _IN_LINE.sub(_escape, text)
+
+
+def json_escaped(text: str) -> str:
+    r"""Spell the control characters in JSON's own escapes: whoever reads it gets the same values.
+
+    >>> json_escaped('{"a": "\u202e\x9b"}')
+    '{"a": "\\u202e\\u009b"}'
+    """
+    return _IN_JSON.sub(_escape_in_json, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found.group()
+    number = ord(character)
+    if character in _SHORT:
+        return _SHORT[character]
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _escape_in_json(found: re.Match[str]) -> str:
+    units = found.group().encode("utf-16-be")
+    return "".join(f"\\u{units[i] * 256 + units[i + 1]:04x}" for i in range(0, len(units), 2))

@@ -1,0 +1,141 @@
+"""What is volatile in a Python module by the form of its code, wherever its names come from."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from fft_core.plan import python_steady as known
+from fft_core.python_names import IMPORTERS, Names
+
+_COMPUTED = "a module by a computed name"
+_HOUR = re.compile(r"\d\d?:\d\d(:\d\d)?( ?[ap]m)?", re.IGNORECASE)
+
+
+def volatile_by_form(tree: ast.Module, names: Names) -> Iterator[str]:
+    """What is volatile by the form of the code."""
+    yield from (said for star in names.stars for said in _of_star(star))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    if texts & {"now", "today"} and any(text.startswith(("datetime64", "M8[")) for text in texts):
+        yield "a time as the text 'now'"
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call():
+                yield from _of_call(node, names)
+            case ast.Compare(ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE(), *_]) | ast.Slice():
+                yield from ("a time as the text 'now'" for part in ast.iter_child_nodes(node) if _is_now(part))
+            case ast.Name(id="__file__", ctx=ast.Load()) | ast.Attribute(attr="__file__"):
+                yield "__file__"
+            case ast.Name(id="__name__" | "__spec__" | "__path__", ctx=ast.Load()) if not _is_usual(node, names):
+                yield f"{node.id}, which is another in each process"
+            case ast.Name(id="__loader__" | "__builtins__" | "__cached__", ctx=ast.Load()):
+                yield node.id
+            case ast.Attribute(attr="__module__"):
+                yield "__module__, which is another in each process"
+            case ast.Name() | ast.Attribute() if names.origins(node) & IMPORTERS and not _is_call_of(node, names):
+                yield _COMPUTED
+
+
+def _of_star(module: str) -> Iterator[str]:
+    if module in known.UNSTEADY_PACKAGES or (known.is_unsteady(module) and module not in known.STEADY_NAMES):
+        yield f"from {module} import *"
+
+
+def _of_call(call: ast.Call, names: Names) -> Iterator[str]:
+    origins = names.origins(call.func)
+    lasts = {known.last_of(origin) for origin in origins}
+    is_import = origins & IMPORTERS or lasts & {"import_module", "__import__"}
+    if is_import and not _is_literal_import(call):
+        yield _COMPUTED
+    has_format = any(keyword.arg == "format" for keyword in call.keywords)
+    if lasts & known.TAKE_NOW and not has_format and any(_is_now(part) for part in ast.walk(call)):
+        yield f"{min(lasts & known.TAKE_NOW)}('now')"
+    if "dateutil.parser.parse" in origins and not any(keyword.arg == "default" for keyword in call.keywords):
+        yield "dateutil.parser.parse() without a default, which takes what is missing from today"
+    if "arrow.get" in origins and not call.args and not call.keywords:
+        yield "arrow.get()"
+    if lasts & known.CALL_THEIR_ARGUMENTS:
+        yield from (f"{name}()" for arg in call.args for name in known.WITH_SEED if _is_text(arg, name))
+    if origins & {"builtins.vars", "inspect.getmembers"} and call.args:
+        yield from (f"vars({origin})" for origin in names.origins(call.args[0]) if "." in origin.strip("?."))
+    if lasts & {"methodcaller", "attrgetter"} and not all(map(_is_plain_name, call.args[:1])):
+        yield f"{min(lasts & {'methodcaller', 'attrgetter'})}()"
+    if "builtins.getattr" in origins:
+        yield from _of_getattr(call, names)
+    if "astimezone" in lasts and not call.args and not call.keywords:
+        yield "astimezone(), in the zone of this machine"
+    if lasts & {"query", "eval"} and not origins & {"builtins.eval"}:
+        yield from _of_expression(call, names)
+
+
+def _is_literal_import(call: ast.Call) -> bool:
+    """Whether it says which module; the package of a relative name may be that of the file itself."""
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+    name = call.args[0] if call.args else keywords.get("name")
+    package = call.args[1] if len(call.args) > 1 else keywords.get("package")
+    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+        return False
+    if package is None or not name.value.startswith("."):
+        return True
+    return isinstance(package, ast.Constant) or ast.unparse(package) in ("__name__", "__package__")
+
+
+def _is_now(node: ast.AST) -> bool:
+    """Whether it is a text that stands for the time of now, or of today at that hour."""
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        return False
+    return node.value.lower() in ("now", "today") or _HOUR.fullmatch(node.value) is not None
+
+
+def _is_text(node: ast.expr, text: str) -> bool:
+    return isinstance(node, ast.Constant) and node.value == text
+
+
+def _is_plain_name(node: ast.expr) -> bool:
+    every = known.CLOCKS | known.CHANCE | known.READERS | known.WITH_SEED | known.OUTWARD
+    return isinstance(node, ast.Constant) and node.value not in every
+
+
+def _of_getattr(call: ast.Call, names: Names) -> Iterator[str]:
+    """A name of a module that is computed may be any of it."""
+    if len(call.args) > 1 and not isinstance(call.args[1], ast.Constant):
+        for origin in names.origins(call.args[0]):
+            is_standard = not known.is_foreign(origin) and origin not in known.STEADY_MODULES
+            if is_standard or origin in ("numpy", "pandas", "polars"):
+                yield f"a computed name of {origin}"
+
+
+def _of_expression(call: ast.Call, names: Names) -> Iterator[str]:
+    """Calls in the text of df.query() and df.eval(), where @ marks the names of the code around."""
+    for text in (arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)):
+        try:
+            inner = ast.parse(text.replace("@", ""))
+        except SyntaxError:
+            continue
+        for node in ast.walk(inner):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                for origin in _origins_of_text(ast.unparse(node.func), names):
+                    last = known.last_of(origin)
+                    if known.is_unsteady(origin) or last in known.CLOCKS | known.CHANCE | known.READERS:
+                        yield f"{origin.removeprefix('?.')}()"
+
+
+def _origins_of_text(dotted: str, names: Names) -> Iterator[str]:
+    first, dot, rest = dotted.partition(".")
+    yield from (f"{origin}{dot}{rest}" for origin in names.exported(first))
+
+
+def _is_call_of(node: ast.AST, names: Names) -> bool:
+    parent = names.parents.get(id(node))
+    return isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Call) and parent.func is node)
+
+
+def _is_usual(node: ast.AST, names: Names) -> bool:
+    """Whether __name__ stands where it names a logger, asks for __main__, or is the package of an import."""
+    parent = names.parents.get(id(node))
+    if isinstance(parent, ast.Compare):
+        return True
+    return isinstance(parent, ast.Call) and any(
+        known.last_of(origin) in ("getLogger", "get_logger", "import_module") for origin in names.origins(parent.func)
+    )

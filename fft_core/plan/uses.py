@@ -1,0 +1,256 @@
+"""What a query uses beside relations, as its tokens show it: functions, types, operators, texts that mean the clock.
+
+Tokens, not the tree: the parser gives functions other names, and leaves some out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sqlglot import TokenType
+from sqlglot.tokens import Token  # type: ignore[attr-defined]
+
+from fft_core.functions import KnownFunctions, key_of
+from fft_core.plan.relations import on_one_level
+
+_CAPITALS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What a query uses, as `key_of` spells it.
+
+    Attributes:
+        changing: What is known to change by itself, as a reason names it.
+        unknown: Functions that the engine does not bring with it.
+        names: All that users of the database can have made, or made anew: functions, types, operators.
+    """
+
+    changing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def uses_of(tokens: list[Token], known: KnownFunctions) -> Uses:
+    """Find what a query uses.
+
+    Args:
+        tokens: The query's.
+        known: The functions of its engine.
+    """
+    changing, unknown, named = list[str](), list[str](), list[str]()
+    for index, token in enumerate(tokens):
+        before = tokens[index - 1] if index else None
+        after = tokens[index + 1] if index + 1 < len(tokens) else None
+        if token.token_type in _TEXTS:
+            if known.clock_words:
+                changing += _clock_texts(tokens, index, known)
+        elif not _is_word(token):
+            continue
+        elif after is not None and after.token_type is TokenType.L_PAREN:
+            name, *qualified = _names(tokens, index, known)
+            named += [key_of("function", written) for written in (name, *qualified)]
+            if name in known.counts:
+                if _count_arguments(tokens, index + 1) not in known.counts[name]:
+                    changing.append(f"{name}()")
+            elif name in known.changing:
+                changing.append(f"{name}()")
+            elif name not in known.steady and name not in known.syntax and name not in known.types:
+                unknown += qualified or [name]
+        elif _is_bare(token, before, after, known):
+            changing.append(f"{token.text.lower()}()")
+        elif token.text.lower() in known.columns and not _names_result(before):
+            changing.append(f"{token.text.lower()}, which tells how rows are stored")
+        elif after is not None and after.token_type in _TEXTS:  # date '2020-01-01'
+            named += _type_use(tokens, index, known)
+            changing += _changing_type(token, known)
+    for index in _in_type_positions(tokens):
+        named += _type_use(tokens, index, known)
+        changing += _changing_type(tokens[index], known)
+    words = [token.text.lower() for token in tokens]
+    if "tablesample" in words or ("using", "sample") in pairwise(words):
+        changing.append("sampling")
+    if known.clock_words and "uescape" in words:
+        changing.append("a text with escapes of its own")
+    if known.quoted_names_keep_case:  # where users can make operators
+        named += [key_of("operator", symbol) for symbol in _operators(tokens)]
+    return Uses(_once(changing), _once(unknown), _once(named))
+
+
+def _once(found: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found))
+
+
+_TEXTS = frozenset(
+    {
+        TokenType.STRING,
+        TokenType.NATIONAL_STRING,
+        TokenType.RAW_STRING,
+        TokenType.HEREDOC_STRING,
+        TokenType.UNICODE_STRING,
+        TokenType.BYTE_STRING,
+    }
+)
+_NOT_WORDS = _TEXTS | {TokenType.NUMBER, TokenType.BIT_STRING, TokenType.HEX_STRING, TokenType.PARAMETER}
+
+
+def _is_word(token: Token) -> bool:
+    text = token.text
+    if token.token_type in _NOT_WORDS or not text:
+        return False
+    return token.token_type is TokenType.IDENTIFIER or ((text[0].isalpha() or text[0] == "_") and " " not in text)
+
+
+def _name(token: Token, known: KnownFunctions) -> str:
+    is_exact = known.quoted_names_keep_case and token.token_type is TokenType.IDENTIFIER
+    return token.text if is_exact else token.text.translate(_CAPITALS)
+
+
+def _is_bare(token: Token, before: Token | None, after: Token | None, known: KnownFunctions) -> bool:
+    if token.text.lower() not in known.bare or token.token_type is TokenType.IDENTIFIER:
+        return False
+    is_part = before is not None and before.token_type is TokenType.DOT
+    is_whole = after is not None and after.token_type is TokenType.DOT
+    return not is_part and not is_whole and not _names_result(before)
+
+
+def _names_result(before: Token | None) -> bool:
+    return before is not None and before.token_type is TokenType.ALIAS
+
+
+def _count_arguments(tokens: list[Token], opening: int) -> int:
+    inside = list(on_one_level(tokens, opening + 1))
+    if tokens[opening + 1].token_type is TokenType.R_PAREN:
+        return 0
+    return 1 + sum(token.token_type is TokenType.COMMA for token in inside)
+
+
+def _names(tokens: list[Token], index: int, known: KnownFunctions) -> list[str]:
+    """The name at a place, and what it is with the schema before it."""
+    name = _name(tokens[index], known)
+    if index < 2 or tokens[index - 1].token_type is not TokenType.DOT or not _is_word(tokens[index - 2]):
+        return [name]
+    return [name, f"{_name(tokens[index - 2], known)}.{name}"]
+
+
+def _type_use(tokens: list[Token], index: int, known: KnownFunctions) -> list[str]:
+    name, *qualified = _names(tokens, index, known)
+    plain = [] if name in known.types or name in known.syntax else [name]
+    return [key_of("type", written) for written in (*plain, *qualified)]
+
+
+def _changing_type(token: Token, known: KnownFunctions) -> list[str]:
+    name = token.text.lower()
+    return [f"the type {name}"] if name in known.changing_types else []
+
+
+def _in_type_positions(tokens: list[Token]) -> Iterator[int]:
+    """Where the words are after `::`, and after AS in a cast, with those in their parentheses."""
+    for index, token in enumerate(tokens):
+        if token.token_type is TokenType.DCOLON:
+            yield from _type_at(tokens, index + 1)
+        elif token.token_type is TokenType.L_PAREN and index and tokens[index - 1].text.lower() in _CASTS:
+            inside = list(on_one_level(tokens, index + 1))
+            kinds = [t.token_type for t in inside]
+            if TokenType.ALIAS in kinds:
+                last = inside[len(kinds) - 1 - kinds[::-1].index(TokenType.ALIAS)]
+                start = next(i for i in range(index, len(tokens)) if tokens[i] is last) + 1
+                yield from _words_until_closing(tokens, start)
+
+
+_CASTS = frozenset({"cast", "try_cast"})
+
+
+def _type_at(tokens: list[Token], start: int) -> Iterator[int]:
+    index = start
+    while index < len(tokens) and _is_word(tokens[index]):
+        yield index
+        index += 1
+        if index < len(tokens) and tokens[index].token_type is TokenType.DOT:
+            index += 1
+        else:
+            break
+    if index < len(tokens) and tokens[index].token_type is TokenType.L_PAREN:
+        yield from _words_until_closing(tokens, index + 1)
+
+
+def _words_until_closing(tokens: list[Token], start: int) -> Iterator[int]:
+    depth = 0
+    for index, token in enumerate(tokens[start:], start):
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        if depth < 0:
+            return
+        if _is_word(token):
+            yield index
+
+
+def _clock_texts(tokens: list[Token], index: int, known: KnownFunctions) -> list[str]:
+    if index and tokens[index - 1].token_type in _TEXTS:
+        return []  # goes on with the literal before
+    pieces = []
+    for token in tokens[index:]:
+        if token.token_type not in _TEXTS:
+            break
+        pieces.append(_unescaped(token.text))
+    text = "".join(pieces)
+    words = {word.lower() for word in re.findall(r"[A-Za-z]+", text)}
+    if words & known.clock_words and words <= known.clock_words | known.date_words:
+        return [f"the text {text.strip()!r}, which a date or time takes for the clock"]
+    return []
+
+
+_ESCAPES = re.compile(
+    r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4})|([0-7]{1,3}))"
+)
+
+
+def _unescaped(text: str) -> str:
+    """A literal with the characters that its escapes may mean: which kind of literal it is, does not matter here."""
+
+    def character(found: re.Match[str]) -> str:
+        *hexadecimal, octal = found.groups()
+        digits = next((d for d in hexadecimal if d), None)
+        number = int(digits, 16) if digits else int(octal, 8)
+        return chr(number) if number < 0x110000 else ""
+
+    return re.sub(r"\\[bfnrt]", " ", _ESCAPES.sub(character, text)) if "\\" in text else text
+
+
+_SYMBOLS = frozenset("+-*/<>=~!@#%^&|`?")
+# Words and signs that stand for operators of another name.
+_OPERATOR_WORDS = {
+    "like": ("~~", "!~~"),
+    "ilike": ("~~*", "!~~*"),
+    "in": ("=", "<>"),
+    "between": (">=", "<="),
+    "distinct": ("=",),
+    "using": ("=",),
+    "natural": ("=",),
+}
+
+
+def _operators(tokens: list[Token]) -> Iterator[str]:
+    """The operators in a query: each run of signs, and its parts, since where one ends is the engine's to say."""
+    run, end = "", -1
+    for token in tokens:
+        is_symbol = token.token_type not in _NOT_WORDS and set(token.text) <= _SYMBOLS and bool(token.text)
+        if is_symbol and token.start == end + 1:
+            run += token.text
+        else:
+            yield from _parts(run)
+            run = token.text if is_symbol else ""
+        end = token.end
+        yield from _OPERATOR_WORDS.get(token.text.lower(), ())
+    yield from _parts(run)
+
+
+def _parts(run: str) -> Iterator[str]:
+    if len(run) > 8:
+        yield run
+        return
+    for start in range(len(run)):
+        for end in range(start + 1, len(run) + 1):
+            yield run[start:end]

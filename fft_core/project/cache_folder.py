@@ -1,0 +1,82 @@
+"""The user's own folder for caches, outside of all projects: none is read that came with somebody's project."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+VARIABLE = "FFT_CACHE_DIR"
+
+
+def cache_home() -> Path:
+    """Say where caches lie: in FFT_CACHE_DIR, or where the system keeps those of its user.
+
+    Only the process environment can say so; a project's .env cannot.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named).expanduser().absolute()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "fft" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "fft"
+    base = os.environ.get("XDG_CACHE_HOME") or ""
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "fft"
+
+
+@dataclass(frozen=True)
+class ProjectCache:
+    """The cache of one project, by its path. It only saves time: what cannot be trusted or read is not there."""
+
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie."""
+        path = str(self.root.resolve())
+        return cache_home() / hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+
+    def read(self, name: str) -> bytes | None:
+        """Give a file; None for one that another user owns or may write to, or whose folder is such a one."""
+        try:
+            if not _is_private(os.lstat(self.folder), stat.S_ISDIR):
+                return None
+            descriptor = os.open(self.folder / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            with os.fdopen(descriptor, "rb") as file:
+                return file.read() if _is_private(os.fstat(descriptor), stat.S_ISREG) else None
+        except (OSError, RuntimeError):  # a user without a home, too
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all; a folder that cannot be written to, or is another's, is left alone."""
+        try:
+            folder = self.folder
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _is_private(os.lstat(folder), stat.S_ISDIR):
+                return
+            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+                file.write(content)
+            Path(file.name).replace(folder / name)
+        except (OSError, RuntimeError):
+            return
+
+    def files(self) -> list[Path]:
+        """List what is there."""
+        try:
+            return sorted(self.folder.iterdir())
+        except (OSError, RuntimeError):
+            return []
+
+
+def _is_private(state: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
+    if not is_kind(state.st_mode):
+        return False
+    if not hasattr(os, "getuid"):  # Windows: the folder is below the user's profile
+        return True
+    return state.st_uid == os.getuid() and not state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
