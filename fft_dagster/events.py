@@ -80,11 +80,11 @@ def in_run_config(text: str) -> str:
     """Say what an option of the command line is called here.
 
     >>> in_run_config("build it anew: --full-refresh orders")
-    "build it anew: full_refresh: ['orders'] in the run config of fft_warehouse"
+    "build it anew: full_refresh: orders in the run config of fft_warehouse"
     """
 
     def said(option: re.Match[str]) -> str:
-        return f"{option[1].replace('-', '_')}: ['{option[2]}'] in the run config of fft_warehouse"
+        return f"{option[1].replace('-', '_')}: {option[2]} in the run config of fft_warehouse"
 
     return re.sub(r"--(rebuild|full-refresh) '?([\w*?\[\].-]*\w[\w*?\[\]]*|\*)'?", said, text)
 
