@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         check_node,
         publish_frame,
     )
-    from fft_core.checks.run import CheckFailedError, CheckResult
+    from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView
     from fft_core.checks.unit_test import DifferingRow, Mismatch
     from fft_core.checks.words import in_words
     from fft_core.comments import CommentChange, CommentPlan, plan_comments, write_comments
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from fft_core.project.cache import last_loaded
     from fft_core.project.install import InstalledPackage, install_packages
     from fft_core.project.leftovers import find_leftovers, remove_leftovers, shown_path
+    from fft_core.project.live_views import LiveViews
     from fft_core.project.load import load_project
     from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
     from fft_core.project.new import new_project
@@ -103,6 +104,8 @@ _HOMES = {
     "Graph": "docs.graph",
     "HttpRunResult": "artifacts.run_results",
     "InstalledPackage": "project.install",
+    "JudgedView": "checks.run",
+    "LiveViews": "project.live_views",
     "Manifest": "artifacts.manifest",
     "Masker": "masking",
     "Mismatch": "checks.unit_test",
@@ -234,6 +237,8 @@ __all__ = [
     "Graph",
     "HttpRunResult",
     "InstalledPackage",
+    "JudgedView",
+    "LiveViews",
     "Manifest",
     "Masker",
     "Mismatch",

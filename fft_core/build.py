@@ -9,19 +9,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from fft_core.checks.run import CheckFailedError, CheckResult, Judgement, run_checks
+from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
 from fft_core.engines import sql
 from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, PublishMode, RelationKind
 from fft_core.errors import BusyError, FftError, Location, MissingRelationError, SeedError, StatementError
 from fft_core.increment import Increment, Written
+from fft_core.judged_views import (
+    Unjudged,
+    UnreadableViewError,
+    ViewsToJudge,
+    judge_views,
+    views_to_judge,
+)
 from fft_core.model_rows import how_to_get, model_rows
 from fft_core.names import Relation
-from fft_core.plan.decide import Decision, Request, view_version
+from fft_core.plan.decide import Decision, Request, first_load, version_of_load, view_version
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.planner import OutdatedError, Rebuilder, Subjects
+from fft_core.project.live_views import LiveView
 from fft_core.project.model import Check, Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
 from fft_core.project.statement import select_of
 from fft_core.sources import digest_version
@@ -54,13 +63,16 @@ class NodeResult:
 class BuildResult(NodeResult):
     """What a build published; `checks` judged its rows before.
 
-    `changes` counts what an increment did. `size_bytes` is what the table takes, where the engine knows.
+    `changes` counts what an increment did. `size_bytes` is what the table takes, where the engine knows. `views` are
+    those over it whose checks judged the rows before; `unjudged` are views that could not be asked.
     """
 
     kind: RelationKind
     row_count: int
     changes: Mapping[str, int]
     size_bytes: int | None
+    views: tuple[JudgedView, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +106,21 @@ def build_or_reuse(
         run_id: Noted in the record.
 
     Raises:
-        CheckFailedError: a check of severity error failed; the published rows stay as they were.
+        CheckFailedError: a check of severity error failed, its own or that of a view over it; the published rows stay
+            as they were.
+        UnreadableViewError: a checked view over it does not work with the new rows.
         MissingRelationError: an input is not in the database.
         RenderError, ModelError, StatementError: the model fails, with its file and the SQL as sent.
         StateError: the records of earlier builds cannot be read.
     """
-    with warehouse.engine.turn(), warehouse.engine.statements.about(node.name):
-        return _build_or_reuse(warehouse, rebuilder, node, run_id)
+    failed = True
+    try:
+        with warehouse.engine.turn(), warehouse.engine.statements.about(node.name):
+            result = _build_or_reuse(warehouse, rebuilder, node, run_id)
+        failed = False
+        return result
+    finally:
+        rebuilder.views.end(node.name, failed=failed)
 
 
 def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
@@ -200,6 +220,12 @@ class _Build:
     decision: Decision
     run_id: str | None
     clock: _Clock
+    unreadable: tuple[Unjudged, ...] = ()
+
+    @cached_property
+    def first_load(self) -> datetime:
+        """When the content of a seed was first loaded: now, unless the last load was of the same."""
+        return first_load(self.decision.subject, self.decision.record) or datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -219,7 +245,7 @@ class _Rows:
 def _build_or_reuse(
     warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, run_id: str | None
 ) -> BuildResult | ReuseResult:
-    clock = _Clock.begun(warehouse)
+    clock, unreadable = _Clock.begun(warehouse), tuple[Unjudged, ...]()
     while True:
         look, decision = rebuilder.look, rebuilder.decide(warehouse, node)
         if not decision.is_build and decision.record is not None:
@@ -228,17 +254,22 @@ def _build_or_reuse(
             warehouse.ensure_records()
         try:
             rebuilder.refuse_outdated(warehouse, decision, look)
-            return _build(_Build(warehouse, rebuilder, look, decision, run_id, clock), node)
+            return _build(_Build(warehouse, rebuilder, look, decision, run_id, clock, unreadable), node)
         except OutdatedError as error:
             _log.info("%s, and so %s is decided anew", error, node.name)
             rebuilder.forget()
+        except UnreadableViewError as error:
+            if rebuilder.published(warehouse, error.view) is not None:
+                raise
+            unreadable = (*unreadable, Unjudged(error.view, str(error.problem.message)))  # its own step says it
 
 
 def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
     if isinstance(node, Model) and node.is_ephemeral:
         raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
     subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
-    result = build_or_reuse(warehouse, Rebuilder(warehouse.project, subjects, Request(cache="wo")), node)
+    rebuilder = Rebuilder(warehouse.project, subjects, Request(cache="wo"), nodes=frozenset({node.name}))
+    result = build_or_reuse(warehouse, rebuilder, node)
     assert isinstance(result, BuildResult)  # with "wo" nothing is reused
     return result
 
@@ -265,7 +296,7 @@ def _reuse(
 
 def _build(build: _Build, node: Model | Seed) -> BuildResult:
     if isinstance(node, Seed):
-        with _explained_seed(node), _seed_rows(build.warehouse, node) as query:
+        with _explained_seed(node), _seed_rows(build, node) as query:
             return _publish(build, _Rows("table", query))
     model = node if isinstance(node.materialization, Incremental | Snapshot) else None
     with model_rows(build.warehouse, node, is_increment=build.decision.is_increment) as query:
@@ -294,15 +325,19 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
+        views = views_to_judge(warehouse, build.rebuilder, name, build.unreadable)
+        judged = _judge_views(build, judgement, written.place, views.staged)
         _refuse_outdated(build)  # what it read may have changed meanwhile
         columns, record = written.columns, _record(build, relation, written, judgement)
         size = engine.publish(written.place, relation, rows.publish) if written.place != relation else None
+        judged += _judge_views(build, judgement, relation, views.published)
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if rows.backing is not None:
             engine.stamp(rows.backing, "table", record.stamp, columns)
         if build.rebuilder.request.records:
             write_record(engine, record, replaces=build.rebuilder.is_recorded(warehouse, name))
     build.rebuilder.note(record, Published(rows.kind, record.stamp, record.rows))
+    _note_judged(build, judged, views)
     return BuildResult(
         relation=relation,
         kind=rows.kind,
@@ -315,8 +350,29 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         decision=build.decision,
         changes=written.changes,
         size_bytes=size,
+        views=judged,
+        unjudged=views.unjudged,
         **build.clock.spent(warehouse),
     )
+
+
+def _judge_views(
+    build: _Build, judgement: Judgement, place: Relation, views: Sequence[LiveView]
+) -> tuple[JudgedView, ...]:
+    """Run the checks of the views over a node on its new rows. Raises CheckFailedError where one blocks."""
+    if not views:
+        return ()
+    judged = judge_views(build.warehouse, build.rebuilder, build.decision.name, place, views)
+    if any(view.blocks for view in judged):
+        raise CheckFailedError(build.decision.name, judgement.results, views=judged)
+    return judged
+
+
+def _note_judged(build: _Build, judged: Sequence[JudgedView], views: ViewsToJudge) -> None:
+    """Spare the views' own builds in this run the checks that passed on the rows that are published now."""
+    results = {view.name: view.results for view in judged}
+    for view in views.staged:
+        build.rebuilder.views.note_judged(build.warehouse, view, results[view.name])
 
 
 def _refuse_outdated(build: _Build) -> None:
@@ -368,8 +424,9 @@ def _refuse_what_others_built(engine: Engine, name: str, relation: Relation, exi
 
 
 def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
-    """Run the checks that judge the whole relation; those of the delta have been run."""
+    """Run the checks that judge the whole relation; those of the delta have been run, and others before its inputs."""
     engine, known = build.warehouse.engine, {result.check.name: result for result in written.delta_checks}
+    known |= {r.check.name: r for r in build.rebuilder.views.judged(build.warehouse, build.decision.name)}
     checks = build.warehouse.project.checks_of(build.decision.name)
     judgement = run_checks(
         engine,
@@ -378,7 +435,7 @@ def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
         [check for check in checks if check.name not in known],
         build.warehouse.relation,
         published=relation,
-        digest=engine.digest(sql.ROWS, written.columns) if _is_digested(build, written.row_count) else "null",
+        digest=_digest(build, written),
     )
     known |= {result.check.name: result for result in judgement.results}
     return replace(judgement, results=tuple(known[check.name] for check in checks))
@@ -398,11 +455,22 @@ def _stage(
     return usable_columns(engine, relation, rows.query, is_table=rows.kind == "table"), written
 
 
-def _is_digested(build: _Build, written: int | None) -> bool:
-    """Whether the rows are compared with the last ones: not those of a seed or view, nor very many."""
+def _digest(build: _Build, written: Written) -> str:
+    """Spell what tells these rows from the last ones: not for those of a seed or view, nor for very many.
+
+    What an increment of sorted rows makes of the order of a table is not known.
+    """
     subject = build.decision.subject
     limit = build.warehouse.project.fingerprint.digest_max_rows
-    return subject.has_digest and subject.data_version is None and (written or 0) <= limit
+    is_digested = subject.has_digest and subject.data_version is None and (written.row_count or 0) <= limit
+    if not is_digested or (subject.is_sorted and build.decision.is_increment):
+        return "null"
+    engine, row = build.warehouse.engine, sql.rows_of(column.name for column in written.columns)
+    digest = engine.digest(row, written.columns, in_order=subject.is_sorted)
+    backing = build.warehouse.backing(build.warehouse.project.node(build.decision.name))
+    if backing is None or not subject.is_sorted:
+        return digest
+    return f"(select {digest} from {backing.sql(engine.dialect)} as {row})"  # a view has rows, but no places of them
 
 
 def _record(build: _Build, relation: Relation, written: Written, judgement: Judgement) -> BuildRecord:
@@ -410,7 +478,7 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
     fingerprint = decision.fingerprint(stamp)
     names = [(column.name, column.type) for column in written.columns]
     if decision.subject.data_version is not None:
-        data_version = decision.subject.data_version
+        data_version = version_of_load(decision.subject.data_version, build.first_load)
     elif decision.subject.is_view and not decision.subject.volatile:
         data_version = view_version(fingerprint)
     elif judgement.digest is not None:
@@ -462,13 +530,14 @@ def _check_reused(
 
 
 @contextmanager
-def _seed_rows(warehouse: Warehouse, seed: Seed) -> Iterator[str]:
+def _seed_rows(build: _Build, seed: Seed) -> Iterator[str]:
+    warehouse = build.warehouse
     path = warehouse.project.root / seed.path
     if not path.is_file():
         raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path), hint="Was it moved?")
-    now = sql.literal(datetime.now(UTC))
+    loaded = sql.literal(build.first_load)  # readers see it, so that the same rows have the same
     extra = (
-        f"cast({now} as timestamptz) as _ff_loaded_at, "
+        f"cast({loaded} as timestamptz) as _ff_loaded_at, "
         f"{sql.literal(seed.seed_id)} as _ff_seed_id, {sql.literal(seed.path.as_posix())} as _ff_seed_file"
     )
     with _file_query(warehouse, seed) as rows:

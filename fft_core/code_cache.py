@@ -17,18 +17,19 @@ from fft_core.project.environment import is_secret
 from fft_core.project.model import Model, Project, SqlBody
 from fft_core.version import VERSION as FFT_VERSION
 
-READING = 1  # to be raised when the same SQL comes to something else: its canonical form, or what it is found to use
+READING = 2  # to be raised when the same SQL comes to something else: its canonical form, or what it is found to use
 FILE = "code.json"
 
 
 @dataclass(frozen=True)
 class Code:
-    """The digest of a model's canonical SQL, and what it uses: see `SqlReading`."""
+    """The digest of a model's canonical SQL, what it uses (see `SqlReading`), and whether it sorts its rows."""
 
     digest: str
     volatile: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    is_sorted: bool = False
 
 
 @dataclass
@@ -51,13 +52,15 @@ class CodeCache:
     def get(self, key: str) -> Code | None:
         """Give what is known under a key."""
         match self.saved.get(key):
-            case [str(digest), list(volatile), list(unknown), list(names)]:
-                return Code(digest, *(tuple(map(str, found)) for found in (volatile, unknown, names)))
+            case [str(digest), list(volatile), list(unknown), list(names), bool(is_sorted)]:
+                read = [tuple(map(str, found)) for found in (volatile, unknown, names)]
+                return Code(digest, read[0], read[1], read[2], is_sorted)
         return None
 
     def put(self, key: str, code: Code) -> None:
         """Keep a result."""
-        self.used[key] = [code.digest, list(code.volatile), list(code.unknown), list(code.names)]
+        found = [list(code.volatile), list(code.unknown), list(code.names)]
+        self.used[key] = [code.digest, *found, code.is_sorted]
 
     def save(self) -> None:
         """Write what was used, if that is not what was read; a folder that cannot be written to is left alone."""

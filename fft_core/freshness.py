@@ -100,6 +100,8 @@ def _in_utc(value: object, called: str) -> datetime | None:
             value = datetime.fromisoformat(value)
         except ValueError as error:
             raise FftError(f"{called} is not a time: {value!r}") from error
+    if value in (datetime.max, date.max):
+        raise FftError(f"{called} is not a time: 'infinity'")
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +34,7 @@ from fft_core.plan.fingerprint import Subject, digest_of
 from fft_core.plan.modified import modified
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.environment import counted_variables
+from fft_core.project.live_views import LiveViews
 from fft_core.project.model import (
     Check,
     Freshness,
@@ -52,6 +53,7 @@ from fft_core.project.python_closure import PythonReader, PythonSources
 from fft_core.project.render import Naming
 from fft_core.project.secrets import project_masker
 from fft_core.project.statement import select_of
+from fft_core.run_views import RunViews, with_views
 from fft_core.sources import source_version
 from fft_core.state import read_records, recorded_stamps
 from fft_core.warehouse import Warehouse
@@ -181,6 +183,7 @@ class Subjects:
             volatile=volatile,
             is_view=model.is_query,
             has_digest=model.early_cutoff and not model.is_query,
+            is_sorted=code.is_sorted,
             checks=checks,
             check_inputs=check_inputs,
             code_name="SQL" if is_sql else "Python",
@@ -210,10 +213,13 @@ class Subjects:
 
     def _read_sql(self, model: Model) -> Code:
         """Read the SQL of a model; that of an incremental one is rendered both ways."""
+        from fft_core.plan.row_order import sorts_rows  # slow to import: not where nothing changed
+
         texts = [self._compiler.sql(model, self._naming)]
         if isinstance(model.materialization, Incremental):
             texts.append(self._compiler.sql(model, self._naming.for_increment()))
-        return self._code(texts, (*self._project.stored_inputs(model), model.name))
+        code = self._code(texts, (*self._project.stored_inputs(model), model.name))
+        return replace(code, is_sorted=any(sorts_rows(text, self._naming.dialect) for text in texts))
 
     def _python(self, model: Model) -> tuple[Code, frozenset[str]]:
         sources = self._sources_of(model)
@@ -228,8 +234,9 @@ class Subjects:
                 names += read.names
                 volatile += () if parent.volatile is False else read.volatile
                 unknown += () if parent.volatile is False else read.unknown
-        once = (tuple(dict.fromkeys(found)) for found in (volatile, unknown, names))
-        return Code(digest_of(parts), *once), sources.environment
+        once = [tuple(dict.fromkeys(found)) for found in (volatile, unknown, names)]
+        # a frame has an order
+        return Code(digest_of(parts), once[0], once[1], once[2], is_sorted=True), sources.environment
 
     def _volatile_in(self, sources: PythonSources) -> tuple[str, ...]:
         key = self._cache.key_of_text(digest_of(sources.modules), "python")
@@ -326,11 +333,27 @@ class Rebuilder:
     """Decides for the nodes of one run, by what the warehouse remembered when it began and what was built since.
 
     Threads may share it. Versions of sources are read at most once, before the first build that reads them.
+
+    Args:
+        project: Whose nodes.
+        subjects: What identifies them.
+        request: What the user asked for.
+        nodes: Those that have their turn in this run; all where None.
+        live_views: The checked views, where it is known better which of the nodes the run may build.
     """
 
-    def __init__(self, project: Project, subjects: Subjects, request: Request) -> None:
+    def __init__(
+        self,
+        project: Project,
+        subjects: Subjects,
+        request: Request,
+        *,
+        nodes: Set[str] | None = None,
+        live_views: LiveViews | None = None,
+    ) -> None:
         refuse_unknown_nodes(project, request)
         self.request = request
+        self.views = RunViews(self, project, subjects, live_views or LiveViews(project, nodes), nodes)
         self.look = 1  # how often it has begun to look at what others recorded
         self._project = project
         self._subjects = subjects
@@ -343,13 +366,14 @@ class Rebuilder:
         """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
         subjects = self._subjects.all()
         wanted = [s for s in subjects if selected is None or s.name in selected]
-        remembered, sources = self._known_to(warehouse, wanted)
-        return decide_all(subjects, remembered, sources, self.request, selected)
+        remembered, sources = self.known_to(warehouse, wanted)
+        plan = decide_all(subjects, remembered, sources, self.request, selected)
+        return with_views(plan, self._project, remembered, selected)
 
     def modified(self, warehouse: Warehouse) -> frozenset[str]:
         """Name the nodes that differ from what was built. Raises StateError where records cannot be read."""
         subjects = self._subjects.all()
-        return modified(subjects, *self._known_to(warehouse, subjects))
+        return modified(subjects, *self.known_to(warehouse, subjects))
 
     def decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
         """Decide for one node at the time of its step: what it reads has been built, or is left as it is."""
@@ -358,7 +382,7 @@ class Rebuilder:
 
     def _decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
         subject = self._subjects.of(node)
-        remembered = self._recall(warehouse)
+        remembered = self.recall(warehouse)
         names = (*subject.inputs, *subject.check_inputs)
         sources = self._versions_of_sources(warehouse, reached_by_views(remembered, names))
         versions = {name: InputVersion(version, is_source=True) for name, version in sources.items()}
@@ -371,11 +395,11 @@ class Rebuilder:
 
     def published(self, warehouse: Warehouse, name: str) -> Published | None:
         """Say what is published under a node's name, as far as this run knows."""
-        return self._recall(warehouse).published.get(name)
+        return self.recall(warehouse).published.get(name)
 
     def is_recorded(self, warehouse: Warehouse, name: str) -> bool:
         """Say whether a node has a record that its next one replaces, as far as this run knows."""
-        return name in self._recall(warehouse).records
+        return name in self.recall(warehouse).records
 
     def note(self, record: BuildRecord, published: Published) -> None:
         """Remember what this run has just published."""
@@ -385,7 +409,7 @@ class Rebuilder:
 
     def refuse_outdated(self, warehouse: Warehouse, decision: Decision, look: int) -> None:
         """Raise OutdatedError where another run has recorded the node, or what it reads, since that `look`."""
-        remembered, engine = self._recall(warehouse, look), warehouse.engine
+        remembered, engine = self.recall(warehouse, look), warehouse.engine
         is_alone = engine.capabilities.one_writer_process and engine.openings() == self._openings
         if is_alone or not self.request.records:  # what is not recorded cannot be told from what this run builds
             return
@@ -407,16 +431,16 @@ class Rebuilder:
         with self._lock:
             self._source_versions.pop(str(name), None)
 
-    def _known_to(
+    def known_to(
         self, warehouse: Warehouse, subjects: Sequence[Subject]
     ) -> tuple[Remembered, Mapping[str, str | None]]:
-        """What is remembered, and the versions of all sources that some nodes read, through views as well."""
+        """Give what is remembered, and the versions of all sources that some nodes read, through views as well."""
         with warehouse.engine.turn():
-            remembered = self._recall(warehouse)
+            remembered = self.recall(warehouse)
             names = reached_by_views(remembered, {n for s in subjects for n in (*s.inputs, *s.check_inputs)})
             return remembered, self._versions_of_sources(warehouse, names)
 
-    def _recall(self, warehouse: Warehouse, look: int | None = None) -> Remembered:
+    def recall(self, warehouse: Warehouse, look: int | None = None) -> Remembered:
         """Return what is remembered, read if need be. Raises OutdatedError if it is not that of the given `look`."""
         with self._lock:
             if look is not None and look != self.look:

@@ -55,8 +55,9 @@ def _version(engine: Engine, source: Source, relation: Relation, settings: Finge
 def rows_digest(engine: Engine, relation: Relation) -> str:
     """Digest a relation's columns and all its rows, in one scan."""
     columns = engine.columns(sql.select_all(relation, engine.dialect))
+    row = sql.rows_of(column.name for column in columns)
     ((rows, digest),) = engine.fetch(
-        f"select count(*), {engine.digest(sql.ROWS, columns)} from {relation.sql(engine.dialect)} as {sql.ROWS}"
+        f"select count(*), {engine.digest(row, columns)} from {relation.sql(engine.dialect)} as {row}"
     )
     return digest_version([(column.name, column.type) for column in columns], rows, digest)
 

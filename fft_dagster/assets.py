@@ -1,7 +1,7 @@
 """One step per model and seed, each with its checks; a step that only checks, where only checks are selected."""
 
 import inspect
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -10,8 +10,12 @@ from typing import Any
 import dagster as dg
 
 from fft_core import (
+    BuildResult,
     Check,
     CheckFailedError,
+    JudgedView,
+    LiveViews,
+    Masker,
     Model,
     Project,
     Seed,
@@ -37,6 +41,7 @@ def project_assets(
     project: Project,
     translator: FftTranslator | None = None,
     names: Collection[str] | None = None,
+    live_views: LiveViews | None = None,
     *,
     resource_prefix: str = "",
     taken: Collection[str] = (),
@@ -49,14 +54,18 @@ def project_assets(
         project: A loaded project.
         translator: How models become assets.
         names: Limits the assets to some models and seeds.
+        live_views: Knows which of them may be built.
         resource_prefix: Begins the keys of the project's resources.
         taken: Names of steps of other assets.
     """
-    bound = bound_project(project, translator)
+    bound, live_views = bound_project(project, translator), live_views or LiveViews(project)
     steps = StepNames(bound, taken)
     subjects = {subject.name: subject for subject in project_subjects(project)}
     nodes = [node for node in project.stored() if names is None or node.name in names]
-    return [_node_asset(node, bound, subjects[node.name].code, steps.of(node), resource_prefix) for node in nodes]
+    return [
+        _node_asset(node, bound, subjects[node.name].code, live_views, steps.of(node), resource_prefix)
+        for node in nodes
+    ]
 
 
 def source_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
@@ -100,13 +109,17 @@ def freshness_checks(
 
 
 def _node_asset(
-    node: Model | Seed, bound: BoundProject, code_version: str, step_name: str, prefix: str
+    node: Model | Seed, bound: BoundProject, code_version: str, live_views: LiveViews, step_name: str, prefix: str
 ) -> dg.AssetsDefinition:
     project, translator = bound.project, bound.translator
     checks = project.checks_of(node.name)
     spec = marked(translator.get_asset_spec(node, project), bound, code_version)
     if prefix and spec.metadata.get(_IO_MANAGER) == IO_MANAGER_KEY:
         spec = spec.with_io_manager_key(f"{prefix}{IO_MANAGER_KEY}")
+    first = [translator.get_asset_key(project.node(name)) for name in live_views.goes_after(node.name)]
+    known = {dep.asset_key for dep in spec.deps}
+    if further := [key for key in first if key not in known]:
+        spec = spec.merge_attributes(deps=further)
 
     def step(context: dg.AssetExecutionContext) -> Any:  # an iterator; the hints of a plain type are read in no time
         resource = _sessions(context, prefix, bound)
@@ -114,14 +127,23 @@ def _node_asset(
         selected = [check for check in checks if check.name in wanted]
         with _turn(resource, node) as warehouse:
             if context.selected_asset_keys:
-                rebuilder, run_id = resource.rebuilder(warehouse), _run_id(context)
+                run_id = _run_id(context)
+                in_run = partial(_names_in_run, context, project, translator) if run_id else None
+                rebuilder = resource.rebuilder(warehouse, in_run)
                 try:
                     result = build_or_reuse(warehouse, rebuilder, node, run_id=run_id)
                 except CheckFailedError as error:
                     yield from events.failed_checks(spec.key, error, wanted, resource.masker)
+                    yield from _view_evaluations(
+                        project, translator, node.name, error.views, resource.masker, published=False
+                    )
                     raise
                 resource.tell(node.name, result)
                 yield events.materialization(context if run_id else None, spec.key, result, wanted, resource.masker)
+                if isinstance(result, BuildResult) and result.views:
+                    told = _keys_in_run(context) if run_id else frozenset()  # their own steps tell what was found
+                    views = [v for v in result.views if translator.get_asset_key(project.node(v.name)) not in told]
+                    yield from _view_evaluations(project, translator, node.name, views, resource.masker, published=True)
             else:
                 yield from _check(resource, warehouse, node, spec.key, selected)
 
@@ -150,6 +172,30 @@ def _run_id(context: dg.AssetExecutionContext) -> str | None:
         return context.run.run_id
     except dg.DagsterError:  # called by hand, with a context of build_asset_context
         return None
+
+
+def _keys_in_run(context: dg.AssetExecutionContext) -> Set[dg.AssetKey]:
+    return context.job_def.asset_layer.selected_asset_keys
+
+
+def _names_in_run(context: dg.AssetExecutionContext, project: Project, translator: FftTranslator) -> frozenset[str]:
+    """Name the models and seeds that have their turn in a run."""
+    keys = _keys_in_run(context)
+    return frozenset(node.name for node in project.stored() if translator.get_asset_key(node) in keys)
+
+
+def _view_evaluations(
+    project: Project,
+    translator: FftTranslator,
+    node: str,
+    views: Sequence[JudgedView],
+    masker: Masker,
+    *,
+    published: bool,
+) -> Iterator[dg.AssetCheckEvaluation]:
+    for view in views:
+        key = translator.get_asset_key(project.node(view.name))
+        yield from events.view_evaluations(key, view, node, masker, published=published)
 
 
 # Dagster asks for the signature of a step's function sixteen times, at 0.05 ms: all have the same.

@@ -15,6 +15,7 @@ from fft_core import (
     CheckResult,
     FftError,
     FreshnessResult,
+    JudgedView,
     Masker,
     ReuseResult,
     visible,
@@ -48,10 +49,18 @@ def materialization(
         metadata=metadata if context is None else None,
         data_version=dg.DataVersion(result.data_version),
         check_results=[
-            *(check_result(key, check, judged, masker) for check in result.checks if check.check.name in wanted),
+            *(
+                check_result(key, check, _judged(check, judged), masker)
+                for check in result.checks
+                if check.check.name in wanted
+            ),
             *(check for check in _still_passed(key, result) if check.check_name in wanted),
         ],
     )
+
+
+def _judged(result: CheckResult, judged: str) -> str:
+    return judged if result.judged_with is None else f"the rows of {result.judged_with}, before they were published"
 
 
 def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, Any]:
@@ -69,6 +78,12 @@ def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, An
     }
     if isinstance(result, BuildResult) and decision.is_increment:
         metadata |= {"increment": True, **result.changes}
+    if isinstance(result, BuildResult) and result.views:
+        metadata["judged_by_views"] = ", ".join(view.name for view in result.views)
+    if isinstance(result, BuildResult) and result.unjudged:
+        metadata["not_judged"] = dg.MetadataValue.md(
+            "\n".join(f"- {inline(masker(str(view)))}" for view in result.unjudged)
+        )
     if result.row_count is not None:
         metadata["dagster/row_count"] = result.row_count
     columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
@@ -117,6 +132,29 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Mas
         description=None if result.passed else visible(masker(result.summary)),
         metadata=metadata,
     )
+
+
+def view_evaluations(
+    key: dg.AssetKey, view: JudgedView, node: str, masker: Masker, *, published: bool
+) -> list[dg.AssetCheckEvaluation]:
+    """Report what the checks of a view found in the step of what it reads: they are checks of another asset.
+
+    A failure is no failure of the step by itself: it is told as its error, with the view's name.
+    """
+    judged = f"the rows of {node}, before they were published" if published else STAGED
+    found = [check_result(key, result, f"{judged} (in the step of {node})", masker) for result in view.results]
+    return [
+        dg.AssetCheckEvaluation(
+            asset_key=key,
+            check_name=result.check_name or "",
+            passed=result.passed,
+            metadata=result.metadata,
+            severity=result.severity,
+            description=result.description,
+            blocking=False,
+        )
+        for result in found
+    ]
 
 
 def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.AssetCheckResult:

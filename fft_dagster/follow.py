@@ -41,6 +41,7 @@ class RunFollower:
         self._told: dict[str, datetime] = {}  # when
         self._started: dict[str, datetime] = {}
         self._ended: dict[str, NodeRunResult] = {}
+        self._views: dict[str, tuple[CheckResult, ...]] = {}  # what their checks found of what was not published
         self._is_interrupted = False
         self._is_explained = False
 
@@ -49,6 +50,8 @@ class RunFollower:
         if isinstance(found, datetime):
             self._started[name] = found
             return
+        if isinstance(found, CheckFailedError):
+            self._views.update({view.name: view.results for view in found.views})
         self._found[name] = found
         self._told[name] = datetime.now(UTC)
 
@@ -66,7 +69,7 @@ class RunFollower:
         elif event.is_step_failure:
             yield from self._see_failure(step, event)
         elif event.is_step_skipped:
-            yield self._end(StepEnded(replace(step, status="skipped")))
+            yield self._end(_judged_before(StepEnded(replace(step, status="skipped")), self._views))
 
     def end(self) -> Iterator[Outcome]:
         """Say what became of the others: after the last event."""
@@ -78,9 +81,9 @@ class RunFollower:
                 left_behind = True
                 yield self._end(StepEnded(replace(step, status="interrupted")))
             elif lacks := self._lacks(step.name):
-                yield self._end(StepEnded(replace(step, status="skipped"), lacks))
+                yield self._end(_judged_before(StepEnded(replace(step, status="skipped"), lacks), self._views))
             else:
-                yield self._end(StepEnded(replace(step, status="not_started")))
+                yield self._end(_judged_before(StepEnded(replace(step, status="not_started")), self._views))
         yield RunEnded(self._is_interrupted, left_behind)
 
     def _lacks(self, name: str) -> tuple[str, ...]:
@@ -136,7 +139,9 @@ def _found(step: NodeRunResult, found: Found | None) -> StepEnded:
                 bytes=found.size_bytes if isinstance(found, BuildResult) else None,
                 relation=str(found.relation),
             )
-            return _with_checks(result, found.checks)
+            ended = _with_checks(result, found.checks)
+            unjudged = found.unjudged if isinstance(found, BuildResult) else ()
+            return replace(ended, remarks=(*ended.remarks, *map(str, unjudged)))
         case CheckFailedError():
             return _with_checks(replace(step, status="blocked", error=RunError.of(found)), found.results)
         case FftError():
@@ -146,6 +151,12 @@ def _found(step: NodeRunResult, found: Found | None) -> StepEnded:
             error = RunError.of(CheckFailedError(step.name, found, published=True)) if failed else None
             return _with_checks(replace(step, status="checked", error=error), found)
     return StepEnded(replace(step, status="checked"))
+
+
+def _judged_before(ended: StepEnded, views: Mapping[str, tuple[CheckResult, ...]]) -> StepEnded:
+    """Add what the checks of a view found before its turn, which did not come."""
+    judged = _with_checks(ended.result, views.get(ended.result.name, ()))
+    return replace(judged, remarks=(*ended.remarks, *judged.remarks))
 
 
 def _with_checks(result: NodeRunResult, checks: tuple[CheckResult, ...]) -> StepEnded:

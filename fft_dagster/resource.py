@@ -18,6 +18,7 @@ from fft_core import (
     CacheMode,
     CheckResult,
     FftError,
+    LiveViews,
     Masker,
     Project,
     Rebuilder,
@@ -57,8 +58,15 @@ class WarehouseSessions:
     for whoever runs the steps in his own process, and wants more than Dagster's events say.
     """
 
-    def __init__(self, project: Project, request: Request | None = None, tell: Tell | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        request: Request | None = None,
+        tell: Tell | None = None,
+        live_views: LiveViews | None = None,
+    ) -> None:
         self.project = project
+        self._live_views = live_views
         self.tell = tell or _tell_nobody
         self._request = request or Request()
         self._rebuilder: Rebuilder | None = None
@@ -95,12 +103,18 @@ class WarehouseSessions:
             self._of_thread.session = opened
         yield opened
 
-    def rebuilder(self, warehouse: Warehouse) -> Rebuilder:
-        """Give the one that decides for this run."""
+    def rebuilder(self, warehouse: Warehouse, nodes: Callable[[], frozenset[str]] | None = None) -> Rebuilder:
+        """Give the one that decides for this run; `nodes` names what has its turn in it, where that is not all."""
         with self._lock:
             if self._rebuilder is None:
                 subjects = Subjects(self.project, warehouse.compiler, warehouse.engine.dialect)
-                self._rebuilder = Rebuilder(self.project, subjects, self._request)
+                self._rebuilder = Rebuilder(
+                    self.project,
+                    subjects,
+                    self._request,
+                    nodes=nodes() if nodes else None,
+                    live_views=self._live_views or LiveViews(self.project),
+                )
             return self._rebuilder
 
     def close(self) -> None:
@@ -154,9 +168,9 @@ class ProjectWarehouses:
         with self._current.session() as warehouse:
             yield warehouse
 
-    def rebuilder(self, warehouse: Warehouse) -> Rebuilder:
+    def rebuilder(self, warehouse: Warehouse, nodes: Callable[[], frozenset[str]] | None = None) -> Rebuilder:
         """Give the one that decides for this run."""
-        return self._current.rebuilder(warehouse)
+        return self._current.rebuilder(warehouse, nodes)
 
     @property
     def _current(self) -> WarehouseSessions:
@@ -200,10 +214,12 @@ SHARED_WAREHOUSE = dg.ResourceDefinition(
 )
 
 
-def warehouse_resource(project: Project, tell: Tell | None = None) -> dg.ResourceDefinition:
+def warehouse_resource(
+    project: Project, tell: Tell | None = None, live_views: LiveViews | None = None
+) -> dg.ResourceDefinition:
     """Make the resource of a project: its profile's database, closed at the end of the run (or of a step's process).
 
-    `tell` is called in the threads of the steps with what each found.
+    `tell` is called in the threads of the steps with what each found; `live_views` knows what the run may build.
 
     >>> dg.Definitions(resources={"fft_warehouse": warehouse_resource(project)})  # doctest: +SKIP
     """
@@ -214,7 +230,7 @@ def warehouse_resource(project: Project, tell: Tell | None = None) -> dg.Resourc
     )
     def sessions(context: dg.InitResourceContext) -> Iterator[WarehouseSessions]:
         config = context.resource_config
-        opened = WarehouseSessions(project, _request(config), tell)
+        opened = WarehouseSessions(project, _request(config), tell, live_views)
         with guarded_output(opened.masker):  # and with it what models print into the compute logs
             try:
                 yield opened

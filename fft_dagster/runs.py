@@ -23,6 +23,7 @@ from sqlalchemy.exc import DatabaseError
 from fft_core import (
     Check,
     FftError,
+    LiveViews,
     Model,
     NodeKind,
     NodeRunResult,
@@ -79,6 +80,7 @@ class Work:
     Attributes:
         command: Is noted in a tag of the run.
         builds: Models and seeds, with their checks.
+        planned: Those of them that are built by the plan; the others are reused. All where None.
         checks: Checks that run alone, on published rows.
         request: Cache mode and nodes to build in any case.
         jobs: How many steps run at a time; the executor's choice where None.
@@ -91,6 +93,7 @@ class Work:
     request: Request = field(default_factory=Request)
     jobs: int | None = None
     keep_going: bool = False
+    planned: frozenset[str] | None = None
 
 
 def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iterator[Outcome]:
@@ -102,8 +105,11 @@ def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iter
         instance: Keeps the run's history.
     """
     translator = FftTranslator()
-    follower = RunFollower(_steps(project, work, translator), _waits(project, work), project_masker(project))
-    job = _job(project, work, translator, follower)
+    live_views = LiveViews(project, work.planned if work.planned is not None else frozenset(work.builds))
+    follower = RunFollower(
+        _steps(project, work, translator), _waits(project, work, live_views), project_masker(project)
+    )
+    job = _job(project, work, translator, follower, live_views)
     with _readable_history(Path(instance.root_directory)):
         run = _created_run(job, work, instance, project.root)
     yield RunStarted(run.run_id)
@@ -131,7 +137,7 @@ def _steps(project: Project, work: Work, translator: FftTranslator) -> dict[str,
     return steps
 
 
-def _waits(project: Project, work: Work) -> dict[str, frozenset[str]]:
+def _waits(project: Project, work: Work, live_views: LiveViews) -> dict[str, frozenset[str]]:
     """Say what each model and seed waits for, through ephemeral models."""
 
     def stored(name: str) -> frozenset[str]:
@@ -141,10 +147,12 @@ def _waits(project: Project, work: Work) -> dict[str, frozenset[str]]:
     def waited(name: str) -> frozenset[str]:
         return frozenset().union(*map(stored, project.waits_for(name)))
 
-    return {name: waited(name) for name in work.builds}
+    return {name: waited(name) | frozenset(live_views.goes_after(name)) for name in work.builds}
 
 
-def _job(project: Project, work: Work, translator: FftTranslator, follower: RunFollower) -> dg.JobDefinition:
+def _job(
+    project: Project, work: Work, translator: FftTranslator, follower: RunFollower, live_views: LiveViews
+) -> dg.JobDefinition:
     nodes = [project.node(name) for name in work.builds]
     selection: dg.AssetSelection = dg.AssetSelection.assets(*map(translator.get_asset_key, nodes))
     if work.checks:
@@ -157,9 +165,10 @@ def _job(project: Project, work: Work, translator: FftTranslator, follower: RunF
     definitions = project_definitions(
         project,
         translator=translator,
-        resources={RESOURCE_KEY: warehouse_resource(project, follower.tell)},
+        resources={RESOURCE_KEY: warehouse_resource(project, follower.tell, live_views)},
         names=frozenset([*work.builds, *(check.node for check in work.checks if isinstance(check.node, str))]),
         jobs=[dg.define_asset_job(ASSET_JOB, selection)],
+        live_views=live_views,
     )
     return definitions.resolve_job_def(ASSET_JOB)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from fft_core.column_names import AmbiguousColumnError, ColumnNames
 from fft_core.engines.engine import ColumnType, Engine
-from fft_core.engines.sql import literal, literals, select_all
+from fft_core.engines.sql import is_nan, literal, literals, select_all
 from fft_core.errors import FftError, nearest
 from fft_core.names import Relation, quoted
 from fft_core.project.model import (
@@ -67,15 +67,23 @@ def check_query(
             name = spell.name(column)
             return spell.by_row(f"{name} is not null and {spell.comparable(column)} not in ({literals(values)})")
         case GreaterEqual(column, threshold):
-            return spell.by_row(f"{spell.name(column)} < {literal(threshold)}")
+            name = spell.name(column)
+            return spell.by_row(f"{name} < {literal(threshold)} or {is_nan(name, engine.dialect)}")
         case NonNegativeSum(column):
-            return spell.by_total(f"sum({{}}{spell.name(column)}{{}})", "{} < 0", "total")
+            return spell.by_total(
+                "sum", spell.name(column), lambda total: f"{total} < 0 or {is_nan(total, engine.dialect)}", "total"
+            )
         case RowCountBetween(minimum, maximum):
-            above = f" or {{0}} > {maximum}" if maximum is not None else ""
-            return spell.by_total("count({}1{})", f"{{0}} < {minimum}{above}", "row_count")
+            return spell.by_total(
+                "count",
+                "1",
+                lambda count: f"{count} < {minimum}" + (f" or {count} > {maximum}" if maximum is not None else ""),
+                "row_count",
+            )
         case Freshness(column, minutes):
             oldest = literal(now.replace(tzinfo=None) - timedelta(minutes=minutes))
-            return spell.by_total(f"max({{}}{spell.name(column)}{{}})", f"{{0}} is null or {{0}} < {oldest}", "latest")
+            time = f"nullif({spell.name(column)}, cast('infinity' as timestamp))"
+            return spell.by_total("max", time, lambda latest: f"{latest} is null or {latest} < {oldest}", "latest")
         case Unique(key):
             names = ", ".join(f"{spell.comparable(column)} as {spell.name(column)}" for column in key)
             places = ", ".join(str(place) for place in range(1, len(key) + 1))
@@ -85,9 +93,11 @@ def check_query(
             table = relation_of(to)
             there = columns if table == relation else engine.columns(select_all(table, engine.dialect))
             parent = _Spelling(check, table, there, engine, owner=str(to))
-            found = f"{parent.comparable(field, 'parent.')} = {spell.comparable(column, 'child.')}"
-            missing = f"not exists (select 1 from {parent.table} as parent where {found})"
-            return CheckQuery(check, None, f"select * from {spell.filtered} as child where {missing}")
+            # the other table is read with one column, of our name, so that none of its own can be taken for the child's
+            known = f"select {parent.comparable(field, 'parent.')} as _ff_key from {parent.table} as parent"
+            same = f"_ff_parent._ff_key = {spell.comparable(column, '_ff_child.')}"
+            missing = f"not exists (select 1 from ({known}) as _ff_parent where {same})"
+            return CheckQuery(check, None, f"select * from {spell.filtered} as _ff_child where {missing}")
 
 
 @dataclass(frozen=True)
@@ -143,10 +153,9 @@ class _Spelling:
         count = f"coalesce(sum(case when {condition} then 1 else 0 end), 0)"
         return CheckQuery(self.check, count, f"select * from {self.table} where {condition}")
 
-    def by_total(self, aggregate: str, offends: str, called: str) -> CheckQuery:
-        """A rule about a total; `aggregate` has two holes around the value, for the filter."""
-        opened, closed = (f"case when {self.where} then ", " end") if self.check.where else ("", "")
-        total = aggregate.format(opened, closed)
-        count = f"case when {offends.format(total)} then 1 else 0 end"
-        inner = f"select {aggregate.format('', '')} as {called} from {self.rows}"
-        return CheckQuery(self.check, count, f"select * from ({inner}) as total where {offends.format(called)}")
+    def by_total(self, function: str, value: str, offends: Callable[[str], str], called: str) -> CheckQuery:
+        """A rule about a total: an aggregate function of a value, and when the total breaks the rule."""
+        filtered = f"case when {self.where} then {value} end" if self.check.where else value
+        count = f"case when {offends(f'{function}({filtered})')} then 1 else 0 end"
+        inner = f"select {function}({value}) as {called} from {self.rows}"
+        return CheckQuery(self.check, count, f"select * from ({inner}) as total where {offends(called)}")

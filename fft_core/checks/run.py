@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from fft_core.checks.builtin import CheckQuery, check_query
 from fft_core.engines.engine import ColumnType, Engine, Row
-from fft_core.engines.sql import ROWS
+from fft_core.engines.sql import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Check, Freshness, NonNegativeSum, RowCountBetween, SourceName, Unique
@@ -18,7 +18,10 @@ SAMPLE_ROWS = 5
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found: how many rows offend it, the first of them, and the query that shows them all."""
+    """What a check found: how many rows offend it, the first of them, and the query that shows them all.
+
+    `judged_with` is what was built when it judged the rows of a view: they were not published yet.
+    """
 
     check: Check
     failing_rows: int
@@ -26,6 +29,7 @@ class CheckResult:
     sql: str
     sample_columns: tuple[str, ...] = ()
     sample: tuple[Row, ...] = ()
+    judged_with: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -68,24 +72,51 @@ class Judgement:
     digest: str | None
 
 
+@dataclass(frozen=True)
+class JudgedView:
+    """What the blocking checks of a view found on rows of a table below it that were not published yet.
+
+    `new_texts` names the views whose queries are others than those that are published: the view, or what it reads.
+    """
+
+    name: str
+    results: tuple[CheckResult, ...]
+    new_texts: tuple[str, ...] = ()
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the rows must not be published."""
+        return any(result.blocks for result in self.results)
+
+    def __str__(self) -> str:
+        failed = ", ".join(str(result) for result in self.results if result.blocks)
+        new = f"; the text of {', '.join(self.new_texts)} is new, too: either may be at fault" if self.new_texts else ""
+        return f"the view {self.name} ({failed}{new})"
+
+
 class CheckFailedError(FftError):
     """Checks of severity error failed. `results` holds all results of the node.
 
     `published` tells which rows failed: those that were published before, or staged ones, which then are not published.
+    `views` are those over the node whose checks judged its staged rows; where they are the reason, its own have passed.
     """
 
     exit_code = 2
 
-    def __init__(self, node: str, results: Sequence[CheckResult], *, published: bool = False) -> None:
+    def __init__(
+        self, node: str, results: Sequence[CheckResult], *, published: bool = False, views: Sequence[JudgedView] = ()
+    ) -> None:
         self.results = tuple(results)
+        self.views = tuple(views)
         self.published = published
         failed = [result for result in results if result.blocks]
-        names = ", ".join(str(result) for result in failed)
-        super().__init__(
-            f"{node} {'has bad rows' if published else 'is not published'}: {len(failed)} check(s) failed: {names}",
-            where=failed[0].check.location,
-            hint=f"The first of them: {failed[0].first_row}",
-        )
+        names = ", ".join(map(str, failed))
+        said = f"{node} {'has bad rows' if published else 'is not published'}: {len(failed)} check(s) failed: {names}"
+        if not failed:
+            failed = [result for view in views for result in view.results if result.blocks]
+            over = ", ".join(str(view) for view in views if view.blocks)
+            said = f"{node} is not published: its rows would fail {len(failed)} check(s) of {over}"
+        super().__init__(said, where=failed[0].check.location, hint=f"The first of them: {failed[0].first_row}")
 
 
 def run_checks(
@@ -107,7 +138,7 @@ def run_checks(
         checks: What is judged.
         relation_of: Finds the other relation of a relationships check.
         published: The name that staged rows will have; the queries of the results speak of it.
-        digest: An aggregate over the rows, which the scan calls ROWS, to be computed with the rest.
+        digest: An aggregate over the rows, which the scan calls `rows_of` the columns, to be computed with the rest.
 
     Raises:
         FftError: a check names a column that is not there.
@@ -121,7 +152,9 @@ def run_checks(
 
     queries = [_query(engine, relation, columns, check, judged, now) for check in checks]
     shared = [query for query in queries if query.count is not None]
-    counts, row_count, rows_digest = _shared_scan(engine, relation, shared, digest)
+    counts, row_count, rows_digest = _shared_scan(
+        engine, relation, rows_of(column.name for column in columns), shared, digest
+    )
     results = []
     for query in queries:
         failing = counts.get(query.check.name)
@@ -148,10 +181,10 @@ def _query(
 
 
 def _shared_scan(
-    engine: Engine, relation: Relation, queries: Sequence[CheckQuery], digest: str
+    engine: Engine, relation: Relation, rows: str, queries: Sequence[CheckQuery], digest: str
 ) -> tuple[dict[str, int], int, str | None]:
     columns = ", ".join(["count(*)", digest, *(query.count for query in queries if query.count)])
-    scan = f"select {columns} from {relation.sql(engine.dialect)} as {ROWS}"
+    scan = f"select {columns} from {relation.sql(engine.dialect)} as {rows}"
     ((row_count, rows_digest, *counts),) = _explained(engine, queries, scan)
     found = {query.check.name: int(count) for query, count in zip(queries, counts, strict=True)}
     return found, int(row_count), rows_digest

@@ -40,7 +40,8 @@ def _words(rule: Rule) -> str:
         case RowCountBetween(minimum, maximum):
             return f"there are {minimum:,} to {maximum:,} rows"
         case GreaterEqual(column, threshold):
-            return f"{column} is at least {threshold:g}, or NULL"
+            limit = threshold if isinstance(threshold, int) else f"{threshold:g}"
+            return f"{column} is at least {limit}, or NULL"
         case NonNegativeSum(column):
             return f"the sum of {column} is not below zero"
         case Freshness(column, minutes):

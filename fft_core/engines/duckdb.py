@@ -355,11 +355,13 @@ class DuckDBEngine:
         comments = {place: comment or "" for _, place, comment in self._described() if place in wanted}
         return {wanted[place]: details_of(comment, found.get(place, [])) for place, comment in comments.items()}
 
-    def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
+    def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
+        if in_order and any(column.name.lower() == "rowid" for column in columns):
+            return "null"  # a column of that name hides where a row lies
         # Two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more.
         # hash() is blind where values compare as equal: nested and empty lists, the sign of zero, 30 days and a month.
         # A macro of that name, which users can make, would be called instead of a function without its schema.
-        seen = [alias]
+        seen = [alias, f"{alias}.rowid"] if in_order else [alias]
         for column in columns:
             name = f"{alias}.{quoted(column.name, self.dialect)}"
             if column.type in ("FLOAT", "DOUBLE"):

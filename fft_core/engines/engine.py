@@ -159,10 +159,11 @@ class Engine(Protocol):
     def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
         """Read the details of those of these relations that exist, in a few queries however many they are."""
 
-    def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
-        """Spell an aggregate over whole rows of `alias`, which does not depend on their order.
+    def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
+        """Spell an aggregate over whole rows of `alias`, which does not depend on their order unless it is asked for.
 
-        Two sets of rows have the same text only where no query can tell them apart.
+        Two sets of rows have the same text only where no query can tell them apart. With `in_order` they are those of a
+        relation that was just made, in the order in which they were written; NULL where the engine cannot tell it.
         """
 
     def comparable(self, value: str, kind: str) -> str:

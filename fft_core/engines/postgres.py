@@ -35,6 +35,7 @@ from fft_core.engines.engine import (
 from fft_core.engines.postgres_definitions import definitions
 from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.postgres_settings import set_settings
+from fft_core.engines.postgres_times import read_any_time
 from fft_core.engines.postgres_values import equality_query, has_equality, visible
 from fft_core.engines.sql import change_type, drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
@@ -160,6 +161,7 @@ class PostgresEngine:
         self._timeout = lock_timeout_seconds
         self._in_place_up_to_mb = replace_in_place_up_to_mb
         self._connection = _opened(conninfo, self._settings)
+        read_any_time(self._connection)
         self._connection.add_notice_handler(self._noticed)
         self._cut_name: str | None = None
         self._frames = count()
@@ -278,10 +280,12 @@ class PostgresEngine:
             for relation, _, comment, columns in rows
         }
 
-    def digest(self, alias: str, columns: Sequence[ColumnType]) -> str:
+    def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
         # A row's text is exact: it tells NULL from '', -0 from 0, 1.0 from 1.00; repeated rows count in a sum.
+        row = f"concat({alias}.ctid, {alias}::text)" if in_order else f"{alias}::text"
+
         def total(seed: int) -> str:
-            return f'sum(hashtextextended({alias}::text collate "C", {seed}))'
+            return f'sum(hashtextextended({row} collate "C", {seed}))'
 
         return f"concat({total(0)}, '-', {total(1)})"
 

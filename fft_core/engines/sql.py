@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from fft_core.engines.engine import ColumnType, RelationKind
 from fft_core.names import Relation, quoted
 
-ROWS = "_ff_all_rows"  # what a scan calls a whole row: a name that no column has
+ROWS = "_ff_all_rows"
+
+
+def unused(name: str, columns: Iterable[str]) -> str:
+    """Give a name that none of these columns has, in no case of letters.
+
+    >>> unused("_ff_rank", ["id"]), unused("_ff_rank", ["_FF_RANK"])
+    ('_ff_rank', '_ff_rank_')
+    """
+    taken = {column.lower() for column in columns}
+    while name in taken:
+        name += "_"
+    return name
+
+
+def rows_of(columns: Iterable[str]) -> str:
+    """Say what a scan calls a whole row of a relation with these columns."""
+    return unused(ROWS, columns)
 
 
 def create_as(relation: Relation, kind: RelationKind, query: str, dialect: str, *, replaces: bool = True) -> str:
@@ -36,9 +54,9 @@ def begin_of_query(statement: str) -> int:
     return len(statement) - len(rest) if rest and head.startswith("create ") and "\n" not in head else 0
 
 
-def create_temporary(name: str, query: str, dialect: str) -> str:
-    """Create a table from a query that only this session sees."""
-    return f"create temporary table {quoted(name, dialect)} as\n{query}"
+def create_temporary(name: str, query: str, dialect: str, kind: RelationKind = "table") -> str:
+    """Create a table, or a view, from a query that only this session sees."""
+    return f"create temporary {word(kind)} {quoted(name, dialect)} as\n{query}"
 
 
 def add_column(relation: Relation, column: ColumnType, dialect: str) -> str:
@@ -89,17 +107,31 @@ def literal(value: object) -> str:
 
     >>> literal("O'Hara"), literal(None), literal(True), literal(1.5)
     ("'O''Hara'", 'null', 'true', '1.5')
+    >>> literal(float("-inf"))
+    "cast('-Infinity' as double precision)"
     """
     match value:
         case None:
             return "null"
         case bool():
             return "true" if value else "false"
+        case float() if not math.isfinite(value):
+            name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+            return f"cast('{name}' as double precision)"
         case int() | float():
             return repr(value)
         case datetime():
             return f"timestamp '{value:%Y-%m-%d %H:%M:%S.%f}'"
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def is_nan(value: str, dialect: str) -> str:
+    """Spell that a number is NaN, which is equal to itself, and above all others, on every engine.
+
+    On Postgres it is looked for as a numeric: no number is too large for one.
+    """
+    kind = "numeric" if dialect == "postgres" else "double precision"
+    return f"{value} = cast('NaN' as {kind})"
 
 
 def literals(values: Sequence[object]) -> str:

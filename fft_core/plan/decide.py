@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from fft_core.functions import is_definition
@@ -85,12 +86,30 @@ class InputVersion:
 
 
 @dataclass(frozen=True)
+class ReadByView:
+    """A checked view that is live over what is built: its blocking checks judge the rows before they are published.
+
+    They do so in the build of `judged_with`, which is a later one where the run builds several tables below the view.
+    """
+
+    view: str
+    judged_with: str
+
+    def said_of(self, name: str) -> str:
+        """Say to people what it means for a node."""
+        if self.judged_with == name:
+            return f"read by the view {self.view}: its checks judge first"
+        return f"read by the view {self.view}: published before its checks judge, which they do with {self.judged_with}"
+
+
+@dataclass(frozen=True)
 class Decision:
     """What happens to one model or seed, and why.
 
     `inputs` holds the versions of what it reads, None where one is open. `checks` is what is recorded when its checks
     have passed, None where they must run again at every chance. `is_increment` tells that a build changes the table
-    that is there, instead of replacing it; `is_as_recorded`, that this table is the one of the record.
+    that is there, instead of replacing it; `is_as_recorded`, that this table is the one of the record. `views` has the
+    checked views over what is built, where a whole plan is made.
     """
 
     name: str
@@ -102,6 +121,7 @@ class Decision:
     record: BuildRecord | None
     is_increment: bool = False
     is_as_recorded: bool = True
+    views: tuple[ReadByView, ...] = ()
 
     @property
     def is_build(self) -> bool:
@@ -121,7 +141,9 @@ class Decision:
     def to_json(self) -> dict[str, Any]:
         """Give the plain values that `fft plan --json` prints."""
         reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in self.reasons]
-        return {"model": self.name, "action": self.action, "increment": self.is_increment, "reasons": reasons}
+        known = {"model": self.name, "action": self.action, "increment": self.is_increment, "reasons": reasons}
+        views = [{"view": read.view, "judged_with": read.judged_with} for read in self.views]
+        return {**known, "read_by_views": views} if views else known
 
 
 @dataclass(frozen=True)
@@ -199,6 +221,13 @@ def decide(
     return replace(reuse, reasons=(due,))
 
 
+def is_as_written(subject: Subject, record: BuildRecord | None, published: Published | None) -> bool:
+    """Whether what is published was built from what the project says now, whatever its inputs are by now."""
+    if _not_there(record, published) or _itself_changed(subject, record):
+        return False
+    return record is not None and record.fingerprint is not None and {*record.fingerprint.inputs} == {*subject.inputs}
+
+
 def _is_increment(subject: Subject, published: Published | None, request: Request) -> bool:
     """Whether a build changes the table that is there. Who built it does not matter: its rows may be irreplaceable."""
     if subject.keeps == "nothing" or published is None or published.kind != "table":
@@ -269,13 +298,25 @@ def view_version(fingerprint: Fingerprint) -> str:
     return f"{_VIEW}{fingerprint.digest[:32]}"
 
 
+def version_of_load(content: str, first: datetime) -> str:
+    """Give the data version of a seed: its content, and when that was first loaded, which its rows say, too."""
+    return f"{content}@{first.astimezone(UTC).isoformat()}"
+
+
+def first_load(subject: Subject, record: BuildRecord | None) -> datetime | None:
+    """Say when the content that a seed has now was first loaded; None if the last load was of another one."""
+    content, _, time = record.data_version.partition("@") if record else ("", "", "")
+    return datetime.fromisoformat(time) if time and content == subject.data_version else None
+
+
 def _version_after(decision: Decision) -> InputVersion:
     """Predict the version that readers of a node will find."""
     subject = decision.subject
     if not decision.is_build and decision.record:
         return InputVersion(decision.record.data_version)
     if subject.data_version is not None:
-        return InputVersion(subject.data_version)
+        first = first_load(subject, decision.record)
+        return InputVersion(version_of_load(subject.data_version, first) if first else f"{subject.data_version}@")
     if subject.volatile:
         return InputVersion(None, may_stay=subject.has_digest and not subject.is_view)
     if subject.is_view:

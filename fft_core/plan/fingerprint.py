@@ -26,7 +26,8 @@ class Subject:
         volatile: What makes its rows change by themselves, such as `now()`; empty where nothing does.
         is_view: Whether it stores a query instead of rows.
         has_digest: Whether rows are compared after a build, so that equal rows keep their version.
-        data_version: The version that its rows will have, where that is known before it is built (seeds).
+        is_sorted: Whether its rows have an order that readers may see: then rows in another one are not equal.
+        data_version: What its rows will come from, where that is known before it is built: the content of a seed.
         checks: A digest of its checks, "" where it has none, None where time alone can change what they find.
         check_inputs: What its checks read beside its own rows.
         code_name: What the code is called in a reason: "SQL", "Python" or "file".
@@ -48,6 +49,7 @@ class Subject:
     volatile: tuple[str, ...] = ()
     is_view: bool = False
     has_digest: bool = True
+    is_sorted: bool = False
     data_version: str | None = None
     checks: str | None = ""
     check_inputs: tuple[str, ...] = ()

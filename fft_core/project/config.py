@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
@@ -14,6 +15,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
     model_validator,
 )
@@ -70,6 +73,18 @@ class CheckShape(Shape):
     scope: m.Scope = "table"
 
 
+def _finite(value: Any, read: ValidatorFunctionWrapHandler) -> Any:  # Any: whatever YAML holds
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is not a number (YAML reads yes and no as true and false)")
+    number = read(value)
+    if isinstance(number, float) and not math.isfinite(number):
+        raise ValueError("a finite number is wanted: .nan and .inf are none")
+    return value if isinstance(value, int) else number  # a large one is not the nearest float
+
+
+Number = WrapValidator(_finite)
+
+
 class NotNullShape(CheckShape):
     type: Literal["not_null"]
     column: str
@@ -86,6 +101,14 @@ class UniqueShape(CheckShape):
         return m.Unique((self.column,) if isinstance(self.column, str) else tuple(self.column))
 
 
+def _accepted(value: Any) -> Any:  # Any: whatever YAML holds
+    if value is None:
+        raise ValueError("null is no value to list: NULL passes anyway; a check of type not_null forbids it")
+    if isinstance(value, list | dict):
+        raise ValueError(f"{value!r} is no plain value; write it as a text")
+    return str(value) if isinstance(value, date) else value
+
+
 class AcceptedValuesShape(CheckShape):
     type: Literal["accepted_values"]
     column: str
@@ -93,8 +116,8 @@ class AcceptedValuesShape(CheckShape):
 
     @field_validator("values", mode="before")
     @classmethod
-    def _dates_as_text(cls, values: Any) -> Any:
-        return [str(v) if isinstance(v, date) else v for v in values] if isinstance(values, list) else values
+    def _plain_values(cls, values: Any) -> Any:
+        return [_accepted(value) for value in values] if isinstance(values, list) else values
 
     def rule(self) -> m.Rule:
         return m.AcceptedValues(self.column, tuple(self.values))
@@ -103,8 +126,8 @@ class AcceptedValuesShape(CheckShape):
 class RowCountBetweenShape(CheckShape):
     type: Literal["row_count_between"]
     column: None = None
-    min_rows: int = Field(default=1, ge=0)
-    max_rows: int | None = Field(default=None, ge=0)
+    min_rows: Annotated[int, Number] = Field(default=1, ge=0)
+    max_rows: Annotated[int | None, Number] = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> RowCountBetweenShape:
@@ -119,7 +142,7 @@ class RowCountBetweenShape(CheckShape):
 class GreaterEqualShape(CheckShape):
     type: Literal["greater_equal"]
     column: str
-    threshold: float = 0
+    threshold: Annotated[float, Number] = 0
 
     def rule(self) -> m.Rule:
         return m.GreaterEqual(self.column, self.threshold)
@@ -136,7 +159,7 @@ class NonNegativeSumShape(CheckShape):
 class FreshnessShape(CheckShape):
     type: Literal["freshness"]
     column: str
-    max_delay_minutes: float = Field(gt=0)
+    max_delay_minutes: Annotated[float, Number] = Field(gt=0, le=1_000_000_000)
 
     def rule(self) -> m.Rule:
         return m.Freshness(self.column, self.max_delay_minutes)

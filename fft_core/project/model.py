@@ -408,22 +408,22 @@ class RowCountBetween:
 
 @dataclass(frozen=True)
 class GreaterEqual:
-    """Every value that is not NULL is at least `threshold`."""
+    """Every value that is not NULL is at least `threshold`; NaN is not."""
 
     column: str
-    threshold: float
+    threshold: int | float
 
 
 @dataclass(frozen=True)
 class NonNegativeSum:
-    """The sum of the column is not below zero."""
+    """The sum of the column is not below zero, and is a number."""
 
     column: str
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """The latest timestamp of the column is at most so many minutes old."""
+    """The latest timestamp of the column is at most so many minutes old; infinity is none."""
 
     column: str
     max_delay_minutes: float
@@ -547,10 +547,13 @@ class Project:
 
     def stored(self) -> tuple[Node, ...]:
         """The seeds and models that have rows of their own, each after what it waits for; seeds first, ties by name."""
-        graph = {name: self.waits_for(name) for name in (*sorted(self.seeds), *self.models)}
-        nodes = [self.node(name) for level in _levels(graph) for name in level]
+        nodes = [self.node(name) for level in self.waiting_levels() for name in level]
         nodes.sort(key=lambda node: isinstance(node, Model))
         return tuple(node for node in nodes if not (isinstance(node, Model) and node.is_ephemeral))
+
+    def waiting_levels(self) -> tuple[tuple[str, ...], ...]:
+        """All models and seeds in levels: each is one above the highest of those that it waits for."""
+        return _levels({name: self.waits_for(name) for name in (*sorted(self.seeds), *self.models)})
 
     def node(self, name: str) -> Node:
         """Find a model or a seed. Raises KeyError."""

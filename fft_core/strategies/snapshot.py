@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fft_core.engines.engine import ColumnType
-from fft_core.engines.sql import literal
+from fft_core.engines.sql import literal, unused
 from fft_core.names import Relation, quoted
 from fft_core.project.model import Snapshot
 from fft_core.strategies.keys import ColumnPair, Spelling, differs, is_exact, same_key
@@ -97,7 +97,11 @@ def new_versions(snapshot: SnapshotRows, table: Relation, columns: Sequence[Colu
     groups = ", ".join(spelling.comparable(quoted(c.stored, snapshot.dialect), c.type) for c in key)
     newest = f"{IS_CURRENT} desc, {VALID_FROM} desc, {VALID_TO} desc"  # where none is current, all of them have an end
     rank = f"row_number() over (partition by {groups} order by {newest})"
-    last = f"select * from (select *, {rank} as _ff_rank from {table.sql(snapshot.dialect)}) as r where _ff_rank = 1"
+    place = unused("_ff_rank", (column.stored for column in columns))
+    stored = ", ".join([*(quoted(column.stored, snapshot.dialect) for column in columns), *ADDED])
+    last = (
+        f"select * from (select {stored}, {rank} as {place} from {table.sql(snapshot.dialect)}) as r where {place} = 1"
+    )
     changed = snapshot.updated_at("s")
     closed = f"p.{VALID_TO} at time zone 'UTC'" if snapshot.is_zoned else f"p.{VALID_TO}"
     since = f"greatest({changed}, p.{VALID_FROM}, {closed})"
@@ -192,8 +196,9 @@ def _oldest_kept(
     names = [quoted(column.name, spelling.dialect) for column in unique_key]
     groups = (spelling.comparable(name, column.type) for name, column in zip(names, unique_key, strict=True))
     rank = f"row_number() over (partition by {', '.join(groups)} order by {', '.join(f'{a} desc' for a in age)})"
-    ranked = f"select {', '.join(names)}, {', '.join(age)}, {rank} as _ff_rank from {table.sql(spelling.dialect)}"
-    oldest = f"(select * from ({ranked}) as r where _ff_rank = {keep_last}) as k"
+    place = unused("_ff_rank", (column.name for column in unique_key))
+    ranked = f"select {', '.join(names)}, {', '.join(age)}, {rank} as {place} from {table.sql(spelling.dialect)}"
+    oldest = f"(select * from ({ranked}) as r where {place} = {keep_last}) as k"
     older = f"({', '.join(f't.{a}' for a in age)}) < ({', '.join(f'k.{a}' for a in age)})"
     pairs = [ColumnPair(column.name, column.name, column.type) for column in unique_key]
     return oldest, f"{same_key('t', 'k', pairs, spelling)} and {older}"

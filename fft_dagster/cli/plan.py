@@ -35,7 +35,8 @@ def print_plan(plan: Plan, *, as_json: bool) -> None:
         return
     width = max((len(decision.name) for decision in plan.decisions), default=0)
     for decision in plan.decisions:
-        first, *others = [str(reason) for reason in decision.reasons]
+        views = [view.said_of(decision.name) for view in decision.views]
+        first, *others = [*map(str, decision.reasons), *views]
         first = f"increment: {first}" if decision.is_build and decision.is_increment else first
         mark = style(decision.action, fg=_COLORS[decision.action])
         echo(f"{mark}  {decision.name:{width}}  {first}")

@@ -23,11 +23,12 @@ from fft_dagster.cli.terminal import echo
 class Todo:
     """What a command runs: models and seeds with their checks, checks alone, and what is left as it is.
 
-    `what` says it for people.
+    `what` says it for people. `planned` are those of the builds that the plan does not expect to be reused.
     """
 
     what: str
     builds: tuple[str, ...] = ()
+    planned: frozenset[str] = frozenset()
     checks: tuple[Check, ...] = ()
     reused: tuple[NodeRunResult, ...] = ()
 
@@ -114,7 +115,7 @@ def run(call: Call, todo: Todo) -> int:
 def _run(call: Call, todo: Todo, report: Report, shown: Display) -> None:
     from fft_dagster.runs import Work, open_instance, run_work  # imports Dagster, which costs a second
 
-    work = Work(call.command, todo.builds, todo.checks, call.request, call.jobs, call.keep_going)
+    work = Work(call.command, todo.builds, todo.checks, call.request, call.jobs, call.keep_going, todo.planned)
     with open_instance(call.project.root) as instance:
         for outcome in run_work(call.project, work, instance):
             report.see(outcome)
@@ -196,6 +197,7 @@ def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
     return Todo(
         f"{len(plan.builds)} to build",
         names,
+        frozenset(decision.name for decision in plan.builds),
         _checks_of_sources(project, names) if checks_alone else (),
         reused(project, [decision for decision in plan.decisions if decision.name not in set(names)]),
     )

@@ -42,6 +42,7 @@ def warehouse(tmp_path: Path, profile: Mapping[str, str]) -> Iterator[Warehouse]
         "warned": "loaded_at_field: missing, warn_after: {count: 1, period: hour}",
         "number": f"loaded_at_field: n, {BOTH}",
         "words": f"loaded_at_field: words, {BOTH}",
+        "endless": f"loaded_at_field: endless, {BOTH}",
         "no_column": f"loaded_at_field: naiv, {BOTH}",
         "no_sense": f"loaded_at_field: 'nonsense(naive)', {BOTH}",
     }
@@ -55,8 +56,9 @@ def warehouse(tmp_path: Path, profile: Mapping[str, str]) -> Iterator[Warehouse]
         shop.warehouse.engine.execute(
             f"create table {place.sql('duckdb')} as select timestamp '2025-06-01 11:00:00' as naive,"
             " cast('2025-06-01 13:45:00+02:00' as timestamptz) as zoned, date '2025-05-31' as day,"
-            " '2025-06-01T11:59:00+00:00' as iso, cast(null as timestamp) as missing, 5 as n, 'yesterday' as words"
-            " union all select timestamp '2020-01-01 00:00:00', null, null, null, null, 1, 'a'"
+            " '2025-06-01T11:59:00+00:00' as iso, cast(null as timestamp) as missing, 5 as n, 'yesterday' as words,"
+            " cast('infinity' as timestamp) as endless"
+            " union all select timestamp '2020-01-01 00:00:00', null, null, null, null, 1, 'a', null"
         )
         yield shop.warehouse
 
@@ -88,6 +90,7 @@ def test_the_age_of_the_newest_row_is_judged(warehouse: Warehouse, name: str, st
         ("warned", "warn", "there are no rows with a time"),
         ("number", "error", "n is not a time: 5"),
         ("words", "error", "words is not a time: 'yesterday'"),
+        ("endless", "error", "endless is not a time: 'infinity'"),
         ("no_column", "error", "has no column 'naiv'. Did you mean 'naive'?"),
         ("no_sense", "error", "nonsense(naive) cannot be read"),
         ("no_table", "error", "no_table is not there. The source crm.no_table (sources.yml:"),

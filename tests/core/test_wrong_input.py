@@ -205,6 +205,37 @@ CASES: Mapping[str, tuple[Files, str]] = {
             "project.yml:8: tests.3.values: List should have at least 1 item after validation, not 0"
         ),
     ),
+    "numbers in tests that are none": (
+        {
+            **ONE,
+            "project.yml": f"{TWO_LINES}tests:\n"
+            "  - {type: greater_equal, table: one, column: x, threshold: .nan}\n"
+            "  - {type: greater_equal, table: one, column: x, threshold: -.inf}\n"
+            "  - {type: greater_equal, table: one, column: x, threshold: yes}\n"
+            "  - {type: row_count_between, table: one, min_rows: true}\n"
+            "  - {type: freshness, table: one, column: x, max_delay_minutes: .inf}\n",
+        },
+        (
+            "project.yml:4: tests.0.threshold: a finite number is wanted: .nan and .inf are none\n"
+            "project.yml:5: tests.1.threshold: a finite number is wanted: .nan and .inf are none\n"
+            "project.yml:6: tests.2.threshold: true is not a number (YAML reads yes and no as true and false)\n"
+            "project.yml:7: tests.3.min_rows: true is not a number (YAML reads yes and no as true and false)\n"
+            "project.yml:8: tests.4.max_delay_minutes: Input should be less than or equal to 1000000000"
+        ),
+    ),
+    "values that no column has": (
+        {
+            **ONE,
+            "project.yml": f"{TWO_LINES}tests:\n"
+            "  - {type: accepted_values, table: one, column: x, values: [a, null]}\n"
+            "  - {type: accepted_values, table: one, column: x, values: [[1]]}\n",
+        },
+        (
+            "project.yml:4: tests.0.values: null is no value to list: NULL passes anyway; a check of type not_null "
+            "forbids it\n"
+            "project.yml:5: tests.1.values: [1] is no plain value; write it as a text"
+        ),
+    ),
     "a test of an unknown table": (
         {**ONE, "project.yml": f"{TWO_LINES}tests:\n  - {{type: not_null, table: onne, column: x}}\n"},
         "project.yml:4: 'onne' is not a model, seed or source\n    hint: Did you mean 'one'?",

@@ -10,10 +10,11 @@ from skip_helpers import built
 BELOW = "select count(*) as n from {{ ref('parent') }}"
 EQUAL = {
     "other_text": ("select 1 as a", "select 2 - 1 as a"),
-    "other_order": ("select i from range(9) as r(i) order by i", "select i from range(9) as r(i) order by i desc"),
+    "other_order": ("select unnest([1, 2, 3]) as i", "select unnest([3, 1, 2]) as i"),
     "empty": ("select 1 as a where false", "select 2 as a where false"),
 }
 DIFFERENT = {
+    "sorted_otherwise": ("select i from range(9) as r(i) order by i", "select i from range(9) as r(i) order by i desc"),
     "null_and_empty": ("select null::varchar as a", "select '' as a"),
     "null_and_its_name": ("select null::varchar as a", "select 'NULL' as a"),
     "swapped_between_rows": ("values (1, 'a'), (2, 'b')", "values (1, 'b'), (2, 'a')"),

@@ -1,0 +1,217 @@
+"""Judges the checked views over what a build has staged, before their readers can see the rows through them.
+
+A view is live: once its table is published, its readers see the new rows, whatever its own checks say later. So they
+are asked first, inside the transaction of the table's build: on queries that read the stage instead of the table.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fft_core.checks.run import JudgedView, run_checks
+from fft_core.engines import sql
+from fft_core.errors import FftError
+from fft_core.names import Relation
+from fft_core.planner import Rebuilder
+from fft_core.project.live_views import LiveView
+from fft_core.project.model import Check, Relationships, SourceName
+from fft_core.project.render import Naming
+from fft_core.warehouse import Warehouse
+
+_log = logging.getLogger(__name__)
+_STAND_IN = "_ff_view_{}"  # temporary: only this session sees it
+
+
+class UnreadableViewError(FftError):
+    """A view cannot be read with the rows that a build would publish."""
+
+    def __init__(self, node: str, view: str, cause: FftError) -> None:
+        self.view = view
+        problem = cause.problem
+        super().__init__(
+            f"{node} is not published: the view {view}, whose checks judge its rows, could not be read any more: "
+            f"{problem.message}",
+            where=problem.where,
+            hint=problem.hint or f"Change {view} as well, and build both.",
+        )
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """A view that is not judged though it is checked, and why."""
+
+    view: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the view {self.view} was not judged: {self.reason}"
+
+
+@dataclass(frozen=True)
+class ViewsToJudge:
+    """The views that one build judges, by when.
+
+    Attributes:
+        staged: Those whose text is known: before the rows are published.
+        published: Those where another text than the project's is published somewhere: after the new rows have their
+            place, and before anybody sees them there.
+        unjudged: The others.
+    """
+
+    staged: tuple[LiveView, ...] = ()
+    published: tuple[LiveView, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
+
+
+def views_to_judge(
+    warehouse: Warehouse, rebuilder: Rebuilder, name: str, unreadable: Sequence[Unjudged] = ()
+) -> ViewsToJudge:
+    """Choose the checked views that the build of a node judges; without any, nothing is asked of the database.
+
+    Args:
+        warehouse: The session of this thread.
+        rebuilder: The one of the run.
+        name: The node.
+        unreadable: Views that nobody reads yet, and that do not work with the node's rows.
+    """
+    views = rebuilder.views.live.over(name)
+    if not views or (_is_query(warehouse, name) and rebuilder.views.is_as_written(warehouse, name)):
+        return ViewsToJudge()
+    staged, published, unjudged = [], [], list(unreadable)
+    left_out = {view.view for view in unreadable}
+    for view in (view for view in views if view.name not in left_out):
+        texts = {read: rebuilder.views.text_of(warehouse, read) for read in view.rendered}
+        if texts[view.name] == "none" or _is_judged_later(warehouse, rebuilder, name, view):
+            continue  # nobody reads it; or the last table below it is still to be built
+        lacks = _lacks(warehouse, name, view, texts)
+        if lacks:
+            unjudged.append(Unjudged(view.name, f"{', '.join(lacks)} is not there"))
+        elif _is_query(warehouse, name) and rebuilder.views.judged(warehouse, view.name):
+            continue  # with the new text of this one
+        elif set(texts.values()) == {"project"}:
+            staged.append(view)
+        else:
+            published.append(view)
+    return ViewsToJudge(tuple(staged), tuple(published), tuple(unjudged))
+
+
+def judge_views(
+    warehouse: Warehouse, rebuilder: Rebuilder, name: str, place: Relation, views: Sequence[LiveView]
+) -> tuple[JudgedView, ...]:
+    """Run the blocking checks of views, with a relation in the place of a node.
+
+    Args:
+        warehouse: In the transaction of the node's build.
+        rebuilder: The one of the run.
+        name: The node.
+        place: Where its rows are: the stage, or its published name.
+        views: What is judged, each after those that it reads.
+
+    Raises:
+        UnreadableViewError: a view does not work with these rows.
+    """
+    stand_ins = _StandIns(warehouse, rebuilder, name, place)
+    found = []
+    for view in views:
+        try:
+            found.append(stand_ins.judge(view))
+        except FftError as error:
+            raise UnreadableViewError(name, view.name, error) from error
+    stand_ins.drop()
+    return tuple(found)
+
+
+class _StandIns:
+    """Temporary views with the queries of views, which read a stage."""
+
+    def __init__(self, warehouse: Warehouse, rebuilder: Rebuilder, name: str, place: Relation) -> None:
+        self._warehouse = warehouse
+        self._rebuilder = rebuilder
+        self._name = name
+        self._places: dict[str, Relation] = {name: place}
+        self._made: list[Relation] = []
+        self._naming = Naming(self._place, self._place, warehouse.engine.dialect)
+
+    def judge(self, view: LiveView) -> JudgedView:
+        for read in view.rendered:
+            if read not in self._places and self._rebuilder.views.text_of(self._warehouse, read) == "project":
+                self._make(read)
+        engine, relation = self._warehouse.engine, self._place(view.name)
+        columns = engine.columns(sql.select_all(relation, engine.dialect))
+        published = self._warehouse.relation(view.name)
+        checks = [
+            check for check in self._rebuilder.views.live.checks_of(view.name) if self._is_judged_now(view, check)
+        ]
+        judgement = run_checks(engine, relation, columns, checks, self._place, published=published)
+        results = tuple(replace(r, sql=self._spelled(r.sql), judged_with=self._name) for r in judgement.results)
+        return JudgedView(view.name, results, self._new_texts(view))
+
+    def _new_texts(self, view: LiveView) -> tuple[str, ...]:
+        texts = (read for read in view.rendered if read in self._places and read != self._name)
+        return tuple(t for t in texts if not self._rebuilder.views.is_as_written(self._warehouse, t))
+
+    def drop(self) -> None:
+        for relation in reversed(self._made):
+            self._warehouse.engine.execute(sql.drop(relation, "view", self._warehouse.engine.dialect))
+
+    def _make(self, view: str) -> None:
+        engine, model = self._warehouse.engine, self._warehouse.project.models[view]
+        name = _STAND_IN.format(len(self._made))
+        query = self._warehouse.compiler.sql(model, self._naming)
+        engine.execute(sql.create_temporary(name, query, engine.dialect, "view"))
+        relation = engine.temporary(name)
+        self._made.append(relation)
+        self._places[view] = relation
+
+    def _place(self, node: str | SourceName) -> Relation:
+        behind = self._warehouse.project.seed_behind(node) if isinstance(node, SourceName) else node
+        return self._places.get(behind or "") or self._warehouse.relation(node)
+
+    def _is_judged_now(self, view: LiveView, check: Check) -> bool:
+        """Whether what a check looks into has the rows that it will have when the run is over."""
+        if not isinstance(check.rule, Relationships):
+            return True
+        return not any(self._rebuilder.views.is_to_come(self._warehouse, target) for target in view.targets)
+
+    def _spelled(self, text: str) -> str:
+        """A query that works when the build is over: it reads what is published."""
+        dialect = self._warehouse.engine.dialect
+        for node, place in self._places.items():
+            text = text.replace(place.sql(dialect), self._warehouse.relation(node).sql(dialect))
+        return text
+
+
+def _is_query(warehouse: Warehouse, name: str) -> bool:
+    model = warehouse.project.models.get(name)
+    return model is not None and model.is_query
+
+
+def _is_judged_later(warehouse: Warehouse, rebuilder: Rebuilder, name: str, view: LiveView) -> bool:
+    return view.last not in (None, name) and rebuilder.views.is_to_come(warehouse, view.last or "")
+
+
+def _lacks(warehouse: Warehouse, name: str, view: LiveView, texts: Mapping[str, str]) -> list[str]:
+    """Name what the queries of a view read, or its checks look into, and what is not there."""
+    needed = {
+        read: warehouse.relation(read)
+        for read in dict.fromkeys(_read(warehouse, view, texts))
+        if read != name and texts.get(str(read)) != "project"
+    }
+    there = warehouse.engine.kinds(list(needed.values())) if needed else {}
+    return [str(read) for read, relation in needed.items() if relation not in there]
+
+
+def _read(warehouse: Warehouse, view: LiveView, texts: Mapping[str, str]) -> Iterator[str | SourceName]:
+    project = warehouse.project
+    for node in view.rendered:
+        if texts[node] == "project":
+            for read in project.stored_inputs(project.models[node]):
+                yield (project.seed_behind(read) or read) if isinstance(read, SourceName) else read
+        else:
+            yield node
+    for check in project.checks_of(view.name):
+        if check.severity == "error" and isinstance(check.rule, Relationships):
+            to = check.rule.to
+            yield (project.seed_behind(to) or to) if isinstance(to, SourceName) else to

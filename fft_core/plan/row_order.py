@@ -1,0 +1,32 @@
+"""Whether a query puts its rows in an order, which readers may see. Slow to import, as it splits SQL into tokens."""
+
+from __future__ import annotations
+
+from sqlglot import TokenType
+
+from fft_core.plan.canonical import tokens_of
+
+# What a parenthesis with a query in it begins with; other ones are those of windows, aggregates and expressions.
+_BEGINS_QUERY = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.VALUES, TokenType.TABLE})
+
+
+def sorts_rows(sql: str, dialect: str) -> bool:
+    """Whether a query, or one that it reads its rows from, has an ORDER BY of its own.
+
+    >>> sorts_rows("with sorted as (select a from t order by a) select * from sorted", "duckdb")
+    True
+    >>> sorts_rows("select row_number() over (order by a), list(b order by a) from t", "duckdb")
+    False
+    """
+    tokens = tokens_of(sql, dialect)
+    are_queries = [True]  # for each open parenthesis
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.token_type is TokenType.L_PAREN:
+            begins = after is not None and after.token_type
+            nests = are_queries[-1] and begins is TokenType.L_PAREN  # as ((select ...) union (select ...)) order by
+            are_queries.append(begins in _BEGINS_QUERY or nests)
+        elif token.token_type is TokenType.R_PAREN and len(are_queries) > 1:
+            are_queries.pop()
+        elif token.token_type is TokenType.ORDER_BY and are_queries[-1]:
+            return True
+    return False

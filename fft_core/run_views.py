@@ -1,0 +1,121 @@
+"""What a run knows of its checked views: which texts their readers find, what is still to come, and what was judged."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Set
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from fft_core.checks.run import CheckResult
+from fft_core.plan.decide import Decision, Plan, ReadByView, decide_all, is_as_written
+from fft_core.plan.records import Remembered
+from fft_core.project.live_views import LiveView, LiveViews
+from fft_core.project.model import Model, Project, Seed
+from fft_core.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from fft_core.planner import Rebuilder, Subjects
+
+
+def with_views(plan: Plan, project: Project, remembered: Remembered, selected: Set[str] | None) -> Plan:
+    """Say of what a plan builds which checked views are live over it, and with which build they are judged."""
+    if not plan.builds:
+        return plan
+    live = LiveViews(project, {decision.name for decision in plan.builds})
+
+    def views(decision: Decision) -> tuple[ReadByView, ...]:
+        record, published = remembered.records.get(decision.name), remembered.published.get(decision.name)
+        if decision.subject.is_view and is_as_written(decision.subject, record, published):
+            return ()  # its readers see no other text
+        return tuple(
+            ReadByView(view.name, view.last or decision.name)
+            for view in live.over(decision.name)
+            if selected is None or view.name in selected or view.name in remembered.published
+        )
+
+    return Plan(tuple(replace(d, views=found) if d.is_build and (found := views(d)) else d for d in plan.decisions))
+
+
+class RunViews:
+    """The checked views of one run. Threads may share it.
+
+    Args:
+        rebuilder: The one of the run.
+        project: Whose views.
+        subjects: What identifies them.
+        live: What they are live over.
+        nodes: What has its turn in the run; all where None.
+    """
+
+    def __init__(
+        self, rebuilder: Rebuilder, project: Project, subjects: Subjects, live: LiveViews, nodes: Set[str] | None
+    ) -> None:
+        self.live = live
+        self._rebuilder = rebuilder
+        self._project = project
+        self._subjects = subjects
+        self._nodes = nodes
+        self._lock = threading.Lock()
+        self._ended: dict[str, bool] = {}  # the nodes that have had their turn, and whether they failed
+        self._judged: dict[str, tuple[object, tuple[CheckResult, ...]]] = {}  # what checks found, and of what
+
+    def end(self, name: str, *, failed: bool) -> None:
+        """Note that a node has had its turn."""
+        with self._lock:
+            self._ended[name] = failed
+
+    def text_of(self, warehouse: Warehouse, view: str) -> Literal["project", "published", "none"]:
+        """Say which text readers of a view find when this run is over: the project's, another one, or none."""
+        has_its_turn = self._takes_part(view) and not self._ended.get(view, False)
+        if has_its_turn or self.is_as_written(warehouse, view):
+            return "project"
+        published = self._rebuilder.published(warehouse, view)
+        return "published" if published is not None and published.is_query else "none"
+
+    def is_as_written(self, warehouse: Warehouse, name: str) -> bool:
+        """Say whether what is published of a node was built from what the project says now."""
+        remembered = self._rebuilder.recall(warehouse)
+        subject = self._subjects.of(self._project.node(name))
+        return is_as_written(subject, remembered.records.get(name), remembered.published.get(name))
+
+    def is_to_come(self, warehouse: Warehouse, name: str) -> bool:
+        """Predict whether this run will still build a node. After a failure nothing is sure to come."""
+        with self._lock:
+            ended = dict(self._ended)
+        if name in ended or any(ended.values()) or not self._takes_part(name):
+            return False
+        upstream = self._project.upstream(name) | {name}
+        subjects = [self._subjects.of(node) for node in self._in_order if node.name in upstream]
+        pending = frozenset(s.name for s in subjects if s.name not in ended and self._takes_part(s.name))
+        remembered, sources = self._rebuilder.known_to(warehouse, subjects)
+        plan = decide_all(subjects, remembered, sources, self._rebuilder.request, pending)
+        return any(decision.name == name for decision in plan.builds)
+
+    def note_judged(self, warehouse: Warehouse, view: LiveView, results: tuple[CheckResult, ...]) -> None:
+        """Remember what the blocking checks of a view found on the rows that are published now."""
+        state = self._state_below(warehouse, view)
+        with self._lock:
+            self._judged[view.name] = state, results
+
+    def judged(self, warehouse: Warehouse, name: str) -> tuple[CheckResult, ...]:
+        """Give what the blocking checks of a view found in this run, if what it reads is still the same."""
+        known, view = self._judged.get(name), self.live.of(name)
+        if known is None or view is None or known[0] != self._state_below(warehouse, view):
+            return ()
+        return known[1]
+
+    @cached_property
+    def _in_order(self) -> tuple[Model | Seed, ...]:
+        return self._project.stored()
+
+    def _takes_part(self, name: str) -> bool:
+        return self._nodes is None or name in self._nodes
+
+    def _state_below(self, warehouse: Warehouse, view: LiveView) -> object:
+        """What the rows of a view follow from, as far as this run knows: nothing equal if they change by themselves."""
+        records, names = self._rebuilder.recall(warehouse).records, (*view.tables, *view.targets)
+        if any(self._subjects.of(self._project.node(name)).volatile for name in view.rendered):
+            return object()
+        return [(name, record.stamp) for name in names if (record := records.get(name)) is not None]
