@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from fft_core.docs.graph import Graph, graph_of
     from fft_core.docs.mermaid import mermaid
     from fft_core.docs.site import write_dag, write_docs
+    from fft_core.engines.duckdb import duckdb_connection
+    from fft_core.engines.lending import keep_databases, lend_databases
     from fft_core.errors import (
         ArtifactError,
         FftError,
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from fft_core.project.load import load_project
     from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
     from fft_core.project.new import new_project
+    from fft_core.project.profiles import load_profile
     from fft_core.project.python_file import model, ref, relation_for, source
     from fft_core.project.secret_values import environment_masker
     from fft_core.project.secrets import project_masker, warn_of_short_secrets
@@ -70,6 +73,15 @@ if TYPE_CHECKING:
     from fft_core.prune import prunable_versions, prune_snapshot
     from fft_core.selection import select_checks, select_nodes
     from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
+    from fft_core.slices import (
+        PartitionColumn,
+        PartitionExpression,
+        Slice,
+        TimeRange,
+        Within,
+        publish_slice,
+        read_slice,
+    )
     from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
     from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
@@ -101,9 +113,11 @@ _HOMES = {
     "ModelError": "errors",
     "NodeKind": "artifacts.run_results",
     "NodeRunResult": "artifacts.run_results",
+    "Orphan": "orphans",
     "OutputGuard": "output_guard",
     "Package": "project.model",
-    "Orphan": "orphans",
+    "PartitionColumn": "slices",
+    "PartitionExpression": "slices",
     "Plan": "plan.decide",
     "Preview": "show",
     "ProfileError": "errors",
@@ -118,18 +132,22 @@ _HOMES = {
     "RunError": "artifacts.run_results",
     "RunResults": "artifacts.run_results",
     "Seed": "project.model",
+    "Slice": "slices",
     "Source": "project.model",
     "SourceName": "project.model",
     "StateError": "errors",
     "Subjects": "planner",
+    "TimeRange": "slices",
     "UnitTest": "project.unit_test",
     "UnitTestResult": "unit_tests",
     "Warehouse": "warehouse",
+    "Within": "slices",
     "build_model": "build",
     "build_or_reuse": "build",
     "build_seed": "build",
     "check_node": "build",
     "described_node": "artifacts.manifest",
+    "duckdb_connection": "engines.duckdb",
     "environment_masker": "project.secret_values",
     "find_leftovers": "project.leftovers",
     "find_node": "show",
@@ -138,15 +156,18 @@ _HOMES = {
     "forget_builds": "forget",
     "frame_type_of": "frames",
     "from_arrow": "frames",
-    "guarded_output": "output_guard",
     "graph_of": "docs.graph",
+    "guarded_output": "output_guard",
     "in_words": "checks.words",
     "inline_model": "show",
     "install_packages": "project.install",
     "json_escaped": "foreign_text",
+    "keep_databases": "engines.lending",
     "keeps": "planner",
     "last_loaded": "project.cache",
+    "lend_databases": "engines.lending",
     "lint_project": "lint.findings",
+    "load_profile": "project.profiles",
     "load_project": "project.load",
     "make_manifest": "artifacts.manifest",
     "make_plan": "planner",
@@ -163,9 +184,11 @@ _HOMES = {
     "prunable_versions": "prune",
     "prune_snapshot": "prune",
     "publish_frame": "build",
+    "publish_slice": "slices",
     "read_catalog": "artifacts.catalog",
     "read_relation": "model_rows",
     "read_run_results": "artifacts.run_results",
+    "read_slice": "slices",
     "recorded_builds": "forget",
     "ref": "project.python_file",
     "relation_for": "project.python_file",
@@ -178,8 +201,8 @@ _HOMES = {
     "select_checks": "selection",
     "select_nodes": "selection",
     "select_sources": "freshness",
-    "shown_path": "project.leftovers",
     "select_unit_tests": "unit_tests",
+    "shown_path": "project.leftovers",
     "source": "project.python_file",
     "source_freshness": "freshness",
     "to_arrow": "frames",
@@ -226,6 +249,8 @@ __all__ = [
     "Orphan",
     "OutputGuard",
     "Package",
+    "PartitionColumn",
+    "PartitionExpression",
     "Plan",
     "Preview",
     "ProfileError",
@@ -240,18 +265,22 @@ __all__ = [
     "RunError",
     "RunResults",
     "Seed",
+    "Slice",
     "Source",
     "SourceName",
     "StateError",
     "Subjects",
+    "TimeRange",
     "UnitTest",
     "UnitTestResult",
     "Warehouse",
+    "Within",
     "build_model",
     "build_or_reuse",
     "build_seed",
     "check_node",
     "described_node",
+    "duckdb_connection",
     "environment_masker",
     "find_leftovers",
     "find_node",
@@ -266,9 +295,12 @@ __all__ = [
     "inline_model",
     "install_packages",
     "json_escaped",
+    "keep_databases",
     "keeps",
     "last_loaded",
+    "lend_databases",
     "lint_project",
+    "load_profile",
     "load_project",
     "make_manifest",
     "make_plan",
@@ -285,9 +317,11 @@ __all__ = [
     "prunable_versions",
     "prune_snapshot",
     "publish_frame",
+    "publish_slice",
     "read_catalog",
     "read_relation",
     "read_run_results",
+    "read_slice",
     "recorded_builds",
     "ref",
     "relation_for",

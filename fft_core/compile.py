@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fft_core.errors import FftError, Location, ModelError, RequiredColumnsError, nearest
+from fft_core.errors import FftError, Location, ModelError, ModelRaisedError, RequiredColumnsError, nearest
 from fft_core.frames import FrameType, frame_type_of_named, frame_type_of_parameter, from_arrow, to_arrow
 from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
 from fft_core.project.python_code import PythonCode
@@ -64,7 +64,7 @@ class Compiler:
         try:
             result = function(*arguments, **asked_for)
         except (Exception, SystemExit) as error:
-            raise self._in_user_code(model, error) from error
+            raise self._in_user_code(model, error, ModelRaisedError) from error
         with _unreadable(model):
             return to_arrow(result)
 
@@ -79,17 +79,18 @@ class Compiler:
         except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
 
-    def _in_user_code(self, model: Model, error: BaseException) -> FftError:
+    def _in_user_code(self, model: Model, error: BaseException, kind: type[ModelError] = ModelError) -> ModelError:
         """Describe an exception by the user's own frames; ours and the libraries' are left out."""
         frames = _own_frames(error, self._project.home_of(model.path))
         lines = "".join(f"\n    {frame}" for frame in frames)
         where = frames[-1].partition(" ")[0].rpartition(":") if frames else None
         location = Location(Path(where[0]), int(where[2])) if where else model.location
         if isinstance(error, FftError):
-            return ModelError(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
+            kind = ModelRaisedError if error.can_retry else ModelError
+            return kind(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
         said = f"{type(error).__name__}: {error}".rstrip(": ")
         hint = _DECIMALS if isinstance(error, TypeError) and "decimal.Decimal" in said else None
-        return ModelError(f"model {model.name!r} raised {said}{lines}", where=location, hint=hint)
+        return kind(f"model {model.name!r} raised {said}{lines}", where=location, hint=hint)
 
 
 _DECIMALS = (

@@ -6,15 +6,18 @@ FftError
 ├── ProfileError            profiles.yml, .env or FF_* variables do not give a usable connection
 ├── RenderError             a template fails while it is rendered
 ├── ModelError              a Python model fails, or returns what cannot be published
-│   └── RequiredColumnsError
+│   ├── RequiredColumnsError
+│   └── ModelRaisedError    its function raised; a later try can succeed
 ├── IncrementError          rows cannot be applied to a table: their keys or columns do not fit
 ├── SeedError               the file of a seed cannot be read as a table
 ├── EngineError
 │   ├── MissingDriverError  the engine's Python packages are not installed
 │   ├── ConnectError        the database cannot be opened
+│   │   └── UnreachableError   nobody answers; a later try can succeed
 │   ├── BusyError           somebody else holds the database; a later try can succeed
 │   ├── MissingRelationError   an input is not in the database
 │   └── StatementError      the database rejects a statement
+├── StepTimeoutError        a step took longer than its model allows
 ├── StateError              the records of earlier builds cannot be read
 └── ArtifactError           a file of .fastflowtransform/target/ cannot be read or written
 """
@@ -112,6 +115,12 @@ class RequiredColumnsError(ModelError):
     """An input frame lacks columns that the model requires."""
 
 
+class ModelRaisedError(ModelError):
+    """The function of a Python model raised: it may call on what is not there just now."""
+
+    can_retry = True
+
+
 class IncrementError(FftError):
     """Rows cannot be applied to the table of an incremental model or snapshot; it stays as it was."""
 
@@ -148,6 +157,12 @@ class ConnectError(EngineError):
     """The database cannot be opened."""
 
 
+class UnreachableError(ConnectError):
+    """The server of the database does not answer, or takes no more connections."""
+
+    can_retry = True
+
+
 class BusyError(EngineError):
     """Another process holds the database or the model."""
 
@@ -179,6 +194,12 @@ class StatementError(EngineError):
     def mask(self, mask: Callable[[str], str]) -> None:
         super().mask(mask)
         self.sql = mask(self.sql)
+
+
+class StepTimeoutError(FftError):
+    """A step took longer than its model allows; nothing of it is published."""
+
+    can_retry = True
 
 
 class StateError(FftError):

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
     from fft_dagster.definitions import build_definitions, project_definitions
+    from fft_dagster.duckdb_resource import FftDuckDBResource
     from fft_dagster.executor import interruptible, thread_executor
-    from fft_dagster.io_manager import FftIOManager
-    from fft_dagster.resource import WarehouseSessions, warehouse_resource
+    from fft_dagster.io_manager import FftIOManager, fft_io_manager
+    from fft_dagster.resource import ProjectWarehouses, WarehouseSessions, warehouse_resource
     from fft_dagster.selection import asset_selection
     from fft_dagster.translator import FftTranslator
 
 _HOMES = {
+    "FftDuckDBResource": "duckdb_resource",
     "FftIOManager": "io_manager",
     "FftTranslator": "translator",
+    "ProjectWarehouses": "resource",
     "WarehouseSessions": "resource",
     "asset_selection": "selection",
     "build_definitions": "definitions",
+    "fft_io_manager": "io_manager",
     "freshness_checks": "assets",
     "interruptible": "executor",
     "project_assets": "assets",
@@ -29,11 +33,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "FftDuckDBResource",
     "FftIOManager",
     "FftTranslator",
+    "ProjectWarehouses",
     "WarehouseSessions",
     "asset_selection",
     "build_definitions",
+    "fft_io_manager",
     "freshness_checks",
     "interruptible",
     "project_assets",

@@ -1,8 +1,7 @@
 """One step per model and seed, each with its checks; a step that only checks, where only checks are selected."""
 
 import inspect
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -28,9 +27,14 @@ from fft_core import (
     source_freshness,
 )
 from fft_dagster import events
-from fft_dagster.executor import interruptible
-from fft_dagster.resource import RESOURCE_KEY, WarehouseSessions
-from fft_dagster.translator import FftTranslator
+from fft_dagster.executor import NODE_TAG, interruptible
+from fft_dagster.projects import BoundProject, bound_project, marked
+from fft_dagster.resource import RESOURCE_KEY, ProjectWarehouses, WarehouseSessions
+from fft_dagster.step_names import StepNames
+from fft_dagster.time_limit import limited
+from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
+
+_IO_MANAGER = "dagster/io_manager_key"  # where AssetSpec.with_io_manager_key notes it
 
 
 def project_assets(
@@ -38,61 +42,96 @@ def project_assets(
     translator: FftTranslator | None = None,
     names: Collection[str] | None = None,
     live_views: LiveViews | None = None,
+    *,
+    resource_prefix: str = "",
+    taken: Collection[str] = (),
 ) -> list[dg.AssetsDefinition]:
     """Make the assets of a project: one definition, and so one step, for each stored model and each seed.
 
-    Ephemeral models have no rows and so no asset: what reads them depends on what they read. `names` limits the assets
-    to some models and seeds; `live_views` knows which of them may be built.
+    Ephemeral models have no rows and so no asset: what reads them depends on what they read.
+
+    Args:
+        project: A loaded project.
+        translator: How models become assets.
+        names: Limits the assets to some models and seeds.
+        live_views: Knows which of them may be built.
+        resource_prefix: Begins the keys of the project's resources.
+        taken: Names of steps of other assets.
     """
-    translator, live_views = translator or FftTranslator(), live_views or LiveViews(project)
+    bound, live_views = bound_project(project, translator), live_views or LiveViews(project)
+    steps = StepNames(bound, taken)
     subjects = {subject.name: subject for subject in project_subjects(project)}
     nodes = [node for node in project.stored() if names is None or node.name in names]
-    return [_node_asset(node, project, translator, subjects[node.name].code, live_views) for node in nodes]
+    return [
+        _node_asset(node, bound, subjects[node.name].code, live_views, steps.of(node), resource_prefix)
+        for node in nodes
+    ]
 
 
 def source_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
     """Describe the sources of a project as external assets."""
-    translator = translator or FftTranslator()
-    return [translator.get_asset_spec(source, project) for source in project.sources.values()]
+    bound = bound_project(project, translator)
+    return [marked(bound.translator.get_asset_spec(source, project), bound) for source in project.sources.values()]
 
 
-def source_checks(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetChecksDefinition]:
+def source_checks(
+    project: Project,
+    translator: FftTranslator | None = None,
+    *,
+    resource_prefix: str = "",
+    taken: Collection[str] = (),
+) -> list[dg.AssetChecksDefinition]:
     """Make the checks of the sources: one definition for each source that has some."""
-    translator = translator or FftTranslator()
+    bound = bound_project(project, translator)
+    steps = StepNames(bound, taken)
     return [
-        _source_check(source, checks, translator)
+        _source_check(source, checks, bound, steps.of_checks(source), resource_prefix)
         for source in project.sources.values()
         if (checks := project.checks_of(source.name))
     ]
 
 
-def freshness_checks(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetChecksDefinition]:
+def freshness_checks(
+    project: Project,
+    translator: FftTranslator | None = None,
+    *,
+    resource_prefix: str = "",
+    taken: Collection[str] = (),
+) -> list[dg.AssetChecksDefinition]:
     """Make a check for each source whose freshness is limited. It blocks nothing: old rows are no bad rows."""
-    translator = translator or FftTranslator()
-    return [_freshness_check(source, project, translator) for source in project.sources.values() if source.freshness]
+    bound = bound_project(project, translator)
+    steps = StepNames(bound, taken)
+    return [
+        _freshness_check(source, bound, steps.of_freshness(source), resource_prefix)
+        for source in project.sources.values()
+        if source.freshness
+    ]
 
 
 def _node_asset(
-    node: Model | Seed, project: Project, translator: FftTranslator, code_version: str, live_views: LiveViews
+    node: Model | Seed, bound: BoundProject, code_version: str, live_views: LiveViews, step_name: str, prefix: str
 ) -> dg.AssetsDefinition:
+    project, translator = bound.project, bound.translator
     checks = project.checks_of(node.name)
-    spec = translator.get_asset_spec(node, project)
+    spec = marked(translator.get_asset_spec(node, project), bound, code_version)
+    if prefix and spec.metadata.get(_IO_MANAGER) == IO_MANAGER_KEY:
+        spec = spec.with_io_manager_key(f"{prefix}{IO_MANAGER_KEY}")
     first = [translator.get_asset_key(project.node(name)) for name in live_views.goes_after(node.name)]
     known = {dep.asset_key for dep in spec.deps}
     if further := [key for key in first if key not in known]:
         spec = spec.merge_attributes(deps=further)
-    if spec.code_version is None:
-        spec = spec.replace_attributes(code_version=code_version)
 
     def step(context: dg.AssetExecutionContext) -> Any:  # an iterator; the hints of a plain type are read in no time
-        resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
+        resource = _sessions(context, prefix, bound)
         wanted = {key.name for key in context.selected_asset_check_keys}
         selected = [check for check in checks if check.name in wanted]
         with _turn(resource, node) as warehouse:
             if context.selected_asset_keys:
-                rebuilder = resource.rebuilder(warehouse, partial(_names_in_run, context, project, translator))
+                run_id = _run_id(context)
+                in_run = partial(_names_in_run, context, project, translator) if run_id else None
+                rebuilder = resource.rebuilder(warehouse, in_run)
                 try:
-                    result = build_or_reuse(warehouse, rebuilder, node, run_id=context.run.run_id)
+                    result = build_or_reuse(warehouse, rebuilder, node, run_id=run_id)
                 except CheckFailedError as error:
                     yield from events.failed_checks(spec.key, error, wanted, resource.masker)
                     yield from _view_evaluations(
@@ -100,27 +139,48 @@ def _node_asset(
                     )
                     raise
                 resource.tell(node.name, result)
-                yield events.materialization(context, spec.key, result, wanted, resource.masker)
-                if isinstance(result, BuildResult):
-                    in_run = context.job_def.asset_layer.selected_asset_keys  # their own steps tell what was found
-                    views = [v for v in result.views if translator.get_asset_key(project.node(v.name)) not in in_run]
+                yield events.materialization(context if run_id else None, spec.key, result, wanted, resource.masker)
+                if isinstance(result, BuildResult) and result.views:
+                    told = _keys_in_run(context) if run_id else frozenset()  # their own steps tell what was found
+                    views = [v for v in result.views if translator.get_asset_key(project.node(v.name)) not in told]
                     yield from _view_evaluations(project, translator, node.name, views, resource.masker, published=True)
             else:
                 yield from _check(resource, warehouse, node, spec.key, selected)
 
     step.__signature__ = _STEP_SIGNATURE  # type: ignore[attr-defined]
     return dg.multi_asset(
-        name=step_name(spec.key),
+        name=step_name,
         specs=[spec],
         check_specs=[translator.get_check_spec(check, node) for check in checks],
         can_subset=True,  # so that a check can be run without its model
-        required_resource_keys={RESOURCE_KEY},
+        required_resource_keys={f"{prefix}{RESOURCE_KEY}"},
+        **_step_options(node, translator),
     )(step)
+
+
+def _step_options(node: Model | Seed | Source, translator: FftTranslator) -> dict[str, Any]:
+    """What the decorators of Dagster take by name, for how the step is run."""
+    return {
+        "pool": translator.get_pool(node),
+        "op_tags": {**translator.get_op_tags(node), NODE_TAG: str(node.name)},
+        "retry_policy": translator.get_retry_policy(node),
+    }
+
+
+def _run_id(context: dg.AssetExecutionContext) -> str | None:
+    try:
+        return context.run.run_id
+    except dg.DagsterError:  # called by hand, with a context of build_asset_context
+        return None
+
+
+def _keys_in_run(context: dg.AssetExecutionContext) -> Set[dg.AssetKey]:
+    return context.job_def.asset_layer.selected_asset_keys
 
 
 def _names_in_run(context: dg.AssetExecutionContext, project: Project, translator: FftTranslator) -> frozenset[str]:
     """Name the models and seeds that have their turn in a run."""
-    keys = context.job_def.asset_layer.selected_asset_keys
+    keys = _keys_in_run(context)
     return frozenset(node.name for node in project.stored() if translator.get_asset_key(node) in keys)
 
 
@@ -142,17 +202,27 @@ def _view_evaluations(
 _STEP_SIGNATURE = inspect.signature(lambda context: None)
 
 
-def _source_check(source: Source, checks: Sequence[Check], translator: FftTranslator) -> dg.AssetChecksDefinition:
-    key = translator.get_asset_key(source)
+def _sessions(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, prefix: str, bound: BoundProject
+) -> WarehouseSessions:
+    resource: WarehouseSessions | ProjectWarehouses = getattr(context.resources, f"{prefix}{RESOURCE_KEY}")
+    return resource.of(bound)
+
+
+def _source_check(
+    source: Source, checks: Sequence[Check], bound: BoundProject, step_name: str, prefix: str
+) -> dg.AssetChecksDefinition:
+    key = bound.translator.get_asset_key(source)
 
     @dg.multi_asset_check(
-        name=source_step_name(key),
-        specs=[translator.get_check_spec(check, source) for check in checks],
+        name=step_name,
+        specs=[bound.translator.get_check_spec(check, source) for check in checks],
         can_subset=True,
-        required_resource_keys={RESOURCE_KEY},
+        required_resource_keys={f"{prefix}{RESOURCE_KEY}"},
+        **_step_options(source, bound.translator),
     )
     def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
+        resource = _sessions(context, prefix, bound)
         wanted = {check_key.name for check_key in context.selected_asset_check_keys}
         with _turn(resource, source) as warehouse:
             yield from _check(resource, warehouse, source, key, [check for check in checks if check.name in wanted])
@@ -160,13 +230,17 @@ def _source_check(source: Source, checks: Sequence[Check], translator: FftTransl
     return step
 
 
-def _freshness_check(source: Source, project: Project, translator: FftTranslator) -> dg.AssetChecksDefinition:
-    key = translator.get_asset_key(source)
-    spec = translator.get_freshness_spec(source, project)
+def _freshness_check(source: Source, bound: BoundProject, step_name: str, prefix: str) -> dg.AssetChecksDefinition:
+    spec = bound.translator.get_freshness_spec(source, bound.project)
 
-    @dg.multi_asset_check(name=f"{step_name(key)}_{spec.name}", specs=[spec], required_resource_keys={RESOURCE_KEY})
+    @dg.multi_asset_check(
+        name=step_name,
+        specs=[spec],
+        required_resource_keys={f"{prefix}{RESOURCE_KEY}"},
+        **_step_options(source, bound.translator),
+    )
     def step(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        resource: WarehouseSessions = getattr(context.resources, RESOURCE_KEY)
+        resource = _sessions(context, prefix, bound)
         with _turn(resource, source) as warehouse:
             return events.freshness_result(spec, source_freshness(warehouse, source))
 
@@ -177,10 +251,12 @@ def _freshness_check(source: Source, project: Project, translator: FftTranslator
 def _turn(resource: WarehouseSessions, node: Model | Seed | Source) -> Iterator[Warehouse]:
     """Give the session in which a step works; it is interrupted with the run. Beginning and failure are told."""
     resource.tell(str(node.name), datetime.now(UTC))
+    seconds = None if isinstance(node, Source) else node.step.timeout
     with (
         events.step_failures(resource.masker, partial(resource.tell, str(node.name))),
         resource.session() as warehouse,
         interruptible(warehouse.engine.interrupt),
+        limited(seconds, warehouse.engine.interrupt, str(node.name)),
     ):
         yield warehouse
 
@@ -196,13 +272,3 @@ def _check(
     resource.tell(str(node.name), results)
     for result in results:
         yield events.check_result(key, result, events.PUBLISHED, resource.masker)
-
-
-def step_name(key: dg.AssetKey) -> str:
-    """Give the key of the step that builds an asset."""
-    return re.sub(r"\W", "_", "__".join(key.path), flags=re.ASCII)
-
-
-def source_step_name(key: dg.AssetKey) -> str:
-    """Give the key of the step that runs the checks of a source."""
-    return f"{step_name(key)}_checks"

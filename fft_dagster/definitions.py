@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,31 @@ import dagster as dg
 
 from fft_core import FftError, LiveViews, Project, load_project
 from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
+from fft_dagster.collisions import refuse_collisions
 from fft_dagster.executor import thread_executor
-from fft_dagster.io_manager import io_manager
-from fft_dagster.resource import RESOURCE_KEY, warehouse_resource
+from fft_dagster.io_manager import SHARED_IO_MANAGER, FftIOManagerDefinition, fft_io_manager
+from fft_dagster.projects import BoundProject, bound_project, marked
+from fft_dagster.resource import RESOURCE_KEY, SHARED_WAREHOUSE, warehouse_resource
 from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
+
+OwnAsset = dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset | Any  # Any: what else dg.Definitions takes has no name
 
 
 def build_definitions(
     project_dir: Path | str,
     env: str | None = None,
     *,
-    assets: Sequence[dg.AssetsDefinition] = (),
+    assets: Iterable[OwnAsset] = (),
     translator: FftTranslator | None = None,
     resources: Mapping[str, Any] | None = None,
-    executor: dg.ExecutorDefinition | None = None,
+    executor: dg.ExecutorDefinition | None = thread_executor,
     variables: Mapping[str, object] | None = None,
+    resource_prefix: str = "",
+    declare_sources: bool = True,
 ) -> dg.Definitions:
     """Load an FFT project as Dagster definitions; opens no database.
+
+    Definitions of several projects, or of one in several environments, can be merged where their keys differ.
 
     Args:
         project_dir: The folder that holds `project.yml`.
@@ -36,48 +44,101 @@ def build_definitions(
         assets: Your own assets beside the models. One that has the key of a source fills that source.
         translator: How models become assets.
         resources: Your own resources, beside the warehouse ("fft_warehouse") and its IO manager ("fft_io_manager").
-        executor: How runs are executed; steps in threads of one process where None.
+        executor: How runs are executed: in threads of one process. None leaves it to definitions that these are merged
+            with, or to Dagster.
         variables: Override the `vars` of project.yml; those of FFT_VARS (JSON) where None.
+        resource_prefix: Begins the keys of this project's resources, where several projects are merged and assets that
+            are not in `assets` use them.
+        declare_sources: Whether sources that none of `assets` fills become external assets; False where definitions
+            that these are merged with have assets of their keys.
 
     Raises:
         ProjectError: with all problems of the project.
+        FftError: an asset would be stored as the table of a model, a seed or another asset.
 
     >>> defs = build_definitions("example_project", env="test")  # doctest: +SKIP
     """
     given = _variables_of_environment() if variables is None else variables
     project = load_project(project_dir, env, variables=given)
-    return project_definitions(project, assets=assets, translator=translator, resources=resources, executor=executor)
+    return project_definitions(
+        project,
+        assets=assets,
+        translator=translator,
+        resources=resources,
+        executor=executor,
+        resource_prefix=resource_prefix,
+        declare_sources=declare_sources,
+    )
 
 
 def project_definitions(
     project: Project,
     *,
-    assets: Sequence[dg.AssetsDefinition] = (),
+    assets: Iterable[OwnAsset] = (),
     translator: FftTranslator | None = None,
     resources: Mapping[str, Any] | None = None,
-    executor: dg.ExecutorDefinition | None = None,
+    executor: dg.ExecutorDefinition | None = thread_executor,
     names: Collection[str] | None = None,
     jobs: Sequence[Any] = (),  # Any: dg.Definitions takes several kinds of jobs, and does not name their union
+    resource_prefix: str = "",
+    declare_sources: bool = True,
     live_views: LiveViews | None = None,
 ) -> dg.Definitions:
     """Do the same for a project that is already loaded, and for some of its models and seeds where `names` is given."""
     translator = translator or FftTranslator()
-    own_keys = {key for definition in assets for key in definition.keys}
-    sources = [spec for spec in source_specs(project, translator) if spec.key not in own_keys]
+    bound, own = bound_project(project, translator), list(assets)
+    all_resources = {**_resources(project, translator, resource_prefix), **(resources or {})}
+    managers = {key for key, resource in all_resources.items() if isinstance(resource, FftIOManagerDefinition)}
+    refuse_collisions(bound, own, managers)
+    own_keys = {key for asset in own for key in _keys(asset)}
+    sources = [spec for spec in source_specs(project, translator) if declare_sources and spec.key not in own_keys]
+    taken = {asset.node_def.name for asset in own if isinstance(asset, dg.AssetsDefinition) and asset.is_executable}
+    made: dict[str, Any] = {"resource_prefix": resource_prefix, "taken": taken}  # Any: what all three take by name
     return dg.Definitions(
-        assets=[*project_assets(project, translator, names, live_views), *sources, *assets],
-        asset_checks=[
-            *source_checks(project, translator),
-            *(freshness_checks(project, translator) if names is None else ()),  # a build does not ask how old rows are
+        assets=[
+            *project_assets(project, translator, names, live_views, **made),
+            *sources,
+            *(_marked(asset, bound) for asset in own),
         ],
-        resources={
-            RESOURCE_KEY: warehouse_resource(project),
-            IO_MANAGER_KEY: io_manager(translator),
-            **(resources or {}),
-        },
-        executor=executor or thread_executor,
+        asset_checks=[
+            *source_checks(project, translator, **made),
+            # a build does not ask how old rows are
+            *(freshness_checks(project, translator, **made) if names is None else ()),
+        ],
+        resources=all_resources,
+        executor=executor,
         jobs=list(jobs),
     )
+
+
+def _resources(project: Project, translator: FftTranslator, prefix: str) -> dict[str, Any]:
+    """The warehouse and its IO manager: those that all projects share, or with a prefix those of this project."""
+    if not prefix:
+        return {RESOURCE_KEY: SHARED_WAREHOUSE, IO_MANAGER_KEY: SHARED_IO_MANAGER}
+    warehouse = f"{prefix}{RESOURCE_KEY}"
+    return {
+        warehouse: warehouse_resource(project),
+        f"{prefix}{IO_MANAGER_KEY}": fft_io_manager(project, translator, warehouse=warehouse),
+    }
+
+
+def _keys(asset: OwnAsset) -> Iterable[dg.AssetKey]:
+    """The keys that are known before definitions are resolved."""
+    match asset:
+        case dg.AssetsDefinition():
+            return asset.keys
+        case dg.AssetSpec() | dg.SourceAsset():
+            return (asset.key,)
+    return ()
+
+
+def _marked(asset: OwnAsset, bound: BoundProject) -> OwnAsset:
+    match asset:
+        case dg.AssetsDefinition() if asset.keys:
+            return asset.map_asset_specs(lambda spec: marked(spec, bound))
+        case dg.AssetSpec():
+            return marked(asset, bound)
+    return asset
 
 
 def _variables_of_environment() -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
@@ -23,11 +24,12 @@ from fft_core.errors import StatementError
 from fft_dagster.markdown import fenced, inline, table
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
+BUILT = "the rows of this build, before they were published"
 UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
 
 
 def materialization(
-    context: dg.AssetExecutionContext,
+    context: dg.AssetExecutionContext | None,
     key: dg.AssetKey,
     result: BuildResult | ReuseResult,
     wanted: Set[str],
@@ -36,16 +38,19 @@ def materialization(
     """Report what a step published, or left as it is, and why, with the results of the wanted checks.
 
     A reused model is reported as well, with its unchanged data version: without it, Dagster would skip what is
-    downstream, and show the asset as out of date.
+    downstream, and show the asset as out of date. There is no context where no run is, as in a unit test.
     """
-    # Metadata of the result itself would be stored twice: with the event of the output, too.
-    context.add_asset_metadata(_metadata(result, masker), asset_key=key)
+    metadata, judged = _metadata(result, masker), BUILT if isinstance(result, BuildResult) else PUBLISHED
+    if context is not None:
+        # Metadata of the result itself would be stored twice: with the event of the output, too.
+        context.add_asset_metadata(metadata, asset_key=key)
     return dg.MaterializeResult(
         asset_key=key,
+        metadata=metadata if context is None else None,
         data_version=dg.DataVersion(result.data_version),
         check_results=[
             *(
-                check_result(key, check, _judged(check), masker)
+                check_result(key, check, _judged(check, judged), masker)
                 for check in result.checks
                 if check.check.name in wanted
             ),
@@ -54,15 +59,17 @@ def materialization(
     )
 
 
-def _judged(result: CheckResult) -> str:
-    return PUBLISHED if result.judged_with is None else f"the rows of {result.judged_with}, before they were published"
+def _judged(result: CheckResult, judged: str) -> str:
+    return judged if result.judged_with is None else f"the rows of {result.judged_with}, before they were published"
 
 
 def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, Any]:
     decision = result.decision
     metadata: dict[str, Any] = {
         "action": decision.action,
-        "reasons": dg.MetadataValue.md("\n".join(f"- {inline(masker(str(reason)))}" for reason in decision.reasons)),
+        "reasons": dg.MetadataValue.md(
+            "\n".join(f"- {inline(masker(in_run_config(str(reason))))}" for reason in decision.reasons)
+        ),
         "fingerprint": result.fingerprint,
         "built_at": dg.MetadataValue.timestamp(result.built_at),
         "dagster/table_name": str(result.relation),
@@ -82,6 +89,19 @@ def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, An
     columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
     metadata["dagster/column_schema"] = dg.TableSchema(columns=columns)
     return metadata
+
+
+def in_run_config(text: str) -> str:
+    """Say what an option of the command line is called here.
+
+    >>> in_run_config("build it anew: --full-refresh orders")
+    "build it anew: full_refresh: orders in the run config of fft_warehouse"
+    """
+
+    def said(option: re.Match[str]) -> str:
+        return f"{option[1].replace('-', '_')}: {option[2]} in the run config of fft_warehouse"
+
+    return re.sub(r"--(rebuild|full-refresh) '?([\w*?\[\].-]*\w[\w*?\[\]]*|\*)'?", said, text)
 
 
 def _still_passed(key: dg.AssetKey, result: BuildResult | ReuseResult) -> list[dg.AssetCheckResult]:
@@ -165,11 +185,13 @@ def step_failures(masker: Masker, tell: Callable[[FftError], None] | None = None
         masker.error(error)
         if tell is not None:
             tell(error)
+        if isinstance(error.__cause__, dg.RetryRequested | dg.Failure):  # a model speaks to Dagster itself
+            raise error.__cause__ from None
         metadata: dict[str, Any] = {"error": type(error).__name__, "exit_code": error.exit_code}
         if isinstance(error, StatementError):
             metadata["sql"] = dg.MetadataValue.md(fenced(error.sql))
         raise dg.Failure(
-            description=visible(str(error)),
+            description=in_run_config(visible(str(error))),
             metadata=metadata,
             allow_retries=error.can_retry,
         ) from error.__cause__

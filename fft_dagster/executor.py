@@ -28,6 +28,7 @@ from dagster import (
     executor,
 )
 
+from fft_core import lend_databases
 from fft_dagster.critical_path import inverted, remaining_seconds
 from fft_dagster.step_threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
 from fft_dagster.supported import require_supported_dagster
@@ -70,6 +71,7 @@ __all__ = ["ThreadExecutor", "interruptible", "iterate_run", "thread_executor"]
 # How late a termination, a slot that another run freed, or an event of a running step may be noticed.
 TICK_SECONDS = 0.1
 SECOND_WISH_SECONDS = 0.5
+NODE_TAG = "fft/node"  # what the steps of models, seeds and sources are tagged with
 TERMINATING = "Termination requested: interrupting the running steps"
 
 
@@ -240,6 +242,8 @@ def _with_compute_logs(
 def _events_of_step(context: StepExecutionContext, event_loop: AbstractEventLoop) -> Iterator[DagsterEvent]:
     """Private: all that stock executors do for one step; it stores each event before it yields it."""
     context._event_loop = event_loop  # private: stock has one for the whole run, which only one thread can use
+    if NODE_TAG not in context.step.tags:
+        lend_databases()
     events = []
     for event in dagster_event_sequence_for_step(context):
         events.append(event)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fft_core import FftError
 
+_MODULE = "fft_dagster.location"
 FOLDER = Path(".fastflowtransform") / "dagster"
 QUIET_FILE = "fft.yaml"
 _OURS = "# Written by fft at each run: the history of this project's runs. Take this line out to keep your own edits.\n"
@@ -31,6 +32,15 @@ compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
+
+
+def code_location(root: Path) -> tuple[str, str, str]:
+    """Give the option of `dagster dev` and its value that open a project, and how Dagster calls what is open then.
+
+    A definitions.py of the project's own is what it opens.
+    """
+    own = root / "definitions.py"
+    return ("-f", str(own), own.name) if own.is_file() else ("-m", _MODULE, _MODULE)
 
 
 def instance_home(root: Path) -> Path:

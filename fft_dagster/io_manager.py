@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
 from fft_core import (
     FftError,
+    Masker,
     Model,
     Project,
-    Relation,
     Seed,
+    Slice,
     Source,
-    SourceName,
-    Warehouse,
     frame_type_of,
     from_arrow,
     publish_frame,
+    publish_slice,
     read_relation,
+    read_slice,
     to_arrow,
 )
 from fft_dagster import events
-from fft_dagster.resource import RESOURCE_KEY, WarehouseSessions
+from fft_dagster.collisions import refuse_relation
+from fft_dagster.partitions import partition_slice
+from fft_dagster.projects import BoundProject, only_one, project_in, projects_of
+from fft_dagster.resource import RESOURCE_KEY, ProjectWarehouses, WarehouseSessions
 from fft_dagster.translator import FftTranslator
 
 
@@ -32,61 +37,155 @@ class FftIOManager(dg.IOManager):
     An asset that takes a model as an argument gets its rows as a pandas or Polars frame or a pyarrow Table, by its
     annotation (pandas where it has none). What an asset returns is staged and published under the relation of the
     source that has the asset's key; without such a source, under the key's last part, in the schema of the part before.
+
+    Of a partitioned asset, only the partitions of the run are written or read. What tells the partition of a row is
+    `metadata={"partition_expr": ...}` of the asset, or `partition_by` of the source.
+
+    Args:
+        warehouse: What the resource "fft_warehouse" gives.
+        translator: The one that the assets are made with, where it is not FftTranslator.
+        project: Whose relations are meant; those of the asset's own project where None.
     """
 
-    def __init__(self, warehouse: WarehouseSessions, translator: FftTranslator) -> None:
+    def __init__(
+        self,
+        warehouse: WarehouseSessions | ProjectWarehouses,
+        translator: FftTranslator | None = None,
+        project: Project | None = None,
+    ) -> None:
         self._warehouse = warehouse
-        self._nodes = _nodes_by_key(warehouse.project, translator)
+        if project is None and isinstance(warehouse, WarehouseSessions):
+            project = warehouse.project
+        self._bound = BoundProject(project, translator or FftTranslator()) if project else None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Publish a frame as a table. Raises ModelError for anything that is not a frame."""
+        """Publish a frame as a table, or as partitions of one. Raises ModelError for what is not a frame."""
         if obj is None:
             return
-        with events.step_failures(self._warehouse.masker), self._warehouse.session() as session:
-            node = self._nodes.get(context.asset_key)
-            source = node if isinstance(node, SourceName) else None
-            result = publish_frame(session, self._relation(session, context.asset_key), to_arrow(obj), source)
-            if source is not None:
-                self._warehouse.rebuilder(session).forget_source(source)
+        bound, sessions = self._opened(context, context.definition_metadata)
+        with events.step_failures(sessions.masker):
+            refuse_relation(bound, context.asset_key)
+            node = bound.nodes.get(context.asset_key)
+            rows = _slice(context, node, context.definition_metadata)
+            frame, name = to_arrow(obj), node.name if isinstance(node, Source) else None
+            with sessions.session() as session:
+                relation = session.engine.relation(*_place(bound, context.asset_key))
+                if rows is None:
+                    result = publish_frame(session, relation, frame, name)
+                else:
+                    result = publish_slice(session, relation, frame, rows, name)
+                if name is not None:
+                    sessions.rebuilder(session).forget_source(name)
         context.add_output_metadata(
             {
                 "dagster/table_name": str(result.relation),
-                "dagster/row_count": result.row_count,
+                "dagster/row_count" if rows is None else "dagster/partition_row_count": result.row_count,
                 "dagster/column_schema": dg.TableSchema([dg.TableColumn(c.name, c.type) for c in result.columns]),
             }
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Load a relation as a frame."""
-        with events.step_failures(self._warehouse.masker), self._warehouse.session() as session:
-            relation = self._relation(session, context.asset_key)
-            if relation not in session.engine.kinds([relation]):
-                raise FftError(
-                    f"{relation} is not there", hint=f"Materialize {context.asset_key.to_user_string()} first."
-                )
-            return from_arrow(read_relation(session, relation), frame_type_of(context.dagster_type.typing_type))
+        """Load a relation, or partitions of it, as a frame."""
+        metadata = context.upstream_output.definition_metadata if context.upstream_output else None
+        bound, sessions = self._opened(context, metadata)
+        with events.step_failures(sessions.masker):
+            node = bound.nodes.get(context.asset_key)
+            with sessions.session() as session:
+                relation = session.engine.relation(*_place(bound, context.asset_key))
+                if relation not in session.engine.kinds([relation]):
+                    raise FftError(
+                        f"{relation} is not there", hint=f"Materialize {context.asset_key.to_user_string()} first."
+                    )
+                rows = None if _is_whole(context, node, metadata) else _slice(context, node, metadata)
+                table = read_relation(session, relation) if rows is None else read_slice(session, relation, rows)
+            return from_arrow(table, frame_type_of(_annotation(context)))
 
-    def _relation(self, session: Warehouse, key: dg.AssetKey) -> Relation:
-        node = self._nodes.get(key)
-        if node is not None:
-            return session.relation(node)
-        return session.engine.relation(key.path[-1], key.path[-2] if len(key.path) > 1 else None)
+    def _opened(
+        self, context: dg.OutputContext | dg.InputContext, metadata: Mapping[str, Any] | None
+    ) -> tuple[BoundProject, WarehouseSessions]:
+        with events.step_failures(Masker.of(())):  # no secret is known before the project is
+            bound = self._bound_to(context, metadata)
+            return bound, self._warehouse.of(bound)
+
+    def _bound_to(
+        self, context: dg.OutputContext | dg.InputContext, metadata: Mapping[str, Any] | None
+    ) -> BoundProject:
+        """The project of an asset: the manager's own, that of its mark, or the only one of the run."""
+        found = self._bound or project_in(metadata)
+        if found is not None:
+            return found
+        try:
+            job = context.step_context.job_def
+        except dg.DagsterInvariantViolationError:  # outside of a run, as in load_asset_value
+            return only_one([])
+        return only_one(projects_of(job))
 
 
-def io_manager(translator: FftTranslator) -> dg.IOManagerDefinition:
-    """Make the IO manager of the warehouse that the resource "fft_warehouse" opens."""
+def _annotation(context: dg.InputContext) -> object:
+    try:
+        return context.dagster_type.typing_type
+    except dg.DagsterInvariantViolationError:  # a context that is made by hand may have none
+        return None
 
-    @dg.io_manager(required_resource_keys={RESOURCE_KEY})
+
+def _place(bound: BoundProject, key: dg.AssetKey) -> tuple[str, str | None, str | None]:
+    relation = bound.relation_of_key(key)
+    return relation.name, relation.schema, relation.catalog
+
+
+def _slice(
+    context: dg.OutputContext | dg.InputContext,
+    node: Model | Seed | Source | None,
+    metadata: Mapping[str, Any] | None,
+) -> Slice | None:
+    if not context.has_asset_partitions:
+        return None
+    return partition_slice(
+        context.asset_key,
+        context.asset_partitions_def,
+        context.asset_partition_keys,
+        (metadata or {}).get("partition_expr"),
+        node.partition_by if isinstance(node, Source) else None,
+    )
+
+
+def _is_whole(context: dg.InputContext, node: Model | Seed | Source | None, metadata: Mapping[str, Any] | None) -> bool:
+    """Whether all partitions are read of what does not say how to tell them apart."""
+    says_how = "partition_expr" in (metadata or {}) or (isinstance(node, Source) and node.partition_by)
+    if not context.has_asset_partitions or says_how:
+        return False
+    every = context.asset_partitions_def.get_partition_keys(dynamic_partitions_store=context.instance)
+    return set(every) <= set(context.asset_partition_keys)
+
+
+class FftIOManagerDefinition(dg.IOManagerDefinition):
+    """An IO manager of ours, so that what is stored through it can be checked when definitions load."""
+
+
+def fft_io_manager(
+    project: Project | None = None, translator: FftTranslator | None = None, *, warehouse: str = RESOURCE_KEY
+) -> FftIOManagerDefinition:
+    """Make the IO manager of a warehouse, for definitions that are not made by `build_definitions`.
+
+    Args:
+        project: Whose relations are meant; those of the asset's own project where None.
+        translator: The one that the assets are made with, where it is not FftTranslator.
+        warehouse: The key of the resource that opens the warehouse.
+
+    >>> dg.Definitions(  # doctest: +SKIP
+    ...     resources={"fft_warehouse": warehouse_resource(project), "io_manager": fft_io_manager(project)}
+    ... )
+    """
+
     def manager(context: dg.InitResourceContext) -> FftIOManager:
-        return FftIOManager(getattr(context.resources, RESOURCE_KEY), translator)
+        return FftIOManager(getattr(context.resources, warehouse), translator, project)
 
-    return manager
+    return FftIOManagerDefinition(
+        resource_fn=manager,
+        required_resource_keys={warehouse},
+        description="Reads and writes relations of an FFT project as frames.",
+    )
 
 
-def _nodes_by_key(project: Project, translator: FftTranslator) -> dict[dg.AssetKey, str | SourceName]:
-    nodes: list[Model | Seed | Source] = [
-        *project.sources.values(),
-        *project.seeds.values(),
-        *project.models.values(),
-    ]
-    return {translator.get_asset_key(node): node.name for node in nodes}
+# One object for all projects, as the warehouse.
+SHARED_IO_MANAGER = fft_io_manager()

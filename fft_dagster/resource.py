@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeAlias, get_args
@@ -28,6 +30,7 @@ from fft_core import (
     open_warehouse,
     project_masker,
 )
+from fft_dagster.projects import BoundProject, current_project, loaded_projects
 
 RESOURCE_KEY = "fft_warehouse"
 # What a step tells: that it has begun, and then what it found.
@@ -71,6 +74,16 @@ class WarehouseSessions:
         self._warehouse: Warehouse | None = None
         self._sessions: list[Warehouse] = []
         self._of_thread = threading.local()
+
+    def of(self, bound: BoundProject) -> WarehouseSessions:
+        """Give these sessions to the assets of their project. Raises FftError for those of another."""
+        mine, theirs = self.project, bound.project
+        if mine is theirs or (mine.root, mine.env) == (theirs.root, theirs.env):
+            return self
+        raise FftError(
+            f"the resource opens the project {mine.name} ({mine.env}), and the asset is of {bound!r}",
+            hint='Give the resources of one of them names of their own: build_definitions(..., resource_prefix="...").',
+        )
 
     @cached_property
     def masker(self) -> Masker:
@@ -120,6 +133,85 @@ def _tell_nobody(name: str, found: Found) -> None:
 
 def _request(config: Mapping[str, Any]) -> Request:
     return Request(config["cache"], tuple(config["rebuild"]), tuple(config["full_refresh"]))
+
+
+class ProjectWarehouses:
+    """What steps get where definitions of several projects may be merged: the sessions of each project.
+
+    For an asset beside the models it is as the `WarehouseSessions` of the asset's own project.
+    """
+
+    def __init__(self, request: Request | None = None) -> None:
+        self._request = request or Request()
+        self._lock = threading.Lock()
+        self._sessions: dict[int, WarehouseSessions] = {}  # by the identity of their project
+        self._guards = ExitStack()
+
+    def of(self, bound: BoundProject) -> WarehouseSessions:
+        """Give the sessions of a project."""
+        with self._lock:
+            key = id(bound.project)
+            if key not in self._sessions:
+                opened = WarehouseSessions(bound.project, _request_of(self._request, bound))
+                self._guards.enter_context(guarded_output(opened.masker))
+                self._sessions[key] = opened
+            return self._sessions[key]
+
+    @property
+    def project(self) -> Project:
+        """The project of the running asset. Raises FftError where it is not clear which one that is."""
+        return self._current.project
+
+    @contextmanager
+    def session(self) -> Iterator[Warehouse]:
+        """Give a session for this thread on the database of the running asset's project."""
+        with self._current.session() as warehouse:
+            yield warehouse
+
+    def rebuilder(self, warehouse: Warehouse, nodes: Callable[[], frozenset[str]] | None = None) -> Rebuilder:
+        """Give the one that decides for this run."""
+        return self._current.rebuilder(warehouse, nodes)
+
+    @property
+    def _current(self) -> WarehouseSessions:
+        return self.of(current_project())
+
+    def close(self) -> None:
+        """Close the databases that were opened."""
+        with self._guards:
+            for sessions in self._sessions.values():
+                sessions.close()
+
+
+def _request_of(request: Request, bound: BoundProject) -> Request:
+    """Of the globs that are asked for, leave out those that mean nodes of another project only."""
+    mine, *others = [
+        [node.name for node in project.stored()]
+        for project in (bound.project, *(p.project for p in loaded_projects() if p.project is not bound.project))
+    ]
+
+    def kept(patterns: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(p for p in patterns if _matches(p, mine) or not any(_matches(p, names) for names in others))
+
+    return replace(request, rebuild=kept(request.rebuild), full_refresh=kept(request.full_refresh))
+
+
+def _matches(pattern: str, names: list[str]) -> bool:
+    return bool(fnmatch.filter(names, pattern.removesuffix(".ff")))
+
+
+def _warehouses(context: dg.InitResourceContext) -> Iterator[ProjectWarehouses]:
+    opened = ProjectWarehouses(_request(context.resource_config))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+# One object for all projects, as dg.Definitions.merge wants it: what it opens, it is told by each asset.
+SHARED_WAREHOUSE = dg.ResourceDefinition(
+    resource_fn=_warehouses, config_schema=_CONFIG, description="The warehouse of the asset's FFT project."
+)
 
 
 def warehouse_resource(

@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+
+# Private: what DagsterInstance.create_run_for_job does, which takes no selection of checks.
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.execution.api import create_execution_plan
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.snap import snapshot_from_execution_plan
 from sqlalchemy.exc import DatabaseError
 
 from fft_core import (
@@ -27,14 +33,18 @@ from fft_core import (
     planned_relations,
     project_masker,
 )
-from fft_dagster.assets import source_step_name, step_name
 from fft_dagster.definitions import project_definitions
 from fft_dagster.executor import iterate_run
 from fft_dagster.follow import RunFollower
-from fft_dagster.instance import QUIET_FILE, instance_home
+from fft_dagster.instance import QUIET_FILE, code_location, instance_home
 from fft_dagster.outcomes import Outcome, RunStarted, Terminating
+from fft_dagster.projects import BoundProject
 from fft_dagster.resource import RESOURCE_KEY, warehouse_resource
+from fft_dagster.step_names import StepNames
 from fft_dagster.translator import FftTranslator
+
+ASSET_JOB = "__ASSET_JOB"  # the job of Dagster in which the UI materializes assets; all definitions have it
+COMMAND_TAG = "fft/command"
 
 
 def open_instance(root: Path) -> dg.DagsterInstance:
@@ -68,7 +78,7 @@ class Work:
     """What a run does.
 
     Attributes:
-        command: Names the job.
+        command: Is noted in a tag of the run.
         builds: Models and seeds, with their checks.
         planned: Those of them that are built by the plan; the others are reused. All where None.
         checks: Checks that run alone, on published rows.
@@ -101,7 +111,7 @@ def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iter
     )
     job = _job(project, work, translator, follower, live_views)
     with _readable_history(Path(instance.root_directory)):
-        run = instance.create_run_for_job(job, run_config=_run_config(work))
+        run = _created_run(job, work, instance, project.root)
     yield RunStarted(run.run_id)
     for event in iterate_run(job, run, instance):
         for outcome in follower.see(event):
@@ -114,14 +124,15 @@ def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iter
 def _steps(project: Project, work: Work, translator: FftTranslator) -> dict[str, NodeRunResult]:
     """Say what each step is for."""
     relation = planned_relations(project)
+    names = StepNames(BoundProject(project, translator))
     steps = {}
     for name in dict.fromkeys([*work.builds, *(check.node for check in work.checks)]):
         kind: NodeKind
         if isinstance(name, SourceName):
-            step, kind = source_step_name(translator.get_asset_key(project.sources[name])), "source"
+            step, kind = names.of_checks(project.sources[name]), "source"
         else:
             node = project.node(name)
-            step, kind = step_name(translator.get_asset_key(node)), node.kind if isinstance(node, Model) else "seed"
+            step, kind = names.of(node), node.kind if isinstance(node, Model) else "seed"
         steps[step] = NodeRunResult(name=str(name), kind=kind, status="not_started", relation=str(relation(name)))
     return steps
 
@@ -151,16 +162,51 @@ def _job(
         }
         keys = [translator.get_check_spec(check, judged[check.node]).key for check in work.checks]
         selection |= dg.AssetSelection.checks(*keys)
-    name = f"fft_{work.command}"
     definitions = project_definitions(
         project,
         translator=translator,
         resources={RESOURCE_KEY: warehouse_resource(project, follower.tell, live_views)},
         names=frozenset([*work.builds, *(check.node for check in work.checks if isinstance(check.node, str))]),
-        jobs=[dg.define_asset_job(name, selection)],
+        jobs=[dg.define_asset_job(ASSET_JOB, selection)],
         live_views=live_views,
     )
-    return definitions.resolve_job_def(name)
+    return definitions.resolve_job_def(ASSET_JOB)
+
+
+def _created_run(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance, root: Path) -> dg.DagsterRun:
+    """Create a run as the UI would launch it, with what it selects: so the UI can execute it again."""
+    layer, config = job.asset_layer, _run_config(work)
+    tags = {COMMAND_TAG: work.command}
+    reference = instance.get_ref() if instance.is_persistent else None
+    plan = create_execution_plan(job=job, run_config=config, instance_ref=reference, tags=tags)
+    return instance.create_run(
+        job_name=job.name,
+        run_id=None,
+        run_config=config,
+        status=None,
+        tags=tags,
+        root_run_id=None,
+        parent_run_id=None,
+        step_keys_to_execute=plan.step_keys_to_execute,
+        execution_plan_snapshot=snapshot_from_execution_plan(plan, job.get_job_snapshot_id()),
+        job_snapshot=job.get_job_snapshot(),
+        parent_job_snapshot=None,
+        asset_selection=frozenset(layer.executable_asset_keys),
+        # None means all checks of the assets
+        asset_check_selection=frozenset(layer.asset_graph.asset_check_keys) if work.checks else None,
+        resolved_op_selection=None,
+        op_selection=None,
+        remote_job_origin=_origin(root),
+        job_code_origin=None,
+        asset_graph=layer.asset_graph,
+    )
+
+
+def _origin(root: Path) -> RemoteJobOrigin:
+    """Say where the UI finds the job: in the code location that `fft dev` opens."""
+    _, _, location = code_location(root)
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), SINGLETON_REPOSITORY_NAME)
+    return RemoteJobOrigin(repository, ASSET_JOB)
 
 
 def _run_config(work: Work) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from typing import Any
 
 from dagster import DagsterEvent, DagsterExecutionInterruptedError, DagsterLogManager, EventLogEntry
 
+from fft_core import keep_databases
+
 # A statement which has not yet begun when the run is terminated does not notice an interruption: it is repeated.
 CANCEL_AGAIN_SECONDS = 0.2
 
@@ -314,6 +316,7 @@ class Workers:
 
     def _run_step(self, task: StepTask, event_loop: asyncio.AbstractEventLoop) -> None:
         _step_log.set(task.log)
+        keep_databases()
         error: BaseException | None = None
         try:
             with interruptible(functools.partial(_cancel_async_ops, event_loop)), self._run.bookkeeping():

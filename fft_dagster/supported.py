@@ -11,9 +11,9 @@ def require_supported_dagster(installed: str | None = None) -> None:
     """Raise UnsupportedDagsterError unless the installed version is one that was tried."""
     installed = installed or version("dagster")
     numbers = tuple(int(part) for part in installed.split(".")[:3] if part.isdigit())
-    if (1, 13, 20) <= numbers < (1, 14):
+    if (1, 13, 21) <= numbers < (1, 14):
         return
     raise UnsupportedDagsterError(
         f"Dagster {installed} is installed, but fft_dagster's executor and storage build on private interfaces of "
-        "Dagster, which are tried with dagster>=1.13.20,<1.14 only. Hint: pip install 'dagster>=1.13.20,<1.14'"
+        "Dagster, which are tried with dagster>=1.13.21,<1.14 only. Hint: pip install 'dagster>=1.13.21,<1.14'"
     )

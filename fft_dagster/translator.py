@@ -96,6 +96,33 @@ class FftTranslator:
         """None: nothing runs by itself unless a subclass says so."""
         return None
 
+    def get_pool(self, node: Model | Seed | Source) -> str | None:
+        """The pool whose slots limit how many such steps run at once."""
+        return None if isinstance(node, Source) else node.step.pool
+
+    def get_op_tags(self, node: Model | Seed | Source) -> Mapping[str, Any]:
+        """The tags of the step: the node's own, its priority and its concurrency key."""
+        if isinstance(node, Source):
+            return {}
+        tags: dict[str, Any] = dict(node.step.op_tags)
+        if node.step.priority is not None:
+            tags["dagster/priority"] = str(node.step.priority)
+        if node.step.concurrency_key is not None:
+            tags["dagster/concurrency_key"] = node.step.concurrency_key
+        return tags
+
+    def get_retry_policy(self, node: Model | Seed | Source) -> dg.RetryPolicy | None:
+        """How often the step is tried again after an error that a later try may not meet."""
+        retries = None if isinstance(node, Source) else node.step.retries
+        if retries is None:
+            return None
+        return dg.RetryPolicy(
+            max_retries=retries.max,
+            delay=retries.delay,
+            backoff=dg.Backoff(retries.backoff.upper()) if retries.backoff else None,
+            jitter=dg.Jitter(retries.jitter.upper()) if retries.jitter else None,
+        )
+
     def get_asset_spec(self, node: Model | Seed | Source, project: Project) -> dg.AssetSpec:
         """Describe one asset. The keys of what it depends on come from `get_asset_key`, too."""
         spec = dg.AssetSpec(

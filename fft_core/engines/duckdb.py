@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ import duckdb
 from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines import duckdb_arrow, duckdb_json
 from fft_core.engines.duckdb_definitions import definitions
-from fft_core.engines.duckdb_file import Connection, DuckDBFile, shared_file
+from fft_core.engines.duckdb_file import Connection, DuckDBFile, is_open_otherwise, shared_file
 from fft_core.engines.engine import (
     Capabilities,
     ColumnType,
@@ -39,7 +40,7 @@ from fft_core.names import Relation, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ConfigValue: TypeAlias = str | bool | int | float | list[str]
+_Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
 DIALECT = "duckdb"
 CAPABILITIES = Capabilities(
     transaction_is_stage=True, one_writer_process=True, materialized_views=False, renames_repeated_columns=True
@@ -94,13 +95,8 @@ def connect(
         BusyError: another process still has the file open after that time.
         ConnectError: the file is not a DuckDB database, or cannot be created.
     """
-    # Replacement scans would find Python variables of our own frames where a table is missing.
-    config: dict[str, _ConfigValue] = {"python_enable_replacements": False}
-    if threads:
-        config["threads"] = threads
-    if memory_limit:
-        config["memory_limit"] = memory_limit
     place = namespace(path=path, schema=schema, catalog=catalog)
+    config: _Config = {}
     if read_only and not Path(path).exists():
         path = MEMORY
     elif read_only:
@@ -111,15 +107,28 @@ def connect(
         None if path == MEMORY else Path(path),
         partial(_opened, path, place.catalog or "", config),
         read_only=read_only,
-        settings=(place.catalog, *sorted(config.items())),
+        catalog=place.catalog or "",
+        lends=_others_are_here,
     )
-    engine = DuckDBEngine(file, place, lock_timeout_seconds)
+    engine = DuckDBEngine(file, place, lock_timeout_seconds, _settings(threads, memory_limit))
     try:
         with engine.turn():  # now, not at the first statement, it is told what is wrong with it
             return engine
     except BaseException:
         engine.close()
         raise
+
+
+@contextmanager
+def duckdb_connection(
+    path: str, *, catalog: str | None = None, lock_timeout_seconds: float = 600
+) -> Iterator[Connection]:
+    """Give a connection of DuckDB's own to a file, in turn with all that builds in it. Raises what `connect` raises."""
+    with (
+        closing(connect(path=path, catalog=catalog, lock_timeout_seconds=lock_timeout_seconds)) as engine,
+        engine.connection() as connection,
+    ):
+        yield connection
 
 
 def scratch(*, path: str = MEMORY, catalog: str | None = None, **settings: Any) -> DuckDBEngine:
@@ -134,19 +143,52 @@ def _make_folder(path: Path) -> None:
         raise ConnectError(f"cannot open {path}: {error.strerror}: {path.parent}") from error
 
 
-def _opened(path: str, catalog: str, config: Mapping[str, _ConfigValue]) -> Connection:
-    connection = _attached(path, catalog, dict(config))
-    connection.execute("set global TimeZone = 'UTC'")  # else results depend on the machine; cursors inherit it
-    return connection
+def _settings(threads: int | None, memory_limit: str | None) -> tuple[str, ...]:
+    """Spell what a session sets once it is connected: other libraries of this process connect with other settings."""
+    settings = [
+        "set session TimeZone = 'UTC'",  # else results depend on the machine
+        # replacement scans would find Python variables of our own frames where a table is missing
+        "set session python_enable_replacements = false",
+    ]
+    if threads:
+        settings.append(f"set global threads = {threads}")
+    if memory_limit:
+        settings.append(f"set global memory_limit = {literal(memory_limit)}")
+    return tuple(settings)
 
 
-def _attached(path: str, catalog: str, config: dict[str, _ConfigValue]) -> Connection:
+# DuckDB opens a file a second time in a process only with the configuration of the first: of `duckdb.connect(path)`,
+# or of dagster-duckdb, which no setting changes back.
+_CONFIGS: tuple[_Config, ...] = ({}, {"custom_user_agent": "dagster"})
+
+
+def _others_are_here() -> bool:
+    """Tell whether a library is loaded that opens files with a configuration of its own."""
+    return "dagster_duckdb" in sys.modules
+
+
+def _opened(path: str, catalog: str, config: _Config) -> Connection:
+    """Open a database as it is open in this process already, if it is."""
+    first, second = reversed(_CONFIGS) if _others_are_here() else _CONFIGS
+    try:
+        return _attached(path, catalog, {**first, **config})
+    except duckdb.Error as error:
+        if not is_open_otherwise(error):
+            raise
+    return _attached(path, catalog, {**second, **config})
+
+
+def _attached(path: str, catalog: str, config: _Config) -> Connection:
     if catalog == _own_catalog(path):
         return duckdb.connect(path, config=config)
     # a database gets another name only by being attached
     mode = " (read_only)" if config.get("access_mode") == "read_only" else ""
-    connection = duckdb.connect(config={key: value for key, value in config.items() if key != "access_mode"})
-    connection.execute(f"attach {literal(path)} as {quoted(catalog, 'duckdb')}{mode}")
+    connection = duckdb.connect()
+    try:
+        connection.execute(f"attach {literal(path)} as {quoted(catalog, 'duckdb')}{mode}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -157,11 +199,14 @@ class DuckDBEngine:
     dialect = DIALECT
     capabilities = CAPABILITIES
 
-    def __init__(self, file: DuckDBFile, place: Relation, lock_timeout_seconds: float) -> None:
+    def __init__(
+        self, file: DuckDBFile, place: Relation, lock_timeout_seconds: float, settings: Sequence[str] = ()
+    ) -> None:
         self.statements = Statements()
         self._file = file
         self._place = place
         self._timeout = lock_timeout_seconds
+        self._settings = tuple(settings)
         self._session = object()
         self._is_closed = False
         self._cancelled = threading.Event()
@@ -172,6 +217,16 @@ class DuckDBEngine:
         with self._file.turn(self._timeout, self._cancelled):
             yield
 
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Give a connection of DuckDB's own, with DuckDB's own settings, for one turn."""
+        session = object()
+        with self.turn():
+            try:
+                yield self._file.cursor(session)
+            finally:
+                self._file.drop_cursor(session)
+
     def openings(self) -> int:
         return self._file.openings
 
@@ -180,7 +235,7 @@ class DuckDBEngine:
         if self._is_closed:
             raise EngineError("the session with the database is closed")
         with self._file.turn(self._timeout, self._cancelled):
-            yield self._file.cursor(self._session)
+            yield self._file.cursor(self._session, self._settings)
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         # always all three: where a file's stem equals a schema's name, two parts are ambiguous
@@ -351,7 +406,10 @@ class DuckDBEngine:
     @contextmanager
     def _registered(self, name: str, rows: object) -> Iterator[None]:
         with self._cursor() as cursor:
-            cursor.register(name, rows)
+            try:
+                cursor.register(name, rows)
+            except duckdb.InterruptException as error:
+                raise EngineError("the statement was interrupted") from error
             try:
                 yield
             finally:
@@ -382,7 +440,7 @@ class DuckDBEngine:
     def for_thread(self) -> DuckDBEngine:
         if self._is_closed or not self._file.join():
             raise EngineError("the session with the database is closed")
-        return DuckDBEngine(self._file, self._place, self._timeout)
+        return DuckDBEngine(self._file, self._place, self._timeout, self._settings)
 
     def interrupt(self) -> None:
         self._cancelled.set()

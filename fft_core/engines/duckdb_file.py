@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -22,12 +22,14 @@ from typing import Literal, TypeAlias
 import duckdb
 
 from fft_core.engines.file_queue import FileQueue
+from fft_core.engines.lending import LENDS_AFTER_TURNS
 from fft_core.errors import BusyError, ConnectError, EngineError
 
 _log = logging.getLogger(__name__)
 Connection: TypeAlias = duckdb.DuckDBPyConnection
 KEPT_SECONDS = 0.2  # at least: closing and opening cost 50 ms and more
 _LOOK_SECONDS = 0.1
+OWN_PROCESS_SECONDS = 10.0  # at most: who waits for a connection of this process may wait for itself
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
@@ -38,11 +40,21 @@ class DuckDBFile:
         path: The file; None for a database in memory, which nobody else can want.
         connect: Opens it.
         read_only: Whether other processes may read it at the same time.
+        lends: Whether libraries are loaded that may open the file in this process in another way than we do. It is
+            closed for them when no turn lasts, see `LENDS_AFTER_TURNS`.
     """
 
-    def __init__(self, path: Path | None, connect: Callable[[], Connection], *, read_only: bool) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        connect: Callable[[], Connection],
+        *,
+        read_only: bool,
+        lends: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._path = path
         self._connect = connect
+        self._lends = lends
         self._queue = FileQueue(path.resolve(), shared=read_only) if path else None
         self._state: Literal["closed", "opening", "open", "leaving"] = "closed"
         self._changed = threading.Condition()
@@ -67,20 +79,28 @@ class DuckDBFile:
         """End a session; the last one closes the file."""
         with self._changed:
             self._sessions -= 1
-            cursor = self._cursors.pop(session, None)
-            if cursor is not None:
-                cursor.close()
+            self.drop_cursor(session)
             if not self._sessions:
                 self._is_over.set()
                 self._leave()
 
-    def cursor(self, session: object) -> Connection:
-        """Give the cursor of a session, inside a turn."""
+    def cursor(self, session: object, settings: Sequence[str] = ()) -> Connection:
+        """Give the cursor of a session, inside a turn; a new one executes the settings first."""
         with self._changed:
             if session not in self._cursors:
                 assert self._connection is not None  # the turn has opened it
-                self._cursors[session] = self._connection.cursor()
+                cursor = self._connection.cursor()
+                for setting in settings:
+                    cursor.execute(setting)
+                self._cursors[session] = cursor
             return self._cursors[session]
+
+    def drop_cursor(self, session: object) -> None:
+        """Close the cursor of a session, which may ask for another one later."""
+        with self._changed:
+            cursor = self._cursors.pop(session, None)
+            if cursor is not None:
+                cursor.close()
 
     def interrupt(self, session: object) -> None:
         """Cancel the running statement of a session."""
@@ -132,6 +152,14 @@ class DuckDBFile:
             if not self._turns[thread]:
                 del self._turns[thread]
             if self._state == "leaving" and not self._turns:
+                self._leave()
+        if LENDS_AFTER_TURNS.get():
+            self.lend()
+
+    def lend(self) -> None:
+        """Close the file where no turn lasts, and somebody in this process may want to open it in another way."""
+        with self._changed:
+            if self._queue is not None and self._state == "open" and not self._turns and self._lends():
                 self._leave()
 
     def _become(self, state: Literal["closed", "open"]) -> None:
@@ -195,6 +223,9 @@ class DuckDBFile:
                     raise ConnectError(f"cannot open {self._path}: {_first_line(error)}") from error
                 patience.pause(_holder(error), after=time.thread_time() - began)
             except duckdb.Error as error:
+                if self._path is not None and is_open_otherwise(error):
+                    patience.pause_for_own_process(_opened_here(self._path, error))
+                    continue
                 hint = "Where it is damaged: move it away, and everything is built anew."
                 raise ConnectError(f"cannot open {self._path}: {_first_line(error)}", hint=hint) from error
 
@@ -214,6 +245,7 @@ class _Patience:
     def __init__(self, path: Path | None, seconds: float, cancelled: threading.Event, said: set[str]) -> None:
         self._path = path
         self._deadline = time.monotonic() + seconds
+        self._own_deadline = time.monotonic() + min(seconds, OWN_PROCESS_SECONDS)
         self._cancelled = cancelled
         self._said = said
         self._spent = 0.0  # seconds of CPU, in attempts that failed
@@ -240,6 +272,17 @@ class _Patience:
         if self._cancelled.wait(seconds * random.uniform(0.5, 1.5)):
             _refuse_cancelled(self._cancelled)
 
+    def pause_for_own_process(self, holder: str) -> None:
+        """Sleep for a moment, as another connection of this process is in the way. Raises BusyError after a few."""
+        _refuse_cancelled(self._cancelled)
+        if time.monotonic() > self._own_deadline:
+            raise BusyError(
+                f"{self._path} is open in this process already: {holder}",
+                hint="Open it as duckdb.connect(path) does, without config and not read-only, and close it after use; "
+                "or take a connection of ours: FftDuckDBResource, or context.resources.fft_warehouse.session().",
+            )
+        time.sleep(0.05)
+
 
 def _refuse_cancelled(cancelled: threading.Event) -> None:
     if cancelled.is_set():
@@ -247,18 +290,23 @@ def _refuse_cancelled(cancelled: threading.Event) -> None:
 
 
 def shared_file(
-    path: Path | None, connect: Callable[[], Connection], *, read_only: bool, settings: tuple[object, ...]
+    path: Path | None,
+    connect: Callable[[], Connection],
+    *,
+    read_only: bool,
+    catalog: str,
+    lends: Callable[[], bool] = lambda: False,
 ) -> DuckDBFile:
-    """Give the process's own file of that path and these settings, with one more session in it.
+    """Give the process's own file of that path under that name, with one more session in it.
 
     DuckDB opens a file once for a process, too: two of them would wait for each other.
     """
-    key = (os.getpid(), path.resolve(), settings) if path else None
+    key = (os.getpid(), path.resolve(), catalog, read_only) if path else None
     while True:
         with _opening:
             file = _files.get(key) if key else None
             if file is None:
-                file = DuckDBFile(path, connect, read_only=read_only)
+                file = DuckDBFile(path, connect, read_only=read_only, lends=lends)
                 file.watch()
                 if key:
                     _files[key] = file
@@ -269,9 +317,35 @@ def shared_file(
                 del _files[key]
 
 
+def lend_files() -> None:
+    """Close the files of this process that nobody uses just now, where a library may want to open them."""
+    with _opening:
+        files = list(_files.values())
+    for file in files:
+        file.lend()
+
+
 _opening = threading.Lock()
 # State of the process, as DuckDB's own: see docs/decisions/duckdb-handover.md.
-_files: weakref.WeakValueDictionary[tuple[int, Path, tuple[object, ...]], DuckDBFile] = weakref.WeakValueDictionary()
+_files: weakref.WeakValueDictionary[tuple[int, Path, str, bool], DuckDBFile] = weakref.WeakValueDictionary()
+
+
+def is_open_otherwise(error: duckdb.Error) -> bool:
+    """Tell whether a file cannot be opened as this process has it open, with another configuration or attached."""
+    text = str(error)
+    return "different configuration than existing connections" in text or "Unique file handle conflict" in text
+
+
+def _opened_here(path: Path, error: duckdb.Error) -> str:
+    """Say by whom, as far as DuckDB tells."""
+    if "Unique file handle conflict" in str(error):
+        attached = re.search(r'already attached by database "([^"]+)"', str(error))
+        return f"it is attached to another database{f' as {attached[1]}' if attached else ''}"
+    try:
+        duckdb.connect(str(path), read_only=True).close()
+    except duckdb.Error:
+        return "by a connection with a configuration of its own, as duckdb.connect(path, config={...}) makes one"
+    return "by a connection that is read-only, as duckdb.connect(path, read_only=True) makes one"
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -40,7 +40,7 @@ from fft_core.engines.postgres_values import equality_query, has_equality, visib
 from fft_core.engines.sql import change_type, drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
-from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
+from fft_core.errors import BusyError, ConnectError, EngineError, StatementError, UnreachableError
 from fft_core.functions import Definition
 from fft_core.masking import Masker
 from fft_core.names import Relation, quoted
@@ -66,6 +66,8 @@ _SEED_TYPES = {
 }
 _KINDS: Mapping[str, RelationKind] = {"v": "view", "m": "materialized_view"}  # as in pg_class; others are tables
 _NAME_TOO_LONG = "42622"
+# A server that answers so will answer so again.
+_REFUSED = re.compile(r'authentication failed|no password supplied|pg_hba\.conf|(?:role|database) ".*" does not exist')
 
 
 def namespace(*, dsn: str = "", db_schema: str | None = None, **_: object) -> Relation:
@@ -120,7 +122,8 @@ def _opened(conninfo: str, settings: str) -> psycopg.Connection[Row]:
         connection.execute(settings.encode())  # now: what libpq takes from PGTZ and the like beats its own `options`
         return connection
     except psycopg.Error as error:
-        raise ConnectError(
+        kind = ConnectError if _REFUSED.search(str(error)) else UnreachableError
+        raise kind(
             f"cannot connect to {_shown(conninfo)}: {Masker.of(secret_parts(conninfo))(str(error).strip())}",
             hint="Is the server running there, and are dsn and FF_PG_DSN right?",
         ) from None
@@ -165,6 +168,7 @@ class PostgresEngine:
         self._has_equality = dict[str, bool]()
         self._running = threading.Lock()
         self._cancelled = threading.Event()
+        self._in_transaction = False
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         for part in (name, schema or ""):
@@ -344,20 +348,26 @@ class PostgresEngine:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        if self._connection.closed:  # the server ended it since the last transaction
-            self._connection = _opened(self._conninfo, self._settings)
-            self._connection.add_notice_handler(self._noticed)
+        self._reconnect()
         self.execute("begin")
+        self._in_transaction = True
         try:
             yield
         except BaseException:
             if not self._connection.closed:
                 self._connection.execute("rollback")
             raise
+        finally:
+            self._in_transaction = False
         if self._cancelled.is_set():  # between two statements, as while a Python model works
             self._connection.execute("rollback")
             raise EngineError("the statement was interrupted")
         self.execute("commit")
+
+    def _reconnect(self) -> None:
+        if self._connection.closed:  # the server ended it since the last transaction
+            self._connection = _opened(self._conninfo, self._settings)
+            self._connection.add_notice_handler(self._noticed)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -374,6 +384,8 @@ class PostgresEngine:
 
     def turn(self) -> AbstractContextManager[None]:
         self._cancelled.clear()
+        if not self._in_transaction:
+            self._reconnect()
         return nullcontext()  # nobody has it alone
 
     def openings(self) -> int:

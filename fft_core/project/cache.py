@@ -25,7 +25,7 @@ from fft_core.project.model import Project
 from fft_core.version import VERSION
 
 FILE = "project.pickle"
-FORMAT = 11  # counted up when the types of a project change
+FORMAT = 14  # counted up when the types of a project change
 _UNREADABLE = (
     pickle.UnpicklingError,
     ArithmeticError,

@@ -406,6 +406,9 @@ class SourceFreshnessShape(Shape):
         return m.SourceFreshness(self.loaded_at_field, warn, error)
 
 
+PartitionBy: TypeAlias = Filled | Annotated[dict[str, Filled], Field(min_length=1)]
+
+
 class SourceTableShape(PlaceShape):
     name: Name
     description: str | None = None
@@ -416,6 +419,7 @@ class SourceTableShape(PlaceShape):
     overrides: dict[str, PlaceShape] = {}
     data_version: Literal["none", "digest"] | DataVersionShape = "digest"
     freshness: SourceFreshnessShape | None = None
+    partition_by: PartitionBy | None = None
 
     def version(self) -> m.SourceVersion:
         match self.data_version:
@@ -446,6 +450,7 @@ class SourcesShape(Shape):
 
 class OldSourceShape(PlaceShape):
     description: str | None = None
+    partition_by: PartitionBy | None = None
     overrides: dict[str, PlaceShape] = {}
 
 
@@ -539,10 +544,51 @@ class SeedsShape(Shape):
     columns: dict[str, dict[str, str | SeedColumnShape]] = {}
 
 
+# --- how a step is run, in schema files and in config() ---------------------------------------------------------------
+
+
+class RetriesShape(Shape):
+    """The block `retries`; a number alone is `max`."""
+
+    max: int = Field(ge=1)
+    delay: float | None = Field(default=None, ge=0)
+    backoff: Literal["linear", "exponential"] | None = None
+    jitter: Literal["full", "plus_minus"] | None = None
+
+    @model_validator(mode="after")
+    def _what_varies_is_there(self) -> RetriesShape:
+        if self.delay is None and (self.backoff or self.jitter):
+            raise ValueError(f"{'backoff' if self.backoff else 'jitter'} changes the delay: give delay, in seconds")
+        return self
+
+
+class StepKeys(Shape):
+    """What a model or seed may say of its step."""
+
+    pool: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/]+$")] | None = None
+    priority: int | None = None
+    concurrency_key: Filled | None = None
+    op_tags: dict[str, Any] = {}
+    retries: (
+        Annotated[RetriesShape, BeforeValidator(lambda value: {"max": value} if type(value) is int else value)] | None
+    ) = None
+    timeout: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> StepKeys:
+        if self.pool and self.concurrency_key and self.pool != self.concurrency_key:
+            raise ValueError("pool and concurrency_key are two names for one limit: give one of them")
+        return self
+
+    def step(self) -> m.StepSettings:
+        retries = m.Retries(**dict(self.retries)) if self.retries else None
+        return m.StepSettings(self.pool, self.priority, self.concurrency_key, dict(self.op_tags), retries, self.timeout)
+
+
 # --- models/**/*.yml --------------------------------------------------------------------------------------------------
 
 
-class ModelSchemaShape(Shape):
+class ModelSchemaShape(StepKeys):
     name: Name
     description: str | None = None
     tags: list[str] = []
@@ -663,7 +709,7 @@ class IncrementalOverlayShape(IncrementalKeys):
         return {**block, **self.said()}
 
 
-class ModelConfigShape(IncrementalOverlayShape):
+class ModelConfigShape(IncrementalOverlayShape, StepKeys):
     """What a model may say of itself, in `config(...)` or in the decorator."""
 
     materialized: _Materialized | None = None  # type: ignore[assignment]

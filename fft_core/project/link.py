@@ -94,6 +94,7 @@ def _described(model: Model, entry: SchemaEntry) -> Model:
         tags=tuple(dict.fromkeys([*model.tags, *entry.tags])),
         owners=tuple(dict.fromkeys([*model.owners, *entry.owners])),
         columns=entry.columns or model.columns,
+        step=model.step.filled_from(entry.step),
     )
 
 
@@ -103,7 +104,14 @@ def _described_seed(seed: Seed, entry: SchemaEntry) -> Seed:
     columns = tuple(
         Column(name, said[name].description if name in said else None, types.get(name)) for name in {**types, **said}
     )
-    return replace(seed, description=entry.description, columns=columns, tags=entry.tags, owners=entry.owners)
+    return replace(
+        seed,
+        description=entry.description,
+        columns=columns,
+        tags=entry.tags,
+        owners=entry.owners,
+        step=seed.step.filled_from(entry.step),
+    )
 
 
 def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Problem]) -> tuple[Check, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -171,7 +171,10 @@ class SourceFreshness:
 
 @dataclass(frozen=True)
 class Source:
-    """A table that somebody else fills; `schema` None means the profile's schema."""
+    """A table that somebody else fills; `schema` None means the profile's schema.
+
+    `partition_by` names the column that tells the partition of a row, or one for each dimension of the partitions.
+    """
 
     name: SourceName
     identifier: str
@@ -183,6 +186,43 @@ class Source:
     tags: tuple[str, ...] = ()
     version: SourceVersion = field(default_factory=VersionByDigest)
     freshness: SourceFreshness | None = None
+    partition_by: str | Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often a step is tried again, and how long it waits before: `delay` in seconds, more with a `backoff`."""
+
+    max: int
+    delay: float | None = None
+    backoff: Literal["linear", "exponential"] | None = None
+    jitter: Literal["full", "plus_minus"] | None = None
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """How the step of a model or seed is run; nothing of it changes rows. None is whatever the scheduler does.
+
+    Attributes:
+        pool: The pool of Dagster whose slots limit how many such steps run at once.
+        priority: Of steps that could start, that with the higher one does.
+        concurrency_key: The same limit, under the name that it had before pools.
+        op_tags: Tags of the step, as `dagster-k8s/config`.
+        retries: What is done about errors that a later try may not meet.
+        timeout: Seconds after which the step is interrupted.
+    """
+
+    pool: str | None = None
+    priority: int | None = None
+    concurrency_key: str | None = None
+    op_tags: Mapping[str, object] = field(default_factory=dict)
+    retries: Retries | None = None
+    timeout: float | None = None
+
+    def filled_from(self, other: StepSettings) -> StepSettings:
+        """Take from another what is not said here; of tags, each by itself."""
+        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+        return replace(other, **{**said, "op_tags": {**other.op_tags, **self.op_tags}})
 
 
 @dataclass(frozen=True)
@@ -200,6 +240,7 @@ class Seed:
     columns: tuple[Column, ...] = ()
     tags: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
+    step: StepSettings = field(default_factory=StepSettings)
     form: CsvFormat = DEFAULT
 
     @property
@@ -281,6 +322,7 @@ class Model:
     config_line: int = 1
     input_places: Mapping[str | SourceName, Location] = field(default_factory=dict)
     below: Path = Path("models")
+    step: StepSettings = field(default_factory=StepSettings)
 
     @property
     def package(self) -> str | None:

@@ -76,6 +76,7 @@ def sql_model(
             early_cutoff=settings.early_cutoff,
             publish=settings.publish,
             description=settings.description,
+            step=settings.step(),
         )
     ]
 
@@ -136,6 +137,7 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem],
         publish=settings.publish,
         description=settings.description or declaration.docstring,
         line=declaration.line,
+        step=settings.step(),
     )
 
 

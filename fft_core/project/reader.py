@@ -204,6 +204,7 @@ class Reader:
                     tags=tuple(dict.fromkeys([*group.tags, *table.tags])),
                     version=table.version(),
                     freshness=table.freshness.value() if table.freshness else None,
+                    partition_by=table.partition_by,
                 )
         return found
 
@@ -223,6 +224,7 @@ class Reader:
                     schema=next((p.schema_ for p in places if p.schema_), None),
                     catalog=next((p.catalog_name for p in places if p.catalog_name), None),
                     description=place.description if place else None,
+                    partition_by=place.partition_by if place else None,
                 )
         return found
 

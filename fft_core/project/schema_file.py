@@ -8,7 +8,7 @@ from typing import Any
 
 from fft_core.errors import Location, Problem
 from fft_core.project.config import AnyCheck, CheckUnion, ColumnShape, ModelSchemaShape, SchemaShape
-from fft_core.project.model import Column
+from fft_core.project.model import Column, StepSettings
 from fft_core.project.yaml_file import Key, YamlFile, shaped, shaped_in_part
 
 Keys = tuple[Key, ...]
@@ -34,6 +34,7 @@ class SchemaEntry:
     owners: tuple[str, ...]
     columns: tuple[Column, ...]
     checks: tuple[CheckDraft, ...]
+    step: StepSettings
 
 
 def read_checks(tests: list[Any], file: YamlFile, problems: list[Problem]) -> list[CheckDraft]:
@@ -86,6 +87,7 @@ def _entry(model: ModelSchemaShape, file: YamlFile, keys: Keys, problems: list[P
         owners=tuple(model.owners),
         columns=columns_of(model.columns),
         checks=tuple(table_checks(model.name, model, file, keys, problems)),
+        step=model.step(),
     )
 
 

@@ -37,14 +37,13 @@ def command(host: str, port: int, **chosen: Any) -> None:  # Any: the values tha
 def open_ui(options: ProjectOptions, host: str, port: int) -> int:
     """Run `dagster dev` until it ends; give its exit code. A definitions.py of the project's own is what it opens."""
     from fft_core import FftError
-    from fft_dagster.instance import instance_home
+    from fft_dagster.instance import code_location, instance_home
 
     project = options.load()
     if find_spec("dagster_webserver") is None:
         raise FftError("the Dagster UI is not installed", hint='pip install "fft-dagster[ui]"')
     home = instance_home(project.root)
-    own = project.root / "definitions.py"
-    location = ["-f", str(own)] if own.is_file() else ["-m", "fft_dagster.location"]
+    *location, _ = code_location(project.root)
     given = parse_variables(options.variables)
     environment = {
         "DAGSTER_HOME": str(home),

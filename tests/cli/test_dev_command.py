@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 USERS_ORDERS = Path(__file__).parents[1] / "projects" / "users_orders"
 PATIENCE_SECONDS = 120
@@ -28,7 +29,26 @@ mutation($location: String!, $repository: String!) {
     repositoryLocationName: $location, repositoryName: $repository, jobName: "__ASSET_JOB"}}) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
 """
-RUNS = "{ runsOrError { ... on Runs { results { runId status jobName } } } }"
+# What the UI sends where somebody clicks on "Re-execute all"
+AGAIN = """
+mutation($parent: String!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $parent, strategy: ALL_STEPS}) {
+    __typename ... on LaunchRunSuccess { run { runId parentRunId assetSelection { path } } }
+    ... on PythonError { message } } }
+"""
+# ... and in some cases
+AGAIN_BY_SELECTION = """
+mutation($parent: String!, $location: String!, $repository: String!, $config: RunConfigData!) {
+  launchRunReexecution(executionParams: {mode: "default", runConfigData: $config,
+    executionMetadata: {parentRunId: $parent, rootRunId: $parent}, selector: {repositoryLocationName: $location,
+    repositoryName: $repository, jobName: "__ASSET_JOB", assetSelection: [{path: ["labelled"]}]}}) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } } } }
+"""
+RUNS = """
+{ runsOrError { ... on Runs { results {
+  runId status jobName runConfigYaml repositoryOrigin { repositoryLocationName repositoryName } } } } }
+"""
 LOCATIONS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
 
 
@@ -51,7 +71,7 @@ def fft_dev(root: Path) -> Iterator[Callable[..., Any]]:
         stdout=subprocess.DEVNULL,
     )
 
-    def ask(query: str, **variables: str) -> Any:
+    def ask(query: str, **variables: Any) -> Any:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/graphql",
             json.dumps({"query": query, "variables": variables}).encode(),
@@ -94,13 +114,23 @@ def test_the_ui_shows_the_history_and_materializes_all(tmp_path: Path) -> None:
     with fft_dev(root) as ask:
         (node,) = until(lambda: ask(LOCATIONS)["repositoriesOrError"].get("nodes"))
         (built,) = ask(RUNS)["runsOrError"]["results"]
-        assert (built["status"], built["jobName"]) == ("SUCCESS", "fft_build")
+        assert (built["status"], built["jobName"]) == ("SUCCESS", "__ASSET_JOB")
+        found = {"repositoryLocationName": node["location"]["name"], "repositoryName": node["name"]}
+        assert built["repositoryOrigin"] == found
         launched = ask(LAUNCH, location=node["location"]["name"], repository=node["name"])["launchRun"]
-        run_id = launched["run"]["runId"]
         runs = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
         ended = ("SUCCESS", "FAILURE", "CANCELED")
-        status = until(lambda: (s := ask(runs, id=run_id)["runOrError"]["status"]) in ended and s)
-        assert status == "SUCCESS"
+
+        def ends(run: Any) -> str:
+            return str(until(lambda: (s := ask(runs, id=run["runId"])["runOrError"]["status"]) in ended and s))
+
+        assert ends(launched["run"]) == "SUCCESS"
+        again = ask(AGAIN, parent=built["runId"])["launchRunReexecution"]
+        assert again["run"]["parentRunId"] == built["runId"], again
+        assert len(again["run"]["assetSelection"]) > 3
+        config, names = yaml.safe_load(built["runConfigYaml"]), {"location": node["location"]["name"]}
+        one = ask(AGAIN_BY_SELECTION, parent=built["runId"], repository=node["name"], config=config, **names)
+        assert ends(again["run"]) == ends(one["launchRunReexecution"]["run"]) == "SUCCESS"
     with duckdb.connect(str(root / ".local" / "demo.duckdb"), read_only=True) as connection:
         amounts = connection.execute("select order_id, amount from mart_orders_enriched order by 1").fetchall()
         labels = connection.execute("select label from labelled").fetchall()

@@ -393,7 +393,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "unknown argument of the decorator": (
         {"models/one.ff.py": python_model("@model(tag=['x'])\ndef one(): ...")},
-        "models/one.ff.py:5: @model(): unknown key 'tag'\n    hint: Did you mean 'tags'?",
+        "models/one.ff.py:5: @model(): unknown key 'tag'\n    hint: Did you mean 'tags' or 'op_tags'?",
     ),
     "a python model as a materialized view": (
         {"models/one.ff.py": python_model("@model(materialized='materialized_view')\ndef one(): ...")},

@@ -547,7 +547,7 @@ def test_the_storage_of_events_can_be_used_alone(tmp_path: Path) -> None:
     storage.dispose()
 
 
-@pytest.mark.parametrize("version", ["1.13.19", "1.14.0", "2.0.0", "1.12.99", "1!0+dev"])
+@pytest.mark.parametrize("version", ["1.13.20", "1.14.0", "2.0.0", "1.12.99", "1!0+dev"])
 def test_an_unsupported_dagster_is_named(version: str) -> None:
     with pytest.raises(
         UnsupportedDagsterError, match=rf"Dagster {version.replace('+', '.')} is installed.*pip install"
@@ -555,6 +555,6 @@ def test_an_unsupported_dagster_is_named(version: str) -> None:
         require_supported_dagster(version)
 
 
-@pytest.mark.parametrize("version", ["1.13.20", "1.13.27", "1.13.99"])
+@pytest.mark.parametrize("version", ["1.13.21", "1.13.29", "1.13.99"])
 def test_supported_dagsters_are_accepted(version: str) -> None:
     require_supported_dagster(version)

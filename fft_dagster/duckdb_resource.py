@@ -1,0 +1,54 @@
+"""dagster-duckdb's resource, with connections that take turns with our steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fft_core import FftError, Project, duckdb_connection, load_profile
+
+try:
+    from dagster_duckdb import DuckDBResource
+except ModuleNotFoundError as error:
+    raise ImportError("FftDuckDBResource is a DuckDBResource. Hint: pip install dagster-duckdb") from error
+
+
+class FftDuckDBResource(DuckDBResource):
+    """A DuckDBResource for a file that FFT builds: its connections work beside our steps, whatever runs meanwhile.
+
+    DuckDBResource itself asks for a configuration of its own, with which DuckDB opens a file only where nobody has it
+    open in another way; and other processes wait for no connection of it, and it for none of theirs.
+
+    >>> dg.Definitions(resources={"duckdb": FftDuckDBResource.of(load_project("shop"))})  # doctest: +SKIP
+    """
+
+    catalog: str | None = None
+    lock_timeout_seconds: int = 600
+
+    @classmethod
+    def of(cls, project: Project) -> FftDuckDBResource:
+        """Make the resource of a project's profile. Raises FftError where that is of another engine."""
+        profile = load_profile(project.root, project.env, project.environment, engine=project.engine)
+        if profile.engine != "duckdb":
+            raise FftError(f"the project {project.name} ({project.env}) is on {profile.engine}, not on DuckDB")
+        settings = profile.settings
+        timeout = settings["lock_timeout_seconds"]
+        return cls(database=settings["path"], catalog=settings["catalog"], lock_timeout_seconds=timeout)
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Any]:  # Any: as in DuckDBResource, a connection of DuckDB
+        """Give a connection of its own to the file, which stays ours while the context lasts.
+
+        Raises:
+            FftError: the file cannot be opened, or a configuration is wanted.
+        """
+        if self.connection_config:
+            raise FftError(
+                f"the file {self.database} is open with FFT's configuration, and connection_config is another",
+                hint="SET what you need on the connection instead.",
+            )
+        with duckdb_connection(
+            self.database, catalog=self.catalog, lock_timeout_seconds=self.lock_timeout_seconds
+        ) as connection:
+            yield connection

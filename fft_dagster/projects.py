@@ -1,0 +1,139 @@
+"""Which project an asset is of: a mark in its metadata, which steps, resource and IO manager read."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from fft_core import FftError, Model, Project, Relation, Seed, Source, SourceName, planned_relations
+from fft_dagster.translator import FftTranslator
+
+PROJECT_KEY = "fft/project"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BoundProject:
+    """A project as its assets have it, with their translator."""
+
+    project: Project
+    translator: FftTranslator
+
+    def __repr__(self) -> str:
+        return f"{self.project.name} ({self.project.env})"
+
+    @cached_property
+    def nodes(self) -> Mapping[dg.AssetKey, Model | Seed | Source]:
+        """Models, seeds and sources by the keys of their assets; of one key, a model before a seed and a source."""
+        project = self.project
+        nodes: list[Model | Seed | Source] = [
+            *project.sources.values(),
+            *project.seeds.values(),
+            *project.models.values(),
+        ]
+        return {self.translator.get_asset_key(node): node for node in nodes}
+
+    @cached_property
+    def owners(self) -> Mapping[Relation, Model | Seed | Source]:
+        """What has which relation; of one relation, a model or seed before a source."""
+        stored = [n for n in self.nodes.values() if not (isinstance(n, Model) and n.is_ephemeral)]
+        return {self.folded(self.relation_of(node.name)): node for node in stored}
+
+    def folded(self, relation: Relation) -> Relation:
+        """A relation as its engine compares names."""
+        if self.project.engine != "duckdb":
+            return relation
+        name, schema, catalog = relation.name.lower(), relation.schema, relation.catalog
+        return Relation(name, schema.lower() if schema else None, catalog.lower() if catalog else None)
+
+    @cached_property
+    def _planned(self) -> Any:  # a function of names
+        return planned_relations(self.project)
+
+    def relation_of(self, node: str | SourceName) -> Relation:
+        """Where a model, seed or source lies, by the profile."""
+        relation: Relation = self._planned(node)
+        return relation
+
+    def relation_of_key(self, key: dg.AssetKey) -> Relation:
+        """Where the IO manager stores an asset: as the node of that key, or by the last parts of the key."""
+        node = self.nodes.get(key)
+        if node is not None:
+            return self.relation_of(node.name)
+        place = self.relation_of(key.path[-1])
+        return Relation(key.path[-1], key.path[-2] if len(key.path) > 1 else place.schema, place.catalog)
+
+
+# Not state of a run: where no asset tells the project, it is the only one that is loaded in this process.
+_loaded: weakref.WeakSet[BoundProject] = weakref.WeakSet()
+
+
+def bound_project(project: Project, translator: FftTranslator | None = None) -> BoundProject:
+    """Bind a project whose definitions are made."""
+    bound = BoundProject(project, translator or FftTranslator())
+    _loaded.add(bound)
+    return bound
+
+
+def loaded_projects() -> list[BoundProject]:
+    """Those whose definitions this process holds."""
+    return _each_once(_loaded)
+
+
+def marked(spec: dg.AssetSpec, bound: BoundProject, code_version: str | None = None) -> dg.AssetSpec:
+    """Give a spec that tells its project, and a version of its code; what it tells already it keeps."""
+    return spec.replace_attributes(
+        metadata={PROJECT_KEY: bound, **spec.metadata}, code_version=spec.code_version or code_version
+    )
+
+
+def project_in(metadata: Mapping[str, Any] | None) -> BoundProject | None:
+    """Read the mark."""
+    found = (metadata or {}).get(PROJECT_KEY)
+    return found if isinstance(found, BoundProject) else None
+
+
+def current_project() -> BoundProject:
+    """Find the project that the code of a step means: the mark of its asset, or the only project of the run.
+
+    Raises:
+        FftError: there are several, or none.
+    """
+    try:
+        context = dg.OpExecutionContext.get()
+    except dg.DagsterInvariantViolationError:  # in a sensor, or in a thread that a step has started
+        return only_one([])
+    own = context.assets_def if context.has_assets_def else None
+    keys = [*own.keys, *(check.asset_key for check in own.check_keys)] if own else []
+    graph = context.job_def.asset_layer.asset_graph
+    return only_one(_marks(graph.get(key).metadata for key in keys if graph.has(key)) or projects_of(context.job_def))
+
+
+def projects_of(job: dg.JobDefinition) -> list[BoundProject]:
+    """The projects that the assets of a job are marked with."""
+    return _marks(node.metadata for node in job.asset_layer.asset_graph.asset_nodes)
+
+
+def only_one(found: list[BoundProject]) -> BoundProject:
+    """Give the one that was found, or the one that is loaded. Raises FftError where there are several, or none."""
+    found = _each_once(found) or loaded_projects()
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(sorted(map(repr, found)))
+    raise FftError(
+        f"the FFT project of this asset is not clear: {names or 'none is loaded'}",
+        hint="Pass the asset to build_definitions(..., assets=[...]) of its project, or give the resources of one "
+        'project names of their own with resource_prefix="..." and use those.',
+    )
+
+
+def _marks(metadata: Iterable[Mapping[str, Any]]) -> list[BoundProject]:
+    return _each_once(found for said in metadata if (found := project_in(said)) is not None)
+
+
+def _each_once(bound: Iterable[BoundProject]) -> list[BoundProject]:
+    return list({id(one.project): one for one in bound}.values())
