@@ -30,8 +30,12 @@ def made(kind: type[FftError]) -> FftError:
     if issubclass(kind, CheckFailedError):
         check = Check("not_null_id", "a", "not_null", NotNull("id"), where)
         error = kind("a", [CheckResult(check, 1, 2, "select 1", ("id",), ((None,),))], published=True)
-    else:
+    elif kind.__init__ is FftError.__init__:
         error = kind("no", where=where, hint=hint)
+    else:  # its constructor takes something else
+        error = kind.__new__(kind)
+        error.problem = Problem("no", where, hint)
+        error.args = (str(error.problem),)
     return error
 
 
