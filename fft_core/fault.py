@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from fft_core.engines.sql import begin_of_query
@@ -45,6 +46,29 @@ class Fault:
         wanted = self.sql.split("\n")[self.line - 1].strip()
         found = [number for number, line in enumerate(text.splitlines(), start=1) if line.strip() == wanted]
         return found[0] if wanted and len(found) == 1 else None
+
+
+# Text, a block tag, the newline that Jinja takes away with it, and a word: the two run together.
+_JOINED = re.compile(r"\S\{%\+?(?:(?!%\}).)*[^-+\s][ \t]*%\}\n(?=\w)")
+
+
+def joined_lines(template: str) -> str | None:
+    """Say where words of a template run together: Jinja takes away the newline after a block tag.
+
+    >>> joined_lines("select id{% if x %}, name{% endif %}\\nfrom t")
+    'Jinja removes the newline after the block tag in line 1, so that its text runs into line 2: put a space before it.'
+    >>> joined_lines("select id\\n{% if x %}\\n, name\\n{% endif %}\\nfrom t") is None
+    True
+    """
+    for found in _JOINED.finditer(template):
+        before = template[template.rfind("\n", 0, found.start()) + 1 : found.start() + 1]
+        if before.strip() and not before.strip().endswith("%}"):
+            line = template.count("\n", 0, found.start()) + 1
+            return (
+                f"Jinja removes the newline after the block tag in line {line}, so that its text runs into line "
+                f"{line + 1}: put a space before it."
+            )
+    return None
 
 
 def _cut(line: str, column: int) -> tuple[str, int]:

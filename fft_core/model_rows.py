@@ -16,7 +16,7 @@ from fft_core.errors import (
     ModelError,
     StatementError,
 )
-from fft_core.fault import fault_of, shortened
+from fft_core.fault import fault_of, joined_lines, shortened
 from fft_core.names import Relation
 from fft_core.project.model import Incremental, Model, SourceName, SqlBody
 from fft_core.warehouse import Warehouse
@@ -126,7 +126,10 @@ def _with_place(warehouse: Warehouse, model: Model, error: StatementError) -> St
         written = fault.line_in(model.body.template) if isinstance(model.body, SqlBody) else None
         where = Location(model.path, written or model.line)
     said = f"model {model.name!r}: {error.problem.message}\n    {shown}"
-    return StatementError(said, sql=error.sql, where=where, hint=error.problem.hint, position=error.position)
+    hint = error.problem.hint
+    if hint is None and "syntax error" in error.problem.message and isinstance(model.body, SqlBody):
+        hint = joined_lines(model.body.template)
+    return StatementError(said, sql=error.sql, where=where, hint=hint, position=error.position)
 
 
 def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) -> str | SourceName | None:
