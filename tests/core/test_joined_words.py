@@ -14,7 +14,7 @@ JOINED = "select 1 as id{% for c in ['name'] %}, 'x' as {{ c }}{% endfor %}\nfro
 
 
 def test_the_error_says_why_two_words_are_one(tmp_path: Path) -> None:
-    root = write_project(tmp_path, {"models/w.ff.sql": JOINED, "models/v.ff.sql": "select 1 as\nfrom from range(3)"})
+    root = write_project(tmp_path, {"models/w.ff.sql": JOINED, "models/v.ff.sql": "select (1\nfrom range(3)"})
     with opened(root) as shop:
         with pytest.raises(FftError, match="Jinja removes the newline after the block tag in line 1") as caught:
             shop.build("w")
