@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from targets import Target
+from world import run
 
-from fft_core import StateError, load_project, make_plan, open_warehouse
+from fft_core import Request, StateError, forget_all_builds, load_project, make_plan, open_warehouse
 
 FILES = {
     "project.yml": "name: damaged\nversion: '1'\n",
@@ -37,6 +38,16 @@ class Damaged:
             for statement in statements:
                 engine.execute(statement.format(meta=meta, migrations=migrations))
 
+    def build(self) -> set[str]:
+        """Build what is due; return what failed."""
+        project = load_project(self.root, environment={})
+        with open_warehouse(project) as warehouse:
+            return set(run(warehouse, None, Request()).failed)
+
+    def forget(self) -> None:
+        with open_warehouse(load_project(self.root, environment={})) as warehouse:
+            forget_all_builds(warehouse)
+
     def due(self) -> set[str]:
         project = load_project(self.root, environment={})
         with open_warehouse(project, read_only=True) as warehouse:
@@ -51,7 +62,7 @@ def damaged(tmp_path: Path, target: Target) -> Iterator[Damaged]:
     with target.profile("d.duckdb") as profile:
         (tmp_path / "profiles.yml").write_text(profile)
         place = Damaged(tmp_path)
-        assert place.fft("build").returncode == 0
+        assert place.build() == set()
         yield place
 
 
@@ -69,8 +80,7 @@ def test_tables_that_are_not_there_are_made_again(damaged: Damaged, what: str) -
     damaged.sql(*RESTORED_IN_PART[what])
     if what != "no migrations in the table":
         assert damaged.due() == {"users", "t", "v"}
-    ended = damaged.fft("build")
-    assert ended.returncode == 0, ended.stderr
+    assert damaged.build() == set()
     assert damaged.due() == set()
 
 
@@ -93,8 +103,17 @@ UNREADABLE = {
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_what_cannot_be_read_is_an_error_that_says_what_to_do(damaged: Damaged, what: str) -> None:
     damaged.sql(UNREADABLE[what])
-    with pytest.raises(StateError):
+    with pytest.raises(StateError, match=r"cache clear --all"):
         damaged.due()
+    assert damaged.build() == {"users", "t", "v"}
+    damaged.forget()
+    assert damaged.due() == {"users", "t", "v"}
+    assert damaged.build() == set()
+    assert damaged.due() == set()
+
+
+def test_the_commands_say_so_and_heal_it(damaged: Damaged) -> None:
+    damaged.sql(UNREADABLE["no fingerprint"])
     for command in ("plan", "build"):
         ended = damaged.fft(command)
         assert ended.returncode == 1
@@ -103,7 +122,6 @@ def test_what_cannot_be_read_is_an_error_that_says_what_to_do(damaged: Damaged, 
         assert "seed 'users'" not in ended.stderr
     cleared = damaged.fft("cache", "clear", "--all")
     assert (cleared.returncode, cleared.stdout) == (0, "all build records are removed\n"), cleared.stderr
-    assert damaged.due() == {"users", "t", "v"}
     assert damaged.fft("build").returncode == 0
     assert damaged.due() == set()
 
