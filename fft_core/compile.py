@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -83,8 +84,7 @@ class Compiler:
         """Describe an exception by the user's own frames; ours and the libraries' are left out."""
         frames = _own_frames(error, self._project.home_of(model.path))
         lines = "".join(f"\n    {frame}" for frame in frames)
-        where = frames[-1].partition(" ")[0].rpartition(":") if frames else None
-        location = Location(Path(where[0]), int(where[2])) if where else model.location
+        location = frames[-1].location if frames else model.location
         if isinstance(error, FftError):
             kind = ModelRaisedError if error.can_retry else ModelError
             return kind(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
@@ -110,13 +110,26 @@ def _unreadable(model: Model) -> Iterator[None]:
         raise ModelError(message, where=problem.where or model.location, hint=problem.hint) from error
 
 
-def _own_frames(error: BaseException, home: Home) -> list[str]:
+@dataclass(frozen=True)
+class _UserFrame:
+    """A line of the user's that an exception came through."""
+
+    location: Location
+    function: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.location} in {self.function}: {self.text}"
+
+
+def _own_frames(error: BaseException, home: Home) -> list[_UserFrame]:
     """The frames of an exception in the files of a project or package; its traceback is cut to begin there."""
     frames = []
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
         if _is_own(path, home.root):
-            frames.append(f"{home.shown / path.relative_to(home.root)}:{frame.lineno} in {frame.name}: {frame.line}")
+            location = Location(home.shown / path.relative_to(home.root), frame.lineno)
+            frames.append(_UserFrame(location, frame.name, frame.line or ""))
     error.__traceback__ = _from_project(error.__traceback__, home.root)
     return frames
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from fft_core import (
     BuildResult,
@@ -99,7 +100,8 @@ class RunFollower:
             yield Terminating()
         elif event.event_type_value == "PIPELINE_FAILURE" and not self._is_explained and not self._is_interrupted:
             error = event.job_failure_data.error
-            yield Unexpected(event.message or "the run failed", error.to_string() if error else "")
+            said = _innermost(error) if error else "the run failed"
+            yield Unexpected(event.message or said, error.to_string() if error else "")
 
     def _see_failure(self, step: NodeRunResult, event: dg.DagsterEvent) -> Iterator[Outcome]:
         self._is_explained = True
@@ -110,7 +112,7 @@ class RunFollower:
         elif isinstance(found, FftError | tuple):
             yield self._end(_found(step, found))
         else:  # user code fails as an FftError
-            message = f"{error.cls_name}: {error.message.strip()}" if error else "it failed"
+            message = _innermost(error) if error else "it failed"
             yield self._end(StepEnded(replace(step, status="failed", error=RunError(message=message))))
             yield Unexpected(f"{step.name}: {message}", error.to_string() if error else "")
 
@@ -162,3 +164,11 @@ def _judged_before(ended: StepEnded, views: Mapping[str, tuple[CheckResult, ...]
 def _with_checks(result: NodeRunResult, checks: tuple[CheckResult, ...]) -> StepEnded:
     said = tuple(f"{'failed' if c.blocks else 'warned'}: {c}" for c in checks if not c.passed)
     return StepEnded(replace(result, checks=tuple(map(CheckRunResult.of, checks))), said)
+
+
+def _innermost(error: SerializableErrorInfo) -> str:
+    """Return the exception that all others were raised from: Dagster wraps what a step raises."""
+    while error.cause is not None:
+        error = error.cause
+    message = error.message.strip()  # mostly with the exception's name, and its module before that
+    return message if error.cls_name and error.cls_name in message.partition(":")[0] else f"{error.cls_name}: {message}"

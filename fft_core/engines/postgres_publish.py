@@ -56,6 +56,10 @@ def stage_name(name: str) -> str:
     return f"_ff_stage_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
+# What may have the name of a relation, as pg_class.relkind.
+_NO_ROWS = {"i": "an index", "I": "an index", "S": "a sequence", "c": "a type"}
+
+
 class Session(Protocol):
     """What publishing needs of a session."""
 
@@ -128,6 +132,7 @@ class Publisher:
         """Give the stage's rows, or its query, the relation's name. Raises EngineError where others forbid it."""
         staged, existing = self._existing(stage), self._existing(relation)
         assert staged is not None  # the caller made it in this transaction
+        self._refuse_taken_name(relation, existing)
         if staged.has_rows and (existing is None or not existing.has_rows):
             self._analyze(stage)
         if existing is None:
@@ -138,6 +143,18 @@ class Publisher:
             self._replace_table(stage, relation, existing, mode)
         else:
             self._drop_and_rename(stage, relation, existing)
+
+    def _refuse_taken_name(self, relation: Relation, existing: _Existing | None) -> None:
+        """Raise EngineError if what has the name is no relation with rows: an index, a sequence or a type."""
+        word = None if existing is None else _NO_ROWS.get(existing.kind)
+        if existing is None and self._session.fetch(
+            "select 1 from pg_type as t join pg_namespace as n on n.oid = t.typnamespace "
+            f"where n.nspname = {literal(relation.schema)} and t.typname = {literal(relation.name)} "
+            "and t.typcategory <> 'A'"  # the type of an array makes room by itself
+        ):
+            word = "a type"
+        if word is not None:
+            raise EngineError(f"{relation} is {word}, and a model cannot have its name", hint="Rename one of them.")
 
     def _existing(self, relation: Relation) -> _Existing | None:
         rows = self._session.fetch(

@@ -106,6 +106,7 @@ def test_99_for_what_nobody_expected_in_a_step(tmp_path: Path) -> None:
     assert finished.lines[-2] == "2 built, 1 failed; checks: 2 passed; N s"
     (log,) = (root / ".fastflowtransform" / "logs").iterdir()
     assert f"The trace is in {log}" in finished.err
+    assert "unexpected copied: RuntimeError: a broken installation\n" in finished.err
     assert "Traceback" not in finished.err
     assert "broken/pyarrow" in log.read_text()
 

@@ -334,6 +334,17 @@ def test_an_exception_shows_the_users_own_frames(tmp_path: Path) -> None:
     assert cause.__traceback__.tb_frame.f_code.co_filename == str(tmp_path.resolve() / "models" / "m.ff.py")
 
 
+def test_folders_with_spaces_and_colons_are_named_as_they_are(tmp_path: Path) -> None:
+    text = f"{IMPORTS}@model(name='bad')\ndef bad():\n    raise ValueError('boom')\n"
+    files = {"models/my models: old/bad one.ff.py": text}
+    with opened(tmp_path, files) as shop, pytest.raises(ModelError) as caught:
+        shop.build()
+    line = "models/my models: old/bad one.ff.py:7"
+    assert str(caught.value) == (
+        f"{line}: model 'bad' raised ValueError: boom\n    {line} in bad: raise ValueError('boom')"
+    )
+
+
 def test_packages_installed_below_the_project_are_not_the_users_own(tmp_path: Path) -> None:
     package = "env/lib/python3/site-packages/thirdparty"
     files = {

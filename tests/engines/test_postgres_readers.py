@@ -343,3 +343,23 @@ def test_readers_of_views_and_builds_that_change_columns_do_not_end_each_other(
             thread.join()
     assert problems == []
     assert database.engine.fetch("select a from three") == [("12",)]
+
+
+@pytest.mark.parametrize(
+    ("made", "word"),
+    [
+        ("create sequence t", "a sequence"),
+        ("create table k (a int); create index t on k (a)", "an index"),
+        ("create type t as enum ('a')", "a type"),
+        ("create type t as (a int)", "a type"),
+        ("create domain t as int", "a type"),
+    ],
+)
+def test_a_name_that_something_else_has_is_said(session: Callable[..., Database], made: str, word: str) -> None:
+    database = session()
+    schema = database.engine.relation("t").schema
+    for statement in made.split("; "):
+        database.engine.execute(f'set search_path to "{schema}"')
+        database.engine.execute(statement)
+    with pytest.raises(EngineError, match=f"{schema}.t is {word}, and a model cannot have its name"):
+        publish(database, NEW)
