@@ -12,7 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fft_core.errors import FftError, Location, ModelError, ModelRaisedError, RequiredColumnsError, nearest
+from fft_core.errors import (
+    FftError,
+    Location,
+    ModelError,
+    ModelRaisedError,
+    RequiredColumnsError,
+    message_of,
+    nearest,
+)
 from fft_core.frames import FrameType, frame_type_of_named, frame_type_of_parameter, from_arrow, to_arrow
 from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
 from fft_core.project.python_code import PythonCode
@@ -64,7 +72,9 @@ class Compiler:
             asked_for = _asked_for(model.body, function, this)
         try:
             result = function(*arguments, **asked_for)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if not self._is_of_model(model, error):
+                raise
             raise self._in_user_code(model, error, ModelRaisedError) from error
         with _unreadable(model):
             return to_arrow(result)
@@ -80,19 +90,32 @@ class Compiler:
         except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
 
+    def _is_of_model(self, model: Model, error: BaseException) -> bool:
+        """Whether the model raised it: not Ctrl-C, and not what Dagster raises wherever a run is when it is ended."""
+        if isinstance(error, Exception | SystemExit):
+            return True
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            return False
+        home = self._project.home_of(model.path)
+        return trace is not None and _is_own(Path(trace.tb_frame.f_code.co_filename), home.root)
+
     def _in_user_code(self, model: Model, error: BaseException, kind: type[ModelError] = ModelError) -> ModelError:
         """Describe an exception by the user's own frames; ours and the libraries' are left out."""
         frames = _own_frames(error, self._project.home_of(model.path))
-        lines = "".join(f"\n    {frame}" for frame in frames)
+        lines = "".join(f"\n    {frame}" for frame in _few(frames))
         location = frames[-1].location if frames else model.location
         if isinstance(error, FftError):
             kind = ModelRaisedError if error.can_retry else ModelError
             return kind(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
-        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
         hint = _DECIMALS if isinstance(error, TypeError) and "decimal.Decimal" in said else None
         return kind(f"model {model.name!r} raised {said}{lines}", where=location, hint=hint)
 
 
+_FRAMES_SHOWN = 6  # at the beginning, and at the end
 _DECIMALS = (
     "A column holds decimals that no double can hold, so it has objects. Cast it in SQL, as in "
     "cast(x as double precision), or in pandas with .astype(float)."
@@ -120,6 +143,14 @@ class _UserFrame:
 
     def __str__(self) -> str:
         return f"{self.location} in {self.function}: {self.text}"
+
+
+def _few(frames: list[_UserFrame]) -> list[_UserFrame | str]:
+    """Leave out the middle of many frames, as those of a recursion."""
+    if len(frames) <= 2 * _FRAMES_SHOWN:
+        return [*frames]
+    left_out = len(frames) - 2 * _FRAMES_SHOWN
+    return [*frames[:_FRAMES_SHOWN], f"... {left_out} more ...", *frames[-_FRAMES_SHOWN:]]
 
 
 def _own_frames(error: BaseException, home: Home) -> list[_UserFrame]:

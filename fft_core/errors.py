@@ -217,6 +217,14 @@ def _restored(kind: type[FftError], args: tuple[object, ...], state: dict[str, o
     return error
 
 
+def message_of(error: BaseException) -> str:
+    """Return what an exception says; those of users may fail to say anything."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - somebody's __str__
+        return f"<{type(error).__name__} that cannot be shown>"
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Give a hint that names the nearest known names, or None where nothing is near."""
     close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)

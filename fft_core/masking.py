@@ -12,12 +12,13 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from fft_core.errors import FftError
+from fft_core.errors import FftError, message_of
 from fft_core.foreign_text import visible
 
 MASK = "***"
 SHORTEST = 4  # characters; a shorter value stands in too many texts that have nothing to do with it
-_CUT_FROM = 24  # a value of so many characters is masked though only the greater half of it is there
+_CUT_FROM = 12  # a value of so many characters is masked though only the greater half of it is there
+_SHORTEST_PART = 8
 _BREAK = r"(?:\\?\r?\n[ \t|│>]*)"
 
 
@@ -90,13 +91,30 @@ class Masker:
             error.mask(self)
             return error
         inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-        said = "; ".join([_said(error), *(f"{type(one).__name__}: {_said(one)}" for one in inner)])
+        said = "; ".join([message_of(error), *(f"{type(one).__name__}: {message_of(one)}" for one in inner)])
         if self(said) == said:
             return error
         kind = type(error)
         names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
         masked: BaseException = type(kind.__name__, (Exception,), names)(self(said))
         return masked.with_traceback(error.__traceback__)
+
+    def begun(self, text: str) -> int:
+        """Count the characters at the end of a text that may be the beginning of a value, of which more is to come.
+
+        >>> Masker.of(["hunter2"]).begun("the password is hunt"), Masker.of(["hunter2"]).begun("hello")
+        (4, 0)
+        """
+        longest = min(len(text), self._longest - 1)
+        return next((n for n in range(longest, 0, -1) if text[-n:] in self._beginnings), 0)
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(map(len, self._forms), default=1)
+
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        return frozenset(form[:end] for form in self._forms for end in range(1, len(form)))
 
     @cached_property
     def _forms(self) -> tuple[str, ...]:
@@ -120,14 +138,7 @@ class Masker:
 
 
 def _half(value: str) -> int:
-    return (len(value) + 1) // 2
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - somebody's __str__
-        return f"<{type(error).__name__} that cannot be shown>"
+    return max(_SHORTEST_PART, (len(value) + 1) // 2)
 
 
 def _without_part(text: str, value: str, length: int, *, backwards: bool = False) -> str:

@@ -37,6 +37,8 @@ class OutputGuard(AbstractContextManager["OutputGuard"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give back what nobody else has taken over meanwhile."""
+        for wrapped in self._wrapped:
+            wrapped.release()
         if sys.stdout is self._wrapped[0]:
             sys.stdout = self._streams[0]
         if sys.stderr is self._wrapped[1]:
@@ -70,10 +72,22 @@ class MaskedStream:
     def __init__(self, stream: TextIO, guard: OutputGuard) -> None:
         self.unmasked = stream
         self.guard = guard
+        self._held = ""
 
     def write(self, text: str) -> int:
-        self.unmasked.write(self.guard.masker(text))
+        """Write a text; what may be the beginning of a secret waits for the rest of it."""
+        masker = self.guard.masker
+        known = self._held + text
+        begun = masker.begun(known)
+        self._held = known[len(known) - begun :] if begun else ""
+        self.unmasked.write(masker(known[: len(known) - begun] if begun else known))
         return len(text)
+
+    def release(self) -> None:
+        """Write what waits: nothing more is to come."""
+        held, self._held = self._held, ""
+        if held:
+            self.unmasked.write(held)
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:

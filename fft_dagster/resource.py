@@ -31,6 +31,7 @@ from fft_core import (
     project_masker,
 )
 from fft_dagster.projects import BoundProject, current_project, loaded_projects
+from fft_dagster.run_settings import refuse_other_settings
 
 RESOURCE_KEY = "fft_warehouse"
 # What a step tells: that it has begun, and then what it found.
@@ -141,8 +142,9 @@ class ProjectWarehouses:
     For an asset beside the models it is as the `WarehouseSessions` of the asset's own project.
     """
 
-    def __init__(self, request: Request | None = None) -> None:
+    def __init__(self, request: Request | None = None, tags: Mapping[str, str] | None = None) -> None:
         self._request = request or Request()
+        self._tags = tags or {}
         self._lock = threading.Lock()
         self._sessions: dict[int, WarehouseSessions] = {}  # by the identity of their project
         self._guards = ExitStack()
@@ -152,6 +154,7 @@ class ProjectWarehouses:
         with self._lock:
             key = id(bound.project)
             if key not in self._sessions:
+                refuse_other_settings(self._tags, bound.project)
                 opened = WarehouseSessions(bound.project, _request_of(self._request, bound))
                 self._guards.enter_context(guarded_output(opened.masker))
                 self._sessions[key] = opened
@@ -201,7 +204,7 @@ def _matches(pattern: str, names: list[str]) -> bool:
 
 
 def _warehouses(context: dg.InitResourceContext) -> Iterator[ProjectWarehouses]:
-    opened = ProjectWarehouses(_request(context.resource_config))
+    opened = ProjectWarehouses(_request(context.resource_config), context.run.tags if context.run else {})
     try:
         yield opened
     finally:
@@ -230,6 +233,7 @@ def warehouse_resource(
     )
     def sessions(context: dg.InitResourceContext) -> Iterator[WarehouseSessions]:
         config = context.resource_config
+        refuse_other_settings(context.run.tags if context.run else {}, project)
         opened = WarehouseSessions(project, _request(config), tell, live_views)
         with guarded_output(opened.masker):  # and with it what models print into the compute logs
             try:

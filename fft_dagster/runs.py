@@ -40,11 +40,11 @@ from fft_dagster.instance import QUIET_FILE, code_location, instance_home
 from fft_dagster.outcomes import Outcome, RunStarted, Terminating
 from fft_dagster.projects import BoundProject
 from fft_dagster.resource import RESOURCE_KEY, warehouse_resource
+from fft_dagster.run_settings import run_tags
 from fft_dagster.step_names import StepNames
 from fft_dagster.translator import FftTranslator
 
 ASSET_JOB = "__ASSET_JOB"  # the job of Dagster in which the UI materializes assets; all definitions have it
-COMMAND_TAG = "fft/command"
 
 
 def open_instance(root: Path) -> dg.DagsterInstance:
@@ -111,7 +111,7 @@ def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iter
     )
     job = _job(project, work, translator, follower, live_views)
     with _readable_history(Path(instance.root_directory)):
-        run = _created_run(job, work, instance, project.root)
+        run = _created_run(job, work, instance, project)
     yield RunStarted(run.run_id)
     for event in iterate_run(job, run, instance):
         for outcome in follower.see(event):
@@ -173,10 +173,10 @@ def _job(
     return definitions.resolve_job_def(ASSET_JOB)
 
 
-def _created_run(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance, root: Path) -> dg.DagsterRun:
+def _created_run(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance, project: Project) -> dg.DagsterRun:
     """Create a run as the UI would launch it, with what it selects: so the UI can execute it again."""
     layer, config = job.asset_layer, _run_config(work)
-    tags = {COMMAND_TAG: work.command}
+    tags = run_tags(project, work.command)
     reference = instance.get_ref() if instance.is_persistent else None
     plan = create_execution_plan(job=job, run_config=config, instance_ref=reference, tags=tags)
     return instance.create_run(
@@ -196,7 +196,7 @@ def _created_run(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance
         asset_check_selection=frozenset(layer.asset_graph.asset_check_keys) if work.checks else None,
         resolved_op_selection=None,
         op_selection=None,
-        remote_job_origin=_origin(root),
+        remote_job_origin=_origin(project.root),
         job_code_origin=None,
         asset_graph=layer.asset_graph,
     )

@@ -55,7 +55,10 @@ def _statements(text: str, dialect: str, where: Location) -> list[list[Token]]:
     try:
         tokens = Dialect.get_or_raise(dialect).tokenize(text)
     except TokenError as error:
-        raise RenderError(f"invalid SQL: {error}", where=where) from error
+        # its message has a piece of the text, which could be cut out of a secret; the cause names what is missing
+        what = re.sub(r" from (line )?(\d+).*", r" of line \2", str(error.__cause__ or ""))
+        said = what if re.fullmatch(r"Missing \S{1,4} of line \d+", what) else "a quote or a comment is not closed"
+        raise RenderError(f"invalid SQL: {said[0].lower()}{said[1:]}", where=where) from None
     statements: list[list[Token]] = [[]]
     for token in tokens:
         if token.token_type.name == "SEMICOLON":

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -343,6 +344,39 @@ def test_folders_with_spaces_and_colons_are_named_as_they_are(tmp_path: Path) ->
     assert str(caught.value) == (
         f"{line}: model 'bad' raised ValueError: boom\n    {line} in bad: raise ValueError('boom')"
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("class E(Exception):\n        __str__ = lambda s: 'c' + s.code\n    raise E", "E: <E that cannot be shown>"),
+        ("class Stop(BaseException): pass\n    raise Stop('now')", "Stop: now"),
+        ("raise GeneratorExit", "GeneratorExit"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+    ],
+)
+def test_whatever_a_model_raises_is_the_models(tmp_path: Path, body: str, said: str) -> None:
+    files = {"models/m.ff.py": f"{IMPORTS}@model()\ndef m():\n    {body}\n"}
+    with opened(tmp_path, files) as shop, pytest.raises(ModelError, match=r"models/m\.ff\.py") as caught:
+        shop.build()
+    assert f"model 'm' raised {said}\n" in str(caught.value)
+
+
+def test_a_keyboard_interrupt_is_the_models_in_a_thread_of_a_step_and_else_ctrl_c(tmp_path: Path) -> None:
+    files = {"models/m.ff.py": f"{IMPORTS}@model()\ndef m():\n    raise KeyboardInterrupt\n"}
+    with opened(tmp_path, files) as shop:
+        with pytest.raises(KeyboardInterrupt):
+            shop.build()
+        with ThreadPoolExecutor(1) as threads, pytest.raises(ModelError, match="raised KeyboardInterrupt"):
+            threads.submit(shop.build).result()
+
+
+def test_a_recursion_is_shown_by_its_ends(tmp_path: Path) -> None:
+    files = {"models/m.ff.py": f"{IMPORTS}def f(n):\n    return f(n + 1)\n\n@model()\ndef m():\n    return f(0)\n"}
+    with opened(tmp_path, files) as shop, pytest.raises(ModelError, match="RecursionError") as caught:
+        shop.build()
+    assert len(str(caught.value).splitlines()) < 20
+    assert " more ..." in str(caught.value)
 
 
 def test_packages_installed_below_the_project_are_not_the_users_own(tmp_path: Path) -> None:

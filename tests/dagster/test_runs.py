@@ -8,6 +8,7 @@ import pytest
 
 from conftest import MakeInstance
 from fft_core import Project, Request, load_project
+from fft_dagster import build_definitions
 from fft_dagster.outcomes import StepEnded
 from fft_dagster.runs import Work, run_work
 
@@ -108,3 +109,29 @@ def test_reasons_speak_of_the_run_config(project: Project, instance: dg.DagsterI
     (record,) = instance.get_records_for_run(made.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     said = record.event_log_entry.asset_materialization.metadata["reasons"].value  # type: ignore[union-attr]
     assert said == "- asked for by rebuild: a in the run config of fft_warehouse"
+
+
+@pytest.mark.parametrize(
+    ("env", "variables", "said"),
+    [
+        ("dev", {"x": 5}, None),
+        ("dev", {"x": 1}, "another engine or other variables"),
+        ("other", {"x": 5}, "the environment 'dev'"),
+    ],
+)
+def test_a_run_is_executed_again_only_with_its_own_settings(
+    project: Project, instance: dg.DagsterInstance, env: str, variables: dict[str, object], said: str | None
+) -> None:
+    profiles = "other: {engine: duckdb, duckdb: {path: other.duckdb}}\n"
+    (project.root / "profiles.yml").write_text((project.root / "profiles.yml").read_text() + profiles)
+    (project.root / "models" / "a.ff.sql").write_text("select {{ var('x', 0) }} as id")
+    made, _ = run(load_project(project.root, "dev", variables={"x": 5}), instance, Work("build", builds=("a",)))
+    again = build_definitions(project.root, env, variables=variables)
+    result = again.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance, tags=made.tags, asset_selection=[dg.AssetKey("a")], raise_on_error=False
+    )
+    assert result.success is (said is None)
+    if said is not None:
+        errors = [event.message or "" for event in result.all_events if event.is_failure]
+        assert any(said in error for error in [*errors, *map(str, result.all_events)])
+        assert not (project.root / "other.duckdb").exists()
