@@ -309,9 +309,8 @@ def refuse_unknown_nodes(project: Project, request: Request) -> None:
     kept = {n.name: keeps(n) for n in project.stored() if isinstance(n, Model) and keeps(n) != "nothing"}
     for pattern in request.full_refresh:
         if not any(is_refreshed(name, what, pattern) for name, what in kept.items()):
-            hint = (
-                nearest(pattern, kept) or "Other models are built anew by every build. Write a snapshot's whole name."
-            )
+            others = "Others keep no rows: --rebuild builds them. Write a snapshot's whole name."
+            hint = nearest(pattern, kept) or others
             raise RequestError(f"--full-refresh {pattern!r} matches no incremental model", hint=hint)
 
 

@@ -472,7 +472,9 @@ class SeedColumnShape(Shape):
 
 def _one_character(text: str) -> str:
     if len(text) != 1 or not text.isascii() or text.isalnum() or text in ".-+\r\n":
-        raise ValueError(f"{text!r} is not one character; write one as ';', '|' or \"\\t\"; no letter, digit or sign")
+        raise ValueError(
+            f"{text!r} is not one ASCII character; write one as ';', '|' or \"\\t\"; no letter, digit or sign"
+        )
     return text
 
 
