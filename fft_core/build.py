@@ -232,7 +232,8 @@ class _Build:
 class _Rows:
     """What becomes a relation, or with a `model` what its table is changed by.
 
-    With a `backing`, the rows become that table, and the relation a view of it.
+    With a `backing`, the rows become that table, and the relation a view of it; `digest` then is that of the rows,
+    spelled as SQL: a view has rows, but no places of them.
     """
 
     kind: RelationKind
@@ -240,6 +241,7 @@ class _Rows:
     model: Model | None = None
     backing: Relation | None = None
     publish: PublishMode | None = None
+    digest: str | None = None
 
 
 def _build_or_reuse(
@@ -321,8 +323,9 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
     with engine.transaction():
         engine.hold(relation)
         _refuse_outdated(build)
-        written = _write(build, relation, _backed(engine, rows), existing)
-        judgement = _judged(build, relation, written)
+        rows = _backed(build, rows)
+        written = _write(build, relation, rows, existing)
+        judgement = _judged(build, relation, written, rows.digest or _digest(build, written))
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
         views = views_to_judge(warehouse, build.rebuilder, name, build.unreadable)
@@ -381,15 +384,18 @@ def _refuse_outdated(build: _Build) -> None:
         build.rebuilder.refuse_outdated(build.warehouse, build.decision, build.look)
 
 
-def _backed(engine: Engine, rows: _Rows) -> _Rows:
+def _backed(build: _Build, rows: _Rows) -> _Rows:
     """Store what a view cannot compute by itself, the rows of a frame, in the table that it reads."""
     if rows.backing is None:
         return rows
+    engine = build.warehouse.engine
     stage = engine.stage(rows.backing)
-    _stage(engine, stage, _Rows("table", rows.query), engine.kinds([stage]).get(stage))
+    written = Written(stage, *_stage(engine, stage, _Rows("table", rows.query), engine.kinds([stage]).get(stage)))
+    row = sql.rows_of(column.name for column in written.columns)
+    digest = engine.fetch(f"select {_digest(build, written)} from {stage.sql(engine.dialect)} as {row}")[0][0]
     if stage != rows.backing:
-        engine.publish(stage, rows.backing)
-    return replace(rows, query=sql.select_all(rows.backing, engine.dialect))
+        engine.publish(stage, rows.backing)  # its rows may get other places there
+    return replace(rows, query=sql.select_all(rows.backing, engine.dialect), digest=sql.literal(digest))
 
 
 def _write(build: _Build, relation: Relation, rows: _Rows, existing: Published | None) -> Written:
@@ -423,7 +429,7 @@ def _refuse_what_others_built(engine: Engine, name: str, relation: Relation, exi
         raise BusyError(f"{name} was built by another run meanwhile", hint="Start this one again: it plans anew.")
 
 
-def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
+def _judged(build: _Build, relation: Relation, written: Written, digest: str) -> Judgement:
     """Run the checks that judge the whole relation; those of the delta have been run, and others before its inputs."""
     engine, known = build.warehouse.engine, {result.check.name: result for result in written.delta_checks}
     known |= {r.check.name: r for r in build.rebuilder.views.judged(build.warehouse, build.decision.name)}
@@ -435,7 +441,7 @@ def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
         [check for check in checks if check.name not in known],
         build.warehouse.relation,
         published=relation,
-        digest=_digest(build, written),
+        digest=digest,
     )
     known |= {result.check.name: result for result in judgement.results}
     return replace(judgement, results=tuple(known[check.name] for check in checks))
@@ -466,11 +472,7 @@ def _digest(build: _Build, written: Written) -> str:
     if not is_digested or (subject.is_sorted and build.decision.is_increment):
         return "null"
     engine, row = build.warehouse.engine, sql.rows_of(column.name for column in written.columns)
-    digest = engine.digest(row, written.columns, in_order=subject.is_sorted)
-    backing = build.warehouse.backing(build.warehouse.project.node(build.decision.name))
-    if backing is None or not subject.is_sorted:
-        return digest
-    return f"(select {digest} from {backing.sql(engine.dialect)} as {row})"  # a view has rows, but no places of them
+    return engine.digest(row, written.columns, in_order=subject.is_sorted)
 
 
 def _record(build: _Build, relation: Relation, written: Written, judgement: Judgement) -> BuildRecord:

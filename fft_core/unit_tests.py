@@ -130,7 +130,11 @@ def _table_names(project: Project, test: UnitTest) -> Mapping[str | SourceName, 
 def _result(places: _Places, test: UnitTest) -> UnitTestResult:
     started = time.perf_counter()
     try:
-        with places.session(test) as warehouse, warehouse.engine.statements.about(test.model):
+        with (
+            places.session(test) as warehouse,
+            warehouse.engine.turn(),  # temporary tables are gone if another process gets the file in between
+            warehouse.engine.statements.about(test.model),
+        ):
             columns, rows = _rows_of(warehouse, test)
             mismatch = compare(test.expected, [column.name for column in columns], rows)
     except FftError as error:

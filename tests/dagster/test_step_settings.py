@@ -297,7 +297,9 @@ def slow():
     with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
         assert connection.sql("select * from duckdb_tables() where table_name = 'slow'").fetchall() == []
     (tmp_path / "models").joinpath(*models).write_text(
-        "select 1 as n" if language == "sql" else python.replace("sleep(2)", "sleep(0)")
+        "select 1 as n"
+        if language == "sql"
+        else python.replace("sleep(2)", "sleep(0)").replace("timeout=1", "timeout=600")
     )
     assert run(tmp_path, instance).status == "SUCCESS"
 

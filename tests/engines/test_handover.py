@@ -200,7 +200,6 @@ def test_what_a_killed_process_held_is_free(tmp_path: Path) -> None:
 def test_what_nobody_closed_is_free_once_it_is_dropped(tmp_path: Path) -> None:
     project = write_project(tmp_path, seconds=0, models=1)
     warehouse = open_warehouse(project)
-    assert FileQueue(tmp_path / "db.duckdb", shared=True).somebody_waits() is False
     with pytest.raises(AssertionError):
         FileQueue(tmp_path / "db.duckdb", shared=True).enter(never)
     del warehouse
