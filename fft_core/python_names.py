@@ -216,8 +216,14 @@ class Names:
                 scope.annotated[name] = annotation
                 if value:
                     self._assign(node.target, value, scope)
-            case ast.NamedExpr(target=target, value=value):
+            case (
+                ast.NamedExpr(target=target, value=value)
+                | ast.withitem(optional_vars=ast.expr() as target, context_expr=value)
+            ):
                 self._assign(target, value, scope)
+            case (ast.For() | ast.comprehension()) as loop if isinstance(loop.iter, ast.List | ast.Tuple | ast.Set):
+                for value in loop.iter.elts:
+                    self._assign(loop.target, value, scope)
 
     def _assign(self, target: ast.expr, value: ast.expr, scope: Scope) -> None:
         match target, value:

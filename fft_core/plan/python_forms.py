@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 
 from fft_core.plan import python_steady as known
@@ -26,7 +27,9 @@ def volatile_by_form(tree: ast.Module, names: Names) -> Iterator[str]:
                 yield from _of_call(node, names)
             case ast.Compare(ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE(), *_]) | ast.Slice():
                 yield from (_NOW for part in ast.iter_child_nodes(node) if is_now(part))
-            case ast.FormattedValue(value=value) if _has_address(value, names):
+            case ast.FormattedValue(value=value) | ast.BinOp(left=ast.Constant(value=str()), right=value) if (
+                _has_address(value, names)
+            ):
                 yield _ADDRESS
             case ast.Name(id="__file__", ctx=ast.Load()) | ast.Attribute(attr="__file__"):
                 yield "__file__"
@@ -107,7 +110,7 @@ def _of_call(call: ast.Call, names: Names) -> Iterator[str]:
     if lasts & known.CALL_THEIR_ARGUMENTS:
         yield from (f"{name}()" for arg in call.args for name in known.WITH_SEED if _is_text(arg, name))
     if origins & {"builtins.vars", "inspect.getmembers"} and call.args:
-        yield from (f"vars({origin})" for origin in names.origins(call.args[0]) if "." in origin.strip("?."))
+        yield from (f"vars({origin})" for origin in names.origins(call.args[0]) if _is_namespace(origin))
     if lasts & {"methodcaller", "attrgetter"} and not all(map(_is_plain_name, call.args[:1])):
         yield f"{min(lasts & {'methodcaller', 'attrgetter'})}()"
     if "builtins.getattr" in origins:
@@ -116,6 +119,10 @@ def _of_call(call: ast.Call, names: Names) -> Iterator[str]:
         yield "astimezone(), in the zone of this machine"
     if lasts & {"query", "eval"} and not origins & {"builtins.eval"}:
         yield from _of_expression(call, names)
+
+
+def _is_namespace(origin: str) -> bool:
+    return "." in origin.strip("?.") or origin in sys.stdlib_module_names
 
 
 def _is_literal_import(call: ast.Call) -> bool:

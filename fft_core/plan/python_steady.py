@@ -69,7 +69,7 @@ UNSTEADY_NAMES: Mapping[str, frozenset[str]] = {
         "xml": "etree.ElementTree.parse etree.ElementTree.iterparse dom.minidom.parse sax.parse",
         "zoneinfo": "available_timezones reset_tzpath",
         "numpy": "load loadtxt genfromtxt fromfile fromregex memmap DataSource lib.format.open_memmap "
-        "lib.npyio.NpzFile empty empty_like",
+        "lib.npyio.NpzFile empty empty_like ndarray",
         "pandas": "Timestamp.now Timestamp.today Timestamp.utcnow HDFStore ExcelFile io Period.now",
         "polars": "sql SQLContext read_database",
         "pyarrow": "memory_map OSFile input_stream parquet csv json dataset fs orc feather flight hdfs ipc.open_file",
@@ -101,7 +101,7 @@ SEEDED = frozenset(
 TYPES = frozenset(
     _words(
         "numpy.random.Generator numpy.random.RandomState numpy.random.BitGenerator numpy.random.SeedSequence "
-        "duckdb.DuckDBPyRelation duckdb.DuckDBPyConnection"
+        "numpy.ndarray duckdb.DuckDBPyRelation duckdb.DuckDBPyConnection"
     )
 )
 # Methods, whatever object they are called on.
@@ -193,13 +193,15 @@ def is_foreign(origin: str) -> bool:
 def followed(origin: str) -> str:
     """Name what a dotted name stands for if it leads through a module into another one of the standard library.
 
-    >>> followed("calendar.datetime.datetime.now"), followed("pandas.io.common.os.sep"), followed("numpy.random.rand")
+    >>> followed("calendar.datetime.datetime.now"), followed("networkx.utils.os.sep"), followed("numpy.random.rand")
     ('datetime.datetime.now', 'os.sep', 'numpy.random.rand')
     """
     parts = origin.split(".")
     if parts[0] in (UNKNOWN, ""):
         return origin
     if parts[0] not in sys.stdlib_module_names:
+        if any(".".join(parts[:end]) in UNSTEADY_PACKAGES for end in range(1, len(parts))):
+            return origin
         for start in range(len(parts) - 2, 0, -1):
             if parts[start] in _HANDED_ON and hasattr(_standard_module(parts[start]), parts[start + 1]):
                 return followed(".".join(parts[start:]))

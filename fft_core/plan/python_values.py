@@ -128,7 +128,9 @@ class Values:
             index = order.index(parameter) - is_method
             if parameter in by_name:
                 yield by_name[parameter], where
-            elif index < len(call.args) and not any(isinstance(arg, ast.Starred) for arg in call.args[: index + 1]):
+            elif 0 <= index < len(call.args) and not any(
+                isinstance(arg, ast.Starred) for arg in call.args[: index + 1]
+            ):
                 yield call.args[index], where
             elif default is not None:
                 yield default, names

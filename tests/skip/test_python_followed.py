@@ -22,6 +22,10 @@ VOLATILE = {
     "import logging\nx = logging.time.time()": "time.time",
     "import logging\nq = logging.time\nx = q.time()": "time",
     "import logging\nx = getattr(logging, 'time').time()": "time.time",
+    "import logging\nx = vars(logging)['time'].time()": "vars(logging)",
+    "from logging import *\nx = time.time()": "time.time",
+    "import json\nx = json.codecs.open('x')": "codecs.open",
+    "import numpy\nx = numpy.os.getcwd()": "os.getcwd",
     "import logging\nx = logging.os.getcwd()": "os.getcwd",
     "import logging\nx = logging.os.path.exists('x')": "os.path.exists",
     "import logging\nx = logging.sys.argv": "sys.argv",
@@ -66,7 +70,7 @@ VOLATILE = {
     "x = np.random.default_rng(3 if pd else None)": "numpy.random.default_rng",
     "x = np.random.default_rng((s := None))": "numpy.random.default_rng",
     "class C:\n    seed = None\n    def f(self): return np.random.default_rng(self.seed)": "numpy.random.default_rng",
-    "class C:\n    def __init__(self): self.seed = None\n    def f(self, d): return d.sample(1, random_state=self.seed)": (
+    "class C:\n    def __init__(self): self.s = None\n    def f(self, d): return d.sample(1, random_state=self.s)": (
         "sample"
     ),
     "P = {'seed': None}\nx = np.random.default_rng(P['seed'])": "numpy.random.default_rng",
@@ -74,6 +78,9 @@ VOLATILE = {
     "def seed(): return None\nx = np.random.default_rng(seed())": "numpy.random.default_rng",
     "def seed(): pass\nx = np.random.default_rng(seed())": "numpy.random.default_rng",
     "def f(o): return np.random.default_rng(getattr(o, 'seed', None))": "numpy.random.default_rng",
+    "for seed in [None]:\n    x = np.random.default_rng(seed)": "numpy.random.default_rng",
+    "x = [np.random.default_rng(seed) for seed in (1, None)]": "numpy.random.default_rng",
+    "class C:\n    def f(self=None): return np.random.default_rng(self)\nx = C().f()": "numpy.random.default_rng",
     "x = np.random.SeedSequence(spawn_key=(1,))": "numpy.random.SeedSequence",
     "SEED = None\nx = pl.col('x').shuffle(seed=SEED)": "shuffle",
     "SEED = None\nfrom sklearn.cluster import KMeans\nx = KMeans(3, random_state=SEED)": "KMeans",
@@ -96,6 +103,9 @@ VOLATILE = {
     "x = f'{object()}'": "address",
     "class K:\n    x = 1\ny = str(K())": "address",
     "class K:\n    x = 1\nk = K()\ny = repr(k)": "address",
+    "x = '%s' % object()": "address",
+    "x = '{}'.format(object())": "address",
+    "x = np.ndarray(3)": "numpy.ndarray",
     "x = np.empty(3)": "numpy.empty",
     "from numpy import empty\nx = empty((2, 3))": "numpy.empty",
     "x = np.empty_like(df)": "numpy.empty_like",
@@ -153,6 +163,8 @@ STEADY = [
     "x = str(3), repr(df), f'{df}', str(ValueError('a')), '{}'.format(object)",
     "x = np.zeros(3), np.empty(0), np.empty((0, 3)), np.empty(3, dtype=object)",
     "import io\nbuffer = io.StringIO('a,b')\nx = pd.read_csv(buffer)",
+    "import io\nwith io.StringIO('a') as buffer:\n    x = pd.read_csv(buffer)",
+    "x = isinstance(df, np.ndarray)",
     "import io\nx = pd.read_csv(filepath_or_buffer=io.BytesIO(b'a'))",
     "from io import BytesIO\ndata = BytesIO(b'a')\nx = pl.read_csv(data), pl.read_parquet(source=data)",
 ]
