@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from fft_core.plan.volatile_python import volatile_in_python
+from fft_core.project.python_environment import environment_read
 
 HEAD = "import pandas as pd\nimport numpy as np\nimport polars as pl\n"
 _PICK = "def pick(df, seed=None):\n    return df.sample(3, random_state=seed)\n"
@@ -205,3 +208,10 @@ def test_seeds_of_modules_of_the_project_are_seeds() -> None:
     )
     modules = {"lib/hlp.py": HEAD + helper, "lib/inner.py": "EMPTY = None\nFULL = 42\n"}
     assert volatile_in_python({"m.ff.py": HEAD + model, **modules}) == ()
+
+
+@pytest.mark.parametrize("module", ["logging.os", "hlp.logging.os", "pd.io.common.os"])
+def test_variables_count_whatever_module_hands_on_the_environment(module: str) -> None:
+    for use in ("environ.get('SOMEV')", "getenv('SOMEV')", "environ['SOMEV']"):
+        assert set(environment_read(ast.walk(ast.parse(f"x = {module}.{use}")))) == {"SOMEV"}
+    assert volatile_in_python({"m.ff.py": "import logging\nx = logging.os.environ.get('SOMEV')"}) == ()
