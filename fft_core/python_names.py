@@ -27,6 +27,9 @@ class Scope:
     imported: dict[str, list[str]] = field(default_factory=dict)
     assigned: dict[str, list[ast.expr]] = field(default_factory=dict)
     annotated: dict[str, ast.expr] = field(default_factory=dict)
+    parameters: dict[str, ast.expr | None] = field(default_factory=dict)  # of a function, with what they are by default
+    function: str = ""  # its name
+    stored: list[str] = field(default_factory=list)  # each name as often as it is set
     bound: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)  # declared global or nonlocal
 
@@ -38,6 +41,8 @@ class Names:
         self.module = Scope()
         self.stars: list[str] = []  # modules of which everything is imported
         self.functions: dict[str, list[ast.AST]] = {}  # all functions, methods and classes, by name
+        self.calls: dict[str, list[ast.Call]] = {}  # by the last name of what is called
+        self.attributes: dict[str, list[ast.expr]] = {}  # what attributes are set to, of whatever object
         self._classes: list[Scope] = []
         self.parents: dict[int, ast.AST] = {}
         self._scopes: dict[int, Scope] = {}
@@ -65,6 +70,17 @@ class Names:
         """The expressions that a name is set to where it is read."""
         scope = self._scope_of(node.id, self._scopes.get(id(node), self.module))
         yield from scope.assigned.get(node.id, ()) if scope else ()
+
+    def bound_once(self, node: ast.Name) -> ast.expr | None:
+        """The expression that a name is set to, if it is set nowhere else."""
+        scope = self.scope_of(node)
+        is_single = scope is not None and scope.stored.count(node.id) == 1 and node.id not in scope.parameters
+        values = scope.assigned.get(node.id, []) if scope and is_single else []
+        return values[0] if len(values) == 1 else None
+
+    def scope_of(self, node: ast.Name) -> Scope | None:
+        """Where a name is bound that is read."""
+        return self._scope_of(node.id, self._scopes.get(id(node), self.module))
 
     def members(self, name: str) -> Iterator[ast.expr]:
         """The expressions that classes of the module set a name to."""
@@ -135,7 +151,7 @@ class Names:
 
     def _visit_scope(self, node: _Scoped, scope: Scope) -> None:
         """Its body has names of its own; decorators, defaults and the like are read outside of it."""
-        inner = Scope(scope, is_class=isinstance(node, ast.ClassDef))
+        inner = Scope(scope, is_class=isinstance(node, ast.ClassDef), function=getattr(node, "name", ""))
         if inner.is_class:
             self._classes.append(inner)
         if isinstance(node, _Function):
@@ -151,7 +167,14 @@ class Names:
                 self._visit(child, where)
 
     def _bind_parameters(self, parameters: ast.arguments, scope: Scope) -> None:
-        given = [*parameters.posonlyargs, *parameters.args, *parameters.kwonlyargs]
+        by_position = [*parameters.posonlyargs, *parameters.args]
+        given = [*by_position, *parameters.kwonlyargs]
+        defaults = [
+            *[None] * (len(by_position) - len(parameters.defaults)),
+            *parameters.defaults,
+            *parameters.kw_defaults,
+        ]
+        scope.parameters.update({one.arg: default for one, default in zip(given, defaults, strict=True)})
         for argument in [*given, parameters.vararg, parameters.kwarg]:
             if argument:
                 scope.bound.add(argument.arg)
@@ -164,6 +187,9 @@ class Names:
                 self._scopes[id(node)] = scope
                 if not isinstance(context, ast.Load):
                     self._target(scope, name).bound.add(name)
+                    self._target(scope, name).stored.append(name)
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+                self.calls.setdefault(name, []).append(node)
             case ast.Import(names=names):
                 for alias in names:
                     name = alias.asname or alias.name.partition(".")[0]
@@ -190,13 +216,21 @@ class Names:
                 scope.annotated[name] = annotation
                 if value:
                     self._assign(node.target, value, scope)
-            case ast.NamedExpr(target=target, value=value):
+            case (
+                ast.NamedExpr(target=target, value=value)
+                | ast.withitem(optional_vars=ast.expr() as target, context_expr=value)
+            ):
                 self._assign(target, value, scope)
+            case (ast.For() | ast.comprehension()) as loop if isinstance(loop.iter, ast.List | ast.Tuple | ast.Set):
+                for value in loop.iter.elts:
+                    self._assign(loop.target, value, scope)
 
     def _assign(self, target: ast.expr, value: ast.expr, scope: Scope) -> None:
         match target, value:
             case ast.Name(id=name), _:
                 self._target(scope, name).assigned.setdefault(name, []).append(value)
+            case ast.Attribute(attr=name), _:
+                self.attributes.setdefault(name, []).append(value)
             case ((ast.Tuple(elts=targets) | ast.List(elts=targets)), (ast.Tuple(elts=values) | ast.List(elts=values))):
                 for inner, part in zip(targets, values, strict=False):
                     self._assign(inner, part, scope)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
-import re
+import sys
 from collections.abc import Iterator
 
 from fft_core.plan import python_steady as known
+from fft_core.plan.python_values import NAMED, is_now
 from fft_core.python_names import IMPORTERS, Names
 
 _COMPUTED = "a module by a computed name"
-_HOUR = re.compile(r"\d\d?:\d\d(:\d\d)?( ?[ap]m)?", re.IGNORECASE)
+_ADDRESS = "an object as a text, which is its address in this process"
+_NOW = "a time as the text 'now'"
 
 
 def volatile_by_form(tree: ast.Module, names: Names) -> Iterator[str]:
@@ -18,13 +20,17 @@ def volatile_by_form(tree: ast.Module, names: Names) -> Iterator[str]:
     yield from (said for star in names.stars for said in _of_star(star))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     if texts & {"now", "today"} and any(text.startswith(("datetime64", "M8[")) for text in texts):
-        yield "a time as the text 'now'"
+        yield _NOW
     for node in ast.walk(tree):
         match node:
             case ast.Call():
                 yield from _of_call(node, names)
             case ast.Compare(ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE(), *_]) | ast.Slice():
-                yield from ("a time as the text 'now'" for part in ast.iter_child_nodes(node) if _is_now(part))
+                yield from (_NOW for part in ast.iter_child_nodes(node) if is_now(part))
+            case ast.FormattedValue(value=value) | ast.BinOp(left=ast.Constant(value=str()), right=value) if (
+                _has_address(value, names)
+            ):
+                yield _ADDRESS
             case ast.Name(id="__file__", ctx=ast.Load()) | ast.Attribute(attr="__file__"):
                 yield "__file__"
             case ast.Name(id="__name__" | "__spec__" | "__path__", ctx=ast.Load()) if not _is_usual(node, names):
@@ -37,20 +43,66 @@ def volatile_by_form(tree: ast.Module, names: Names) -> Iterator[str]:
                 yield _COMPUTED
 
 
+def times_by_name(tree: ast.Module, names: Names) -> Iterator[tuple[str, ast.expr]]:
+    """The names that are read as a time, and what to say if one of them stands for the text "now"."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call() if taker := _takes_now(node, names):
+                arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+                inner = [part for argument in arguments for part in ast.walk(argument)]
+                yield from ((f"{taker}('now')", part) for part in inner if isinstance(part, NAMED))
+            case ast.Compare(ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE(), *_]) | ast.Slice():
+                parts = ast.iter_child_nodes(node)
+                yield from ((_NOW, part) for part in parts if isinstance(part, NAMED))
+
+
+def _takes_now(call: ast.Call, names: Names) -> str:
+    """The function that reads a text such as "now" as a time, if the call is one, or hands its arguments to one."""
+    if any(keyword.arg == "format" for keyword in call.keywords):
+        return ""
+    origins = set(names.origins(call.func))
+    if {known.last_of(origin) for origin in origins} & known.CALL_THEIR_ARGUMENTS:
+        origins |= {origin for arg in call.args for origin in names.origins(arg)}
+    return min({known.last_of(origin) for origin in origins} & known.TAKE_NOW, default="")
+
+
+def _has_address(node: ast.AST, names: Names) -> bool:
+    """Whether the text of an object is where it lies in memory: a function, or an object of a class without __str__."""
+    match node:
+        case ast.Lambda():
+            return True
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=[]) if "builtins.object" in names.origins(node.func):
+            return name == "object"
+        case ast.Call(func=ast.Name(id=name)):
+            made = names.functions.get(name, [])
+            return len(made) == 1 and isinstance(made[0], ast.ClassDef) and _is_plain(made[0])
+        case ast.Name():
+            value = names.bound_once(node)
+            return value is not None and not isinstance(value, ast.Name) and _has_address(value, names)
+    return False
+
+
+def _is_plain(node: ast.ClassDef) -> bool:
+    """Whether a class inherits and defines nothing that would make a text of its objects."""
+    stored = {getattr(part, "name", getattr(part, "id", "")) for part in ast.walk(node)}
+    return not (node.bases or node.keywords or node.decorator_list or stored & {"__repr__", "__str__", "__format__"})
+
+
 def _of_star(module: str) -> Iterator[str]:
     if module in known.UNSTEADY_PACKAGES or (known.is_unsteady(module) and module not in known.STEADY_NAMES):
         yield f"from {module} import *"
 
 
 def _of_call(call: ast.Call, names: Names) -> Iterator[str]:
-    origins = names.origins(call.func)
+    origins = frozenset(map(known.followed, names.origins(call.func)))
     lasts = {known.last_of(origin) for origin in origins}
     is_import = origins & IMPORTERS or lasts & {"import_module", "__import__"}
     if is_import and not _is_literal_import(call):
         yield _COMPUTED
-    has_format = any(keyword.arg == "format" for keyword in call.keywords)
-    if lasts & known.TAKE_NOW and not has_format and any(_is_now(part) for part in ast.walk(call)):
-        yield f"{min(lasts & known.TAKE_NOW)}('now')"
+    if (taker := _takes_now(call, names)) and any(is_now(part) for part in ast.walk(call)):
+        yield f"{taker}('now')"
+    if lasts & {"str", "repr", "ascii", "format"} and any(_has_address(arg, names) for arg in call.args):
+        yield _ADDRESS
     if "dateutil.parser.parse" in origins and not any(keyword.arg == "default" for keyword in call.keywords):
         yield "dateutil.parser.parse() without a default, which takes what is missing from today"
     if "arrow.get" in origins and not call.args and not call.keywords:
@@ -58,7 +110,7 @@ def _of_call(call: ast.Call, names: Names) -> Iterator[str]:
     if lasts & known.CALL_THEIR_ARGUMENTS:
         yield from (f"{name}()" for arg in call.args for name in known.WITH_SEED if _is_text(arg, name))
     if origins & {"builtins.vars", "inspect.getmembers"} and call.args:
-        yield from (f"vars({origin})" for origin in names.origins(call.args[0]) if "." in origin.strip("?."))
+        yield from (f"vars({origin})" for origin in names.origins(call.args[0]) if _is_namespace(origin))
     if lasts & {"methodcaller", "attrgetter"} and not all(map(_is_plain_name, call.args[:1])):
         yield f"{min(lasts & {'methodcaller', 'attrgetter'})}()"
     if "builtins.getattr" in origins:
@@ -67,6 +119,10 @@ def _of_call(call: ast.Call, names: Names) -> Iterator[str]:
         yield "astimezone(), in the zone of this machine"
     if lasts & {"query", "eval"} and not origins & {"builtins.eval"}:
         yield from _of_expression(call, names)
+
+
+def _is_namespace(origin: str) -> bool:
+    return "." in origin.strip("?.") or origin in sys.stdlib_module_names
 
 
 def _is_literal_import(call: ast.Call) -> bool:
@@ -79,13 +135,6 @@ def _is_literal_import(call: ast.Call) -> bool:
     if package is None or not name.value.startswith("."):
         return True
     return isinstance(package, ast.Constant) or ast.unparse(package) in ("__name__", "__package__")
-
-
-def _is_now(node: ast.AST) -> bool:
-    """Whether it is a text that stands for the time of now, or of today at that hour."""
-    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
-        return False
-    return node.value.lower() in ("now", "today") or _HOUR.fullmatch(node.value) is not None
 
 
 def _is_text(node: ast.expr, text: str) -> bool:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from sysconfig import get_path
+from types import ModuleType
+from warnings import catch_warnings, simplefilter
 
 from fft_core.python_names import UNKNOWN
 
@@ -58,12 +64,12 @@ UNSTEADY_NAMES: Mapping[str, frozenset[str]] = {
         "datetime": "datetime.now datetime.utcnow datetime.today datetime.fromtimestamp datetime.utcfromtimestamp "
         "date.today date.fromtimestamp",
         "inspect": "stack trace currentframe getouterframes getinnerframes",
-        "logging": "config handlers",
+        "logging": "config handlers LogRecord makeLogRecord _startTime",
         "tokenize": "open",
         "xml": "etree.ElementTree.parse etree.ElementTree.iterparse dom.minidom.parse sax.parse",
         "zoneinfo": "available_timezones reset_tzpath",
         "numpy": "load loadtxt genfromtxt fromfile fromregex memmap DataSource lib.format.open_memmap "
-        "lib.npyio.NpzFile",
+        "lib.npyio.NpzFile empty empty_like ndarray",
         "pandas": "Timestamp.now Timestamp.today Timestamp.utcnow HDFStore ExcelFile io Period.now",
         "polars": "sql SQLContext read_database",
         "pyarrow": "memory_map OSFile input_stream parquet csv json dataset fs orc feather flight hdfs ipc.open_file",
@@ -95,7 +101,7 @@ SEEDED = frozenset(
 TYPES = frozenset(
     _words(
         "numpy.random.Generator numpy.random.RandomState numpy.random.BitGenerator numpy.random.SeedSequence "
-        "duckdb.DuckDBPyRelation duckdb.DuckDBPyConnection"
+        "numpy.ndarray duckdb.DuckDBPyRelation duckdb.DuckDBPyConnection"
     )
 )
 # Methods, whatever object they are called on.
@@ -132,6 +138,8 @@ PATHS = frozenset(
 # Methods that are steady with a seed.
 WITH_SEED = frozenset(_words("sample shuffle rvs"))
 SEED_KEYWORDS = frozenset(_words("random_state seed rng"))
+# What the seed is called where a generator is made.
+SEED_PARAMETERS = frozenset(_words("x seed entropy key bit_generator"))
 # Packages, and what of them draws numbers if it is given no seed.
 LEARNING = frozenset(_words("sklearn umap hdbscan xgboost lightgbm imblearn"))
 LEARN_BY_CHANCE = frozenset(
@@ -165,14 +173,64 @@ CALL_THEIR_ARGUMENTS = frozenset(
 )
 
 
-# Modules of the tables of unsteady names that are handed on only to read a clock or a file.
-_PASSED_ON = frozenset({"datetime", "builtins"})
+# Modules of the standard library that are told by their names where an installed package hands them on.
+_HANDED_ON = frozenset(
+    _words(
+        "builtins datetime getpass glob importlib inspect io locale os pathlib pickle platform random secrets shutil "
+        "socket subprocess sys tempfile threading time uuid"
+    )
+)
+_RENAMED = {"posixpath": "os.path", "ntpath": "os.path"}
 
 
 def is_foreign(origin: str) -> bool:
     """Whether only the project can tell what a name is."""
     root = origin.partition(".")[0]
     return root == UNKNOWN or (root not in sys.stdlib_module_names and root != "builtins")
+
+
+@lru_cache(maxsize=16384)
+def followed(origin: str) -> str:
+    """Name what a dotted name stands for if it leads through a module into another one of the standard library.
+
+    >>> followed("calendar.datetime.datetime.now"), followed("networkx.utils.os.sep"), followed("numpy.random.rand")
+    ('datetime.datetime.now', 'os.sep', 'numpy.random.rand')
+    """
+    parts = origin.split(".")
+    if parts[0] in (UNKNOWN, ""):
+        return origin
+    if parts[0] not in sys.stdlib_module_names:
+        if any(".".join(parts[:end]) in UNSTEADY_PACKAGES for end in range(1, len(parts))):
+            return origin
+        for start in range(len(parts) - 2, 0, -1):
+            if parts[start] in _HANDED_ON and hasattr(_standard_module(parts[start]), parts[start + 1]):
+                return followed(".".join(parts[start:]))
+        return origin
+    if parts[0] not in STEADY_MODULES and parts[0] not in UNSTEADY_NAMES:
+        return origin  # steady are only the names that are listed
+    here: object = _standard_module(parts[0])
+    found = origin
+    for index, part in enumerate(parts[1:], start=2):
+        here = getattr(here, part, None)
+        if not isinstance(here, ModuleType):
+            break
+        name = _RENAMED.get(here.__name__, here.__name__)
+        if name != ".".join(parts[:index]):
+            found = followed(".".join([name, *parts[index:]]))
+            break
+    return found
+
+
+@lru_cache
+def _standard_module(name: str) -> ModuleType | None:
+    """A module of the standard library; nothing if something else has taken its name."""
+    spec = sys.modules[name].__spec__ if name in sys.modules else find_spec(name)
+    place = (spec.origin if spec else None) or "built-in"
+    if not spec or not (place in ("built-in", "frozen") or place.startswith(get_path("stdlib"))):
+        return None
+    with catch_warnings():
+        simplefilter("ignore")
+        return import_module(name)
 
 
 def is_unsteady(origin: str) -> bool:

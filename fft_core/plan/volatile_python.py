@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from fft_core.plan import python_steady as known
-from fft_core.plan.python_forms import volatile_by_form
+from fft_core.plan.python_forms import times_by_name, volatile_by_form
 from fft_core.plan.python_sets import REASON, sets_of, shows_order
+from fft_core.plan.python_values import Values, is_none
 from fft_core.python_names import IMPORTERS, UNKNOWN, Names
 
 
@@ -27,13 +28,18 @@ def volatile_in_python(modules: Mapping[str, str]) -> tuple[str, ...]:
     defined = frozenset(name for module in read.values() for name in module.names.functions)
     with_paths = any(module.deals_with_paths for module in read.values())
     sets = frozenset(f"{name}.{one}" for name, module in own.items() for one in module.sets)
+    values = Values({name: module.names for name, module in own.items()})
     found: dict[str, None] = {}
     for path, module in read.items():
         found |= dict.fromkeys(module.found)
         if _shows_order(modules[path], sets):
             found[REASON] = None
-        for use in module.uses:
-            found |= dict.fromkeys(_said_of(use, own, defined, with_paths=with_paths))
+        unseeded = tuple(use for use in module.seeded if use.seed and values.may_be_none(use.seed, module.names))
+        found |= dict.fromkeys(said for use in unseeded for said in _known(replace(use, is_seeded=False)))
+        for use in (*module.uses, *(replace(use, is_seeded=False) for use in unseeded)):
+            if known.is_foreign(use.origin):
+                found |= dict.fromkeys(_said_of(use, own, defined, with_paths=with_paths))
+        found |= {said: None for said, node in module.times if values.may_be_now(node, module.names)}
     return tuple(found)
 
 
@@ -46,12 +52,14 @@ class _Use:
         is_called: Whether it is called, or handed to something that calls it.
         is_own_method: Whether it is a method of the object that the code is a part of.
         is_seeded: Whether it is called with a seed.
+        seed: The seed, if only its names tell whether it is one.
     """
 
     origin: str
     is_called: bool
     is_own_method: bool = False
     is_seeded: bool = False
+    seed: ast.expr | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,8 @@ class _Module:
     names: Names
     found: tuple[str, ...]
     uses: tuple[_Use, ...]
+    seeded: tuple[_Use, ...]
+    times: tuple[tuple[str, ast.expr], ...]
     deals_with_paths: bool
     sets: frozenset[str]
 
@@ -75,7 +85,9 @@ def _module(text: str) -> _Module:
     foreign = tuple(use for use in uses if known.is_foreign(use.origin))
     roots = {use.origin.partition(".")[0] for use in uses}
     with_paths = bool(roots & {"pathlib", "os", "upath", "anyio"})
-    return _Module(tree, names, tuple(dict.fromkeys(found)), foreign, with_paths, sets_of(names))
+    seeded = tuple(use for use in uses if use.seed)
+    times = tuple(times_by_name(tree, names))
+    return _Module(tree, names, tuple(dict.fromkeys(found)), foreign, seeded, times, with_paths, sets_of(names))
 
 
 @lru_cache(maxsize=4096)
@@ -101,9 +113,11 @@ def _uses(tree: ast.Module, names: Names) -> Iterator[_Use]:
                 continue  # another name of it, by which it is looked at
             call = parent if isinstance(parent, ast.Call) and parent.func is node else None
             is_called = call is not None or _is_handed_over(node, parent, names)
-            is_seeded = call is not None and _is_seeded(call)
-            for origin in names.origins(node):
-                yield _Use(origin, is_called, _is_own_method(node), is_seeded or _is_harmless(origin, call, names))
+            for origin in map(known.followed, names.origins(node)):
+                seed = _seed(origin, call) if call else None
+                is_seeded = (seed is not None and not is_none(seed)) or _is_harmless(origin, call, names)
+                open_seed = seed if is_seeded and not isinstance(seed, ast.Constant) else None
+                yield _Use(origin, is_called, _is_own_method(node), is_seeded, open_seed)
 
 
 def _is_renamed(parent: ast.AST | None) -> bool:
@@ -141,12 +155,16 @@ def _is_own_method(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
 
 
-def _is_seeded(call: ast.Call) -> bool:
-    return any(keyword.arg in known.SEED_KEYWORDS and not _is_none(keyword.value) for keyword in call.keywords)
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _seed(origin: str, call: ast.Call) -> ast.expr | None:
+    """What a call is given as a seed."""
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+    last = known.last_of(origin)
+    if origin not in known.SEEDED:
+        seeds = [value for name, value in keywords.items() if name in known.SEED_KEYWORDS]
+        return seeds[0] if seeds and last not in known.CLOCKS | known.READERS else None
+    if call.args:
+        return None if isinstance(call.args[0], ast.Starred) else call.args[0]
+    return next((value for name, value in keywords.items() if name in known.SEED_PARAMETERS), None)
 
 
 def _is_harmless(origin: str, call: ast.Call | None, names: Names) -> bool:
@@ -154,17 +172,32 @@ def _is_harmless(origin: str, call: ast.Call | None, names: Names) -> bool:
     if call is None:
         return False
     last = known.last_of(origin)
-    if origin in known.SEEDED:
-        given = [*call.args, *(keyword.value for keyword in call.keywords)]
-        is_open = (
-            isinstance(given[0], ast.Starred) or any(not keyword.arg for keyword in call.keywords) if given else True
-        )
-        return not is_open and not _is_none(given[0])
     if origin in ("datetime.datetime.fromtimestamp", f"{UNKNOWN}.fromtimestamp"):  # else by the clock of this machine
         return len(call.args) > 1 or any(keyword.arg == "tz" for keyword in call.keywords)
-    if last.startswith("read_") and call.args and isinstance(call.args[0], ast.Call):
-        return bool(names.origins(call.args[0].func) & {"io.StringIO", "io.BytesIO"})
+    if last.startswith("read_"):
+        return any(_is_in_memory(argument, names) for argument in _first(call))
+    if origin in ("numpy.empty", "numpy.empty_like"):  # of objects, it is full of None
+        types = [keyword.value for keyword in call.keywords if keyword.arg == "dtype"]
+        return any("builtins.object" in names.origins(one) for one in types) or any(map(_is_zero, call.args[:1]))
     return False
+
+
+def _first(call: ast.Call) -> list[ast.expr]:
+    names = ("filepath_or_buffer", "path_or_buf", "path_or_buffer", "source", "io")
+    return call.args[:1] or [keyword.value for keyword in call.keywords if keyword.arg in names]
+
+
+def _is_in_memory(node: ast.expr, names: Names) -> bool:
+    """Whether what is read is a text of the code, by itself or by a name that is set once."""
+    if isinstance(node, ast.Name):
+        value = names.bound_once(node)
+        return value is not None and not isinstance(value, ast.Name) and _is_in_memory(value, names)
+    return isinstance(node, ast.Call) and bool(names.origins(node.func) & {"io.StringIO", "io.BytesIO"})
+
+
+def _is_zero(node: ast.expr) -> bool:
+    parts = node.elts if isinstance(node, ast.Tuple | ast.List) else [node]
+    return any(isinstance(part, ast.Constant) and part.value == 0 for part in parts)
 
 
 def _known(use: _Use) -> Iterator[str]:
@@ -182,6 +215,8 @@ def _known(use: _Use) -> Iterator[str]:
     elif known.is_unsteady(origin):
         said = origin.removeprefix("builtins.")
         yield said if known.is_module(origin) or origin.startswith("sys.") else f"{said}()"
+    elif use.is_called and last in known.CLOCKS and "." in origin and not known.is_foreign(origin):
+        yield f"{origin}()"
 
 
 def _said_of(
@@ -190,8 +225,8 @@ def _said_of(
     """What is volatile in the use of a name of another module, or of an object that is not known."""
     resolved = _resolved(use.origin, own) if depth < 9 else frozenset()
     if resolved:
-        for origin in resolved - {use.origin}:
-            inner = _Use(origin, use.is_called, use.is_own_method, use.is_seeded)
+        for origin in map(known.followed, resolved - {use.origin}):
+            inner = replace(use, origin=origin)
             if known.is_foreign(origin):
                 yield from _said_of(inner, own, defined, with_paths=with_paths, depth=depth + 1)
             else:
