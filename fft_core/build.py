@@ -22,6 +22,7 @@ from fft_core.judged_views import (
     Unjudged,
     UnreadableViewError,
     ViewsToJudge,
+    judge_published,
     judge_views,
     views_to_judge,
 )
@@ -334,6 +335,7 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         columns, record = written.columns, _record(build, relation, written, judgement)
         size = engine.publish(written.place, relation, rows.publish) if written.place != relation else None
         judged += _judge_views(build, judgement, relation, views.published)
+        outdated, unjudged = _judge_outdated(build, judgement, views)
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if rows.backing is not None:
             engine.stamp(rows.backing, "table", record.stamp, columns)
@@ -353,8 +355,8 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         decision=build.decision,
         changes=written.changes,
         size_bytes=size,
-        views=judged,
-        unjudged=views.unjudged,
+        views=(*judged, *outdated),
+        unjudged=(*views.unjudged, *unjudged),
         **build.clock.spent(warehouse),
     )
 
@@ -369,6 +371,19 @@ def _judge_views(
     if any(view.blocks for view in judged):
         raise CheckFailedError(build.decision.name, judgement.results, views=judged)
     return judged
+
+
+def _judge_outdated(
+    build: _Build, judgement: Judgement, views: ViewsToJudge
+) -> tuple[tuple[JudgedView, ...], tuple[Unjudged, ...]]:
+    """Do the same for published texts that the project no longer has; what the new ones gave counts as their result."""
+    if not views.outdated:
+        return (), ()
+    judged, unjudged = judge_published(build.warehouse, build.rebuilder, build.decision.name, views.outdated)
+    if any(view.blocks for view in judged):
+        raise CheckFailedError(build.decision.name, judgement.results, views=judged)
+    known = {view.name for view in (*views.staged, *views.published)}
+    return tuple(view for view in judged if view.name not in known), unjudged
 
 
 def _note_judged(build: _Build, judged: Sequence[JudgedView], views: ViewsToJudge) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
-from fft_core.checks.run import JudgedView, run_checks
+from fft_core.checks.builtin import check_query
+from fft_core.checks.run import CheckResult, JudgedView, run_checks
 from fft_core.engines import sql
-from fft_core.errors import FftError
+from fft_core.engines.engine import ColumnType
+from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.planner import Rebuilder
 from fft_core.project.live_views import LiveView
@@ -27,14 +30,14 @@ _STAND_IN = "_ff_view_{}"  # temporary: only this session sees it
 class UnreadableViewError(FftError):
     """A view cannot be read with the rows that a build would publish."""
 
-    def __init__(self, node: str, view: str, cause: FftError) -> None:
+    def __init__(self, node: str, view: str, cause: FftError, hint: str | None = None) -> None:
         self.view = view
         problem = cause.problem
         super().__init__(
             f"{node} is not published: the view {view}, whose checks judge its rows, could not be read any more: "
             f"{problem.message}",
             where=problem.where,
-            hint=problem.hint or f"Change {view} as well, and build both.",
+            hint=hint or problem.hint or f"Change {view} as well, and build both.",
         )
 
 
@@ -58,11 +61,14 @@ class ViewsToJudge:
         published: Those where another text than the project's is published somewhere: after the new rows have their
             place, and before anybody sees them there.
         unjudged: The others.
+        outdated: Views whose published text may stay though the project has another one, as `RunViews.published_over`
+            gives them: judged as they are published, after the new rows have their place.
     """
 
     staged: tuple[LiveView, ...] = ()
     published: tuple[LiveView, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
+    outdated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def views_to_judge(
@@ -77,7 +83,8 @@ def views_to_judge(
         unreadable: Views that nobody reads yet, and that do not work with the node's rows.
     """
     views = rebuilder.views.live.over(name)
-    if not views or (_is_query(warehouse, name) and rebuilder.views.is_as_written(warehouse, name)):
+    readers = rebuilder.views.published_over(warehouse, name)
+    if not (views or readers) or (_is_query(warehouse, name) and rebuilder.views.is_as_written(warehouse, name)):
         return ViewsToJudge()
     staged, published, unjudged = [], [], list(unreadable)
     left_out = {view.view for view in unreadable}
@@ -94,7 +101,13 @@ def views_to_judge(
             staged.append(view)
         else:
             published.append(view)
-    return ViewsToJudge(tuple(staged), tuple(published), tuple(unjudged))
+    live = {view.name: view for view in views}
+    outdated = {
+        view: texts
+        for view, texts in readers.items()
+        if view not in live or _may_stay(warehouse, rebuilder, name, live[view], texts, is_new=live[view] in staged)
+    }
+    return ViewsToJudge(tuple(staged), tuple(published), tuple(unjudged), outdated)
 
 
 def judge_views(
@@ -121,6 +134,72 @@ def judge_views(
             raise UnreadableViewError(name, view.name, error) from error
     stand_ins.drop()
     return tuple(found)
+
+
+def judge_published(
+    warehouse: Warehouse, rebuilder: Rebuilder, name: str, views: Mapping[str, tuple[str, ...]]
+) -> tuple[tuple[JudgedView, ...], tuple[Unjudged, ...]]:
+    """Run the blocking checks of views as they are published, once the new rows of a node have their place.
+
+    Args:
+        warehouse: In the transaction of the node's build.
+        rebuilder: The one of the run.
+        name: The node.
+        views: What is judged, and which published texts of it are not the project's.
+
+    Raises:
+        UnreadableViewError: a view does not work with these rows.
+    """
+    judged, unjudged = [], list[Unjudged]()
+    for view, texts in views.items():
+        try:
+            results, lacks = _judge_as_published(warehouse, rebuilder, view)
+        except FftError as error:
+            hint = f"What is published of {', '.join(texts)} is not what the project says: build that first."
+            raise UnreadableViewError(name, view, error, hint) from error
+        judged.append(JudgedView(view, tuple(replace(r, judged_with=name) for r in results), old_texts=texts))
+        unjudged += [Unjudged(view, f"as it is published, {lack}") for lack in lacks]
+    return tuple(judged), tuple(unjudged)
+
+
+def _judge_as_published(
+    warehouse: Warehouse, rebuilder: Rebuilder, view: str
+) -> tuple[tuple[CheckResult, ...], tuple[str, ...]]:
+    """Give what the checks found, and why others cannot judge this text."""
+    engine, relation = warehouse.engine, warehouse.relation(view)
+    columns = engine.columns(sql.select_all(relation, engine.dialect))
+    checks, lacks = [], []
+    for check in rebuilder.views.live.checks_of(view):
+        lack = _lacks_for(check, warehouse, rebuilder, relation, columns)
+        if lack is None:
+            checks.append(check)
+        elif lack:
+            lacks.append(lack)
+    return run_checks(engine, relation, columns, checks, warehouse.relation).results if checks else (), tuple(lacks)
+
+
+def _lacks_for(
+    check: Check, warehouse: Warehouse, rebuilder: Rebuilder, relation: Relation, columns: Sequence[ColumnType]
+) -> str | None:
+    """Say what a check names that is not there; None if all is, and nothing if what it looks into is to come."""
+    if isinstance(check.rule, Relationships):
+        to = warehouse.relation(check.rule.to)
+        if to not in warehouse.engine.kinds([to]):
+            return f"{check.name} looks into {check.rule.to}, which is not there"
+        if any(rebuilder.views.is_to_come(warehouse, n) for n in _rows_of(warehouse, check.rule.to)):
+            return ""
+    try:
+        check_query(check, relation, columns, warehouse.engine, warehouse.relation, datetime.now(UTC))
+    except StatementError:
+        raise
+    except FftError as error:  # a column that only the new text has
+        return error.problem.message
+    return None
+
+
+def _rows_of(warehouse: Warehouse, target: str | SourceName) -> frozenset[str]:
+    behind = warehouse.project.seed_behind(target) if isinstance(target, SourceName) else target
+    return frozenset() if behind is None else frozenset({behind, *warehouse.project.upstream(behind)})
 
 
 class _StandIns:
@@ -190,6 +269,21 @@ def _is_query(warehouse: Warehouse, name: str) -> bool:
 
 def _is_judged_later(warehouse: Warehouse, rebuilder: Rebuilder, name: str, view: LiveView) -> bool:
     return view.last not in (None, name) and rebuilder.views.is_to_come(warehouse, view.last or "")
+
+
+def _may_stay(
+    warehouse: Warehouse, rebuilder: Rebuilder, name: str, view: LiveView, texts: Sequence[str], *, is_new: bool
+) -> bool:
+    """Whether readers may still find the published text of a view after this build; `is_new` if the new one is judged.
+
+    A later build judges it where that waits for this one: it has the rows of both.
+    """
+    if rebuilder.views.text_of(warehouse, view.name) == "published":
+        return False  # judged with those that are read as they are published
+    read = rebuilder.views.published_over(warehouse, view.last) if view.last is not None else {}
+    if view.name in read and _is_judged_later(warehouse, rebuilder, name, view):
+        return False
+    return not (is_new and rebuilder.views.is_bound_to_replace(warehouse, texts, view, name))
 
 
 def _lacks(warehouse: Warehouse, name: str, view: LiveView, texts: Mapping[str, str]) -> list[str]:

@@ -403,8 +403,12 @@ class Rebuilder:
     def note(self, record: BuildRecord, published: Published) -> None:
         """Remember what this run has just published."""
         with self._lock:
-            if self._remembered is not None:
-                self._remembered = self._remembered.with_build(record, published)
+            if self._remembered is None:
+                return
+            last = self._remembered.records.get(record.node)
+            self._remembered = self._remembered.with_build(record, published)
+        if last is not None and last.reads != record.reads:
+            self.views.note_changed()
 
     def refuse_outdated(self, warehouse: Warehouse, decision: Decision, look: int) -> None:
         """Raise OutdatedError where another run has recorded the node, or what it reads, since that `look`."""

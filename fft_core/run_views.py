@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from fft_core.checks.run import CheckResult
-from fft_core.plan.decide import Decision, Plan, ReadByView, decide_all, is_as_written
+from fft_core.plan.decide import Decision, Plan, ReadByView, decide_all, is_as_written, reached_by_views
 from fft_core.plan.records import Remembered
 from fft_core.project.live_views import LiveView, LiveViews
 from fft_core.project.model import Model, Project, Seed
@@ -24,18 +24,34 @@ def with_views(plan: Plan, project: Project, remembered: Remembered, selected: S
     if not plan.builds:
         return plan
     live = LiveViews(project, {decision.name for decision in plan.builds})
+    over = published_readers(project, live, remembered)
 
     def views(decision: Decision) -> tuple[ReadByView, ...]:
         record, published = remembered.records.get(decision.name), remembered.published.get(decision.name)
         if decision.subject.is_view and is_as_written(decision.subject, record, published):
             return ()  # its readers see no other text
-        return tuple(
+        known = live.over(decision.name)
+        found = [
             ReadByView(view.name, view.last or decision.name)
-            for view in live.over(decision.name)
+            for view in known
             if selected is None or view.name in selected or view.name in remembered.published
-        )
+        ]
+        names = {view.name for view in known}  # the others are live over it by their published texts only
+        found += [ReadByView(view, decision.name) for view in over.get(decision.name, ()) if view not in names]
+        return tuple(found)
 
     return Plan(tuple(replace(d, views=found) if d.is_build and (found := views(d)) else d for d in plan.decisions))
+
+
+def published_readers(project: Project, live: LiveViews, remembered: Remembered) -> Mapping[str, tuple[str, ...]]:
+    """Name the checked nodes that are published as views, by what their published texts read, also through views."""
+    fills = {str(source): seed for source in project.sources if (seed := project.seed_behind(source)) is not None}
+    found: dict[str, list[str]] = {}
+    for name, published in remembered.published.items():
+        if published.is_query and live.checks_of(name):
+            for read in reached_by_views(remembered, [name]) - {name}:
+                found.setdefault(fills.get(read, read), []).append(name)
+    return {read: tuple(names) for read, names in found.items()}
 
 
 class RunViews:
@@ -60,6 +76,8 @@ class RunViews:
         self._lock = threading.Lock()
         self._ended: dict[str, bool] = {}  # the nodes that have had their turn, and whether they failed
         self._judged: dict[str, tuple[object, tuple[CheckResult, ...]]] = {}  # what checks found, and of what
+        self._changed = 0  # how many views got other inputs
+        self._readers: tuple[object, Mapping[str, tuple[str, ...]]] = None, {}
 
     def end(self, name: str, *, failed: bool) -> None:
         """Note that a node has had its turn."""
@@ -73,6 +91,40 @@ class RunViews:
             return "project"
         published = self._rebuilder.published(warehouse, view)
         return "published" if published is not None and published.is_query else "none"
+
+    def note_changed(self) -> None:
+        """Note that the published text of a view reads something else than before."""
+        with self._lock:
+            self._changed += 1
+
+    def published_over(self, warehouse: Warehouse, name: str) -> Mapping[str, tuple[str, ...]]:
+        """Give the checked views whose published texts read a node, also through views: what of it differs.
+
+        That names the view, or views that it reads, whose published texts are others than the project's. If none is,
+        readers find what the project says. The node itself is left out.
+        """
+        remembered, key = self._rebuilder.recall(warehouse), (self._rebuilder.look, self._changed)
+        if self._readers[0] != key:
+            self._readers = key, published_readers(self._project, self.live, remembered)
+        found = {}
+        for view in self._readers[1].get(name, ()):
+            differs = self._differing(warehouse, remembered, reached_by_views(remembered, [view]) - {name})
+            if view != name and differs:
+                found[view] = (view,) if view in differs else differs
+        return found
+
+    def _differing(self, warehouse: Warehouse, remembered: Remembered, names: Iterable[str]) -> tuple[str, ...]:
+        published = remembered.published
+        queries = (name for name in names if name in published and published[name].is_query)
+        return tuple(name for name in queries if not self.is_as_written(warehouse, name))
+
+    def is_bound_to_replace(self, warehouse: Warehouse, names: Iterable[str], view: LiveView, build: str) -> bool:
+        """Say whether texts will be replaced if the checks of a view pass in a build: nothing else is still to come."""
+        with self._lock:
+            ended = dict(self._ended)
+        if any(ended.values()) or not all(self._takes_part(name) and name not in ended for name in names):
+            return False
+        return not any(self.is_to_come(warehouse, n) for n in (*view.tables, *view.targets) if n != build)
 
     def is_as_written(self, warehouse: Warehouse, name: str) -> bool:
         """Say whether what is published of a node was built from what the project says now."""

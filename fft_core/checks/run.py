@@ -77,11 +77,13 @@ class JudgedView:
     """What the blocking checks of a view found on rows of a table below it that were not published yet.
 
     `new_texts` names the views whose queries are others than those that are published: the view, or what it reads.
+    `old_texts` names those whose published queries, others than the project's, were judged.
     """
 
     name: str
     results: tuple[CheckResult, ...]
     new_texts: tuple[str, ...] = ()
+    old_texts: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> bool:
@@ -91,7 +93,9 @@ class JudgedView:
     def __str__(self) -> str:
         failed = ", ".join(str(result) for result in self.results if result.blocks)
         new = f"; the text of {', '.join(self.new_texts)} is new, too: either may be at fault" if self.new_texts else ""
-        return f"the view {self.name} ({failed}{new})"
+        old = ", ".join(self.old_texts)
+        said = f"; its rows as published, by the last build of {old}: build {old} first" if old else ""
+        return f"the view {self.name} ({failed}{new}{said})"
 
 
 class CheckFailedError(FftError):

@@ -44,6 +44,11 @@ class BuildRecord:
     environment: str | None = None
     relation_path: tuple[str | None, str | None, str] | None = None
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """What it read, as far as that is known."""
+        return frozenset(self.fingerprint.inputs if self.fingerprint else ())
+
 
 @dataclass(frozen=True)
 class Published:

@@ -104,3 +104,28 @@ def test_a_view_that_could_not_be_asked_is_said(root: Path, fft: Fft) -> None:
     write(root, {"models/users.ff.sql": both, "seeds/raw.csv": "id\n3\n"})
     finished = fft("build", root, "--select", "raw users", "--keep-going")
     assert "the view users was not judged: late is not there" in finished.lines
+
+
+def test_a_table_says_that_it_is_judged_by_the_view_that_is_published_in_its_place(root: Path, fft: Fft) -> None:
+    write(root, {"models/users.ff.sql": "select id from {{ ref('raw') }}"})
+    assert "read by the view users: its checks judge first" in fft("plan", root).out
+    finished = fft("build", root)
+    assert finished.code == 2
+    assert "its rows as published, by the last build of users: build users first" in finished.err
+    assert rows(root, "select id from users order by id") == [(1,), (2,)]
+    assert fft("build", root, "--select", "users").code == 0
+    assert fft("build", root).code == 2  # users has a check of its own, which judges its own rows by now
+    assert rows(root, "select id from raw order by id") == [(1,), (1,)]
+    assert rows(root, "select id from users order by id") == [(1,), (2,)]
+
+
+def test_a_published_view_is_judged_if_its_new_text_does_not_come(root: Path, fft: Fft) -> None:
+    mended = "select distinct r.id from {{ ref('raw') }} as r cross join {{ ref('fails') }} as f"
+    write(root, {"models/users.ff.sql": "{{ config(materialized='view') }} " + mended})
+    write(root, {"models/fails.ff.sql": "select no_such_column as id"})
+    assert fft("build", root, "--keep-going").code != 0
+    assert rows(root, "select id from users order by id") == [(1,), (2,)]
+    write(root, {"models/fails.ff.sql": "select 1 as id"})
+    assert fft("build", root, "--select", "fails").code == 0
+    assert fft("build", root).code == 0
+    assert rows(root, "select id from users order by id") == [(1,)]
