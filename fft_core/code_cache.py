@@ -17,7 +17,7 @@ from fft_core.project.environment import is_secret
 from fft_core.project.model import Model, Project, SqlBody
 from fft_core.version import VERSION as FFT_VERSION
 
-READING = 3  # to be raised when the same SQL or Python comes to something else: its form, or what it is found to use
+READING = 4  # to be raised when the same SQL or Python comes to something else: its form, or what it is found to use
 FILE = "code.json"
 
 

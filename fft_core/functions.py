@@ -54,6 +54,8 @@ class Definition:
         doubt: Why its value may change by itself, whatever its text says; "" where nothing is known.
         is_implicit: Whether it may be used by a query that does not name it.
         types: The types of users that it is made of, as `name`.
+        used_as: Other keys by which a query uses it: `type mood` for a cast to it, `field years` for `x.years`.
+        columns_in: Relations, as `schema.name`, whose columns are enough for a query that reads them to use it.
     """
 
     kind: Literal["macro", "function", "type", "operator", "cast"]
@@ -63,6 +65,8 @@ class Definition:
     doubt: str = ""
     is_implicit: bool = False
     types: tuple[str, ...] = ()
+    used_as: tuple[str, ...] = ()
+    columns_in: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -76,5 +80,5 @@ def is_definition(key: str) -> bool:
 
 
 def key_of(kind: str, name: str) -> str:
-    """Spell what a query uses: `lower()`, `type mood`, `operator +`."""
+    """Spell what a query uses: `lower()`, `type mood`, `operator +`, `field years` for what follows a dot."""
     return f"{name}()" if kind in ("macro", "function") else f"{kind} {name}"

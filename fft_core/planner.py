@@ -6,8 +6,9 @@ import fnmatch
 import hashlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -183,7 +184,7 @@ class Subjects:
             volatile=volatile,
             is_view=model.is_query,
             has_digest=model.early_cutoff and not model.is_query,
-            is_sorted=code.is_sorted,
+            is_sorted=code.is_sorted or self._reads_sorted_view(model),
             checks=checks,
             check_inputs=check_inputs,
             code_name="SQL" if is_sql else "Python",
@@ -274,6 +275,25 @@ class Subjects:
         """The ephemeral models whose queries a model takes in, directly or not."""
         parents = [self._project.models[name] for name in model.refs if name in self._project.models]
         return tuple(p for parent in parents if parent.is_ephemeral for p in (parent, *self._inlined(parent)))
+
+    def _reads_sorted_view(self, model: Model) -> bool:
+        """Whether a view that a model reads, directly or through others, sorts: its text is part of the query."""
+        todo = list(self._project.stored_inputs(model))
+        for name in todo:
+            view = self._project.models.get(name) if isinstance(name, str) else None
+            if view is None or not view.is_query:
+                continue
+            known = self._known.get(view.name)
+            if known.is_sorted if known else self._sorts(view):
+                return True
+            todo += () if known else (read for read in self._project.stored_inputs(view) if read not in todo)
+        return False
+
+    def _sorts(self, view: Model) -> bool:
+        """Whether a view sorts by itself. What cannot be read is an error of the view alone."""
+        with suppress(FftError):
+            return not isinstance(view.body, SqlBody) or self._sql(view)[0].is_sorted
+        return False
 
     def _checks(self, node: str) -> tuple[str | None, tuple[str, ...], Code | None]:
         """Digest the checks of a node, and name what else they read and use.
@@ -450,10 +470,17 @@ class Rebuilder:
                 raise OutdatedError("the records were read again")
             if self._remembered is None:
                 engine, nodes = warehouse.engine, self._project.stored()
-                definitions = Definitions(engine.dialect, tuple(engine.definitions()), known_functions)
+                found = tuple(engine.definitions())
+                definitions = Definitions(engine.dialect, found, known_functions, partial(self._place, warehouse))
                 self._remembered = Remembered(read_records(engine), _published(warehouse, nodes), definitions)
                 self._openings = warehouse.engine.openings()
             return self._remembered
+
+    def _place(self, warehouse: Warehouse, name: str) -> str:
+        """Where a model, seed or source lies, as `schema.name`."""
+        sources = {str(source): settings.name for source, settings in self._project.sources.items()}
+        relation = warehouse.relation(sources.get(name, name))
+        return f"{relation.schema}.{relation.name}"
 
     def _versions_of_sources(self, warehouse: Warehouse, names: Iterable[str]) -> dict[str, str | None]:
         sources = {str(name): source for name, source in self._project.sources.items()}

@@ -11,17 +11,18 @@ _OURS = 16384  # the oids below are those of initdb
 _RETURN = "RETURN "  # what the body of a function that has no quotes around it begins with
 _NOT_IN_SQL = "which is not written in SQL"
 
-# Kind, name, text, body, defaults, doubt, is_implicit, types. What belongs to an extension is known by its version,
-# and as steady as it says itself.
+# Kind, name, text, body, defaults, doubt, is_implicit, types, used_as, columns_in. What belongs to an extension
+# is known by its version, and as steady as it says itself.
 _DEFINITIONS = f"""\
-with extended as (
+with recursive extended as (
     select d.classid, d.objid, e.extname || ' ' || e.extversion as extension
     from pg_catalog.pg_depend as d
     join pg_catalog.pg_extension as e on e.oid = d.refobjid
     where d.refclassid = 'pg_catalog.pg_extension'::regclass and d.deptype = 'e' and d.objid >= {_OURS}
 ), functions as (
     select p.oid, p.proname, p.pronamespace, p.prokind, p.provolatile, l.lanname, e.extension, p.prosrc, p.pronargs,
-        p.proargtypes, p.prorettype, pg_catalog.pg_get_expr(p.proargdefaults, 0) as defaults,
+        p.proargtypes, p.prorettype, p.pronargdefaults,
+        pg_catalog.pg_get_expr(p.proargdefaults, 0) as defaults,
         pg_catalog.pg_get_function_arguments(p.oid) as arguments,
         case when e.extension is null and p.prokind in ('f', 'w') then pg_catalog.pg_get_functiondef(p.oid) end as text,
         pg_catalog.pg_get_function_sqlbody(p.oid) as sqlbody
@@ -30,6 +31,27 @@ with extended as (
     left join extended as e on e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid
     where p.oid >= {_OURS} and p.prokind <> 'p'
         and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
+), parts as (
+    select typelem as part, oid as whole from pg_catalog.pg_type where typcategory = 'A'
+    union all select typbasetype, oid from pg_catalog.pg_type where typtype = 'd'
+    union all select rngsubtype, rngtypid from pg_catalog.pg_range
+    union all select rngsubtype, rngmultitypid from pg_catalog.pg_range
+    union all
+    select a.atttypid, c.reltype
+    from pg_catalog.pg_attribute as a join pg_catalog.pg_class as c on c.oid = a.attrelid
+    where a.attnum > 0 and a.atttypid >= {_OURS} and c.reltype <> 0
+), casts as (
+    select c.*, case
+        when c.castcontext = 'e' and c.casttarget >= {_OURS} then array[c.casttarget]
+        else array[c.castsource, c.casttarget]
+    end as sides
+    from pg_catalog.pg_cast as c
+    where c.oid >= {_OURS}
+), wholes as (
+    select c.oid as "cast", s.side as type
+    from casts as c cross join unnest(c.sides) as s(side) where s.side >= {_OURS}
+    union
+    select w."cast", p.whole from wholes as w join parts as p on p.part = w.type
 )
 select 'function', case when n.nspname = any(current_schemas(true)) then '' else n.nspname || '.' end || f.proname,
     n.nspname || '.' || f.proname || '(' || f.arguments || ') ' || coalesce(f.extension, f.text, ''),
@@ -41,13 +63,19 @@ select 'function', case when n.nspname = any(current_schemas(true)) then '' else
         when f.lanname = 'sql' and f.prokind in ('f', 'w') then ''
         else '{_NOT_IN_SQL}'
     end,
-    f.extension is null and f.pronargs = 1
-        and exists (select from pg_catalog.pg_type t where t.oid = f.proargtypes[0] and t.typtype = 'c'),
+    false,
     array(
         select case when tn.nspname = any(current_schemas(true)) then '' else tn.nspname || '.' end || t.typname
         from pg_catalog.pg_type as t join pg_catalog.pg_namespace as tn on tn.oid = t.typnamespace
         where t.oid = any(array_append(f.proargtypes::oid[], f.prorettype)) and t.oid >= {_OURS}
-    )
+    ),
+    array(
+        select 'field ' || f.proname
+        from pg_catalog.pg_type as t
+        where n.nspname = any(current_schemas(true)) and f.pronargs - f.pronargdefaults <= 1
+            and t.oid = f.proargtypes[0] and t.typtype in ('c', 'd', 'p')
+    ),
+    array[]::text[]
 from functions as f
 join pg_catalog.pg_namespace as n on n.oid = f.pronamespace
 union all
@@ -90,7 +118,9 @@ select 'type', case when n.nspname = any(current_schemas(true)) then '' else n.n
                 where a.attrelid = t.typrelid and t.typrelid <> 0 and a.attnum > 0
             )
         )
-    )
+    ),
+    array[]::text[],
+    array[]::text[]
 from pg_catalog.pg_type as t
 join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
 left join extended as e on e.classid = 'pg_catalog.pg_type'::regclass and e.objid = t.oid
@@ -108,6 +138,12 @@ select 'operator', o.oprname::text,
         else '{_NOT_IN_SQL}'
     end,
     false,
+    array(
+        select case when tn.nspname = any(current_schemas(true)) then '' else tn.nspname || '.' end || t.typname
+        from pg_catalog.pg_type as t join pg_catalog.pg_namespace as tn on tn.oid = t.typnamespace
+        where t.oid in (o.oprleft, o.oprright, o.oprresult) and t.oid >= {_OURS}
+    ),
+    array[]::text[],
     array[]::text[]
 from pg_catalog.pg_operator as o
 join pg_catalog.pg_namespace as n on n.oid = o.oprnamespace
@@ -121,12 +157,27 @@ select 'cast', concat_ws(' ', c.castsource::regtype, 'to', c.casttarget::regtype
     case when f.lanname = 'sql' then coalesce(f.sqlbody, f.prosrc) end,
     null,
     case when c.castfunc < {_OURS} or f.lanname = 'sql' then '' else '{_NOT_IN_SQL}' end,
-    true,
-    array[]::text[]
-from pg_catalog.pg_cast as c
+    c.castsource < {_OURS} and c.casttarget < {_OURS},
+    array[]::text[],
+    array(
+        select 'type ' || case when tn.nspname = any(current_schemas(true)) then '' else tn.nspname || '.' end
+            || t.typname
+        from wholes as w
+        join pg_catalog.pg_type as t on t.oid = w.type
+        join pg_catalog.pg_namespace as tn on tn.oid = t.typnamespace
+        where w."cast" = c.oid
+    ),
+    array(
+        select rn.nspname || '.' || r.relname
+        from wholes as w
+        join pg_catalog.pg_class as r on r.reltype = w.type and r.relkind <> 'c'
+        join pg_catalog.pg_namespace as rn on rn.oid = r.relnamespace
+        where w."cast" = c.oid and not (c.castcontext = 'e' and c.casttarget >= {_OURS})
+    )
+from casts as c
 left join functions as f on f.oid = c.castfunc
 left join extended as e on e.classid = 'pg_catalog.pg_cast'::regclass and e.objid = c.oid
-where c.oid >= {_OURS} and e.extension is null"""
+where e.extension is null"""
 
 
 def definitions(fetch: Callable[[str], Sequence[Row]]) -> tuple[Definition, ...]:
@@ -140,8 +191,10 @@ def definitions(fetch: Callable[[str], Sequence[Row]]) -> tuple[Definition, ...]
             doubt=doubt,
             is_implicit=is_implicit,
             types=tuple(types),
+            used_as=tuple(used_as),
+            columns_in=tuple(columns_in),
         )
-        for kind, name, text, body, defaults, doubt, is_implicit, types in fetch(_DEFINITIONS)
+        for kind, name, text, body, defaults, doubt, is_implicit, types, used_as, columns_in in fetch(_DEFINITIONS)
     )
 
 

@@ -430,7 +430,7 @@ def _checks_version(subject: Subject, versions: Mapping[str, InputVersion], reme
     """Digest what the outcome of the checks depends on, beside the rows; None where that cannot be known."""
     if remembered.definitions.strange(subject.check_unknown):
         return None
-    defined = remembered.definitions.used_by(subject.check_names)
+    defined = remembered.definitions.used_by(subject.check_names, (subject.name, *subject.check_inputs))
     if not subject.check_inputs and not defined:
         return subject.checks
     targets = {name: versions.get(name, InputVersion(None)).version for name in subject.check_inputs}

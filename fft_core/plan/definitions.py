@@ -29,6 +29,7 @@ class Definitions:
     dialect: str = "duckdb"
     found: Sequence[Definition] = ()
     known: Callable[[str], KnownFunctions] | None = None  # of a dialect; read only if a definition is
+    place: Callable[[str], str] = str  # where a model, seed or source lies, as `schema.name`
     _versions: dict[str, Version] = field(default_factory=dict, compare=False)
 
     @cached_property
@@ -44,6 +45,16 @@ class Definitions:
         """Keys of what a query may use without naming it."""
         return tuple(sorted(key for key, same in self.by_key.items() if any(d.is_implicit for d in same)))
 
+    @cached_property
+    def _used_as(self) -> Mapping[str, tuple[str, ...]]:
+        """Keys of what a query uses by another key: casts by a type, functions of rows by what follows a dot."""
+        return _grouped((use, definition.key) for definition in self.found for use in definition.used_as)
+
+    @cached_property
+    def _by_columns(self) -> Mapping[str, tuple[str, ...]]:
+        """Keys of what a query uses by reading columns, by where these are."""
+        return _grouped((place, definition.key) for definition in self.found for place in definition.columns_in)
+
     def version(self, key: str) -> Version | None:
         """Give the version of what is defined under a key; None if users defined nothing under it."""
         if key not in self.by_key:
@@ -52,13 +63,22 @@ class Definitions:
             self._versions[key] = self._read(key)
         return self._versions[key]
 
-    def used_by(self, names: Iterable[str] | None) -> tuple[Version, ...]:
-        """Give the versions of all that a query may use, given what it names; None if there is no query."""
+    def used_by(self, names: Iterable[str] | None, reads: Iterable[str] = ()) -> tuple[Version, ...]:
+        """Give the versions of all that a query may use, by what it names (None if there is no query) and reads."""
         if names is None or not self.found:
             return ()
-        keys = [key for name in names for key in _meanings(name) if key in self.by_key]
+        keys = self._keys(names)
+        if self._by_columns:
+            keys += [key for read in reads for key in self._by_columns.get(self.place(read), ())]
         versions = (self.version(key) for key in dict.fromkeys([*keys, *self.implicit]))
         return tuple(version for version in versions if version is not None)
+
+    def _keys(self, names: Iterable[str]) -> list[str]:
+        """Keys of all that is defined and that names in a query can mean."""
+        meanings = [key for name in names for key in _meanings(name)]
+        return [
+            key for use in meanings for key in (*((use,) if use in self.by_key else ()), *self._used_as.get(use, ()))
+        ]
 
     def strange(self, unknown: Iterable[str]) -> tuple[str, ...]:
         """Name those of some functions that nobody defined in this database, with what that means."""
@@ -78,7 +98,7 @@ class Definitions:
                 if why:
                     return Version(key, said, None, why)
                 parts.append(definition.text)
-                further = [use for use in uses if use in self.by_key and use not in seen]
+                further = [use for use in self._keys(uses) if use not in seen]
                 seen.update(further)
                 todo += further
         return Version(key, said, digest_of(sorted(parts))[:32])
@@ -96,7 +116,7 @@ class Definitions:
         for query in definition.queries:
             reading = read_sql(query, self.dialect, known, tracked=())
             changing += [*reading.volatile, *(name.partition(",")[0] for name in self.strange(reading.unknown))]
-            named += [key for name in reading.names for key in _meanings(name)]
+            named += reading.names
         return (*types, *named), f"which uses {', '.join(dict.fromkeys(changing))}" if changing else ""
 
 
@@ -107,9 +127,16 @@ def _meanings(name: str) -> Iterator[str]:
         yield f"type {name.removesuffix('()')}"
 
 
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, dict[str, None]] = {}
+    for group, key in pairs:
+        groups.setdefault(group, {})[key] = None
+    return {group: tuple(sorted(keys)) for group, keys in groups.items()}
+
+
 def completed(subject: Subject, definitions: Definitions) -> tuple[Subject, Mapping[str, Version]]:
     """Add to a subject what users of the database defined and it uses: as inputs, or as what makes it volatile."""
-    versions = {version.key: version for version in definitions.used_by(subject.names)}
+    versions = {version.key: version for version in definitions.used_by(subject.names, subject.inputs)}
     doubtful = [f"{version.said}, {version.why}" for version in versions.values() if version.digest is None]
     doubtful += definitions.strange(subject.unknown)
     steady = {key: version for key, version in versions.items() if version.digest is not None}

@@ -17,14 +17,18 @@ def sorts_rows(sql: str, dialect: str) -> bool:
     True
     >>> sorts_rows("select row_number() over (order by a), list(b order by a) from t", "duckdb")
     False
+    >>> sorts_rows("select unnest(list(a order by b)) from t", "duckdb")
+    True
     """
     tokens = tokens_of(sql, dialect)
+    is_unnested = any(token.text.lower() == "unnest" for token in tokens)  # rows in the order of an array
     are_queries = [True]  # for each open parenthesis
-    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+    for before, token, after in zip([None, *tokens[:-1]], tokens, [*tokens[1:], None], strict=True):
         if token.token_type is TokenType.L_PAREN:
             begins = after is not None and after.token_type
             nests = are_queries[-1] and begins is TokenType.L_PAREN  # as ((select ...) union (select ...)) order by
-            are_queries.append(begins in _BEGINS_QUERY or nests)
+            is_array = is_unnested and before is not None and before.token_type is not TokenType.OVER
+            are_queries.append(begins in _BEGINS_QUERY or nests or is_array)
         elif token.token_type is TokenType.R_PAREN and len(are_queries) > 1:
             are_queries.pop()
         elif token.token_type is TokenType.ORDER_BY and are_queries[-1]:

@@ -48,9 +48,12 @@ def uses_of(tokens: list[Token], known: KnownFunctions) -> Uses:
         if token.token_type in _TEXTS:
             if known.clock_words:
                 changing += _clock_texts(tokens, index, known)
-        elif not _is_word(token):
             continue
-        elif after is not None and after.token_type is TokenType.L_PAREN:
+        if not _is_word(token):
+            continue
+        if known.quoted_names_keep_case:  # where users can make types, and functions of rows
+            named += _by_position(tokens, index, known)
+        if after is not None and after.token_type is TokenType.L_PAREN:
             name, *qualified = _names(tokens, index, known)
             named += [key_of("function", written) for written in (name, *qualified)]
             if name in known.counts:
@@ -142,6 +145,17 @@ def _type_use(tokens: list[Token], index: int, known: KnownFunctions) -> list[st
     return [key_of("type", written) for written in (*plain, *qualified)]
 
 
+def _by_position(tokens: list[Token], index: int, known: KnownFunctions) -> Iterator[str]:
+    """What a word may be by where it stands: after a dot `x.years` may be years(x); after a word it may be a type."""
+    if index and tokens[index - 1].token_type is TokenType.DOT:
+        yield key_of("field", _name(tokens[index], known))
+    start = index
+    while start > 1 and tokens[start - 1].token_type is TokenType.DOT and _is_word(tokens[start - 2]):
+        start -= 2
+    if start and _is_word(tokens[start - 1]):  # as in json_to_record(...) as t(a mood)
+        yield from _type_use(tokens, index, known)
+
+
 def _changing_type(token: Token, known: KnownFunctions) -> list[str]:
     name = token.text.lower()
     return [f"the type {name}"] if name in known.changing_types else []
@@ -196,10 +210,27 @@ def _clock_texts(tokens: list[Token], index: int, known: KnownFunctions) -> list
             break
         pieces.append(_unescaped(token.text))
     text = "".join(pieces)
-    words = {word.lower() for word in re.findall(r"[A-Za-z]+", text)}
-    if words & known.clock_words and words <= known.clock_words | known.date_words:
-        return [f"the text {text.strip()!r}, which a date or time takes for the clock"]
+    for part in (text, *_parts_of_text(text)):
+        words = {word.lower() for word in re.findall(r"[A-Za-z]+", part)}
+        if words & known.clock_words and words <= known.clock_words | known.date_words:
+            return [f"the text {part.strip()!r}, which a date or time takes for the clock"]
     return []
+
+
+_QUOTED = re.compile(r'\\*"((?:[^"\\]|\\[^"\\])*)(?=\\*")')
+_BETWEEN_TAGS = re.compile(r">([^<>]*)<")
+_SEPARATORS = re.compile(r"[,;|\t\r\n](?! )")  # a comma of a sentence has a space after it
+_BRACKETS = re.compile(r"[{}\[\](),:]")
+
+
+def _parts_of_text(text: str) -> Iterator[str]:
+    """The values that a literal of JSON, XML, CSV, an array or a row may hold."""
+    yield from _QUOTED.findall(text)
+    yield from _BETWEEN_TAGS.findall(text)
+    if text.strip()[:1] in ("{", "[", "("):
+        yield from _BRACKETS.split(re.sub(r'\\*"[^"]*"', "", text))
+    else:
+        yield from _SEPARATORS.split(text)
 
 
 _ESCAPES = re.compile(

@@ -144,3 +144,43 @@ def test_a_column_called_rowid_hides_the_order_and_nothing_is_cut_off(shop: Shop
     shop.write({"models/parent.ff.sql": parent.format("desc")})
     shop.build()
     assert shop.rows("reader") == [3]
+
+
+@pytest.mark.parametrize("between", [None, "view", "ephemeral"])
+def test_a_table_that_reads_a_sorted_view_has_its_order(shop: Shop, between: str | None) -> None:
+    again = {"models/vv2.ff.sql": f"{{{{ config(materialized='{between}') }}}} select * from {{{{ ref('vv') }}}}"}
+    shop.write(
+        {
+            "models/vv.ff.sql": VIEW + PARENT.format("asc"),
+            **(again if between else {}),
+            "models/parent.ff.sql": TABLE + f"select * from {{{{ ref('{'vv2' if between else 'vv'}') }}}}",
+            "models/reader.ff.sql": TABLE + READERS["limit"],
+        }
+    )
+    shop.build()
+    assert shop.rows("reader") == [1]
+    shop.write({"models/vv.ff.sql": VIEW + PARENT.format("desc")})
+    shop.build()
+    assert shop.rows("reader") == [3]
+
+
+def test_a_view_that_does_not_sort_leaves_the_cut_off(shop: Shop) -> None:
+    shop.write(
+        {
+            "models/vv.ff.sql": VIEW + "select id from {{ ref('raw') }} where id < 3 union all select 3",
+            "models/parent.ff.sql": TABLE + "select * from {{ ref('vv') }}",
+            "models/reader.ff.sql": TABLE + "select count(*) as id from {{ ref('parent') }}",
+        }
+    )
+    shop.build()
+    shop.write({"models/vv.ff.sql": VIEW + "select 3 as id union all select id from {{ ref('raw') }} where id < 3"})
+    assert states(shop.build())["reader"] == "reused"
+
+
+def test_an_array_that_is_sorted_and_unnested_sorts_rows(shop: Shop) -> None:
+    parent = "select unnest(array_agg(id order by id {})) as id from {{{{ ref('raw') }}}}"
+    shop.write({"models/parent.ff.sql": TABLE + parent.format("asc"), "models/reader.ff.sql": TABLE + READERS["limit"]})
+    shop.build()
+    shop.write({"models/parent.ff.sql": TABLE + parent.format("desc")})
+    shop.build()
+    assert shop.rows("reader") == [3]

@@ -106,6 +106,8 @@ case when x > (1) then 1 end; s similar to 'a'; array(select 1); x = any(array[1
 t::timestamp(3) with time zone; s::varchar(3); s::character varying(3); interval '1 day'; d + interval '1 day'
 'knowhow'
 cast(s as double precision); lower(s collate "C"); pg_catalog.lower(s); pg_typeof(x); 'english'::regconfig; 'buy now'
+'the label for today'; 'Hello, today'; '{"a":"see you today"}'; '{"a":"hello, today"}'; '<a>due today</a>'
+'{"todayish":1}'; 'a,buy now,b'; '["knowhow", "1 day"]'; 'say "hello" now'; '{"at":"2020-01-01","zone":"utc"}'
 date_add(t, '1 day'); ts_rank(v, q); random_is_only_a_column; json_populate_record(r, j); count(*) over (); "user"
 """,
 }
@@ -141,6 +143,10 @@ time 'now'
 E'\\156ow'::date; E'now\\n'::date; u&'!006eow' uescape '!'::date
 u&'\\006eow'::date; $$today$$::date; $d$now$d$::date; '{now,2020-01-01}'::date[]
 '[today,)'::daterange
+(a->>0)::date = '["now"]'; '{"a":"now"}'::jsonb; '[{"a":"today"}]'; '{"a":{"b":["x", "tomorrow 12:00"]}}'
+'{"a": "\\u006eow"}'; '{"a":" NOW "}'; '{"a":"{\\"b\\":\\"now\\"}"}'; '<r><a>now</a></r>'; '<r a="today"/>'; 'a,now'
+'x|today|y'
+'{abc,now}'; '(1,yesterday)'; '{"(1,now)"}'; $${"a":"now"}$$; E'{"a":"now"}'; '$.a ? (@ == "now")'; E'a\ttoday'
 'today est'::timestamptz; 'monday today'::date; 'today_'::date; coalesce(d, 'tomorrow'); greatest(d, 'today')
 'raw.t'::regclass; to_regclass('t'); cast('t' as regclass); ctid; xmin; tableoid; r.xmax; to_tsvector(s)
 uuid_generate_v4(); gen_random_bytes(4); dblink('a', 'b'); never_heard_of(x); public.never_heard_of(x); "Lower"(s)

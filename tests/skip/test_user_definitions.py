@@ -319,6 +319,115 @@ def test_functions_of_postgres_in_other_forms(tmp_path: Path, postgres_dsn: str,
             made.sql(f"drop schema {schema}_x cascade")
 
 
+class Apart:
+    """A project in a Postgres database that has another schema as well."""
+
+    def __init__(self, place: Place, schema: str) -> None:
+        self.place, self.schema = place, schema
+
+    def define(self, sql: str) -> None:
+        """Run statements in which {0} is the schema of the project, and {1} the other one."""
+        self.place.sql(sql.format(self.schema, f"{self.schema}_x").strip().removesuffix(";"))
+
+
+@pytest.fixture
+def apart(tmp_path: Path, postgres_dsn: str) -> Iterator[Apart]:
+    with Target(postgres_dsn).profile() as profile:
+        made = place(tmp_path, {"profiles.yml": profile, "models/a.ff.sql": "select 1 as id, 'x' as years"})
+        made.write({"models/b.ff.sql": "select t.id, t.years, t.id::text as said from {{ ref('a') }} as t"})
+        schema = schema_of(made)
+        made.sql(f"create schema {schema}_x")
+        try:
+            yield Apart(made, schema)
+        finally:
+            made.sql(f"drop schema {schema}_x cascade")
+
+
+# {0} is the schema of the project, {1} one that nobody uses.
+PEOPLE = "create table {1}.people(name text, born date);"
+YEARS = "returns interval language sql stable as 'select age($1.born)';"
+MONEY = """
+create type {1}.money2 as (amount numeric, cur text);
+create function {1}.tomoney(text) returns {1}.money2 language plpgsql immutable as
+    $$ begin return row(1, $1)::{1}.money2; end $$;
+create function {1}.totext({1}.money2) returns text language plpgsql immutable as $$ begin return $1.cur; end $$;
+"""
+INTO = "create cast (text as {1}.money2) with function {1}.tomoney(text) "
+OUT_OF = "create cast ({1}.money2 as text) with function {1}.totext({1}.money2) "
+MOOD = "create type {0}.mood as enum ('sad', 'ok'); create cast (varchar as {0}.mood) with inout as implicit;"
+UNRELATED = {
+    "row function": PEOPLE + "create function {1}.years({1}.people) " + YEARS,
+    "row function in the schema of the project": PEOPLE + "create function {0}.ages({1}.people) " + YEARS,
+    "explicit cast": MONEY + INTO,
+    "assignment cast": MONEY + INTO + "as assignment",
+    "implicit cast": MONEY + INTO + "as implicit",
+    "cast to a built-in type": MONEY + OUT_OF,
+    "implicit cast to a built-in type": MONEY + OUT_OF + "as implicit",
+    "cast of a type that another table has": MONEY + INTO + "as implicit; create table {1}.a (m {1}.money2)",
+    "implicit cast in the schema of the project": MOOD,
+}
+
+
+@pytest.mark.parametrize("name", UNRELATED)
+def test_what_no_query_names_stops_no_skipping(apart: Apart, name: str) -> None:
+    assert not apart.place.build().failed
+    apart.define(UNRELATED[name])
+    assert apart.place.due() == {}
+    assert not apart.place.build().failed
+    assert apart.place.due() == {}
+
+
+USED = {
+    "field": (PEOPLE + "create function {0}.ages({1}.people) " + YEARS, "(null::{1}.people).ages"),
+    "quoted field": (PEOPLE + 'create function {0}."Ages"({1}.people) ' + YEARS, '(null::{1}.people)."Ages"'),
+    "call": (PEOPLE + "create function {1}.ages({1}.people) " + YEARS, "{1}.ages(null::{1}.people)"),
+    "any row": (
+        "create function {0}.ages(anyelement) returns text language plpgsql as $$ begin return 1; end $$;",
+        "t.ages",
+    ),
+    "explicit": (MONEY + INTO, "('x'::text)::{1}.money2"),
+    "cast()": (MONEY + INTO, "cast('x'::text as {1}.money2)"),
+    "array": (MONEY + INTO, "(array['x']::text[])::{1}.money2[]"),
+    "domain": (MONEY + INTO + "; create domain {1}.price as {1}.money2", "('x'::text)::{1}.price"),
+    "row": (MONEY + INTO + "; create type {1}.pair as (a int, m {1}.money2)", "row(1, 'x'::text)::{1}.pair"),
+    "row of a table": (MONEY + INTO + "; create table {1}.pairs (a int, m {1}.money2)", "row(1, 'x'::text)::{1}.pairs"),
+    "out of it": (MONEY + OUT_OF, "(row(1, 'x')::{1}.money2)::text"),
+    "argument of a function": (
+        MONEY + INTO + "as implicit; create function {1}.f({1}.money2) returns int language sql as 'select 1'",
+        "{1}.f('x'::text)",
+    ),
+    "columns of a function": (MONEY + OUT_OF, "(select r.m::text from json_to_record('{{}}') as r(m {1}.money2))"),
+}
+
+
+@pytest.mark.parametrize("name", USED)
+def test_rows_and_casts_count_where_a_query_names_them(apart: Apart, name: str) -> None:
+    definition, used = USED[name]
+    apart.define(definition)
+    query = f"select {used} as v from {{{{{{{{ ref('a') }}}}}}}} as t"
+    apart.place.write({"models/c.ff.sql": query.format(apart.schema, f"{apart.schema}_x")})
+    assert not apart.place.build().failed
+    assert {model: set(why) for model, why in apart.place.due().items()} == {"c": {"volatile"}}
+
+
+@pytest.mark.parametrize("kind", ["{1}.money2", "{1}.money2[]", "{1}.price"])
+def test_a_cast_counts_where_a_column_of_its_type_is_read(apart: Apart, kind: str) -> None:
+    apart.define(
+        MONEY + "create domain {1}.price as {1}.money2; create table {1}.sold as select null::" + kind + " as m"
+    )
+    apart.place.write(
+        {
+            "sources.yml": "version: 2\nsources:\n  - name: raw\n"
+            f"    schema: {apart.schema}_x\n    tables: [{{name: sold}}]\n",
+            "models/c.ff.sql": "select m::text as m from {{ source('raw', 'sold') }}",
+        }
+    )
+    assert not apart.place.build().failed
+    assert apart.place.due() == {}
+    apart.define(OUT_OF)
+    assert apart.place.due() == {"c": ["volatile"]}
+
+
 def reasons(world: World, name: str) -> list[str]:
     (decision,) = (d for d in world.place.plan().decisions if d.name == name)
     return [reason.kind for reason in decision.reasons]
