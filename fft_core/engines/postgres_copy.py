@@ -292,7 +292,7 @@ def _json(value: Any, kind: Any) -> str:
         case list():
             return "[" + ",".join(_json(item, kind.value_type) for item in value) + "]"
         case dict():
-            pairs = ((json.dumps(name), _json(item, kind.field(name).type)) for name, item in value.items())
+            pairs = [(json.dumps(name), _json(item, kind.field(name).type)) for name, item in value.items()]
             return "{" + ",".join(f"{key}:{item}" for key, item in pairs) + "}"
         case bool() | int() | str():
             return json.dumps(value)
