@@ -164,7 +164,7 @@ class _Rows:
 _KINDS: Mapping[type, str] = {
     bool: "boolean",
     int: "integer",
-    float: "double",
+    float: "double",  # with all that `_kind` takes for one
     str: "string",
     datetime: "timestamp",
     date: "date",
@@ -175,7 +175,7 @@ _KINDS: Mapping[type, str] = {
 def _kind(value: object) -> str:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return "timestamptz"
-    return _KINDS.get(type(value), type(value).__name__)
+    return "double" if isinstance(value, float) else _KINDS.get(type(value), type(value).__name__)
 
 
 def _distinct(given: GivenRows, names: Iterable[str]) -> Sequence[str]:

@@ -14,6 +14,7 @@ from fft_core.column_names import ColumnNames
 from fft_core.engines.engine import Row
 from fft_core.errors import nearest
 from fft_core.project.unit_test import ExpectedRows
+from fft_core.written_number import WrittenNumber, read_number
 
 _CLOSE = 1e-9  # of a number's size, where it need only be about right
 
@@ -138,9 +139,13 @@ def _same_number(expected: object, found: float | Decimal, tolerance: float | No
         return _is_nan(expected) and _is_nan(found)
     if tolerance is not None:
         return _are_close(expected, found, tolerance)
-    if isinstance(expected, float) and isinstance(found, Decimal):
-        return Decimal(repr(expected)) == found
-    return expected == found
+    is_double = isinstance(found, float) and not isinstance(found, WrittenNumber)
+    return expected == found if is_double else _exact(expected) == _exact(found)
+
+
+def _exact(number: float | Decimal) -> Decimal:
+    """All digits of a number as it is written."""
+    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
 
 
 def _is_nan(value: float | Decimal) -> bool:
@@ -162,7 +167,7 @@ def _same_text(expected: object, found: str) -> bool:
             return expected.isoformat() == found or str(expected) == found
         case list() | dict():  # a column of JSON, which some engines give as text
             try:
-                return same(expected, json.loads(found))
+                return same(expected, json.loads(found, parse_float=read_number))
             except ValueError:
                 return False
     return False

@@ -6,6 +6,7 @@ Types that are not known here, as `uuid`, are the engine's own: it casts the tex
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -129,6 +130,25 @@ def _is_double(text: str) -> bool:
     return abs(value) != float("inf") and (value != 0 or is_zero(text))
 
 
+def _is_real(text: str) -> bool:
+    """Whether a number of 32 bits gives a number back: as its shortest text, or as what it is."""
+    if re.fullmatch(_NO_NUMBER, text, re.IGNORECASE):
+        return True
+    if not _is_double(text):
+        return False
+    try:
+        value = _nearest_real(float(text))
+    except OverflowError:
+        return False
+    shortest = next(t for digits in range(1, 10) if _nearest_real(float(t := f"{value:.{digits}g}")) == value)
+    return Decimal(text) in (Decimal(shortest), Decimal(value))
+
+
+def _nearest_real(value: float) -> float:
+    nearest: float = struct.unpack("f", struct.pack("f", value))[0]
+    return nearest
+
+
 _DAY = r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
 _TIME = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6}0*)?)?"
 _SURE_DAY = r"[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
@@ -158,6 +178,7 @@ def _day_with(rest: str) -> Callable[[str], bool]:
 
 _FORMS = {
     "double": Form("a number that a double can hold", r"-?[0-9]{1,15}(\.[0-9]{1,15})?", _is_double),
+    "real": Form("a number that a real gives back", r"-?[0-9]{1,3}(\.[0-9]{1,3})?", _is_real),
     "boolean": Form(
         "true or false (or t, yes, y, on, 1; f, no, n, off, 0)",
         r"(?i:true|false|t|f|yes|no|y|n|on|off|1|0)",
@@ -192,6 +213,7 @@ _SAME = {
     "float": "double",
     "float8": "double",
     "double precision": "double",
+    "float4": "real",
     "bool": "boolean",
     "logical": "boolean",
     "datetime": "timestamp",

@@ -114,7 +114,10 @@ def _as(field: pa.Field[Any], column: pa.ChunkedArray[Any], kind: pa.DataType, o
     import pyarrow as pa
 
     try:
-        return column.cast(kind)
+        changed = column.cast(kind)
+        if pa.types.is_decimal(kind) and not changed.cast(column.type).equals(column):  # it wraps around unnoticed
+            raise unstorable(field, otherwise)
+        return changed
     except pa.ArrowInvalid as error:
         raise unstorable(field, otherwise) from error
 

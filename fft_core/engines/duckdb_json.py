@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import duckdb
+
+from fft_core.written_number import WrittenNumber, json_text
 
 
 def text(value: object, spelled: str) -> str:
@@ -17,8 +18,8 @@ def text(value: object, spelled: str) -> str:
     try:
         kind = duckdb.sqltype(spelled)
     except duckdb.Error:  # a type of the user's own: the cast says what is wrong
-        return json.dumps(value)
-    return json.dumps(_complete(value, kind))
+        return json_text(value)
+    return json_text(_complete(value, kind))
 
 
 def _complete(value: object, kind: Any) -> object:  # Any: a type of DuckDB's library, whose stubs lack its parts
@@ -29,6 +30,8 @@ def _complete(value: object, kind: Any) -> object:  # Any: a type of DuckDB's li
             return {key: _complete(item, kind.children[1][1]) for key, item in value.items()}
         case dict(), "struct":
             return _struct(value, dict(kind.children))
+        case WrittenNumber(), "decimal":  # else it reads a double
+            return value.text
     return value
 
 

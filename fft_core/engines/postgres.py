@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import set_json_loads
 
 from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.dsn import HINT, secret_parts, wrong_dsn
@@ -44,6 +46,7 @@ from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.functions import Definition
 from fft_core.masking import Masker
 from fft_core.names import Relation, quoted
+from fft_core.written_number import json_text, read_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,6 +122,7 @@ def _opened(conninfo: str, settings: str) -> psycopg.Connection[Row]:
     try:
         # never prepared on the server: a prepared plan outlives the table that is swapped below it
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        set_json_loads(partial(json.loads, parse_float=read_number), connection)  # no digit of a JSON is lost
         connection.execute(settings.encode())  # now: what libpq takes from PGTZ and the like beats its own `options`
         return connection
     except psycopg.Error as error:
@@ -192,7 +196,7 @@ class PostgresEngine:
         return type  # what has no type is text
 
     def json_value(self, value: object, type: str) -> str:
-        row = json.dumps({"v": value})
+        row = json_text({"v": value})
         return f"(select v from json_to_record({literal(row)}) as r(v {type}))"
 
     def retype(self, relation: Relation, column: ColumnType) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -26,11 +26,12 @@ _NUMERIC, _BYTEA, _INTERVAL, _HEADER = (
 def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
     """Run a query; give its rows with the types of Postgres.
 
-    Numbers without a declared precision become decimals of 38 digits, 18 behind the point, or as many as they need.
+    Numbers without a declared precision become decimals of 38 digits, 18 behind the point, or of as many as they need,
+    which are at most 76.
     What Arrow has no type for (JSON, UUID, ranges, composites, enums) is text.
 
     Raises:
-        EngineError: a value is beyond Arrow's types, such as the date infinity.
+        EngineError: a value is beyond Arrow's types, such as the date infinity, or a number of more digits.
     """
     import pyarrow as pa
     import pyarrow.csv
@@ -168,14 +169,14 @@ def _converted(
 
     final = _final_type(oid, modifier)
     if oid in _ELEMENTS:
-        return pa.chunked_array([_lists(cursor, column, oid, final)])
+        return pa.chunked_array([_lists(cursor, column, oid, modifier)])
     if oid == _BYTEA:
         values = [None if text is None else bytes.fromhex(text[2:]) for text in column.to_pylist()]
         return pa.chunked_array([pa.array(values, final)])
     if oid == _INTERVAL:
         intervals = [None if text is None else _interval(text) for text in column.to_pylist()]
         return pa.chunked_array([pa.array(intervals, final)])
-    return _decimals(column, final) if final != column.type else column
+    return _decimals(column, _declared(modifier)) if final != column.type else column
 
 
 _INTERVAL_TEXT = re.compile(
@@ -200,17 +201,18 @@ def _interval(text: str) -> tuple[int, int, int]:
     return int(years or 0) * 12 + int(months or 0), int(days or 0), nanoseconds
 
 
-def _lists(cursor: psycopg.Cursor[Any], column: pa.ChunkedArray[Any], oid: int, final: pa.DataType) -> pa.Array[Any]:
+def _lists(cursor: psycopg.Cursor[Any], column: pa.ChunkedArray[Any], oid: int, modifier: int) -> pa.Array[Any]:
     """Parse arrays; those of more than one dimension are lists of lists."""
     import pyarrow as pa
     from psycopg.adapt import Transformer
     from psycopg.pq import Format
 
+    final = _final_type(oid, modifier)
     loader = Transformer(cursor).get_loader(oid, Format.TEXT)
     values = [None if text is None else loader.load(text.encode()) for text in column.to_pylist()]
-    strange = next((item for value in values for item in _items(value) if _is_strange(item)), None)
-    if strange is not None:
-        raise ValueError(str(strange))
+    if _ELEMENTS[oid] == _NUMERIC:
+        values = [_with_finite(value) for value in values]
+        final = pa.list_(_declared(modifier) or _type_for(item for value in values for item in _items(value)))
     depth = max((_depth(value) for value in values), default=1)
     for _ in range(depth - 1):
         final = pa.list_(final)
@@ -226,23 +228,49 @@ def _items(value: Any) -> Iterator[Any]:
         yield from _items(item) if isinstance(item, list) else (item,)
 
 
-def _is_strange(value: Any) -> bool:
-    return isinstance(value, Decimal) and not value.is_finite()
+def _with_finite(value: Any) -> Any:
+    """Give a number, or those of a list, by `_finite`."""
+    if isinstance(value, list):
+        return [_with_finite(item) for item in value]
+    return None if value is None else _finite(value)
 
 
-def _decimals(column: pa.ChunkedArray[Any], kind: pa.DataType) -> pa.ChunkedArray[Any]:
-    """Read numbers of any precision exactly."""
+_FITS = r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$"  # what `decimal128(38, 18)` has; Arrow's cast of more digits may wrap around
+
+
+def _decimals(column: pa.ChunkedArray[Any], declared: pa.DataType | None) -> pa.ChunkedArray[Any]:
+    """Read numbers exactly: of a declared precision, or of as many digits as they have."""
+    import pyarrow as pa
+    import pyarrow.compute
+
+    pc: Any = pyarrow.compute
+    if declared is None and pc.all(pc.match_substring_regex(column, _FITS)).as_py() is not False:
+        return column.cast(pa.decimal128(38, 18))
+    values = [None if text is None else _finite(Decimal(text)) for text in column.to_pylist()]
+    return pa.chunked_array([pa.array(values, declared or _type_for(values))])
+
+
+def _finite(value: Decimal) -> Decimal:
+    """Give a number without zeros at its end, which Arrow would count as digits. Raises ValueError for NaN and such."""
+    if not value.is_finite():
+        raise ValueError(str(value))
+    text = f"{value:f}"
+    return Decimal(text.rstrip("0") if "." in text else text)
+
+
+def _type_for(values: Iterable[Decimal | None]) -> pa.DataType:
+    """Choose a type that has all digits of some numbers. Raises ValueError if there is none, with such a number."""
     import pyarrow as pa
 
-    try:
-        return column.cast(kind)
-    except pa.ArrowInvalid:
-        values = [None if text is None else Decimal(text) for text in column.to_pylist()]
-    strange = next((value for value in values if value is not None and not value.is_finite()), None)
-    if strange is not None:
-        raise ValueError(str(strange))
-    scale = max([-int(value.as_tuple().exponent) for value in values if value is not None] + [0])
-    return pa.chunked_array([pa.array(values, pa.decimal256(76, scale))])
+    whole, scale = 0, 0
+    for value in values:
+        if value is not None:
+            whole, scale = max(whole, value.adjusted() + 1), max(scale, -int(value.as_tuple().exponent))
+            if whole + scale > 76:
+                raise ValueError(f"{value} (the column needs {whole} digits before the point and {scale} behind it)")
+    if whole <= 20 and scale <= 18:
+        return pa.decimal128(38, 18)
+    return pa.decimal128(38, scale) if whole + scale <= 38 else pa.decimal256(76, scale)
 
 
 def _precision_scale(modifier: int) -> tuple[int, int]:

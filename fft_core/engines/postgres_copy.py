@@ -286,12 +286,13 @@ def _json(value: Any, kind: Any) -> str:
         case None:
             return "null"
         case list() if pa.types.is_map(kind):
-            pairs = ((_key(key, kind.key_type), _json(item, kind.item_type)) for key, item in value)
+            pairs = [(_key(key, kind.key_type), _json(item, kind.item_type)) for key, item in value]
+            _refuse_repeated([key for key, _ in pairs])
             return "{" + ",".join(f"{key}:{item}" for key, item in pairs) + "}"
         case list():
             return "[" + ",".join(_json(item, kind.value_type) for item in value) + "]"
         case dict():
-            pairs = ((json.dumps(name), _json(item, kind.field(name).type)) for name, item in value.items())
+            pairs = [(json.dumps(name), _json(item, kind.field(name).type)) for name, item in value.items()]
             return "{" + ",".join(f"{key}:{item}" for key, item in pairs) + "}"
         case bool() | int() | str():
             return json.dumps(value)
@@ -302,6 +303,13 @@ def _json(value: Any, kind: Any) -> str:
         case datetime() | date() | time_of_day():
             return json.dumps(_in_microseconds(value).isoformat())
     return json.dumps(_text(value, kind))
+
+
+def _refuse_repeated(keys: list[str]) -> None:
+    """Raise for a map that has a key twice: `jsonb` would keep its last value alone."""
+    if len(set(keys)) < len(keys):
+        repeated = next(key for place, key in enumerate(keys) if key in keys[:place])
+        raise _Unstorable(f"the key {repeated} twice in one map, and jsonb keeps one value of a key")
 
 
 def _key(value: Any, kind: Any) -> str:

@@ -1,14 +1,16 @@
-"""Polars frames: they hold all that Arrow has but intervals, unions and decimals of more than 38 digits."""
+"""Polars frames: they hold all that Arrow has but intervals, unions, 24:00 and decimals of more than 38 digits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fft_core.errors import MissingDriverError, ModelError
 from fft_core.frames.columns import said, unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_DAY = 24 * 60 * 60 * 10**9  # in nanoseconds
 
 
 def is_frame(frame: Any) -> bool:
@@ -20,9 +22,11 @@ def is_frame(frame: Any) -> bool:
 def from_arrow(table: pa.Table) -> Any:
     """Give an Arrow table as a Polars DataFrame. Raises ModelError if it has no type for a column."""
     library = _polars()
-    for field in table.schema:
+    for field, column in zip(table.schema, table.columns, strict=True):
         if _is_lacking(field.type):  # some of them make its threads panic
             raise unreadable("Polars", field)
+        if any(map(_has_hour_24, column.chunks)):
+            raise unreadable("Polars", field, ValueError("24:00 would become NULL: its hours are 0 to 23"))
     try:
         return library.from_arrow(table)
     except Exception as error:
@@ -45,6 +49,31 @@ def _is_lacking(kind: pa.DataType) -> bool:
     if types.is_interval(kind) or types.is_union(kind) or types.is_decimal256(kind):
         return True
     return any(_is_lacking(kind.field(index).type) for index in range(kind.num_fields))
+
+
+def _has_hour_24(values: pa.Array[Any]) -> bool:
+    """Whether an array, or one inside of it, has the time of day that ends a day."""
+    import pyarrow as pa
+    import pyarrow.compute
+
+    types: Any = pa.types
+    kind, content = values.type, cast("Any", values)
+    if types.is_time(kind):
+        last = cast("Any", pyarrow.compute).max(values.cast(pa.time64("ns")).cast(pa.int64())).as_py()
+        return last is not None and last >= _DAY
+    if not _has_times(kind):
+        return False
+    if types.is_map(kind):
+        return _has_hour_24(content.keys) or _has_hour_24(content.items)
+    parts = content.flatten()  # those of a list are one array
+    return any(map(_has_hour_24, parts)) if types.is_struct(kind) else _has_hour_24(parts)
+
+
+def _has_times(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    types: Any = pa.types
+    return bool(types.is_time(kind)) or any(_has_times(kind.field(index).type) for index in range(kind.num_fields))
 
 
 def to_arrow(frame: Any) -> pa.Table:

@@ -23,9 +23,10 @@ from fft_core.project.cache_folder import ProjectCache
 from fft_core.project.files import find_package_files
 from fft_core.project.model import Project
 from fft_core.version import VERSION
+from fft_core.written_number import WrittenNumber
 
 FILE = "project.pickle"
-FORMAT = 14  # counted up when the types of a project change
+FORMAT = 15  # counted up when the types of a project change
 _UNREADABLE = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -55,6 +56,7 @@ _SPELLED: dict[type, tuple[int, Callable[[Any], Any], Callable[[Any], Any]]] = {
     timedelta: (-5, lambda value: (value.days, value.seconds, value.microseconds), lambda parts: timedelta(*parts)),
     timezone: (-6, lambda value: value.utcoffset(None).total_seconds(), lambda s: timezone(timedelta(seconds=s))),
     complex: (-7, str, complex),
+    WrittenNumber: (-8, str, WrittenNumber),
 }
 _MADE = {number: make for number, _, make in _SPELLED.values()}
 

@@ -314,14 +314,16 @@ class Reader:
         """Those in tests/unit itself, as documented for FFT."""
         folder = Path("tests/unit")
         paths = [p for p in self._files(Home(self.root), folder, (".yml", ".yaml")) if p.parent == folder]
-        return [file for file in map(self._yaml, paths) if file is not None]
+        return [file for path in paths if (file := self._yaml(path, keep_digits=True)) is not None]
 
-    def _yaml(self, path: Path) -> YamlFile | None:
+    def _yaml(self, path: Path, *, keep_digits: bool = False) -> YamlFile | None:
         home = Home(self.root)
-        return self._parsed(self._text(home, path), path) if home.file(path).is_file() else None
+        if not home.file(path).is_file():
+            return None
+        return self._parsed(self._text(home, path), path, keep_digits=keep_digits)
 
-    def _parsed(self, text: str, path: Path) -> YamlFile | None:
-        parsed = parse_yaml(text, path)
+    def _parsed(self, text: str, path: Path, *, keep_digits: bool = False) -> YamlFile | None:
+        parsed = parse_yaml(text, path, keep_digits=keep_digits)
         if isinstance(parsed, Problem):
             self.problems.append(parsed)
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from fft_core.errors import Location, Problem, nearest
+from fft_core.written_number import read_number
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -19,6 +21,19 @@ if TYPE_CHECKING:
 Key = str | int
 KnownKeys = dict[int, list[str]]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NUMBER = re.compile(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
+
+
+class _ExactLoader(_Loader):  # type: ignore[misc, valid-type]  # chosen when it runs
+    """Keeps all digits of numbers."""
+
+
+def _number(loader: Any, node: yaml.ScalarNode) -> object:
+    plain: object = loader.construct_yaml_float(node)
+    return read_number(node.value) if _NUMBER.fullmatch(node.value) else plain
+
+
+_ExactLoader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
 @dataclass(frozen=True)
@@ -37,9 +52,12 @@ class YamlFile:
         return Location(self.path)
 
 
-def parse_yaml(text: str, path: Path) -> YamlFile | Problem:
-    """Parse one YAML document; an empty one is an empty mapping."""
-    loader = _Loader(text)
+def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile | Problem:
+    """Parse one YAML document; an empty one is an empty mapping.
+
+    `keep_digits` makes a number that has more digits than a double a `WrittenNumber`.
+    """
+    loader = (_ExactLoader if keep_digits else _Loader)(text)
     try:
         node = loader.get_single_node()
         content = loader.construct_document(node) if node else {}

@@ -5,8 +5,12 @@ A value is the same, or there is an error that names its column. Nothing is in b
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from targets import Target
 
@@ -58,6 +62,14 @@ DUCKDB: dict[str, Expected] = {
     "date '9999-12-31'": SAME,
     "date 'infinity'": SAME,
     "date '0044-03-15 (BC)'": SAME,
+    "time '24:00:00'": (NO_POLARS, UNREADABLE),
+    "[time '12:00:00', '24:00:00']": NO_POLARS,
+    "[[time_ns '24:00:00']]": NO_POLARS,
+    "[time '24:00:00']::time[1]": NO_POLARS,
+    "{'x': 1, 'y': [time '24:00:00']}": NO_POLARS,
+    "map {'x': time '24:00:00'}": NO_POLARS,
+    "map {time '24:00:00': 1}": NO_POLARS,
+    "[time_ns '23:59:59.999999999', null]": SAME,
     "time '12:34:56.123456'": SAME,
     "time_ns '12:34:56.123456789'": SAME,
     "timetz '12:34:56+02'": "VARCHAR",
@@ -219,6 +231,42 @@ def test_a_null_among_values_changes_neither_type_nor_values(
     with engine.frame_query(to_arrow(frame)) as rows:
         assert engine.columns(rows)[0].type in (engine.columns(query)[0].type, "text")
         assert sorted(map(str, engine.fetch(rows))) == sorted(map(str, engine.fetch(query)))
+
+
+@pytest.mark.parametrize("library", ["polars", "polars_lazy"])
+def test_polars_gets_no_null_for_the_end_of_a_day(engines: dict[str, Engine], library: FrameType) -> None:
+    table = engines["duckdb"].read_frame("select 1 as a, unnest([null, time_ns '12:00', '24:00:00']) as x")
+    with pytest.raises(FftError, match=r"column 'x' \(time64\[ns\]\): 24:00"):
+        from_arrow(table, library)
+    assert from_arrow(table.slice(0, 2), "polars")["x"].null_count() == 1
+
+
+REPEATED: dict[str, tuple[pa.DataType, Any]] = {
+    "texts": (pa.map_(pa.string(), pa.int64()), [("k", 1), ("l", 3), ("k", 2)]),
+    "equal values": (pa.map_(pa.string(), pa.int64()), [("k", 1), ("k", 1)]),
+    "doubles": (pa.map_(pa.float64(), pa.string()), [(1.5, "a"), (1.5, "b")]),
+    "integers": (pa.map_(pa.int8(), pa.string()), [(1, "a"), (1, None)]),
+    "dates": (pa.map_(pa.date32(), pa.string()), [(date(2025, 1, 1), "a"), (date(2025, 1, 1), "b")]),
+    "bytes": (pa.map_(pa.binary(), pa.string()), [(b"a", "a"), (b"a", "b")]),
+    "structs": (pa.map_(pa.struct([("x", pa.int8())]), pa.string()), [({"x": 1}, "a"), ({"x": 1}, "b")]),
+    "in a list": (pa.list_(pa.map_(pa.string(), pa.int64())), [[("k", 1), ("k", 2)]]),
+    "in a struct": (pa.struct([("m", pa.map_(pa.string(), pa.int64()))]), {"m": [("k", 1), ("k", 2)]}),
+    "in a map": (pa.map_(pa.string(), pa.map_(pa.string(), pa.int64())), [("o", [("k", 1), ("k", 2)])]),
+}
+
+
+@pytest.mark.parametrize("case", REPEATED)
+@pytest.mark.parametrize("way", ["frame", "parquet"])
+def test_postgres_loses_no_value_of_a_map_with_a_repeated_key(
+    engines: dict[str, Engine], tmp_path: Path, way: str, case: str
+) -> None:
+    engine, (kind, value) = engines["postgres"], REPEATED[case]
+    frame = pa.table({"a": pa.array([None, value], kind)})
+    path = tmp_path / "s.parquet"
+    pq.write_table(frame, path)
+    rows = engine.frame_query(to_arrow(frame)) if way == "frame" else engine.file_query(path, {})
+    with pytest.raises(FftError, match=r"column 'a' \(.*the key .* twice"), rows:
+        pass
 
 
 def test_not_a_number_is_missing_in_pandas_and_only_there(engines: dict[str, Engine], target: Target) -> None:

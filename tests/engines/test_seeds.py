@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seed_tables import Way, all_ways, read_by_all, refused_by_all
 
-from fft_core.csv_format import CsvFormat
+from fft_core.csv_format import DEFAULT, CsvFormat
 
 Ways = tuple[Way, ...]
 
@@ -291,6 +292,10 @@ MISFITS = {
     "a decimal comma": ("double", "1,5"),
     "beyond double": ("double", "1e400"),
     "below double": ("double", "1e-400"),
+    "an integer that a real rounds": ("real", "16777217"),
+    "digits that a real rounds": ("float4", "0.123456789"),
+    "beyond real": ("real", "1e39"),
+    "below real": ("float4", "1e-50"),
     "maybe": ("boolean", "maybe"),
     "two": ("boolean", "2"),
     "no day": ("date", "2023-02-29"),
@@ -315,6 +320,17 @@ def test_a_value_that_is_not_of_its_declared_type_is_never_changed(ways: Ways, t
     shown = text if len(text) <= 60 else text[:57]
     assert str(error).startswith(f"column 'a': {shown!r} is not ")
     assert getattr(error, "line", None) == 4
+
+
+@pytest.mark.parametrize("declared", ["real", "float4", "FLOAT4", " Real "])
+def test_a_real_gives_back_what_is_written(ways: Ways, tmp_path: Path, declared: str) -> None:
+    text = "a\n0.1\n16777216\n-3.4028235e38\n+1.50\n123456\n0.333333\n1e-30\n0\ninf\n1073741824\n"
+    path = tmp_path / "s.csv"
+    path.write_text(text)
+    numbers = [0.1, 16777216, -3.4028235e38, 1.5, 123456, 0.333333, 1e-30, 0, float("inf"), 1073741824]
+    for way in ways:  # one driver gives them as doubles, the other by their shortest texts
+        rows = way.read(path, DEFAULT, {"a": declared}).rows
+        assert [struct.pack("f", row[0]) for row in rows] == [struct.pack("f", number) for number in numbers]
 
 
 def test_types_of_the_engines_own(ways: Ways, tmp_path: Path) -> None:
