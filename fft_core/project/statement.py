@@ -56,9 +56,13 @@ def _statements(text: str, dialect: str, where: Location) -> list[list[Token]]:
         tokens = Dialect.get_or_raise(dialect).tokenize(text)
     except TokenError as error:
         # its message has a piece of the text, which could be cut out of a secret; the cause names what is missing
-        what = re.sub(r" from (line )?(\d+).*", r" of line \2", str(error.__cause__ or ""))
-        said = what if re.fullmatch(r"Missing \S{1,4} of line \d+", what) else "a quote or a comment is not closed"
-        raise RenderError(f"invalid SQL: {said[0].lower()}{said[1:]}", where=where) from None
+        found = re.match(r"Missing (\S{1,4}) from (?:line )?(\d+)", str(error.__cause__ or ""))
+        said = (
+            f"{found[1]} is missing: what begins in line {found[2]} is not closed"
+            if found
+            else "a quote or a comment is not closed"
+        )
+        raise RenderError(f"invalid SQL: {said}", where=where) from None
     statements: list[list[Token]] = [[]]
     for token in tokens:
         if token.token_type.name == "SEMICOLON":
