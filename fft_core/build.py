@@ -406,11 +406,13 @@ def _backed(build: _Build, rows: _Rows) -> _Rows:
     engine = build.warehouse.engine
     stage = engine.stage(rows.backing)
     written = Written(stage, *_stage(engine, stage, _Rows("table", rows.query), engine.kinds([stage]).get(stage)))
-    row = sql.rows_of(column.name for column in written.columns)
-    digest = engine.fetch(f"select {_digest(build, written)} from {stage.sql(engine.dialect)} as {row}")[0][0]
+    digest = _digest(build, written)
+    if digest != "null":  # an aggregate: one row, however many there are
+        row = sql.rows_of(column.name for column in written.columns)
+        digest = sql.literal(engine.fetch(f"select {digest} from {stage.sql(engine.dialect)} as {row}")[0][0])
     if stage != rows.backing:
         engine.publish(stage, rows.backing)  # its rows may get other places there
-    return replace(rows, query=sql.select_all(rows.backing, engine.dialect), digest=sql.literal(digest))
+    return replace(rows, query=sql.select_all(rows.backing, engine.dialect), digest=digest)
 
 
 def _write(build: _Build, relation: Relation, rows: _Rows, existing: Published | None) -> Written:

@@ -141,6 +141,13 @@ IN_A_VIEW = (
 )
 
 
+def test_a_python_model_in_a_view_whose_rows_are_not_compared_may_have_none(shop: Shop) -> None:
+    text = IN_A_VIEW.format(kind="view", least=1000).replace("name='big',", "name='big', early_cutoff=False,")
+    shop.write({"models/big.ff.py": text})
+    assert "big" in shop.build()
+    assert shop.rows("big") == []
+
+
 def test_a_python_model_in_a_view(shop: Shop) -> None:
     """Its rows lie in a table behind the view, whose columns may change; whoever touches either is noticed."""
     shop.write({"models/big.ff.py": IN_A_VIEW.format(kind="view", least=4)})
