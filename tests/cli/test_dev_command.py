@@ -49,6 +49,11 @@ RUNS = """
 { runsOrError { ... on Runs { results {
   runId status jobName runConfigYaml repositoryOrigin { repositoryLocationName repositoryName } } } } }
 """
+FAILURES = """
+query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {
+  ... on RunFailureEvent { message error { message stack } }
+  ... on ExecutionStepFailureEvent { stepKey error { message stack causes { message } } } } } } }
+"""
 LOCATIONS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
 
 
@@ -122,7 +127,9 @@ def test_the_ui_shows_the_history_and_materializes_all(tmp_path: Path) -> None:
         ended = ("SUCCESS", "FAILURE", "CANCELED")
 
         def ends(run: Any) -> str:
-            return str(until(lambda: (s := ask(runs, id=run["runId"])["runOrError"]["status"]) in ended and s))
+            status = until(lambda: (s := ask(runs, id=run["runId"])["runOrError"]["status"]) in ended and s)
+            failures = [event for event in ask(FAILURES, id=run["runId"])["logsForRun"]["events"] if event]
+            return f"{status} {failures}" if failures else str(status)
 
         assert ends(launched["run"]) == "SUCCESS"
         again = ask(AGAIN, parent=built["runId"])["launchRunReexecution"]
