@@ -29,11 +29,11 @@ mutation($location: String!, $repository: String!) {
     repositoryLocationName: $location, repositoryName: $repository, jobName: "__ASSET_JOB"}}) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
 """
-# What the UI sends where somebody clicks on "Re-execute all"
+# What the UI sends where somebody clicks on "Re-execute all", or "from failure"
 AGAIN = """
-mutation($parent: String!) {
-  launchRunReexecution(reexecutionParams: {parentRunId: $parent, strategy: ALL_STEPS}) {
-    __typename ... on LaunchRunSuccess { run { runId parentRunId assetSelection { path } } }
+mutation($parent: String!, $strategy: ReexecutionStrategy!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $parent, strategy: $strategy}) {
+    __typename ... on LaunchRunSuccess { run { runId parentRunId stepKeysToExecute assetSelection { path } } }
     ... on PythonError { message } } }
 """
 # ... and in some cases
@@ -110,39 +110,86 @@ def until(question: Callable[[], Any]) -> Any:
     raise AssertionError("no answer in time")
 
 
+def build(root: Path, *options: str) -> int:
+    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(root), *options]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+
+
+@contextmanager
+def open_ui(root: Path) -> Iterator[Ui]:
+    """Start `fft dev`, and wait until it has loaded the project."""
+    with fft_dev(root) as ask:
+        (node,) = until(lambda: ask(LOCATIONS)["repositoriesOrError"].get("nodes"))
+        yield Ui(ask, location=node["location"]["name"], repository=node["name"])
+
+
+@dataclass
+class Ui:
+    """What people do in the UI, by its GraphQL."""
+
+    ask: Callable[..., Any]
+    location: str
+    repository: str
+
+    def runs(self) -> list[Any]:
+        """The runs of the history, the last one first."""
+        return list(self.ask(RUNS)["runsOrError"]["results"])
+
+    def end(self, run: Any) -> str:
+        """Wait for the end of a run. Return its status, and what failed."""
+        question, ended = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", "SUCCESS FAILURE"
+        asked = {"id": run["runId"]}
+        status = until(lambda: (s := self.ask(question, **asked)["runOrError"]["status"]) in ended.split() and s)
+        failures = [event for event in self.ask(FAILURES, **asked)["logsForRun"]["events"] if event]
+        return f"{status} {failures}" if failures else str(status)
+
+    def again(self, parent: Any, strategy: str) -> Any:
+        launched = self.ask(AGAIN, parent=parent["runId"], strategy=strategy)["launchRunReexecution"]
+        assert launched["run"]["parentRunId"] == parent["runId"], launched
+        return launched["run"]
+
+
 def test_the_ui_shows_the_history_and_materializes_all(tmp_path: Path) -> None:
     root = tmp_path / "users_orders"
     shutil.copytree(USERS_ORDERS, root, ignore=shutil.ignore_patterns(".*"))
     (root / "models" / "labelled.ff.sql").write_text("select '{{ var('label', ['built']) | join('-') }}' as label")
-    subprocess.run([sys.executable, "-m", "fft_dagster.cli", "build", str(root)], check=True, stdout=subprocess.DEVNULL)
+    assert build(root) == 0
     (root / "seeds" / "seed_orders.csv").write_text("order_id,user_id,amount\n100,1,19.9\n101,2,7\n")
-    with fft_dev(root) as ask:
-        (node,) = until(lambda: ask(LOCATIONS)["repositoriesOrError"].get("nodes"))
-        (built,) = ask(RUNS)["runsOrError"]["results"]
+    with open_ui(root) as ui:
+        (built,) = ui.runs()
         assert (built["status"], built["jobName"]) == ("SUCCESS", "__ASSET_JOB")
-        found = {"repositoryLocationName": node["location"]["name"], "repositoryName": node["name"]}
+        found = {"repositoryLocationName": ui.location, "repositoryName": ui.repository}
         assert built["repositoryOrigin"] == found
-        launched = ask(LAUNCH, location=node["location"]["name"], repository=node["name"])["launchRun"]
-        runs = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-        ended = ("SUCCESS", "FAILURE", "CANCELED")
-
-        def ends(run: Any) -> str:
-            status = until(lambda: (s := ask(runs, id=run["runId"])["runOrError"]["status"]) in ended and s)
-            failures = [event for event in ask(FAILURES, id=run["runId"])["logsForRun"]["events"] if event]
-            return f"{status} {failures}" if failures else str(status)
-
-        assert ends(launched["run"]) == "SUCCESS"
-        again = ask(AGAIN, parent=built["runId"])["launchRunReexecution"]
-        assert again["run"]["parentRunId"] == built["runId"], again
-        assert len(again["run"]["assetSelection"]) > 3
-        config, names = yaml.safe_load(built["runConfigYaml"]), {"location": node["location"]["name"]}
-        one = ask(AGAIN_BY_SELECTION, parent=built["runId"], repository=node["name"], config=config, **names)
-        assert ends(again["run"]) == ends(one["launchRunReexecution"]["run"]) == "SUCCESS"
+        launched = ui.ask(LAUNCH, location=ui.location, repository=ui.repository)["launchRun"]
+        assert ui.end(launched["run"]) == "SUCCESS"
+        refused = ui.end(ui.again(built, "ALL_STEPS"))
+        assert "made by `fft build` for another engine or other variables (--vars)" in refused
     with duckdb.connect(str(root / ".local" / "demo.duckdb"), read_only=True) as connection:
         amounts = connection.execute("select order_id, amount from mart_orders_enriched order by 1").fetchall()
         labels = connection.execute("select label from labelled").fetchall()
     assert labels == [("from-dev",)]
     assert amounts == [(100, 19.9), (101, 7.0)]
+
+
+def test_runs_of_the_command_line_are_executed_again_in_the_ui(tmp_path: Path) -> None:
+    root = tmp_path / "users_orders"
+    shutil.copytree(USERS_ORDERS, root, ignore=shutil.ignore_patterns(".*"))
+    model = root / "models" / "labelled.ff.sql"
+    model.write_text("select nosuch as label")
+    assert build(root, "--keep-going", "--vars", "label=[from, dev]") == 1
+    model.write_text("select '{{ var('label') | join('-') }}' as label")
+    with open_ui(root) as ui:
+        (failed,) = ui.runs()
+        healed = ui.again(failed, "FROM_FAILURE")
+        assert ui.end(healed) == "SUCCESS"
+        assert healed["stepKeysToExecute"] == ["labelled"]
+        again = ui.again(failed, "ALL_STEPS")
+        assert len(again["assetSelection"]) > 3
+        config, place = yaml.safe_load(failed["runConfigYaml"]), {"location": ui.location, "repository": ui.repository}
+        one = ui.ask(AGAIN_BY_SELECTION, parent=failed["runId"], config=config, **place)["launchRunReexecution"]
+        assert ui.end(again) == ui.end(one["run"]) == "SUCCESS"
+    with duckdb.connect(str(root / ".local" / "demo.duckdb"), read_only=True) as connection:
+        assert connection.execute("select label from labelled").fetchall() == [("from-dev",)]
 
 
 # --- its end ----------------------------------------------------------------------------------------------------------
