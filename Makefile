@@ -4,12 +4,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help example dev test bench docs functions lint types lock clean
+.PHONY: help example dev test sweep bench docs functions lint types lock clean
 
 help:
 	@echo "make example   build the example project through Dagster, on DuckDB"
 	@echo "make dev       open the Dagster UI on the example project"
 	@echo "make test      lint, types and all the tests"
+	@echo "make sweep     the property tests and kill tests with more examples"
 	@echo "make bench     measure, and write docs/benchmarks.md"
 	@echo "make docs      write docs/commands again from the commands"
 	@echo "make functions write fft_core/engines/*_functions.json again from the engines' catalogs"
@@ -50,6 +51,10 @@ test: lint types
 	@$(BIN)/pytest -n auto --dist loadgroup
 	@echo
 	@echo "All checks passed. Next: make example"
+
+# The property tests and kill tests with five times as many examples; FFT_SWEEP_SEED=1 tries others
+sweep: $(READY)
+	@FFT_SWEEP=5 $(BIN)/pytest -n auto --dist loadgroup tests/skip tests/increments tests/selection tests/engines
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --write docs/benchmarks.md

@@ -23,7 +23,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take a cache folder of the tests' own, before a module of tests reads the environment for its commands.
 
     Of two variables it is the one that they hand on: many leave out what begins with FFT_.
+    Those commands would compile all of our modules each time, if this process were told to write no bytecode.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     folder = tempfile.mkdtemp(prefix="fft_cache_")
     os.environ["XDG_CACHE_HOME" if sys.platform == "linux" else "FFT_CACHE_DIR"] = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

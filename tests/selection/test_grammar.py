@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweeps import FACTOR
 
 from fft_core import FftError, Model, Project, Seed, Source, SourceName, select
 from fft_core.errors import Location
@@ -161,7 +162,7 @@ def chosen(project: Project, *expressions: str, exclude: Collection[str] = ()) -
     return select(project, expressions, [*exclude], FACTS)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60 * FACTOR, deadline=None)
 @given(cases(4), st.integers(0, 2), st.integers(0, 2))
 def test_a_selection_is_what_the_reference_says(
     case: tuple[Project, list[Expression]], selects: int, excludes: int
@@ -172,7 +173,7 @@ def test_a_selection_is_what_the_reference_says(
     assert found == reference(project, wanted, unwanted)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=20 * FACTOR, deadline=None)
 @given(cases(3))
 def test_the_laws_of_sets_hold(case: tuple[Project, list[Expression]]) -> None:
     project, expressions = case
@@ -193,7 +194,7 @@ def test_the_laws_of_sets_hold(case: tuple[Project, list[Expression]]) -> None:
     assert chosen(project, f"{a} {b}", c) == chosen(project, a, c) | chosen(project, b, c)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=20 * FACTOR, deadline=None)
 @given(cases(2))
 def test_a_comma_intersects_terms(case: tuple[Project, list[Expression]]) -> None:
     project, ((first, *_), (second, *_)) = case
@@ -204,7 +205,7 @@ def test_a_comma_intersects_terms(case: tuple[Project, list[Expression]]) -> Non
     assert chosen(project, f"{a.text} {a.text},{b.text}") == chosen(project, a.text)  # absorption
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=20 * FACTOR, deadline=None)
 @given(projects(), st.sampled_from(NAMES), st.integers(0, 9))
 def test_steps_add_up(project: Project, name: str, count: int) -> None:
     assert chosen(project, f"{count}+{name}") <= chosen(project, f"{count + 1}+{name}") <= chosen(project, f"+{name}")
@@ -212,7 +213,7 @@ def test_steps_add_up(project: Project, name: str, count: int) -> None:
     assert chosen(project, f"9+{name}") == chosen(project, f"+{name}")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60 * FACTOR, deadline=None)
 @given(projects(), st.text("ab*+@,: 2.?[]ß\n", max_size=12))
 def test_any_text_is_a_selection_or_an_error_of_ours(project: Project, text: str) -> None:
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,13 +16,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sweeps import FACTOR, FIRST_SEED
 from targets import Target
 from world import SEEDS, SOURCE, ModelText, Rows, World, clean_build, contents, plan, run
 
 from fft_core import FftError
 
-SEQUENCES = int(os.environ.get("FFT_ORACLE_SEQUENCES", "200"))
-FIRST_SEED = int(os.environ.get("FFT_ORACLE_SEED", "0"))
+SEQUENCES = 40 * FACTOR
 SHARDS = 4
 KINDS = st.sampled_from(["table", "table", "view", "ephemeral", "python"])
 ROWS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99)), max_size=6)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import seed
 from hypothesis import strategies as st
+from sweeps import FACTOR, FIRST_SEED
 from targets import Target
 from test_oracle import Oracle, ask
 from world import ModelText, plan, run
 
 from fft_core import Model, Warehouse
 
-SEQUENCES = int(os.environ.get("FFT_ORACLE_SEQUENCES", "40"))
+SEQUENCES = 8 * FACTOR
 KINDS = st.sampled_from(["table", "view", "ephemeral", "incremental", "incremental", "snapshot", "snapshot"])
 CONFIGS = {
     "incremental": "materialized='incremental', unique_key='id'",
@@ -86,8 +86,8 @@ class KeptOracle(Oracle):
 
 @pytest.mark.parametrize("shard", range(2))
 def test_what_is_kept_and_what_is_added(shard: int) -> None:
-    ask(seed(shard)(type("Shard", (KeptOracle,), {})), SEQUENCES // 2, steps=5)
+    ask(seed(shard + FIRST_SEED)(type("Shard", (KeptOracle,), {})), SEQUENCES // 2, steps=5)
 
 
 def test_what_is_kept_and_what_is_added_on_postgres(postgres_dsn: str) -> None:
-    ask(seed(0)(type("Shard", (KeptOracle,), {"target": Target(postgres_dsn)})), SEQUENCES // 2, steps=5)
+    ask(seed(FIRST_SEED)(type("Shard", (KeptOracle,), {"target": Target(postgres_dsn)})), SEQUENCES // 2, steps=5)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from skip_helpers import CSV, EVENTS, PROJECT, SOURCES, Place, built, place
+from sweeps import FACTOR, FIRST_SEED
 
 from fft_core import FftError, load_project, select
 
@@ -158,7 +159,7 @@ def edit(made: Place, chance: random.Random) -> None:
     made.environment = chance.choice([{}, {}, {"FF_DEMO": "1"}])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + FACTOR))
 def test_a_run_does_what_the_plan_says(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     made = built(tmp_path, FILES, EVENTS)

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from sweeps import FACTOR
 
 from fft_core.plan.canonical import tokens_of
 from fft_core.plan.relations import only_tracked, parsed, untracked_tables
@@ -118,7 +119,7 @@ def queries(draw: st.DrawFn, dialect: str) -> str:
     return Queries(draw, dialect).query(3)
 
 
-many = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=30 * FACTOR, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @many
