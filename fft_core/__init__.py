@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from fft_core.forget import forget_all_builds, forget_builds, recorded_builds
     from fft_core.frames import frame_type_of, from_arrow, to_arrow
     from fft_core.freshness import FreshnessResult, select_sources, source_freshness
+    from fft_core.identity import Subjects, project_subjects
     from fft_core.lint.findings import Finding, lint_project, problems_found
     from fft_core.lint.sarif import sarif_report
     from fft_core.masking import Masker
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from fft_core.orphans import Orphan, find_orphans, remove_orphans
     from fft_core.output_guard import OutputGuard, guarded_output
     from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
-    from fft_core.planner import Rebuilder, Subjects, keeps, make_plan, project_subjects
     from fft_core.project.cache import last_loaded
     from fft_core.project.install import InstalledPackage, install_packages
     from fft_core.project.leftovers import find_leftovers, remove_leftovers, shown_path
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from fft_core.project.select import select
     from fft_core.project.unit_test import UnitTest
     from fft_core.prune import prunable_versions, prune_snapshot
+    from fft_core.rebuilder import Rebuilder, make_plan
     from fft_core.selection import select_checks, select_nodes
     from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
     from fft_core.slices import (
@@ -124,7 +125,7 @@ _HOMES = {
     "Project": "project.model",
     "ProjectError": "errors",
     "Reason": "plan.decide",
-    "Rebuilder": "planner",
+    "Rebuilder": "rebuilder",
     "Relation": "names",
     "Request": "plan.decide",
     "RequiredColumnsError": "errors",
@@ -136,7 +137,7 @@ _HOMES = {
     "Source": "project.model",
     "SourceName": "project.model",
     "StateError": "errors",
-    "Subjects": "planner",
+    "Subjects": "identity",
     "TimeRange": "slices",
     "UnitTest": "project.unit_test",
     "UnitTestResult": "unit_tests",
@@ -163,14 +164,13 @@ _HOMES = {
     "install_packages": "project.install",
     "json_escaped": "foreign_text",
     "keep_databases": "engines.lending",
-    "keeps": "planner",
     "last_loaded": "project.cache",
     "lend_databases": "engines.lending",
     "lint_project": "lint.findings",
     "load_profile": "project.profiles",
     "load_project": "project.load",
     "make_manifest": "artifacts.manifest",
-    "make_plan": "planner",
+    "make_plan": "rebuilder",
     "mermaid": "docs.mermaid",
     "model": "project.python_file",
     "new_project": "project.new",
@@ -180,7 +180,7 @@ _HOMES = {
     "preview": "show",
     "problems_found": "lint.findings",
     "project_masker": "project.secrets",
-    "project_subjects": "planner",
+    "project_subjects": "identity",
     "prunable_versions": "prune",
     "prune_snapshot": "prune",
     "publish_frame": "build",
@@ -296,7 +296,6 @@ __all__ = [
     "install_packages",
     "json_escaped",
     "keep_databases",
-    "keeps",
     "last_loaded",
     "lend_databases",
     "lint_project",

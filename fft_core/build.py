@@ -17,6 +17,7 @@ from fft_core.engines import sql
 from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, PublishMode, RelationKind
 from fft_core.errors import BusyError, FftError, Location, MissingRelationError, SeedError, StatementError
+from fft_core.identity import Subjects
 from fft_core.increment import Increment, Written
 from fft_core.judged_views import (
     Unjudged,
@@ -30,10 +31,10 @@ from fft_core.model_rows import how_to_get, model_rows
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision, Request, first_load, version_of_load, view_version
 from fft_core.plan.records import BuildRecord, Published
-from fft_core.planner import OutdatedError, Rebuilder, Subjects
 from fft_core.project.live_views import LiveView
 from fft_core.project.model import Check, Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
 from fft_core.project.statement import select_of
+from fft_core.rebuilder import OutdatedError, Rebuilder
 from fft_core.sources import digest_version
 from fft_core.state import write_checks, write_record
 from fft_core.warehouse import Warehouse

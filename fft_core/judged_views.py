@@ -17,10 +17,10 @@ from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
-from fft_core.planner import Rebuilder
 from fft_core.project.live_views import LiveView
 from fft_core.project.model import Check, Relationships, SourceName
 from fft_core.project.render import Naming
+from fft_core.rebuilder import Rebuilder
 from fft_core.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)

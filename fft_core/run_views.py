@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from fft_core.checks.run import CheckResult
+from fft_core.identity import Subjects
 from fft_core.plan.decide import Decision, Plan, ReadByView, decide_all, is_as_written, reached_by_views
 from fft_core.plan.records import Remembered
 from fft_core.project.live_views import LiveView, LiveViews
@@ -16,7 +17,7 @@ from fft_core.project.model import Model, Project, Seed
 from fft_core.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from fft_core.planner import Rebuilder, Subjects
+    from fft_core.rebuilder import Rebuilder
 
 
 def with_views(plan: Plan, project: Project, remembered: Remembered, selected: Set[str] | None) -> Plan:

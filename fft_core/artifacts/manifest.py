@@ -10,9 +10,9 @@ from typing import Any
 
 from fft_core.artifacts.files import artifact_path, spelled, write_json_file
 from fft_core.checks.words import in_words
+from fft_core.identity import project_subjects
 from fft_core.names import Relation
 from fft_core.plan.fingerprint import Subject, fingerprint_of
-from fft_core.planner import project_subjects
 from fft_core.project.model import Check, Column, Model, Node, Project, Source, SourceName
 from fft_core.version import VERSION
 from fft_core.warehouse import planned_relations

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import Location, Problem, ProjectError
@@ -22,6 +22,8 @@ PublishMode: TypeAlias = Literal["in_place", "swap"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
 LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
+# What a build leaves of the rows that are there: it replaces all, changes some, or closes versions and adds new ones.
+Keeps: TypeAlias = Literal["nothing", "rows", "history"]
 PACKAGES = "packages"  # what the paths of packages' files begin with, wherever these lie
 
 
@@ -30,6 +32,7 @@ class Table:
     """The rows are stored; each build replaces all of them."""
 
     name: Literal["table"] = "table"
+    keeps: ClassVar[Keeps] = "nothing"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class View:
     """The query is stored."""
 
     name: Literal["view"] = "view"
+    keeps: ClassVar[Keeps] = "nothing"
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class MaterializedView:
     """The query is stored with its rows; each build computes them anew. Not every engine has it."""
 
     name: Literal["materialized_view"] = "materialized_view"
+    keeps: ClassVar[Keeps] = "nothing"
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Ephemeral:
     """Nothing is stored; the query is inlined where the model is referred to."""
 
     name: Literal["ephemeral"] = "ephemeral"
+    keeps: ClassVar[Keeps] = "nothing"
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class Incremental:
     lookback: str | int | None = None
     on_schema_change: OnSchemaChange = "ignore"
     name: Literal["incremental"] = "incremental"
+    keeps: ClassVar[Keeps] = "rows"
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,7 @@ class Snapshot:
     keep_last: int | None = None
     on_schema_change: OnSchemaChange = "append_new_columns"
     name: Literal["snapshot"] = "snapshot"
+    keeps: ClassVar[Keeps] = "history"
 
 
 Materialization: TypeAlias = Table | View | MaterializedView | Ephemeral | Incremental | Snapshot

@@ -46,6 +46,15 @@ FORBIDDEN = {
         "fft_core.state",
         "fft_core.build",
     ),
+    "fft_core.identity": (
+        "fft_core.checks",
+        "fft_core.strategies",
+        "fft_core.warehouse",
+        "fft_core.state",
+        "fft_core.build",
+        "fft_core.rebuilder",
+        "fft_core.run_views",
+    ),
     "fft_core.strategies": (
         "fft_core.plan",
         "fft_core.checks",
