@@ -17,15 +17,6 @@ if TYPE_CHECKING:
         read_run_results,
         write_run_results,
     )
-    from fft_core.build import (
-        BuildResult,
-        ReuseResult,
-        build_model,
-        build_or_reuse,
-        build_seed,
-        check_node,
-        publish_frame,
-    )
     from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView
     from fft_core.checks.unit_test import DifferingRow, Mismatch
     from fft_core.checks.words import in_words
@@ -71,6 +62,7 @@ if TYPE_CHECKING:
     from fft_core.project.select import select
     from fft_core.project.unit_test import UnitTest
     from fft_core.prune import prunable_versions, prune_snapshot
+    from fft_core.publish import BuildResult, publish_frame
     from fft_core.rebuilder import Rebuilder, make_plan
     from fft_core.selection import select_checks, select_nodes
     from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
@@ -83,12 +75,13 @@ if TYPE_CHECKING:
         publish_slice,
         read_slice,
     )
+    from fft_core.turn import ReuseResult, build_model, build_or_reuse, build_seed, check_node
     from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
     from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 _HOMES = {
     "ArtifactError": "errors",
-    "BuildResult": "build",
+    "BuildResult": "publish",
     "CacheMode": "plan.decide",
     "Catalog": "artifacts.catalog",
     "Check": "project.model",
@@ -129,7 +122,7 @@ _HOMES = {
     "Relation": "names",
     "Request": "plan.decide",
     "RequiredColumnsError": "errors",
-    "ReuseResult": "build",
+    "ReuseResult": "turn",
     "RunError": "artifacts.run_results",
     "RunResults": "artifacts.run_results",
     "Seed": "project.model",
@@ -143,10 +136,10 @@ _HOMES = {
     "UnitTestResult": "unit_tests",
     "Warehouse": "warehouse",
     "Within": "slices",
-    "build_model": "build",
-    "build_or_reuse": "build",
-    "build_seed": "build",
-    "check_node": "build",
+    "build_model": "turn",
+    "build_or_reuse": "turn",
+    "build_seed": "turn",
+    "check_node": "turn",
     "described_node": "artifacts.manifest",
     "duckdb_connection": "engines.duckdb",
     "environment_masker": "project.secret_values",
@@ -183,7 +176,7 @@ _HOMES = {
     "project_subjects": "identity",
     "prunable_versions": "prune",
     "prune_snapshot": "prune",
-    "publish_frame": "build",
+    "publish_frame": "publish",
     "publish_slice": "slices",
     "read_catalog": "artifacts.catalog",
     "read_relation": "model_rows",

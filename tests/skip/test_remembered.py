@@ -41,7 +41,8 @@ def test_a_thread_looks_for_other_runs_while_others_publish(tmp_path: Path, post
             record = read_records(warehouse.engine)["a"]
             for number in range(2000):  # as in a project of many models
                 rebuilder.note(replace(record, node=f"there_{number}"), Published("table", "stamp", 1))
-            decision, is_over = rebuilder.decide(warehouse, project.model("a")), threading.Event()
+            look, is_over = rebuilder.memory.look(warehouse), threading.Event()
+            decision = rebuilder.decide(warehouse, project.model("a"), look)
 
             def publish() -> None:
                 number = 0
@@ -53,7 +54,7 @@ def test_a_thread_looks_for_other_runs_while_others_publish(tmp_path: Path, post
             thread.start()
             try:
                 for _ in range(300):
-                    rebuilder.refuse_outdated(warehouse, decision, rebuilder.look)
+                    rebuilder.refuse_outdated(warehouse, decision, look)
             finally:
                 is_over.set()
                 thread.join(PATIENCE_SECONDS)

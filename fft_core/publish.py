@@ -1,13 +1,11 @@
-"""Stage, check, publish, record: the only place that changes a warehouse."""
+"""Stages the rows of one node, checks them, and publishes and records them together."""
 
 from __future__ import annotations
 
-import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,33 +14,27 @@ from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judge
 from fft_core.engines import sql
 from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, PublishMode, RelationKind
-from fft_core.errors import BusyError, FftError, Location, MissingRelationError, SeedError, StatementError
-from fft_core.identity import Subjects
+from fft_core.errors import BusyError
 from fft_core.increment import Increment, Written
 from fft_core.judged_views import (
+    StagedView,
     Unjudged,
-    UnreadableViewError,
     ViewsToJudge,
     judge_published,
     judge_views,
-    views_to_judge,
 )
-from fft_core.model_rows import how_to_get, model_rows
+from fft_core.model_rows import model_rows
 from fft_core.names import Relation
-from fft_core.plan.decide import Decision, Request, first_load, version_of_load, view_version
+from fft_core.plan.decide import Decision, first_load, version_of_load, view_version
 from fft_core.plan.records import BuildRecord, Published
-from fft_core.project.live_views import LiveView
 from fft_core.project.model import Check, Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
-from fft_core.project.statement import select_of
-from fft_core.rebuilder import OutdatedError, Rebuilder
+from fft_core.seed_rows import seed_rows
 from fft_core.sources import digest_version
-from fft_core.state import write_checks, write_record
+from fft_core.state import write_record
 from fft_core.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,16 +69,6 @@ class BuildResult(NodeResult):
     unjudged: tuple[Unjudged, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReuseResult(NodeResult):
-    """What was left as it is.
-
-    `checks` holds the results of checks that were due; `unchanged_checks` are the others, which passed on these rows.
-    """
-
-    unchanged_checks: tuple[Check, ...]
-
-
 @dataclass(frozen=True)
 class StoredFrame:
     """A frame that became a table."""
@@ -96,51 +78,89 @@ class StoredFrame:
     columns: tuple[ColumnType, ...]
 
 
-def build_or_reuse(
-    warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, *, run_id: str | None = None
-) -> BuildResult | ReuseResult:
-    """Do what the plan says for one model or seed, at its turn in a run.
+@dataclass(frozen=True)
+class Clock:
+    """When the turn of a node began, and what its session had spent in statements by then."""
 
-    Args:
-        warehouse: The session of this thread.
-        rebuilder: The one of the run.
-        node: A model or seed, whose inputs have had their turn.
+    began: float
+    queries_before: float
+
+    @classmethod
+    def begun(cls, warehouse: Warehouse) -> Clock:
+        """Begin a turn."""
+        return cls(time.perf_counter(), warehouse.engine.statements.seconds)
+
+    def spent(self, warehouse: Warehouse) -> dict[str, float]:
+        """Return the seconds since then, by their names in a `NodeResult`."""
+        return {
+            "seconds": time.perf_counter() - self.began,
+            "query_seconds": warehouse.engine.statements.seconds - self.queries_before,
+        }
+
+
+@dataclass(frozen=True)
+class Order:
+    """A build that was decided, with what it must know of its run: it asks the run for nothing else.
+
+    Attributes:
+        decision: What is built, and why.
+        clock: When the turn of the node began.
+        still_current: Raises if another run has built the node, or what it reads, since the decision. Called in the
+            transaction, before the rows are made and before they are published.
+        views: Returns the checked views over the node that its new rows are judged by. Called once the rows are staged
+            and have passed the node's own checks: what still has its turn in the run may have changed until then.
+        existing: What is published under the node's name; None if nothing is.
+        is_recorded: Whether the build is recorded.
+        replaces_record: Whether the node has a record, which the new one replaces.
         run_id: Noted in the record.
+        known: Results of checks of the node that have judged these very rows already.
+    """
+
+    decision: Decision
+    clock: Clock
+    still_current: Callable[[], None]
+    views: Callable[[], ViewsToJudge]
+    existing: Published | None
+    is_recorded: bool = True
+    replaces_record: bool = True
+    run_id: str | None = None
+    known: tuple[CheckResult, ...] = ()
+
+
+@dataclass(frozen=True)
+class Built:
+    """A node that was built, and what its run should remember of that.
+
+    Attributes:
+        result: What was published.
+        record: Its record, written unless the order said not to.
+        published: What is there now.
+        judged: What the checks found of the views that were judged on staged rows, by their names.
+    """
+
+    result: BuildResult
+    record: BuildRecord
+    published: Published
+    judged: Mapping[str, tuple[CheckResult, ...]] = field(default_factory=dict)
+
+
+def build_node(warehouse: Warehouse, node: Model | Seed, order: Order) -> Built:
+    """Build one node: its rows are staged, checked, published and recorded in one transaction.
 
     Raises:
         CheckFailedError: a check of severity error failed, its own or that of a view over it; the published rows stay
             as they were.
         UnreadableViewError: a checked view over it does not work with the new rows.
-        MissingRelationError: an input is not in the database.
-        RenderError, ModelError, StatementError: the model fails, with its file and the SQL as sent.
-        StateError: the records of earlier builds cannot be read.
+        RenderError, ModelError, SeedError, StatementError: the rows cannot be made.
+        Whatever `order.still_current` raises: nothing is published then.
     """
-    failed = True
-    try:
-        with warehouse.engine.turn(), warehouse.engine.statements.about(node.name):
-            result = _build_or_reuse(warehouse, rebuilder, node, run_id)
-        failed = False
-        return result
-    finally:
-        rebuilder.views.end(node.name, failed=failed)
-
-
-def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
-    """Build one model whether something changed or not: its rows are staged, checked and published together.
-
-    Raises what `build_or_reuse` raises.
-    """
-    return _build_unconditionally(warehouse, model)
-
-
-def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
-    """Load a seed's file as a table, with `_ff_loaded_at`, `_ff_seed_id` and `_ff_seed_file` (relative path) added.
-
-    Raises:
-        CheckFailedError: a check of severity error failed.
-        FftError: the file is missing or cannot be read.
-    """
-    return _build_unconditionally(warehouse, seed)
+    build = _Build(warehouse, order)
+    if isinstance(node, Seed):
+        with seed_rows(warehouse, node, build.first_load) as query:
+            return _publish(build, _Rows("table", query))
+    model = node if isinstance(node.materialization, Incremental | Snapshot) else None
+    with model_rows(warehouse, node, is_increment=order.decision.is_increment) as query:
+        return _publish(build, _Rows(_kind(node), query, model, warehouse.backing(node), node.publish))
 
 
 def publish_frame(
@@ -165,39 +185,6 @@ def publish_frame(
     return StoredFrame(relation, frame.num_rows, columns)
 
 
-def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check, ...]) -> tuple[CheckResult, ...]:
-    """Run checks on the published rows, without building.
-
-    Raises:
-        MissingRelationError: nothing is published yet.
-    """
-    relation = warehouse.relation(node)
-    engine = warehouse.engine
-    if relation not in engine.kinds([relation]):
-        raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
-    with engine.statements.about(str(node)):
-        columns = engine.columns(sql.select_all(relation, engine.dialect))
-        return run_checks(engine, relation, columns, checks, warehouse.relation).results
-
-
-@dataclass(frozen=True)
-class _Clock:
-    """When the turn of a node began, and what its session had spent in statements by then."""
-
-    began: float
-    queries_before: float
-
-    @classmethod
-    def begun(cls, warehouse: Warehouse) -> _Clock:
-        return cls(time.perf_counter(), warehouse.engine.statements.seconds)
-
-    def spent(self, warehouse: Warehouse) -> dict[str, float]:
-        return {
-            "seconds": time.perf_counter() - self.began,
-            "query_seconds": warehouse.engine.statements.seconds - self.queries_before,
-        }
-
-
 def _publish_checked(
     warehouse: Warehouse, relation: Relation, query: str, checks: Sequence[Check], name: str
 ) -> tuple[ColumnType, ...]:
@@ -214,15 +201,14 @@ def _publish_checked(
 
 @dataclass(frozen=True)
 class _Build:
-    """A build that was decided, by what the rebuilder knew at its `look`."""
+    """An order that is carried out in a session."""
 
     warehouse: Warehouse
-    rebuilder: Rebuilder
-    look: int
-    decision: Decision
-    run_id: str | None
-    clock: _Clock
-    unreadable: tuple[Unjudged, ...] = ()
+    order: Order
+
+    @property
+    def decision(self) -> Decision:
+        return self.order.decision
 
     @cached_property
     def first_load(self) -> datetime:
@@ -246,67 +232,6 @@ class _Rows:
     digest: str | None = None
 
 
-def _build_or_reuse(
-    warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, run_id: str | None
-) -> BuildResult | ReuseResult:
-    clock, unreadable = _Clock.begun(warehouse), tuple[Unjudged, ...]()
-    while True:
-        look, decision = rebuilder.look, rebuilder.decide(warehouse, node)
-        if not decision.is_build and decision.record is not None:
-            return _reuse(warehouse, rebuilder, decision, decision.record, clock)
-        if rebuilder.request.records:
-            warehouse.ensure_records()
-        try:
-            rebuilder.refuse_outdated(warehouse, decision, look)
-            return _build(_Build(warehouse, rebuilder, look, decision, run_id, clock, unreadable), node)
-        except OutdatedError as error:
-            _log.info("%s, and so %s is decided anew", error, node.name)
-            rebuilder.forget()
-        except UnreadableViewError as error:
-            if rebuilder.published(warehouse, error.view) is not None:
-                raise
-            unreadable = (*unreadable, Unjudged(error.view, str(error.problem.message)))  # its own step says it
-
-
-def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
-    if isinstance(node, Model) and node.is_ephemeral:
-        raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
-    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
-    rebuilder = Rebuilder(warehouse.project, subjects, Request(cache="wo"), nodes=frozenset({node.name}))
-    result = build_or_reuse(warehouse, rebuilder, node)
-    assert isinstance(result, BuildResult)  # with "wo" nothing is reused
-    return result
-
-
-def _reuse(
-    warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, record: BuildRecord, clock: _Clock
-) -> ReuseResult:
-    relation = warehouse.relation(decision.name)
-    due, unchanged = _due_checks(warehouse, decision)
-    columns = warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect))
-    return ReuseResult(
-        relation=relation,
-        row_count=record.rows,
-        columns=columns,
-        checks=_check_reused(warehouse, rebuilder, decision, due),
-        unchanged_checks=unchanged,
-        fingerprint=record.fingerprint.digest if record.fingerprint else "",
-        built_at=record.built_at,
-        data_version=record.data_version,
-        decision=decision,
-        **clock.spent(warehouse),
-    )
-
-
-def _build(build: _Build, node: Model | Seed) -> BuildResult:
-    if isinstance(node, Seed):
-        with _explained_seed(node), _seed_rows(build, node) as query:
-            return _publish(build, _Rows("table", query))
-    model = node if isinstance(node.materialization, Incremental | Snapshot) else None
-    with model_rows(build.warehouse, node, is_increment=build.decision.is_increment) as query:
-        return _publish(build, _Rows(_kind(node), query, model, build.warehouse.backing(node), node.publish))
-
-
 def _kind(model: Model) -> RelationKind:
     match model.materialization:
         case View():
@@ -316,23 +241,22 @@ def _kind(model: Model) -> RelationKind:
     return "table"
 
 
-def _publish(build: _Build, rows: _Rows) -> BuildResult:
+def _publish(build: _Build, rows: _Rows) -> Built:
     """Stage the rows, check them, and publish and record them in the one transaction that holds the stage."""
-    warehouse, name = build.warehouse, build.decision.name
+    warehouse, order, name = build.warehouse, build.order, build.decision.name
     engine, relation = warehouse.engine, warehouse.relation(name)
     warehouse.ensure_schema(relation)
-    existing = build.rebuilder.published(warehouse, name)
     with engine.transaction():
         engine.hold(relation)
-        _refuse_outdated(build)
+        order.still_current()
         rows = _backed(build, rows)
-        written = _write(build, relation, rows, existing)
+        written = _write(build, relation, rows)
         judgement = _judged(build, relation, written, rows.digest or _digest(build, written))
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
-        views = views_to_judge(warehouse, build.rebuilder, name, build.unreadable)
+        views = order.views()
         judged = _judge_views(build, judgement, written.place, views.staged)
-        _refuse_outdated(build)  # what it read may have changed meanwhile
+        order.still_current()  # what it read may have changed meanwhile
         columns, record = written.columns, _record(build, relation, written, judgement)
         size = engine.publish(written.place, relation, rows.publish) if written.place != relation else None
         judged += _judge_views(build, judgement, relation, views.published)
@@ -340,11 +264,9 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         engine.stamp(relation, rows.kind, record.stamp, columns)
         if rows.backing is not None:
             engine.stamp(rows.backing, "table", record.stamp, columns)
-        if build.rebuilder.request.records:
-            write_record(engine, record, replaces=build.rebuilder.is_recorded(warehouse, name))
-    build.rebuilder.note(record, Published(rows.kind, record.stamp, record.rows))
-    _note_judged(build, judged, views)
-    return BuildResult(
+        if order.is_recorded:
+            write_record(engine, record, replaces=order.replaces_record)
+    result = BuildResult(
         relation=relation,
         kind=rows.kind,
         row_count=judgement.row_count,
@@ -358,17 +280,20 @@ def _publish(build: _Build, rows: _Rows) -> BuildResult:
         size_bytes=size,
         views=(*judged, *outdated),
         unjudged=(*views.unjudged, *unjudged),
-        **build.clock.spent(warehouse),
+        **order.clock.spent(warehouse),
     )
+    on_stage = {view.name for view in views.staged}
+    results = {view.name: view.results for view in judged if view.name in on_stage}
+    return Built(result, record, Published(rows.kind, record.stamp, record.rows), results)
 
 
 def _judge_views(
-    build: _Build, judgement: Judgement, place: Relation, views: Sequence[LiveView]
+    build: _Build, judgement: Judgement, place: Relation, views: Sequence[StagedView]
 ) -> tuple[JudgedView, ...]:
     """Run the checks of the views over a node on its new rows. Raises CheckFailedError where one blocks."""
     if not views:
         return ()
-    judged = judge_views(build.warehouse, build.rebuilder, build.decision.name, place, views)
+    judged = judge_views(build.warehouse, build.decision.name, place, views)
     if any(view.blocks for view in judged):
         raise CheckFailedError(build.decision.name, judgement.results, views=judged)
     return judged
@@ -380,24 +305,11 @@ def _judge_outdated(
     """Do the same for published texts that the project no longer has; what the new ones gave counts as their result."""
     if not views.outdated:
         return (), ()
-    judged, unjudged = judge_published(build.warehouse, build.rebuilder, build.decision.name, views.outdated)
+    judged, unjudged = judge_published(build.warehouse, build.decision.name, views.outdated)
     if any(view.blocks for view in judged):
         raise CheckFailedError(build.decision.name, judgement.results, views=judged)
     known = {view.name for view in (*views.staged, *views.published)}
     return tuple(view for view in judged if view.name not in known), unjudged
-
-
-def _note_judged(build: _Build, judged: Sequence[JudgedView], views: ViewsToJudge) -> None:
-    """Spare the views' own builds in this run the checks that passed on the rows that are published now."""
-    results = {view.name: view.results for view in judged}
-    for view in views.staged:
-        build.rebuilder.views.note_judged(build.warehouse, view, results[view.name])
-
-
-def _refuse_outdated(build: _Build) -> None:
-    """Where others may build during this turn, look once more."""
-    if not build.warehouse.engine.capabilities.one_writer_process:
-        build.rebuilder.refuse_outdated(build.warehouse, build.decision, build.look)
 
 
 def _backed(build: _Build, rows: _Rows) -> _Rows:
@@ -416,10 +328,10 @@ def _backed(build: _Build, rows: _Rows) -> _Rows:
     return replace(rows, query=sql.select_all(rows.backing, engine.dialect), digest=digest)
 
 
-def _write(build: _Build, relation: Relation, rows: _Rows, existing: Published | None) -> Written:
+def _write(build: _Build, relation: Relation, rows: _Rows) -> Written:
     """Write the rows inside the transaction: where the engine stages a relation, or into the published one."""
     engine, name = build.warehouse.engine, build.decision.name
-    stage = engine.stage(relation)
+    stage, existing = engine.stage(relation), build.order.existing
     replaced = existing.kind if existing and stage == relation else None
 
     def create(query: str) -> tuple[tuple[ColumnType, ...], int | None]:
@@ -450,7 +362,7 @@ def _refuse_what_others_built(engine: Engine, name: str, relation: Relation, exi
 def _judged(build: _Build, relation: Relation, written: Written, digest: str) -> Judgement:
     """Run the checks that judge the whole relation; those of the delta have been run, and others before its inputs."""
     engine, known = build.warehouse.engine, {result.check.name: result for result in written.delta_checks}
-    known |= {r.check.name: r for r in build.rebuilder.views.judged(build.warehouse, build.decision.name)}
+    known |= {result.check.name: result for result in build.order.known}
     checks = build.warehouse.project.checks_of(build.decision.name)
     judgement = run_checks(
         engine,
@@ -516,74 +428,9 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
         rows=None if decision.subject.is_view else judgement.row_count,
         checks=decision.checks,
         built_at=datetime.now(UTC),
-        run_id=build.run_id,
+        run_id=build.order.run_id,
         engine=build.warehouse.engine.name,
         project=build.warehouse.project.name,
         environment=build.warehouse.project.env,
         relation_path=(relation.catalog, relation.schema, relation.name),
     )
-
-
-def _due_checks(warehouse: Warehouse, decision: Decision) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
-    """Part the checks of a reused node in those that run and those that passed on its rows before.
-
-    That a blocking check passed is known from the record. What a warning found is not kept, so that it runs each time.
-    """
-    checks = warehouse.project.checks_of(decision.name)
-    if decision.checks_are_due:
-        return checks, ()
-    due = tuple(check for check in checks if check.severity == "warn")
-    return due, tuple(check for check in checks if check.severity == "error")
-
-
-def _check_reused(
-    warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, checks: tuple[Check, ...]
-) -> tuple[CheckResult, ...]:
-    """Run checks of a reused node on its published rows, and note that they passed where that was not known."""
-    results = check_node(warehouse, decision.name, checks) if checks else ()
-    if any(result.blocks for result in results):
-        raise CheckFailedError(decision.name, results, published=True)
-    if decision.checks_are_due and rebuilder.request.records:
-        with warehouse.engine.transaction():
-            write_checks(warehouse.engine, decision.name, decision.checks)
-    return results
-
-
-@contextmanager
-def _seed_rows(build: _Build, seed: Seed) -> Iterator[str]:
-    warehouse = build.warehouse
-    path = warehouse.project.root / seed.path
-    if not path.is_file():
-        raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path), hint="Was it moved?")
-    loaded = sql.literal(build.first_load)  # readers see it, so that the same rows have the same
-    extra = (
-        f"cast({loaded} as timestamptz) as _ff_loaded_at, "
-        f"{sql.literal(seed.seed_id)} as _ff_seed_id, {sql.literal(seed.path.as_posix())} as _ff_seed_file"
-    )
-    with _file_query(warehouse, seed) as rows:
-        yield f"select *, {extra} from ({rows}) as seed"
-
-
-def _file_query(warehouse: Warehouse, seed: Seed) -> AbstractContextManager[str]:
-    path = warehouse.project.root / seed.path
-    if path.suffix == ".sql":
-        text = path.read_text(encoding="utf-8")
-        return nullcontext(select_of(text, warehouse.engine.dialect, Location(seed.path)))
-    return warehouse.engine.file_query(path, seed.column_types, seed.form)
-
-
-@contextmanager
-def _explained_seed(seed: Seed) -> Iterator[None]:
-    try:
-        yield
-    except SeedError as error:
-        said = f"Say it in seeds/schema.yml: files: {{{seed.seed_id}: {{{error.setting}}}}}." if error.setting else None
-        where, hint = Location(seed.path, error.line), error.problem.hint or said
-        raise SeedError(error.problem.message, line=error.line, where=where, hint=hint) from error
-    except StatementError as error:
-        if error.problem.where:
-            raise
-        problem = error.problem
-        raise StatementError(
-            problem.message, sql=error.sql, where=Location(seed.path), hint=problem.hint, position=error.position
-        ) from error
