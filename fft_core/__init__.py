@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from fft_core.prune import prunable_versions, prune_snapshot
     from fft_core.publish import BuildResult, publish_frame
     from fft_core.rebuilder import Rebuilder, make_plan
+    from fft_core.run import Run
     from fft_core.selection import select_checks, select_nodes
     from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
     from fft_core.slices import (
@@ -123,6 +124,7 @@ _HOMES = {
     "Request": "plan.decide",
     "RequiredColumnsError": "errors",
     "ReuseResult": "turn",
+    "Run": "run",
     "RunError": "artifacts.run_results",
     "RunResults": "artifacts.run_results",
     "Seed": "project.model",
@@ -255,6 +257,7 @@ __all__ = [
     "Request",
     "RequiredColumnsError",
     "ReuseResult",
+    "Run",
     "RunError",
     "RunResults",
     "Seed",

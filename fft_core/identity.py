@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
@@ -37,17 +38,21 @@ from fft_core.project.secrets import project_masker
 from fft_core.project.statement import select_of
 
 READER_VERSION = "2"  # counted up if the same file becomes other columns or values: the rule of `column_kinds`
+_FileState: TypeAlias = tuple[int, int, int]  # its size, when it was changed, and its number on the disk
 
 
 class Subjects:
-    """What identifies each model and seed of a project; worked out once, when first asked for."""
+    """What identifies each model and seed of a project; worked out once, when first asked for.
+
+    Threads may share it. All that is done with one project in one process can share it, too.
+    """
 
     def __init__(self, project: Project, compiler: Compiler, dialect: str, cache: CodeCache | None = None) -> None:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
         self._naming = Naming(_symbol, _symbol, dialect, hides="secrets")
-        self._known: dict[str, Subject] = {}
+        self._known: dict[str, tuple[_FileState | None, Subject]] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._lock = threading.Lock()
 
@@ -68,14 +73,15 @@ class Subjects:
 
     def of(self, node: Model | Seed) -> Subject:
         """Give one. Raises RenderError where a template fails."""
-        if node.name not in self._known:
-            self._known[node.name] = self._seed(node) if isinstance(node, Seed) else self._model(node)
-        return self._known[node.name]
+        state = _state_of(self._project.root / node.path, node) if isinstance(node, Seed) else None
+        known = self._known.get(node.name)
+        if known is None or known[0] != state:  # a seed is loaded as its file then is, which may have been edited
+            known = state, self._seed(node) if isinstance(node, Seed) else self._model(node)
+            self._known[node.name] = known
+        return known[1]
 
     def _seed(self, seed: Seed) -> Subject:
         path = self._project.root / seed.path
-        if not path.is_file():
-            raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path))
         content = _digest_of_file(path)
         read = self._read_seed(path, seed) if path.suffix == ".sql" else None
         volatile = read.volatile if read else ()
@@ -260,7 +266,7 @@ class Subjects:
             if view is None or not view.is_query:
                 continue
             known = self._known.get(view.name)
-            if known.is_sorted if known else self._sorts(view):
+            if known[1].is_sorted if known else self._sorts(view):
                 return True
             todo += () if known else (read for read in self._project.stored_inputs(view) if read not in todo)
         return False
@@ -303,6 +309,14 @@ def project_subjects(project: Project) -> tuple[Subject, ...]:
         ProjectError: with every template that fails and every file that is missing.
     """
     return Subjects(project, Compiler(project), dialect_of(project.engine)).all()
+
+
+def _state_of(path: Path, seed: Seed) -> _FileState:
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path)) from None
+    return state.st_size, state.st_mtime_ns, state.st_ino
 
 
 def _digest_of_file(path: Path) -> str:

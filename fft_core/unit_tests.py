@@ -18,7 +18,6 @@ from fft_core.increment import Increment
 from fft_core.model_rows import model_rows
 from fft_core.names import model_name
 from fft_core.project.model import Incremental, Model, Project, Snapshot, SourceName, Table
-from fft_core.project.profiles import load_profile, load_unit_test_profile
 from fft_core.project.unit_test import GivenRows, UnitTest
 from fft_core.warehouse import Warehouse
 
@@ -87,10 +86,10 @@ def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[Unit
 
 def _opened(project: Project) -> tuple[Project, Engine]:
     """Open the place where they run; the project is then one of that engine."""
-    profile = load_unit_test_profile(project.root, project.env, project.environment)
+    profile = project.profiles.unit_test()
     if profile is not None:
         return replace(project, engine=profile.engine), open_engine(profile.engine, profile.settings)
-    profile = load_profile(project.root, project.env, project.environment, engine=project.engine)
+    profile = project.profiles.active(engine=project.engine)
     return project, open_scratch(profile.engine, profile.settings)
 
 

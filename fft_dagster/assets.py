@@ -18,12 +18,11 @@ from fft_core import (
     Masker,
     Model,
     Project,
+    Run,
     Seed,
     Source,
     Warehouse,
-    build_or_reuse,
     check_node,
-    project_subjects,
     source_freshness,
 )
 from fft_dagster import events
@@ -41,7 +40,7 @@ def project_assets(
     project: Project,
     translator: FftTranslator | None = None,
     names: Collection[str] | None = None,
-    live_views: LiveViews | None = None,
+    run: Run | None = None,
     *,
     resource_prefix: str = "",
     taken: Collection[str] = (),
@@ -54,16 +53,16 @@ def project_assets(
         project: A loaded project.
         translator: How models become assets.
         names: Limits the assets to some models and seeds.
-        live_views: Knows which of them may be built.
+        run: The run that they are made for, where there is one: it knows which of them may be built.
         resource_prefix: Begins the keys of the project's resources.
         taken: Names of steps of other assets.
     """
-    bound, live_views = bound_project(project, translator), live_views or LiveViews(project)
+    bound, run = bound_project(project, translator), run or Run(project)
     steps = StepNames(bound, taken)
-    subjects = {subject.name: subject for subject in project_subjects(project)}
+    subjects = {subject.name: subject for subject in run.identities.all()}
     nodes = [node for node in project.stored() if names is None or node.name in names]
     return [
-        _node_asset(node, bound, subjects[node.name].code, live_views, steps.of(node), resource_prefix)
+        _node_asset(node, bound, subjects[node.name].code, run.live_views, steps.of(node), resource_prefix)
         for node in nodes
     ]
 
@@ -129,9 +128,8 @@ def _node_asset(
             if context.selected_asset_keys:
                 run_id = _run_id(context)
                 in_run = partial(_names_in_run, context, project, translator) if run_id else None
-                rebuilder = resource.rebuilder(warehouse, in_run)
                 try:
-                    result = build_or_reuse(warehouse, rebuilder, node, run_id=run_id)
+                    result = resource.run(in_run).build(node, run_id=run_id)
                 except CheckFailedError as error:
                     yield from events.failed_checks(spec.key, error, wanted, resource.masker)
                     yield from _view_evaluations(

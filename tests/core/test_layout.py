@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("fft_core", "fft_dagster")
 # One node is built, and a run decides about nodes: the first never asks the second.
 BUILD = ("fft_core.publish", "fft_core.seed_rows", "fft_core.judged_views", "fft_core.increment")
-RUN = ("fft_core.turn", "fft_core.rebuilder", "fft_core.memory", "fft_core.run_views", "fft_core.chosen_views")
+RUN = tuple(
+    f"fft_core.{name}" for name in ("run", "turn", "rebuilder", "memory", "sessions", "run_views", "chosen_views")
+)
 # a room -> what it must never import; its own modules are always allowed
 FORBIDDEN = {
     "fft_core": ("dagster", "fft_dagster"),
