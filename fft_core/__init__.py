@@ -46,6 +46,15 @@ if TYPE_CHECKING:
     from fft_core.model_rows import read_relation
     from fft_core.names import Relation
     from fft_core.orphans import Orphan, find_orphans, remove_orphans
+    from fft_core.outcomes import (
+        StepEnded,
+        StepStarted,
+        ended_with_checks,
+        ended_with_error,
+        ended_with_rows,
+        not_started,
+        with_checks,
+    )
     from fft_core.output_guard import OutputGuard, guarded_output
     from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
     from fft_core.project.cache import last_loaded
@@ -132,6 +141,8 @@ _HOMES = {
     "Source": "project.model",
     "SourceName": "project.model",
     "StateError": "errors",
+    "StepEnded": "outcomes",
+    "StepStarted": "outcomes",
     "Subjects": "identity",
     "TimeRange": "slices",
     "UnitTest": "project.unit_test",
@@ -144,6 +155,9 @@ _HOMES = {
     "check_node": "turn",
     "described_node": "artifacts.manifest",
     "duckdb_connection": "engines.duckdb",
+    "ended_with_checks": "outcomes",
+    "ended_with_error": "outcomes",
+    "ended_with_rows": "outcomes",
     "environment_masker": "project.secret_values",
     "find_leftovers": "project.leftovers",
     "find_node": "show",
@@ -169,6 +183,7 @@ _HOMES = {
     "mermaid": "docs.mermaid",
     "model": "project.python_file",
     "new_project": "project.new",
+    "not_started": "outcomes",
     "open_warehouse": "warehouse",
     "plan_comments": "comments",
     "planned_relations": "warehouse",
@@ -204,6 +219,7 @@ _HOMES = {
     "visible": "foreign_text",
     "visible_line": "foreign_text",
     "warn_of_short_secrets": "project.secrets",
+    "with_checks": "outcomes",
     "write_catalog": "artifacts.catalog",
     "write_comments": "comments",
     "write_dag": "docs.site",
@@ -265,6 +281,8 @@ __all__ = [
     "Source",
     "SourceName",
     "StateError",
+    "StepEnded",
+    "StepStarted",
     "Subjects",
     "TimeRange",
     "UnitTest",
@@ -277,6 +295,9 @@ __all__ = [
     "check_node",
     "described_node",
     "duckdb_connection",
+    "ended_with_checks",
+    "ended_with_error",
+    "ended_with_rows",
     "environment_masker",
     "find_leftovers",
     "find_node",
@@ -302,6 +323,7 @@ __all__ = [
     "mermaid",
     "model",
     "new_project",
+    "not_started",
     "open_warehouse",
     "plan_comments",
     "planned_relations",
@@ -337,6 +359,7 @@ __all__ = [
     "visible",
     "visible_line",
     "warn_of_short_secrets",
+    "with_checks",
     "write_catalog",
     "write_comments",
     "write_dag",

@@ -7,21 +7,19 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, TypeAlias, get_args
 
 import dagster as dg
 
 from fft_core import (
-    BuildResult,
     CacheMode,
-    CheckResult,
     FftError,
     Masker,
     Project,
     Request,
-    ReuseResult,
     Run,
+    StepEnded,
+    StepStarted,
     Warehouse,
     guarded_output,
 )
@@ -29,9 +27,7 @@ from fft_dagster.projects import BoundProject, current_project, loaded_projects
 from fft_dagster.run_settings import refuse_other_settings
 
 RESOURCE_KEY = "fft_warehouse"
-# What a step tells: that it has begun, and then what it found.
-Found: TypeAlias = datetime | BuildResult | ReuseResult | tuple[CheckResult, ...] | FftError
-Tell: TypeAlias = Callable[[str, Found], None]
+Tell: TypeAlias = Callable[[StepStarted | StepEnded], None]
 _CONFIG = {
     "cache": dg.Field(
         dg.Enum("FftCache", [dg.EnumValue(mode) for mode in get_args(CacheMode)]),
@@ -50,8 +46,8 @@ _CONFIG = {
 class WarehouseSessions:
     """What steps get: `session()` gives each thread a session of its own on the one connection of the process.
 
-    The database is opened when the first step asks for it. `tell` takes what a step found, with the name of its node:
-    for whoever runs the steps in his own process, and wants more than Dagster's events say.
+    The database is opened when the first step asks for it. `tell` takes what becomes of a step: for whoever
+    runs the steps in his own process, and wants more than Dagster's events say.
     """
 
     def __init__(
@@ -96,7 +92,7 @@ class WarehouseSessions:
         self._run.close()
 
 
-def _tell_nobody(name: str, found: Found) -> None:
+def _tell_nobody(outcome: StepStarted | StepEnded) -> None:
     """Do without: Dagster's events say it."""
 
 

@@ -24,13 +24,12 @@ from fft_core import (
     Check,
     FftError,
     LiveViews,
-    Model,
-    NodeKind,
     NodeRunResult,
     Project,
     Request,
     Run,
     SourceName,
+    not_started,
     planned_relations,
 )
 from fft_dagster.definitions import project_definitions
@@ -126,15 +125,14 @@ def _steps(project: Project, work: Work, translator: FftTranslator) -> dict[str,
     """Say what each step is for."""
     relation = planned_relations(project)
     names = StepNames(BoundProject(project, translator))
-    steps = {}
+    steps = dict[str, NodeRunResult]()
     for name in dict.fromkeys([*work.builds, *(check.node for check in work.checks)]):
-        kind: NodeKind
         if isinstance(name, SourceName):
-            step, kind = names.of_checks(project.sources[name]), "source"
+            source = project.sources[name]
+            steps[names.of_checks(source)] = not_started(source, relation(name))
         else:
             node = project.node(name)
-            step, kind = names.of(node), node.kind if isinstance(node, Model) else "seed"
-        steps[step] = NodeRunResult(name=str(name), kind=kind, status="not_started", relation=str(relation(name)))
+            steps[names.of(node)] = not_started(node, relation(name))
     return steps
 
 

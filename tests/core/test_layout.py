@@ -16,9 +16,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("fft_core", "fft_dagster")
 # One node is built, and a run decides about nodes: the first never asks the second.
 BUILD = ("fft_core.publish", "fft_core.seed_rows", "fft_core.judged_views", "fft_core.increment")
-RUN = tuple(
-    f"fft_core.{name}" for name in ("run", "turn", "rebuilder", "memory", "sessions", "run_views", "chosen_views")
-)
+_RUN = ("run", "turn", "rebuilder", "memory", "sessions", "run_views", "chosen_views", "outcomes")
+RUN = tuple(f"fft_core.{name}" for name in _RUN)
 # a room -> what it must never import; its own modules are always allowed
 FORBIDDEN = {
     "fft_core": ("dagster", "fft_dagster"),
@@ -77,7 +76,8 @@ FORBIDDEN = {
     "fft_core.memory": ("fft_core.artifacts", "fft_core.docs", "fft_core.comments", *BUILD),
     "fft_core.turn": ("fft_core.artifacts", "fft_core.docs", "fft_core.comments"),
     **dict.fromkeys(BUILD, ("fft_core.identity", "fft_core.artifacts", "fft_core.docs", "fft_core.comments", *RUN)),
-    "fft_core.artifacts": (*BUILD, *RUN, "fft_core.docs", "fft_core.comments"),
+    "fft_core.artifacts": (*BUILD, "fft_core.turn", "fft_core.docs", "fft_core.comments"),
+    "fft_core.artifacts.run_results": RUN,
     "fft_core.docs": (*BUILD, *RUN, "fft_core.comments"),
 }
 TOUCH_DAGSTER_CORE = {
