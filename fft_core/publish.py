@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
 from fft_core.engines import sql
-from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, PublishMode, RelationKind
 from fft_core.errors import BusyError
-from fft_core.increment import Increment, Written
+from fft_core.increment import Increment, Written, write_increment
 from fft_core.judged_views import (
     StagedView,
     Unjudged,
@@ -30,6 +29,7 @@ from fft_core.plan.records import BuildRecord, Published
 from fft_core.project.model import Check, Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
 from fft_core.seed_rows import seed_rows
 from fft_core.sources import digest_version
+from fft_core.stage import Target, create
 from fft_core.state import write_record
 from fft_core.warehouse import Warehouse
 
@@ -191,7 +191,7 @@ def _publish_checked(
     engine = warehouse.engine
     engine.hold(relation)
     stage = engine.stage(relation)
-    columns, _ = _stage(engine, stage, _Rows("table", query), engine.kinds([stage]).get(stage))
+    columns, _ = create(engine, Target(stage, replaced=engine.kinds([stage]).get(stage)), query)
     judgement = run_checks(engine, stage, columns, checks, warehouse.relation, published=relation)
     if any(result.blocks for result in judgement.results):
         raise CheckFailedError(name, judgement.results)
@@ -318,7 +318,8 @@ def _backed(build: _Build, rows: _Rows) -> _Rows:
         return rows
     engine = build.warehouse.engine
     stage = engine.stage(rows.backing)
-    written = Written(stage, *_stage(engine, stage, _Rows("table", rows.query), engine.kinds([stage]).get(stage)))
+    target = Target(stage, replaced=engine.kinds([stage]).get(stage))
+    written = Written(stage, *create(engine, target, rows.query))
     digest = _digest(build, written)
     if digest != "null":  # an aggregate: one row, however many there are
         row = sql.rows_of(column.name for column in written.columns)
@@ -330,26 +331,17 @@ def _backed(build: _Build, rows: _Rows) -> _Rows:
 
 def _write(build: _Build, relation: Relation, rows: _Rows) -> Written:
     """Write the rows inside the transaction: where the engine stages a relation, or into the published one."""
-    engine, name = build.warehouse.engine, build.decision.name
-    stage, existing = engine.stage(relation), build.order.existing
-    replaced = existing.kind if existing and stage == relation else None
-
-    def create(query: str) -> tuple[tuple[ColumnType, ...], int | None]:
-        return _stage(engine, stage, replace(rows, query=query), replaced)
-
-    def check_delta(delta: Relation, columns: tuple[ColumnType, ...]) -> tuple[CheckResult, ...]:
-        checks = tuple(check for check in build.warehouse.project.checks_of(name) if check.scope == "delta")
-        results = run_checks(engine, delta, columns, checks, build.warehouse.relation).results if checks else ()
-        if any(result.blocks for result in results):
-            raise CheckFailedError(name, results)
-        return results
-
+    engine, existing = build.warehouse.engine, build.order.existing
+    stage = engine.stage(relation)
+    target = Target(stage, rows.kind, existing.kind if existing and stage == relation else None)
     if rows.model is None:
-        return Written(stage, *create(rows.query))
+        return Written(stage, *create(engine, target, rows.query))
     is_first = not build.decision.is_increment
     if not is_first:
-        _refuse_what_others_built(engine, name, relation, existing)
-    return Increment(engine, rows.model, relation, stage, is_first, create, check_delta).write(rows.query)
+        _refuse_what_others_built(engine, build.decision.name, relation, existing)
+    checks = build.warehouse.project.checks_of(build.decision.name)
+    delta_checks = tuple(check for check in checks if check.scope == "delta")
+    return write_increment(build.warehouse, Increment(rows.model, relation, target, is_first, delta_checks), rows.query)
 
 
 def _refuse_what_others_built(engine: Engine, name: str, relation: Relation, existing: Published | None) -> None:
@@ -375,20 +367,6 @@ def _judged(build: _Build, relation: Relation, written: Written, digest: str) ->
     )
     known |= {result.check.name: result for result in judgement.results}
     return replace(judgement, results=tuple(known[check.name] for check in checks))
-
-
-def _stage(
-    engine: Engine, relation: Relation, rows: _Rows, existing: RelationKind | None
-) -> tuple[tuple[ColumnType, ...], int | None]:
-    """Create the relation, inside a transaction; give its columns, and how many rows were written if that is known."""
-    if existing and existing != rows.kind:
-        engine.execute(sql.drop(relation, existing, engine.dialect))
-    written = engine.execute(
-        sql.create_as(
-            relation, rows.kind, rows.query, engine.dialect, replaces=engine.capabilities.transaction_is_stage
-        )
-    )
-    return usable_columns(engine, relation, rows.query, is_table=rows.kind == "table"), written
 
 
 def _digest(build: _Build, written: Written) -> str:
