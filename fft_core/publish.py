@@ -90,12 +90,14 @@ class Clock:
         """Begin a turn."""
         return cls(time.perf_counter(), warehouse.engine.statements.seconds)
 
-    def spent(self, warehouse: Warehouse) -> dict[str, float]:
-        """Return the seconds since then, by their names in a `NodeResult`."""
-        return {
-            "seconds": time.perf_counter() - self.began,
-            "query_seconds": warehouse.engine.statements.seconds - self.queries_before,
-        }
+    @property
+    def seconds(self) -> float:
+        """How long the turn has taken."""
+        return time.perf_counter() - self.began
+
+    def query_seconds(self, warehouse: Warehouse) -> float:
+        """How much of it was spent in statements."""
+        return warehouse.engine.statements.seconds - self.queries_before
 
 
 @dataclass(frozen=True)
@@ -255,36 +257,50 @@ def _publish(build: _Build, rows: _Rows) -> Built:
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
         views = order.views()
-        judged = _judge_views(build, judgement, written.place, views.staged)
+        staged = _judge_views(build, judgement, written.place, views.staged)
         order.still_current()  # what it read may have changed meanwhile
-        columns, record = written.columns, _record(build, relation, written, judgement)
+        record = _record(build, relation, written, judgement)
         size = engine.publish(written.place, relation, rows.publish) if written.place != relation else None
-        judged += _judge_views(build, judgement, relation, views.published)
-        outdated, unjudged = _judge_outdated(build, judgement, views)
-        engine.stamp(relation, rows.kind, record.stamp, columns)
-        if rows.backing is not None:
-            engine.stamp(rows.backing, "table", record.stamp, columns)
-        if order.is_recorded:
-            write_record(engine, record, replaces=order.replaces_record)
-    result = BuildResult(
+        published, unjudged = _judge_where_published(build, judgement, relation, views)
+        _seal(build, relation, rows, written, record)
+    result = replace(
+        _result(build, relation, rows, written, judgement, record),
+        size_bytes=size,
+        views=(*staged, *published),
+        unjudged=(*views.unjudged, *unjudged),
+    )
+    exists = Published(rows.kind, record.stamp, record.rows)
+    return Built(result, record, exists, {view.name: view.results for view in staged})
+
+
+def _seal(build: _Build, relation: Relation, rows: _Rows, written: Written, record: BuildRecord) -> None:
+    """Mark what is published, and record it."""
+    engine = build.warehouse.engine
+    engine.stamp(relation, rows.kind, record.stamp, written.columns)
+    if rows.backing is not None:
+        engine.stamp(rows.backing, "table", record.stamp, written.columns)
+    if build.order.is_recorded:
+        write_record(engine, record, replaces=build.order.replaces_record)
+
+
+def _result(
+    build: _Build, relation: Relation, rows: _Rows, written: Written, judgement: Judgement, record: BuildRecord
+) -> BuildResult:
+    return BuildResult(
         relation=relation,
         kind=rows.kind,
         row_count=judgement.row_count,
-        columns=columns,
+        columns=written.columns,
         checks=judgement.results,
         fingerprint=record.fingerprint.digest if record.fingerprint else "",
         built_at=record.built_at,
         data_version=record.data_version,
         decision=build.decision,
         changes=written.changes,
-        size_bytes=size,
-        views=(*judged, *outdated),
-        unjudged=(*views.unjudged, *unjudged),
-        **order.clock.spent(warehouse),
+        size_bytes=None,
+        seconds=build.order.clock.seconds,
+        query_seconds=build.order.clock.query_seconds(build.warehouse),
     )
-    on_stage = {view.name for view in views.staged}
-    results = {view.name: view.results for view in judged if view.name in on_stage}
-    return Built(result, record, Published(rows.kind, record.stamp, record.rows), results)
 
 
 def _judge_views(
@@ -299,17 +315,21 @@ def _judge_views(
     return judged
 
 
-def _judge_outdated(
-    build: _Build, judgement: Judgement, views: ViewsToJudge
+def _judge_where_published(
+    build: _Build, judgement: Judgement, relation: Relation, views: ViewsToJudge
 ) -> tuple[tuple[JudgedView, ...], tuple[Unjudged, ...]]:
-    """Do the same for published texts that the project no longer has; what the new ones gave counts as their result."""
+    """Do the same for views that are read by published texts, once the new rows have their place.
+
+    Of one that the project has another text for, what the new text gave counts as its result.
+    """
+    judged = _judge_views(build, judgement, relation, views.published)
     if not views.outdated:
-        return (), ()
-    judged, unjudged = judge_published(build.warehouse, build.decision.name, views.outdated)
-    if any(view.blocks for view in judged):
-        raise CheckFailedError(build.decision.name, judgement.results, views=judged)
+        return judged, ()
+    outdated, unjudged = judge_published(build.warehouse, build.decision.name, views.outdated)
+    if any(view.blocks for view in outdated):
+        raise CheckFailedError(build.decision.name, judgement.results, views=outdated)
     known = {view.name for view in (*views.staged, *views.published)}
-    return tuple(view for view in judged if view.name not in known), unjudged
+    return (*judged, *(view for view in outdated if view.name not in known)), unjudged
 
 
 def _backed(build: _Build, rows: _Rows) -> _Rows:

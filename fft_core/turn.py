@@ -183,7 +183,8 @@ def _reuse(
         built_at=record.built_at,
         data_version=record.data_version,
         decision=decision,
-        **clock.spent(warehouse),
+        seconds=clock.seconds,
+        query_seconds=clock.query_seconds(warehouse),
     )
 
 
