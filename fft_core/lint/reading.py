@@ -16,9 +16,9 @@ from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.engines.csv_text import SEED_COLUMNS, header_of
 from fft_core.engines.engine import dialect_of
 from fft_core.errors import FftError, Location, MissingDriverError, Problem, ProfileError, ProjectError, SeedError
+from fft_core.identity import project_subjects
 from fft_core.names import SYMBOL, Relation
 from fft_core.plan.relations import UNREADABLE
-from fft_core.planner import project_subjects
 from fft_core.project.model import Incremental, Model, Project, Seed, Snapshot, SourceName, SqlBody, View
 from fft_core.project.render import Naming
 from fft_core.project.sql_comments import blank_comments

@@ -60,6 +60,10 @@ class LiveViews:
                 found.update(dict.fromkeys(n for n in earlier if self._is_built(n)))
         return tuple(found)
 
+    def ordered(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Put models and seeds in an order in which all waiting goes: that of reading, and that of `goes_after`."""
+        return tuple(sorted(names, key=lambda name: self._rank[name]))
+
     def checks_of(self, view: str) -> tuple[Check, ...]:
         """The checks of a view that hold back what it reads."""
         return tuple(check for check in self._project.checks_of(view) if check.severity == "error")
@@ -84,19 +88,16 @@ class LiveViews:
     def _view(self, name: str) -> LiveView:
         targets = self._looked_into(name)
         follows, beside = self._followed(name), {*targets, *(n for target in targets for n in self._followed(target))}
-        tables = self._ordered(n for n in follows if not self._is_query(n))
+        tables = self.ordered(n for n in follows if not self._is_query(n))
         built = [table for table in tables if self._is_built(table)]
         return LiveView(
             name=name,
             follows=frozenset(follows),
             tables=tables,
-            rendered=self._ordered(n for n in {name} | follows | beside if self._is_query(n)),
-            targets=self._ordered(n for n in beside - follows if not self._is_query(n)),
+            rendered=self.ordered(n for n in {name} | follows | beside if self._is_query(n)),
+            targets=self.ordered(n for n in beside - follows if not self._is_query(n)),
             last=built[-1] if built else None,
         )
-
-    def _ordered(self, names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(names, key=lambda name: self._rank[name]))
 
     @cached_property
     def _rank(self) -> Mapping[str, int]:

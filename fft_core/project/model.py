@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import Location, Problem, ProjectError
 from fft_core.names import model_name
 from fft_core.project.unit_test import UnitTest
+
+if TYPE_CHECKING:
+    from fft_core.project.profiles import Profiles
 
 Severity: TypeAlias = Literal["error", "warn"]
 Scope: TypeAlias = Literal["table", "delta"]
@@ -22,6 +25,8 @@ PublishMode: TypeAlias = Literal["in_place", "swap"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
 LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
+# What a build leaves of the rows that are there: it replaces all, changes some, or closes versions and adds new ones.
+Keeps: TypeAlias = Literal["nothing", "rows", "history"]
 PACKAGES = "packages"  # what the paths of packages' files begin with, wherever these lie
 
 
@@ -30,6 +35,7 @@ class Table:
     """The rows are stored; each build replaces all of them."""
 
     name: Literal["table"] = "table"
+    keeps: ClassVar[Keeps] = "nothing"
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class View:
     """The query is stored."""
 
     name: Literal["view"] = "view"
+    keeps: ClassVar[Keeps] = "nothing"
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class MaterializedView:
     """The query is stored with its rows; each build computes them anew. Not every engine has it."""
 
     name: Literal["materialized_view"] = "materialized_view"
+    keeps: ClassVar[Keeps] = "nothing"
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class Ephemeral:
     """Nothing is stored; the query is inlined where the model is referred to."""
 
     name: Literal["ephemeral"] = "ephemeral"
+    keeps: ClassVar[Keeps] = "nothing"
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,7 @@ class Incremental:
     lookback: str | int | None = None
     on_schema_change: OnSchemaChange = "ignore"
     name: Literal["incremental"] = "incremental"
+    keeps: ClassVar[Keeps] = "rows"
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,7 @@ class Snapshot:
     keep_last: int | None = None
     on_schema_change: OnSchemaChange = "append_new_columns"
     name: Literal["snapshot"] = "snapshot"
+    keeps: ClassVar[Keeps] = "history"
 
 
 Materialization: TypeAlias = Table | View | MaterializedView | Ephemeral | Incremental | Snapshot
@@ -526,6 +537,14 @@ class Project:
     dag_dir: Path = Path("site/dag")
     packages: Mapping[str, Package] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()  # names and globs of environment variables and vars
+    profiles_read: Profiles | None = field(default=None, repr=False, compare=False)  # by what loaded it
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """What profiles.yml says; the file is read once, mostly when the project is loaded."""
+        from fft_core.project.profiles import Profiles  # with dotenv, which what the files say does not need
+
+        return self.profiles_read or Profiles(self.root, self.env, self.environment)
 
     def home_of(self, path: Path) -> Home:
         """Which folder with models a file is in: the project's own, or a package's."""
@@ -547,9 +566,7 @@ class Project:
 
     def stored(self) -> tuple[Node, ...]:
         """The seeds and models that have rows of their own, each after what it waits for; seeds first, ties by name."""
-        nodes = [self.node(name) for level in self.waiting_levels() for name in level]
-        nodes.sort(key=lambda node: isinstance(node, Model))
-        return tuple(node for node in nodes if not (isinstance(node, Model) and node.is_ephemeral))
+        return self._stored
 
     def waiting_levels(self) -> tuple[tuple[str, ...], ...]:
         """All models and seeds in levels: each is one above the highest of those that it waits for."""
@@ -612,6 +629,12 @@ class Project:
         place = self.sources.get(source)
         seed = self.seeds.get(place.identifier) if place else None
         return seed.name if place and seed and place.catalog is None and place.schema in (None, seed.schema) else None
+
+    @cached_property
+    def _stored(self) -> tuple[Node, ...]:
+        nodes = [self.node(name) for level in self.waiting_levels() for name in level]
+        nodes.sort(key=lambda node: isinstance(node, Model))
+        return tuple(node for node in nodes if not (isinstance(node, Model) and node.is_ephemeral))
 
     @cached_property
     def _readers(self) -> Mapping[str, tuple[str, ...]]:

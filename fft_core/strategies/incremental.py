@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from fft_core.names import Relation, quoted
 from fft_core.project.model import Incremental
+from fft_core.strategies.columns import Adaption
 from fft_core.strategies.keys import ColumnPair, Spelling, differs, is_exact, same_key
+from fft_core.strategies.steps import Steps, casts_of
 
 
 def newer_rows(query: str, columns: Sequence[ColumnPair], lookback: str | int, table: Relation, dialect: str) -> str:
@@ -39,6 +41,16 @@ class Application:
     delta: Relation
     columns: Sequence[ColumnPair]
     spelling: Spelling
+
+    def steps(self, settings: Incremental, adaption: Adaption) -> Steps:
+        """Spell all that is done; rows are changed only if there are some to apply: else it would touch the table."""
+        return Steps(
+            casts=casts_of(self.delta, adaption, self.spelling.dialect),
+            alterations=adaption.statements,
+            counts={"delta_rows": f"select count(*) from {self.delta.sql(self.spelling.dialect)}"},
+            needs="delta_rows",
+            statements=self.statements(settings),
+        )
 
     def statements(self, settings: Incremental) -> tuple[str, ...]:
         """Spell the statements; the columns of the settings are named as in the rows."""
