@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fft_core.artifacts.catalog import Catalog, read_catalog, write_catalog
-    from fft_core.artifacts.files import write_json_file
     from fft_core.artifacts.manifest import Manifest, described_node, make_manifest, write_manifest
     from fft_core.artifacts.run_results import (
         CheckRunResult,
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from fft_core.forget import forget_all_builds, forget_builds, recorded_builds
     from fft_core.frames import frame_type_of, from_arrow, to_arrow
     from fft_core.freshness import FreshnessResult, select_sources, source_freshness
+    from fft_core.json_files import write_json_file
     from fft_core.lint.findings import Finding, lint_project, problems_found
     from fft_core.lint.sarif import sarif_report
     from fft_core.masking import Masker
@@ -213,7 +213,7 @@ _HOMES = {
     "write_comments": "comments",
     "write_dag": "docs.site",
     "write_docs": "docs.site",
-    "write_json_file": "artifacts.files",
+    "write_json_file": "json_files",
     "write_manifest": "artifacts.manifest",
     "write_run_results": "artifacts.run_results",
 }

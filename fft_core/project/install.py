@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from typing import Literal, TypeAlias
 import yaml
 
 from fft_core.errors import FftError, Problem, ProjectError
+from fft_core.json_files import write_json_file, write_text_file
 from fft_core.project.files import GIT_PACKAGES, INSTALLED, refuse_no_project
 from fft_core.project.model import Package
 from fft_core.project.packages import (
@@ -123,7 +123,7 @@ def _fetched(
             problems.append(Problem(f"package {package.name!r}: {error}", package.where, error.hint))
             continue
         new = replace(package.wanted, commit=commit)
-        (staging / package.name / INSTALLED).write_text(json.dumps(asdict(new), indent=2) + "\n", encoding="utf-8")
+        write_json_file(staging / package.name / INSTALLED, asdict(new))
         fetched[package.name] = _Fetched(new, installed)
     return fetched
 
@@ -175,10 +175,7 @@ def _write_lock(root: Path, pins: Pins) -> None:
     text = _HEAD + yaml.safe_dump(content, sort_keys=False)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
-    with tempfile.NamedTemporaryFile("w", dir=root, prefix=".packages.lock-", delete=False, encoding="utf-8") as file:
-        file.write(text)
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
+    write_text_file(path, text)
 
 
 # --- git --------------------------------------------------------------------------------------------------------------

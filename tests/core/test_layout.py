@@ -194,6 +194,16 @@ def test_every_public_name_is_there(package: str) -> None:
         assert getattr(module, name) is not None
 
 
+def test_one_module_replaces_files() -> None:
+    assert {name for name in imported_by("fft_core.json_files") if is_in(name, "fft_core")} == {
+        "fft_core.errors",
+        "fft_core.foreign_text",
+    }
+    own_way = re.compile(r"NamedTemporaryFile|mkstemp|os\.(replace|rename)\b|\.replace\((path|target)\)")
+    found = {name for name, path in MODULES.items() if own_way.search(path.read_text(encoding="utf-8"))}
+    assert found == {"fft_core.json_files"}
+
+
 def test_only_one_module_prints() -> None:
     """What others wrote must not act on a terminal, and secrets must not reach it: `cli.terminal` sees to both."""
     printing = {
