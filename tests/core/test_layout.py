@@ -194,6 +194,11 @@ def test_every_public_name_is_there(package: str) -> None:
         assert getattr(module, name) is not None
 
 
+def test_one_module_runs_git() -> None:
+    users = {name for name in MODULES if is_in(name, "fft_core") and "subprocess" in imported_by(name)}
+    assert users == {"fft_core.git"}
+
+
 def test_one_module_replaces_files() -> None:
     assert {name for name in imported_by("fft_core.json_files") if is_in(name, "fft_core")} == {
         "fft_core.errors",
