@@ -23,7 +23,6 @@ from fft_core.project.yaml_file import YamlFile, parse_yaml
 
 LISTED = "FF_CI_CHANGED_MODELS"
 _PROJECT, _PACKAGES, _PROFILES = Path("project.yml"), Path("packages.yml"), Path("profiles.yml")
-_SAY_OF_OTHERS = (".yml", ".yaml", ".sql", ".j2")  # entries of YAML, and macros
 _NOWHERE = Location(Path())
 _log = logging.getLogger(__name__)
 Key = TypeVar("Key")
@@ -81,8 +80,13 @@ def _changed(project: Project, changes: Changes, packages: Mapping[str, Changes 
             yield from _made_with(project, package)
     yield from (node.name for node in _nodes(project) if node.path in files)
     yield from _importing(project, files)
-    if any(path.suffix in _SAY_OF_OTHERS for path in files):
+    if any(map(_says_of_others, files)):
         yield from _said_otherwise(project, changes, packages)
+
+
+def _says_of_others(path: Path) -> bool:
+    """Whether a file can say something of models that are in other files: only then is the older project loaded."""
+    return path.suffix in (".yml", ".yaml") or "macros" in path.parts
 
 
 def _loaded(env: str) -> tuple[str, ...]:
