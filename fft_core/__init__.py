@@ -62,14 +62,13 @@ if TYPE_CHECKING:
     from fft_core.project.leftovers import find_leftovers, remove_leftovers, shown_path
     from fft_core.project.live_views import LiveViews
     from fft_core.project.load import load_project
-    from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
+    from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName, UnitTest
     from fft_core.project.new import new_project
     from fft_core.project.profiles import load_profile
     from fft_core.project.python_file import model, ref, relation_for, source
     from fft_core.project.secret_values import environment_masker
     from fft_core.project.secrets import project_masker, warn_of_short_secrets
     from fft_core.project.select import select
-    from fft_core.project.unit_test import UnitTest
     from fft_core.prune import prunable_versions, prune_snapshot
     from fft_core.selection import select_checks, select_nodes
     from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
@@ -138,7 +137,7 @@ _HOMES = {
     "StateError": "errors",
     "Subjects": "planner",
     "TimeRange": "slices",
-    "UnitTest": "project.unit_test",
+    "UnitTest": "project.model",
     "UnitTestResult": "unit_tests",
     "Warehouse": "warehouse",
     "Within": "slices",

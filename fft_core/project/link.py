@@ -10,7 +10,6 @@ from itertools import count
 
 from fft_core.errors import Location, Problem, nearest
 from fft_core.names import model_name
-from fft_core.project.config import AnyCheck, RelationshipsShape
 from fft_core.project.model import (
     Check,
     Column,
@@ -25,6 +24,7 @@ from fft_core.project.model import (
     find_cycle,
 )
 from fft_core.project.schema_file import CheckDraft, SchemaEntry
+from fft_core.project.shapes.checks import AnyCheck, RelationshipsShape
 
 
 def link(

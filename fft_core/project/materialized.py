@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fft_core.errors import Location, Problem
-from fft_core.project.config import IncrementalOverlayShape, ModelConfigShape
 from fft_core.project.model import Ephemeral, Incremental, Materialization, MaterializedView, Snapshot, Table, View
+from fft_core.project.shapes.model_config import IncrementalOverlayShape, ModelConfigShape
 
 _WITHOUT_EFFECT = ("strategy", "partition_by", "lookback", "on_schema_change", "delta_sql")
 

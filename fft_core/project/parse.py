@@ -11,10 +11,10 @@ import jinja2
 
 from fft_core.errors import Location, Problem
 from fft_core.names import is_plain, logical_name, model_name
-from fft_core.project.config import IncrementalOverlayShape, ModelConfigShape
 from fft_core.project.materialized import materialization_of
 from fft_core.project.model import Ephemeral, Incremental, MaterializedView, Model, PythonBody, SourceName, SqlBody
 from fft_core.project.python_file import GIVEN_BY_NAME, Declaration, parse_python
+from fft_core.project.shapes.model_config import IncrementalOverlayShape, ModelConfigShape
 from fft_core.project.sql_file import Macro, Template, parse_template
 from fft_core.project.yaml_file import YamlFile, shaped
 
@@ -55,7 +55,6 @@ def sql_model(
     return [
         Model(
             name=model_name(logical),
-            logical_name=logical,
             path=path,
             body=SqlBody(
                 template.text,
@@ -118,7 +117,6 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem],
         return None
     return Model(
         name=model_name(logical),
-        logical_name=logical,
         path=path,
         body=PythonBody(
             declaration.function,

@@ -12,20 +12,16 @@ from typing import Any
 from fft_core.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
 from fft_core.errors import Location, Problem, ProjectError, nearest
 from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain, model_name
-from fft_core.project.config import (
-    IncrementalOverlayShape,
-    OldSources,
-    ProjectShape,
-    SeedFileShape,
-    SeedsShape,
-    SourcesShape,
-)
 from fft_core.project.files import ProjectFiles, find_package_files
 from fft_core.project.link import link
 from fft_core.project.model import Column, Home, Model, Package, Project, Seed, Source, SourceName
 from fft_core.project.packages import read_packages
 from fft_core.project.parse import MacroIndex, python_models, sql_model
 from fft_core.project.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
+from fft_core.project.shapes.model_config import IncrementalOverlayShape
+from fft_core.project.shapes.project import ProjectShape
+from fft_core.project.shapes.seeds import SeedFileShape, SeedsShape
+from fft_core.project.shapes.sources import OldSources, SourcesShape
 from fft_core.project.sql_comments import without_jinja_in_comments
 from fft_core.project.sql_file import new_environment, parse_macros
 from fft_core.project.unit_test_file import link_unit_tests, read_unit_tests
