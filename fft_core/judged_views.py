@@ -19,7 +19,7 @@ from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.planner import Rebuilder
 from fft_core.project.live_views import LiveView
-from fft_core.project.model import Check, Relationships, SourceName
+from fft_core.project.model import Check, SourceName
 from fft_core.project.render import Naming
 from fft_core.warehouse import Warehouse
 
@@ -182,11 +182,11 @@ def _lacks_for(
     check: Check, warehouse: Warehouse, rebuilder: Rebuilder, relation: Relation, columns: Sequence[ColumnType]
 ) -> str | None:
     """Say what a check names that is not there; None if all is, and nothing if what it looks into is to come."""
-    if isinstance(check.rule, Relationships):
-        to = warehouse.relation(check.rule.to)
+    for read in check.rule.reads:
+        to = warehouse.relation(read)
         if to not in warehouse.engine.kinds([to]):
-            return f"{check.name} looks into {check.rule.to}, which is not there"
-        if any(rebuilder.views.is_to_come(warehouse, n) for n in _rows_of(warehouse, check.rule.to)):
+            return f"{check.name} looks into {read}, which is not there"
+        if any(rebuilder.views.is_to_come(warehouse, n) for n in _rows_of(warehouse, read)):
             return ""
     try:
         check_query(check, relation, columns, warehouse.engine, warehouse.relation, datetime.now(UTC))
@@ -211,7 +211,7 @@ class _StandIns:
         self._name = name
         self._places: dict[str, Relation] = {name: place}
         self._made: list[Relation] = []
-        self._naming = Naming(self._place, self._place, warehouse.engine.dialect)
+        self._naming = Naming(self._place, warehouse.engine.dialect)
 
     def judge(self, view: LiveView) -> JudgedView:
         for read in view.rendered:
@@ -250,7 +250,7 @@ class _StandIns:
 
     def _is_judged_now(self, view: LiveView, check: Check) -> bool:
         """Whether what a check looks into has the rows that it will have when the run is over."""
-        if not isinstance(check.rule, Relationships):
+        if not check.rule.reads:
             return True
         return not any(self._rebuilder.views.is_to_come(self._warehouse, target) for target in view.targets)
 
@@ -306,6 +306,5 @@ def _read(warehouse: Warehouse, view: LiveView, texts: Mapping[str, str]) -> Ite
         else:
             yield node
     for check in project.checks_of(view.name):
-        if check.severity == "error" and isinstance(check.rule, Relationships):
-            to = check.rule.to
+        for to in check.rule.reads if check.severity == "error" else ():
             yield (project.seed_behind(to) or to) if isinstance(to, SourceName) else to

@@ -190,6 +190,12 @@ def test_every_public_name_is_there(package: str) -> None:
         assert getattr(module, name) is not None
 
 
+def test_rules_are_asked_what_they_read() -> None:
+    """Not what they are: a rule of another kind may read other tables, too."""
+    asked = re.compile(r"isinstance\([^)]*\brule\b[^)]*Relationships")
+    assert {name for name, path in MODULES.items() if asked.search(path.read_text(encoding="utf-8"))} == set()
+
+
 def test_one_module_runs_git() -> None:
     users = {name for name in MODULES if is_in(name, "fft_core") and "subprocess" in imported_by(name)}
     assert users == {"fft_core.git"}

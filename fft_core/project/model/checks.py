@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self, TypeAlias
 
 from fft_core.errors import Location
 from fft_core.project.model.nodes import SourceName
@@ -12,66 +13,98 @@ Severity: TypeAlias = Literal["error", "warn"]
 Scope: TypeAlias = Literal["table", "delta"]
 
 
+class RowRule:
+    """What each rule says of itself, beside the columns that it needs of the rows that it judges: `columns`."""
+
+    @property
+    def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
+        """The columns that it needs of the other models, seeds and sources that it reads."""
+        return {}
+
+    @property
+    def reads(self) -> tuple[str | SourceName, ...]:
+        """The other models, seeds and sources that it reads."""
+        return tuple(self.needs)
+
+    def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
+        """Return the same rule with other names for what it reads, as far as they are given."""
+        return self
+
+
 @dataclass(frozen=True)
-class NotNull:
-    """No row has NULL in the column."""
+class ColumnRule(RowRule):
+    """A rule about one column."""
 
     column: str
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it needs of the rows that it judges."""
+        return (self.column,)
+
 
 @dataclass(frozen=True)
-class Unique:
+class NotNull(ColumnRule):
+    """No row has NULL in the column."""
+
+
+@dataclass(frozen=True)
+class Unique(RowRule):
     """No two rows have the same values; NULL counts as a value, as documented for FFT."""
 
     columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class AcceptedValues:
+class AcceptedValues(ColumnRule):
     """Every value that is not NULL is one of these."""
 
-    column: str
     values: tuple[str | int | float | bool, ...]
 
 
 @dataclass(frozen=True)
-class RowCountBetween:
+class RowCountBetween(RowRule):
     """The table has at least `minimum` and at most `maximum` rows."""
 
+    columns: ClassVar[tuple[str, ...]] = ()
     minimum: int
     maximum: int | None = None
 
 
 @dataclass(frozen=True)
-class GreaterEqual:
+class GreaterEqual(ColumnRule):
     """Every value that is not NULL is at least `threshold`; NaN is not."""
 
-    column: str
     threshold: int | float
 
 
 @dataclass(frozen=True)
-class NonNegativeSum:
+class NonNegativeSum(ColumnRule):
     """The sum of the column is not below zero, and is a number."""
-
-    column: str
 
 
 @dataclass(frozen=True)
-class Freshness:
+class Freshness(ColumnRule):
     """The latest timestamp of the column is at most so many minutes old; infinity is none."""
 
-    column: str
     max_delay_minutes: float
 
 
 @dataclass(frozen=True)
-class Relationships:
+class Relationships(ColumnRule):
     """Every value is found in `field` of `to`; a NULL is not found, as documented for FFT."""
 
-    column: str
     to: str | SourceName
     field: str
+
+    @property
+    def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
+        """The column of the other table."""
+        return {self.to: (self.field,)}
+
+    def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
+        """Return the same rule with another name for the other table, if it is given."""
+        return replace(self, to=targets.get(self.to, self.to))
 
 
 Rule: TypeAlias = (

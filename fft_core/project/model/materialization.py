@@ -52,6 +52,8 @@ class Incremental:
         lookback: Keep only rows of the delta that are newer than the newest stored one less so much: an interval
             ("3 days"), or a number for columns of numbers. None: the model itself says what is new.
         on_schema_change: What becomes of columns that the table lacks, or that the rows lack.
+        delta_sql: The template of the rows to be applied, if the model says so by a query of its own. It is code, as
+            the model's own template is.
     """
 
     unique_key: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ class Incremental:
     updated_at: tuple[str, ...] = ()
     lookback: str | int | None = None
     on_schema_change: OnSchemaChange = "ignore"
+    delta_sql: str | None = None
     name: Literal["incremental"] = "incremental"
 
 

@@ -166,7 +166,6 @@ class SqlBody:
 
     `pieces` is all of it where it is just text and relations, as most models are: no Jinja is needed to render it.
 
-    `delta` is the template of the rows to be applied where an incremental model says so by a query of its own.
     `volatile` names what in the templates gives another text each time; `environment` has "*" for computed names.
     """
 
@@ -175,7 +174,6 @@ class SqlBody:
     variables: frozenset[str] = frozenset()
     environment: frozenset[str] = frozenset()
     pieces: tuple[str | Mentioned, ...] | None = None
-    delta: str | None = None
     volatile: tuple[str, ...] = ()
 
 

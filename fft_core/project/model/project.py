@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from fft_core.names import model_name
-from fft_core.project.model.checks import Check, Relationships
+from fft_core.project.model.checks import Check
 from fft_core.project.model.graph import cycle_in, levels_of, reach_from, readers_of
 from fft_core.project.model.nodes import PACKAGES, Model, Node, Seed, Source, SourceName, SqlBody
 from fft_core.project.model.unit_test import UnitTest
@@ -163,7 +163,7 @@ class Project:
 
     def waits_for(self, name: str) -> tuple[str, ...]:
         """The models and seeds that must be built before a model or seed: what it reads, and what its checks read."""
-        targets = (check.rule.to for check in self.checks_of(name) if isinstance(check.rule, Relationships))
+        targets = (read for check in self.checks_of(name) for read in check.rule.reads)
         behind = (self.seed_behind(to) if isinstance(to, SourceName) else to for to in targets)
         return tuple(dict.fromkeys([*self.reads(name), *(n for n in behind if n is not None and n != name)]))
 
