@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fft_core.artifacts.catalog import Catalog, read_catalog, write_catalog
-    from fft_core.artifacts.files import write_json_file
     from fft_core.artifacts.manifest import Manifest, described_node, make_manifest, write_manifest
     from fft_core.artifacts.run_results import (
         CheckRunResult,
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from fft_core.frames import frame_type_of, from_arrow, to_arrow
     from fft_core.freshness import FreshnessResult, select_sources, source_freshness
     from fft_core.identity import Subjects, project_subjects
+    from fft_core.json_files import write_json_file
     from fft_core.lint.findings import Finding, lint_project, problems_found
     from fft_core.lint.sarif import sarif_report
     from fft_core.masking import Masker
@@ -62,14 +62,13 @@ if TYPE_CHECKING:
     from fft_core.project.leftovers import find_leftovers, remove_leftovers, shown_path
     from fft_core.project.live_views import LiveViews
     from fft_core.project.load import load_project
-    from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
+    from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName, UnitTest
     from fft_core.project.new import new_project
     from fft_core.project.profiles import load_profile
     from fft_core.project.python_file import model, ref, relation_for, source
     from fft_core.project.secret_values import environment_masker
     from fft_core.project.secrets import project_masker, warn_of_short_secrets
     from fft_core.project.select import select
-    from fft_core.project.unit_test import UnitTest
     from fft_core.prune import prunable_versions, prune_snapshot
     from fft_core.publish import BuildResult, publish_frame
     from fft_core.rebuilder import Rebuilder, make_plan
@@ -145,7 +144,7 @@ _HOMES = {
     "StepStarted": "outcomes",
     "Subjects": "identity",
     "TimeRange": "slices",
-    "UnitTest": "project.unit_test",
+    "UnitTest": "project.model",
     "UnitTestResult": "unit_tests",
     "Warehouse": "warehouse",
     "Within": "slices",
@@ -224,7 +223,7 @@ _HOMES = {
     "write_comments": "comments",
     "write_dag": "docs.site",
     "write_docs": "docs.site",
-    "write_json_file": "artifacts.files",
+    "write_json_file": "json_files",
     "write_manifest": "artifacts.manifest",
     "write_run_results": "artifacts.run_results",
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fft_core.judged_views import PublishedView, StagedView, Unjudged, ViewsToJudge
 from fft_core.project.live_views import LiveView
-from fft_core.project.model import Check, Relationships, SourceName
+from fft_core.project.model import Check, SourceName
 from fft_core.run_views import RunViews
 from fft_core.warehouse import Warehouse
 
@@ -73,7 +73,7 @@ class _Choice:
 
     def _is_judged_now(self, view: LiveView, check: Check) -> bool:
         """Whether what a check looks into has the rows that it will have when the run is over."""
-        if not isinstance(check.rule, Relationships):
+        if not check.rule.reads:
             return True
         return not any(self._known.is_to_come(self._warehouse, target) for target in view.targets)
 
@@ -84,10 +84,9 @@ class _Choice:
 
     def _waits(self, check: Check) -> bool:
         """Whether what a check looks into is still to come."""
-        if not isinstance(check.rule, Relationships):
-            return False
         warehouse = self._warehouse
-        return any(self._known.is_to_come(warehouse, n) for n in _rows_of(warehouse, check.rule.to))
+        rows = (name for read in check.rule.reads for name in _rows_of(warehouse, read))
+        return any(self._known.is_to_come(warehouse, name) for name in rows)
 
     def _is_judged_later(self, view: LiveView) -> bool:
         return view.last not in (None, self._name) and self._known.is_to_come(self._warehouse, view.last or "")
@@ -126,8 +125,7 @@ def _read(warehouse: Warehouse, view: LiveView, texts: Mapping[str, str]) -> Ite
         else:
             yield node
     for check in project.checks_of(view.name):
-        if check.severity == "error" and isinstance(check.rule, Relationships):
-            to = check.rule.to
+        for to in check.rule.reads if check.severity == "error" else ():
             yield (project.seed_behind(to) or to) if isinstance(to, SourceName) else to
 
 

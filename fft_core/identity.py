@@ -27,7 +27,6 @@ from fft_core.project.model import (
     Model,
     Project,
     PythonBody,
-    Relationships,
     Seed,
     SourceName,
     SqlBody,
@@ -51,7 +50,7 @@ class Subjects:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
-        self._naming = Naming(_symbol, _symbol, dialect, hides="secrets")
+        self._naming = Naming(_symbol, dialect, hides="secrets")
         self._known: dict[str, tuple[_FileState | None, Subject]] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._lock = threading.Lock()
@@ -283,7 +282,7 @@ class Subjects:
         The digest is None where time alone can change the outcome.
         """
         checks = self._project.checks_of(node)
-        targets = [check.rule.to for check in checks if isinstance(check.rule, Relationships)]
+        targets = [read for check in checks for read in check.rule.reads]
         read = [self._read_text(f"select 1 where {check.where}") for check in checks if check.where is not None]
         if any(isinstance(check.rule, Freshness) for check in checks) or any(code.volatile for code in read):
             return None, (), None
@@ -333,7 +332,8 @@ def _config(model: Model) -> dict[str, str]:
     config: dict[str, str] = {"materialized": model.materialization.name}
     if model.materialization.keeps != "nothing":
         settings = asdict(model.materialization)
-        config |= {key: str(value) for key, value in settings.items() if key != "name" and value not in (None, ())}
+        said = {key: value for key, value in settings.items() if key not in ("name", "delta_sql")}  # that is code
+        config |= {key: str(value) for key, value in said.items() if value not in (None, ())}
     if not isinstance(model.body, SqlBody):
         requires = {name: sorted(columns) for name, columns in model.body.requires.items()}
         config["requires"] = digest_of(requires)

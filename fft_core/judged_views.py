@@ -16,7 +16,7 @@ from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
-from fft_core.project.model import Check, Relationships, SourceName
+from fft_core.project.model import Check, SourceName
 from fft_core.project.render import Naming
 from fft_core.warehouse import Warehouse
 
@@ -171,10 +171,10 @@ def _lacks_for(
     check: Check, warehouse: Warehouse, relation: Relation, columns: Sequence[ColumnType], *, is_waiting: bool
 ) -> str | None:
     """Say what a check names that is not there; None if all is, and nothing if what it looks into is to come."""
-    if isinstance(check.rule, Relationships):
-        to = warehouse.relation(check.rule.to)
+    for read in check.rule.reads:
+        to = warehouse.relation(read)
         if to not in warehouse.engine.kinds([to]):
-            return f"{check.name} looks into {check.rule.to}, which is not there"
+            return f"{check.name} looks into {read}, which is not there"
         if is_waiting:
             return ""
     try:
@@ -194,7 +194,7 @@ class _StandIns:
         self._name = name
         self._places: dict[str, Relation] = {name: place}
         self._made: list[Relation] = []
-        self._naming = Naming(self._place, self._place, warehouse.engine.dialect)
+        self._naming = Naming(self._place, warehouse.engine.dialect)
 
     def judge(self, view: StagedView) -> JudgedView:
         for read in view.rendered:

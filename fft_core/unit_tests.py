@@ -16,8 +16,7 @@ from fft_core.errors import FftError, RequestError, StatementError, nearest
 from fft_core.increment import Increment, write_increment
 from fft_core.model_rows import model_rows
 from fft_core.names import model_name
-from fft_core.project.model import Incremental, Model, Project, Snapshot, SourceName, Table
-from fft_core.project.unit_test import GivenRows, UnitTest
+from fft_core.project.model import GivenRows, Incremental, Model, Project, Snapshot, SourceName, Table, UnitTest
 from fft_core.stage import Target
 from fft_core.warehouse import Warehouse
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fft_core.artifacts.files import artifact_path, spelled, write_json_file
+from fft_core.artifacts.files import artifact_path, spelled
 from fft_core.checks.words import in_words
+from fft_core.json_files import write_json_file
 from fft_core.names import Relation
 from fft_core.plan.fingerprint import Subject, fingerprint_of
 from fft_core.project.model import Check, Column, Model, Node, Project, Source, SourceName

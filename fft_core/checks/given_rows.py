@@ -16,7 +16,7 @@ from fft_core.engines.engine import Engine
 from fft_core.engines.sql import literal
 from fft_core.errors import FftError, SeedError
 from fft_core.names import quoted
-from fft_core.project.unit_test import CsvFile, CsvText, GivenRows, RowOfCells
+from fft_core.project.model import CsvFile, CsvText, GivenRows, RowOfCells
 
 # Two kinds of values in one column: what holds both.
 _WIDER = {

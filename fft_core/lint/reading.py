@@ -126,7 +126,7 @@ def _broken_code(project: Project) -> tuple[Problem, ...]:
 
 
 def _texts(model: Model, compiler: Compiler, dialect: str) -> Iterator[str]:
-    naming = Naming(_symbol, _symbol, dialect, hides="credentials")
+    naming = Naming(_symbol, dialect, hides="credentials")
     yield compiler.sql(model, naming)
     if isinstance(model.materialization, Incremental):
         yield compiler.sql(model, naming.for_increment())

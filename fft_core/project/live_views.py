@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
-from fft_core.project.model import Check, Project, Relationships
+from fft_core.project.model import Check, Project
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class LiveViews:
         """The stored nodes that the relationships checks of a view look into."""
         if name not in self._project.models or not self._project.models[name].is_query:
             return []
-        targets = [check.rule.to for check in self.checks_of(name) if isinstance(check.rule, Relationships)]
+        targets = [read for check in self.checks_of(name) for read in check.rule.reads]
         behind = [to if isinstance(to, str) else self._project.seed_behind(to) for to in targets]
         return [target for target in dict.fromkeys(behind) if target is not None and target != name]
 

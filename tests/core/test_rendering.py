@@ -13,11 +13,16 @@ from written_projects import write_project
 from fft_core import load_project
 from fft_core.errors import Location, RenderError
 from fft_core.names import Relation
-from fft_core.project.model import SqlBody
+from fft_core.project.model import SourceName, SqlBody
 from fft_core.project.render import Naming, Renderer
 from fft_core.project.statement import _PLAIN_QUERY, _after_create, _statements, select_of
 
-NAMING = Naming(lambda name: Relation(name, "s"), lambda source: Relation(source.table, source.group), "duckdb")
+
+def place(node: str | SourceName) -> Relation:
+    return Relation(node.table, node.group) if isinstance(node, SourceName) else Relation(node, "s")
+
+
+NAMING = Naming(place, "duckdb")
 HERE = Location(Path("m.ff.sql"))
 TEMPLATES = {
     "text": "select 1 as x",
