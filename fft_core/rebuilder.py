@@ -135,17 +135,6 @@ def make_plan(warehouse: Warehouse, request: Request | None = None, selected: fr
     return Rebuilder(warehouse.project, subjects, request or Request()).plan(warehouse, selected)
 
 
-def modified_nodes(warehouse: Warehouse) -> frozenset[str]:
-    """Name the models and seeds that are not, as they are published, what their code, config and inputs say.
-
-    Raises:
-        StateError: the records of earlier builds cannot be read.
-        RenderError: a template fails.
-    """
-    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
-    return Rebuilder(warehouse.project, subjects, Request()).modified(warehouse)
-
-
 def refuse_unknown_nodes(project: Project, request: Request) -> None:
     """Raise RequestError for a glob of `--rebuild` or `--full-refresh` that matches nothing."""
     names = [node.name for node in project.stored()]

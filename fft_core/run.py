@@ -8,7 +8,6 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fft_core.checks.run import CheckResult
 from fft_core.compile import Compiler
 from fft_core.engines.engine import dialect_of
 from fft_core.identity import Subjects
@@ -18,11 +17,14 @@ from fft_core.project.live_views import LiveViews
 from fft_core.project.model import Check, Model, Project, Seed, SourceName
 from fft_core.project.profiles import Profile
 from fft_core.project.secrets import project_masker
-from fft_core.publish import BuildResult
 from fft_core.rebuilder import Rebuilder
 from fft_core.sessions import Sessions
-from fft_core.turn import ReuseResult, build_or_reuse, check_node
 from fft_core.warehouse import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from fft_core.checks.run import CheckResult
+    from fft_core.publish import BuildResult
+    from fft_core.turn import ReuseResult
 
 _T = TypeVar("_T")
 
@@ -166,6 +168,8 @@ class Run:
             CheckFailedError: a check of severity error failed; the published rows stay as they were.
             FftError: the node cannot be built; see `build_or_reuse`.
         """
+        from fft_core.turn import build_or_reuse  # a plan needs nothing of what builds
+
         return build_or_reuse(self.sessions.of_thread(), self.rebuilder, node, run_id=run_id)
 
     def check(self, node: str | SourceName, checks: tuple[Check, ...] | None = None) -> tuple[CheckResult, ...]:
@@ -174,6 +178,8 @@ class Run:
         Raises:
             MissingRelationError: nothing is published yet.
         """
+        from fft_core.turn import check_node
+
         wanted = self.project.checks_of(node) if checks is None else checks
         return check_node(self.sessions.of_thread(), node, wanted)
 

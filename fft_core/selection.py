@@ -8,14 +8,20 @@ from functools import cached_property
 from typing import TypeAlias, get_args
 
 from fft_core.artifacts.run_results import NodeRunResult, Outcome, read_run_results
+from fft_core.plan.decide import Request
 from fft_core.project.model import Check, Project, SourceName
 from fft_core.project.select import refuse_unknown, select
-from fft_core.rebuilder import modified_nodes
-from fft_core.warehouse import open_warehouse
+from fft_core.rebuilder import Rebuilder
+from fft_core.run import Run
 
 
 def select_nodes(
-    project: Project, expressions: Sequence[str] = (), exclude: Sequence[str] = (), *, changed_since: str | None = None
+    project: Project,
+    expressions: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    *,
+    changed_since: str | None = None,
+    run: Run | None = None,
 ) -> frozenset[str]:
     """Choose stored models and seeds by name, in the grammar of `select`.
 
@@ -27,11 +33,12 @@ def select_nodes(
         expressions: All of it where there is none.
         exclude: What to leave out.
         changed_since: Keep only what changed since this commit, and what reads it.
+        run: The run that they are chosen for: what identifies the nodes is worked out once for both.
 
     Raises:
         FftError: an expression is wrong, or what it asks for cannot be known.
     """
-    asked = _Asked(project)
+    asked = _Asked(project, run or Run(project))
     chosen = select(project, expressions, exclude, {"state": asked.state, "result": asked.result})
     if changed_since is None:
         return chosen
@@ -43,8 +50,9 @@ def select_nodes(
 class _Asked:
     """What was asked for, once each."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, run: Run) -> None:
         self._project = project
+        self._run = run
 
     def state(self, value: str) -> frozenset[str]:
         refuse_unknown("state", value, ["modified"])
@@ -56,8 +64,9 @@ class _Asked:
 
     @cached_property
     def _modified(self) -> frozenset[str]:
-        with open_warehouse(self._project, read_only=True) as warehouse:
-            return modified_nodes(warehouse)
+        rebuilder = Rebuilder(self._project, self._run.identities, Request())
+        with self._run.open(read_only=True) as warehouse:
+            return rebuilder.modified(warehouse)
 
     @cached_property
     def _results(self) -> Sequence[NodeRunResult]:

@@ -138,11 +138,11 @@ class Selection:
         """Whether anything is said, so that it may be less than the whole project."""
         return bool(self.select or self.exclude) or self.changed_since is not None
 
-    def names(self, project: Project) -> frozenset[str]:
-        """Choose them. A database is opened only where `state:` asks for it. Raises FftError."""
+    def names(self, project: Project, run: Run | None = None) -> frozenset[str]:
+        """Choose them; for a run, if there is one. A database is only opened for `state:`. Raises FftError."""
         from fft_core import select_nodes
 
-        return select_nodes(project, self.select, self.exclude, changed_since=self.changed_since)
+        return select_nodes(project, self.select, self.exclude, changed_since=self.changed_since, run=run)
 
 
 Among: TypeAlias = "Callable[[Project, Selection, frozenset[str]], frozenset[str]]"
@@ -171,7 +171,7 @@ class PlanOptions:
         from fft_dagster.cli.ctrl_c import cancelled_by_ctrl_c
 
         run = Run(self.project.load(), self.request)
-        chosen = self.selection.names(run.project)
+        chosen = self.selection.names(run.project, run)
         if among is not None:
             chosen = among(run.project, self.selection, chosen)
         with (

@@ -193,6 +193,7 @@ def test_only_its_own_driver_imports_psycopg() -> None:
         ("import fft_core", (*DRIVERS, "dagster")),
         ("import fft_dagster", (*DRIVERS, "dagster")),
         ("import fft_dagster.cli", (*DRIVERS, "dagster")),
+        ("from fft_core import Run", (*DRIVERS, "dagster", "fft_core.turn", "fft_core.publish", "fft_core.increment")),
     ],
 )
 def test_an_import_is_cheap(statement: str, absent: tuple[str, ...]) -> None:
