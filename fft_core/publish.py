@@ -101,7 +101,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Order:
+class BuildTask:
     """A build that was decided, with what it must know of its run: it asks the run for nothing else.
 
     Attributes:
@@ -135,7 +135,7 @@ class Built:
 
     Attributes:
         result: What was published.
-        record: Its record, written unless the order said not to.
+        record: Its record, written unless the task said not to.
         published: What is there now.
         judged: What the checks found of the views that were judged on staged rows, by their names.
     """
@@ -146,7 +146,7 @@ class Built:
     judged: Mapping[str, tuple[CheckResult, ...]] = field(default_factory=dict)
 
 
-def build_node(warehouse: Warehouse, node: Model | Seed, order: Order) -> Built:
+def build_node(warehouse: Warehouse, node: Model | Seed, task: BuildTask) -> Built:
     """Build one node: its rows are staged, checked, published and recorded in one transaction.
 
     Raises:
@@ -154,14 +154,14 @@ def build_node(warehouse: Warehouse, node: Model | Seed, order: Order) -> Built:
             as they were.
         UnreadableViewError: a checked view over it does not work with the new rows.
         RenderError, ModelError, SeedError, StatementError: the rows cannot be made.
-        Whatever `order.still_current` raises: nothing is published then.
+        Whatever `task.still_current` raises: nothing is published then.
     """
-    build = _Build(warehouse, order)
+    build = _Build(warehouse, task)
     if isinstance(node, Seed):
         with seed_rows(warehouse, node, build.first_load) as query:
             return _publish(build, _Rows("table", query))
     model = node if isinstance(node.materialization, Incremental | Snapshot) else None
-    with model_rows(warehouse, node, is_increment=order.decision.is_increment) as query:
+    with model_rows(warehouse, node, is_increment=task.decision.is_increment) as query:
         return _publish(build, _Rows(_kind(node), query, model, warehouse.backing(node), node.publish))
 
 
@@ -203,14 +203,14 @@ def _publish_checked(
 
 @dataclass(frozen=True)
 class _Build:
-    """An order that is carried out in a session."""
+    """A task that is carried out in a session."""
 
     warehouse: Warehouse
-    order: Order
+    task: BuildTask
 
     @property
     def decision(self) -> Decision:
-        return self.order.decision
+        return self.task.decision
 
     @cached_property
     def first_load(self) -> datetime:
@@ -245,20 +245,20 @@ def _kind(model: Model) -> RelationKind:
 
 def _publish(build: _Build, rows: _Rows) -> Built:
     """Stage the rows, check them, and publish and record them in the one transaction that holds the stage."""
-    warehouse, order, name = build.warehouse, build.order, build.decision.name
+    warehouse, task, name = build.warehouse, build.task, build.decision.name
     engine, relation = warehouse.engine, warehouse.relation(name)
     warehouse.ensure_schema(relation)
     with engine.transaction():
         engine.hold(relation)
-        order.still_current()
+        task.still_current()
         rows = _backed(build, rows)
         written = _write(build, relation, rows)
         judgement = _judged(build, relation, written, rows.digest or _digest(build, written))
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
-        views = order.views()
+        views = task.views()
         staged = _judge_views(build, judgement, written.place, views.staged)
-        order.still_current()  # what it read may have changed meanwhile
+        task.still_current()  # what it read may have changed meanwhile
         record = _record(build, relation, written, judgement)
         size = engine.publish(written.place, relation, rows.publish) if written.place != relation else None
         published, unjudged = _judge_where_published(build, judgement, relation, views)
@@ -279,8 +279,8 @@ def _seal(build: _Build, relation: Relation, rows: _Rows, written: Written, reco
     engine.stamp(relation, rows.kind, record.stamp, written.columns)
     if rows.backing is not None:
         engine.stamp(rows.backing, "table", record.stamp, written.columns)
-    if build.order.is_recorded:
-        write_record(engine, record, replaces=build.order.replaces_record)
+    if build.task.is_recorded:
+        write_record(engine, record, replaces=build.task.replaces_record)
 
 
 def _result(
@@ -298,8 +298,8 @@ def _result(
         decision=build.decision,
         changes=written.changes,
         size_bytes=None,
-        seconds=build.order.clock.seconds,
-        query_seconds=build.order.clock.query_seconds(build.warehouse),
+        seconds=build.task.clock.seconds,
+        query_seconds=build.task.clock.query_seconds(build.warehouse),
     )
 
 
@@ -351,7 +351,7 @@ def _backed(build: _Build, rows: _Rows) -> _Rows:
 
 def _write(build: _Build, relation: Relation, rows: _Rows) -> Written:
     """Write the rows inside the transaction: where the engine stages a relation, or into the published one."""
-    engine, existing = build.warehouse.engine, build.order.existing
+    engine, existing = build.warehouse.engine, build.task.existing
     stage = engine.stage(relation)
     target = Target(stage, rows.kind, existing.kind if existing and stage == relation else None)
     if rows.model is None:
@@ -374,7 +374,7 @@ def _refuse_what_others_built(engine: Engine, name: str, relation: Relation, exi
 def _judged(build: _Build, relation: Relation, written: Written, digest: str) -> Judgement:
     """Run the checks that judge the whole relation; those of the delta have been run, and others before its inputs."""
     engine, known = build.warehouse.engine, {result.check.name: result for result in written.delta_checks}
-    known |= {result.check.name: result for result in build.order.known}
+    known |= {result.check.name: result for result in build.task.known}
     checks = build.warehouse.project.checks_of(build.decision.name)
     judgement = run_checks(
         engine,
@@ -426,7 +426,7 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
         rows=None if decision.subject.is_view else judgement.row_count,
         checks=decision.checks,
         built_at=datetime.now(UTC),
-        run_id=build.order.run_id,
+        run_id=build.task.run_id,
         engine=build.warehouse.engine.name,
         project=build.warehouse.project.name,
         environment=build.warehouse.project.env,

@@ -17,7 +17,7 @@ from fft_core.model_rows import how_to_get
 from fft_core.plan.decide import Decision, Request
 from fft_core.plan.records import BuildRecord
 from fft_core.project.model import Check, Model, Seed, SourceName
-from fft_core.publish import BuildResult, Clock, NodeResult, Order, build_node
+from fft_core.publish import BuildResult, BuildTask, Clock, NodeResult, build_node
 from fft_core.rebuilder import Rebuilder
 from fft_core.state import write_checks
 from fft_core.warehouse import Warehouse
@@ -138,8 +138,8 @@ def _build_or_reuse(
 
 def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudged, ...]) -> BuildResult:
     warehouse, rebuilder, name = turn.warehouse, turn.rebuilder, turn.node.name
-    remembered = rebuilder.memory.recall(warehouse)
-    order = Order(
+    remembered = rebuilder.memory.again(look).remembered
+    task = BuildTask(
         decision,
         turn.clock,
         still_current=partial(turn.still_current, decision, look),
@@ -150,7 +150,7 @@ def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudg
         run_id=turn.run_id,
         known=rebuilder.views.judged(warehouse, name),
     )
-    built = build_node(warehouse, turn.node, order)
+    built = build_node(warehouse, turn.node, task)
     rebuilder.note(built.record, built.published)
     for view, results in built.judged.items():  # spares the views' own turns what was found on the rows of now
         rebuilder.views.note_judged(warehouse, view, results)
