@@ -66,6 +66,7 @@ class CodeCache:
         """Write what was used, if that is not what was read; a folder that cannot be written to is left alone."""
         if self.used != self.saved:
             ProjectCache(self.project.root).write(FILE, json.dumps(self.used).encode())
+            self.saved = dict(self.used)
 
     def key_of(self, model: Model, dialect: str) -> str:
         """Digest all that the rendered text and its reading depend on."""
