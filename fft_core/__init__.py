@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from fft_core.project.python_file import model, ref, relation_for, source
     from fft_core.project.secret_values import environment_masker
     from fft_core.project.secrets import project_masker, warn_of_short_secrets
-    from fft_core.project.select import select
+    from fft_core.project.select import select, split_last_term
     from fft_core.prune import prunable_versions, prune_snapshot
     from fft_core.publish import BuildResult, publish_frame
     from fft_core.rebuilder import Rebuilder, make_plan
@@ -213,6 +213,7 @@ _HOMES = {
     "select_unit_tests": "unit_tests",
     "shown_path": "project.leftovers",
     "source": "project.python_file",
+    "split_last_term": "project.select",
     "source_freshness": "freshness",
     "to_arrow": "frames",
     "visible": "foreign_text",
@@ -354,6 +355,7 @@ __all__ = [
     "shown_path",
     "source",
     "source_freshness",
+    "split_last_term",
     "to_arrow",
     "visible",
     "visible_line",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fft_dagster.cli.cells import aligned
 from fft_dagster.cli.groups import SuggestingGroup
 from fft_dagster.cli.options import (
     ProjectOptions,
@@ -95,15 +96,16 @@ def recorded_among(options: ProjectOptions, selection: Selection) -> tuple[Proje
         return project, [node.name for node in project.stored() if node.name in chosen], recorded_builds(warehouse)
 
 
-def said(project: Project, names: list[str], built: Mapping[str, datetime], verb: str) -> Iterable[str]:
+def said(project: Project, names: list[str], built: Mapping[str, datetime], verb: str) -> list[str]:
     """One line for each node; what is not built anew from nothing says so."""
+    return aligned([_row(project, name, built.get(name), verb) for name in names])
+
+
+def _row(project: Project, name: str, built: datetime | None, verb: str) -> tuple[str, str, str]:
     from fft_core import Model
 
-    width = max(map(len, names), default=0)
-    for name in names:
-        if name not in built:
-            yield f"{'':12}  {name:{width}}  no record"
-            continue
-        node = project.node(name)
-        note = _KEPT[node.materialization.keeps] if isinstance(node, Model) else ""
-        yield f"{verb:12}  {name:{width}}  built {built[name]:%Y-%m-%d %H:%M} UTC{note}"
+    if built is None:
+        return "", name, "no record"
+    node = project.node(name)
+    note = _KEPT[node.materialization.keeps] if isinstance(node, Model) else ""
+    return verb, name, f"built {built:%Y-%m-%d %H:%M} UTC{note}"

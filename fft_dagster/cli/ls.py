@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from fft_dagster.cli.cells import aligned
 from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
 from fft_dagster.cli.terminal import echo, echo_json, name_text, style
 
@@ -66,10 +67,8 @@ def _cells(node: Model | Seed) -> tuple[str, ...]:
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for i, row in enumerate(rows):
-        line = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        echo(style(line, bold=True) if i == 0 else line)
+    head, *lines = aligned(rows)
+    _print_lines([style(head, bold=True), *lines])
 
 
 def _print_lines(lines: Sequence[str]) -> None:

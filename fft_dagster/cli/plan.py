@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fft_dagster.cli.cells import aligned
 from fft_dagster.cli.options import plan_options, takes_plan
 from fft_dagster.cli.terminal import echo, echo_json, style
 
@@ -48,19 +50,21 @@ def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:
         echo_json(plan.to_json())
         return
     listed = [decision for decision in plan.decisions if verbose or not _is_unchanged(decision)]
-    width = max((len(decision.name) for decision in listed), default=0)
-    for decision in listed:
-        views = [view.said_of(decision.name) for view in decision.views]
-        first, *others = [*map(str, decision.reasons), *views]
-        first = f"increment: {first}" if decision.is_build and decision.is_increment else first
-        mark = style(decision.action, fg=_COLORS[decision.action])
-        echo(f"{mark}  {decision.name:{width}}  {first}")
-        for reason in others:
-            echo(f"       {'':{width}}  {reason}")
+    for line in aligned([row for decision in listed for row in _rows(decision)]):
+        echo(line)
     builds = len(plan.builds)
     if listed:
         echo()
     echo(f"{builds} to build, {len(plan.decisions) - builds} to reuse")
+
+
+def _rows(decision: Decision) -> Iterator[tuple[str, str, str]]:
+    """What happens to a node, its name, and a reason; a row for each further reason."""
+    views = [view.said_of(decision.name) for view in decision.views]
+    first, *others = [*map(str, decision.reasons), *views]
+    first = f"increment: {first}" if decision.is_build and decision.is_increment else first
+    yield style(decision.action, fg=_COLORS[decision.action]), decision.name, first
+    yield from (("", "", reason) for reason in others)
 
 
 def _is_unchanged(decision: Decision) -> bool:

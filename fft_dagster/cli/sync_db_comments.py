@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fft_dagster.cli.cells import aligned
 from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
 from fft_dagster.cli.terminal import echo
 
@@ -40,17 +41,16 @@ def command(
     if plan.changes and not dry_run:
         with open_warehouse(project) as warehouse:
             write_comments(warehouse, plan.changes)
-    width = max((len(str(change)) for change in plan.changes), default=0)
-    for change in plan.changes:
-        echo(_line(change, width))
+    for line in aligned([_row(change) for change in plan.changes]):
+        echo(line)
     for said in plan.left_out:
         echo(f"left out: {said}", err=True)
     echo(f"{len(plan.changes)} comments {'to write' if dry_run else 'written'}")
 
 
-def _line(change: CommentChange, width: int) -> str:
+def _row(change: CommentChange) -> tuple[str, str]:
     was = f"  (was: {_short(change.old)})" if change.old else ""
-    return f"{change!s:{width}}  {_short(change.new)}{was}"
+    return str(change), f"{_short(change.new)}{was}"
 
 
 def _short(text: str) -> str:

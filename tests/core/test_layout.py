@@ -215,6 +215,18 @@ def test_rules_are_asked_what_they_read() -> None:
     assert {name for name, path in MODULES.items() if asked.search(path.read_text(encoding="utf-8"))} == set()
 
 
+def test_one_module_lays_out_columns() -> None:
+    """Letters of some languages take two places, and styles take none: `cli.cells` knows."""
+    own_way = re.compile(r":[<>]?\{[\w.\[\]]*width|\.[lr]just\(\w*width")
+    found = {name for name, path in MODULES.items() if is_in(name, "fft_dagster") and own_way.search(path.read_text())}
+    assert found == set()
+
+
+def test_one_module_knows_what_a_space_and_a_comma_mean() -> None:
+    own_way = re.compile(r"(expression|part|term|select\w*)\.split\(")
+    assert {name for name, path in MODULES.items() if own_way.search(path.read_text())} == {"fft_core.project.select"}
+
+
 def test_one_module_runs_git() -> None:
     users = {name for name in MODULES if is_in(name, "fft_core") and "subprocess" in imported_by(name)}
     assert users == {"fft_core.git"}
