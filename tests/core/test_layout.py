@@ -209,6 +209,20 @@ def test_every_public_name_is_there(package: str) -> None:
         assert getattr(module, name) is not None
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_type_checkers_are_told_of_the_same_public_names(package: str) -> None:
+    module = __import__(package)
+    tree = ast.parse(MODULES[package].read_text(encoding="utf-8"))
+    (block,) = [part for part in tree.body if isinstance(part, ast.If)]
+    told = {
+        alias.asname: f"{statement.module}.{alias.name}"
+        for statement in block.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    assert told == {name: f"{package}.{home}.{name}" for name, home in module._HOMES.items()}
+
+
 def test_rules_are_asked_what_they_read() -> None:
     """Not what they are: a rule of another kind may read other tables, too."""
     asked = re.compile(r"isinstance\([^)]*\brule\b[^)]*Relationships")
