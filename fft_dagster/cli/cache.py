@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fft_dagster.cli.cells import aligned
 from fft_dagster.cli.groups import SuggestingGroup
-from fft_dagster.cli.options import (
-    ProjectOptions,
-    Selection,
-    project_options,
-    selection_options,
-    takes_project,
-    takes_selection,
-)
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions, Selection
 from fft_dagster.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -36,18 +30,10 @@ def command() -> None:
 
 
 @command.command("clear")
-@takes_project
-@takes_selection
+@with_options(ProjectOptions, Selection)
 @click.option("--all", "everything", is_flag=True, help="Remove all records, also damaged ones that cannot be read.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be forgotten.")
-def clear(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    changed_since: str | None,
-    everything: bool,
-    dry_run: bool,
-    **chosen: Any,  # Any: see plan.py
-) -> None:
+def clear(options: ProjectOptions, selection: Selection, everything: bool, dry_run: bool) -> None:
     """Forget the builds of the selected models and seeds, or of all: they are built the next time.
 
     Deletes their records in the table _ff_meta. Tables, views and the rows in them stay as they are. An incremental
@@ -57,13 +43,12 @@ def clear(
 
     PROJECT is the folder that holds project.yml.
     """
-    options = project_options(**chosen)
     if everything:
-        if select or exclude or changed_since:
+        if selection.narrows:
             raise click.UsageError("--all takes no selection")
         clear_all(options, dry_run=dry_run)
         return
-    project, names, built = recorded_among(options, selection_options(select, exclude, changed_since))
+    project, names, built = recorded_among(options, selection)
     found = [name for name in names if name in built]
     if found and not dry_run:
         from fft_core import forget_builds, open_warehouse

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fft_dagster.cli.cells import aligned
-from fft_dagster.cli.options import plan_options, takes_plan
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import PlanOptions
 from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ _COLORS = {"build": "green", "reuse": "bright_black"}
 
 
 @click.command("plan")
-@takes_plan
+@with_options(PlanOptions)
 @click.option("--verbose", "-v", is_flag=True, help="Also list what is reused because nothing changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(verbose: bool, as_json: bool, **chosen: Any) -> None:  # Any: the values that plan_options names
+def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
     """Say what `fft build` would build, and why; count what it would reuse. Changes nothing.
 
     PROJECT is the folder that holds project.yml.
@@ -30,7 +31,7 @@ def command(verbose: bool, as_json: bool, **chosen: Any) -> None:  # Any: the va
     from fft_core import find_orphans
 
     orphans: list[Orphan] = []
-    _, plan = plan_options(**chosen).make_plan(
+    _, plan = options.make_plan(
         patience_seconds=PATIENCE_SECONDS, afterwards=lambda warehouse: orphans.extend(find_orphans(warehouse))
     )
     print_plan(plan, as_json=as_json, verbose=verbose)

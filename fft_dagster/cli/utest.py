@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fft_dagster.cli.cells import aligned, cell_text, in_columns, json_value, widest
 from fft_dagster.cli.completion import complete_names
-from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions, Selection
 from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ _COLORS = {"pass": "green", "fail": "red", "error": "red"}
 
 
 @click.command("utest")
-@takes_project
-@takes_selection
+@with_options(ProjectOptions, Selection)
 @click.option(
     "--model", metavar="MODEL", shell_complete=complete_names, help="The cases of one model; also of an ephemeral one."
 )
@@ -34,15 +34,13 @@ _COLORS = {"pass": "green", "fail": "red", "error": "red"}
 @click.option("--verbose", "-v", count=True, help="-vv: print every statement, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    changed_since: str | None,
+    options: ProjectOptions,
+    selection: Selection,
     model: str | None,
     case: str | None,
     quiet: bool,
     verbose: int,
     as_json: bool,
-    **chosen: Any,  # Any: the values that project_options names
 ) -> None:
     """Run the unit tests of models: tests/unit/*.yml. Touches no table of the project.
 
@@ -50,9 +48,7 @@ def command(
     """
     import fft_core
 
-    options = project_options(**chosen)
     project = replace(options, shows_statements=verbose >= 2, as_json=as_json).load()
-    selection = selection_options(select, exclude, changed_since)
     models = selection.names(project) if selection.narrows else None
     tests = fft_core.select_unit_tests(project, models=models, model=model, case=case)
     widths = [widest(_COLORS), *(widest(names) for names in zip(*map(_names, tests), strict=True))]

@@ -241,6 +241,13 @@ def test_one_module_knows_what_a_space_and_a_comma_mean() -> None:
     assert {name for name, path in MODULES.items() if own_way.search(path.read_text())} == {"fft_core.project.select"}
 
 
+def test_commands_take_values_of_known_types() -> None:
+    """Not whatever click has read: `option_values` makes values of it."""
+    commands = {name: path.read_text() for name, path in MODULES.items() if is_in(name, "fft_dagster.cli")}
+    anything = {name for name, text in commands.items() if re.search(r"\*\*\w+: Any", text)}
+    assert anything <= {f"fft_dagster.cli.{name}" for name in ("option_values", "lines", "terminal")}
+
+
 def test_one_module_runs_git() -> None:
     users = {name for name in MODULES if is_in(name, "fft_core") and "subprocess" in imported_by(name)}
     assert users == {"fft_core.git"}
