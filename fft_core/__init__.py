@@ -59,6 +59,7 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_core.identity import Subjects as Subjects
     from fft_core.identity import project_subjects as project_subjects
     from fft_core.json_files import write_json_file as write_json_file
+    from fft_core.json_files import write_text_file as write_text_file
     from fft_core.lint.findings import Finding as Finding
     from fft_core.lint.findings import lint_project as lint_project
     from fft_core.lint.findings import problems_found as problems_found
@@ -167,7 +168,7 @@ _HOMES = {
         "frames": "frame_type_of from_arrow to_arrow",
         "freshness": "FreshnessResult select_sources source_freshness",
         "identity": "Subjects project_subjects",
-        "json_files": "write_json_file",
+        "json_files": "write_json_file write_text_file",
         "lint.findings": "Finding lint_project problems_found",
         "lint.sarif": "sarif_report",
         "masking": "Masker",
