@@ -3,370 +3,209 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from fft_core.artifacts.catalog import Catalog, read_catalog, write_catalog
-    from fft_core.artifacts.manifest import Manifest, described_node, make_manifest, write_manifest
-    from fft_core.artifacts.run_results import (
-        CheckRunResult,
-        HttpRunResult,
-        NodeKind,
-        NodeRunResult,
-        RunError,
-        RunResults,
-        read_run_results,
-        write_run_results,
-    )
-    from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView
-    from fft_core.checks.unit_test import DifferingRow, Mismatch
-    from fft_core.checks.words import in_words
-    from fft_core.comments import CommentChange, CommentPlan, plan_comments, write_comments
-    from fft_core.docs.graph import Graph, graph_of
-    from fft_core.docs.mermaid import mermaid
-    from fft_core.docs.site import write_dag, write_docs
-    from fft_core.engines.duckdb import duckdb_connection
-    from fft_core.engines.lending import keep_databases, lend_databases
-    from fft_core.errors import (
-        ArtifactError,
-        FftError,
-        ModelError,
-        ProfileError,
-        ProjectError,
-        RequiredColumnsError,
-        StateError,
-    )
-    from fft_core.foreign_text import json_escaped, visible, visible_line
-    from fft_core.forget import forget_all_builds, forget_builds, recorded_builds
-    from fft_core.frames import frame_type_of, from_arrow, to_arrow
-    from fft_core.freshness import FreshnessResult, select_sources, source_freshness
-    from fft_core.identity import Subjects, project_subjects
-    from fft_core.json_files import write_json_file
-    from fft_core.lint.findings import Finding, lint_project, problems_found
-    from fft_core.lint.sarif import sarif_report
-    from fft_core.masking import Masker
-    from fft_core.model_rows import read_relation
-    from fft_core.names import Relation
-    from fft_core.orphans import Orphan, find_orphans, remove_orphans
-    from fft_core.outcomes import (
-        StepEnded,
-        StepStarted,
-        ended_with_checks,
-        ended_with_error,
-        ended_with_rows,
-        not_started,
-        with_checks,
-    )
-    from fft_core.output_guard import OutputGuard, guarded_output
-    from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
-    from fft_core.project.cache import last_loaded
-    from fft_core.project.install import InstalledPackage, install_packages
-    from fft_core.project.leftovers import find_leftovers, remove_leftovers, shown_path
-    from fft_core.project.live_views import LiveViews
-    from fft_core.project.load import load_project
-    from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName, UnitTest
-    from fft_core.project.new import new_project
-    from fft_core.project.profiles import load_profile
-    from fft_core.project.python_file import model, ref, relation_for, source
-    from fft_core.project.secret_values import environment_masker
-    from fft_core.project.secrets import project_masker, warn_of_short_secrets
-    from fft_core.project.select import select
-    from fft_core.prune import prunable_versions, prune_snapshot
-    from fft_core.publish import BuildResult, publish_frame
-    from fft_core.rebuilder import Rebuilder, make_plan
-    from fft_core.run import Run
-    from fft_core.selection import select_checks, select_nodes
-    from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
-    from fft_core.slices import (
-        PartitionColumn,
-        PartitionExpression,
-        Slice,
-        TimeRange,
-        Within,
-        publish_slice,
-        read_slice,
-    )
-    from fft_core.turn import ReuseResult, build_model, build_or_reuse, build_seed, check_node
-    from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
-    from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
+if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a name is handed on
+    from fft_core.artifacts.catalog import Catalog as Catalog
+    from fft_core.artifacts.catalog import read_catalog as read_catalog
+    from fft_core.artifacts.catalog import write_catalog as write_catalog
+    from fft_core.artifacts.manifest import Manifest as Manifest
+    from fft_core.artifacts.manifest import described_node as described_node
+    from fft_core.artifacts.manifest import make_manifest as make_manifest
+    from fft_core.artifacts.manifest import write_manifest as write_manifest
+    from fft_core.artifacts.run_results import CheckRunResult as CheckRunResult
+    from fft_core.artifacts.run_results import HttpRunResult as HttpRunResult
+    from fft_core.artifacts.run_results import NodeKind as NodeKind
+    from fft_core.artifacts.run_results import NodeRunResult as NodeRunResult
+    from fft_core.artifacts.run_results import RunError as RunError
+    from fft_core.artifacts.run_results import RunResults as RunResults
+    from fft_core.artifacts.run_results import read_run_results as read_run_results
+    from fft_core.artifacts.run_results import write_run_results as write_run_results
+    from fft_core.checks.run import CheckFailedError as CheckFailedError
+    from fft_core.checks.run import CheckResult as CheckResult
+    from fft_core.checks.run import JudgedView as JudgedView
+    from fft_core.checks.unit_test import DifferingRow as DifferingRow
+    from fft_core.checks.unit_test import Mismatch as Mismatch
+    from fft_core.checks.words import in_words as in_words
+    from fft_core.comments import CommentChange as CommentChange
+    from fft_core.comments import CommentPlan as CommentPlan
+    from fft_core.comments import plan_comments as plan_comments
+    from fft_core.comments import write_comments as write_comments
+    from fft_core.docs.graph import Graph as Graph
+    from fft_core.docs.graph import graph_of as graph_of
+    from fft_core.docs.mermaid import mermaid as mermaid
+    from fft_core.docs.site import write_dag as write_dag
+    from fft_core.docs.site import write_docs as write_docs
+    from fft_core.engines.duckdb import duckdb_connection as duckdb_connection
+    from fft_core.engines.lending import keep_databases as keep_databases
+    from fft_core.engines.lending import lend_databases as lend_databases
+    from fft_core.errors import ArtifactError as ArtifactError
+    from fft_core.errors import FftError as FftError
+    from fft_core.errors import ModelError as ModelError
+    from fft_core.errors import ProfileError as ProfileError
+    from fft_core.errors import ProjectError as ProjectError
+    from fft_core.errors import RequiredColumnsError as RequiredColumnsError
+    from fft_core.errors import StateError as StateError
+    from fft_core.foreign_text import json_escaped as json_escaped
+    from fft_core.foreign_text import visible as visible
+    from fft_core.foreign_text import visible_line as visible_line
+    from fft_core.forget import forget_all_builds as forget_all_builds
+    from fft_core.forget import forget_builds as forget_builds
+    from fft_core.forget import recorded_builds as recorded_builds
+    from fft_core.frames import frame_type_of as frame_type_of
+    from fft_core.frames import from_arrow as from_arrow
+    from fft_core.frames import to_arrow as to_arrow
+    from fft_core.freshness import FreshnessResult as FreshnessResult
+    from fft_core.freshness import select_sources as select_sources
+    from fft_core.freshness import source_freshness as source_freshness
+    from fft_core.identity import Subjects as Subjects
+    from fft_core.identity import project_subjects as project_subjects
+    from fft_core.json_files import write_json_file as write_json_file
+    from fft_core.json_files import write_text_file as write_text_file
+    from fft_core.lint.findings import Finding as Finding
+    from fft_core.lint.findings import lint_project as lint_project
+    from fft_core.lint.findings import problems_found as problems_found
+    from fft_core.lint.sarif import sarif_report as sarif_report
+    from fft_core.masking import Masker as Masker
+    from fft_core.model_rows import read_relation as read_relation
+    from fft_core.names import Relation as Relation
+    from fft_core.orphans import Orphan as Orphan
+    from fft_core.orphans import find_orphans as find_orphans
+    from fft_core.orphans import remove_orphans as remove_orphans
+    from fft_core.outcomes import StepEnded as StepEnded
+    from fft_core.outcomes import StepStarted as StepStarted
+    from fft_core.outcomes import ended_with_checks as ended_with_checks
+    from fft_core.outcomes import ended_with_error as ended_with_error
+    from fft_core.outcomes import ended_with_rows as ended_with_rows
+    from fft_core.outcomes import not_started as not_started
+    from fft_core.outcomes import with_checks as with_checks
+    from fft_core.output_guard import OutputGuard as OutputGuard
+    from fft_core.output_guard import guarded_output as guarded_output
+    from fft_core.plan.decide import CacheMode as CacheMode
+    from fft_core.plan.decide import Decision as Decision
+    from fft_core.plan.decide import Plan as Plan
+    from fft_core.plan.decide import Reason as Reason
+    from fft_core.plan.decide import Request as Request
+    from fft_core.project.cache import last_loaded as last_loaded
+    from fft_core.project.install import InstalledPackage as InstalledPackage
+    from fft_core.project.install import install_packages as install_packages
+    from fft_core.project.leftovers import find_leftovers as find_leftovers
+    from fft_core.project.leftovers import remove_leftovers as remove_leftovers
+    from fft_core.project.leftovers import shown_path as shown_path
+    from fft_core.project.live_views import LiveViews as LiveViews
+    from fft_core.project.load import load_project as load_project
+    from fft_core.project.model import Check as Check
+    from fft_core.project.model import Model as Model
+    from fft_core.project.model import Package as Package
+    from fft_core.project.model import Project as Project
+    from fft_core.project.model import Seed as Seed
+    from fft_core.project.model import Source as Source
+    from fft_core.project.model import SourceName as SourceName
+    from fft_core.project.model import UnitTest as UnitTest
+    from fft_core.project.new import new_project as new_project
+    from fft_core.project.profiles import load_profile as load_profile
+    from fft_core.project.python_file import model as model
+    from fft_core.project.python_file import ref as ref
+    from fft_core.project.python_file import relation_for as relation_for
+    from fft_core.project.python_file import source as source
+    from fft_core.project.secret_values import environment_masker as environment_masker
+    from fft_core.project.secrets import project_masker as project_masker
+    from fft_core.project.secrets import warn_of_short_secrets as warn_of_short_secrets
+    from fft_core.project.select import select as select
+    from fft_core.project.select import split_last_term as split_last_term
+    from fft_core.prune import prunable_versions as prunable_versions
+    from fft_core.prune import prune_snapshot as prune_snapshot
+    from fft_core.publish import BuildResult as BuildResult
+    from fft_core.publish import publish_frame as publish_frame
+    from fft_core.rebuilder import Rebuilder as Rebuilder
+    from fft_core.rebuilder import make_plan as make_plan
+    from fft_core.run import Run as Run
+    from fft_core.selection import select_checks as select_checks
+    from fft_core.selection import select_nodes as select_nodes
+    from fft_core.show import Preview as Preview
+    from fft_core.show import find_node as find_node
+    from fft_core.show import inline_model as inline_model
+    from fft_core.show import preview as preview
+    from fft_core.show import rendered_sql as rendered_sql
+    from fft_core.slices import PartitionColumn as PartitionColumn
+    from fft_core.slices import PartitionExpression as PartitionExpression
+    from fft_core.slices import Slice as Slice
+    from fft_core.slices import TimeRange as TimeRange
+    from fft_core.slices import Within as Within
+    from fft_core.slices import publish_slice as publish_slice
+    from fft_core.slices import read_slice as read_slice
+    from fft_core.turn import ReuseResult as ReuseResult
+    from fft_core.turn import build_model as build_model
+    from fft_core.turn import build_or_reuse as build_or_reuse
+    from fft_core.turn import build_seed as build_seed
+    from fft_core.turn import check_node as check_node
+    from fft_core.unit_tests import UnitTestResult as UnitTestResult
+    from fft_core.unit_tests import run_unit_tests as run_unit_tests
+    from fft_core.unit_tests import select_unit_tests as select_unit_tests
+    from fft_core.warehouse import Warehouse as Warehouse
+    from fft_core.warehouse import open_warehouse as open_warehouse
+    from fft_core.warehouse import planned_relations as planned_relations
 
+# Where the public names are: each is imported when somebody first asks for it.
 _HOMES = {
-    "ArtifactError": "errors",
-    "BuildResult": "publish",
-    "CacheMode": "plan.decide",
-    "Catalog": "artifacts.catalog",
-    "Check": "project.model",
-    "CheckFailedError": "checks.run",
-    "CheckResult": "checks.run",
-    "CheckRunResult": "artifacts.run_results",
-    "CommentChange": "comments",
-    "CommentPlan": "comments",
-    "Decision": "plan.decide",
-    "DifferingRow": "checks.unit_test",
-    "FftError": "errors",
-    "Finding": "lint.findings",
-    "FreshnessResult": "freshness",
-    "Graph": "docs.graph",
-    "HttpRunResult": "artifacts.run_results",
-    "InstalledPackage": "project.install",
-    "JudgedView": "checks.run",
-    "LiveViews": "project.live_views",
-    "Manifest": "artifacts.manifest",
-    "Masker": "masking",
-    "Mismatch": "checks.unit_test",
-    "Model": "project.model",
-    "ModelError": "errors",
-    "NodeKind": "artifacts.run_results",
-    "NodeRunResult": "artifacts.run_results",
-    "Orphan": "orphans",
-    "OutputGuard": "output_guard",
-    "Package": "project.model",
-    "PartitionColumn": "slices",
-    "PartitionExpression": "slices",
-    "Plan": "plan.decide",
-    "Preview": "show",
-    "ProfileError": "errors",
-    "Project": "project.model",
-    "ProjectError": "errors",
-    "Reason": "plan.decide",
-    "Rebuilder": "rebuilder",
-    "Relation": "names",
-    "Request": "plan.decide",
-    "RequiredColumnsError": "errors",
-    "ReuseResult": "turn",
-    "Run": "run",
-    "RunError": "artifacts.run_results",
-    "RunResults": "artifacts.run_results",
-    "Seed": "project.model",
-    "Slice": "slices",
-    "Source": "project.model",
-    "SourceName": "project.model",
-    "StateError": "errors",
-    "StepEnded": "outcomes",
-    "StepStarted": "outcomes",
-    "Subjects": "identity",
-    "TimeRange": "slices",
-    "UnitTest": "project.model",
-    "UnitTestResult": "unit_tests",
-    "Warehouse": "warehouse",
-    "Within": "slices",
-    "build_model": "turn",
-    "build_or_reuse": "turn",
-    "build_seed": "turn",
-    "check_node": "turn",
-    "described_node": "artifacts.manifest",
-    "duckdb_connection": "engines.duckdb",
-    "ended_with_checks": "outcomes",
-    "ended_with_error": "outcomes",
-    "ended_with_rows": "outcomes",
-    "environment_masker": "project.secret_values",
-    "find_leftovers": "project.leftovers",
-    "find_node": "show",
-    "find_orphans": "orphans",
-    "forget_all_builds": "forget",
-    "forget_builds": "forget",
-    "frame_type_of": "frames",
-    "from_arrow": "frames",
-    "graph_of": "docs.graph",
-    "guarded_output": "output_guard",
-    "in_words": "checks.words",
-    "inline_model": "show",
-    "install_packages": "project.install",
-    "json_escaped": "foreign_text",
-    "keep_databases": "engines.lending",
-    "last_loaded": "project.cache",
-    "lend_databases": "engines.lending",
-    "lint_project": "lint.findings",
-    "load_profile": "project.profiles",
-    "load_project": "project.load",
-    "make_manifest": "artifacts.manifest",
-    "make_plan": "rebuilder",
-    "mermaid": "docs.mermaid",
-    "model": "project.python_file",
-    "new_project": "project.new",
-    "not_started": "outcomes",
-    "open_warehouse": "warehouse",
-    "plan_comments": "comments",
-    "planned_relations": "warehouse",
-    "preview": "show",
-    "problems_found": "lint.findings",
-    "project_masker": "project.secrets",
-    "project_subjects": "identity",
-    "prunable_versions": "prune",
-    "prune_snapshot": "prune",
-    "publish_frame": "publish",
-    "publish_slice": "slices",
-    "read_catalog": "artifacts.catalog",
-    "read_relation": "model_rows",
-    "read_run_results": "artifacts.run_results",
-    "read_slice": "slices",
-    "recorded_builds": "forget",
-    "ref": "project.python_file",
-    "relation_for": "project.python_file",
-    "remove_leftovers": "project.leftovers",
-    "remove_orphans": "orphans",
-    "rendered_sql": "show",
-    "run_unit_tests": "unit_tests",
-    "sarif_report": "lint.sarif",
-    "select": "project.select",
-    "select_checks": "selection",
-    "select_nodes": "selection",
-    "select_sources": "freshness",
-    "select_unit_tests": "unit_tests",
-    "shown_path": "project.leftovers",
-    "source": "project.python_file",
-    "source_freshness": "freshness",
-    "to_arrow": "frames",
-    "visible": "foreign_text",
-    "visible_line": "foreign_text",
-    "warn_of_short_secrets": "project.secrets",
-    "with_checks": "outcomes",
-    "write_catalog": "artifacts.catalog",
-    "write_comments": "comments",
-    "write_dag": "docs.site",
-    "write_docs": "docs.site",
-    "write_json_file": "json_files",
-    "write_manifest": "artifacts.manifest",
-    "write_run_results": "artifacts.run_results",
+    name: home
+    for home, names in {
+        "artifacts.catalog": "Catalog read_catalog write_catalog",
+        "artifacts.manifest": "Manifest described_node make_manifest write_manifest",
+        "artifacts.run_results": (
+            "CheckRunResult HttpRunResult NodeKind NodeRunResult RunError RunResults read_run_results write_run_results"
+        ),
+        "checks.run": "CheckFailedError CheckResult JudgedView",
+        "checks.unit_test": "DifferingRow Mismatch",
+        "checks.words": "in_words",
+        "comments": "CommentChange CommentPlan plan_comments write_comments",
+        "docs.graph": "Graph graph_of",
+        "docs.mermaid": "mermaid",
+        "docs.site": "write_dag write_docs",
+        "engines.duckdb": "duckdb_connection",
+        "engines.lending": "keep_databases lend_databases",
+        "errors": "ArtifactError FftError ModelError ProfileError ProjectError RequiredColumnsError StateError",
+        "foreign_text": "json_escaped visible visible_line",
+        "forget": "forget_all_builds forget_builds recorded_builds",
+        "frames": "frame_type_of from_arrow to_arrow",
+        "freshness": "FreshnessResult select_sources source_freshness",
+        "identity": "Subjects project_subjects",
+        "json_files": "write_json_file write_text_file",
+        "lint.findings": "Finding lint_project problems_found",
+        "lint.sarif": "sarif_report",
+        "masking": "Masker",
+        "model_rows": "read_relation",
+        "names": "Relation",
+        "orphans": "Orphan find_orphans remove_orphans",
+        "outcomes": (
+            "StepEnded StepStarted ended_with_checks ended_with_error ended_with_rows not_started with_checks"
+        ),
+        "output_guard": "OutputGuard guarded_output",
+        "plan.decide": "CacheMode Decision Plan Reason Request",
+        "project.cache": "last_loaded",
+        "project.install": "InstalledPackage install_packages",
+        "project.leftovers": "find_leftovers remove_leftovers shown_path",
+        "project.live_views": "LiveViews",
+        "project.load": "load_project",
+        "project.model": "Check Model Package Project Seed Source SourceName UnitTest",
+        "project.new": "new_project",
+        "project.profiles": "load_profile",
+        "project.python_file": "model ref relation_for source",
+        "project.secret_values": "environment_masker",
+        "project.secrets": "project_masker warn_of_short_secrets",
+        "project.select": "select split_last_term",
+        "prune": "prunable_versions prune_snapshot",
+        "publish": "BuildResult publish_frame",
+        "rebuilder": "Rebuilder make_plan",
+        "run": "Run",
+        "selection": "select_checks select_nodes",
+        "show": "Preview find_node inline_model preview rendered_sql",
+        "slices": "PartitionColumn PartitionExpression Slice TimeRange Within publish_slice read_slice",
+        "turn": "ReuseResult build_model build_or_reuse build_seed check_node",
+        "unit_tests": "UnitTestResult run_unit_tests select_unit_tests",
+        "warehouse": "Warehouse open_warehouse planned_relations",
+    }.items()
+    for name in names.split()
 }
-
-__all__ = [
-    "ArtifactError",
-    "BuildResult",
-    "CacheMode",
-    "Catalog",
-    "Check",
-    "CheckFailedError",
-    "CheckResult",
-    "CheckRunResult",
-    "CommentChange",
-    "CommentPlan",
-    "Decision",
-    "DifferingRow",
-    "FftError",
-    "Finding",
-    "FreshnessResult",
-    "Graph",
-    "HttpRunResult",
-    "InstalledPackage",
-    "JudgedView",
-    "LiveViews",
-    "Manifest",
-    "Masker",
-    "Mismatch",
-    "Model",
-    "ModelError",
-    "NodeKind",
-    "NodeRunResult",
-    "Orphan",
-    "OutputGuard",
-    "Package",
-    "PartitionColumn",
-    "PartitionExpression",
-    "Plan",
-    "Preview",
-    "ProfileError",
-    "Project",
-    "ProjectError",
-    "Reason",
-    "Rebuilder",
-    "Relation",
-    "Request",
-    "RequiredColumnsError",
-    "ReuseResult",
-    "Run",
-    "RunError",
-    "RunResults",
-    "Seed",
-    "Slice",
-    "Source",
-    "SourceName",
-    "StateError",
-    "StepEnded",
-    "StepStarted",
-    "Subjects",
-    "TimeRange",
-    "UnitTest",
-    "UnitTestResult",
-    "Warehouse",
-    "Within",
-    "build_model",
-    "build_or_reuse",
-    "build_seed",
-    "check_node",
-    "described_node",
-    "duckdb_connection",
-    "ended_with_checks",
-    "ended_with_error",
-    "ended_with_rows",
-    "environment_masker",
-    "find_leftovers",
-    "find_node",
-    "find_orphans",
-    "forget_all_builds",
-    "forget_builds",
-    "frame_type_of",
-    "from_arrow",
-    "graph_of",
-    "guarded_output",
-    "in_words",
-    "inline_model",
-    "install_packages",
-    "json_escaped",
-    "keep_databases",
-    "last_loaded",
-    "lend_databases",
-    "lint_project",
-    "load_profile",
-    "load_project",
-    "make_manifest",
-    "make_plan",
-    "mermaid",
-    "model",
-    "new_project",
-    "not_started",
-    "open_warehouse",
-    "plan_comments",
-    "planned_relations",
-    "preview",
-    "problems_found",
-    "project_masker",
-    "project_subjects",
-    "prunable_versions",
-    "prune_snapshot",
-    "publish_frame",
-    "publish_slice",
-    "read_catalog",
-    "read_relation",
-    "read_run_results",
-    "read_slice",
-    "recorded_builds",
-    "ref",
-    "relation_for",
-    "remove_leftovers",
-    "remove_orphans",
-    "rendered_sql",
-    "run_unit_tests",
-    "sarif_report",
-    "select",
-    "select_checks",
-    "select_nodes",
-    "select_sources",
-    "select_unit_tests",
-    "shown_path",
-    "source",
-    "source_freshness",
-    "to_arrow",
-    "visible",
-    "visible_line",
-    "warn_of_short_secrets",
-    "with_checks",
-    "write_catalog",
-    "write_comments",
-    "write_dag",
-    "write_docs",
-    "write_json_file",
-    "write_manifest",
-    "write_run_results",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:  # Any: the type of an export is the type in its own module

@@ -14,6 +14,7 @@ from fft_core.errors import FftError, RequestError, StatementError, nearest
 from fft_core.model_rows import how_to_get
 from fft_core.names import is_plain, quoted
 from fft_core.project.model import Project, Source, SourceFreshness
+from fft_core.project.select import choose
 from fft_core.warehouse import Warehouse
 
 FreshnessStatus: TypeAlias = Literal["pass", "warn", "error"]
@@ -34,16 +35,13 @@ class FreshnessResult:
 def select_sources(project: Project, expressions: Sequence[str] = ()) -> tuple[Source, ...]:
     """Choose sources: `crm`, `crm.users` or a glob, with or without `source:` in front, or `tag:nightly`.
 
-    A space unites; a repeated expression narrows, as for models.
+    A space unites, a comma intersects, and a repeated expression narrows, as for models.
 
     Raises:
         FftError: a name is no source's.
     """
-    chosen = list(project.sources.values())
-    for expression in expressions:
-        wanted = {source.name for term in expression.split() for source in _matching(project, term)}
-        chosen = [source for source in chosen if source.name in wanted]
-    return tuple(chosen)
+    chosen = choose(project.sources, expressions, (), lambda term: [s.name for s in _matching(project, term)])
+    return tuple(source for name, source in project.sources.items() if name in chosen)
 
 
 def source_freshness(warehouse: Warehouse, source: Source, now: datetime | None = None) -> FreshnessResult:

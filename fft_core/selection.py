@@ -10,7 +10,7 @@ from typing import TypeAlias, get_args
 from fft_core.artifacts.run_results import NodeRunResult, Outcome, read_run_results
 from fft_core.plan.decide import Request
 from fft_core.project.model import Check, Project, SourceName
-from fft_core.project.select import refuse_unknown, select
+from fft_core.project.select import choose, refuse_unknown, select
 from fft_core.rebuilder import Rebuilder
 from fft_core.run import Run
 
@@ -84,11 +84,8 @@ def select_checks(
     Raises:
         FftError: an expression is wrong, or what it asks for cannot be known.
     """
-    chosen = frozenset(map(_identity, project.checks))
-    for expression in expressions:
-        chosen &= _checks_meant(project, expression)
-    for expression in exclude:
-        chosen -= _checks_meant(project, expression)
+    identities = map(_identity, project.checks)
+    chosen = choose(identities, expressions, exclude, lambda term: _checks_of_term(project, term))
     if changed_since is not None:
         affected = select_nodes(project, changed_since=changed_since)
         chosen = frozenset(check for check in chosen if check[0] in affected)
@@ -100,15 +97,6 @@ CheckIdentity: TypeAlias = tuple[str | SourceName, str]
 
 def _identity(check: Check) -> CheckIdentity:
     return check.node, check.name
-
-
-def _checks_meant(project: Project, expression: str) -> frozenset[CheckIdentity]:
-    """As in the grammar for nodes: a space unites, a comma intersects."""
-    found: set[CheckIdentity] = set()
-    for part in expression.split():
-        terms = [_checks_of_term(project, term) for term in part.split(",") if term]
-        found |= frozenset.intersection(*terms) if terms else frozenset()
-    return frozenset(found)
 
 
 def _checks_of_term(project: Project, term: str) -> frozenset[CheckIdentity]:

@@ -3,53 +3,40 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
-    from fft_dagster.definitions import build_definitions, project_definitions
-    from fft_dagster.duckdb_resource import FftDuckDBResource
-    from fft_dagster.executor import interruptible, thread_executor
-    from fft_dagster.io_manager import FftIOManager, fft_io_manager
-    from fft_dagster.resource import ProjectWarehouses, WarehouseSessions, warehouse_resource
-    from fft_dagster.selection import asset_selection
-    from fft_dagster.translator import FftTranslator
+if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a name is handed on
+    from fft_dagster.assets import freshness_checks as freshness_checks
+    from fft_dagster.assets import project_assets as project_assets
+    from fft_dagster.assets import source_checks as source_checks
+    from fft_dagster.assets import source_specs as source_specs
+    from fft_dagster.definitions import build_definitions as build_definitions
+    from fft_dagster.definitions import project_definitions as project_definitions
+    from fft_dagster.duckdb_resource import FftDuckDBResource as FftDuckDBResource
+    from fft_dagster.executor import interruptible as interruptible
+    from fft_dagster.executor import thread_executor as thread_executor
+    from fft_dagster.io_manager import FftIOManager as FftIOManager
+    from fft_dagster.io_manager import fft_io_manager as fft_io_manager
+    from fft_dagster.resource import ProjectWarehouses as ProjectWarehouses
+    from fft_dagster.resource import WarehouseSessions as WarehouseSessions
+    from fft_dagster.resource import warehouse_resource as warehouse_resource
+    from fft_dagster.selection import asset_selection as asset_selection
+    from fft_dagster.translator import FftTranslator as FftTranslator
 
+# Where the public names are: each is imported when somebody first asks for it.
 _HOMES = {
-    "FftDuckDBResource": "duckdb_resource",
-    "FftIOManager": "io_manager",
-    "FftTranslator": "translator",
-    "ProjectWarehouses": "resource",
-    "WarehouseSessions": "resource",
-    "asset_selection": "selection",
-    "build_definitions": "definitions",
-    "fft_io_manager": "io_manager",
-    "freshness_checks": "assets",
-    "interruptible": "executor",
-    "project_assets": "assets",
-    "project_definitions": "definitions",
-    "source_checks": "assets",
-    "source_specs": "assets",
-    "thread_executor": "executor",
-    "warehouse_resource": "resource",
+    name: home
+    for home, names in {
+        "assets": "freshness_checks project_assets source_checks source_specs",
+        "definitions": "build_definitions project_definitions",
+        "duckdb_resource": "FftDuckDBResource",
+        "executor": "interruptible thread_executor",
+        "io_manager": "FftIOManager fft_io_manager",
+        "resource": "ProjectWarehouses WarehouseSessions warehouse_resource",
+        "selection": "asset_selection",
+        "translator": "FftTranslator",
+    }.items()
+    for name in names.split()
 }
-
-__all__ = [
-    "FftDuckDBResource",
-    "FftIOManager",
-    "FftTranslator",
-    "ProjectWarehouses",
-    "WarehouseSessions",
-    "asset_selection",
-    "build_definitions",
-    "fft_io_manager",
-    "freshness_checks",
-    "interruptible",
-    "project_assets",
-    "project_definitions",
-    "source_checks",
-    "source_specs",
-    "thread_executor",
-    "warehouse_resource",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:  # Any: the type of an export is the type in its own module

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from fft_core import FftError
+from fft_core import FftError, write_text_file
 
 _MODULE = "fft_dagster.location"
 FOLDER = Path(".fastflowtransform") / "dagster"
@@ -75,4 +75,4 @@ def _write(path: Path, text: str) -> None:
     """Write a file where it is missing, or where it is ours and the project has moved since."""
     current = path.read_text(encoding="utf-8") if path.exists() else None
     if current is None or (current != text and current.startswith(_OURS)):
-        path.write_text(text, encoding="utf-8")
+        write_text_file(path, text)  # whole: another process may be about to read it

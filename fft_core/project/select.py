@@ -5,15 +5,18 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeAlias, get_args
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeAlias, TypeVar, get_args
 
 from fft_core.errors import RequestError, nearest
 from fft_core.names import model_name
 from fft_core.project.model import Materialization, Model, Node, Project
 
+Item = TypeVar("Item")
+Meaning: TypeAlias = Callable[[str], Collection[Item]]  # of one term
 Facts: TypeAlias = Mapping[str, Callable[[str], Collection[str]]]
 
+_LAST_TERM = re.compile(r"(?P<before>(?:.*[ ,])?(?:@|\d*\+)?)(?P<term>[^ ,]*)$", re.DOTALL)
 _TERM = re.compile(r"(?P<at>@)?(?P<up>\d*\+)?(?P<what>[^+]+?)(?P<down>\+\d*)?$")
 _KINDS = ("sql", "python", "seed")
 _MATERIALIZATIONS = tuple(kind.name for kind in get_args(Materialization))
@@ -42,28 +45,56 @@ def select(
 
     >>> select(project, ["tag:nightly,+mart_*"], exclude=["type:view"])  # doctest: +SKIP
     """
-    stored = frozenset(node.name for node in project.stored())
-    chosen = stored
+    stored = [node.name for node in project.stored()]
+    return choose(stored, expressions, exclude, lambda term: _term(project, term, facts or {}))
+
+
+def choose(
+    items: Iterable[Item], expressions: Sequence[str], exclude: Sequence[str], meaning: Meaning[Item]
+) -> frozenset[Item]:
+    """Choose by expressions: in each, a space unites and a comma intersects; a repeated one narrows.
+
+    Args:
+        items: What is chosen from; all of them if there is no expression.
+        expressions: What to choose.
+        exclude: What to leave out.
+        meaning: Returns what a term means.
+
+    Raises:
+        RequestError: a comma has no term on one side.
+    """
+    chosen = frozenset(items)
     for expression in expressions:
-        chosen &= _united(project, expression, facts or {})
+        chosen &= _united(expression, meaning)
     for expression in exclude:
-        chosen -= _united(project, expression, facts or {})
+        chosen -= _united(expression, meaning)
     return chosen
 
 
-def _united(project: Project, expression: str, facts: Facts) -> frozenset[str]:
-    return frozenset().union(*(_intersected(project, part, facts) for part in expression.split()))
+def _united(expression: str, meaning: Meaning[Item]) -> frozenset[Item]:
+    return frozenset[Item]().union(*(_intersected(part, meaning) for part in expression.split()))
 
 
-def _intersected(project: Project, part: str, facts: Facts) -> frozenset[str]:
-    return frozenset.intersection(*(_term(project, term, part, facts) for term in part.split(",")))
+def _intersected(part: str, meaning: Meaning[Item]) -> frozenset[Item]:
+    terms = part.split(",")
+    if "" in terms:
+        hint = "Write no space beside it: tag:nightly,kind:sql."
+        raise RequestError(f"{part!r} has a comma with nothing on one side", hint=hint)
+    return frozenset.intersection(*(frozenset(meaning(term)) for term in terms))
 
 
-def _term(project: Project, text: str, part: str, facts: Facts) -> frozenset[str]:
-    if not text:
-        raise RequestError(
-            f"{part!r} has a comma with nothing on one side", hint="Write no space beside it: tag:nightly,kind:sql."
-        )
+def split_last_term(text: str) -> tuple[str, str]:
+    """Split what is typed of an expression before its last term; `@` and `+` in front of that belong to the rest.
+
+    >>> split_last_term("tag:nightly,kind:sql +mar")
+    ('tag:nightly,kind:sql +', 'mar')
+    """
+    match = _LAST_TERM.match(text)
+    assert match is not None  # every text ends in a term, which may be empty
+    return match["before"], match["term"]
+
+
+def _term(project: Project, text: str, facts: Facts) -> frozenset[str]:
     match = _TERM.match(text)
     if match is None:
         raise RequestError(f"{text!r} is not a selection", hint="As in +mart_users, tag:nightly or path:models/marts.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,13 @@ class Template:
     """What one template says, without rendering it."""
 
     text: str
-    config: Mapping[str, Any]  # keyword arguments of config(), as literals; shaped by pydantic in the loader
-    config_line: int
-    mentions: tuple[Mention, ...]
-    calls: frozenset[str]
-    variables: frozenset[str]
-    environment: frozenset[str]
-    problems: tuple[Problem, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)  # of config(), as literals; shaped by pydantic later
+    config_line: int = 1
+    mentions: tuple[Mention, ...] = ()
+    calls: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
+    environment: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
     volatile: tuple[str, ...] = ()
     pieces: tuple[str | Mentioned, ...] | None = None
 
@@ -75,7 +75,7 @@ def parse_template(text: str, path: Path, jinja: jinja2.Environment, dialect: st
     visible = without_jinja_in_comments(text, dialect)
     tree, problems = _parsed(text, visible, path, jinja, dialect)
     if tree is None:
-        return Template(visible, {}, 1, (), frozenset(), frozenset(), frozenset(), tuple(problems))
+        return Template(visible, problems=tuple(problems))
     template = _read([tree], visible, path)
     return replace(template, pieces=_pieces(tree), problems=(*template.problems, *problems))
 
@@ -158,15 +158,15 @@ def _read(
                     problems.append(_not_literal(name, where))
     reads = reads_of(trees)
     return Template(
-        text,
-        config,
-        config_line,
-        tuple(mentions),
-        frozenset(names),
-        reads.variables,
-        reads.environment,
-        tuple(problems),
-        reads.volatile,
+        text=text,
+        config=config,
+        config_line=config_line,
+        mentions=tuple(mentions),
+        calls=frozenset(names),
+        variables=reads.variables,
+        environment=reads.environment,
+        problems=tuple(problems),
+        volatile=reads.volatile,
     )
 
 

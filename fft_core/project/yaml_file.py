@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Key = str | int
-KnownKeys = dict[int, list[str]]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NUMBER = re.compile(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
 
@@ -105,7 +104,7 @@ def _without_unknown_keys(shape: Any, content: object) -> object | None:
 
     content = deepcopy(content)
     try:
-        _adapter(shape).validate_python(content, context={})
+        _adapter(shape).validate_python(content)
     except ValidationError as error:
         for complaint in error.errors(include_url=False, include_input=False, include_context=False):
             if complaint["type"] != "extra_forbidden":
@@ -124,11 +123,10 @@ def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()
     from pydantic import ValidationError  # slow to import: only files that are not in the parse cache are shaped
 
     adapter = _adapter(shape)
-    known: KnownKeys = {}  # of each mapping, by its id; the shapes fill it in while they read
     try:
-        return adapter.validate_python(content, context=known)
+        return adapter.validate_python(content)
     except ValidationError as error:
-        return [_problem(complaint, content, file, at, known) for complaint in error.errors(include_url=False)]
+        return [_problem(complaint, shape, content, file, at) for complaint in error.errors(include_url=False)]
 
 
 @cache
@@ -139,13 +137,15 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
     return TypeAdapter(shape)
 
 
-def _problem(complaint: Any, content: object, file: YamlFile, at: tuple[Key, ...], known_keys: KnownKeys) -> Problem:
-    keys, innermost = _keys_in(content, complaint["loc"])
+def _problem(complaint: Any, shape: Any, content: object, file: YamlFile, at: tuple[Key, ...]) -> Problem:
+    from fft_core.project.shapes.shape import known_keys
+
+    keys, _ = _keys_in(content, complaint["loc"])
     where = file.location((*at, *keys))
     name = ".".join(str(key) for key in (*at, *keys))
     match complaint["type"]:
         case "extra_forbidden":
-            key, known = str(complaint["loc"][-1]), known_keys.get(id(innermost), [])
+            key, known = str(complaint["loc"][-1]), known_keys(shape, complaint["loc"][:-1])
             place = ".".join(str(key) for key in (*at, *keys)[:-1]) or "the file"
             return Problem(
                 f"unknown key {key!r} in {place}", where, nearest(key, known) or f"Known keys: {', '.join(known)}"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import Any
 
 import click
 
-from fft_dagster.cli.run_options import run_options, takes_run
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.run_options import RunOptions
 
 
 @click.command("build")
-@takes_run
-def command(**chosen: Any) -> None:  # Any: the values that run_options names
+@with_options(RunOptions)
+def command(options: RunOptions) -> None:
     """Build what must be built: seeds, models, snapshots and their checks, through Dagster in this process.
 
     PROJECT is the folder that holds project.yml.
     """
     from fft_dagster.cli.running import build_planned, planned
 
-    sys.exit(build_planned("build", run_options(**chosen), partial(planned, checks_alone=True)))
+    sys.exit(build_planned("build", options, partial(planned, checks_alone=True)))

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from fft_dagster.cli.cells import aligned
 from fft_dagster.cli.groups import SuggestingGroup
-from fft_dagster.cli.options import (
-    ProjectOptions,
-    Selection,
-    project_options,
-    selection_options,
-    takes_project,
-    takes_selection,
-)
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions, Selection
 from fft_dagster.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -35,18 +30,10 @@ def command() -> None:
 
 
 @command.command("clear")
-@takes_project
-@takes_selection
+@with_options(ProjectOptions, Selection)
 @click.option("--all", "everything", is_flag=True, help="Remove all records, also damaged ones that cannot be read.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be forgotten.")
-def clear(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    changed_since: str | None,
-    everything: bool,
-    dry_run: bool,
-    **chosen: Any,  # Any: see plan.py
-) -> None:
+def clear(options: ProjectOptions, selection: Selection, everything: bool, dry_run: bool) -> None:
     """Forget the builds of the selected models and seeds, or of all: they are built the next time.
 
     Deletes their records in the table _ff_meta. Tables, views and the rows in them stay as they are. An incremental
@@ -56,13 +43,12 @@ def clear(
 
     PROJECT is the folder that holds project.yml.
     """
-    options = project_options(**chosen)
     if everything:
-        if select or exclude or changed_since:
+        if selection.narrows:
             raise click.UsageError("--all takes no selection")
         clear_all(options, dry_run=dry_run)
         return
-    project, names, built = recorded_among(options, selection_options(select, exclude, changed_since))
+    project, names, built = recorded_among(options, selection)
     found = [name for name in names if name in built]
     if found and not dry_run:
         from fft_core import forget_builds, open_warehouse
@@ -95,15 +81,16 @@ def recorded_among(options: ProjectOptions, selection: Selection) -> tuple[Proje
         return project, [node.name for node in project.stored() if node.name in chosen], recorded_builds(warehouse)
 
 
-def said(project: Project, names: list[str], built: Mapping[str, datetime], verb: str) -> Iterable[str]:
+def said(project: Project, names: list[str], built: Mapping[str, datetime], verb: str) -> list[str]:
     """One line for each node; what is not built anew from nothing says so."""
+    return aligned([_row(project, name, built.get(name), verb) for name in names])
+
+
+def _row(project: Project, name: str, built: datetime | None, verb: str) -> tuple[str, str, str]:
     from fft_core import Model
 
-    width = max(map(len, names), default=0)
-    for name in names:
-        if name not in built:
-            yield f"{'':12}  {name:{width}}  no record"
-            continue
-        node = project.node(name)
-        note = _KEPT[node.materialization.keeps] if isinstance(node, Model) else ""
-        yield f"{verb:12}  {name:{width}}  built {built[name]:%Y-%m-%d %H:%M} UTC{note}"
+    if built is None:
+        return "", name, "no record"
+    node = project.node(name)
+    note = _KEPT[node.materialization.keeps] if isinstance(node, Model) else ""
+    return verb, name, f"built {built:%Y-%m-%d %H:%M} UTC{note}"

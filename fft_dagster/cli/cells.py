@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 
@@ -60,15 +60,34 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[bool] = ()) -> lis
     >>> aligned([["id", "name"], ["10", "a"]], right=[True, False])
     ['id  name', '10  a']
     """
-    from rich.cells import cell_len  # letters of some languages take two places
-
     count = max(map(len, rows), default=0)
-    widths = [max((cell_len(unstyled(row[i])) for row in rows if i < len(row)), default=0) for i in range(count)]
-    at_right = [*right, *[False] * count][:count]
+    widths = [widest(row[i] for row in rows if i < len(row)) for i in range(count)]
+    return [in_columns(row, widths, right=right) for row in rows]
 
-    def padded(cell: str, column: int) -> str:
-        cell = cell.replace("\n", "\\n")  # a name can have one
-        space = " " * (widths[column] - cell_len(unstyled(cell)))
-        return space + cell if at_right[column] else cell + space
 
-    return ["  ".join(padded(cell, i) for i, cell in enumerate(row)).rstrip() for row in rows]
+def in_columns(cells: Sequence[str], widths: Sequence[int], *, right: Sequence[bool] = ()) -> str:
+    """Lay the cells of one row out in columns of known widths, as where the other rows are still to come."""
+    at_right = [*right, *[False] * len(cells)]
+    wanted = [*widths, *[0] * len(cells)]
+    return "  ".join(padded(cell, wanted[i], right=at_right[i]) for i, cell in enumerate(cells)).rstrip()
+
+
+def padded(cell: str, width: int, *, right: bool = False) -> str:
+    """Fill a cell up with blanks: a name can have a line break in it, a style takes no place."""
+    cell = cell.replace("\n", "\\n")
+    blanks = " " * (width - _width_of(cell))
+    return blanks + cell if right else cell + blanks
+
+
+def widest(cells: Iterable[str]) -> int:
+    """Return how many places the widest of some cells takes on a terminal."""
+    return max((_width_of(cell.replace("\n", "\\n")) for cell in cells), default=0)
+
+
+def _width_of(cell: str) -> int:
+    text = unstyled(cell)
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # letters of some languages take two places; slow to import
+
+    return cell_len(text)

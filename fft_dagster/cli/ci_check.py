@@ -6,11 +6,12 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fft_dagster.cli.options import ProjectOptions, project_options, takes_project
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions
 from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
@@ -20,15 +21,15 @@ _COLORS = {"error": "red", "warning": "yellow", "note": "bright_black"}
 
 
 @click.command("ci-check")
-@takes_project
+@with_options(ProjectOptions)
 @click.option("--sarif", metavar="FILE", type=click.Path(path_type=Path), help="Write the findings as SARIF 2.1.0.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(sarif: Path | None, as_json: bool, **chosen: Any) -> None:  # Any: the values that project_options names
+def command(options: ProjectOptions, sarif: Path | None, as_json: bool) -> None:
     """Say what is wrong with the project, or odd about it, with file and line. Opens no database, and changes nothing.
 
     PROJECT is the folder that holds project.yml.
     """
-    sys.exit(check_files(project_options(**chosen), sarif, as_json))
+    sys.exit(check_files(options, sarif, as_json))
 
 
 def check_files(options: ProjectOptions, sarif: Path | None, as_json: bool) -> int:

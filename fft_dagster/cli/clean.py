@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fft_dagster.cli.options import ProjectOptions, project_options, takes_project
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions
 from fft_dagster.cli.terminal import echo, name_text
 
 if TYPE_CHECKING:
@@ -17,18 +18,12 @@ if TYPE_CHECKING:
 
 
 @click.command("clean")
-@takes_project
+@with_options(ProjectOptions)
 @click.option("--history", is_flag=True, help="Also the project's own history of Dagster runs.")
 @click.option("--orphans", is_flag=True, help="Instead: tables and views of models that are gone from the project.")
 @click.option("--snapshots", is_flag=True, help="With --orphans, also snapshots: their history cannot be built again.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
-def command(
-    history: bool,
-    orphans: bool,
-    snapshots: bool,
-    dry_run: bool,
-    **chosen: Any,  # Any: the values that project_options names
-) -> None:
+def command(options: ProjectOptions, history: bool, orphans: bool, snapshots: bool, dry_run: bool) -> None:
     """Remove reports, logs and caches that FFT wrote into .fastflowtransform/ and into the user's cache folder.
 
     Databases, the build records in them, installed packages and seeds stay. So does the history of runs without
@@ -40,7 +35,6 @@ def command(
 
     PROJECT is the folder that holds project.yml.
     """
-    options = project_options(**chosen)
     if orphans:
         if history:
             raise click.UsageError("--history has nothing to do with --orphans: call the command twice")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +14,6 @@ from fft_core import visible_line
 if TYPE_CHECKING:
     from fft_core import Model, Project, Seed
 
-_LAST_TERM = re.compile(r"(?P<before>(?:.*[ ,])?(?:@|\d*\+)?)(?P<term>[^ ,]*)$", re.DOTALL)
-
 
 def complete_names(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the names of models and seeds."""
@@ -26,16 +23,18 @@ def complete_names(context: click.Context, _: click.Parameter, incomplete: str) 
 
 def complete_models(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer what can end a selection: after `+` or `@` and after a space or comma, names again; after `tag:`, tags."""
+    from fft_core import split_last_term
+
     project = _project(context)
-    match = _LAST_TERM.match(incomplete)
-    if project is None or match is None:
+    if project is None:
         return []
-    method, colon, _value = match["term"].partition(":")
+    before, term = split_last_term(incomplete)
+    method, colon, _value = term.partition(":")
     if not colon:
-        values = [*_names(project), *(f"{known}:" for known in _METHODS if match["term"])]
+        values = [*_names(project), *(f"{known}:" for known in _METHODS if term)]
     else:
         values = [f"{method}:{value}" for value in _METHODS.get(method, _nothing)(project)]
-    return _items(project, values, match["before"], match["term"])
+    return _items(project, values, before, term)
 
 
 def _project(context: click.Context) -> Project | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fft_dagster.cli.cells import aligned
 from fft_dagster.cli.options import takes_root
 from fft_dagster.cli.terminal import echo
 
@@ -29,6 +30,5 @@ def command(root: Path, upgrade: bool) -> None:
         return
     lines = [("package", "version", "commit", "state", "from")]
     lines += [(p.name, p.version or "", (p.commit or "")[:12], p.state, p.origin) for p in packages]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        echo("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+    for line in aligned(lines):
+        echo(line)

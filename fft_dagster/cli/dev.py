@@ -11,27 +11,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import click
 
-from fft_dagster.cli.options import ProjectOptions, parse_variables, project_options, takes_project
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions, parse_variables
 from fft_dagster.cli.terminal import echo
 from fft_dagster.supervised import run_supervised
 
 
 @click.command("dev")
-@takes_project
+@with_options(ProjectOptions)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
 @click.option(
     "--port", "-p", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Where the UI listens."
 )
-def command(host: str, port: int, **chosen: Any) -> None:  # Any: the values that project_options names
+def command(options: ProjectOptions, host: str, port: int) -> None:
     """Open the Dagster UI on the project and the history of its runs.
 
     PROJECT is the folder that holds project.yml.
     """
-    sys.exit(open_ui(project_options(**chosen), host, port))
+    sys.exit(open_ui(options, host, port))
 
 
 def open_ui(options: ProjectOptions, host: str, port: int) -> int:

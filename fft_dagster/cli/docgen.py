@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from fft_dagster.cli.options import project_options, takes_project
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions
 from fft_dagster.cli.terminal import echo
 
 DEFAULT_FOLDER = Path("site") / "docs"
 
 
 @click.command("docgen")
-@takes_project
+@with_options(ProjectOptions)
 @click.option(
     "--out",
     "folder",
@@ -25,20 +25,14 @@ DEFAULT_FOLDER = Path("site") / "docs"
 @click.option("--emit-json", is_flag=True, help="Put manifest.json and catalog.json beside the pages.")
 @click.option("--open-source", is_flag=True, help="Show the source of the models.")
 @click.option("--no-catalog", is_flag=True, help="Open no database: columns and types as declared.")
-def command(
-    folder: Path | None,
-    emit_json: bool,
-    open_source: bool,
-    no_catalog: bool,
-    **chosen: Any,  # Any: the values that project_options names
-) -> None:
+def command(options: ProjectOptions, folder: Path | None, emit_json: bool, open_source: bool, no_catalog: bool) -> None:
     """Write a static site about the project: an index, the graph, and a page for each model, seed and source.
 
     PROJECT is the folder that holds project.yml.
     """
     from fft_core import open_warehouse, read_catalog, write_docs
 
-    project = project_options(**chosen).load()
+    project = options.load()
     catalog = None
     if not no_catalog:
         with open_warehouse(project, read_only=True) as warehouse:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
 
 from fft_core import NodeRunResult, Project, StepEnded, StepStarted
+from fft_dagster.cli.cells import padded, widest
 from fft_dagster.cli.report import Report
 from fft_dagster.cli.run_options import Output
 from fft_dagster.cli.terminal import echo, echo_json, style
@@ -73,7 +74,7 @@ class PlainLines:
 
     def begin(self, start: Start) -> None:
         shown = [*start.names, *(result.name for result in start.reused if self._output.shows_reasons)]
-        self._width = max(map(len, shown), default=0)
+        self._width = widest(shown)
         self._names_checks = start.command == "test" or self._output.shows_reasons
         self._command = start.command if start.command != "snapshot" else "snapshot run"
         self._echo(str(start))
@@ -100,13 +101,13 @@ class PlainLines:
 
     def running_line(self, name: str, seconds: float) -> str:
         """Say that a node has its turn, in the columns of the others."""
-        return f"{'running':11} {name:{self._width}} {'':17}{seconds:8.0f} s"
+        return f"{'running':11} {padded(name, self._width)} {'':17}{seconds:8.0f} s"
 
     def _line(self, result: NodeRunResult) -> str:
         rows = f"{result.rows:>12,} rows" if result.rows is not None else " " * 17
         seconds = f"{result.duration_ms / 1000:8.2f} s" if result.duration_ms is not None else ""
         mark = style(f"{result.status.replace('_', ' '):11}", fg=COLORS[result.status])
-        return f"{mark} {result.name:{self._width}} {rows}{seconds}".rstrip()
+        return f"{mark} {padded(result.name, self._width)} {rows}{seconds}".rstrip()
 
     def _details(self, ended: StepEnded) -> Iterator[str]:
         if self._output.shows_reasons:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
+from fft_dagster.cli.cells import aligned
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions, Selection
 from fft_dagster.cli.terminal import echo, echo_json, name_text, style
 
 if TYPE_CHECKING:
@@ -17,8 +19,7 @@ _HEADS = ("name", "kind", "materialized", "tags", "file")
 
 
 @click.command("ls")
-@takes_project
-@takes_selection
+@with_options(ProjectOptions, Selection)
 @click.option(
     "--output",
     "-o",
@@ -29,12 +30,10 @@ _HEADS = ("name", "kind", "materialized", "tags", "file")
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
 def command(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    changed_since: str | None,
+    options: ProjectOptions,
+    selection: Selection,
     output: Literal["table", "name", "path", "json"],
     as_json: bool,
-    **chosen: Any,  # Any: the values that project_options names
 ) -> None:
     """List models and seeds in build order. Opens no database, unless `state:` asks for it.
 
@@ -42,8 +41,8 @@ def command(
     """
     from fft_core import described_node
 
-    project = project_options(**chosen).load()
-    names = selection_options(select, exclude, changed_since).names(project)
+    project = options.load()
+    names = selection.names(project)
     nodes = [node for node in project.stored() if node.name in names]
     match "json" if as_json else output:
         case "json":
@@ -66,10 +65,8 @@ def _cells(node: Model | Seed) -> tuple[str, ...]:
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for i, row in enumerate(rows):
-        line = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        echo(style(line, bold=True) if i == 0 else line)
+    head, *lines = aligned(rows)
+    _print_lines([style(head, bold=True), *lines])
 
 
 def _print_lines(lines: Sequence[str]) -> None:

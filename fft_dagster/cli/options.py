@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
 from fft_dagster.cli.completion import complete_models, complete_names
+from fft_dagster.cli.option_values import included, option, read_by
 from fft_dagster.cli.statements import show_statements
 from fft_dagster.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from fft_core import OutputGuard, Plan, Project, Request, Run, Warehouse
-
-Command = TypeVar("Command", bound=Callable[..., None])
+    from fft_core import CacheMode, OutputGuard, Plan, Project, Request, Run, Warehouse
 
 
 @dataclass
@@ -34,69 +33,38 @@ def _noted(context: click.Context, _: click.Parameter, root: Path) -> Path:
     return root
 
 
-_ROOT = click.argument("root", metavar="[PROJECT]", type=click.Path(path_type=Path), default=".", callback=_noted)
-_PROJECT = [
-    _ROOT,
-    click.option(
-        "--env", "-e", metavar="NAME", help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]"
-    ),
-    click.option("--engine", metavar="NAME", help="Instead of the profile's engine."),
-    click.option(
-        "--vars", "variables", multiple=True, metavar="KEY=VALUE", help="Override vars; a YAML value; repeatable."
-    ),
-]
-_SELECTION = [
-    click.option(
-        "--select",
-        "-s",
-        multiple=True,
-        metavar="MODELS",
-        shell_complete=complete_models,
-        help="As in +mart_users; repeatable.",
-    ),
-    click.option(
-        "--exclude",
-        multiple=True,
-        metavar="MODELS",
-        shell_complete=complete_models,
-        help="To leave out, in the same grammar; repeatable.",
-    ),
-    click.option("--changed-since", metavar="REF", help="Only what changed since a git commit, and what reads it."),
-]
-_REQUEST = [
-    click.option(
-        "--cache",
-        type=click.Choice(["off", "rw", "ro", "wo"]),
-        default="rw",
-        show_default=True,
-        help="rw: reuse and record; ro or wo: only one; off: none.",
-    ),
-    click.option("--no-cache", is_flag=True, help="The same as --cache off."),
-    click.option(
-        "--rebuild",
-        multiple=True,
-        metavar="GLOB",
-        shell_complete=complete_names,
-        help="Models to build in any case; repeatable.",
-    ),
-    click.option(
-        "--full-refresh",
-        multiple=True,
-        metavar="GLOB",
-        shell_complete=complete_names,
-        help="Incremental models to build from scratch; repeatable.",
-    ),
-]
+takes_root = click.argument("root", metavar="[PROJECT]", type=click.Path(path_type=Path), default=".", callback=_noted)
+"""The project's folder only: for commands that need no profile."""
 
 
 @dataclass(frozen=True)
 class ProjectOptions:
     """Which project, on which profile and engine, with which variables; and whether its statements are shown."""
 
-    root: Path
-    env: str | None = None
-    engine: str | None = None
-    variables: Sequence[str] = ()
+    root: Path = field(metadata=read_by(takes_root))
+    env: str | None = field(
+        default=None,
+        metadata=option(
+            "--env",
+            "-e",
+            metavar="NAME",
+            help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]",
+        ),
+    )
+    engine: str | None = field(
+        default=None,
+        metadata=option("--engine", metavar="NAME", help="Instead of the profile's engine."),
+    )
+    variables: Sequence[str] = field(
+        default=(),
+        metadata=option(
+            "--vars",
+            "variables",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Override vars; a YAML value; repeatable.",
+        ),
+    )
     shows_statements: bool = False
     as_json: bool = False
 
@@ -129,9 +97,33 @@ def _guard(project: Project) -> None:
 class Selection:
     """Which models and seeds."""
 
-    select: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    changed_since: str | None = None
+    select: Sequence[str] = field(
+        default=(),
+        metadata=option(
+            "--select",
+            "-s",
+            multiple=True,
+            metavar="MODELS",
+            shell_complete=complete_models,
+            help="As in +mart_users; repeatable.",
+        ),
+    )
+    exclude: Sequence[str] = field(
+        default=(),
+        metadata=option(
+            "--exclude",
+            multiple=True,
+            metavar="MODELS",
+            shell_complete=complete_models,
+            help="To leave out, in the same grammar; repeatable.",
+        ),
+    )
+    changed_since: str | None = field(
+        default=None,
+        metadata=option(
+            "--changed-since", metavar="REF", help="Only what changed since a git commit, and what reads it."
+        ),
+    )
 
     @property
     def narrows(self) -> bool:
@@ -150,12 +142,60 @@ Among: TypeAlias = "Callable[[Project, Selection, frozenset[str]], frozenset[str
 
 
 @dataclass(frozen=True)
+class RequestOptions:
+    """What is asked of a plan: what it may reuse and record, and what is built in any case."""
+
+    cache: CacheMode = field(
+        default="rw",
+        metadata=option(
+            "--cache",
+            type=click.Choice(["off", "rw", "ro", "wo"]),
+            default="rw",
+            show_default=True,
+            help="rw: reuse and record; ro or wo: only one; off: none.",
+        ),
+    )
+    no_cache: bool = field(default=False, metadata=option("--no-cache", is_flag=True, help="The same as --cache off."))
+    rebuild: tuple[str, ...] = field(
+        default=(),
+        metadata=option(
+            "--rebuild",
+            multiple=True,
+            metavar="GLOB",
+            shell_complete=complete_names,
+            help="Models to build in any case; repeatable.",
+        ),
+    )
+    full_refresh: tuple[str, ...] = field(
+        default=(),
+        metadata=option(
+            "--full-refresh",
+            multiple=True,
+            metavar="GLOB",
+            shell_complete=complete_names,
+            help="Incremental models to build from scratch; repeatable.",
+        ),
+    )
+
+    def value(self) -> Request:
+        """Return it as the core takes it."""
+        from fft_core import Request
+
+        return Request("off" if self.no_cache else self.cache, self.rebuild, self.full_refresh)
+
+
+@dataclass(frozen=True)
 class PlanOptions:
     """What commands that plan have in common."""
 
-    project: ProjectOptions
-    selection: Selection
-    request: Request
+    project: ProjectOptions = field(metadata=included(ProjectOptions))
+    selection: Selection = field(metadata=included(Selection))
+    asked: RequestOptions = field(metadata=included(RequestOptions))
+
+    @property
+    def request(self) -> Request:
+        """What is asked of the plan."""
+        return self.asked.value()
 
     def make_plan(
         self,
@@ -197,55 +237,6 @@ def warn_of_unread_variables(project: Project, given: Mapping[str, object]) -> N
             echo(f"warning: --vars {name}: no model reads this variable. {hint}".rstrip(), err=True)
 
 
-def takes_root(command: Command) -> Command:
-    """Add the project's folder only: for commands that need no profile."""
-    return with_options(command, [_ROOT])
-
-
-def takes_project(command: Command) -> Command:
-    """Add the project, and how it is loaded; `project_options` makes the value."""
-    return with_options(command, _PROJECT)
-
-
-def takes_selection(command: Command) -> Command:
-    """Add `--select`, `--exclude` and `--changed-since`; `selection_options` makes the value."""
-    return with_options(command, _SELECTION)
-
-
-def takes_plan(command: Command) -> Command:
-    """Add all that makes a plan; `plan_options` makes the value."""
-    return with_options(command, [*_PROJECT, *_SELECTION, *_REQUEST])
-
-
-def project_options(root: Path, env: str | None, engine: str | None, variables: tuple[str, ...]) -> ProjectOptions:
-    """Make the value of what `takes_project` adds."""
-    return ProjectOptions(root, env, engine, variables)
-
-
-def selection_options(select: tuple[str, ...], exclude: tuple[str, ...], changed_since: str | None) -> Selection:
-    """Make the value of what `takes_selection` adds."""
-    return Selection(select, exclude, changed_since)
-
-
-def plan_options(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    changed_since: str | None,
-    cache: Any,  # Any: click has checked that it is a CacheMode
-    no_cache: bool,
-    rebuild: tuple[str, ...],
-    full_refresh: tuple[str, ...],
-    **project: Any,  # Any: the values that project_options names
-) -> PlanOptions:
-    """Make the value of what `takes_plan` adds."""
-    from fft_core import Request
-
-    selection = selection_options(select, exclude, changed_since)
-    return PlanOptions(
-        project_options(**project), selection, Request("off" if no_cache else cache, rebuild, full_refresh)
-    )
-
-
 def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
     """Read `KEY=VALUE` pairs, whose values are YAML. Raises UsageError for anything else."""
     if not given:
@@ -262,10 +253,3 @@ def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
         except yaml.YAMLError as error:
             raise click.UsageError(f"--vars {key}: the value is not YAML") from error  # nor is it repeated
     return variables
-
-
-def with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
-    """Add options to a command, in this order."""
-    for option in reversed(options):
-        command = option(command)
-    return command

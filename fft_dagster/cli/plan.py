@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
-from fft_dagster.cli.options import plan_options, takes_plan
+from fft_dagster.cli.cells import aligned
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import PlanOptions
 from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
@@ -17,10 +20,10 @@ _COLORS = {"build": "green", "reuse": "bright_black"}
 
 
 @click.command("plan")
-@takes_plan
+@with_options(PlanOptions)
 @click.option("--verbose", "-v", is_flag=True, help="Also list what is reused because nothing changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(verbose: bool, as_json: bool, **chosen: Any) -> None:  # Any: the values that plan_options names
+def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
     """Say what `fft build` would build, and why; count what it would reuse. Changes nothing.
 
     PROJECT is the folder that holds project.yml.
@@ -28,7 +31,7 @@ def command(verbose: bool, as_json: bool, **chosen: Any) -> None:  # Any: the va
     from fft_core import find_orphans
 
     orphans: list[Orphan] = []
-    _, plan = plan_options(**chosen).make_plan(
+    _, plan = options.make_plan(
         patience_seconds=PATIENCE_SECONDS, afterwards=lambda warehouse: orphans.extend(find_orphans(warehouse))
     )
     print_plan(plan, as_json=as_json, verbose=verbose)
@@ -48,19 +51,21 @@ def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:
         echo_json(plan.to_json())
         return
     listed = [decision for decision in plan.decisions if verbose or not _is_unchanged(decision)]
-    width = max((len(decision.name) for decision in listed), default=0)
-    for decision in listed:
-        views = [view.said_of(decision.name) for view in decision.views]
-        first, *others = [*map(str, decision.reasons), *views]
-        first = f"increment: {first}" if decision.is_build and decision.is_increment else first
-        mark = style(decision.action, fg=_COLORS[decision.action])
-        echo(f"{mark}  {decision.name:{width}}  {first}")
-        for reason in others:
-            echo(f"       {'':{width}}  {reason}")
+    for line in aligned([row for decision in listed for row in _rows(decision)]):
+        echo(line)
     builds = len(plan.builds)
     if listed:
         echo()
     echo(f"{builds} to build, {len(plan.decisions) - builds} to reuse")
+
+
+def _rows(decision: Decision) -> Iterator[tuple[str, str, str]]:
+    """What happens to a node, its name, and a reason; a row for each further reason."""
+    views = [view.said_of(decision.name) for view in decision.views]
+    first, *others = [*map(str, decision.reasons), *views]
+    first = f"increment: {first}" if decision.is_build and decision.is_increment else first
+    yield style(decision.action, fg=_COLORS[decision.action]), decision.name, first
+    yield from (("", "", reason) for reason in others)
 
 
 def _is_unchanged(decision: Decision) -> bool:

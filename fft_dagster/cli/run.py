@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from fft_dagster.cli.option_values import with_options
 from fft_dagster.cli.options import Selection
-from fft_dagster.cli.run_options import run_options, takes_run
+from fft_dagster.cli.run_options import RunOptions
 
 if TYPE_CHECKING:
     from fft_core import Project
 
 
 @click.command("run")
-@takes_run
+@with_options(RunOptions)
 @click.option("--no-seeds", is_flag=True, help="Leave out the seeds that the models read.")
-def command(no_seeds: bool, **chosen: Any) -> None:  # Any: the values that run_options names
+def command(options: RunOptions, no_seeds: bool) -> None:
     """Build the models that must be built, and the seeds that they read, but no snapshots.
 
     Blocking checks judge the new rows before they are published, as in fft build. Checks of what is not built do not
@@ -27,7 +28,7 @@ def command(no_seeds: bool, **chosen: Any) -> None:  # Any: the values that run_
     from fft_dagster.cli.running import build_planned, planned
 
     among = partial(models_and_seeds, with_seeds=not no_seeds)
-    sys.exit(build_planned("run", run_options(**chosen), partial(planned, checks_alone=False), among))
+    sys.exit(build_planned("run", options, partial(planned, checks_alone=False), among))
 
 
 def models_and_seeds(

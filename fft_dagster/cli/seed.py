@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import Any
 
 import click
 
-from fft_dagster.cli.run_options import run_options, takes_run
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.run_options import RunOptions
 
 
 @click.command("seed")
-@takes_run
-def command(**chosen: Any) -> None:  # Any: the values that run_options names
+@with_options(RunOptions)
+def command(options: RunOptions) -> None:
     """Load the seeds that changed, or are not there.
 
     PROJECT is the folder that holds project.yml.
@@ -21,4 +21,4 @@ def command(**chosen: Any) -> None:  # Any: the values that run_options names
     from fft_dagster.cli.running import build_planned, only, planned
 
     seeds = partial(only, kinds=("seed",))
-    sys.exit(build_planned("seed", run_options(**chosen), partial(planned, checks_alone=False), seeds))
+    sys.exit(build_planned("seed", options, partial(planned, checks_alone=False), seeds))

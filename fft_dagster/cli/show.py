@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from fft_dagster.cli.cells import aligned, cell_text, json_value
 from fft_dagster.cli.completion import complete_names
-from fft_dagster.cli.options import project_options, takes_project
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions
 from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
@@ -21,19 +23,13 @@ if TYPE_CHECKING:
 
 @click.command("show")
 @click.argument("model", required=False, shell_complete=complete_names)
-@takes_project
+@with_options(ProjectOptions)
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows.")
 @click.option("--sql", "only_sql", is_flag=True, help="Print the rendered SQL instead; opens no database.")
 @click.option("--inline", metavar="QUERY", help="Instead of MODEL: a query, in which ref() and macros work.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    model: str | None,
-    root: Path,
-    limit: int,
-    only_sql: bool,
-    inline: str | None,
-    as_json: bool,
-    **chosen: Any,  # Any: the other values that project_options names
+    options: ProjectOptions, model: str | None, limit: int, only_sql: bool, inline: str | None, as_json: bool
 ) -> None:
     """Show the first rows of a model's query on what is published. Builds nothing.
 
@@ -46,10 +42,10 @@ def command(
     if inline is not None and model is not None:  # then what would be the model is the project
         if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
             raise click.UsageError("give a model or --inline, not both")
-        root = Path(model)
+        options = replace(options, root=Path(model))
     elif inline is None and model is None:
         raise click.UsageError("name a model, or give a query with --inline")
-    project = project_options(root=root, **chosen).load()
+    project = options.load()
     node: Model | Seed | Source
     project, node = inline_model(project, inline) if inline is not None else (project, find_node(project, str(model)))
     if only_sql:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fft_dagster.cli.groups import SuggestingGroup
-from fft_dagster.cli.run_options import run_options, takes_run
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.run_options import RunOptions
 from fft_dagster.cli.terminal import echo, echo_json
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ def command() -> None:
 
 
 @command.command("run")
-@takes_run
+@with_options(RunOptions)
 @click.option("--prune", is_flag=True, help="Delete old versions afterwards; needs --keep-last.")
 @click.option("--keep-last", type=click.IntRange(min=1), metavar="N", help="With --prune: versions kept of each key.")
-def run_snapshots(prune: bool, keep_last: int | None, **chosen: Any) -> None:  # Any: the values of run_options
+def run_snapshots(options: RunOptions, prune: bool, keep_last: int | None) -> None:
     """Build the snapshots that must be built, and nothing that they read.
 
     With --dry-run, --prune says what it would delete. PROJECT is the folder that holds project.yml.
@@ -34,7 +35,6 @@ def run_snapshots(prune: bool, keep_last: int | None, **chosen: Any) -> None:  #
 
     if prune != (keep_last is not None):
         raise click.UsageError("--prune and --keep-last N go together")
-    options = run_options(**chosen)
     todo = partial(planned, checks_alone=False)
     afterwards = None
     if keep_last is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fft_dagster.cli.cells import aligned
 from fft_dagster.cli.groups import SuggestingGroup
-from fft_dagster.cli.options import project_options, takes_project
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions
 from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ def command() -> None:
 
 
 @command.command("freshness")
-@takes_project
+@with_options(ProjectOptions)
 @click.option("--select", "-s", multiple=True, metavar="SOURCES", help="As in crm, crm.users or tag:crm; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def freshness(select: tuple[str, ...], as_json: bool, **chosen: Any) -> None:  # Any: what project_options names
+def freshness(options: ProjectOptions, select: tuple[str, ...], as_json: bool) -> None:
     """Say how old the newest rows of the sources are, and whether that is too old. Changes nothing.
 
     PROJECT is the folder that holds project.yml.
@@ -37,7 +38,7 @@ def freshness(select: tuple[str, ...], as_json: bool, **chosen: Any) -> None:  #
     from fft_core import select_sources, source_freshness
     from fft_dagster.cli.ctrl_c import opened_warehouse
 
-    project = project_options(**chosen).load()
+    project = options.load()
     sources = [source for source in select_sources(project, select) if source.freshness]
     results = []
     if sources:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
+from fft_dagster.cli.cells import aligned
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions, Selection
 from fft_dagster.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -17,15 +19,12 @@ _WIDTH = 80
 
 
 @click.command("sync-db-comments")
-@takes_project
-@takes_selection
+@with_options(ProjectOptions, Selection)
 @click.option("--dry-run", is_flag=True, help="Only say what would be written.")
 def command(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    changed_since: str | None,
+    options: ProjectOptions,
+    selection: Selection,
     dry_run: bool,
-    **chosen: Any,  # Any: the values that project_options names
 ) -> None:
     """Write the descriptions of models, seeds and their columns into the database, as comments.
 
@@ -33,24 +32,23 @@ def command(
     """
     from fft_core import open_warehouse, plan_comments, write_comments
 
-    project = project_options(**chosen).load()
-    names = selection_options(select, exclude, changed_since).names(project)
+    project = options.load()
+    names = selection.names(project)
     with open_warehouse(project, read_only=True) as warehouse:
         plan = plan_comments(warehouse, names)
     if plan.changes and not dry_run:
         with open_warehouse(project) as warehouse:
             write_comments(warehouse, plan.changes)
-    width = max((len(str(change)) for change in plan.changes), default=0)
-    for change in plan.changes:
-        echo(_line(change, width))
+    for line in aligned([_row(change) for change in plan.changes]):
+        echo(line)
     for said in plan.left_out:
         echo(f"left out: {said}", err=True)
     echo(f"{len(plan.changes)} comments {'to write' if dry_run else 'written'}")
 
 
-def _line(change: CommentChange, width: int) -> str:
+def _row(change: CommentChange) -> tuple[str, str]:
     was = f"  (was: {_short(change.old)})" if change.old else ""
-    return f"{change!s:{width}}  {_short(change.new)}{was}"
+    return str(change), f"{_short(change.new)}{was}"
 
 
 def _short(text: str) -> str:

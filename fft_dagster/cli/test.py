@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from dataclasses import dataclass, field
 
 import click
 
-from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection, with_options
-from fft_dagster.cli.run_options import JOBS, OUTPUT, Output
+from fft_dagster.cli.option_values import included, read_by, with_options
+from fft_dagster.cli.options import ProjectOptions, Selection
+from fft_dagster.cli.run_options import JOBS, Output
+
+
+@dataclass(frozen=True)
+class TestOptions:
+    """Which checks are run, and how."""
+
+    project: ProjectOptions = field(metadata=included(ProjectOptions))
+    selection: Selection = field(metadata=included(Selection))
+    jobs: int | None = field(metadata=read_by(JOBS))
+    output: Output = field(metadata=included(Output))
 
 
 @click.command("test")
-@takes_project
-@takes_selection
-@lambda command: with_options(command, [JOBS, *OUTPUT])
+@with_options(TestOptions)
 @click.option("--skip-build", is_flag=True, help="Accepted, and needless: nothing is built in any case.")
-def command(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    changed_since: str | None,
-    jobs: int | None,
-    quiet: bool,
-    verbose: int,
-    as_json: bool,
-    skip_build: bool,
-    **project: Any,  # Any: the values that project_options names
-) -> None:
+def command(options: TestOptions, skip_build: bool) -> None:
     """Run the checks of published models, seeds and sources: all of them, or those that are selected.
 
     A selection means the checks of models and seeds, and checks by their own tags and names. PROJECT is the folder
@@ -37,9 +36,8 @@ def command(
     from fft_dagster.cli.running import Call, Todo, run
 
     began = time.perf_counter()
-    output = Output(quiet, verbose, as_json)
-    loaded = output.of(project_options(**project)).load()
-    selection = selection_options(select, exclude, changed_since)
+    selection, output = options.selection, options.output
+    loaded = output.of(options.project).load()
     checks = select_checks(loaded, selection.select, selection.exclude, changed_since=selection.changed_since)
-    call = Call("test", Run(loaded), output, began, jobs, keep_going=True)
+    call = Call("test", Run(loaded), output, began, options.jobs, keep_going=True)
     sys.exit(run(call, Todo(f"{len(checks)} checks", checks=checks)))

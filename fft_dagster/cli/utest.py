@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fft_dagster.cli.cells import aligned, cell_text, json_value
+from fft_dagster.cli.cells import aligned, cell_text, in_columns, json_value, widest
 from fft_dagster.cli.completion import complete_names
-from fft_dagster.cli.options import project_options, selection_options, takes_project, takes_selection
+from fft_dagster.cli.option_values import with_options
+from fft_dagster.cli.options import ProjectOptions, Selection
 from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ _COLORS = {"pass": "green", "fail": "red", "error": "red"}
 
 
 @click.command("utest")
-@takes_project
-@takes_selection
+@with_options(ProjectOptions, Selection)
 @click.option(
     "--model", metavar="MODEL", shell_complete=complete_names, help="The cases of one model; also of an ephemeral one."
 )
@@ -34,15 +34,13 @@ _COLORS = {"pass": "green", "fail": "red", "error": "red"}
 @click.option("--verbose", "-v", count=True, help="-vv: print every statement, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    changed_since: str | None,
+    options: ProjectOptions,
+    selection: Selection,
     model: str | None,
     case: str | None,
     quiet: bool,
     verbose: int,
     as_json: bool,
-    **chosen: Any,  # Any: the values that project_options names
 ) -> None:
     """Run the unit tests of models: tests/unit/*.yml. Touches no table of the project.
 
@@ -50,12 +48,10 @@ def command(
     """
     import fft_core
 
-    options = project_options(**chosen)
     project = replace(options, shows_statements=verbose >= 2, as_json=as_json).load()
-    selection = selection_options(select, exclude, changed_since)
     models = selection.names(project) if selection.narrows else None
     tests = fft_core.select_unit_tests(project, models=models, model=model, case=case)
-    widths = [max((len(name) for name in names), default=0) for names in zip(*map(_names, tests), strict=True)]
+    widths = [widest(_COLORS), *(widest(names) for names in zip(*map(_names, tests), strict=True))]
     results = []
     for result in _apart(fft_core.run_unit_tests(project, tests)):
         results.append(result)
@@ -84,9 +80,9 @@ def _names(test: UnitTest) -> tuple[str, str]:
 
 def _lines(result: UnitTestResult, widths: Sequence[int]) -> Iterator[str]:
     """Say what came of a case: one line where it passed, and what is wrong where it did not."""
-    test, mark = result.test, style(f"{result.status:5}", fg=_COLORS[result.status])
-    names = "  ".join(f"{name:{width}}" for name, width in zip(_names(test), widths, strict=True))
-    yield f"{mark}  {names}  {f'{result.seconds:.2f} s' if result.status == 'pass' else test.location}"
+    test, mark = result.test, style(result.status, fg=_COLORS[result.status])
+    last = f"{result.seconds:.2f} s" if result.status == "pass" else str(test.location)
+    yield in_columns([mark, *_names(test), last], widths)
     if result.error:
         yield from (f"       {line}" for line in str(result.error).splitlines())
     if result.mismatch:

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from run_helpers import FFT, clean_environment, golden, installed_fft, shop, write
 
+from fft_dagster.cli.cells import aligned, in_columns
+from fft_dagster.cli.terminal import style, terminal_text
+
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -82,3 +85,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert installed_fft("build", root).code == 0
 
     return root
+
+
+def test_columns_are_as_wide_as_what_is_seen_of_their_cells() -> None:
+    rows = [["名前", "a"], ["x", "b"], [style("red", fg="red"), "c"], ["a\nb", "d"]]
+    assert [terminal_text(line) for line in aligned(rows)] == [
+        "名前  a",
+        "x     b",
+        "\x1b[31mred\x1b[0m   c",
+        "a\\nb  d",
+    ]
+    assert in_columns(["x", "b", "c"], [3], right=[True]) == "  x  b  c"

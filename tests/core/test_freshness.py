@@ -132,7 +132,10 @@ def test_sources_are_chosen(tmp_path: Path) -> None:
     assert chosen() == ["crm.users", "crm.orders", "web.users"]
     assert chosen("crm") == chosen("source:crm") == chosen("tag:nightly") == ["crm.users", "crm.orders"]
     assert chosen("*.users") == chosen("crm.users web") == ["crm.users", "web.users"]
-    assert chosen("*.users", "crm") == ["crm.users"]
+    assert chosen("*.users", "crm") == chosen("*.users,crm") == ["crm.users"]
+    assert chosen("*.users,web crm.orders") == ["crm.orders", "web.users"]
+    with pytest.raises(FftError, match=r"'crm,' has a comma with nothing on one side"):
+        chosen("crm,")
     assert chosen("nothing*") == []
     with pytest.raises(FftError, match=r"'crm\.user' is not a source\s+hint: Did you mean 'crm\.users'"):
         chosen("crm.user")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -12,10 +14,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
-    model_validator,
 )
 
 from fft_core.foreign_text import visible_line
@@ -26,13 +26,51 @@ class Shape(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _tell_known_keys(cls, content: Any, info: ValidationInfo) -> Any:
-        """Note which keys this mapping may have, for the hint beside an unknown one."""
-        if info.context is not None:
-            info.context[id(content)] = [field.alias or name for name, field in cls.model_fields.items()]
-        return content
+
+def known_keys(shape: Any, place: Sequence[str | int]) -> list[str]:
+    """Return the keys that a mapping inside a shape may have, where pydantic found an unknown one.
+
+    Args:
+        shape: What was read: anything that a TypeAdapter takes.
+        place: Where the mapping is, as pydantic says it: keys and indices, with the names of members of unions.
+    """
+    shapes = [shape]
+    for part in place:
+        shapes = [inner for outer in shapes for inner in _inside(outer, part)]
+    mappings = [kind for outer in shapes for kind in _members(outer) if _is_mapping(kind)]
+    keys = [field.alias or name for kind in mappings for name, field in kind.model_fields.items()]
+    return list(dict.fromkeys(keys))
+
+
+def _inside(shape: Any, part: str | int) -> Iterator[Any]:
+    for kind in _members(shape):
+        arguments = get_args(kind)
+        if _is_mapping(kind):
+            yield from [kind] if _is_called(kind, part) else ()
+            yield from (f.annotation for name, f in kind.model_fields.items() if part in (f.alias, name))
+        elif get_origin(kind) in (list, dict):
+            yield arguments[-1]
+
+
+def _members(shape: Any) -> Iterator[Any]:
+    """The members of a union, without what is annotated to them; a shape that is none is its own."""
+    if get_origin(shape) is Annotated:
+        yield from _members(get_args(shape)[0])
+    elif get_origin(shape) in (Union, UnionType):
+        yield from (inner for member in get_args(shape) for inner in _members(member))
+    else:
+        yield shape
+
+
+def _is_mapping(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _is_called(kind: type[BaseModel], part: str | int) -> bool:
+    """Whether pydantic means a member of a union: by its class, as in `function-after[check(), PlaceShape]`, or by the
+    `type` that tells the members apart."""
+    told_by = kind.model_fields.get("type")
+    return kind.__name__ in re.findall(r"\w+", str(part)) or part in get_args(told_by and told_by.annotation)
 
 
 def _owner(text: str) -> str:
