@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fft_core.docs.graph import Graph, graph_of
     from fft_core.docs.mermaid import mermaid
     from fft_core.docs.site import write_dag, write_docs
-    from fft_core.engines.duckdb import duckdb_connection
+    from fft_core.engines.duckdb.session import duckdb_connection
     from fft_core.engines.lending import keep_databases, lend_databases
     from fft_core.errors import (
         ArtifactError,
@@ -147,7 +147,7 @@ _HOMES = {
     "build_seed": "build",
     "check_node": "build",
     "described_node": "artifacts.manifest",
-    "duckdb_connection": "engines.duckdb",
+    "duckdb_connection": "engines.duckdb.session",
     "environment_masker": "project.secret_values",
     "find_leftovers": "project.leftovers",
     "find_node": "show",

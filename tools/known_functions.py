@@ -2,7 +2,7 @@
 
     make functions
 
-writes fft_core/engines/*_functions.json anew: from the DuckDB that is installed, and from the Postgres that FF_PG_DSN
+writes fft_core/engines/*/functions.json anew: from the DuckDB that is installed, and from the Postgres that FF_PG_DSN
 names, or the one of the tests. Look at the difference: what is new there counts as steady from then on.
 """
 
@@ -238,7 +238,7 @@ def write(engine: str, known: KnownFunctions, version: str) -> None:
     if parts["rows"] == parts["steady"]:
         del parts["rows"]
     said = {"engine": engine, "version": version, "made": datetime.now(UTC).date().isoformat(), **parts}
-    path = ROOT / "fft_core" / "engines" / f"{engine}_functions.json"
+    path = ROOT / "fft_core" / "engines" / engine / "functions.json"
     path.write_text(json.dumps(said, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
     sys.stdout.write(
         f"{path.relative_to(ROOT)}: {len(known.steady)} steady, {len(known.changing)} changing, {version}\n"

@@ -260,7 +260,7 @@ def capabilities_of(name: str) -> Capabilities:
 
 def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect`, `scratch` and `namespace`
     try:
-        return importlib.import_module(f"fft_core.engines.{name}")
+        return importlib.import_module(f"fft_core.engines.{name}.session")
     except ModuleNotFoundError as error:
         raise MissingDriverError(
             f"the engine {name!r} needs the package {error.name!r}", hint=f'pip install "fft-dagster[{name}]"'

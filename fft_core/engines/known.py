@@ -16,7 +16,7 @@ _SETS = (
 
 def file_of(dialect: str) -> Path:
     """Give the file that holds what is known of a dialect's functions."""
-    return Path(__file__).with_name(f"{dialect}_functions.json")
+    return Path(__file__).parent / dialect / "functions.json"
 
 
 @cache

@@ -14,6 +14,6 @@ def keep_databases() -> None:
 
 def lend_databases() -> None:
     """Close what this process has open and does not use just now. What no engine has loaded is not open."""
-    module = sys.modules.get("fft_core.engines.duckdb_file")
+    module = sys.modules.get("fft_core.engines.duckdb.file")
     if module is not None:
         module.lend_files()

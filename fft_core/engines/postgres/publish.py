@@ -22,7 +22,7 @@ from typing import Protocol
 from psycopg import errors
 
 from fft_core.engines.engine import PublishMode, Row
-from fft_core.engines.postgres_catalog import (
+from fft_core.engines.postgres.catalog import (
     ATTACHED,
     DEPENDENTS,
     GRANTS_AND_COMMENTS,

@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias
 
 import duckdb
 
-from fft_core.engines.file_queue import FileQueue
+from fft_core.engines.duckdb.queue import FileQueue
 from fft_core.engines.lending import LENDS_AFTER_TURNS
 from fft_core.errors import BusyError, ConnectError, EngineError
 

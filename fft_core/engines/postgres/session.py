@@ -23,7 +23,6 @@ from psycopg.types.json import set_json_loads
 
 from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.dsn import HINT, secret_parts, wrong_dsn
-from fft_core.engines import postgres_arrow, postgres_copy
 from fft_core.engines.engine import (
     Capabilities,
     ColumnType,
@@ -34,11 +33,12 @@ from fft_core.engines.engine import (
     TableInfo,
     details_of,
 )
-from fft_core.engines.postgres_definitions import definitions
-from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
-from fft_core.engines.postgres_settings import set_settings
-from fft_core.engines.postgres_times import read_any_time
-from fft_core.engines.postgres_values import equality_query, has_equality, visible
+from fft_core.engines.postgres import arrow, copy
+from fft_core.engines.postgres.definitions import definitions
+from fft_core.engines.postgres.publish import LONGEST_NAME, Publisher, stage_name
+from fft_core.engines.postgres.settings import set_settings
+from fft_core.engines.postgres.times import read_any_time
+from fft_core.engines.postgres.values import equality_query, has_equality, visible
 from fft_core.engines.sql import change_type, drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
@@ -306,27 +306,27 @@ class PostgresEngine:
 
     def read_frame(self, sql: str) -> pa.Table:
         with self._statement(sql), self._connection.cursor() as cursor:
-            return postgres_arrow.read(cursor, sql)
+            return arrow.read(cursor, sql)
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         for column in frame.column_names:
             self.relation(column)  # a column's name has the same limit
-        with self._temporary_table(postgres_copy.definition(frame.schema)) as name:
+        with self._temporary_table(copy.definition(frame.schema)) as name:
             self._copy(name, frame)
             yield f"select * from {name}"
 
     def _copy(self, name: str, frame: pa.Table) -> None:
         try:
             with self._statement(f"copy {name} from stdin"), self._connection.cursor() as cursor:
-                postgres_copy.write(cursor, name, frame)
+                copy.write(cursor, name, frame)
         except StatementError as error:
             cause = error.__cause__
-            field = postgres_copy.column_of(cause, frame) if isinstance(cause, psycopg.Error) else None
+            field = copy.column_of(cause, frame) if isinstance(cause, psycopg.Error) else None
             if field is None or not isinstance(cause, psycopg.Error):
                 raise
             said = cause.diag.message_primary
-            raise postgres_copy.unstorable(field, f"values that Postgres cannot hold: {said}") from error
+            raise copy.unstorable(field, f"values that Postgres cannot hold: {said}") from error
 
     @contextmanager
     def _temporary_table(self, columns: str) -> Iterator[str]:
@@ -346,9 +346,9 @@ class PostgresEngine:
     def file_query(
         self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
     ) -> AbstractContextManager[str]:
-        from fft_core.engines import postgres_seeds  # not needed where no seed is built
+        from fft_core.engines.postgres import seeds  # not needed where no seed is built
 
-        return postgres_seeds.file_query(self, self._temporary_table, self._copying, path, column_types, form)
+        return seeds.file_query(self, self._temporary_table, self._copying, path, column_types, form)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

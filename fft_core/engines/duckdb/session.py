@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import duckdb
 
 from fft_core.csv_format import DEFAULT, CsvFormat
-from fft_core.engines import duckdb_arrow, duckdb_json
-from fft_core.engines.duckdb_definitions import definitions
-from fft_core.engines.duckdb_file import Connection, DuckDBFile, is_open_otherwise, shared_file
+from fft_core.engines.duckdb import arrow, values
+from fft_core.engines.duckdb.definitions import definitions
+from fft_core.engines.duckdb.file import Connection, DuckDBFile, is_open_otherwise, shared_file
 from fft_core.engines.engine import (
     Capabilities,
     ColumnType,
@@ -251,7 +251,7 @@ class DuckDBEngine:
         return _UNTYPED.sub("VARCHAR", type)
 
     def json_value(self, value: object, type: str) -> str:
-        return f"cast(cast({literal(duckdb_json.text(value, type))} as json) as {type})"
+        return f"cast(cast({literal(values.text(value, type))} as json) as {type})"
 
     def retype(self, relation: Relation, column: ColumnType) -> bool:
         self.execute(change_type(relation, column, self.dialect))
@@ -389,18 +389,18 @@ class DuckDBEngine:
     def read_frame(self, sql: str) -> pa.Table:
         with self._cursor() as cursor, self._statement(sql):
             rows = cursor.sql(sql)
-            casts = duckdb_arrow.casts(rows.columns, rows.types)
+            casts = arrow.casts(rows.columns, rows.types)
             if not casts:
                 return cast("pa.Table", rows.to_arrow_table())
             try:
-                return cast("pa.Table", cursor.sql(duckdb_arrow.cast_query(sql, casts)).to_arrow_table())
+                return cast("pa.Table", cursor.sql(arrow.cast_query(sql, casts)).to_arrow_table())
             except duckdb.ConversionException as error:
-                raise duckdb_arrow.beyond_digits(list(casts), str(error)) from error
+                raise arrow.beyond_digits(list(casts), str(error)) from error
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         name = f"_ff_frame_{id(frame)}"
-        with self._registered(name, duckdb_arrow.storable(frame)):
+        with self._registered(name, arrow.storable(frame)):
             yield f"select * from {name}"
 
     @contextmanager
@@ -418,9 +418,9 @@ class DuckDBEngine:
     def file_query(
         self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
     ) -> AbstractContextManager[str]:
-        from fft_core.engines import duckdb_seeds  # not needed where no seed is built
+        from fft_core.engines.duckdb import seeds  # not needed where no seed is built
 
-        return duckdb_seeds.file_query(self, self._registered, path, column_types, form)
+        return seeds.file_query(self, self._registered, path, column_types, form)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
