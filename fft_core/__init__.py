@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from fft_core.docs.site import write_dag, write_docs
     from fft_core.engines.duckdb.session import duckdb_connection
     from fft_core.engines.lending import keep_databases, lend_databases
+    from fft_core.engines.registry import default_engine, installed_specs, spec_of
+    from fft_core.engines.spec import EngineSpec
     from fft_core.errors import (
         ArtifactError,
         FftError,
@@ -98,6 +100,7 @@ _HOMES = {
     "CommentPlan": "comments",
     "Decision": "plan.decide",
     "DifferingRow": "checks.unit_test",
+    "EngineSpec": "engines.spec",
     "FftError": "errors",
     "Finding": "lint.findings",
     "FreshnessResult": "freshness",
@@ -146,6 +149,7 @@ _HOMES = {
     "build_or_reuse": "build",
     "build_seed": "build",
     "check_node": "build",
+    "default_engine": "engines.registry",
     "described_node": "artifacts.manifest",
     "duckdb_connection": "engines.duckdb.session",
     "environment_masker": "project.secret_values",
@@ -161,6 +165,7 @@ _HOMES = {
     "in_words": "checks.words",
     "inline_model": "show",
     "install_packages": "project.install",
+    "installed_specs": "engines.registry",
     "json_escaped": "foreign_text",
     "keep_databases": "engines.lending",
     "keeps": "planner",
@@ -205,6 +210,7 @@ _HOMES = {
     "shown_path": "project.leftovers",
     "source": "project.python_file",
     "source_freshness": "freshness",
+    "spec_of": "engines.registry",
     "to_arrow": "frames",
     "visible": "foreign_text",
     "visible_line": "foreign_text",
@@ -231,6 +237,7 @@ __all__ = [
     "CommentPlan",
     "Decision",
     "DifferingRow",
+    "EngineSpec",
     "FftError",
     "Finding",
     "FreshnessResult",
@@ -279,6 +286,7 @@ __all__ = [
     "build_or_reuse",
     "build_seed",
     "check_node",
+    "default_engine",
     "described_node",
     "duckdb_connection",
     "environment_masker",
@@ -294,6 +302,7 @@ __all__ = [
     "in_words",
     "inline_model",
     "install_packages",
+    "installed_specs",
     "json_escaped",
     "keep_databases",
     "keeps",
@@ -338,6 +347,7 @@ __all__ = [
     "shown_path",
     "source",
     "source_freshness",
+    "spec_of",
     "to_arrow",
     "visible",
     "visible_line",

@@ -472,7 +472,7 @@ def _stage(
         engine.execute(sql.drop(relation, existing, engine.dialect))
     written = engine.execute(
         sql.create_as(
-            relation, rows.kind, rows.query, engine.dialect, replaces=engine.capabilities.transaction_is_stage
+            relation, rows.kind, rows.query, engine.dialect, replaces=bool(engine.capabilities.transaction_is_stage)
         )
     )
     return usable_columns(engine, relation, rows.query, is_table=rows.kind == "table"), written

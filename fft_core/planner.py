@@ -144,7 +144,7 @@ class Subjects:
         from fft_core.plan.volatile import read_sql
 
         dialect = self._naming.dialect
-        functions = known_functions(dialect)
+        functions = known_functions(self._project.engine)
         tokens = {text: tokens_of(text, dialect) for text in texts}
         codes = list(dict.fromkeys(canonical(found) for found in tokens.values()))
         tracked = frozenset(_symbol(name).name for name in reads)
@@ -471,7 +471,9 @@ class Rebuilder:
             if self._remembered is None:
                 engine, nodes = warehouse.engine, self._project.stored()
                 found = tuple(engine.definitions())
-                definitions = Definitions(engine.dialect, found, known_functions, partial(self._place, warehouse))
+                definitions = Definitions(
+                    engine.dialect, found, partial(known_functions, engine.name), partial(self._place, warehouse)
+                )
                 self._remembered = Remembered(read_records(engine), _published(warehouse, nodes), definitions)
                 self._openings = warehouse.engine.openings()
             return self._remembered

@@ -12,7 +12,8 @@ from fft_core.checks.given_rows import given_query
 from fft_core.checks.unit_test import Mismatch, compare
 from fft_core.engines import sql
 from fft_core.engines.created import usable_columns
-from fft_core.engines.engine import ColumnType, Engine, Row, open_engine, open_scratch
+from fft_core.engines.engine import ColumnType, Engine, Row, open_engine
+from fft_core.engines.registry import spec_of
 from fft_core.errors import FftError, RequestError, StatementError, nearest
 from fft_core.increment import Increment
 from fft_core.model_rows import model_rows
@@ -91,7 +92,7 @@ def _opened(project: Project) -> tuple[Project, Engine]:
     if profile is not None:
         return replace(project, engine=profile.engine), open_engine(profile.engine, profile.settings)
     profile = load_profile(project.root, project.env, project.environment, engine=project.engine)
-    return project, open_scratch(profile.engine, profile.settings)
+    return project, spec_of(profile.engine).connect(profile.settings, scratch=True)
 
 
 class _Places:

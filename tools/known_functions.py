@@ -148,6 +148,7 @@ def duckdb_functions() -> tuple[KnownFunctions, str]:
         date_words=frozenset(),
         implicit=DUCKDB_IMPLICIT,
         quoted_names_keep_case=False,
+        recursive_with_sees_all=False,
     )
     bodies: dict[str, list[str]] = {}
     for name, body in connection.execute(
@@ -223,6 +224,7 @@ def postgres_functions(dsn: str) -> tuple[KnownFunctions, str]:
         date_words=PG_DATE_WORDS | frozenset(zone for zone in zones if zone.isalpha()),
         implicit=frozenset(),
         quoted_names_keep_case=True,
+        recursive_with_sees_all=True,
     )
     return known, str(version).split()[0]
 

@@ -15,6 +15,7 @@ from fft_core.compile import Compiler
 from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.engines.csv_text import SEED_COLUMNS, header_of
 from fft_core.engines.engine import dialect_of
+from fft_core.engines.registry import lexis_of
 from fft_core.errors import FftError, Location, MissingDriverError, Problem, ProfileError, ProjectError, SeedError
 from fft_core.names import SYMBOL, Relation
 from fft_core.plan.relations import UNREADABLE
@@ -88,7 +89,7 @@ class Reading:
         word = rf"[\w.\"`]*\b{re.escape(name)}\b"
         for pattern in (rf"\b(?:from|join)\s+{word}", word):
             for path, text in texts.items():
-                match = re.search(pattern, blank_comments(text, self.project.engine), re.IGNORECASE)
+                match = re.search(pattern, blank_comments(text, lexis_of(self.project.engine)), re.IGNORECASE)
                 if match:
                     return Location(path, text.count("\n", 0, match.end() - len(name)) + 1)
         return model.location

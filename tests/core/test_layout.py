@@ -21,7 +21,7 @@ FORBIDDEN = {
     "fft_core.names": ("fft_core",),
     "fft_core.csv_format": ("fft_core",),
     "fft_core.project": (
-        "fft_core.engines",
+        "fft_core.engines",  # but for what is known of them without a driver, see STATIC
         "fft_core.plan",
         "fft_core.strategies",
         "fft_core.checks",
@@ -62,6 +62,8 @@ FORBIDDEN = {
     "fft_core.artifacts": ("fft_core.build", "fft_core.docs", "fft_core.comments"),
     "fft_core.docs": ("fft_core.build", "fft_core.comments"),
 }
+# What is known of engines without a driver: every room may ask.
+STATIC = ("fft_core.engines.spec", "fft_core.engines.registry", "fft_core.engines.lexis", "fft_core.engines.spelling")
 TOUCH_DAGSTER_CORE = {
     "fft_dagster.event_log",
     "fft_dagster.executor",
@@ -127,7 +129,9 @@ def test_a_room_does_not_import_what_is_above_it(room: str) -> None:
         for name in MODULES
         if is_in(name, room)
         for imported in sorted(imported_by(name))
-        if any(is_in(imported, never) for never in FORBIDDEN[room]) and not is_in(imported, room)
+        if any(is_in(imported, never) for never in FORBIDDEN[room])
+        and not is_in(imported, room)
+        and not (room == "fft_core.project" and imported in STATIC)
     ]
     assert wrong == []
 

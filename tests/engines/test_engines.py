@@ -36,7 +36,7 @@ class Database:
             existing = engine.kinds([stage]).get(stage)
             if existing and existing != kind:
                 engine.execute(sql.drop(stage, existing, engine.dialect))
-            replaces = engine.capabilities.transaction_is_stage
+            replaces = bool(engine.capabilities.transaction_is_stage)
             engine.execute(sql.create_as(stage, kind, query, engine.dialect, replaces=replaces))
             columns = engine.columns(sql.select_all(stage, engine.dialect))
             engine.publish(stage, relation)
@@ -137,7 +137,7 @@ def test_a_rollback_leaves_what_was(database: Database) -> None:
     engine = database.engine
     with pytest.raises(ZeroDivisionError), engine.transaction():  # noqa: PT012
         stage = engine.stage(relation)
-        replaces = engine.capabilities.transaction_is_stage
+        replaces = bool(engine.capabilities.transaction_is_stage)
         engine.execute(sql.create_as(stage, "table", "select 2 as a", engine.dialect, replaces=replaces))
         engine.publish(stage, relation)
         raise ZeroDivisionError

@@ -12,16 +12,15 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import duckdb
 
 from fft_core.csv_format import DEFAULT, CsvFormat
-from fft_core.engines.duckdb import arrow, values
+from fft_core.engines.duckdb import MEMORY, SPEC, arrow, namespace, own_catalog, values
 from fft_core.engines.duckdb.definitions import definitions
 from fft_core.engines.duckdb.file import Connection, DuckDBFile, is_open_otherwise, shared_file
 from fft_core.engines.engine import (
-    Capabilities,
     ColumnType,
     Details,
     PublishMode,
@@ -30,6 +29,7 @@ from fft_core.engines.engine import (
     TableInfo,
     details_of,
 )
+from fft_core.engines.spec import Namespace
 from fft_core.engines.sql import change_type, create_schema, literal, literals
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
@@ -41,11 +41,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
-DIALECT = "duckdb"
-CAPABILITIES = Capabilities(
-    transaction_is_stage=True, one_writer_process=True, materialized_views=False, renames_repeated_columns=True
-)
-MEMORY = ":memory:"
+DIALECT = SPEC.dialect
 _SEED_TYPES = {
     "string": "VARCHAR",
     "integer": "BIGINT",
@@ -59,17 +55,6 @@ _SEED_TYPES = {
 }
 
 
-def namespace(*, path: str = MEMORY, schema: str | None = None, catalog: str | None = None, **_: object) -> Relation:
-    """Where a profile's relations lie, without opening anything: a relation without a name of its own."""
-    return Relation("", schema or "main", catalog or _own_catalog(path))
-
-
-def _own_catalog(path: str) -> str:
-    """The name that DuckDB gives to a database that is opened by its path."""
-    name = "memory" if path == MEMORY else Path(path).name.partition(".")[0]
-    return f"{name}_db" if name.lower() in ("main", "system", "temp") else name
-
-
 def connect(
     *,
     path: str = MEMORY,
@@ -79,6 +64,7 @@ def connect(
     memory_limit: str | None = None,
     lock_timeout_seconds: float = 600,
     read_only: bool = False,
+    scratch: bool = False,
 ) -> DuckDBEngine:
     """Open a DuckDB file, creating it and its folder where they are missing, or a database in memory.
 
@@ -90,12 +76,14 @@ def connect(
         memory_limit: As DuckDB spells it, "4GB".
         lock_timeout_seconds: How long to wait while another process has the file open.
         read_only: Change nothing; a file that does not exist is not created, and reads as an empty database.
+        scratch: Open a database in memory, under the name that the file's has: what is at `path` is not touched.
 
     Raises:
         BusyError: another process still has the file open after that time.
         ConnectError: the file is not a DuckDB database, or cannot be created.
     """
-    place = namespace(path=path, schema=schema, catalog=catalog)
+    place = namespace({"path": path, "schema": schema, "catalog": catalog})
+    path = MEMORY if scratch else path
     config: _Config = {}
     if read_only and not Path(path).exists():
         path = MEMORY
@@ -129,11 +117,6 @@ def duckdb_connection(
         engine.connection() as connection,
     ):
         yield connection
-
-
-def scratch(*, path: str = MEMORY, catalog: str | None = None, **settings: Any) -> DuckDBEngine:
-    """Open a database in memory, under the name that the file's has: what is at `path` is not touched."""
-    return connect(path=MEMORY, catalog=catalog or _own_catalog(path), **settings)
 
 
 def _make_folder(path: Path) -> None:
@@ -179,7 +162,7 @@ def _opened(path: str, catalog: str, config: _Config) -> Connection:
 
 
 def _attached(path: str, catalog: str, config: _Config) -> Connection:
-    if catalog == _own_catalog(path):
+    if catalog == own_catalog(path):
         return duckdb.connect(path, config=config)
     # a database gets another name only by being attached
     mode = " (read_only)" if config.get("access_mode") == "read_only" else ""
@@ -195,12 +178,12 @@ def _attached(path: str, catalog: str, config: _Config) -> Connection:
 class DuckDBEngine:
     """One session on a DuckDB database."""
 
-    name = "duckdb"
+    name = SPEC.name
     dialect = DIALECT
-    capabilities = CAPABILITIES
+    capabilities = SPEC.can
 
     def __init__(
-        self, file: DuckDBFile, place: Relation, lock_timeout_seconds: float, settings: Sequence[str] = ()
+        self, file: DuckDBFile, place: Namespace, lock_timeout_seconds: float, settings: Sequence[str] = ()
     ) -> None:
         self.statements = Statements()
         self._file = file
@@ -239,7 +222,7 @@ class DuckDBEngine:
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         # always all three: where a file's stem equals a schema's name, two parts are ambiguous
-        return Relation(name, schema or self._place.schema, catalog or self._place.catalog)
+        return self._place.relation(name, schema, catalog)
 
     def temporary(self, name: str) -> Relation:
         return Relation(name, "main", "temp")

@@ -22,9 +22,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
 
 from fft_core.csv_format import DEFAULT, CsvFormat
-from fft_core.dsn import HINT, secret_parts, wrong_dsn
+from fft_core.dsn import secret_parts
 from fft_core.engines.engine import (
-    Capabilities,
     ColumnType,
     Details,
     PublishMode,
@@ -33,12 +32,14 @@ from fft_core.engines.engine import (
     TableInfo,
     details_of,
 )
-from fft_core.engines.postgres import arrow, copy
+from fft_core.engines.postgres import SPEC, arrow, copy, namespace
 from fft_core.engines.postgres.definitions import definitions
+from fft_core.engines.postgres.dsn import HINT, wrong_dsn
 from fft_core.engines.postgres.publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.postgres.settings import set_settings
 from fft_core.engines.postgres.times import read_any_time
 from fft_core.engines.postgres.values import equality_query, has_equality, visible
+from fft_core.engines.spec import Namespace
 from fft_core.engines.sql import change_type, drop, literal, literals, word
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
@@ -52,10 +53,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _log = logging.getLogger(__name__)
-DIALECT = "postgres"
-CAPABILITIES = Capabilities(
-    transaction_is_stage=False, one_writer_process=False, materialized_views=True, renames_repeated_columns=False
-)
+DIALECT = SPEC.dialect
 _SEED_TYPES = {
     "string": "text",
     "integer": "bigint",
@@ -73,11 +71,6 @@ _NAME_TOO_LONG = "42622"
 _REFUSED = re.compile(r'authentication failed|no password supplied|pg_hba\.conf|(?:role|database) ".*" does not exist')
 
 
-def namespace(*, dsn: str = "", db_schema: str | None = None, **_: object) -> Relation:
-    """Where a profile's relations lie, without opening anything: a relation without a name of its own."""
-    return Relation("", db_schema or "public")
-
-
 def connect(
     *,
     dsn: str,
@@ -85,6 +78,7 @@ def connect(
     lock_timeout_seconds: float = 600,
     replace_in_place_up_to_mb: float = 16,
     read_only: bool = False,
+    scratch: bool = False,
 ) -> PostgresEngine:
     """Open a session.
 
@@ -95,14 +89,10 @@ def connect(
         replace_in_place_up_to_mb: How large a table may be whose rows are replaced in place, so that who began to read
             before still finds the old ones. A larger one is swapped, which is quicker.
         read_only: Change nothing; a schema that is not there reads as an empty one.
+        scratch: Any session will do: its temporary tables are nobody else's, and gone when it ends.
     """
-    place = namespace(dsn=dsn, db_schema=db_schema)
+    place = namespace({"db_schema": db_schema})
     return PostgresEngine(_conninfo(dsn), place, lock_timeout_seconds, replace_in_place_up_to_mb, read_only=read_only)
-
-
-def scratch(**settings: Any) -> PostgresEngine:
-    """Open a session for temporary tables: they are nobody else's, and gone when it ends."""
-    return connect(**settings)
 
 
 def _conninfo(dsn: str) -> str:
@@ -144,14 +134,14 @@ def _shown(conninfo: str) -> str:
 class PostgresEngine:
     """One connection to a Postgres database."""
 
-    name = "postgres"
+    name = SPEC.name
     dialect = DIALECT
-    capabilities = CAPABILITIES
+    capabilities = SPEC.can
 
     def __init__(
         self,
         conninfo: str,
-        place: Relation,
+        place: Namespace,
         lock_timeout_seconds: float,
         replace_in_place_up_to_mb: float,
         *,
@@ -181,7 +171,7 @@ class PostgresEngine:
                     f"{part!r} is longer than {LONGEST_NAME} bytes, and Postgres would cut it",
                     hint="Choose a shorter name.",
                 )
-        return Relation(name, schema or self._place.schema, catalog)
+        return self._place.relation(name, schema, catalog)
 
     def temporary(self, name: str) -> Relation:
         return self.relation(name, "pg_temp")
