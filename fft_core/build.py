@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
-from fft_core.engines import sql
 from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, PublishMode, RelationKind
+from fft_core.engines.spelling import rows_of
 from fft_core.errors import BusyError, FftError, Location, MissingRelationError, SeedError, StatementError
 from fft_core.increment import Increment, Written
 from fft_core.judged_views import (
@@ -175,7 +175,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     if relation not in engine.kinds([relation]):
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
     with engine.statements.about(str(node)):
-        columns = engine.columns(sql.select_all(relation, engine.dialect))
+        columns = engine.columns(engine.spelling.select_all(relation))
         return run_checks(engine, relation, columns, checks, warehouse.relation).results
 
 
@@ -282,7 +282,7 @@ def _reuse(
 ) -> ReuseResult:
     relation = warehouse.relation(decision.name)
     due, unchanged = _due_checks(warehouse, decision)
-    columns = warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect))
+    columns = warehouse.engine.columns(warehouse.engine.spelling.select_all(relation))
     return ReuseResult(
         relation=relation,
         row_count=record.rows,
@@ -408,11 +408,13 @@ def _backed(build: _Build, rows: _Rows) -> _Rows:
     written = Written(stage, *_stage(engine, stage, _Rows("table", rows.query), engine.kinds([stage]).get(stage)))
     digest = _digest(build, written)
     if digest != "null":  # an aggregate: one row, however many there are
-        row = sql.rows_of(column.name for column in written.columns)
-        digest = sql.literal(engine.fetch(f"select {digest} from {stage.sql(engine.dialect)} as {row}")[0][0])
+        row = rows_of(column.name for column in written.columns)
+        digest = engine.spelling.literal(
+            engine.fetch(f"select {digest} from {stage.sql(engine.spelling)} as {row}")[0][0]
+        )
     if stage != rows.backing:
         engine.publish(stage, rows.backing)  # its rows may get other places there
-    return replace(rows, query=sql.select_all(rows.backing, engine.dialect), digest=digest)
+    return replace(rows, query=engine.spelling.select_all(rows.backing), digest=digest)
 
 
 def _write(build: _Build, relation: Relation, rows: _Rows, existing: Published | None) -> Written:
@@ -469,10 +471,10 @@ def _stage(
 ) -> tuple[tuple[ColumnType, ...], int | None]:
     """Create the relation, inside a transaction; give its columns, and how many rows were written if that is known."""
     if existing and existing != rows.kind:
-        engine.execute(sql.drop(relation, existing, engine.dialect))
+        engine.execute(engine.spelling.drop(relation, existing))
     written = engine.execute(
-        sql.create_as(
-            relation, rows.kind, rows.query, engine.dialect, replaces=bool(engine.capabilities.transaction_is_stage)
+        engine.spelling.create_as(
+            relation, rows.kind, rows.query, replaces=bool(engine.capabilities.transaction_is_stage)
         )
     )
     return usable_columns(engine, relation, rows.query, is_table=rows.kind == "table"), written
@@ -488,7 +490,7 @@ def _digest(build: _Build, written: Written) -> str:
     is_digested = subject.has_digest and subject.data_version is None and (written.row_count or 0) <= limit
     if not is_digested or (subject.is_sorted and build.decision.is_increment):
         return "null"
-    engine, row = build.warehouse.engine, sql.rows_of(column.name for column in written.columns)
+    engine, row = build.warehouse.engine, rows_of(column.name for column in written.columns)
     return engine.digest(row, written.columns, in_order=subject.is_sorted)
 
 
@@ -554,13 +556,14 @@ def _seed_rows(build: _Build, seed: Seed) -> Iterator[str]:
     path = warehouse.project.root / seed.path
     if not path.is_file():
         raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path), hint="Was it moved?")
-    loaded = sql.literal(build.first_load)  # readers see it, so that the same rows have the same
+    spelling = warehouse.engine.spelling
+    loaded = spelling.zoned(build.first_load)  # readers see it, so that the same rows have the same
     extra = (
-        f"cast({loaded} as timestamptz) as _ff_loaded_at, "
-        f"{sql.literal(seed.seed_id)} as _ff_seed_id, {sql.literal(seed.path.as_posix())} as _ff_seed_file"
+        f"{loaded} as _ff_loaded_at, "
+        f"{spelling.literal(seed.seed_id)} as _ff_seed_id, {spelling.literal(seed.path.as_posix())} as _ff_seed_file"
     )
     with _file_query(warehouse, seed) as rows:
-        yield f"select *, {extra} from ({rows}) as seed"
+        yield f"select *, {extra} from ({rows}) as _ff_seed"
 
 
 def _file_query(warehouse: Warehouse, seed: Seed) -> AbstractContextManager[str]:

@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 from fft_core.checks.run import CheckResult
 from fft_core.column_names import AmbiguousColumnError, ColumnNames
-from fft_core.engines import sql
 from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine
+from fft_core.engines.spelling import Spelling
 from fft_core.errors import IncrementError, StatementError, nearest
-from fft_core.names import Relation, quoted
+from fft_core.names import Relation
 from fft_core.project.model import Incremental, Model, OnSchemaChange, Snapshot
 from fft_core.strategies import incremental, snapshot
 from fft_core.strategies.columns import Adaption, Difference, adapted, compared, lost_in_casts
@@ -98,7 +98,7 @@ class Increment:
         adaption = self._adaption(delta, columns, stored, settings.on_schema_change)
         pairs = self._pairs(adaption, columns, (*settings.unique_key, *settings.partition_by))
         checks = self.check_delta(delta, columns)
-        ((delta_rows,),) = self.engine.fetch(f"select count(*) from {delta.sql(self._dialect)}")
+        ((delta_rows,),) = self.engine.fetch(f"select count(*) from {delta.sql(self._spelling)}")
         self._cast(delta, adaption)
         application = incremental.Application(self.relation, delta, pairs, self.engine)
         # a delta without rows would be applied to no effect, but touch the table all the same
@@ -113,7 +113,7 @@ class Increment:
             ColumnPair(self._found("updated_at_column", [name], stored, of=str(self.relation))[0], name, "")
             for name in settings.updated_at
         ]
-        return incremental.newer_rows(query, columns, settings.lookback, self.relation, self._dialect)
+        return incremental.newer_rows(query, columns, settings.lookback, self.relation, self._spelling)
 
     def _with_columns(self, settings: Incremental, columns: Columns) -> Incremental:
         return replace(
@@ -181,7 +181,7 @@ class Increment:
     def _version_counts(
         self, staged: snapshot.SnapshotRows, versions: Relation, pairs: Sequence[ColumnPair]
     ) -> dict[str, int]:
-        ((new,),) = self.engine.fetch(f"select count(*) from {versions.sql(self._dialect)}")
+        ((new,),) = self.engine.fetch(f"select count(*) from {versions.sql(self._spelling)}")
         counts = {"new_versions": int(new)}
         late = snapshot.late_rows(staged, self.relation, pairs)
         if late is not None:
@@ -192,25 +192,25 @@ class Increment:
     # --- both ---------------------------------------------------------------------------------------------------------
 
     @property
-    def _dialect(self) -> str:
-        return self.engine.dialect
+    def _spelling(self) -> Spelling:
+        return self.engine.spelling
 
     def _stage(self, name: str, query: str, written: str | None = None) -> Relation:
         """Stage the rows of a query in a temporary table; `written` is what the model says, which has all its names."""
-        self.engine.execute(sql.create_temporary(name, query, self._dialect))
+        self.engine.execute(self._spelling.create_temporary(name, query))
         if written is not None:
             usable_columns(self.engine, Relation(name), written, is_table=True)
         return Relation(name)
 
     def _drop(self, *staged: Relation) -> None:
         for relation in staged:
-            self.engine.execute(sql.drop(relation, "table", self._dialect))
+            self.engine.execute(self._spelling.drop(relation, "table"))
 
     def _columns(self, query: str) -> Columns:
         return self.engine.columns(query)
 
     def _columns_of(self, relation: Relation) -> Columns:
-        return self._columns(sql.select_all(relation, self._dialect))
+        return self._columns(self._spelling.select_all(relation))
 
     def _run(self, alterations: Iterable[str], statements: Iterable[str]) -> int | None:
         """Run statements; say how many rows were changed, None where the engine does not tell or columns changed."""
@@ -224,7 +224,7 @@ class Increment:
         return changed if is_known else None
 
     def _written(self, checks: tuple[CheckResult, ...], changes: Mapping[str, int], *, is_unchanged: bool) -> Written:
-        ((rows,),) = self.engine.fetch(f"select count(*) from {self.relation.sql(self._dialect)}")
+        ((rows,),) = self.engine.fetch(f"select count(*) from {self.relation.sql(self._spelling)}")
         return Written(self.relation, self._columns_of(self.relation), int(rows), checks, changes, is_unchanged)
 
     def _adaption(
@@ -233,7 +233,7 @@ class Increment:
         with self._explained_names():
             difference = compared(stored, columns)
         difference, held = self._without_untyped(rows, difference, policy)
-        adaption = adapted(self.relation, difference, policy, self._dialect)
+        adaption = adapted(self.relation, difference, policy, self._spelling)
         if adaption is None:
             raise self._error(
                 f"its columns are not those of {self.relation}, and on_schema_change is 'fail': {difference}",
@@ -264,14 +264,14 @@ class Increment:
         """Name those columns that hold no value; each is given by its name in the relation."""
         if not columns:
             return []
-        counts = ", ".join(f"count({quoted(name, self._dialect)})" for name in columns.values())
-        (found,) = self.engine.fetch(f"select {counts} from {relation.sql(self._dialect)}")
+        counts = ", ".join(f"count({self._spelling.quoted(name)})" for name in columns.values())
+        (found,) = self.engine.fetch(f"select {counts} from {relation.sql(self._spelling)}")
         return [name for name, count in zip(columns, found, strict=True) if not count]
 
     def _cast(self, rows: Relation, adaption: Adaption) -> None:
         """Give staged rows the types of the table, where they are others: not every engine compares what differs."""
         for name, (stored, _) in adaption.casts.items():
-            self.engine.execute(sql.change_type(rows, ColumnType(adaption.columns[name], stored), self._dialect))
+            self.engine.execute(self._spelling.change_type(rows, ColumnType(adaption.columns[name], stored)))
 
     def _pairs(self, adaption: Adaption, columns: Columns, key: Sequence[str]) -> tuple[ColumnPair, ...]:
         """Each column of the table that is written, with that of the rows. Raises if the table lacks one of the key."""
@@ -310,7 +310,7 @@ class Increment:
         typed = {column.name: column for column in columns}
         for names, called in ((key, "unique_key"), (never_null, "the columns that must be set")):
             wanted = [typed[name] for name in names]
-            missing = self.engine.fetch(null_keys(rows, wanted, self._dialect)) if names else []
+            missing = self.engine.fetch(null_keys(rows, wanted, self._spelling)) if names else []
             if missing:
                 said = "; ".join(say_key(names, row[1:]) for row in missing)
                 message = f"rows with NULL in {called} ({', '.join(names)}): {missing[0][0]}, such as {said}"

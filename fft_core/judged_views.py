@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 
 from fft_core.checks.builtin import check_query
 from fft_core.checks.run import CheckResult, JudgedView, run_checks
-from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
@@ -167,7 +166,7 @@ def _judge_as_published(
 ) -> tuple[tuple[CheckResult, ...], tuple[str, ...]]:
     """Give what the checks found, and why others cannot judge this text."""
     engine, relation = warehouse.engine, warehouse.relation(view)
-    columns = engine.columns(sql.select_all(relation, engine.dialect))
+    columns = engine.columns(engine.spelling.select_all(relation))
     checks, lacks = [], []
     for check in rebuilder.views.live.checks_of(view):
         lack = _lacks_for(check, warehouse, rebuilder, relation, columns)
@@ -211,14 +210,14 @@ class _StandIns:
         self._name = name
         self._places: dict[str, Relation] = {name: place}
         self._made: list[Relation] = []
-        self._naming = Naming(self._place, self._place, warehouse.engine.dialect)
+        self._naming = Naming(self._place, self._place, warehouse.engine.spelling)
 
     def judge(self, view: LiveView) -> JudgedView:
         for read in view.rendered:
             if read not in self._places and self._rebuilder.views.text_of(self._warehouse, read) == "project":
                 self._make(read)
         engine, relation = self._warehouse.engine, self._place(view.name)
-        columns = engine.columns(sql.select_all(relation, engine.dialect))
+        columns = engine.columns(engine.spelling.select_all(relation))
         published = self._warehouse.relation(view.name)
         checks = [
             check for check in self._rebuilder.views.live.checks_of(view.name) if self._is_judged_now(view, check)
@@ -233,13 +232,13 @@ class _StandIns:
 
     def drop(self) -> None:
         for relation in reversed(self._made):
-            self._warehouse.engine.execute(sql.drop(relation, "view", self._warehouse.engine.dialect))
+            self._warehouse.engine.execute(self._warehouse.engine.spelling.drop(relation, "view"))
 
     def _make(self, view: str) -> None:
         engine, model = self._warehouse.engine, self._warehouse.project.models[view]
         name = _STAND_IN.format(len(self._made))
         query = self._warehouse.compiler.sql(model, self._naming)
-        engine.execute(sql.create_temporary(name, query, engine.dialect, "view"))
+        engine.execute(engine.spelling.create_temporary(name, query, "view"))
         relation = engine.temporary(name)
         self._made.append(relation)
         self._places[view] = relation
@@ -256,9 +255,9 @@ class _StandIns:
 
     def _spelled(self, text: str) -> str:
         """A query that works when the build is over: it reads what is published."""
-        dialect = self._warehouse.engine.dialect
+        spelling = self._warehouse.engine.spelling
         for node, place in self._places.items():
-            text = text.replace(place.sql(dialect), self._warehouse.relation(node).sql(dialect))
+            text = text.replace(place.sql(spelling), self._warehouse.relation(node).sql(spelling))
         return text
 
 

@@ -17,6 +17,7 @@ from fft_core.compile import Compiler
 from fft_core.csv_format import DEFAULT
 from fft_core.engines.engine import capabilities_of, dialect_of
 from fft_core.engines.known import known_functions
+from fft_core.engines.registry import spec_of
 from fft_core.errors import FftError, Location, Problem, ProjectError, RequestError, nearest
 from fft_core.names import SYMBOL, Relation, model_name
 from fft_core.plan.decide import (
@@ -69,7 +70,7 @@ class Subjects:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
-        self._naming = Naming(_symbol, _symbol, dialect, hides="secrets")
+        self._naming = Naming(_symbol, _symbol, spec_of(project.engine).spelling, hides="secrets")
         self._known: dict[str, Subject] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._lock = threading.Lock()

@@ -10,7 +10,6 @@ from typing import Literal, TypeAlias
 
 from fft_core.checks.given_rows import given_query
 from fft_core.checks.unit_test import Mismatch, compare
-from fft_core.engines import sql
 from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, Row, open_engine
 from fft_core.engines.registry import spec_of
@@ -159,7 +158,7 @@ def _create(warehouse: Warehouse, model: Model, given: GivenRows) -> None:
     types = _own_types(warehouse, model) if model.name in given.nodes else {}
     query = given_query(given, warehouse.engine, warehouse.project.root, types)
     try:
-        warehouse.engine.execute(sql.create_temporary(relation.name, query, warehouse.engine.dialect))
+        warehouse.engine.execute(warehouse.engine.spelling.create_temporary(relation.name, query))
     except StatementError as error:
         message = f"the rows of {given.nodes[0]} cannot be stored: {error.problem.message}"
         hint = _type_hint(given)
@@ -187,8 +186,8 @@ def _applied(warehouse: Warehouse, model: Model, query: str, *, is_first: bool) 
     engine, relation = warehouse.engine, warehouse.relation(model.name)
 
     def create(rows: str) -> tuple[tuple[ColumnType, ...], int | None]:
-        count = engine.execute(sql.create_temporary(relation.name, rows, engine.dialect))
+        count = engine.execute(engine.spelling.create_temporary(relation.name, rows))
         return usable_columns(engine, relation, rows, is_table=True), count
 
     Increment(engine, model, relation, relation, is_first, create, lambda *_: ()).write(query)
-    return sql.select_all(relation, engine.dialect)
+    return engine.spelling.select_all(relation)

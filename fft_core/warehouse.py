@@ -48,7 +48,7 @@ class Warehouse:
         self.compiler = self._shared.compiler
         self.masker = self._shared.masker
         engine.statements.mask = self.masker
-        self.naming = Naming(self.relation, self.relation, engine.dialect)
+        self.naming = Naming(self.relation, self.relation, engine.spelling)
 
     def relation(self, node: str | SourceName) -> Relation:
         """Where a model, seed or source lies. Raises KeyError for an unknown source."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines.registry import spec_of
 from fft_core.engines.spec import Capabilities
+from fft_core.engines.spelling import Spelling
 from fft_core.engines.statements import Statements
 from fft_core.functions import Definition
 from fft_core.names import Relation
@@ -59,6 +60,7 @@ class Engine(Protocol):
     name: str
     dialect: str
     capabilities: Capabilities
+    spelling: Spelling
     statements: Statements
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from fft_core.engines.lexis import Lexis
+from fft_core.engines.spelling import Spelling
 from fft_core.errors import MissingDriverError
 from fft_core.names import Relation
 
@@ -184,9 +185,9 @@ class EngineSpec:
 
     Attributes:
         name: What a profile calls the engine: its `engine`, and the key of its settings.
-        dialect: The dialect of its SQL, as sqlglot calls it.
         settings: The keys of a profile, in the order in which messages name them.
         can: What the engine can do.
+        spelling: How its statements are spelled.
         namespace: Returns where the relations of a profile lie, from the settings and without opening anything.
         module: The module that has `connect`. It imports the driver, and is imported at the first connection.
         extra: What pip installs to get the driver.
@@ -204,9 +205,9 @@ class EngineSpec:
     """
 
     name: str
-    dialect: str
     settings: Mapping[str, Setting]
     can: Capabilities
+    spelling: Spelling
     namespace: Callable[[Mapping[str, Any]], Namespace]  # Any: a setting is text or a number
     module: str
     extra: str = ""
@@ -219,6 +220,11 @@ class EngineSpec:
     needs_no_server: bool = False
     names_ignore_case: bool = False
     owns_file: Callable[[Path], bool] = field(default=lambda _: False)
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of its SQL, as sqlglot calls it."""
+        return self.spelling.dialect
 
     def read_settings(self, written: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
         """Read the settings of a profile; defaults fill what is not written.

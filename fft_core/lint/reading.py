@@ -14,8 +14,8 @@ from sqlglot import exp
 from fft_core.compile import Compiler
 from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.engines.csv_text import SEED_COLUMNS, header_of
-from fft_core.engines.engine import dialect_of
-from fft_core.engines.registry import lexis_of
+from fft_core.engines.registry import lexis_of, spec_of
+from fft_core.engines.spelling import Spelling
 from fft_core.errors import FftError, Location, MissingDriverError, Problem, ProfileError, ProjectError, SeedError
 from fft_core.names import SYMBOL, Relation
 from fft_core.plan.relations import UNREADABLE
@@ -102,15 +102,15 @@ def read(project: Project) -> Reading:
     trees: dict[str, tuple[exp.Expr, ...]] = {}
     # as views, so that what an ephemeral model says is found in its own file
     apart = {name: replace(m, materialization=View()) if m.is_ephemeral else m for name, m in project.models.items()}
-    compiler, dialect = Compiler(replace(project, models=apart)), dialect_of(project.engine)
+    compiler, spelling = Compiler(replace(project, models=apart)), spec_of(project.engine).spelling
     for model in apart.values():
         if isinstance(model.body, SqlBody):
             try:
-                texts = tuple(_texts(model, compiler, dialect))
+                texts = tuple(_texts(model, compiler, spelling))
             except FftError as error:
                 broken.append(error.problem)
                 continue
-            found = _parsed(model, model.body, texts, dialect)
+            found = _parsed(model, model.body, texts, spelling.dialect)
             if isinstance(found, Problem):
                 unreadable.append(found)
             else:
@@ -126,8 +126,8 @@ def _broken_code(project: Project) -> tuple[Problem, ...]:
     return ()
 
 
-def _texts(model: Model, compiler: Compiler, dialect: str) -> Iterator[str]:
-    naming = Naming(_symbol, _symbol, dialect, hides="credentials")
+def _texts(model: Model, compiler: Compiler, spelling: Spelling) -> Iterator[str]:
+    naming = Naming(_symbol, _symbol, spelling, hides="credentials")
     yield compiler.sql(model, naming)
     if isinstance(model.materialization, Incremental):
         yield compiler.sql(model, naming.for_increment())

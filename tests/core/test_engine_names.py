@@ -18,8 +18,6 @@ ALLOWED = {
     "fft_dagster/duckdb_resource.py": "a companion of dagster-duckdb",
     "fft_core/project/environment.py": "names of other programs' environment variables that hold credentials",
     "fft_dagster/cli/examples.py": "examples of `fft init --engine`, for its page",
-    "fft_core/engines/sql.py": "until all statements are spelled by a Spelling",
-    "fft_core/names.py": "until all statements are spelled by a Spelling",
     "fft_core/plan/python_steady.py": "names of Python packages whose calls read what lies outside of a model",
 }
 

@@ -180,7 +180,8 @@ def test_jinja_in_text_is_read_on_each_engine(tmp_path: Path, target: Target, te
         project = loaded(tmp_path, {"models/m.ff.sql": template, "profiles.yml": profile})
         with open_warehouse(project) as warehouse:
             build_model(warehouse, project.models["m"])
-            assert warehouse.engine.fetch(f"select x from {warehouse.relation('m').sql('postgres')}") == [(expected,)]
+            table = warehouse.relation("m").sql(warehouse.engine.spelling)
+            assert warehouse.engine.fetch(f"select x from {table}") == [(expected,)]
 
 
 PROBLEMS = {

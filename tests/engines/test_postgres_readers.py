@@ -52,7 +52,7 @@ def publish(database: Database, query: str, mode: PublishMode | None = None, nam
     with engine.transaction():
         engine.hold(relation)
         stage = engine.stage(relation)
-        engine.execute(f"create table {stage.sql('postgres')} as {query}")
+        engine.execute(f"create table {stage.sql(engine.spelling)} as {query}")
         engine.publish(stage, relation, mode)
     return relation
 

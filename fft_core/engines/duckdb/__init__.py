@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.lexis import DOLLAR_QUOTES
 from fft_core.engines.spec import LOCK_TIMEOUT, Capabilities, EngineSpec, Full, Namespace, No, Setting
 
@@ -48,7 +49,6 @@ def _is_database(path: Path) -> bool:
 SPEC = EngineSpec(
     name="duckdb",
     title="DuckDB",
-    dialect="duckdb",
     settings={
         "path": Setting("FF_DUCKDB_PATH", "path", default=MEMORY),  # `:memory:` keeps nothing
         "schema": Setting("FF_DUCKDB_SCHEMA"),
@@ -70,6 +70,7 @@ SPEC = EngineSpec(
         rows_known=No("the catalog has an estimate, which does not see deleted rows"),
         knows_versions=No("object ids do not survive a reopened file"),
     ),
+    spelling=SPELLING,
     namespace=namespace,
     module="fft_core.engines.duckdb.session",
     extra="fft-dagster[duckdb]",

@@ -20,6 +20,7 @@ from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines.duckdb import MEMORY, SPEC, arrow, namespace, own_catalog, values
 from fft_core.engines.duckdb.definitions import definitions
 from fft_core.engines.duckdb.file import Connection, DuckDBFile, is_open_otherwise, shared_file
+from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.engine import (
     ColumnType,
     Details,
@@ -30,18 +31,17 @@ from fft_core.engines.engine import (
     details_of,
 )
 from fft_core.engines.spec import Namespace
-from fft_core.engines.sql import change_type, create_schema, literal, literals
+from fft_core.engines.spelling import Spelling
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import ConnectError, EngineError, StatementError
 from fft_core.functions import Definition
-from fft_core.names import Relation, quoted
+from fft_core.names import Relation
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
-DIALECT = SPEC.dialect
 _SEED_TYPES = {
     "string": "VARCHAR",
     "integer": "BIGINT",
@@ -136,7 +136,7 @@ def _settings(threads: int | None, memory_limit: str | None) -> tuple[str, ...]:
     if threads:
         settings.append(f"set global threads = {threads}")
     if memory_limit:
-        settings.append(f"set global memory_limit = {literal(memory_limit)}")
+        settings.append(f"set global memory_limit = {SPELLING.literal(memory_limit)}")
     return tuple(settings)
 
 
@@ -168,7 +168,7 @@ def _attached(path: str, catalog: str, config: _Config) -> Connection:
     mode = " (read_only)" if config.get("access_mode") == "read_only" else ""
     connection = duckdb.connect()
     try:
-        connection.execute(f"attach {literal(path)} as {quoted(catalog, 'duckdb')}{mode}")
+        connection.execute(f"attach {SPELLING.literal(path)} as {SPELLING.quoted(catalog)}{mode}")
     except BaseException:
         connection.close()
         raise
@@ -179,8 +179,9 @@ class DuckDBEngine:
     """One session on a DuckDB database."""
 
     name = SPEC.name
-    dialect = DIALECT
+    dialect = SPEC.dialect
     capabilities = SPEC.can
+    spelling: Spelling = SPELLING
 
     def __init__(
         self, file: DuckDBFile, place: Namespace, lock_timeout_seconds: float, settings: Sequence[str] = ()
@@ -234,10 +235,10 @@ class DuckDBEngine:
         return _UNTYPED.sub("VARCHAR", type)
 
     def json_value(self, value: object, type: str) -> str:
-        return f"cast(cast({literal(values.text(value, type))} as json) as {type})"
+        return f"cast(cast({SPELLING.literal(values.text(value, type))} as json) as {type})"
 
     def retype(self, relation: Relation, column: ColumnType) -> bool:
-        self.execute(change_type(relation, column, self.dialect))
+        self.execute(self.spelling.change_type(relation, column))
         return True
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
@@ -256,7 +257,7 @@ class DuckDBEngine:
         wanted = {_place(relation): relation for relation in relations}
         if not wanted:
             return {}
-        places = ", ".join(f"({literals(place)})" for place in wanted)
+        places = ", ".join(f"({SPELLING.literals(place)})" for place in wanted)
         both = " union all ".join(
             f"select {_NAMES.format(kind)}, '{kind}' "
             f"from duckdb_{kind}s() where not internal and ({_NAMES.format(kind)}) in ({places})"
@@ -301,14 +302,14 @@ class DuckDBEngine:
 
     def _row_counts(self, relations: Sequence[Relation]) -> Mapping[Relation, int]:
         """Count rows: duckdb_tables() has an estimate, which does not see what was deleted."""
-        queries = [f"select {i}, count(*) from {r.sql(self.dialect)}" for i, r in enumerate(relations)]
+        queries = [f"select {i}, count(*) from {r.sql(self.spelling)}" for i, r in enumerate(relations)]
         # one union of hundreds takes three times as long to prepare as many small ones
         unions = [" union all ".join(queries[start : start + 20]) for start in range(0, len(queries), 20)]
         rows = [row for union in unions for row in self.fetch(union)]
         return {relations[i]: int(count) for i, count in rows}
 
     def create_schema(self, relation: Relation) -> None:
-        self.execute(create_schema(relation, self.dialect))
+        self.execute(self.spelling.create_schema(relation))
 
     def hold(self, relation: Relation) -> None:
         pass  # of two transactions that replace one relation, the second fails, and publishes nothing
@@ -322,7 +323,7 @@ class DuckDBEngine:
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
         # object ids do not survive a reopen of the file; comments do, and what replaces a table has none
         text = marked("", stamp, _columns_digest((column.name, column.type) for column in columns))
-        self.execute(f"comment on {kind} {relation.sql(self.dialect)} is {literal(text)}")
+        self.execute(self.spelling.comment_on(relation, kind, text))
 
     def definitions(self) -> Sequence[Definition]:
         return definitions(self.fetch)
@@ -346,7 +347,7 @@ class DuckDBEngine:
         # A macro of that name, which users can make, would be called instead of a function without its schema.
         seen = [alias, f"{alias}.rowid"] if in_order else [alias]
         for column in columns:
-            name = f"{alias}.{quoted(column.name, self.dialect)}"
+            name = f"{alias}.{self.spelling.quoted(column.name)}"
             if column.type in ("FLOAT", "DOUBLE"):
                 seen.append(f"system.main.signbit({name})")
             elif _is_nested(column.type) or column.type == "INTERVAL":

@@ -8,6 +8,7 @@ from typing import Any
 
 from fft_core.engines.lexis import DOLLAR_QUOTES
 from fft_core.engines.postgres.dsn import EXAMPLE, HINT, wrong_dsn
+from fft_core.engines.postgres.spelling import SPELLING
 from fft_core.engines.spec import LOCK_TIMEOUT, Capabilities, EngineSpec, Full, Namespace, No, Setting
 
 _PROFILES = """\
@@ -35,7 +36,6 @@ def namespace(settings: Mapping[str, Any]) -> Namespace:
 SPEC = EngineSpec(
     name="postgres",
     title="Postgres",
-    dialect="postgres",
     settings={
         # as libpq or SQLAlchemy spells it; it may hold a password, and is never shown
         "dsn": Setting("FF_PG_DSN", required=True, is_secret=True, wrong=wrong_dsn, hint=HINT, example=EXAMPLE),
@@ -56,6 +56,7 @@ SPEC = EngineSpec(
         rows_known=No("the statistics are late, and lost in a crash"),
         knows_versions=No("nothing cheaper than a digest is safe"),
     ),
+    spelling=SPELLING,
     namespace=namespace,
     module="fft_core.engines.postgres.session",
     extra="fft-dagster[postgres]",

@@ -37,23 +37,23 @@ from fft_core.engines.postgres.definitions import definitions
 from fft_core.engines.postgres.dsn import HINT, wrong_dsn
 from fft_core.engines.postgres.publish import LONGEST_NAME, Publisher, stage_name
 from fft_core.engines.postgres.settings import set_settings
+from fft_core.engines.postgres.spelling import SPELLING
 from fft_core.engines.postgres.times import read_any_time
 from fft_core.engines.postgres.values import equality_query, has_equality, visible
 from fft_core.engines.spec import Namespace
-from fft_core.engines.sql import change_type, drop, literal, literals, word
+from fft_core.engines.spelling import Spelling
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError, UnreachableError
 from fft_core.functions import Definition
 from fft_core.masking import Masker
-from fft_core.names import Relation, quoted
+from fft_core.names import Relation
 from fft_core.written_number import json_text, read_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _log = logging.getLogger(__name__)
-DIALECT = SPEC.dialect
 _SEED_TYPES = {
     "string": "text",
     "integer": "bigint",
@@ -135,8 +135,9 @@ class PostgresEngine:
     """One connection to a Postgres database."""
 
     name = SPEC.name
-    dialect = DIALECT
+    dialect = SPEC.dialect
     capabilities = SPEC.can
+    spelling: Spelling = SPELLING
 
     def __init__(
         self,
@@ -150,7 +151,7 @@ class PostgresEngine:
         self.statements = Statements()
         self._conninfo = conninfo
         self._read_only = read_only
-        self._settings = set_settings(f"{quoted(place.schema or '', DIALECT)}, public", read_only=read_only)
+        self._settings = set_settings(f"{SPELLING.quoted(place.schema or '')}, public", read_only=read_only)
         self._place = place
         self._timeout = lock_timeout_seconds
         self._in_place_up_to_mb = replace_in_place_up_to_mb
@@ -187,12 +188,12 @@ class PostgresEngine:
 
     def json_value(self, value: object, type: str) -> str:
         row = json_text({"v": value})
-        return f"(select v from json_to_record({literal(row)}) as r(v {type}))"
+        return f"(select v from json_to_record({SPELLING.literal(row)}) as r(v {type}))"
 
     def retype(self, relation: Relation, column: ColumnType) -> bool:
         try:
             with self.savepoint():
-                self.execute(change_type(relation, column, self.dialect))
+                self.execute(self.spelling.change_type(relation, column))
         except StatementError as error:
             if isinstance(error.__cause__, errors.FeatureNotSupported):  # a view reads it
                 return False
@@ -236,7 +237,7 @@ class PostgresEngine:
     def _described(self, relations: Sequence[Relation], columns: str) -> list[tuple[Relation, RelationKind, Any, Any]]:
         """Look up relations in one query, however many they are."""
         wanted = {(r.catalog, r.schema, r.name): r for r in relations}
-        places = ", ".join(f"({literals(place)})" for place in wanted)
+        places = ", ".join(f"({SPELLING.literals(place)})" for place in wanted)
         rows = self.fetch(f"""
             select wanted.*, c.relkind::text, {columns}
             from (values {places}) as wanted(catalog_name, schema_name, relation_name)
@@ -252,17 +253,17 @@ class PostgresEngine:
 
     def _row_counts(self, relations: Sequence[Relation]) -> Mapping[Relation, int]:
         """Count rows, in one query: the statistics are late, and lost in a crash."""
-        queries = [f"select {i}, count(*) from {r.sql(self.dialect)}" for i, r in enumerate(relations)]
+        queries = [f"select {i}, count(*) from {r.sql(self.spelling)}" for i, r in enumerate(relations)]
         rows = self.fetch(" union all ".join(queries)) if queries else []
         return {relations[i]: int(number) for i, number in rows}
 
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
-        table = relation.sql(self.dialect)
+        table = relation.sql(self.spelling)
         ((comment, signature),) = self.fetch(
             f"select obj_description(c.oid, 'pg_class'), {_SIGNATURE} from pg_class as c "
-            f"where c.oid = {literal(table)}::regclass"
+            f"where c.oid = {SPELLING.literal(table)}::regclass"
         )
-        self.execute(f"comment on {word(kind)} {table} is {literal(marked(comment or '', stamp, str(signature)))}")
+        self.execute(self.spelling.comment_on(relation, kind, marked(comment or "", stamp, str(signature))))
 
     def definitions(self) -> Sequence[Definition]:
         return definitions(self.fetch)
@@ -387,10 +388,10 @@ class PostgresEngine:
 
     def create_schema(self, relation: Relation) -> None:
         schema = relation.schema or ""
-        if not self.fetch(f"select 1 from pg_namespace where nspname = {literal(schema)}"):
+        if not self.fetch(f"select 1 from pg_namespace where nspname = {SPELLING.literal(schema)}"):
             try:
                 with self._statement("create schema"):
-                    self._connection.execute(f"create schema if not exists {quoted(schema, DIALECT)}".encode())
+                    self._connection.execute(SPELLING.create_schema(Relation("", schema)).encode())
             except StatementError as error:
                 # two sessions at once: Postgres checks, and then inserts
                 if not isinstance(error.__cause__, errors.UniqueViolation):
@@ -434,7 +435,7 @@ class PostgresEngine:
     def stage(self, relation: Relation) -> Relation:
         stage = relation.named(stage_name(relation.name))
         for left, kind in self.kinds([stage]).items():  # by whoever copied a database while something was built
-            self.execute(drop(left, kind, DIALECT))
+            self.execute(SPELLING.drop(left, kind))
         return stage
 
     def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> int | None:
@@ -446,7 +447,7 @@ class PostgresEngine:
         """How many bytes a stage holds; None for a view."""
         ((size, kind),) = self.fetch(
             f"select pg_table_size(oid), relkind::text from pg_class "
-            f"where oid = {literal(stage.sql(DIALECT))}::regclass"
+            f"where oid = {SPELLING.literal(stage.sql(SPELLING))}::regclass"
         )
         return int(size) if kind in ("r", "m") else None
 
