@@ -163,6 +163,11 @@ class Values(Texts):
         """Spell the point in time of a time that is UTC and has no zone."""
         return f"{value} at time zone 'UTC'"
 
+    def is_zoned(self, kind: str) -> bool:
+        """Whether a type of the engine is that of points in time; `kind` is as the database spells it."""
+        lower = kind.lower()
+        return "time zone" in lower.replace("without time zone", "") or lower == "timestamptz"
+
     def finite(self, time: str) -> str:
         """Spell a time that is NULL if it is infinite, for types that have such a value."""
         return f"nullif({time}, cast('infinity' as timestamp))"

@@ -16,7 +16,9 @@ SHOWN = 5
 class Comparisons(Protocol):
     """How an engine spells the comparison of values."""
 
-    spelling: Spelling
+    @property
+    def spelling(self) -> Spelling:
+        """How its statements are spelled."""
 
     def comparable(self, value: str, kind: str) -> str:
         """Spell a value so that `=` and `group by` work on it."""

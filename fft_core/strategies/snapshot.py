@@ -51,8 +51,8 @@ class SnapshotRows:
     def is_zoned(self) -> bool:
         """Whether the times of versions have a time zone."""
         updated_at = self.settings.updated_at
-        own = next((c.type for c in self.columns if c.name == updated_at), "timestamp with time zone")
-        return "time zone" in own.lower().replace("without time zone", "") or own.lower() == "timestamptz"
+        own = next((c.type for c in self.columns if c.name == updated_at), None)
+        return own is None or self.spelling.is_zoned(own)
 
     def updated_at(self, alias: str) -> str:
         """Spell when a row changed: its own column, or now."""

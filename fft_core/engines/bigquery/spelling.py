@@ -50,6 +50,9 @@ class BigQuerySpelling(BackslashSpelling):
     def at_utc(self, value: str) -> str:
         return f"timestamp({value}, 'UTC')"
 
+    def is_zoned(self, kind: str) -> bool:
+        return kind.lower() == "timestamp"
+
     def interval(self, text: str) -> str:
         number, unit = text.split()
         return f"interval {int(number)} {unit.removesuffix('s')}"

@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from fft_core.engines.spelling import BackslashSpelling, TypeWord
+from fft_core.engines.spelling import CHANGED, BackslashSpelling, TypeWord
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ class SparkValues(BackslashSpelling):
 
     def at_utc(self, value: str) -> str:
         return self.cast(value, "zoned")
+
+    def is_zoned(self, kind: str) -> bool:
+        return kind.lower() == "timestamp"
 
     def interval(self, text: str) -> str:
         number, unit = text.split()
@@ -81,7 +84,11 @@ class DatabricksSpelling(SparkValues):
         return self.refuse("change of a column's type that casts its values")
 
     def update_from(self, relation: Relation, values: Mapping[str, str], rows: str, where: str) -> str:
-        return self.refuse("update from other rows: merge them")
+        changes = ", ".join(f"{name} = {value}" for name, value in values.items())
+        return (
+            f"merge into {self.relation(relation)} as {CHANGED} using {rows} on {where}\n"
+            f"when matched then update set {changes}"
+        )
 
     def comment_on(self, relation: Relation, kind: RelationKind, comment: str) -> str:
         if kind == "view":

@@ -50,6 +50,9 @@ class SnowflakeSpelling(BackslashSpelling):
     def at_utc(self, value: str) -> str:
         return f"convert_timezone('UTC', 'UTC', {value})"
 
+    def is_zoned(self, kind: str) -> bool:
+        return kind.lower().startswith(("timestamp_tz", "timestamp_ltz"))
+
     def greatest(self, values: Sequence[str]) -> str:
         return f"greatest_ignore_nulls({', '.join(values)})"
 

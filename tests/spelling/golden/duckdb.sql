@@ -177,3 +177,102 @@ select cast('2026-01-03' as date) as v;
 
 -- our word timestamp
 select cast('2026-01-03 12:30:00.25' as timestamp) as v;
+
+-- a table of events
+create table "shop"."events" as
+select cast(1 as bigint) as "id", cast('2026-01-01 00:00:00' as timestamp) as "at", cast('a' as varchar) as "note" union all select cast(2 as bigint) as "id", cast('2026-01-01 00:00:00' as timestamp) as "at", cast('b' as varchar) as "note";
+
+-- rows for it
+create table "shop"."_ff_stage_events" as
+select cast(2 as bigint) as "id", cast('2026-01-02 00:00:00' as timestamp) as "at", cast('c' as varchar) as "note" union all select cast(3 as bigint) as "id", cast('2026-01-02 00:00:00' as timestamp) as "at", cast('d' as varchar) as "note";
+
+-- rows without a key
+select count(*) over (), "id" from "shop"."_ff_stage_events" where "id" is null limit 5;
+
+-- repeated keys
+select count(*) over (), _ff_rows, _ff_key_0 from (select "id" as _ff_key_0, count(*) as _ff_rows from "shop"."_ff_stage_events" group by 1 having count(*) > 1) as _ff_groups order by _ff_key_0 limit 5;
+
+-- only newer rows
+select * from (
+select * from "shop"."_ff_stage_events"
+) as _ff_rows where _ff_rows."at" is null or _ff_rows."at" >= coalesce((select max("at") - interval '3 days' from "shop"."events"), _ff_rows."at");
+
+-- append, statement 1
+insert into "shop"."events" ("id", "at", "note") select _ff_d."id", _ff_d."at", _ff_d."note" from "shop"."_ff_stage_events" as _ff_d;
+
+-- rows after append
+select count(*) as v from "shop"."events";
+
+-- merge, statement 1
+update "shop"."events" as _ff_t set "at" = _ff_d."at", "note" = _ff_d."note" from "shop"."_ff_stage_events" as _ff_d where _ff_t."id" = _ff_d."id" and (_ff_t."at" is distinct from _ff_d."at" or _ff_t."note" is distinct from _ff_d."note");
+
+-- merge, statement 2
+insert into "shop"."events" ("id", "at", "note") select _ff_d."id", _ff_d."at", _ff_d."note" from "shop"."_ff_stage_events" as _ff_d where not exists (select 1 from "shop"."events" as _ff_t where _ff_t."id" = _ff_d."id");
+
+-- rows after merge
+select count(*) as v from "shop"."events";
+
+-- delete_insert, statement 1
+delete from "shop"."events" as _ff_t where exists (select 1 from "shop"."_ff_stage_events" as _ff_d where _ff_t."id" = _ff_d."id");
+
+-- delete_insert, statement 2
+insert into "shop"."events" ("id", "at", "note") select _ff_d."id", _ff_d."at", _ff_d."note" from "shop"."_ff_stage_events" as _ff_d;
+
+-- rows after delete_insert
+select count(*) as v from "shop"."events";
+
+-- insert_overwrite, statement 1
+delete from "shop"."events" as _ff_t where exists (select 1 from "shop"."_ff_stage_events" as _ff_d where _ff_t."at" = _ff_d."at");
+
+-- insert_overwrite, statement 2
+insert into "shop"."events" ("id", "at", "note") select _ff_d."id", _ff_d."at", _ff_d."note" from "shop"."_ff_stage_events" as _ff_d;
+
+-- rows after insert_overwrite
+select count(*) as v from "shop"."events";
+
+-- first versions
+create table "shop"."history" as
+select _ff_s.*, cast('2026-02-01 00:00:00.000000+00:00' as timestamptz) as _ff_updated_at, cast('2026-02-01 00:00:00.000000+00:00' as timestamptz) as _ff_valid_from, cast(null as timestamp) as _ff_valid_to, true as _ff_is_current, md5(array_to_string(array[coalesce(cast(_ff_s."note" as varchar), '')], '||')) as _ff_snapshot_hash from "shop"."_ff_stage_events" as _ff_s;
+
+-- first versions by their own time
+select _ff_s.*, _ff_s."at" as _ff_updated_at, _ff_s."at" as _ff_valid_from, cast(null as timestamp) as _ff_valid_to, true as _ff_is_current, cast(null as varchar) as _ff_snapshot_hash from "shop"."_ff_stage_events" as _ff_s;
+
+-- rows change
+update "shop"."_ff_stage_events" as _ff_t set "note" = 'e' where "id" = 2;
+
+-- a row is gone
+delete from "shop"."_ff_stage_events" where "id" = 3;
+
+-- new versions
+create table "shop"."_ff_stage_versions" as
+select _ff_s.*, cast('2026-02-01 00:00:00.000000+00:00' as timestamptz) as _ff_updated_at, greatest(cast('2026-02-01 00:00:00.000000+00:00' as timestamptz), _ff_p._ff_valid_from, _ff_p._ff_valid_to at time zone 'UTC') as _ff_valid_from, md5(array_to_string(array[coalesce(cast(_ff_s."note" as varchar), '')], '||')) as _ff_snapshot_hash
+from "shop"."_ff_stage_events" as _ff_s
+left join (select * from (select "id", "at", "note", _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash, row_number() over (partition by "id" order by _ff_is_current desc, _ff_valid_from desc, _ff_valid_to desc) as _ff_rank from "shop"."history") as _ff_r where _ff_rank = 1) as _ff_p on _ff_p."id" = _ff_s."id"
+where _ff_p._ff_rank is null or not _ff_p._ff_is_current or _ff_p."note" is distinct from _ff_s."note";
+
+-- new versions by their own time
+select _ff_s.*, _ff_s."at" as _ff_updated_at, greatest(_ff_s."at", _ff_p._ff_valid_from, _ff_p._ff_valid_to) as _ff_valid_from, cast(null as varchar) as _ff_snapshot_hash
+from "shop"."_ff_stage_events" as _ff_s
+left join (select * from (select "id", "at", "note", _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash, row_number() over (partition by "id" order by _ff_is_current desc, _ff_valid_from desc, _ff_valid_to desc) as _ff_rank from "shop"."history") as _ff_r where _ff_rank = 1) as _ff_p on _ff_p."id" = _ff_s."id"
+where _ff_p._ff_rank is null or not _ff_p._ff_is_current or _ff_s."at" > _ff_p._ff_updated_at;
+
+-- late rows
+select count(*) from "shop"."_ff_stage_events" as _ff_s join "shop"."history" as _ff_t on _ff_t."id" = _ff_s."id" where _ff_t._ff_is_current and _ff_s."at" < _ff_t._ff_updated_at;
+
+-- a snapshot, statement 1
+update "shop"."history" as _ff_t set _ff_valid_to = (_ff_v._ff_valid_from at time zone 'UTC'), _ff_is_current = false from "shop"."_ff_stage_versions" as _ff_v where _ff_t."id" = _ff_v."id" and _ff_t._ff_is_current;
+
+-- a snapshot, statement 2
+insert into "shop"."history" ("id", "at", "note", _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash) select _ff_v."id", _ff_v."at", _ff_v."note", _ff_v._ff_updated_at, _ff_v._ff_valid_from, cast(null as timestamp), true, _ff_v._ff_snapshot_hash from "shop"."_ff_stage_versions" as _ff_v;
+
+-- a snapshot, statement 3
+update "shop"."history" as _ff_t set _ff_valid_to = greatest(timestamp '2026-02-01 00:00:00.000000', (_ff_t._ff_valid_from at time zone 'UTC')), _ff_is_current = false where _ff_t._ff_is_current and not exists (select 1 from "shop"."_ff_stage_events" as _ff_s where _ff_t."id" = _ff_s."id");
+
+-- a snapshot, statement 4
+delete from "shop"."history" as _ff_t where exists (select 1 from (select * from (select "id", _ff_valid_from, _ff_is_current, _ff_updated_at, row_number() over (partition by "id" order by _ff_valid_from desc, _ff_is_current desc, _ff_updated_at desc) as _ff_rank from "shop"."history") as _ff_r where _ff_rank = 1) as _ff_k where _ff_t."id" = _ff_k."id" and (_ff_t._ff_valid_from < _ff_k._ff_valid_from or (_ff_t._ff_valid_from = _ff_k._ff_valid_from and (_ff_t._ff_is_current < _ff_k._ff_is_current or (_ff_t._ff_is_current = _ff_k._ff_is_current and (_ff_t._ff_updated_at < _ff_k._ff_updated_at))))));
+
+-- versions that are left
+select count(*) as v from "shop"."history";
+
+-- versions that could go
+select count(*) from "shop"."history" as _ff_t join (select * from (select "id", _ff_valid_from, _ff_is_current, _ff_updated_at, row_number() over (partition by "id" order by _ff_valid_from desc, _ff_is_current desc, _ff_updated_at desc) as _ff_rank from "shop"."history") as _ff_r where _ff_rank = 1) as _ff_k on _ff_t."id" = _ff_k."id" and (_ff_t._ff_valid_from < _ff_k._ff_valid_from or (_ff_t._ff_valid_from = _ff_k._ff_valid_from and (_ff_t._ff_is_current < _ff_k._ff_is_current or (_ff_t._ff_is_current = _ff_k._ff_is_current and (_ff_t._ff_updated_at < _ff_k._ff_updated_at)))));

@@ -172,3 +172,102 @@ select cast('2026-01-03' as date) as v;
 
 -- our word timestamp
 select cast('2026-01-03 12:30:00.25' as timestamp_ntz) as v;
+
+-- a table of events
+create table "SHOP"."EVENTS" as
+select cast(1 as bigint) as "ID", cast('2026-01-01 00:00:00' as timestamp_ntz) as "AT", cast('a' as varchar) as "NOTE" union all select cast(2 as bigint) as "ID", cast('2026-01-01 00:00:00' as timestamp_ntz) as "AT", cast('b' as varchar) as "NOTE";
+
+-- rows for it
+create table "SHOP"."_FF_STAGE_EVENTS" as
+select cast(2 as bigint) as "ID", cast('2026-01-02 00:00:00' as timestamp_ntz) as "AT", cast('c' as varchar) as "NOTE" union all select cast(3 as bigint) as "ID", cast('2026-01-02 00:00:00' as timestamp_ntz) as "AT", cast('d' as varchar) as "NOTE";
+
+-- rows without a key
+select count(*) over (), "ID" from "SHOP"."_FF_STAGE_EVENTS" where "ID" is null limit 5;
+
+-- repeated keys
+select count(*) over (), _ff_rows, _ff_key_0 from (select "ID" as _ff_key_0, count(*) as _ff_rows from "SHOP"."_FF_STAGE_EVENTS" group by 1 having count(*) > 1) as _ff_groups order by _ff_key_0 limit 5;
+
+-- only newer rows
+select * from (
+select * from "SHOP"."_FF_STAGE_EVENTS"
+) as _ff_rows where _ff_rows."AT" is null or _ff_rows."AT" >= coalesce((select max("AT") - interval '3 days' from "SHOP"."EVENTS"), _ff_rows."AT");
+
+-- append, statement 1
+insert into "SHOP"."EVENTS" ("ID", "AT", "NOTE") select _ff_d."ID", _ff_d."AT", _ff_d."NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d;
+
+-- rows after append
+select count(*) as v from "SHOP"."EVENTS";
+
+-- merge, statement 1
+update "SHOP"."EVENTS" as _ff_t set "AT" = _ff_d."AT", "NOTE" = _ff_d."NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d where _ff_t."ID" = _ff_d."ID" and (_ff_t."AT" is distinct from _ff_d."AT" or _ff_t."NOTE" is distinct from _ff_d."NOTE");
+
+-- merge, statement 2
+insert into "SHOP"."EVENTS" ("ID", "AT", "NOTE") select _ff_d."ID", _ff_d."AT", _ff_d."NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d where not exists (select 1 from "SHOP"."EVENTS" as _ff_t where _ff_t."ID" = _ff_d."ID");
+
+-- rows after merge
+select count(*) as v from "SHOP"."EVENTS";
+
+-- delete_insert, statement 1
+delete from "SHOP"."EVENTS" as _ff_t where exists (select 1 from "SHOP"."_FF_STAGE_EVENTS" as _ff_d where _ff_t."ID" = _ff_d."ID");
+
+-- delete_insert, statement 2
+insert into "SHOP"."EVENTS" ("ID", "AT", "NOTE") select _ff_d."ID", _ff_d."AT", _ff_d."NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d;
+
+-- rows after delete_insert
+select count(*) as v from "SHOP"."EVENTS";
+
+-- insert_overwrite, statement 1
+delete from "SHOP"."EVENTS" as _ff_t where exists (select 1 from "SHOP"."_FF_STAGE_EVENTS" as _ff_d where _ff_t."AT" = _ff_d."AT");
+
+-- insert_overwrite, statement 2
+insert into "SHOP"."EVENTS" ("ID", "AT", "NOTE") select _ff_d."ID", _ff_d."AT", _ff_d."NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d;
+
+-- rows after insert_overwrite
+select count(*) as v from "SHOP"."EVENTS";
+
+-- first versions
+create table "SHOP"."HISTORY" as
+select _ff_s.*, cast('2026-02-01 00:00:00.000000 +00:00' as timestamp_tz) as _ff_updated_at, cast('2026-02-01 00:00:00.000000 +00:00' as timestamp_tz) as _ff_valid_from, cast(null as timestamp_ntz) as _ff_valid_to, true as _ff_is_current, md5(array_to_string([coalesce(cast(_ff_s."NOTE" as varchar), '')], '||')) as _ff_snapshot_hash from "SHOP"."_FF_STAGE_EVENTS" as _ff_s;
+
+-- first versions by their own time
+select _ff_s.*, _ff_s."AT" as _ff_updated_at, _ff_s."AT" as _ff_valid_from, cast(null as timestamp_ntz) as _ff_valid_to, true as _ff_is_current, cast(null as varchar) as _ff_snapshot_hash from "SHOP"."_FF_STAGE_EVENTS" as _ff_s;
+
+-- rows change
+update "SHOP"."_FF_STAGE_EVENTS" as _ff_t set "NOTE" = 'e' where "ID" = 2;
+
+-- a row is gone
+delete from "SHOP"."_FF_STAGE_EVENTS" where "ID" = 3;
+
+-- new versions
+create table "SHOP"."_FF_STAGE_VERSIONS" as
+select _ff_s.*, cast('2026-02-01 00:00:00.000000 +00:00' as timestamp_tz) as _ff_updated_at, greatest_ignore_nulls(cast('2026-02-01 00:00:00.000000 +00:00' as timestamp_tz), _ff_p._ff_valid_from, convert_timezone('UTC', 'UTC', _ff_p._ff_valid_to)) as _ff_valid_from, md5(array_to_string([coalesce(cast(_ff_s."NOTE" as varchar), '')], '||')) as _ff_snapshot_hash
+from "SHOP"."_FF_STAGE_EVENTS" as _ff_s
+left join (select * from (select "ID", "AT", "NOTE", _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash, row_number() over (partition by "ID" order by _ff_is_current desc, _ff_valid_from desc, _ff_valid_to desc) as _ff_rank from "SHOP"."HISTORY") as _ff_r where _ff_rank = 1) as _ff_p on _ff_p."ID" = _ff_s."ID"
+where _ff_p._ff_rank is null or not _ff_p._ff_is_current or _ff_p."NOTE" is distinct from _ff_s."NOTE";
+
+-- new versions by their own time
+select _ff_s.*, _ff_s."AT" as _ff_updated_at, greatest_ignore_nulls(_ff_s."AT", _ff_p._ff_valid_from, _ff_p._ff_valid_to) as _ff_valid_from, cast(null as varchar) as _ff_snapshot_hash
+from "SHOP"."_FF_STAGE_EVENTS" as _ff_s
+left join (select * from (select "ID", "AT", "NOTE", _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash, row_number() over (partition by "ID" order by _ff_is_current desc, _ff_valid_from desc, _ff_valid_to desc) as _ff_rank from "SHOP"."HISTORY") as _ff_r where _ff_rank = 1) as _ff_p on _ff_p."ID" = _ff_s."ID"
+where _ff_p._ff_rank is null or not _ff_p._ff_is_current or _ff_s."AT" > _ff_p._ff_updated_at;
+
+-- late rows
+select count(*) from "SHOP"."_FF_STAGE_EVENTS" as _ff_s join "SHOP"."HISTORY" as _ff_t on _ff_t."ID" = _ff_s."ID" where _ff_t._ff_is_current and _ff_s."AT" < _ff_t._ff_updated_at;
+
+-- a snapshot, statement 1
+update "SHOP"."HISTORY" as _ff_t set _ff_valid_to = cast(convert_timezone('UTC', _ff_v._ff_valid_from) as timestamp_ntz), _ff_is_current = false from "SHOP"."_FF_STAGE_VERSIONS" as _ff_v where _ff_t."ID" = _ff_v."ID" and _ff_t._ff_is_current;
+
+-- a snapshot, statement 2
+insert into "SHOP"."HISTORY" ("ID", "AT", "NOTE", _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash) select _ff_v."ID", _ff_v."AT", _ff_v."NOTE", _ff_v._ff_updated_at, _ff_v._ff_valid_from, cast(null as timestamp_ntz), true, _ff_v._ff_snapshot_hash from "SHOP"."_FF_STAGE_VERSIONS" as _ff_v;
+
+-- a snapshot, statement 3
+update "SHOP"."HISTORY" as _ff_t set _ff_valid_to = greatest_ignore_nulls(cast('2026-02-01 00:00:00.000000' as timestamp_ntz), cast(convert_timezone('UTC', _ff_t._ff_valid_from) as timestamp_ntz)), _ff_is_current = false where _ff_t._ff_is_current and not exists (select 1 from "SHOP"."_FF_STAGE_EVENTS" as _ff_s where _ff_t."ID" = _ff_s."ID");
+
+-- a snapshot, statement 4
+delete from "SHOP"."HISTORY" as _ff_t where exists (select 1 from (select * from (select "ID", _ff_valid_from, _ff_is_current, _ff_updated_at, row_number() over (partition by "ID" order by _ff_valid_from desc, _ff_is_current desc, _ff_updated_at desc) as _ff_rank from "SHOP"."HISTORY") as _ff_r where _ff_rank = 1) as _ff_k where _ff_t."ID" = _ff_k."ID" and (_ff_t._ff_valid_from < _ff_k._ff_valid_from or (_ff_t._ff_valid_from = _ff_k._ff_valid_from and (_ff_t._ff_is_current < _ff_k._ff_is_current or (_ff_t._ff_is_current = _ff_k._ff_is_current and (_ff_t._ff_updated_at < _ff_k._ff_updated_at))))));
+
+-- versions that are left
+select count(*) as v from "SHOP"."HISTORY";
+
+-- versions that could go
+select count(*) from "SHOP"."HISTORY" as _ff_t join (select * from (select "ID", _ff_valid_from, _ff_is_current, _ff_updated_at, row_number() over (partition by "ID" order by _ff_valid_from desc, _ff_is_current desc, _ff_updated_at desc) as _ff_rank from "SHOP"."HISTORY") as _ff_r where _ff_rank = 1) as _ff_k on _ff_t."ID" = _ff_k."ID" and (_ff_t._ff_valid_from < _ff_k._ff_valid_from or (_ff_t._ff_valid_from = _ff_k._ff_valid_from and (_ff_t._ff_is_current < _ff_k._ff_is_current or (_ff_t._ff_is_current = _ff_k._ff_is_current and (_ff_t._ff_updated_at < _ff_k._ff_updated_at)))));
