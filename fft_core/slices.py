@@ -265,14 +265,14 @@ def _is_within(
             hint="Make it a date or timestamp: metadata={'partition_expr': 'to_timestamp(epoch)'}.",
         )
     if family == "text":
-        value = f"cast({value} as timestamp)"
+        value = spelling.cast(value, "timestamp")
     zoned = family == "time with zone"
-    conditions += [f"({value} >= {_time(r.start, zoned)} and {value} < {_time(r.end, zoned)})" for r in ranges]
+    conditions += [
+        f"({value} >= {_time(r.start, zoned, spelling)} and {value} < {_time(r.end, zoned, spelling)})" for r in ranges
+    ]
     return f"({' or '.join(conditions) or 'false'})"
 
 
-def _time(time: datetime, zoned: bool) -> str:
+def _time(time: datetime, zoned: bool, spelling: Spelling) -> str:
     """Spell a time; without a zone it is that of a clock in the partitions' zone, as Dagster's IO managers have it."""
-    if zoned:
-        return f"timestamptz '{time.astimezone(UTC).isoformat(' ')}'"
-    return f"timestamp '{time.replace(tzinfo=None).isoformat(' ')}'"
+    return spelling.zoned(time.astimezone(UTC)) if zoned else spelling.timestamp(time)

@@ -22,11 +22,12 @@ def cast_columns(engine: Engine, query: str, types: Mapping[str, str]) -> str:
             continue
         column = engine.spelling.quoted(name)
         back = f"cast(cast({column} as {kind}) as {columns[name]})"
-        wrong = engine.fetch(f"select {column} from ({query}) as file where {back} is distinct from {column} limit 1")
+        is_other = engine.spelling.differs(back, column)
+        wrong = engine.fetch(f"select {column} from ({query}) as _ff_file where {is_other} limit 1")
         if wrong:
             raise rounded(name, wrong[0][0], kind)
     cast = [_cast(engine.spelling.quoted(name), types.get(name)) for name in columns]
-    return f"select {', '.join(cast)} from ({query}) as file"
+    return f"select {', '.join(cast)} from ({query}) as _ff_file"
 
 
 def _cast(column: str, kind: str | None) -> str:
