@@ -78,6 +78,19 @@ class W:
         path.write_text(path.read_text().replace(" as val", " + 1 as val", 1))
         return self.build()
 
+    def python_loop(self) -> Cost:
+        """Build into a new file by a loop over a Run, without Dagster."""
+        self.write()
+        return cost_of([PYTHON, str(HERE / "python_loop.py"), str(self.root)], self.scratch)
+
+    def build_less_dagster(self) -> Cost:
+        """`fft build` into a new file, less a process that runs as many steps of Dagster that only have a check."""
+        built = self.first_build()
+        command = [PYTHON, str(HERE / "executors.py"), "threads", "own", "check", str(self.models)]
+        home = self.scratch / "dagster"
+        shutil.rmtree(home, ignore_errors=True)
+        return Cost(built.seconds - cost_of([*command, str(home)], self.scratch).seconds, built.megabytes)
+
     def raw_loop(self) -> Cost:
         """Run its statements in a bare loop, into a new file."""
         database = self.scratch / "raw.duckdb"
@@ -101,6 +114,14 @@ def everyday(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
     yield pair(f"fft ls, {models} models", w.ls, "import duckdb", duck, 2 * runs)
     dagster = lambda: imported("dagster", scratch)  # noqa: E731
     yield pair("fft build, one model edited", w.edited_build, "import dagster", dagster, runs)
+
+
+def in_python(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
+    """A Run in a loop, beside what `fft build` takes without the share of Dagster; and four times as many models."""
+    few, many = W(scratch, 160), W(scratch, 640)
+    what = "loop over a Run, 160 models, all new"
+    yield pair(what, few.python_loop, "fft build, less its steps of Dagster", few.build_less_dagster, runs)
+    yield pair("loop over a Run, 640 models, all new", many.python_loop, "160 models", few.python_loop, runs)
 
 
 def digest(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
@@ -284,6 +305,7 @@ def _milliseconds(
 
 PARTS: dict[str, Callable[[Path, int, int], Iterator[Timed]]] = {
     "everyday": everyday,
+    "python": in_python,
     "digest": digest,
     "dbt": against_dbt,
     "sqlmesh": against_sqlmesh,

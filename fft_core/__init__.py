@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fft_core.artifacts.catalog import Catalog, read_catalog, write_catalog
-    from fft_core.artifacts.files import write_json_file
     from fft_core.artifacts.manifest import Manifest, described_node, make_manifest, write_manifest
     from fft_core.artifacts.run_results import (
         CheckRunResult,
@@ -16,15 +15,6 @@ if TYPE_CHECKING:
         RunResults,
         read_run_results,
         write_run_results,
-    )
-    from fft_core.build import (
-        BuildResult,
-        ReuseResult,
-        build_model,
-        build_or_reuse,
-        build_seed,
-        check_node,
-        publish_frame,
     )
     from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView
     from fft_core.checks.unit_test import DifferingRow, Mismatch
@@ -50,29 +40,41 @@ if TYPE_CHECKING:
     from fft_core.forget import forget_all_builds, forget_builds, recorded_builds
     from fft_core.frames import frame_type_of, from_arrow, to_arrow
     from fft_core.freshness import FreshnessResult, select_sources, source_freshness
+    from fft_core.identity import Subjects, project_subjects
+    from fft_core.json_files import write_json_file
     from fft_core.lint.findings import Finding, lint_project, problems_found
     from fft_core.lint.sarif import sarif_report
     from fft_core.masking import Masker
     from fft_core.model_rows import read_relation
     from fft_core.names import Relation
     from fft_core.orphans import Orphan, find_orphans, remove_orphans
+    from fft_core.outcomes import (
+        StepEnded,
+        StepStarted,
+        ended_with_checks,
+        ended_with_error,
+        ended_with_rows,
+        not_started,
+        with_checks,
+    )
     from fft_core.output_guard import OutputGuard, guarded_output
     from fft_core.plan.decide import CacheMode, Decision, Plan, Reason, Request
-    from fft_core.planner import Rebuilder, Subjects, keeps, make_plan, project_subjects
     from fft_core.project.cache import last_loaded
     from fft_core.project.install import InstalledPackage, install_packages
     from fft_core.project.leftovers import find_leftovers, remove_leftovers, shown_path
     from fft_core.project.live_views import LiveViews
     from fft_core.project.load import load_project
-    from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName
+    from fft_core.project.model import Check, Model, Package, Project, Seed, Source, SourceName, UnitTest
     from fft_core.project.new import new_project
     from fft_core.project.profiles import load_profile
     from fft_core.project.python_file import model, ref, relation_for, source
     from fft_core.project.secret_values import environment_masker
     from fft_core.project.secrets import project_masker, warn_of_short_secrets
     from fft_core.project.select import select
-    from fft_core.project.unit_test import UnitTest
     from fft_core.prune import prunable_versions, prune_snapshot
+    from fft_core.publish import BuildResult, publish_frame
+    from fft_core.rebuilder import Rebuilder, make_plan
+    from fft_core.run import Run
     from fft_core.selection import select_checks, select_nodes
     from fft_core.show import Preview, find_node, inline_model, preview, rendered_sql
     from fft_core.slices import (
@@ -84,12 +86,13 @@ if TYPE_CHECKING:
         publish_slice,
         read_slice,
     )
+    from fft_core.turn import ReuseResult, build_model, build_or_reuse, build_seed, check_node
     from fft_core.unit_tests import UnitTestResult, run_unit_tests, select_unit_tests
     from fft_core.warehouse import Warehouse, open_warehouse, planned_relations
 
 _HOMES = {
     "ArtifactError": "errors",
-    "BuildResult": "build",
+    "BuildResult": "publish",
     "CacheMode": "plan.decide",
     "Catalog": "artifacts.catalog",
     "Check": "project.model",
@@ -127,11 +130,12 @@ _HOMES = {
     "Project": "project.model",
     "ProjectError": "errors",
     "Reason": "plan.decide",
-    "Rebuilder": "planner",
+    "Rebuilder": "rebuilder",
     "Relation": "names",
     "Request": "plan.decide",
     "RequiredColumnsError": "errors",
-    "ReuseResult": "build",
+    "ReuseResult": "turn",
+    "Run": "run",
     "RunError": "artifacts.run_results",
     "RunResults": "artifacts.run_results",
     "Seed": "project.model",
@@ -139,19 +143,24 @@ _HOMES = {
     "Source": "project.model",
     "SourceName": "project.model",
     "StateError": "errors",
-    "Subjects": "planner",
+    "StepEnded": "outcomes",
+    "StepStarted": "outcomes",
+    "Subjects": "identity",
     "TimeRange": "slices",
-    "UnitTest": "project.unit_test",
+    "UnitTest": "project.model",
     "UnitTestResult": "unit_tests",
     "Warehouse": "warehouse",
     "Within": "slices",
-    "build_model": "build",
-    "build_or_reuse": "build",
-    "build_seed": "build",
-    "check_node": "build",
+    "build_model": "turn",
+    "build_or_reuse": "turn",
+    "build_seed": "turn",
+    "check_node": "turn",
     "default_engine": "engines.registry",
     "described_node": "artifacts.manifest",
     "duckdb_connection": "engines.duckdb.session",
+    "ended_with_checks": "outcomes",
+    "ended_with_error": "outcomes",
+    "ended_with_rows": "outcomes",
     "environment_masker": "project.secret_values",
     "find_leftovers": "project.leftovers",
     "find_node": "show",
@@ -168,27 +177,27 @@ _HOMES = {
     "installed_specs": "engines.registry",
     "json_escaped": "foreign_text",
     "keep_databases": "engines.lending",
-    "keeps": "planner",
     "last_loaded": "project.cache",
     "lend_databases": "engines.lending",
     "lint_project": "lint.findings",
     "load_profile": "project.profiles",
     "load_project": "project.load",
     "make_manifest": "artifacts.manifest",
-    "make_plan": "planner",
+    "make_plan": "rebuilder",
     "mermaid": "docs.mermaid",
     "model": "project.python_file",
     "new_project": "project.new",
+    "not_started": "outcomes",
     "open_warehouse": "warehouse",
     "plan_comments": "comments",
     "planned_relations": "warehouse",
     "preview": "show",
     "problems_found": "lint.findings",
     "project_masker": "project.secrets",
-    "project_subjects": "planner",
+    "project_subjects": "identity",
     "prunable_versions": "prune",
     "prune_snapshot": "prune",
-    "publish_frame": "build",
+    "publish_frame": "publish",
     "publish_slice": "slices",
     "read_catalog": "artifacts.catalog",
     "read_relation": "model_rows",
@@ -215,11 +224,12 @@ _HOMES = {
     "visible": "foreign_text",
     "visible_line": "foreign_text",
     "warn_of_short_secrets": "project.secrets",
+    "with_checks": "outcomes",
     "write_catalog": "artifacts.catalog",
     "write_comments": "comments",
     "write_dag": "docs.site",
     "write_docs": "docs.site",
-    "write_json_file": "artifacts.files",
+    "write_json_file": "json_files",
     "write_manifest": "artifacts.manifest",
     "write_run_results": "artifacts.run_results",
 }
@@ -269,6 +279,7 @@ __all__ = [
     "Request",
     "RequiredColumnsError",
     "ReuseResult",
+    "Run",
     "RunError",
     "RunResults",
     "Seed",
@@ -276,6 +287,8 @@ __all__ = [
     "Source",
     "SourceName",
     "StateError",
+    "StepEnded",
+    "StepStarted",
     "Subjects",
     "TimeRange",
     "UnitTest",
@@ -289,6 +302,9 @@ __all__ = [
     "default_engine",
     "described_node",
     "duckdb_connection",
+    "ended_with_checks",
+    "ended_with_error",
+    "ended_with_rows",
     "environment_masker",
     "find_leftovers",
     "find_node",
@@ -305,7 +321,6 @@ __all__ = [
     "installed_specs",
     "json_escaped",
     "keep_databases",
-    "keeps",
     "last_loaded",
     "lend_databases",
     "lint_project",
@@ -316,6 +331,7 @@ __all__ = [
     "mermaid",
     "model",
     "new_project",
+    "not_started",
     "open_warehouse",
     "plan_comments",
     "planned_relations",
@@ -352,6 +368,7 @@ __all__ = [
     "visible",
     "visible_line",
     "warn_of_short_secrets",
+    "with_checks",
     "write_catalog",
     "write_comments",
     "write_dag",

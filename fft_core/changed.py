@@ -1,24 +1,31 @@
-"""Which models and seeds the files that changed since a commit say something of."""
+"""Which models and seeds changed since a commit: by their files, and by what the project of that commit said."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from fft_core.errors import FftError, ModelError, RequestError, nearest
-from fft_core.git import Changes, changes_since
+import yaml
+
+from fft_core.commits import Changes, changes_since
+from fft_core.errors import FftError, Location, ModelError, Problem, ProjectError, RequestError, nearest
 from fft_core.names import model_name
-from fft_core.project.model import Home, Node, Package, Project, PythonBody, SqlBody
+from fft_core.project.files import ProjectFiles, find_files, find_package_files
+from fft_core.project.load import load_project
+from fft_core.project.model import Model, Node, Package, Project, PythonBody, SourceName, SqlBody
 from fft_core.project.python_closure import PythonReader
+from fft_core.project.secret_values import environment_masker
 from fft_core.project.yaml_file import YamlFile, parse_yaml
 
 LISTED = "FF_CI_CHANGED_MODELS"
-_PROJECT = Path("project.yml")
-_SEEDS = Path("seeds/schema.yml")
-# What project.yml says there changes no rows, or is looked at by itself.
-_LOOKED_AT = frozenset({"vars", "tests", "models"})
-_WITHOUT_ROWS = frozenset({"name", "version", "docs", "models_dir", "fingerprint", "lint"})
+_PROJECT, _PACKAGES, _PROFILES = Path("project.yml"), Path("packages.yml"), Path("profiles.yml")
+_NOWHERE = Location(Path())
+_log = logging.getLogger(__name__)
+Key = TypeVar("Key")
 
 
 def affected_nodes(project: Project, ref: str) -> frozenset[str]:
@@ -30,7 +37,8 @@ def affected_nodes(project: Project, ref: str) -> frozenset[str]:
 def changed_nodes(project: Project, ref: str) -> frozenset[str]:
     """Name the models and seeds that changed since a commit: by their files, or by others that say something of them.
 
-    FF_CI_CHANGED_MODELS, a list of names with commas between them, is believed instead of git where it is set.
+    FF_CI_CHANGED_MODELS, a list of names with commas between them, is believed instead of git where it is set. If the
+    project of the commit does not load, all count as changed; a warning says why.
 
     Raises:
         FftError: git cannot be asked, there is no such commit, or a name in the list is not there.
@@ -38,11 +46,9 @@ def changed_nodes(project: Project, ref: str) -> frozenset[str]:
     listed = [name.strip() for name in project.environment.get(LISTED, "").split(",") if name.strip()]
     if listed:
         return frozenset(_known(project, name) for name in listed)
-    home, changes = Home(project.root), changes_since(project.root, ref, _PROJECT)
-    names = {name for path in changes.files for name in _touched(project, home, changes, path)}
-    for package in project.packages.values():
-        names.update(_touched_in(project, package, ref, changes.repository))
-    return frozenset(names)
+    changes = changes_since(project.root, ref, _PROJECT)
+    packages = {package.name: _changes_of(package, ref, changes) for package in project.packages.values()}
+    return frozenset(_changed(project, changes, packages))
 
 
 def _known(project: Project, text: str) -> str:
@@ -53,209 +59,195 @@ def _known(project: Project, text: str) -> str:
     return name
 
 
-def _touched_in(project: Project, package: Package, ref: str, repository: Path) -> Iterable[str]:
-    """What changed by the files of a package; all that it is part of, where they are in no repository or another one.
-
-    A package from git is what packages.lock.yml says.
-    """
-    if package.commit is not None:
-        return
+def _changes_of(package: Package, ref: str, project: Changes) -> Changes | None:
+    """What changed in the folder of a package; None if the project's repository does not know it."""
     try:
         changes = changes_since(package.home.root, ref, _PROJECT)
     except FftError:
-        yield from _made_with(project, package)
-        return
-    if changes.repository != repository:
-        yield from _made_with(project, package)
-        return
-    for path in changes.files:
-        yield from _touched(project, package.home, changes, path)
+        return None
+    return changes if changes.repository == project.repository else None
 
 
-def _made_with(project: Project, package: Package) -> Iterator[str]:
-    files = [path for path in project.macros if path.is_relative_to(package.home.shown)]
-    macros = frozenset[str]().union(*(_macros(project, project.macros[path], path) for path in files))
-    yield from (model.name for model in project.models.values() if model.package == package.name)
-    yield from (name for name, body in _sql_bodies(project) if body.macros & macros)
-
-
-def _touched(project: Project, home: Home, changes: Changes, path: Path) -> Iterable[str]:
-    """What one file of the project, or of a package, says something of."""
-    shown = home.shown / path
-    nodes: list[Node] = [*project.models.values(), *project.seeds.values()]
-    yield from (node.name for node in nodes if node.path == shown)
-    if path.suffix == ".py":
-        yield from _importing(project, home, path)
-    elif path.is_relative_to(home.models / "macros") and path.name.endswith((".sql", ".sql.j2")):
-        yield from _calling(project, changes, path)
-    elif path.is_relative_to(home.models) and path.suffix in (".yml", ".yaml"):
-        yield from _described(project, changes, path)
-    elif home.root == project.root:
-        yield from _said_by(project, changes, path)
-
-
-def _said_by(project: Project, changes: Changes, path: Path) -> Iterable[str]:
-    """What changed by a file that only the project has: what a package has of the kind is not read."""
-    if path == Path("sources.yml"):
-        yield from _reading(project, changes, path)
-    elif path == _SEEDS:
-        yield from _placed(project, changes)
-    elif path == _PROJECT:
-        yield from _set(project, changes)
-    elif path == Path("profiles.yml"):
-        yield from _all(project) if _profile_changed(project, changes, path) else ()
-    elif path.as_posix() in _loaded(project.env):
+def _changed(project: Project, changes: Changes, packages: Mapping[str, Changes | None]) -> Iterator[str]:
+    if changes.files & set(map(Path, _loaded(project.env))):
         yield from _all(project)
+    files = set(changes.files)
+    for package in project.packages.values():
+        of_package = packages[package.name]
+        if of_package is not None:
+            files |= {package.home.shown / path for path in of_package.files}
+        elif package.commit is None:  # one from git is what packages.lock.yml says
+            yield from _made_with(project, package)
+    yield from (node.name for node in _nodes(project) if node.path in files)
+    yield from _importing(project, files)
+    if any(map(_says_of_others, files)):
+        yield from _said_otherwise(project, changes, packages)
+
+
+def _says_of_others(path: Path) -> bool:
+    """Whether a file can say something of models that are in other files: only then is the older project loaded."""
+    return path.suffix in (".yml", ".yaml") or "macros" in path.parts
+
+
+def _loaded(env: str) -> tuple[str, ...]:
+    """The files that can change each model."""
+    return ("packages.yml", "packages.lock.yml", ".env", ".env.local", f".env.{env}", f".env.{env}.local")
 
 
 def _all(project: Project) -> tuple[str, ...]:
     return (*project.models, *project.seeds)
 
 
-def _loaded(env: str) -> tuple[str, ...]:
-    """Files that can change each model, in a way that only loading the project as it was could tell."""
-    return ("packages.yml", "packages.lock.yml", ".env", ".env.local", f".env.{env}", f".env.{env}.local")
+def _nodes(project: Project) -> tuple[Node, ...]:
+    return (*project.models.values(), *project.seeds.values())
 
 
-def _importing(project: Project, home: Home, path: Path) -> Iterator[str]:
-    """Python models whose code a module is part of; one whose modules cannot be read counts as changed."""
+def _made_with(project: Project, package: Package) -> Iterator[str]:
+    files = [path for path in project.macros if path.is_relative_to(package.home.shown)]
+    yield from (model.name for model in project.models.values() if model.package == package.name)
+    yield from _calling(project, _macros(project, files))
+
+
+def _importing(project: Project, files: Collection[Path]) -> Iterator[str]:
+    """Python models with one of these modules in their code; one whose code cannot be read counts as changed."""
     reader = PythonReader()
-    for model in project.models.values():
-        if isinstance(model.body, PythonBody) and project.home_of(model.path).root == home.root:
+    for model in project.models.values() if any(path.suffix == ".py" for path in files) else ():
+        if isinstance(model.body, PythonBody):
+            home = project.home_of(model.path)
             try:
                 code = reader.sources(home, model.path, model.body.function).code
             except ModelError:
-                code = {path.as_posix(): ""}
-            if path.as_posix() in code:
                 yield model.name
+            else:
+                yield from [model.name] if any(home.shown / path in files for path in code) else []
 
 
-def _calling(project: Project, changes: Changes, path: Path) -> Iterator[str]:
-    """SQL models that a file of macros is part of; all, where a macro of it is gone and another name may stand in."""
-    now, before = (_macros(project, text, path) for text in (changes.text_now(path), changes.text_before(path)))
-    known = {name for file, text in project.macros.items() for name in _macros(project, text, file)}
-    is_gone = bool(before - known)
-    for name, body in _sql_bodies(project):
-        if is_gone or body.macros & (now | before):
-            yield name
+# --- the project as it was --------------------------------------------------------------------------------------------
 
 
-def _macros(project: Project, text: str | None, path: Path) -> frozenset[str]:
+@dataclass(frozen=True)
+class _Said:
+    """What the files of one moment say; of profiles.yml and `models.incremental`, as it is written."""
+
+    project: Project
+    profile: object
+    increments: Mapping[str, object]
+
+
+def _said_otherwise(project: Project, changes: Changes, packages: Mapping[str, Changes | None]) -> Iterable[str]:
+    """What the files of the commit say otherwise of models and seeds; all, if they are no project that loads."""
+    now = load_project(project.root, project.env, engine=project.engine, environment=project.environment)
+    try:
+        before = _before(now, changes, packages)
+    except (ProjectError, OSError) as error:
+        if isinstance(error, ProjectError):
+            environment_masker(project.environment).error(error)
+        reason = f"the project of commit {changes.commit[:12]} does not load: {str(error).splitlines()[0]}"
+        _log.warning("--changed-since counts all models and seeds as changed: %s", reason)
+        return _all(now)
+    after = _said(now, now.root)
+    is_elsewhere = _PROFILES in changes.files and before.profile != after.profile
+    return _all(now) if is_elsewhere else _different(before, after)
+
+
+def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | None]) -> _Said:
+    """Load the project with the files of the commit. What did not change, or git does not know, is as it is."""
+    from fft_core.project.reader import Reader  # with the parsers that it needs
+
+    if _PROJECT in changes.files - changes.earlier:
+        raise ProjectError([Problem("there was no such file: the project is new", Location(_PROJECT))])
+    with tempfile.TemporaryDirectory(prefix="fft-commit-") as folder:
+        root = _restored(changes, find_files(now.root), Path(folder))
+        homes = {}
+        for package in now.packages.values():
+            before, home = packages[package.name], package.home
+            place = _restored(before, find_package_files(home), Path(folder)) if before else home.root
+            homes[package.name] = {"path": str(place), "models_dir": home.models.as_posix()}
+        if homes:  # wherever they are, and without asking for the commits of those from git
+            (root / _PACKAGES).unlink(missing_ok=True)
+            (root / _PACKAGES).write_text(yaml.safe_dump(homes, allow_unicode=True), encoding="utf-8")
+        project = Reader(root, now.env, now.engine, find_files(root), [], warn=lambda *_: None).read()
+        return _said(project, root)
+
+
+def _restored(changes: Changes, files: ProjectFiles, tree: Path) -> Path:
+    """Restore what changed, and link to what did not. Returns what stands for the folder of these changes."""
+    folder = changes.restore(tree)
+    for path in files.paths:
+        if path not in changes.files and not (folder / path).is_symlink():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).symlink_to(changes.root / path)
+    return folder
+
+
+def _said(project: Project, root: Path) -> _Said:
+    profiles, settings = _written(root / _PROFILES), _written(root / _PROJECT) or {}
+    # only a template that is plain YAML equals another
+    profile = object() if profiles is None else profiles.get(project.env, profiles.get("default"))
+    increments = (settings.get("models") or {}).get("incremental") or {}
+    return _Said(project, profile, {model_name(str(name)): said for name, said in increments.items()})
+
+
+def _written(path: Path) -> dict[str, Any] | None:
+    """The mapping in a YAML file; None if it is none."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    file = parse_yaml(text, path)
+    return file.content if isinstance(file, YamlFile) and isinstance(file.content, dict) else None
+
+
+# --- two projects -----------------------------------------------------------------------------------------------------
+
+
+def _different(earlier: _Said, later: _Said) -> Iterator[str]:
+    """Name the nodes of a project that another one says something else of."""
+    before, now = earlier.project, later.project
+    if before.secrets != now.secrets:
+        yield from _all(now)
+    yield from _differing(earlier.increments, later.increments) & set(_all(now))
+    yield from _differing(_said_of_nodes(before), _said_of_nodes(now)) & set(_all(now))
+    sources = _differing(_said_of_sources(before), _said_of_sources(now))
+    yield from (model.name for model in now.models.values() if sources.intersection(model.sources))
+    yield from (seed for source in sources & now.sources.keys() if (seed := now.seed_behind(source)))
+    variables = _differing(before.variables, now.variables)
+    for model, body in _sql_models(now):
+        if variables & body.variables or (variables and "*" in body.variables):
+            yield model.name
+    macros = [_macros(project, project.macros) for project in (before, now)]
+    files = _differing(before.macros, now.macros)
+    called = frozenset[str]().union(*(_macros(p, files & p.macros.keys()) for p in (before, now)))
+    yield from _calling(now, called if macros[0] <= macros[1] else None)
+
+
+def _differing(before: Mapping[Key, object], now: Mapping[Key, object]) -> set[Key]:
+    return {key for key in {**before, **now} if (key in before, before.get(key)) != (key in now, now.get(key))}
+
+
+def _said_of_nodes(project: Project) -> dict[str, object]:
+    return {node.name: (node, _checks(project, node.name)) for node in _nodes(project)}
+
+
+def _said_of_sources(project: Project) -> dict[SourceName, object]:
+    sources = project.sources.items()
+    return {name: (replace(source, location=_NOWHERE), _checks(project, name)) for name, source in sources}
+
+
+def _checks(project: Project, node: str | SourceName) -> list[object]:
+    return [replace(check, location=_NOWHERE) for check in project.checks_of(node)]
+
+
+def _sql_models(project: Project) -> Iterator[tuple[Model, SqlBody]]:
+    return ((model, model.body) for model in project.models.values() if isinstance(model.body, SqlBody))
+
+
+def _calling(project: Project, macros: Collection[str] | None) -> Iterator[str]:
+    """SQL models that use one of these macros; all for None, as where one is gone another name may stand in."""
+    return (model.name for model, body in _sql_models(project) if macros is None or body.macros & set(macros))
+
+
+def _macros(project: Project, files: Collection[Path]) -> frozenset[str]:
+    """The names of the macros in files."""
     from fft_core.project.sql_file import new_environment, parse_macros  # Jinja is slow to import
 
-    macros, _ = parse_macros(text or "", path, new_environment(), project.engine)
-    return frozenset(macro.name for macro in macros)
-
-
-def _sql_bodies(project: Project) -> Iterator[tuple[str, SqlBody]]:
-    for model in project.models.values():
-        if isinstance(model.body, SqlBody):
-            yield model.name, model.body
-
-
-def _described(project: Project, changes: Changes, path: Path) -> Iterator[str]:
-    """The models and seeds whose entries in a schema file differ."""
-    entries = [_by_name(_list(content.get("models")) + _list(content.get("seeds"))) for content in _both(changes, path)]
-    yield from (name for name in _differing(*entries) if name in _all(project))
-
-
-def _reading(project: Project, changes: Changes, path: Path) -> Iterator[str]:
-    """The models that read sources whose entries differ, and the seeds that fill these."""
-    changed = set(_differing(*map(_sources, _both(changes, path))))
-    for source in project.sources:
-        if str(source) in changed:
-            yield from (model.name for model in project.models.values() if source in model.sources)
-            seed = project.seed_behind(source)
-            yield from [seed] if seed else []
-
-
-def _sources(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of each source, the group's part included, in either form of sources.yml."""
-    found = {}
-    if "sources" in content or "version" in content:
-        for group, said in _by_name(_list(content.get("sources"))).items():
-            for part in said:
-                for table, entry in _by_name(_list(part.get("tables"))).items():
-                    found[f"{group}.{table}"] = ({**part, "tables": None}, entry)
-        return found
-    for group, tables in content.items():
-        found.update({f"{group}.{table}": entry for table, entry in _mapping(tables).items()})
-    return found
-
-
-def _placed(project: Project, changes: Changes) -> Iterator[str]:
-    """The seeds that seeds/schema.yml says something else of."""
-    before, now = _both(changes, _SEEDS)
-    keys = {
-        key
-        for section in ("targets", "files", "columns")
-        for key in _differing(_mapping(before.get(section)), _mapping(now.get(section)))
-    }
-    for seed in project.seeds.values():
-        if keys & {seed.name, seed.seed_id, seed.path.stem}:
-            yield seed.name
-
-
-def _set(project: Project, changes: Changes) -> Iterator[str]:
-    """What project.yml says something else of: by variables, tests and settings of models; all by any other key."""
-    before, now = _both(changes, _PROJECT)
-    if set(_differing(before, now)) - _LOOKED_AT - _WITHOUT_ROWS:
-        yield from _all(project)
-    variables = set(_differing(_mapping(before.get("vars")), _mapping(now.get("vars"))))
-    yield from (name for name, body in _sql_bodies(project) if variables & body.variables)
-    yield from (name for name, body in _sql_bodies(project) if variables and "*" in body.variables)
-    settings = [_mapping(_mapping(content.get("models")).get("incremental")) for content in (before, now)]
-    names = {model_name(str(name)) for name in _differing(*settings)}
-    tests = [_list(content.get("tests")) for content in (before, now)]
-    for test in (*(t for t in tests[0] if t not in tests[1]), *(t for t in tests[1] if t not in tests[0])):
-        names |= _tested(project, str(test.get("table", "")))
-    yield from (name for name in names if name in _all(project))
-
-
-def _tested(project: Project, table: str) -> set[str]:
-    """The node that a test names, or the one that fills the source that it names."""
-    inner = table.strip("{} ").removeprefix("ref(").removeprefix("source(").rstrip(") ")
-    name = ".".join(part.strip(" '\"") for part in inner.split(","))
-    behind = [project.seed_behind(s) for s in project.sources if name in (str(s), project.sources[s].identifier)]
-    return {model_name(name), *(seed for seed in behind if seed)}
-
-
-def _profile_changed(project: Project, changes: Changes, path: Path) -> bool:
-    """Whether the active profile differs, as it is written: the file is a template, and only plain YAML is compared."""
-    before, now = changes.text_before(path), changes.text_now(path)
-    files = [parse_yaml(text, path) for text in (before or "", now or "")]
-    contents = [file.content for file in files if isinstance(file, YamlFile) and isinstance(file.content, dict)]
-    if len(contents) < 2:
-        return True
-    active = [content.get(project.env, content.get("default")) for content in contents]
-    return bool(active[0] != active[1])
-
-
-def _both(changes: Changes, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a YAML file said and says; nothing where it is not there, or is no mapping."""
-    before, now = changes.text_before(path), changes.text_now(path)
-    return _content(before, path), _content(now, path)
-
-
-def _content(text: str | None, path: Path) -> dict[str, Any]:
-    file = parse_yaml(text or "", path)
-    return _mapping(file.content) if isinstance(file, YamlFile) else {}
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _by_name(entries: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for entry in entries:
-        found.setdefault(model_name(str(entry.get("name"))), []).append(entry)
-    return found
-
-
-def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    yield from (key for key in {**before, **now} if (key in before, before.get(key)) != (key in now, now.get(key)))
+    jinja = new_environment() if files else None
+    parsed = [parse_macros(project.macros[path], path, jinja, project.engine)[0] for path in files if jinja]
+    return frozenset(macro.name for macros in parsed for macro in macros)

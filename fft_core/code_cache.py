@@ -88,7 +88,6 @@ class CodeCache:
             model.name,
             model.body.template,
             repr(model.materialization),
-            model.body.delta,
             list(map(str, model.inputs)),
             read,
             inlined,

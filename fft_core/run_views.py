@@ -6,17 +6,16 @@ import threading
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from fft_core.checks.run import CheckResult
-from fft_core.plan.decide import Decision, Plan, ReadByView, decide_all, is_as_written, reached_by_views
+from fft_core.identity import Subjects
+from fft_core.memory import Memory
+from fft_core.plan.decide import Decision, Plan, ReadByView, Request, decide_all, is_as_written, reached_by_views
 from fft_core.plan.records import Remembered
 from fft_core.project.live_views import LiveView, LiveViews
 from fft_core.project.model import Model, Project, Seed
 from fft_core.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from fft_core.planner import Rebuilder, Subjects
 
 
 def with_views(plan: Plan, project: Project, remembered: Remembered, selected: Set[str] | None) -> Plan:
@@ -58,18 +57,26 @@ class RunViews:
     """The checked views of one run. Threads may share it.
 
     Args:
-        rebuilder: The one of the run.
+        memory: What the run remembers.
         project: Whose views.
         subjects: What identifies them.
+        request: What the user asked for.
         live: What they are live over.
         nodes: What has its turn in the run; all where None.
     """
 
     def __init__(
-        self, rebuilder: Rebuilder, project: Project, subjects: Subjects, live: LiveViews, nodes: Set[str] | None
+        self,
+        memory: Memory,
+        project: Project,
+        subjects: Subjects,
+        request: Request,
+        live: LiveViews,
+        nodes: Set[str] | None,
     ) -> None:
         self.live = live
-        self._rebuilder = rebuilder
+        self._memory = memory
+        self._request = request
         self._project = project
         self._subjects = subjects
         self._nodes = nodes
@@ -89,7 +96,7 @@ class RunViews:
         has_its_turn = self._takes_part(view) and not self._ended.get(view, False)
         if has_its_turn or self.is_as_written(warehouse, view):
             return "project"
-        published = self._rebuilder.published(warehouse, view)
+        published = self._memory.recall(warehouse).published.get(view)
         return "published" if published is not None and published.is_query else "none"
 
     def note_changed(self) -> None:
@@ -103,7 +110,8 @@ class RunViews:
         That names the view, or views that it reads, whose published texts are others than the project's. If none is,
         readers find what the project says. The node itself is left out.
         """
-        remembered, key = self._rebuilder.recall(warehouse), (self._rebuilder.look, self._changed)
+        look = self._memory.look(warehouse)
+        remembered, key = look.remembered, (look.number, self._changed)
         if self._readers[0] != key:
             self._readers = key, published_readers(self._project, self.live, remembered)
         found = {}
@@ -128,7 +136,7 @@ class RunViews:
 
     def is_as_written(self, warehouse: Warehouse, name: str) -> bool:
         """Say whether what is published of a node was built from what the project says now."""
-        remembered = self._rebuilder.recall(warehouse)
+        remembered = self._memory.recall(warehouse)
         subject = self._subjects.of(self._project.node(name))
         return is_as_written(subject, remembered.records.get(name), remembered.published.get(name))
 
@@ -141,15 +149,17 @@ class RunViews:
         upstream = self._project.upstream(name) | {name}
         subjects = [self._subjects.of(node) for node in self._in_order if node.name in upstream]
         pending = frozenset(s.name for s in subjects if s.name not in ended and self._takes_part(s.name))
-        remembered, sources = self._rebuilder.known_to(warehouse, subjects)
-        plan = decide_all(subjects, remembered, sources, self._rebuilder.request, pending)
+        remembered, sources = self._memory.known_to(warehouse, subjects)
+        plan = decide_all(subjects, remembered, sources, self._request, pending)
         return any(decision.name == name for decision in plan.builds)
 
-    def note_judged(self, warehouse: Warehouse, view: LiveView, results: tuple[CheckResult, ...]) -> None:
+    def note_judged(self, warehouse: Warehouse, name: str, results: tuple[CheckResult, ...]) -> None:
         """Remember what the blocking checks of a view found on the rows that are published now."""
-        state = self._state_below(warehouse, view)
-        with self._lock:
-            self._judged[view.name] = state, results
+        view = self.live.of(name)
+        if view is not None:
+            state = self._state_below(warehouse, view)
+            with self._lock:
+                self._judged[name] = state, results
 
     def judged(self, warehouse: Warehouse, name: str) -> tuple[CheckResult, ...]:
         """Give what the blocking checks of a view found in this run, if what it reads is still the same."""
@@ -167,7 +177,7 @@ class RunViews:
 
     def _state_below(self, warehouse: Warehouse, view: LiveView) -> object:
         """What the rows of a view follow from, as far as this run knows: nothing equal if they change by themselves."""
-        records, names = self._rebuilder.recall(warehouse).records, (*view.tables, *view.targets)
+        records, names = self._memory.recall(warehouse).records, (*view.tables, *view.targets)
         if any(self._subjects.of(self._project.node(name)).volatile for name in view.rendered):
             return object()
         return [(name, record.stamp) for name in names if (record := records.get(name)) is not None]

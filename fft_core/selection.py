@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TypeAlias, get_args
 
 from fft_core.artifacts.run_results import NodeRunResult, Outcome, read_run_results
-from fft_core.planner import modified_nodes
 from fft_core.project.model import Check, Project, SourceName
 from fft_core.project.select import refuse_unknown, select
+from fft_core.rebuilder import modified_nodes
 from fft_core.warehouse import open_warehouse
 
 

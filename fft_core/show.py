@@ -48,8 +48,7 @@ def rendered_sql(project: Project, model: Model) -> str:
     """
     if model.kind != "sql":
         raise FftError(f"{model.name!r} is a Python model: it has no SQL", where=model.location)
-    relation = planned_relations(project)
-    naming = Naming(relation, relation, spec_of(project.engine).spelling, hides="credentials")
+    naming = Naming(planned_relations(project), spec_of(project.engine).spelling, hides="credentials")
     return Renderer(project).sql(model, naming)
 
 

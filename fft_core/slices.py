@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fft_core.build import StoredFrame
 from fft_core.checks.run import CheckFailedError, run_checks
 from fft_core.engines.engine import ColumnType, Engine
 from fft_core.engines.spelling import Spelling, word
 from fft_core.errors import FftError, StatementError, nearest
 from fft_core.names import Relation
 from fft_core.project.model import SourceName
+from fft_core.publish import StoredFrame
 from fft_core.strategies.columns import Adaption, compared, lost_in_casts
 from fft_core.warehouse import Warehouse
 

@@ -10,16 +10,14 @@ from typing import Literal, TypeAlias
 
 from fft_core.checks.given_rows import given_query
 from fft_core.checks.unit_test import Mismatch, compare
-from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, Row, open_engine
 from fft_core.engines.registry import spec_of
 from fft_core.errors import FftError, RequestError, StatementError, nearest
-from fft_core.increment import Increment
+from fft_core.increment import Increment, write_increment
 from fft_core.model_rows import model_rows
 from fft_core.names import model_name
-from fft_core.project.model import Incremental, Model, Project, Snapshot, SourceName, Table
-from fft_core.project.profiles import load_profile, load_unit_test_profile
-from fft_core.project.unit_test import GivenRows, UnitTest
+from fft_core.project.model import GivenRows, Incremental, Model, Project, Snapshot, SourceName, Table, UnitTest
+from fft_core.stage import Target
 from fft_core.warehouse import Warehouse
 
 UnitTestStatus: TypeAlias = Literal["pass", "fail", "error"]
@@ -87,10 +85,10 @@ def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[Unit
 
 def _opened(project: Project) -> tuple[Project, Engine]:
     """Open the place where they run; the project is then one of that engine."""
-    profile = load_unit_test_profile(project.root, project.env, project.environment)
+    profile = project.profiles.unit_test()
     if profile is not None:
         return replace(project, engine=profile.engine), open_engine(profile.engine, profile.settings)
-    profile = load_profile(project.root, project.env, project.environment, engine=project.engine)
+    profile = project.profiles.active(engine=project.engine)
     return project, spec_of(profile.engine).connect(profile.settings, scratch=True)
 
 
@@ -183,11 +181,7 @@ def _own_types(warehouse: Warehouse, model: Model) -> Mapping[str, str]:
 
 def _applied(warehouse: Warehouse, model: Model, query: str, *, is_first: bool) -> str:
     """Apply the rows to the model's table as a build does; give the SELECT of the table after it."""
-    engine, relation = warehouse.engine, warehouse.relation(model.name)
-
-    def create(rows: str) -> tuple[tuple[ColumnType, ...], int | None]:
-        count = engine.execute(engine.spelling.create_temporary(relation.name, rows))
-        return usable_columns(engine, relation, rows, is_table=True), count
-
-    Increment(engine, model, relation, relation, is_first, create, lambda *_: ()).write(query)
-    return engine.spelling.select_all(relation)
+    relation = warehouse.relation(model.name)
+    target = Target(relation, is_temporary=True)
+    write_increment(warehouse, Increment(model, relation, target, is_first), query)
+    return warehouse.engine.spelling.select_all(relation)

@@ -14,7 +14,7 @@ from fft_core.engines.spec import LOCK_TIMEOUT
 from fft_core.masking import Masker
 from fft_core.names import Relation
 from fft_core.project.model import Model, Project, Seed, SourceName
-from fft_core.project.profiles import load_profile
+from fft_core.project.profiles import Profile
 from fft_core.project.render import Naming
 from fft_core.project.secrets import project_masker
 from fft_core.state import is_migrated, migrate
@@ -48,7 +48,7 @@ class Warehouse:
         self.compiler = self._shared.compiler
         self.masker = self._shared.masker
         engine.statements.mask = self.masker
-        self.naming = Naming(self.relation, self.relation, engine.spelling)
+        self.naming = Naming(self.relation, engine.spelling)
 
     def relation(self, node: str | SourceName) -> Relation:
         """Where a model, seed or source lies. Raises KeyError for an unknown source."""
@@ -105,7 +105,7 @@ class Warehouse:
 
 def planned_relations(project: Project) -> Callable[[str | SourceName], Relation]:
     """Say where models, seeds and sources lie by the project's profile, without opening the database."""
-    profile = load_profile(project.root, project.env, project.environment, engine=project.engine)
+    profile = project.profiles.active(engine=project.engine)
     place = spec_of(profile.engine).namespace(profile.settings)
 
     def relation(node: str | SourceName) -> Relation:
@@ -123,22 +123,31 @@ def _placed(project: Project, node: str | SourceName) -> tuple[str, str | None, 
 
 
 def open_warehouse(
-    project: Project, *, read_only: bool = False, patience_seconds: int | None = None, **overrides: object
+    project: Project,
+    profile: Profile | None = None,
+    *,
+    read_only: bool = False,
+    patience_seconds: int | None = None,
+    compiler: Compiler | None = None,
+    **overrides: object,
 ) -> Warehouse:
     """Open the database that the project's profile names.
 
     Args:
         project: A loaded project; its `env` chooses the profile.
+        profile: The profile, if it has been read already.
         read_only: For plans and questions: nothing is changed, and a database that does not exist is not created.
         patience_seconds: The longest wait for other processes, where the profile allows a longer one.
+        compiler: That of the project, if there is one already.
         overrides: Settings of the engine that win over profile and variables, such as `path`.
 
     Raises:
         ProfileError: the profile cannot be used.
         MissingDriverError, ConnectError, BusyError: the database cannot be opened.
     """
-    profile = load_profile(project.root, project.env, project.environment, engine=project.engine, **overrides)
+    profile = profile or project.profiles.active(engine=project.engine, **overrides)
     settings = dict(profile.settings)
     if patience_seconds is not None and LOCK_TIMEOUT in settings:
         settings[LOCK_TIMEOUT] = min(patience_seconds, settings[LOCK_TIMEOUT])
-    return Warehouse(project, open_engine(profile.engine, settings, read_only=read_only))
+    engine = open_engine(profile.engine, settings, read_only=read_only)
+    return Warehouse(project, engine, _Shared(compiler or Compiler(project), project_masker(project)))

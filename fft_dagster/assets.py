@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Collection, Iterator, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,17 +13,23 @@ from fft_core import (
     BuildResult,
     Check,
     CheckFailedError,
+    FftError,
     JudgedView,
     LiveViews,
     Masker,
     Model,
+    NodeRunResult,
     Project,
+    Run,
     Seed,
     Source,
+    StepStarted,
     Warehouse,
-    build_or_reuse,
     check_node,
-    project_subjects,
+    ended_with_checks,
+    ended_with_error,
+    ended_with_rows,
+    not_started,
     source_freshness,
 )
 from fft_dagster import events
@@ -41,7 +47,7 @@ def project_assets(
     project: Project,
     translator: FftTranslator | None = None,
     names: Collection[str] | None = None,
-    live_views: LiveViews | None = None,
+    run: Run | None = None,
     *,
     resource_prefix: str = "",
     taken: Collection[str] = (),
@@ -54,16 +60,16 @@ def project_assets(
         project: A loaded project.
         translator: How models become assets.
         names: Limits the assets to some models and seeds.
-        live_views: Knows which of them may be built.
+        run: The run that they are made for, where there is one: it knows which of them may be built.
         resource_prefix: Begins the keys of the project's resources.
         taken: Names of steps of other assets.
     """
-    bound, live_views = bound_project(project, translator), live_views or LiveViews(project)
+    bound, run = bound_project(project, translator), run or Run(project)
     steps = StepNames(bound, taken)
-    subjects = {subject.name: subject for subject in project_subjects(project)}
+    subjects = {subject.name: subject for subject in run.identities.all()}
     nodes = [node for node in project.stored() if names is None or node.name in names]
     return [
-        _node_asset(node, bound, subjects[node.name].code, live_views, steps.of(node), resource_prefix)
+        _node_asset(node, bound, subjects[node.name].code, run.live_views, steps.of(node), resource_prefix)
         for node in nodes
     ]
 
@@ -125,27 +131,27 @@ def _node_asset(
         resource = _sessions(context, prefix, bound)
         wanted = {key.name for key in context.selected_asset_check_keys}
         selected = [check for check in checks if check.name in wanted]
-        with _turn(resource, node) as warehouse:
+        begun = _begun(bound, node)
+        with _turn(resource, node, begun) as warehouse:
             if context.selected_asset_keys:
                 run_id = _run_id(context)
                 in_run = partial(_names_in_run, context, project, translator) if run_id else None
-                rebuilder = resource.rebuilder(warehouse, in_run)
                 try:
-                    result = build_or_reuse(warehouse, rebuilder, node, run_id=run_id)
+                    result = resource.run(in_run).build(node, run_id=run_id)
                 except CheckFailedError as error:
                     yield from events.failed_checks(spec.key, error, wanted, resource.masker)
                     yield from _view_evaluations(
                         project, translator, node.name, error.views, resource.masker, published=False
                     )
                     raise
-                resource.tell(node.name, result)
+                resource.tell(ended_with_rows(begun, result))
                 yield events.materialization(context if run_id else None, spec.key, result, wanted, resource.masker)
                 if isinstance(result, BuildResult) and result.views:
                     told = _keys_in_run(context) if run_id else frozenset()  # their own steps tell what was found
                     views = [v for v in result.views if translator.get_asset_key(project.node(v.name)) not in told]
                     yield from _view_evaluations(project, translator, node.name, views, resource.masker, published=True)
             else:
-                yield from _check(resource, warehouse, node, spec.key, selected)
+                yield from _check(resource, warehouse, node, spec.key, selected, begun)
 
     step.__signature__ = _STEP_SIGNATURE  # type: ignore[attr-defined]
     return dg.multi_asset(
@@ -224,8 +230,10 @@ def _source_check(
     def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         resource = _sessions(context, prefix, bound)
         wanted = {check_key.name for check_key in context.selected_asset_check_keys}
-        with _turn(resource, source) as warehouse:
-            yield from _check(resource, warehouse, source, key, [check for check in checks if check.name in wanted])
+        begun = _begun(bound, source)
+        with _turn(resource, source, begun) as warehouse:
+            selected = [check for check in checks if check.name in wanted]
+            yield from _check(resource, warehouse, source, key, selected, begun)
 
     return step
 
@@ -241,19 +249,25 @@ def _freshness_check(source: Source, bound: BoundProject, step_name: str, prefix
     )
     def step(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         resource = _sessions(context, prefix, bound)
-        with _turn(resource, source) as warehouse:
+        with _turn(resource, source, _begun(bound, source)) as warehouse:
             return events.freshness_result(spec, source_freshness(warehouse, source))
 
     return step
 
 
+def _begun(bound: BoundProject, node: Model | Seed | Source) -> NodeRunResult:
+    with suppress(FftError):
+        return not_started(node, bound.relation_of(node.name))
+    return not_started(node, None)  # the session says what is wrong with the profile
+
+
 @contextmanager
-def _turn(resource: WarehouseSessions, node: Model | Seed | Source) -> Iterator[Warehouse]:
+def _turn(resource: WarehouseSessions, node: Model | Seed | Source, begun: NodeRunResult) -> Iterator[Warehouse]:
     """Give the session in which a step works; it is interrupted with the run. Beginning and failure are told."""
-    resource.tell(str(node.name), datetime.now(UTC))
+    resource.tell(StepStarted(begun.name, datetime.now(UTC)))
     seconds = None if isinstance(node, Source) else node.step.timeout
     with (
-        events.step_failures(resource.masker, partial(resource.tell, str(node.name))),
+        events.step_failures(resource.masker, lambda error: resource.tell(ended_with_error(begun, error))),
         resource.session() as warehouse,
         interruptible(warehouse.engine.interrupt),
         limited(seconds, warehouse.engine.interrupt, str(node.name)),
@@ -267,8 +281,9 @@ def _check(
     node: Model | Seed | Source,
     key: dg.AssetKey,
     checks: Sequence[Check],
+    begun: NodeRunResult,
 ) -> Iterator[dg.AssetCheckResult]:
     results = check_node(warehouse, node.name, tuple(checks))
-    resource.tell(str(node.name), results)
+    resource.tell(ended_with_checks(begun, results))
     for result in results:
         yield events.check_result(key, result, events.PUBLISHED, resource.masker)

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import FftError, LiveViews, Project, load_project
+from fft_core import FftError, Project, Run, load_project
 from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
 from fft_dagster.collisions import refuse_collisions
 from fft_dagster.executor import thread_executor
@@ -82,7 +82,7 @@ def project_definitions(
     jobs: Sequence[Any] = (),  # Any: dg.Definitions takes several kinds of jobs, and does not name their union
     resource_prefix: str = "",
     declare_sources: bool = True,
-    live_views: LiveViews | None = None,
+    run: Run | None = None,
 ) -> dg.Definitions:
     """Do the same for a project that is already loaded, and for some of its models and seeds where `names` is given."""
     translator = translator or FftTranslator()
@@ -96,7 +96,7 @@ def project_definitions(
     made: dict[str, Any] = {"resource_prefix": resource_prefix, "taken": taken}  # Any: what all three take by name
     return dg.Definitions(
         assets=[
-            *project_assets(project, translator, names, live_views, **made),
+            *project_assets(project, translator, names, run, **made),
             *sources,
             *(_marked(asset, bound) for asset in own),
         ],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fft_core import FftError, Project, duckdb_connection, load_profile
+from fft_core import FftError, Project, duckdb_connection
 
 try:
     from dagster_duckdb import DuckDBResource
@@ -29,7 +29,7 @@ class FftDuckDBResource(DuckDBResource):
     @classmethod
     def of(cls, project: Project) -> FftDuckDBResource:
         """Make the resource of a project's profile. Raises FftError where that is of another engine."""
-        profile = load_profile(project.root, project.env, project.environment, engine=project.engine)
+        profile = project.profiles.active(engine=project.engine)
         if profile.engine != "duckdb":
             raise FftError(f"the project {project.name} ({project.env}) is on {profile.engine}, not on DuckDB")
         settings = profile.settings

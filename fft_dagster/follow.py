@@ -9,20 +9,9 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from fft_core import (
-    BuildResult,
-    CheckFailedError,
-    CheckResult,
-    CheckRunResult,
-    FftError,
-    Masker,
-    NodeRunResult,
-    ReuseResult,
-    RunError,
-)
+from fft_core import CheckResult, Masker, NodeRunResult, RunError, StepEnded, StepStarted, with_checks
 from fft_dagster.executor import TERMINATING
-from fft_dagster.outcomes import Outcome, RunEnded, StepEnded, StepStarted, Terminating, Unexpected
-from fft_dagster.resource import Found
+from fft_dagster.outcomes import Outcome, RunEnded, Terminating, Unexpected
 
 
 class RunFollower:
@@ -38,7 +27,7 @@ class RunFollower:
         self._steps = steps
         self._reads = reads
         self._masker = masker
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, StepEnded] = {}
         self._told: dict[str, datetime] = {}  # when
         self._started: dict[str, datetime] = {}
         self._ended: dict[str, NodeRunResult] = {}
@@ -46,15 +35,15 @@ class RunFollower:
         self._is_interrupted = False
         self._is_explained = False
 
-    def tell(self, name: str, found: Found) -> None:
-        """Take what a step found; called in its thread, before the event that ends it."""
-        if isinstance(found, datetime):
-            self._started[name] = found
-            return
-        if isinstance(found, CheckFailedError):
-            self._views.update({view.name: view.results for view in found.views})
-        self._found[name] = found
-        self._told[name] = datetime.now(UTC)
+    def tell(self, outcome: StepStarted | StepEnded) -> None:
+        """Take what a step tells of itself; called in its thread, before the event that ends it."""
+        match outcome:
+            case StepStarted(name, at):
+                self._started[name] = at
+            case StepEnded(result):
+                self._views.update({view.name: view.results for view in outcome.views})
+                self._found[result.name] = outcome
+                self._told[result.name] = datetime.now(UTC)
 
     def see(self, event: dg.DagsterEvent) -> Iterator[Outcome]:
         """Take an event, and say what came of it."""
@@ -65,8 +54,11 @@ class RunFollower:
             # the event may be seen late, with that of the end: the step itself knows better
             yield StepStarted(step.name, self._started.setdefault(step.name, datetime.now(UTC)))
         elif event.is_step_success:
-            milliseconds = event.step_success_data.duration_ms
-            yield self._end(_found(replace(step, duration_ms=round(milliseconds)), self._found.get(step.name)))
+            ended = self._found.get(step.name) or StepEnded(replace(step, status="checked"))
+            milliseconds = round(event.step_success_data.duration_ms)
+            if ended.result.duration_ms is None:
+                ended = replace(ended, result=replace(ended.result, duration_ms=milliseconds))
+            yield self._end(ended)
         elif event.is_step_failure:
             yield from self._see_failure(step, event)
         elif event.is_step_skipped:
@@ -109,8 +101,8 @@ class RunFollower:
         if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
             self._is_interrupted = True
             yield self._end(StepEnded(replace(step, status="interrupted")))
-        elif isinstance(found, FftError | tuple):
-            yield self._end(_found(step, found))
+        elif found is not None and found.result.status not in ("built", "reused"):
+            yield self._end(found)
         else:  # user code fails as an FftError
             message = _innermost(error) if error else "it failed"
             yield self._end(StepEnded(replace(step, status="failed", error=RunError(message=message))))
@@ -127,43 +119,10 @@ class RunFollower:
         return replace(ended, result=result)
 
 
-def _found(step: NodeRunResult, found: Found | None) -> StepEnded:
-    """Say what a step found."""
-    match found:
-        case BuildResult() | ReuseResult():
-            result = replace(
-                step,
-                status="built" if isinstance(found, BuildResult) else "reused",
-                reasons=found.decision.reasons,
-                duration_ms=round(found.seconds * 1000),
-                query_duration_ms=round(found.query_seconds * 1000),
-                rows=found.row_count,
-                bytes=found.size_bytes if isinstance(found, BuildResult) else None,
-                relation=str(found.relation),
-            )
-            ended = _with_checks(result, found.checks)
-            unjudged = found.unjudged if isinstance(found, BuildResult) else ()
-            return replace(ended, remarks=(*ended.remarks, *map(str, unjudged)))
-        case CheckFailedError():
-            return _with_checks(replace(step, status="blocked", error=RunError.of(found)), found.results)
-        case FftError():
-            return StepEnded(replace(step, status="failed", error=RunError.of(found)))
-        case tuple():
-            failed = any(result.blocks for result in found)
-            error = RunError.of(CheckFailedError(step.name, found, published=True)) if failed else None
-            return _with_checks(replace(step, status="checked", error=error), found)
-    return StepEnded(replace(step, status="checked"))
-
-
 def _judged_before(ended: StepEnded, views: Mapping[str, tuple[CheckResult, ...]]) -> StepEnded:
     """Add what the checks of a view found before its turn, which did not come."""
-    judged = _with_checks(ended.result, views.get(ended.result.name, ()))
+    judged = with_checks(ended.result, views.get(ended.result.name, ()))
     return replace(judged, remarks=(*ended.remarks, *judged.remarks))
-
-
-def _with_checks(result: NodeRunResult, checks: tuple[CheckResult, ...]) -> StepEnded:
-    said = tuple(f"{'failed' if c.blocks else 'warned'}: {c}" for c in checks if not c.passed)
-    return StepEnded(replace(result, checks=tuple(map(CheckRunResult.of, checks))), said)
 
 
 def _innermost(error: SerializableErrorInfo) -> str:

@@ -75,7 +75,7 @@ class FftIOManager(dg.IOManager):
                 else:
                     result = publish_slice(session, relation, frame, rows, name)
                 if name is not None:
-                    sessions.rebuilder(session).forget_source(name)
+                    sessions.run().rebuilder.forget_source(name)
         context.add_output_metadata(
             {
                 "dagster/table_name": str(result.relation),

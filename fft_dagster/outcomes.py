@@ -1,12 +1,11 @@
-"""What becomes of the steps of a run, as values; nothing here imports Dagster."""
+"""What becomes of a run and its steps, as values; nothing here imports Dagster."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeAlias
 
-from fft_core import NodeRunResult
+from fft_core import StepEnded, StepStarted
 
 
 @dataclass(frozen=True)
@@ -14,22 +13,6 @@ class RunStarted:
     """A run of Dagster was created."""
 
     run_id: str
-
-
-@dataclass(frozen=True)
-class StepStarted:
-    """The turn of a node has come."""
-
-    name: str
-    at: datetime
-
-
-@dataclass(frozen=True)
-class StepEnded:
-    """The turn of a node is over, or will not come. `remarks` says which checks did not pass, or what it lacks."""
-
-    result: NodeRunResult
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,36 +7,27 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime
-from functools import cached_property
 from typing import Any, TypeAlias, get_args
 
 import dagster as dg
 
 from fft_core import (
-    BuildResult,
     CacheMode,
-    CheckResult,
     FftError,
-    LiveViews,
     Masker,
     Project,
-    Rebuilder,
     Request,
-    ReuseResult,
-    Subjects,
+    Run,
+    StepEnded,
+    StepStarted,
     Warehouse,
     guarded_output,
-    open_warehouse,
-    project_masker,
 )
 from fft_dagster.projects import BoundProject, current_project, loaded_projects
 from fft_dagster.run_settings import refuse_other_settings
 
 RESOURCE_KEY = "fft_warehouse"
-# What a step tells: that it has begun, and then what it found.
-Found: TypeAlias = datetime | BuildResult | ReuseResult | tuple[CheckResult, ...] | FftError
-Tell: TypeAlias = Callable[[str, Found], None]
+Tell: TypeAlias = Callable[[StepStarted | StepEnded], None]
 _CONFIG = {
     "cache": dg.Field(
         dg.Enum("FftCache", [dg.EnumValue(mode) for mode in get_args(CacheMode)]),
@@ -55,26 +46,18 @@ _CONFIG = {
 class WarehouseSessions:
     """What steps get: `session()` gives each thread a session of its own on the one connection of the process.
 
-    The database is opened when the first step asks for it. `tell` takes what a step found, with the name of its node:
-    for whoever runs the steps in his own process, and wants more than Dagster's events say.
+    The database is opened when the first step asks for it. `tell` takes what becomes of a step: for whoever
+    runs the steps in his own process, and wants more than Dagster's events say.
     """
 
     def __init__(
-        self,
-        project: Project,
-        request: Request | None = None,
-        tell: Tell | None = None,
-        live_views: LiveViews | None = None,
+        self, project: Project, request: Request | None = None, tell: Tell | None = None, run: Run | None = None
     ) -> None:
         self.project = project
-        self._live_views = live_views
         self.tell = tell or _tell_nobody
-        self._request = request or Request()
-        self._rebuilder: Rebuilder | None = None
         self._lock = threading.Lock()
-        self._warehouse: Warehouse | None = None
-        self._sessions: list[Warehouse] = []
-        self._of_thread = threading.local()
+        self._run = run or Run(project, request)
+        self._is_limited = run is not None
 
     def of(self, bound: BoundProject) -> WarehouseSessions:
         """Give these sessions to the assets of their project. Raises FftError for those of another."""
@@ -86,49 +69,30 @@ class WarehouseSessions:
             hint='Give the resources of one of them names of their own: build_definitions(..., resource_prefix="...").',
         )
 
-    @cached_property
+    @property
     def masker(self) -> Masker:
         """What masks the project's secrets in all that is told of its steps."""
-        return project_masker(self.project)
+        return self._run.masker
 
     @contextmanager
     def session(self) -> Iterator[Warehouse]:
         """Give a session for this thread. Raises FftError where the database cannot be opened."""
-        opened: Warehouse | None = getattr(self._of_thread, "session", None)
-        if opened is None:
-            with self._lock:
-                if self._warehouse is None:
-                    self._warehouse = open_warehouse(self.project)
-                opened = self._warehouse.session()
-                self._sessions.append(opened)
-            self._of_thread.session = opened
-        yield opened
+        yield self._run.sessions.of_thread()
 
-    def rebuilder(self, warehouse: Warehouse, nodes: Callable[[], frozenset[str]] | None = None) -> Rebuilder:
-        """Give the one that decides for this run; `nodes` names what has its turn in it, where that is not all."""
+    def run(self, nodes: Callable[[], frozenset[str]] | None = None) -> Run:
+        """Give the run of these steps; `nodes` names what has its turn in it, where that is not all."""
         with self._lock:
-            if self._rebuilder is None:
-                subjects = Subjects(self.project, warehouse.compiler, warehouse.engine.dialect)
-                self._rebuilder = Rebuilder(
-                    self.project,
-                    subjects,
-                    self._request,
-                    nodes=nodes() if nodes else None,
-                    live_views=self._live_views or LiveViews(self.project),
-                )
-            return self._rebuilder
+            if not self._is_limited and nodes is not None:
+                every = frozenset(node.name for node in self.project.stored())  # as the definitions are ordered
+                self._run, self._is_limited = self._run.limited(nodes(), every), True
+            return self._run
 
     def close(self) -> None:
         """Close the database, if it was opened."""
-        with self._lock:
-            for session in self._sessions:
-                session.close()
-            if self._warehouse is not None:
-                self._warehouse.close()
-            self._warehouse, self._sessions, self._of_thread = None, [], threading.local()
+        self._run.close()
 
 
-def _tell_nobody(name: str, found: Found) -> None:
+def _tell_nobody(outcome: StepStarted | StepEnded) -> None:
     """Do without: Dagster's events say it."""
 
 
@@ -171,9 +135,9 @@ class ProjectWarehouses:
         with self._current.session() as warehouse:
             yield warehouse
 
-    def rebuilder(self, warehouse: Warehouse, nodes: Callable[[], frozenset[str]] | None = None) -> Rebuilder:
-        """Give the one that decides for this run."""
-        return self._current.rebuilder(warehouse, nodes)
+    def run(self, nodes: Callable[[], frozenset[str]] | None = None) -> Run:
+        """Give the run of the running asset's project."""
+        return self._current.run(nodes)
 
     @property
     def _current(self) -> WarehouseSessions:
@@ -217,12 +181,11 @@ SHARED_WAREHOUSE = dg.ResourceDefinition(
 )
 
 
-def warehouse_resource(
-    project: Project, tell: Tell | None = None, live_views: LiveViews | None = None
-) -> dg.ResourceDefinition:
+def warehouse_resource(project: Project, tell: Tell | None = None, run: Run | None = None) -> dg.ResourceDefinition:
     """Make the resource of a project: its profile's database, closed at the end of the run (or of a step's process).
 
-    `tell` is called in the threads of the steps with what each found; `live_views` knows what the run may build.
+    `tell` is called in the threads of the steps with what each found; `run` is what the steps are steps of, if that is
+    planned.
 
     >>> dg.Definitions(resources={"fft_warehouse": warehouse_resource(project)})  # doctest: +SKIP
     """
@@ -234,7 +197,7 @@ def warehouse_resource(
     def sessions(context: dg.InitResourceContext) -> Iterator[WarehouseSessions]:
         config = context.resource_config
         refuse_other_settings(context.run.tags if context.run else {}, project)
-        opened = WarehouseSessions(project, _request(config), tell, live_views)
+        opened = WarehouseSessions(project, _request(config), tell, run)
         with guarded_output(opened.masker):  # and with it what models print into the compute logs
             try:
                 yield opened

@@ -24,14 +24,13 @@ from fft_core import (
     Check,
     FftError,
     LiveViews,
-    Model,
-    NodeKind,
     NodeRunResult,
     Project,
     Request,
+    Run,
     SourceName,
+    not_started,
     planned_relations,
-    project_masker,
 )
 from fft_dagster.definitions import project_definitions
 from fft_dagster.executor import iterate_run
@@ -96,27 +95,28 @@ class Work:
     planned: frozenset[str] | None = None
 
 
-def run_work(project: Project, work: Work, instance: dg.DagsterInstance) -> Iterator[Outcome]:
+def run_work(
+    project: Project, work: Work, instance: dg.DagsterInstance, planned: Run | None = None
+) -> Iterator[Outcome]:
     """Run the steps of some work in this process; say what becomes of each, as it happens.
 
     Args:
         project: The project.
         work: What is run.
         instance: Keeps the run's history.
+        planned: A run that the work was planned with: what it knows of the project is not worked out again.
     """
     translator = FftTranslator()
-    live_views = LiveViews(project, work.planned if work.planned is not None else frozenset(work.builds))
-    follower = RunFollower(
-        _steps(project, work, translator), _waits(project, work, live_views), project_masker(project)
-    )
-    job = _job(project, work, translator, follower, live_views)
+    run = (planned or Run(project, work.request)).limited(frozenset(work.builds), work.planned)
+    follower = RunFollower(_steps(project, work, translator), _waits(project, work, run.live_views), run.masker)
+    job = _job(run, work, translator, follower)
     with _readable_history(Path(instance.root_directory)):
-        run = _created_run(job, work, instance, project)
-    yield RunStarted(run.run_id)
-    for event in iterate_run(job, run, instance):
+        created = _created_run(job, work, instance, project)
+    yield RunStarted(created.run_id)
+    for event in iterate_run(job, created, instance):
         for outcome in follower.see(event):
             if isinstance(outcome, Terminating):
-                instance.report_run_canceling(run)  # without it the run would end as failed
+                instance.report_run_canceling(created)  # without it the run would end as failed
             yield outcome
     yield from follower.end()
 
@@ -125,15 +125,14 @@ def _steps(project: Project, work: Work, translator: FftTranslator) -> dict[str,
     """Say what each step is for."""
     relation = planned_relations(project)
     names = StepNames(BoundProject(project, translator))
-    steps = {}
+    steps = dict[str, NodeRunResult]()
     for name in dict.fromkeys([*work.builds, *(check.node for check in work.checks)]):
-        kind: NodeKind
         if isinstance(name, SourceName):
-            step, kind = names.of_checks(project.sources[name]), "source"
+            source = project.sources[name]
+            steps[names.of_checks(source)] = not_started(source, relation(name))
         else:
             node = project.node(name)
-            step, kind = names.of(node), node.kind if isinstance(node, Model) else "seed"
-        steps[step] = NodeRunResult(name=str(name), kind=kind, status="not_started", relation=str(relation(name)))
+            steps[names.of(node)] = not_started(node, relation(name))
     return steps
 
 
@@ -150,9 +149,8 @@ def _waits(project: Project, work: Work, live_views: LiveViews) -> dict[str, fro
     return {name: waited(name) | frozenset(live_views.goes_after(name)) for name in work.builds}
 
 
-def _job(
-    project: Project, work: Work, translator: FftTranslator, follower: RunFollower, live_views: LiveViews
-) -> dg.JobDefinition:
+def _job(run: Run, work: Work, translator: FftTranslator, follower: RunFollower) -> dg.JobDefinition:
+    project = run.project
     nodes = [project.node(name) for name in work.builds]
     selection: dg.AssetSelection = dg.AssetSelection.assets(*map(translator.get_asset_key, nodes))
     if work.checks:
@@ -165,10 +163,10 @@ def _job(
     definitions = project_definitions(
         project,
         translator=translator,
-        resources={RESOURCE_KEY: warehouse_resource(project, follower.tell, live_views)},
+        resources={RESOURCE_KEY: warehouse_resource(project, follower.tell, run)},
         names=frozenset([*work.builds, *(check.node for check in work.checks if isinstance(check.node, str))]),
         jobs=[dg.define_asset_job(ASSET_JOB, selection)],
-        live_views=live_views,
+        run=run,
     )
     return definitions.resolve_job_def(ASSET_JOB)
 

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fft_core.artifacts.files import artifact_path, spelled, write_json_file
+from fft_core.artifacts.files import artifact_path, spelled
 from fft_core.engines.engine import ColumnType, Details, Engine, RelationKind, TableInfo
 from fft_core.errors import StatementError
+from fft_core.json_files import write_json_file
 from fft_core.masking import Masker
 from fft_core.names import Relation
 from fft_core.project.model import Project, SourceName

@@ -1,17 +1,15 @@
-"""JSON files of `.fastflowtransform/target/`: written whole or not at all, read with errors that name the place."""
+"""JSON files of `.fastflowtransform/target/`: where they are, and how they are read; errors name the place."""
 
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from fft_core.errors import ArtifactError
-from fft_core.foreign_text import json_escaped
 
 TARGET = Path(".fastflowtransform") / "target"
 T = TypeVar("T")
@@ -24,39 +22,6 @@ def artifact_path(root: Path, name: str) -> Path:
     'shop/.fastflowtransform/target/manifest.json'
     """
     return root / TARGET / name
-
-
-def write_text_file(path: Path, text: str) -> Path:
-    """Write a file so that readers see the old text or the new one, never half of it. Raises ArtifactError."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_text(text, encoding="utf-8", newline="\n")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {_reason(error, path)}") from error
-    except UnicodeEncodeError as error:  # half of a surrogate pair, as an escape in YAML can give one
-        raise ArtifactError(f"cannot write {path}: {error}") from error
-    return path
-
-
-def _reason(error: OSError, path: Path) -> str:
-    """What the system says, and of which file or folder where it is not the one that is to be written."""
-    of_another = error.filename is not None and Path(error.filename).parent != path.parent
-    return f"{error.strerror}: {error.filename}" if of_another else str(error.strerror)
-
-
-def write_json_file(path: Path, value: Mapping[str, Any]) -> Path:
-    """Write plain values as one JSON file, whole or not at all. Raises ArtifactError."""
-    return write_text_file(path, json_text(value))
-
-
-def json_text(value: Mapping[str, Any]) -> str:
-    """Spell plain values as the text of a JSON file."""
-    return json_escaped(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
 
 def read_json_file(path: Path, schema: str, *, hint: str) -> Part:

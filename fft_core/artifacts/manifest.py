@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fft_core.artifacts.files import artifact_path, spelled, write_json_file
+from fft_core.artifacts.files import artifact_path, spelled
 from fft_core.checks.words import in_words
+from fft_core.json_files import write_json_file
 from fft_core.names import Relation
 from fft_core.plan.fingerprint import Subject, fingerprint_of
-from fft_core.planner import project_subjects
 from fft_core.project.model import Check, Column, Model, Node, Project, Source, SourceName
+from fft_core.run import Run
 from fft_core.version import VERSION
 from fft_core.warehouse import planned_relations
 
@@ -83,14 +84,19 @@ class Manifest:
         }
 
 
-def make_manifest(project: Project) -> Manifest:
+def make_manifest(project: Project, run: Run | None = None) -> Manifest:
     """Gather what is known of a project from its files.
+
+    Args:
+        project: A loaded project.
+        run: A run of it, which knows already what identifies its nodes.
 
     Raises:
         ProjectError: with every template that fails and every file that is missing.
         ProfileError: the profile cannot be used.
     """
-    subjects = {subject.name: subject for subject in project_subjects(project)}
+    identities = (run or Run(project)).identities
+    subjects = {subject.name: subject for subject in identities.all()}
     return Manifest(project, subjects, planned_relations(project), datetime.now(UTC))
 
 

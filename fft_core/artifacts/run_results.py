@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from fft_core.artifacts.files import Part, artifact_path, read_json_file, spelled, write_json_file
+from fft_core.artifacts.files import Part, artifact_path, read_json_file, spelled
 from fft_core.checks.run import CheckResult
 from fft_core.errors import FftError
+from fft_core.json_files import write_json_file
 from fft_core.plan.decide import Reason, ReasonKind
 from fft_core.project.model import Severity
 

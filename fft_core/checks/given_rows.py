@@ -14,7 +14,7 @@ from fft_core.engines.column_kinds import kind_of_texts
 from fft_core.engines.csv_file import ListedRows
 from fft_core.engines.engine import Engine
 from fft_core.errors import FftError, SeedError
-from fft_core.project.unit_test import CsvFile, CsvText, GivenRows, RowOfCells
+from fft_core.project.model import CsvFile, CsvText, GivenRows, RowOfCells
 
 # Two kinds of values in one column: what holds both.
 _WIDER = {

@@ -13,7 +13,7 @@ from itertools import chain
 from fft_core.column_names import ColumnNames
 from fft_core.engines.engine import Row
 from fft_core.errors import nearest
-from fft_core.project.unit_test import ExpectedRows
+from fft_core.project.model import ExpectedRows
 from fft_core.written_number import WrittenNumber, read_number
 
 _CLOSE = 1e-9  # of a number's size, where it need only be about right

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fft_core.artifacts.catalog import Catalog, write_catalog
-from fft_core.artifacts.files import json_text, write_text_file
 from fft_core.artifacts.manifest import make_manifest, write_manifest
 from fft_core.docs.graph import Graph
 from fft_core.docs.pages import FOLDERS, GENERATOR, render_dag, render_site
 from fft_core.errors import ArtifactError
+from fft_core.json_files import json_text, write_text_file
 from fft_core.project.model import Project
 
 _MARK = f'<meta name="generator" content="{GENERATOR}">'

@@ -17,9 +17,9 @@ from fft_core.engines.csv_text import SEED_COLUMNS, header_of
 from fft_core.engines.registry import lexis_of, spec_of
 from fft_core.engines.spelling import Spelling
 from fft_core.errors import FftError, Location, MissingDriverError, Problem, ProfileError, ProjectError, SeedError
+from fft_core.identity import project_subjects
 from fft_core.names import SYMBOL, Relation
 from fft_core.plan.relations import UNREADABLE
-from fft_core.planner import project_subjects
 from fft_core.project.model import Incremental, Model, Project, Seed, Snapshot, SourceName, SqlBody, View
 from fft_core.project.render import Naming
 from fft_core.project.sql_comments import blank_comments
@@ -127,7 +127,7 @@ def _broken_code(project: Project) -> tuple[Problem, ...]:
 
 
 def _texts(model: Model, compiler: Compiler, spelling: Spelling) -> Iterator[str]:
-    naming = Naming(_symbol, _symbol, spelling, hides="credentials")
+    naming = Naming(_symbol, spelling, hides="credentials")
     yield compiler.sql(model, naming)
     if isinstance(model.materialization, Incremental):
         yield compiler.sql(model, naming.for_increment())

@@ -14,22 +14,7 @@ from fft_core.lint.findings import Level
 from fft_core.lint.reading import Reading
 from fft_core.names import Relation
 from fft_core.plan.relations import untracked_tables
-from fft_core.project.model import (
-    AcceptedValues,
-    Check,
-    Freshness,
-    GreaterEqual,
-    Incremental,
-    Model,
-    NonNegativeSum,
-    NotNull,
-    PythonBody,
-    Relationships,
-    Snapshot,
-    SourceName,
-    SqlBody,
-    Unique,
-)
+from fft_core.project.model import Incremental, Model, PythonBody, Snapshot, SourceName, SqlBody
 from fft_core.project.sql_file import new_environment
 
 _CATALOGS = ("information_schema", "pg_catalog")
@@ -53,10 +38,10 @@ def _unreadable_sql(reading: Reading) -> Iterator[Problem]:
 def _unknown_columns(reading: Reading) -> Iterator[Problem]:
     for check in reading.project.checks:
         if isinstance(check.node, str):
-            yield from _missing(_checked(check), reading.stored_columns(check.node), check.node, check.location)
-        if isinstance(check.rule, Relationships) and isinstance(check.rule.to, str):
-            to = check.rule.to
-            yield from _missing([check.rule.field], reading.stored_columns(to), to, check.location)
+            yield from _missing(check.rule.columns, reading.stored_columns(check.node), check.node, check.location)
+        for to, needed in check.rule.needs.items():
+            if isinstance(to, str):
+                yield from _missing(needed, reading.stored_columns(to), to, check.location)
     for model in reading.project.models.values():
         columns = reading.queried_columns(model.name)
         yield from _missing(_keys(model), columns, model.name, model.config_location)
@@ -73,17 +58,6 @@ def _missing(
         if columns is not None and column.lower() not in columns:
             hint = nearest(column.lower(), columns) or f"Its columns: {', '.join(columns)}."
             yield Problem(f"{node} has no column {column!r}", where, hint)
-
-
-def _checked(check: Check) -> tuple[str, ...]:
-    match check.rule:
-        case Unique(columns):
-            return columns
-        case NotNull(column) | AcceptedValues(column, _) | GreaterEqual(column, _) | NonNegativeSum(column):
-            return (column,)
-        case Freshness(column, _) | Relationships(column, _, _):
-            return (column,)
-    return ()
 
 
 def _keys(model: Model) -> tuple[str, ...]:
@@ -188,7 +162,7 @@ def _stars_over_sources(reading: Reading) -> Iterator[Problem]:
 
 def _unused_sources(reading: Reading) -> Iterator[Problem]:
     project = reading.project
-    targets = [check.rule.to for check in project.checks if isinstance(check.rule, Relationships)]
+    targets = [read for check in project.checks for read in check.rule.reads]
     used: set[object] = {*targets, *(check.node for check in project.checks)}
     used |= {name for model in project.models.values() for name in model.sources}
     for name, source in project.sources.items():

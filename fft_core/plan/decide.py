@@ -211,10 +211,26 @@ def decide(
     ]
     if reasons:
         return Decision(
-            subject.name, "build", tuple(reasons), subject, known, checks, record, is_increment, not replaced
+            name=subject.name,
+            action="build",
+            reasons=tuple(reasons),
+            subject=subject,
+            inputs=known,
+            checks=checks,
+            record=record,
+            is_increment=is_increment,
+            is_as_recorded=not replaced,
         )
     unchanged = Reason("unchanged", "nothing changed")
-    reuse = Decision(subject.name, "reuse", (unchanged,), subject, known, checks, record)
+    reuse = Decision(
+        name=subject.name,
+        action="reuse",
+        reasons=(unchanged,),
+        subject=subject,
+        inputs=known,
+        checks=checks,
+        record=record,
+    )
     if not reuse.checks_are_due:
         return reuse
     due = Reason("checks_changed", "nothing changed but its checks, or what they read: they run on the published rows")

@@ -18,7 +18,7 @@ from typing import Any
 
 from fft_core.csv_format import CsvFormat
 from fft_core.errors import Location
-from fft_core.project import model, unit_test
+from fft_core.project import model
 from fft_core.project.cache_folder import ProjectCache
 from fft_core.project.files import find_package_files
 from fft_core.project.model import Project
@@ -26,7 +26,7 @@ from fft_core.version import VERSION
 from fft_core.written_number import WrittenNumber
 
 FILE = "project.pickle"
-FORMAT = 15  # counted up when the types of a project change
+FORMAT = 16  # counted up when the types of a project change
 _UNREADABLE = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -44,7 +44,8 @@ def _dataclasses(module: object) -> list[type]:
     return [kind for kind in found if kind.__module__ == getattr(module, "__name__", "")]
 
 
-_TYPES: tuple[type, ...] = (Location, CsvFormat, *_dataclasses(model), *_dataclasses(unit_test))
+_MODULES = (model.checks, model.materialization, model.nodes, model.project, model.unit_test)
+_TYPES: tuple[type, ...] = (Location, CsvFormat, *(kind for module in _MODULES for kind in _dataclasses(module)))
 _FIELDS = tuple(tuple(field.name for field in fields(kind)) for kind in _TYPES)
 _NUMBERS = {kind: number for number, kind in enumerate(_TYPES)}
 _PATH = -1

@@ -6,12 +6,14 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fft_core.json_files import replace_file
+
 VARIABLE = "FFT_CACHE_DIR"
+_OWN = 0o600  # for its owner only
 
 
 def cache_home() -> Path:
@@ -60,9 +62,7 @@ class ProjectCache:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not _is_private(os.lstat(folder), stat.S_ISDIR):
                 return
-            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-                file.write(content)
-            Path(file.name).replace(folder / name)
+            replace_file(folder / name, content, mode=_OWN)
         except (OSError, RuntimeError):
             return
 

@@ -1,8 +1,7 @@
-"""Git packages are fetched: the only place that calls git for them. A project that is loaded reads what lies there."""
+"""Git packages are fetched, by git. A project that is loaded reads what lies there."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -15,6 +14,8 @@ from typing import Literal, TypeAlias
 import yaml
 
 from fft_core.errors import FftError, Problem, ProjectError
+from fft_core.git import run_git
+from fft_core.json_files import write_json_file, write_text_file
 from fft_core.project.files import GIT_PACKAGES, INSTALLED, refuse_no_project
 from fft_core.project.model import Package
 from fft_core.project.packages import (
@@ -30,8 +31,6 @@ from fft_core.project.packages import (
 )
 
 _HEAD = "# Written by `fft deps`: the commit of each git package. Keep it in version control.\n"
-# Git sets these for its hooks; a repository that they name is not the one that is cloned here.
-_OF_ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 
 State: TypeAlias = Literal["installed", "updated", "unchanged", "folder", "removed"]
 Say: TypeAlias = Callable[[str], None]
@@ -123,7 +122,7 @@ def _fetched(
             problems.append(Problem(f"package {package.name!r}: {error}", package.where, error.hint))
             continue
         new = replace(package.wanted, commit=commit)
-        (staging / package.name / INSTALLED).write_text(json.dumps(asdict(new), indent=2) + "\n", encoding="utf-8")
+        write_json_file(staging / package.name / INSTALLED, asdict(new))
         fetched[package.name] = _Fetched(new, installed)
     return fetched
 
@@ -175,10 +174,7 @@ def _write_lock(root: Path, pins: Pins) -> None:
     text = _HEAD + yaml.safe_dump(content, sort_keys=False)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
-    with tempfile.NamedTemporaryFile("w", dir=root, prefix=".packages.lock-", delete=False, encoding="utf-8") as file:
-        file.write(text)
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
+    write_text_file(path, text)
 
 
 # --- git --------------------------------------------------------------------------------------------------------------
@@ -233,18 +229,14 @@ def _resolved(folder: Path, package: Declared, text: str) -> str | None:
 
 
 def _git(folder: Path, package: Declared, *arguments: str) -> str:
-    """Run git; it asks for no password, as nobody may be there to answer. Raises _GitError with what it says."""
-    import subprocess  # not needed to import fft_core
-
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
-    environment = {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes", **environment, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    command = ["git", "-c", "core.autocrlf=false", "-c", "advice.detachedHead=false", *arguments]
+    """Run git, and return what it prints. Raises _GitError with what it says."""
+    settings = ("-c", "core.autocrlf=false", "-c", "advice.detachedHead=false")
     try:
-        finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        finished = run_git(folder, *settings, *arguments)
     except FileNotFoundError as error:
         raise _GitError("git is not installed", "Install git, or make it a package with a path.") from error
     if finished.returncode != 0:
-        said = finished.stderr.strip().replace(package.shape.git or "\0", package.wanted.git)
+        said = os.fsdecode(finished.stderr).strip().replace(package.shape.git or "\0", package.wanted.git)
         first = next((line for line in said.splitlines() if line.startswith(("fatal:", "error:"))), said)
         raise _GitError(f"git {arguments[0]}: {first or f'exit code {finished.returncode}'}")
-    return finished.stdout.strip()
+    return os.fsdecode(finished.stdout).strip()

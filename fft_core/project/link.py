@@ -10,14 +10,12 @@ from itertools import count
 
 from fft_core.errors import Location, Problem, nearest
 from fft_core.names import model_name
-from fft_core.project.config import AnyCheck, RelationshipsShape
 from fft_core.project.model import (
     Check,
     Column,
     Incremental,
     Model,
     Project,
-    Relationships,
     Rule,
     Scope,
     Seed,
@@ -25,6 +23,7 @@ from fft_core.project.model import (
     find_cycle,
 )
 from fft_core.project.schema_file import CheckDraft, SchemaEntry
+from fft_core.project.shapes.checks import AnyCheck
 
 
 def link(
@@ -186,14 +185,12 @@ def _resolved(
     by_relation: Mapping[str, SourceName],
     problems: list[Problem],
 ) -> Rule:
-    if not isinstance(rule, Relationships) or not isinstance(draft.shape, RelationshipsShape):
-        return rule
-    target = _node(draft.shape.to, project, by_relation)
-    if target is None:
-        hint = nearest(draft.shape.to, [*project.models, *project.seeds, *map(str, project.sources)])
-        problems.append(Problem(f"to: {draft.shape.to!r} is not a model, seed or source", draft.location, hint))
-        return rule
-    return replace(rule, to=target)
+    """Find what a rule reads: it is still called as the user wrote it."""
+    found = {text: _node(str(text), project, by_relation) for text in rule.reads}
+    for text in (text for text, target in found.items() if target is None):
+        hint = nearest(str(text), [*project.models, *project.seeds, *map(str, project.sources)])
+        problems.append(Problem(f"to: {text!r} is not a model, seed or source", draft.location, hint))
+    return rule.linked({text: target for text, target in found.items() if target is not None})
 
 
 def _check_name(shape: AnyCheck) -> str:

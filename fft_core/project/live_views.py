@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
-from fft_core.project.model import Check, Project, Relationships
+from fft_core.project.model import Check, Project
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,10 @@ class LiveViews:
                 found.update(dict.fromkeys(n for n in earlier if self._is_built(n)))
         return tuple(found)
 
+    def ordered(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Put models and seeds in an order in which all waiting goes: that of reading, and that of `goes_after`."""
+        return tuple(sorted(names, key=lambda name: self._rank[name]))
+
     def checks_of(self, view: str) -> tuple[Check, ...]:
         """The checks of a view that hold back what it reads."""
         return tuple(check for check in self._project.checks_of(view) if check.severity == "error")
@@ -84,19 +88,16 @@ class LiveViews:
     def _view(self, name: str) -> LiveView:
         targets = self._looked_into(name)
         follows, beside = self._followed(name), {*targets, *(n for target in targets for n in self._followed(target))}
-        tables = self._ordered(n for n in follows if not self._is_query(n))
+        tables = self.ordered(n for n in follows if not self._is_query(n))
         built = [table for table in tables if self._is_built(table)]
         return LiveView(
             name=name,
             follows=frozenset(follows),
             tables=tables,
-            rendered=self._ordered(n for n in {name} | follows | beside if self._is_query(n)),
-            targets=self._ordered(n for n in beside - follows if not self._is_query(n)),
+            rendered=self.ordered(n for n in {name} | follows | beside if self._is_query(n)),
+            targets=self.ordered(n for n in beside - follows if not self._is_query(n)),
             last=built[-1] if built else None,
         )
-
-    def _ordered(self, names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(names, key=lambda name: self._rank[name]))
 
     @cached_property
     def _rank(self) -> Mapping[str, int]:
@@ -121,7 +122,7 @@ class LiveViews:
         """The stored nodes that the relationships checks of a view look into."""
         if name not in self._project.models or not self._project.models[name].is_query:
             return []
-        targets = [check.rule.to for check in self.checks_of(name) if isinstance(check.rule, Relationships)]
+        targets = [read for check in self.checks_of(name) for read in check.rule.reads]
         behind = [to if isinstance(to, str) else self._project.seed_behind(to) for to in targets]
         return [target for target in dict.fromkeys(behind) if target is not None and target != name]
 

@@ -10,7 +10,7 @@ from fft_core.errors import Problem, ProfileError, ProjectError
 from fft_core.project.cache import cached_project, keep_project
 from fft_core.project.files import find_files, refuse_no_project
 from fft_core.project.model import Project
-from fft_core.project.profiles import active_env, load_environment, load_profile
+from fft_core.project.profiles import Profiles, active_env, load_environment
 from fft_core.project.secret_values import environment_masker
 
 
@@ -42,18 +42,20 @@ def load_project(
     if environment is None:
         environment = load_environment(root, env)
     problems: list[Problem] = []
+    profiles = Profiles(root, env, environment)
     try:
-        engine = engine or _engine_name(root, env, environment, problems)
+        engine = engine or _engine_name(profiles, problems)
         project = _read(root, env, engine, problems)
     except ProjectError as error:
         environment_masker({**environment, **(variables or {})}).error(error)
         raise
-    return replace(project, environment=environment, variables={**project.variables, **(variables or {})})
+    given = {**project.variables, **(variables or {})}
+    return replace(project, environment=environment, variables=given, profiles_read=profiles)
 
 
-def _engine_name(root: Path, env: str, environment: Mapping[str, str], problems: list[Problem]) -> str:
+def _engine_name(profiles: Profiles, problems: list[Problem]) -> str:
     try:
-        return load_profile(root, env, environment).engine
+        return profiles.active().engine
     except ProfileError as error:
         problems.append(error.problem)
         return "unknown"

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from fft_core.errors import Location, Problem
-from fft_core.project.config import IncrementalOverlayShape, ModelConfigShape
 from fft_core.project.model import Ephemeral, Incremental, Materialization, MaterializedView, Snapshot, Table, View
+from fft_core.project.shapes.model_config import IncrementalOverlayShape, ModelConfigShape
 
 _WITHOUT_EFFECT = ("strategy", "partition_by", "lookback", "on_schema_change", "delta_sql")
+_PLAIN: Mapping[str, Materialization] = {
+    plain.name: plain for plain in (Table(), View(), MaterializedView(), Ephemeral())
+}
 
 
 def materialization_of(
     settings: ModelConfigShape, overlay: IncrementalOverlayShape | None, where: Location, problems: list[Problem]
-) -> tuple[Materialization, str | None]:
-    """Give how a model is stored, and its `delta_sql`. What does not fit is added to `problems`.
+) -> Materialization:
+    """Return how a model is stored. What does not fit is added to `problems`.
 
     Args:
         settings: What the model says of itself; it wins, key by key.
@@ -26,13 +29,12 @@ def materialization_of(
     said = {**(overlay.all_said() if overlay else {}), **settings.all_said()}
     match _kind(settings, overlay, where, problems):
         case "incremental":
-            return _incremental(said, where, problems), said.get("delta_sql")
+            return _incremental(said, where, problems)
         case "snapshot":
-            return _snapshot(settings, said, where, problems), None
+            return _snapshot(settings, said, where, problems)
         case kind:
             _refuse_what_has_no_effect(kind, settings, said, where, problems)
-            plain = (Table(), View(), MaterializedView(), Ephemeral())
-            return next(stored for stored in plain if stored.name == kind), None
+            return _PLAIN[kind]
 
 
 def _kind(
@@ -53,8 +55,7 @@ def _kind(
 
 
 def _incremental(said: Mapping[str, Any], where: Location, problems: list[Problem]) -> Incremental:
-    values = {key: value for key, value in said.items() if key != "delta_sql"}
-    found = Incremental(**values)
+    found = Incremental(**said)
     if found.strategy in ("merge", "delete_insert") and not found.unique_key:
         hint = "Name the columns that tell rows apart: unique_key='id'. To add rows only: strategy='append'."
         problems.append(Problem(f"an incremental model of strategy {found.strategy!r} needs unique_key", where, hint))

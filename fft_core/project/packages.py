@@ -16,7 +16,7 @@ from fft_core.project.model import PACKAGES, Home, Package
 from fft_core.project.yaml_file import YamlFile, parse_yaml, shaped
 
 if TYPE_CHECKING:  # the shapes need pydantic: they are imported where a file is shaped
-    from fft_core.project.config import ManifestShape, PackageShape
+    from fft_core.project.shapes.packages import ManifestShape, PackageShape
 
 FILE = Path("packages.yml")
 LOCK = Path("packages.lock.yml")
@@ -101,7 +101,7 @@ def read_packages(root: Path, problems: list[Problem]) -> tuple[Package, ...]:
 
 def declared_packages(root: Path, problems: list[Problem]) -> tuple[Declared, ...]:
     """Read packages.yml: a list, or a mapping by name."""
-    from fft_core.project.config import PackageShape
+    from fft_core.project.shapes.packages import PackageShape
 
     file = _yaml(root, FILE, problems)
     if file is None:
@@ -121,7 +121,7 @@ def declared_packages(root: Path, problems: list[Problem]) -> tuple[Declared, ..
 
 def locked_packages(root: Path, problems: list[Problem]) -> Pins:
     """Read packages.lock.yml; none where there is no such file, or where it is the original FFT's."""
-    from fft_core.project.config import LockShape
+    from fft_core.project.shapes.packages import LockShape
 
     file = _yaml(root, LOCK, problems)
     if file is None or not isinstance(file.content, dict) or "lock_version" not in file.content:
@@ -253,7 +253,7 @@ def _folder(root: Path, package: Declared, root_of: RootOf, problems: list[Probl
 
 
 def _manifest(package: Declared, folder: Path, problems: list[Problem]) -> _Manifest | None:
-    from fft_core.project.config import ManifestShape
+    from fft_core.project.shapes.packages import ManifestShape
 
     shown = Path(PACKAGES) / package.name / "project.yml"
     file = _yaml(folder, Path("project.yml"), problems, shown)

@@ -11,10 +11,10 @@ import jinja2
 
 from fft_core.errors import Location, Problem
 from fft_core.names import is_plain, logical_name, model_name
-from fft_core.project.config import IncrementalOverlayShape, ModelConfigShape
 from fft_core.project.materialized import materialization_of
 from fft_core.project.model import Ephemeral, Incremental, MaterializedView, Model, PythonBody, SourceName, SqlBody
 from fft_core.project.python_file import GIVEN_BY_NAME, Declaration, parse_python
+from fft_core.project.shapes.model_config import IncrementalOverlayShape, ModelConfigShape
 from fft_core.project.sql_file import Macro, Template, parse_template
 from fft_core.project.yaml_file import YamlFile, shaped
 
@@ -44,10 +44,11 @@ def sql_model(
     if not _usable(logical, Location(path), problems):
         return []
     overlay = (overlays or {}).get(model_name(logical))
-    materialization, delta_sql = materialization_of(settings, overlay, config_place, problems)
+    materialization = materialization_of(settings, overlay, config_place, problems)
     own = [template]
-    if delta_sql is not None:
-        delta = parse_template(delta_sql, path, jinja, dialect)
+    if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
+        delta = parse_template(materialization.delta_sql, path, jinja, dialect)
+        materialization = replace(materialization, delta_sql=delta.text)
         own.append(replace(delta, mentions=tuple(replace(m, where=config_place) for m in delta.mentions)))
         problems.extend(replace(problem, where=config_place) for problem in delta.problems)
     reached = _reached(frozenset().union(*(t.calls for t in own)), macros)
@@ -55,15 +56,13 @@ def sql_model(
     return [
         Model(
             name=model_name(logical),
-            logical_name=logical,
             path=path,
             body=SqlBody(
                 template.text,
                 frozenset(reached),
                 frozenset().union(*(t.variables for t in templates)),
                 frozenset().union(*(t.environment for t in templates)),
-                template.pieces if not reached and delta_sql is None else None,
-                own[1].text if delta_sql is not None else None,
+                template.pieces if not reached and len(own) == 1 else None,
                 tuple(dict.fromkeys(said for t in templates for said in t.volatile)),
             ),
             inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
@@ -106,11 +105,11 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem],
     inputs = _inputs(deps, where, problems)
     _refuse_wrong_parameters(declaration, len(inputs), where, problems)
     overlay = overlays.get(model_name(logical)) if isinstance(logical, str) else None
-    materialization, delta_sql = materialization_of(settings, overlay, where, problems)
+    materialization = materialization_of(settings, overlay, where, problems)
     if isinstance(materialization, Ephemeral | MaterializedView):
         hint = "Its rows are a function's: use 'table' or 'view'."
         problems.append(Problem(f"a Python model cannot be {settings.materialized!r}", where, hint))
-    if delta_sql is not None:
+    if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
         hint = "Let the function take `is_incremental` or `this` by name, and return the rows of the delta."
         problems.append(Problem("delta_sql is for SQL models", where, hint))
     _refuse_unknown_requests(declaration, materialization, where, problems)
@@ -118,7 +117,6 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem],
         return None
     return Model(
         name=model_name(logical),
-        logical_name=logical,
         path=path,
         body=PythonBody(
             declaration.function,

@@ -8,7 +8,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -90,59 +90,94 @@ def _layer(path: Path, name: str) -> dict[str, str]:
     return {key: value for key, value in dotenv_values(stream=StringIO(good)).items() if value is not None}
 
 
+class Profiles:
+    """The file profiles.yml of a project: read when it is first asked for, and once.
+
+    It may hold credentials: its text form hides them, and a pickle holds none of them.
+
+    Args:
+        root: The project's folder; relative paths in a profile start there.
+        env: The name of the active profile; if it does not exist, the one named `default` is used, as documented for
+            FFT.
+        environment: What `env('NAME')` sees.
+    """
+
+    def __init__(self, root: Path, env: str, environment: Mapping[str, str]) -> None:
+        self._root = root
+        self._env = env
+        self._environment = environment
+
+    def __repr__(self) -> str:
+        return f"<profiles of {self._env}>"
+
+    def __reduce__(self) -> tuple[type[Profiles], tuple[Path, str, Mapping[str, str]]]:
+        return Profiles, (self._root, self._env, self._environment)
+
+    def active(self, *, engine: str | None = None, **overrides: object) -> Profile:
+        """Return the active profile.
+
+        Precedence: profiles.yml, then FF_* variables, then arguments. Without profiles.yml, FF_ENGINE and the FF_*
+        variables of that engine are enough.
+
+        Args:
+            engine: Overrides the profile's engine.
+            overrides: Settings of the engine, such as `path`.
+
+        Raises:
+            ProfileError: unknown profile, unknown or invalid key, or a variable that is not set and has no default.
+        """
+        environment = self._environment
+        wanted_engine = engine or environment.get("FF_ENGINE") or None
+        if self._file is None:
+            if wanted_engine is None:
+                hint = "Create it, or set FF_ENGINE."
+                raise ProfileError("profiles.yml does not exist", where=Location(FILE), hint=hint)
+            file, name, content = YamlFile(FILE, {}), self._env, dict[str, Any]()
+        else:
+            file = self._file
+            name, content = _active_profile(file, self._env)
+        chosen = str(wanted_engine or content.get("engine") or "")
+        spec = _spec(chosen, file, name)
+        variables = {key: s.variable for key, s in spec.settings.items() if environment.get(s.variable)}
+        return _profile(_Written(self._root, file, name, content), spec, variables, environment, overrides)
+
+    def unit_test(self) -> Profile | None:
+        """Return the profile `<env>_utest`, as documented for FFT; None if there is none.
+
+        FF_* variables do not override it: they say where the other commands go. One can only give a required setting
+        that the profile leaves out, such as a dsn.
+
+        Raises:
+            ProfileError: as `active`.
+        """
+        name = f"{self._env}{UNIT_TESTS}"
+        if self._file is None or name not in self._file.content:
+            return None
+        name, content = _active_profile(self._file, name)
+        spec = _spec(str(content.get("engine") or ""), self._file, name)
+        said = content.get(spec.name)
+        given = said if isinstance(said, dict) else {}
+        variables = {
+            key: setting.variable
+            for key, setting in spec.settings.items()
+            if setting.required and key not in given and self._environment.get(setting.variable)
+        }
+        return _profile(_Written(self._root, self._file, name, content), spec, variables, self._environment, {})
+
+    @cached_property
+    def _file(self) -> YamlFile | None:
+        return _profiles(self._root, self._environment) if (self._root / FILE).is_file() else None
+
+
 def load_profile(
     root: Path, env: str, environment: Mapping[str, str], *, engine: str | None = None, **overrides: object
 ) -> Profile:
-    """Read the active profile of profiles.yml.
-
-    Precedence: profiles.yml, then FF_* variables, then arguments. Without profiles.yml, FF_ENGINE and the FF_*
-    variables of that engine are enough.
-
-    Args:
-        root: The project's folder; relative paths in the profile start there.
-        env: The profile's name; where it does not exist, a profile named `default` is used, as documented for FFT.
-        environment: What `env('NAME')` sees.
-        engine: Overrides the profile's engine.
-        overrides: Settings of the engine, such as `path`.
+    """Read the active profile of profiles.yml, as `Profiles.active` does.
 
     Raises:
         ProfileError: unknown profile, unknown or invalid key, or a variable that is not set and has no default.
     """
-    wanted_engine = engine or environment.get("FF_ENGINE") or None
-    if not (root / FILE).is_file():
-        if wanted_engine is None:
-            raise ProfileError("profiles.yml does not exist", where=Location(FILE), hint="Create it, or set FF_ENGINE.")
-        file, name, content = YamlFile(FILE, {}), env, dict[str, Any]()
-    else:
-        file, name, content = _active_profile(root, env, environment)
-    chosen = str(wanted_engine or content.get("engine") or "")
-    spec = _spec(chosen, file, name)
-    variables = {key: s.variable for key, s in spec.settings.items() if environment.get(s.variable)}
-    return _profile(_Written(root, file, name, content), spec, variables, environment, overrides)
-
-
-def load_unit_test_profile(root: Path, env: str, environment: Mapping[str, str]) -> Profile | None:
-    """Read the profile `<env>_utest`, as documented for FFT; None where there is none.
-
-    FF_* variables do not override it: they say where the other commands go. One can only give a required setting that
-    the profile leaves out, such as a dsn.
-
-    Raises:
-        ProfileError: as `load_profile`.
-    """
-    name = f"{env}{UNIT_TESTS}"
-    if not (root / FILE).is_file() or name not in _profiles(root, environment).content:
-        return None
-    file, name, content = _active_profile(root, name, environment)
-    spec = _spec(str(content.get("engine") or ""), file, name)
-    said = content.get(spec.name)
-    given = said if isinstance(said, dict) else {}
-    variables = {
-        key: setting.variable
-        for key, setting in spec.settings.items()
-        if setting.required and key not in given and environment.get(setting.variable)
-    }
-    return _profile(_Written(root, file, name, content), spec, variables, environment, {})
+    return Profiles(root, env, environment).active(engine=engine, **overrides)
 
 
 @dataclass(frozen=True)
@@ -182,9 +217,8 @@ def _profile(
     return Profile(name, engine, located)
 
 
-def _active_profile(root: Path, env: str, environment: Mapping[str, str]) -> tuple[YamlFile, str, dict[str, Any]]:
-    """Render only the part of the file that counts: a variable missing in another profile is no error here."""
-    file = _profiles(root, environment)
+def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
+    """Find the part of the file that counts: a variable missing in another profile is no error here."""
     name = env if env in file.content else "default"
     if name not in file.content:
         names = [key for key, value in file.content.items() if isinstance(value, dict) and "engine" in value]
@@ -194,22 +228,16 @@ def _active_profile(root: Path, env: str, environment: Mapping[str, str]) -> tup
     if not isinstance(content, dict):
         raise ProfileError(f"profile {name!r} must be a mapping", where=file.location((name,)))
     _refuse_missing_variables(content, file, (name,))
-    return file, name, content
+    return name, content
 
 
 def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
-    file = _parsed(_render(root, environment))
+    file = parse_yaml(_render(root, environment), FILE)
     if isinstance(file, Problem):
         raise _first([Problem(_unquoting(file.message), file.where, file.hint)])
     if not isinstance(file.content, dict):
         raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(FILE))
     return file
-
-
-@lru_cache(maxsize=2)
-def _parsed(text: str) -> YamlFile | Problem:
-    """A command asks several times what the file says."""
-    return parse_yaml(text, FILE)
 
 
 _MISSING, _END = "\ufdd0missing:", "\ufdd0"  # a noncharacter, which nobody types

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,16 @@ from fft_core.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
 from fft_core.engines.registry import lexis_of
 from fft_core.errors import Location, Problem, ProjectError, nearest
 from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain, model_name
-from fft_core.project.config import (
-    IncrementalOverlayShape,
-    OldSources,
-    ProjectShape,
-    SeedFileShape,
-    SeedsShape,
-    SourcesShape,
-)
 from fft_core.project.files import ProjectFiles, find_package_files
 from fft_core.project.link import link
 from fft_core.project.model import Column, Home, Model, Package, Project, Seed, Source, SourceName
 from fft_core.project.packages import read_packages
 from fft_core.project.parse import MacroIndex, python_models, sql_model
 from fft_core.project.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
+from fft_core.project.shapes.model_config import IncrementalOverlayShape
+from fft_core.project.shapes.project import ProjectShape
+from fft_core.project.shapes.seeds import SeedFileShape, SeedsShape
+from fft_core.project.shapes.sources import OldSources, SourcesShape
 from fft_core.project.sql_comments import without_jinja_in_comments
 from fft_core.project.sql_file import new_environment, parse_macros
 from fft_core.project.unit_test_file import link_unit_tests, read_unit_tests
@@ -40,11 +36,21 @@ _NO_SEEDS = ("schema.yml", "readme.md")
 class Reader:
     """One reading of one folder: collects the problems on the way.
 
-    `problems` holds those that were found before; they are reported together with the others.
+    `problems` holds those that were found before; they are reported together with the others. `warn` is called with
+    what is odd and no problem, as a logger is.
     """
 
-    def __init__(self, root: Path, env: str, engine: str, files: ProjectFiles, problems: list[Problem]) -> None:
-        self.root, self.env = root, env
+    def __init__(
+        self,
+        root: Path,
+        env: str,
+        engine: str,
+        files: ProjectFiles,
+        problems: list[Problem],
+        *,
+        warn: Callable[..., None] = _log.warning,
+    ) -> None:
+        self.root, self.env, self._warn = root, env, warn
         self.problems = problems
         self._engine = engine
         self._files_of = {Home(root): files}
@@ -162,7 +168,7 @@ class Reader:
         for node in self._incremental:
             if model_name(node) not in models:
                 where = self._project_file.location(("models", "incremental", node))
-                _log.warning("%s: models.incremental names %r, which is not a model", where, node)
+                self._warn("%s: models.incremental names %r, which is not a model", where, node)
 
     def _unique(self, models: Iterable[Model]) -> dict[str, Model]:
         found: dict[str, Model] = {}
@@ -284,7 +290,7 @@ class Reader:
         if others:
             more = f" and {len(others) - 10} more" if len(others) > 10 else ""
             known = ", ".join(SEED_SUFFIXES)
-            _log.warning("not read, as a seed's name ends in %s: %s%s", known, ", ".join(others[:10]), more)
+            self._warn("not read, as a seed's name ends in %s: %s%s", known, ", ".join(others[:10]), more)
 
     def _refuse_unused(self, file: YamlFile, schema: SeedsShape, seeds: Mapping[str, Seed], used: set[str]) -> None:
         names = {name for seed in seeds.values() for name in (seed.name, seed.seed_id)}

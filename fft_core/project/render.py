@@ -12,7 +12,7 @@ from fft_core.engines.spelling import Spelling
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
 from fft_core.project.environment import is_secret, looks_secret
-from fft_core.project.model import Mentioned, Model, Project, SourceName, SqlBody
+from fft_core.project.model import Incremental, Mentioned, Model, Project, SourceName, SqlBody
 from fft_core.project.statement import select_of
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ class Naming:
     `hides` says which values stand there as their names: of declared secrets, or of all that looks like a credential.
     """
 
-    node: Callable[[str], Relation]
-    source: Callable[[SourceName], Relation]
+    relation: Callable[[str | SourceName], Relation]
     spelling: Spelling
     hides: Literal["nothing", "secrets", "credentials"] = "nothing"
     is_incremental: bool = False
@@ -100,13 +99,9 @@ class Renderer:
         return select_of(text, naming.dialect, Location(model.path))
 
     def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
-        match mentioned.target:
-            case SourceName() as source:
-                return naming.source(source).sql(naming.spelling)
-            case None:
-                return naming.node(model.name).sql(naming.spelling)
-            case name:
-                return self._ref(model, name, naming)
+        if isinstance(mentioned.target, str):
+            return self._ref(model, mentioned.target, naming)
+        return naming.relation(mentioned.target or model.name).sql(naming.spelling)
 
     def _text(self, model: Model, body: SqlBody, naming: Naming) -> str:
         import jinja2
@@ -115,8 +110,8 @@ class Renderer:
         try:
             for macro_file in self._files_of(body.macros):
                 scope.update(self._macros(macro_file, scope))
-            text = body.delta if naming.is_incremental and body.delta is not None else body.template
-            return self._compiled(root / model.path, text).render(scope)
+            text = _delta_of(model) if naming.is_incremental else None
+            return self._compiled(root / model.path, body.template if text is None else text).render(scope)
         except FftError as error:
             if error.problem.where:
                 raise
@@ -167,7 +162,7 @@ class Renderer:
     def _scope(self, model: Model, naming: Naming) -> dict[str, Any]:
         """Make the names that a template sees. All are new for each render: nothing is shared between models."""
         project = self._project
-        this = naming.node(model.name)
+        this = naming.relation(model.name)
         return {
             **self._jinja.globals,
             "ref": lambda name: self._ref(model, name, naming),
@@ -198,12 +193,16 @@ class Renderer:
         upstream = self._project.models.get(target)
         if upstream is not None and upstream.is_ephemeral:
             return f"(\n{self.sql(upstream, replace(naming, is_incremental=False))}\n)"
-        return naming.node(target).sql(naming.spelling)
+        return naming.relation(target).sql(naming.spelling)
 
     def _source(self, model: Model, name: SourceName, naming: Naming) -> str:
         if name not in model.inputs:
             raise _not_declared(model, f"source({name.group!r}, {name.table!r})", map(str, model.inputs), str(name))
-        return naming.source(name).sql(naming.spelling)
+        return naming.relation(name).sql(naming.spelling)
+
+
+def _delta_of(model: Model) -> str | None:
+    return model.materialization.delta_sql if isinstance(model.materialization, Incremental) else None
 
 
 def _own(value: object) -> object:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fft_core.errors import Location, Problem
-from fft_core.project.config import AnyCheck, CheckUnion, ColumnShape, ModelSchemaShape, SchemaShape
 from fft_core.project.model import Column, StepSettings
+from fft_core.project.shapes.checks import AnyCheck, CheckUnion
+from fft_core.project.shapes.schema import ColumnShape, ModelSchemaShape, SchemaShape
 from fft_core.project.yaml_file import Key, YamlFile, shaped, shaped_in_part
 
 Keys = tuple[Key, ...]

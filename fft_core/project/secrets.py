@@ -11,7 +11,6 @@ from fft_core.errors import FftError
 from fft_core.masking import SHORTEST, Masker
 from fft_core.project.environment import is_secret
 from fft_core.project.model import Project
-from fft_core.project.profiles import load_profile, load_unit_test_profile
 from fft_core.project.secret_values import secret_values, texts_in
 
 _log = logging.getLogger(__name__)
@@ -39,9 +38,9 @@ def _of_variables(project: Project) -> Iterator[str]:
 
 
 def _of_profile(project: Project) -> Iterator[str]:
-    for load in (_profile, _unit_test_profile):
+    for read in (_profile, _unit_test_profile):
         try:
-            settings = load(project)
+            settings = read(project)
         except (FftError, OSError):
             continue  # who needs the profile says what is wrong with it
         for engine, values in settings.items():
@@ -54,10 +53,10 @@ def _of_profile(project: Project) -> Iterator[str]:
 
 
 def _profile(project: Project) -> dict[str, Mapping[str, object]]:
-    profile = load_profile(project.root, project.env, project.environment, engine=project.engine)
+    profile = project.profiles.active(engine=project.engine)
     return {profile.engine: profile.settings}
 
 
 def _unit_test_profile(project: Project) -> dict[str, Mapping[str, object]]:
-    profile = load_unit_test_profile(project.root, project.env, project.environment)
+    profile = project.profiles.unit_test()
     return {profile.engine: profile.settings} if profile else {}

@@ -8,9 +8,21 @@ from pathlib import Path
 
 from fft_core.errors import Location, Problem, nearest
 from fft_core.names import model_name
-from fft_core.project.config_unit_test import CaseShape, GivenShape, UnitTestsShape
-from fft_core.project.model import Incremental, Model, Project, Seed, Snapshot, Source, SourceName
-from fft_core.project.unit_test import CsvFile, CsvText, ExpectedRows, GivenRows, UnitTest
+from fft_core.project.model import (
+    CsvFile,
+    CsvText,
+    ExpectedRows,
+    GivenRows,
+    Incremental,
+    Model,
+    Project,
+    Seed,
+    Snapshot,
+    Source,
+    SourceName,
+    UnitTest,
+)
+from fft_core.project.shapes.unit_tests import CaseShape, GivenShape, UnitTestsShape
 from fft_core.project.yaml_file import YamlFile, shaped
 
 THIS = "this"  # what an incremental model's own table is called, beside its name

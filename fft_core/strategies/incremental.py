@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from fft_core.engines.spelling import CHANGED, Spelling
 from fft_core.names import Relation
 from fft_core.project.model import Incremental
+from fft_core.strategies.columns import Adaption
 from fft_core.strategies.keys import ColumnPair, Comparisons, differs, is_exact, same_key
+from fft_core.strategies.steps import Steps, casts_of
 
 
 def newer_rows(
@@ -42,6 +44,16 @@ class Application:
     delta: Relation
     columns: Sequence[ColumnPair]
     engine: Comparisons
+
+    def steps(self, settings: Incremental, adaption: Adaption) -> Steps:
+        """Spell all that is done; rows are changed only if there are some to apply: else it would touch the table."""
+        return Steps(
+            casts=casts_of(self.delta, adaption, self.engine.spelling),
+            alterations=adaption.statements,
+            counts={"delta_rows": f"select count(*) from {self.delta.sql(self.engine.spelling)}"},
+            needs="delta_rows",
+            statements=self.statements(settings),
+        )
 
     def statements(self, settings: Incremental) -> tuple[str, ...]:
         """Spell the statements; the columns of the settings are named as in the rows."""

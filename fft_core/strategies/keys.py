@@ -39,6 +39,68 @@ class ColumnPair:
     type: str
 
 
+@dataclass(frozen=True)
+class KeyProbe:
+    """A query that finds rows whose keys are wrong.
+
+    Attributes:
+        sql: The query: how many there are, and some of them.
+        key: The columns that must be set, or must not have the same values twice.
+        called: What these columns are called in a message.
+        is_repeated: Whether it finds values that occur more than once, instead of rows without a value.
+    """
+
+    sql: str
+    key: tuple[str, ...]
+    called: str
+    is_repeated: bool = False
+
+    def message(self, rows: Sequence[Row]) -> str:
+        """Report what it has found."""
+        names, count = ", ".join(self.key), rows[0][0]
+        if not self.is_repeated:
+            said = "; ".join(say_key(self.key, row[1:]) for row in rows)
+            return f"rows with NULL in {self.called} ({names}): {count}, such as {said}"
+        said = "; ".join(f"{say_key(self.key, row[2:])} ({row[1]} times)" for row in rows)
+        return f"values of {self.called} ({names}) that occur more than once: {count}, such as {said}"
+
+    @property
+    def hint(self) -> str:
+        """What can be done about it."""
+        if self.is_repeated:
+            return "Keep one row of each, for example the latest by row_number()."
+        return "Leave such rows out, or give them a value."
+
+
+def key_probes(
+    relation: Relation,
+    columns: Sequence[ColumnType],
+    key: Sequence[str],
+    never_null: Sequence[str],
+    engine: Comparisons,
+) -> tuple[KeyProbe, ...]:
+    """Spell what must find nothing: rows without a key, and keys of several rows.
+
+    Args:
+        relation: The rows.
+        columns: Their columns.
+        key: Those of the key.
+        never_null: Further columns that each row must have.
+        engine: Compares values.
+    """
+    typed = {column.name: column for column in columns}
+    named = [(key, "unique_key"), (never_null, "the columns that must be set")]
+    probes = [
+        KeyProbe(null_keys(relation, [typed[name] for name in names], engine.spelling), tuple(names), called)
+        for names, called in named
+        if names
+    ]
+    if key:
+        repeated = repeated_keys(relation, [typed[name] for name in key], engine)
+        probes.append(KeyProbe(repeated, tuple(key), "unique_key", is_repeated=True))
+    return tuple(probes)
+
+
 def null_keys(relation: Relation, key: Sequence[ColumnType], spelling: Spelling) -> str:
     """Spell a query for rows without a key: how many there are, and the key's columns of a few."""
     names = [spelling.quoted(column.name) for column in key]

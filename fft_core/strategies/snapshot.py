@@ -10,7 +10,9 @@ from fft_core.engines.engine import ColumnType
 from fft_core.engines.spelling import CHANGED, Spelling, unused
 from fft_core.names import Relation
 from fft_core.project.model import Snapshot
+from fft_core.strategies.columns import Adaption
 from fft_core.strategies.keys import ColumnPair, Comparisons, differs, is_exact, same_key
+from fft_core.strategies.steps import Steps, casts_of
 
 UPDATED_AT, VALID_FROM, VALID_TO = "_ff_updated_at", "_ff_valid_from", "_ff_valid_to"
 IS_CURRENT, HASH = "_ff_is_current", "_ff_snapshot_hash"
@@ -89,6 +91,32 @@ def first_versions(snapshot: SnapshotRows) -> str:
         f"true as {IS_CURRENT}, {snapshot.hash(GIVEN)} as {HASH}"
     )
     return f"select {GIVEN}.*, {added} from {snapshot.rows.sql(snapshot.spelling)} as {GIVEN}"
+
+
+def steps(
+    snapshot: SnapshotRows, table: Relation, versions: str, columns: Sequence[ColumnPair], adaption: Adaption
+) -> Steps:
+    """Spell all that is done to a table that has versions already.
+
+    Args:
+        snapshot: The staged rows, with their columns once they are cast to the types of the table.
+        table: What is changed.
+        versions: The name of a temporary table for the new versions.
+        columns: Which column of the table gets which one of the rows.
+        adaption: What is done about columns that differ.
+    """
+    new = Relation(versions)
+    late = late_rows(snapshot, table, columns)
+    return Steps(
+        casts=casts_of(snapshot.rows, adaption, snapshot.spelling),
+        alterations=adaption.statements,
+        staged={versions: new_versions(snapshot, table, columns)},
+        counts={
+            "new_versions": f"select count(*) from {new.sql(snapshot.spelling)}",
+            **({"late_rows": late} if late else {}),
+        },
+        statements=applied(snapshot, table, new, columns),
+    )
 
 
 def new_versions(snapshot: SnapshotRows, table: Relation, columns: Sequence[ColumnPair]) -> str:

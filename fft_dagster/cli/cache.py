@@ -97,7 +97,7 @@ def recorded_among(options: ProjectOptions, selection: Selection) -> tuple[Proje
 
 def said(project: Project, names: list[str], built: Mapping[str, datetime], verb: str) -> Iterable[str]:
     """One line for each node; what is not built anew from nothing says so."""
-    from fft_core import Model, keeps
+    from fft_core import Model
 
     width = max(map(len, names), default=0)
     for name in names:
@@ -105,5 +105,5 @@ def said(project: Project, names: list[str], built: Mapping[str, datetime], verb
             yield f"{'':12}  {name:{width}}  no record"
             continue
         node = project.node(name)
-        note = _KEPT[keeps(node)] if isinstance(node, Model) else ""
+        note = _KEPT[node.materialization.keeps] if isinstance(node, Model) else ""
         yield f"{verb:12}  {name:{width}}  built {built[name]:%Y-%m-%d %H:%M} UTC{note}"

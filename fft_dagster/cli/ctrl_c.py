@@ -24,12 +24,12 @@ def opened_warehouse(
     from fft_core import open_warehouse
 
     opened = open_warehouse(project, read_only=read_only, patience_seconds=patience_seconds)
-    with opened as warehouse, _cancelled_by_ctrl_c(warehouse.engine.interrupt):
+    with opened as warehouse, cancelled_by_ctrl_c(warehouse.engine.interrupt):
         yield warehouse
 
 
 @contextmanager
-def _cancelled_by_ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
+def cancelled_by_ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
     """Cancel when SIGINT comes. Python's own handler waits until the main thread is back from the driver."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
 
-from fft_core import NodeRunResult, Project
+from fft_core import NodeRunResult, Project, StepEnded, StepStarted
 from fft_dagster.cli.report import Report
 from fft_dagster.cli.run_options import Output
 from fft_dagster.cli.terminal import echo, echo_json, style
-from fft_dagster.outcomes import Outcome, RunStarted, StepEnded, StepStarted, Terminating
+from fft_dagster.outcomes import Outcome, RunStarted, Terminating
 
 COLORS = {
     "built": "green",

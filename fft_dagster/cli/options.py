@@ -14,7 +14,7 @@ from fft_dagster.cli.statements import show_statements
 from fft_dagster.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from fft_core import OutputGuard, Plan, Project, Request, Warehouse
+    from fft_core import OutputGuard, Plan, Project, Request, Run, Warehouse
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -162,23 +162,26 @@ class PlanOptions:
         among: Among | None = None,
         patience_seconds: int | None = None,
         afterwards: Callable[[Warehouse], None] | None = None,
-    ) -> tuple[Project, Plan]:
+    ) -> tuple[Run, Plan]:
         """Load the project, look at its warehouse, and decide: for what is selected, or what `among` makes of it.
 
         `afterwards` is called while the warehouse is open.
         """
-        from fft_core import make_plan
-        from fft_dagster.cli.ctrl_c import opened_warehouse
+        from fft_core import Run
+        from fft_dagster.cli.ctrl_c import cancelled_by_ctrl_c
 
-        project = self.project.load()
-        chosen = self.selection.names(project)
+        run = Run(self.project.load(), self.request)
+        chosen = self.selection.names(run.project)
         if among is not None:
-            chosen = among(project, self.selection, chosen)
-        with opened_warehouse(project, read_only=True, patience_seconds=patience_seconds) as warehouse:
-            plan = make_plan(warehouse, self.request, chosen)
+            chosen = among(run.project, self.selection, chosen)
+        with (
+            run.open(read_only=True, patience_seconds=patience_seconds) as warehouse,
+            cancelled_by_ctrl_c(warehouse.engine.interrupt),
+        ):
+            plan = run.plan(warehouse, chosen)
             if afterwards is not None:
                 afterwards(warehouse)
-            return project, plan
+            return run, plan
 
 
 def warn_of_unread_variables(project: Project, given: Mapping[str, object]) -> None:

@@ -14,12 +14,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fft_core import visible
+from fft_core import StepEnded, StepStarted, visible
 from fft_dagster.cli.lines import Display, PlainLines, Start
 from fft_dagster.cli.report import Report
 from fft_dagster.cli.run_options import Output
 from fft_dagster.cli.terminal import terminal_text
-from fft_dagster.outcomes import Outcome, StepEnded, StepStarted
+from fft_dagster.outcomes import Outcome
 
 # A refresh takes some milliseconds from the threads that work, however many lines have come meanwhile.
 REFRESH_SECONDS = 0.2

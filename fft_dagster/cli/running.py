@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fft_core import Check, Decision, Model, NodeKind, NodeRunResult, Plan, Project, Request, RunResults
+from fft_core import Check, Decision, Model, NodeKind, NodeRunResult, Plan, Project, Run, RunResults
 from fft_dagster.cli.crash import print_unexpected
 from fft_dagster.cli.lines import Display, Start, display
 from fft_dagster.cli.options import Among, Selection
@@ -43,12 +43,16 @@ class Call:
     """A call of a command on a project: what it was asked for, and when it began."""
 
     command: str
-    project: Project
+    run: Run
     output: Output
     began: float
-    request: Request
     jobs: int | None = None
     keep_going: bool = False
+
+    @property
+    def project(self) -> Project:
+        """The project."""
+        return self.run.project
 
     @property
     def seconds(self) -> float:
@@ -73,13 +77,13 @@ def build_planned(
         afterwards: What is done with the call and all planned names when all went well, or nothing was to be done.
     """
     began = time.perf_counter()
-    project, plan = options.plan.make_plan(among)
-    call = Call(command, project, options.output, began, options.plan.request, options.jobs, options.keep_going)
+    looked, plan = options.plan.make_plan(among)
+    call = Call(command, looked, options.output, began, options.jobs, options.keep_going)
     if options.dry_run:
         print_plan(plan, as_json=options.output.as_json, verbose=options.output.shows_reasons)
         code = 0
     else:
-        code = run(call, todo(project, plan))
+        code = run(call, todo(looked.project, plan))
     if code == 0 and afterwards is not None:
         afterwards(call, tuple(decision.name for decision in plan.decisions))
     return code
@@ -103,7 +107,7 @@ def run(call: Call, todo: Todo) -> int:
     if todo.names:
         from fft_core import make_manifest, write_manifest
 
-        write_manifest(make_manifest(call.project))
+        write_manifest(make_manifest(call.project, call.run))
     _remember(call, report)
     if report.interrupted:
         echo("interrupted", err=True)
@@ -115,9 +119,9 @@ def run(call: Call, todo: Todo) -> int:
 def _run(call: Call, todo: Todo, report: Report, shown: Display) -> None:
     from fft_dagster.runs import Work, open_instance, run_work  # imports Dagster, which costs a second
 
-    work = Work(call.command, todo.builds, todo.checks, call.request, call.jobs, call.keep_going, todo.planned)
+    work = Work(call.command, todo.builds, todo.checks, call.run.request, call.jobs, call.keep_going, todo.planned)
     with open_instance(call.project.root) as instance:
-        for outcome in run_work(call.project, work, instance):
+        for outcome in run_work(call.project, work, instance, call.run):
             report.see(outcome)
             shown.see(outcome)
 

@@ -33,7 +33,7 @@ def command(
     A selection means the checks of models and seeds, and checks by their own tags and names. PROJECT is the folder
     that holds project.yml.
     """
-    from fft_core import Request, select_checks
+    from fft_core import Run, select_checks
     from fft_dagster.cli.running import Call, Todo, run
 
     began = time.perf_counter()
@@ -41,5 +41,5 @@ def command(
     loaded = output.of(project_options(**project)).load()
     selection = selection_options(select, exclude, changed_since)
     checks = select_checks(loaded, selection.select, selection.exclude, changed_since=selection.changed_since)
-    call = Call("test", loaded, output, began, Request(), jobs, keep_going=True)
+    call = Call("test", Run(loaded), output, began, jobs, keep_going=True)
     sys.exit(run(call, Todo(f"{len(checks)} checks", checks=checks)))

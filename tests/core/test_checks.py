@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,6 +35,35 @@ from fft_core.project.model import (
 
 TABLE = Relation("t", "main", "memory")
 PARENT = Relation("parent", "main", "memory")
+
+
+@pytest.mark.parametrize(
+    ("rule", "columns", "needs"),
+    [
+        (NotNull("a"), ("a",), {}),
+        (Unique(("a", "b")), ("a", "b"), {}),
+        (AcceptedValues("a", (1,)), ("a",), {}),
+        (RowCountBetween(1), (), {}),
+        (GreaterEqual("a", 0), ("a",), {}),
+        (NonNegativeSum("a"), ("a",), {}),
+        (Freshness("a", 5), ("a",), {}),
+        (Relationships("a", "users", "id"), ("a",), {"users": ("id",)}),
+        (Relationships("a", SourceName("crm", "users"), "id"), ("a",), {SourceName("crm", "users"): ("id",)}),
+    ],
+)
+def test_a_rule_says_what_it_reads(
+    rule: Rule, columns: tuple[str, ...], needs: dict[str | SourceName, tuple[str, ...]]
+) -> None:
+    assert rule.columns == columns
+    assert rule.needs == needs
+    assert rule.reads == tuple(needs)
+    assert rule.linked({"other": "another"}) == rule
+
+
+def test_a_rule_is_linked_to_what_it_reads() -> None:
+    rule = Relationships("a", "crm.users", "id")
+    assert rule.linked({"crm.users": SourceName("crm", "users")}) == replace(rule, to=SourceName("crm", "users"))
+    assert NotNull("a").linked({"a": "b"}) == NotNull("a")
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
+import pkgutil
 import stat
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import fft_core.project.model
 from fft_core import Project, ProjectError, last_loaded, load_project
 from fft_core.project import cache
 from fft_core.project.cache_folder import ProjectCache
@@ -149,10 +152,10 @@ def hostile(marker: Path) -> list[bytes]:
         ("pathlib", "PosixPath", str(marker)),
         ("fft_core.errors", "nearest.__globals__.get", "__builtins__"),
         ("fft_core.errors", "difflib.re.enum.sys.modules.get", "os"),
-        ("fft_core.project.model", "cached_property.__class__", script),
+        ("fft_core.project.model.project", "cached_property.__class__", script),
         ("fft_core.project.model", "Project.__init__.__globals__.__getitem__", "Path"),
         ("fft_core.project.cache", "os.system", command),
-        ("fft_core.project.unit_test", "Path.home", ""),
+        ("fft_core.project.model.unit_test", "Path.home", ""),
         ("datetime", "sys.exit", script),
         ("copyreg", "_reconstructor", script),
         ("functools", "partial", script),
@@ -193,6 +196,17 @@ def test_a_pickle_can_run_nothing_and_change_nothing(root: Path, number: int) ->
     assert load_project(root, environment={}) == first
     assert not marker.exists()
     assert Project.stored is stored
+
+
+def test_all_values_that_a_project_is_made_of_can_be_kept() -> None:
+    made_of = {
+        kind
+        for module in pkgutil.iter_modules(fft_core.project.model.__path__, "fft_core.project.model.")
+        for kind in vars(importlib.import_module(module.name)).values()
+        if is_dataclass(kind) and isinstance(kind, type) and kind.__module__ == module.name
+    }
+    assert Project in made_of
+    assert made_of <= set(cache._TYPES)
 
 
 def test_a_value_that_is_no_part_of_a_project_is_not_written(root: Path) -> None:

@@ -81,12 +81,7 @@ def test_config_is_read_wherever_it_stands(tmp_path: Path) -> None:
 
 def test_a_model_without_config_is_a_table(tmp_path: Path) -> None:
     model = loaded(tmp_path, ONE).model("one")
-    assert (model.materialization, model.kind, model.logical_name, model.path) == (
-        Table(),
-        "sql",
-        "one.ff",
-        Path("models/one.ff.sql"),
-    )
+    assert (model.materialization, model.kind, model.path) == (Table(), "sql", Path("models/one.ff.sql"))
 
 
 # references

@@ -14,12 +14,16 @@ from fft_core import load_project
 from fft_core.engines.registry import spec_of
 from fft_core.errors import Location, RenderError
 from fft_core.names import Relation
-from fft_core.project.model import SqlBody
+from fft_core.project.model import SourceName, SqlBody
 from fft_core.project.render import Naming, Renderer
 from fft_core.project.statement import _PLAIN_QUERY, _after_create, _statements, select_of
 
-DUCKDB = spec_of("duckdb").spelling
-NAMING = Naming(lambda name: Relation(name, "s"), lambda source: Relation(source.table, source.group), DUCKDB)
+
+def place(node: str | SourceName) -> Relation:
+    return Relation(node.table, node.group) if isinstance(node, SourceName) else Relation(node, "s")
+
+
+NAMING = Naming(place, spec_of("duckdb").spelling)
 HERE = Location(Path("m.ff.sql"))
 TEMPLATES = {
     "text": "select 1 as x",

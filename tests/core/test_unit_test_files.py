@@ -9,7 +9,7 @@ import pytest
 from written_projects import loaded, problems
 
 from fft_core import SourceName
-from fft_core.project.unit_test import CsvFile, CsvText
+from fft_core.project.model import CsvFile, CsvText
 
 FILES = {
     "seeds/raw_users.csv": "id,email\n1,a@x.at\n",

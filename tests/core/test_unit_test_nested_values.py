@@ -18,7 +18,7 @@ from fft_core.checks.given_rows import given_query
 from fft_core.checks.unit_test import same
 from fft_core.engines.engine import Engine
 from fft_core.errors import Location
-from fft_core.project.unit_test import GivenRows
+from fft_core.project.model import GivenRows
 
 PLACE = Location(Path("tests/unit/m.yml"), 3)
 

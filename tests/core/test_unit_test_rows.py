@@ -12,7 +12,7 @@ import pytest
 
 from fft_core import Mismatch
 from fft_core.checks.unit_test import compare, most_pairs, same
-from fft_core.project.unit_test import ExpectedRows
+from fft_core.project.model import ExpectedRows
 
 NOON = datetime(2025, 1, 1, 12)
 

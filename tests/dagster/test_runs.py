@@ -7,9 +7,8 @@ import dagster as dg
 import pytest
 
 from conftest import MakeInstance
-from fft_core import Project, Request, load_project
+from fft_core import Project, Request, StepEnded, load_project
 from fft_dagster import build_definitions
-from fft_dagster.outcomes import StepEnded
 from fft_dagster.runs import Work, run_work
 
 

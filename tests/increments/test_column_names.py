@@ -13,7 +13,7 @@ from fft_core import CheckFailedError, FftError, plan_comments
 from fft_core.checks.unit_test import compare
 from fft_core.column_names import AmbiguousColumnError, ColumnNames, paired
 from fft_core.errors import IncrementError
-from fft_core.project.unit_test import ExpectedRows
+from fft_core.project.model import ExpectedRows
 from fft_core.prune import prunable_versions, prune_snapshot
 
 MERGE = "materialized='incremental', unique_key='id'"

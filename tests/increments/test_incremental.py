@@ -379,6 +379,7 @@ def test_project_yml_lies_under_the_config_of_the_file(shop: Bench, caplog: pyte
         "updated_at": ("val",),
         "lookback": None,
         "on_schema_change": "fail",
+        "delta_sql": None,
         "name": "incremental",
     }
     assert (n.name, vars(n)["unique_key"]) == ("incremental", ("id",))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import FftError, load_project, select_nodes
+from fft_core import FftError, install_packages, load_project, select_nodes
 from fft_core.changed import changed_nodes
 
 UNIT_TEST = """\
@@ -241,6 +241,84 @@ def test_the_list_of_an_environment_variable_is_believed_instead_of_git(tmp_path
         changed(tmp_path, FF_CI_CHANGED_MODELS="usres")
 
 
+ANOTHER_SEEN = replaced("models/schema.yml", "Who was here.", "Visitors.")
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        {"models/users.ff.sql": "select {% from"},
+        {"models/schema.yml": "version: 3\n"},
+        {"project.yml": None},
+    ],
+    ids=lambda then: next(iter(then)),
+)
+def test_a_commit_that_does_not_load_changes_all_and_is_said(
+    shop: Path, then: dict[str, str | None], caplog: pytest.LogCaptureFixture
+) -> None:
+    write(shop, then)
+    git(shop, "commit", "-am", "half done")
+    write(shop, {**{name: FILES[name] for name in then}, **ANOTHER_SEEN})
+    assert changed(shop, "HEAD") == ALL
+    (said,) = [record.getMessage() for record in caplog.records]
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=shop, text=True)[:12]
+    assert said.startswith("--changed-since counts all models and seeds as changed: the project of commit ")
+    assert f"{commit} does not load: " in said
+    assert next(iter(then)) in said
+    assert changed(shop, "start") == {"seen"}
+
+
+def test_a_secret_in_a_commit_that_does_not_load_is_not_said(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(shop, {"sources.yml": "version: hunter2secret\n"})
+    git(shop, "commit", "-am", "half done")
+    write(shop, {"sources.yml": FILES["sources.yml"]})
+    assert changed(shop, "HEAD", FF_PG_PASSWORD="hunter2secret") == ALL
+    assert "sources.yml" in caplog.text
+    assert "hunter2secret" not in caplog.text
+
+
+def test_what_git_ignores_is_as_it_is(shop: Path) -> None:
+    """Data that is fetched, and models that are generated, are no part of any commit."""
+    write(
+        shop, {".gitignore": "*.csv\n/models/made/\n", "models/made/made.ff.sql": "select id from {{ ref('users') }}"}
+    )
+    write(shop, {"models/reader.ff.sql": "select id from {{ ref('made') }}"})
+    git(shop, "rm", "--cached", "--quiet", "seeds/raw_users.csv", "seeds/domains.csv")
+    git(shop, "add", "-A")
+    git(shop, "commit", "-m", "without data")
+    write(shop, ANOTHER_SEEN)
+    assert changed(shop, "HEAD") == {"seen"}
+
+
+def test_variables_of_the_command_line_did_not_change(shop: Path) -> None:
+    write(shop, replaced("project.yml", "unused: 2", "unused: 3"))
+    project = load_project(shop, "dev", environment={}, variables={"first_id": 9, "new": 1})
+    assert changed_nodes(project, "start") == set()
+    write(shop, replaced("project.yml", "first_id: 1", "first_id: 9"))
+    assert changed_nodes(project, "start") == {"counted"}
+
+
+def test_a_test_of_a_source_is_a_part_of_its_entry(shop: Path) -> None:
+    checked = "name: visits, tests: [{type: row_count_between, min_rows: 1}]"
+    write(shop, replaced("sources.yml", "name: visits", checked))
+    assert changed(shop) == {"seen"}
+
+
+def test_neither_the_repository_nor_the_users_caches_are_touched(
+    shop: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caches, temporary = tmp_path_factory.mktemp("caches"), tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("FFT_CACHE_DIR", str(caches))
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    write(shop, {"models/users.ff.sql": "select 1 as id", **ANOTHER_SEEN})
+    git(shop, "add", "models/users.ff.sql")
+    before = [(path, path.stat().st_mtime_ns) for path in sorted(shop.parents[1].rglob("*"))]
+    assert changed(shop) == {"users", "seen"}
+    assert [(path, path.stat().st_mtime_ns) for path in sorted(shop.parents[1].rglob("*"))] == before
+    assert len(list(caches.iterdir())) == 1
+    assert list(temporary.iterdir()) == []
+
+
 # packages
 
 PACKAGE: Mapping[str, str] = {
@@ -288,6 +366,31 @@ def test_files_of_a_package_beside_the_project_count(shop: Path, edit: dict[str,
     package = with_package(shop, shop.parent / "shared")
     write(package, edit)
     assert changed(shop) == set(names.split())
+
+
+def test_a_package_by_a_relative_path_inside_the_project(shop: Path) -> None:
+    with_package(shop, shop / "shared")
+    write(shop, {"packages.yml": "shared: shared\n"})
+    git(shop, "commit", "-am", "relative")
+    write(shop, {"shared/models/people.yml": None, **ANOTHER_SEEN})
+    assert changed(shop, "HEAD") == {"people", "seen"}
+
+
+def test_a_package_from_git_is_what_the_lock_says(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    repository = tmp_path_factory.mktemp("repository")
+    write(repository, PACKAGE)
+    git(repository, "init", "-b", "main")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-m", "start")
+    write(shop, {"packages.yml": f"shared: {{git: {repository}}}\n"})
+    install_packages(shop)
+    git(shop, "add", "-A")
+    git(shop, "commit", "-m", "a package")
+    write(shop, ANOTHER_SEEN)
+    assert changed(shop, "HEAD") == {"seen"}
+    write(shop, {"models/again.yml": "version: 2\nmodels: [{name: people, description: Ours.}]\n"})
+    assert changed(shop, "HEAD") == {"seen", "people"}
+    assert changed(shop) == {*ALL, *OF_THE_PACKAGE}
 
 
 def test_a_package_that_this_repository_does_not_know_counts_as_changed(

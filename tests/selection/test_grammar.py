@@ -102,7 +102,6 @@ def projects(draw: st.DrawFn) -> Project:
         kept = [m for m in MATERIALIZATIONS if not (is_python and m.name in ("view", "ephemeral"))]
         models[name] = Model(
             name=name,
-            logical_name=f"{name}.ff",
             path=Path(draw(st.sampled_from(FOLDERS))) / f"{name}.ff.{'py' if is_python else 'sql'}",
             body=PythonBody(name, 1) if is_python else SqlBody("select 1"),
             inputs=tuple(inputs),
@@ -231,7 +230,7 @@ SMALL = Project(
     "1",
     "dev",
     "duckdb",
-    {"users": Model("users", "users.ff", Path("models/users.ff.sql"), SqlBody("select 1"), tags=("core",))},
+    {"users": Model("users", Path("models/users.ff.sql"), SqlBody("select 1"), tags=("core",))},
     {},
     {SOURCES[0]: Source(SOURCES[0], "users", Location(Path("sources.yml"), 1))},
 )

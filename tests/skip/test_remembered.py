@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from skip_helpers import CSV, place
 from targets import Target
 
-from fft_core import Rebuilder, Request, Subjects, build_or_reuse, load_project, open_warehouse
+from fft_core import Rebuilder, Request, Subjects, build_or_reuse, build_seed, load_project, open_warehouse
+from fft_core.memory import OutdatedError
 from fft_core.plan.records import Published
 from fft_core.state import read_records
 
@@ -41,7 +43,8 @@ def test_a_thread_looks_for_other_runs_while_others_publish(tmp_path: Path, post
             record = read_records(warehouse.engine)["a"]
             for number in range(2000):  # as in a project of many models
                 rebuilder.note(replace(record, node=f"there_{number}"), Published("table", "stamp", 1))
-            decision, is_over = rebuilder.decide(warehouse, project.model("a")), threading.Event()
+            look, is_over = rebuilder.memory.look(warehouse), threading.Event()
+            decision = rebuilder.decide(warehouse, project.model("a"), look)
 
             def publish() -> None:
                 number = 0
@@ -53,7 +56,37 @@ def test_a_thread_looks_for_other_runs_while_others_publish(tmp_path: Path, post
             thread.start()
             try:
                 for _ in range(300):
-                    rebuilder.refuse_outdated(warehouse, decision, rebuilder.look)
+                    rebuilder.refuse_outdated(warehouse, decision, look)
             finally:
                 is_over.set()
                 thread.join(PATIENCE_SECONDS)
+
+
+def test_a_decision_by_an_earlier_look_is_refused_though_another_thread_has_looked_again(tmp_path: Path) -> None:
+    """The look and what it remembers are one value: no `forget` in between can make an old decision look fresh."""
+    made = place(tmp_path, {"seeds/users.csv": CSV, "models/m.ff.sql": "select id from {{ ref('users') }}"})
+    assert not made.build().failed
+    with made.opened() as warehouse:
+        project = warehouse.project
+        rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, "duckdb"), Request(rebuild=("m",)))
+        look = rebuilder.memory.look(warehouse)
+        version = look.remembered.records["users"].data_version
+        build_seed(warehouse, project.seeds["users"])  # as another run may
+        rebuilder.memory.forget()  # as another thread of this run does that has noticed it
+        later = rebuilder.memory.look(warehouse)
+        decision = rebuilder.decide(warehouse, project.model("m"), look)
+        assert decision.inputs == {"users": version}
+        with pytest.raises(OutdatedError, match="read again"):
+            rebuilder.refuse_outdated(warehouse, decision, look)
+        rebuilder.refuse_outdated(warehouse, rebuilder.decide(warehouse, project.model("m"), later), later)
+
+
+def test_a_look_knows_what_its_own_run_has_published_since(tmp_path: Path) -> None:
+    made = place(tmp_path, {"seeds/users.csv": CSV, "models/m.ff.sql": "select id from {{ ref('users') }}"})
+    with made.opened() as warehouse:
+        project = warehouse.project
+        rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, "duckdb"), Request())
+        look = rebuilder.memory.look(warehouse)
+        build_or_reuse(warehouse, rebuilder, project.seeds["users"])
+        assert "users" not in look.remembered.records  # a value does not change
+        assert "users" in rebuilder.memory.again(look).remembered.records

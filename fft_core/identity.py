@@ -1,16 +1,14 @@
-"""From a project and a warehouse to a plan: what must be known is gathered here, what it means is decided in `plan`."""
+"""What identifies the result of each node: its code, its settings, its inputs and its checks; no database is asked."""
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from functools import lru_cache, partial
 from pathlib import Path
-from typing import Literal
+from typing import TypeAlias
 
 from fft_core.code_cache import Code, CodeCache
 from fft_core.compile import Compiler
@@ -18,25 +16,10 @@ from fft_core.csv_format import DEFAULT
 from fft_core.engines.engine import capabilities_of, dialect_of
 from fft_core.engines.known import known_functions
 from fft_core.engines.registry import spec_of
-from fft_core.errors import FftError, Location, Problem, ProjectError, RequestError, nearest
-from fft_core.names import SYMBOL, Relation, model_name
-from fft_core.plan.decide import (
-    Decision,
-    InputVersion,
-    Plan,
-    Request,
-    decide,
-    decide_all,
-    is_refreshed,
-    reached_by_views,
-    recorded_version,
-)
-from fft_core.plan.definitions import Definitions
+from fft_core.errors import FftError, Location, Problem, ProjectError
+from fft_core.names import SYMBOL, Relation
 from fft_core.plan.fingerprint import Subject, digest_of
-from fft_core.plan.modified import modified
-from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.environment import counted_variables
-from fft_core.project.live_views import LiveViews
 from fft_core.project.model import (
     Check,
     Freshness,
@@ -45,9 +28,7 @@ from fft_core.project.model import (
     Model,
     Project,
     PythonBody,
-    Relationships,
     Seed,
-    Snapshot,
     SourceName,
     SqlBody,
 )
@@ -55,23 +36,23 @@ from fft_core.project.python_closure import PythonReader, PythonSources
 from fft_core.project.render import Naming
 from fft_core.project.secrets import project_masker
 from fft_core.project.statement import select_of
-from fft_core.run_views import RunViews, with_views
-from fft_core.sources import source_version
-from fft_core.state import read_records, recorded_stamps
-from fft_core.warehouse import Warehouse
 
 READER_VERSION = "2"  # counted up if the same file becomes other columns or values: the rule of `column_kinds`
+_FileState: TypeAlias = tuple[int, int, int]  # its size, when it was changed, and its number on the disk
 
 
 class Subjects:
-    """What identifies each model and seed of a project; worked out once, when first asked for."""
+    """What identifies each model and seed of a project; worked out once, when first asked for.
+
+    Threads may share it. All that is done with one project in one process can share it, too.
+    """
 
     def __init__(self, project: Project, compiler: Compiler, dialect: str, cache: CodeCache | None = None) -> None:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
-        self._naming = Naming(_symbol, _symbol, spec_of(project.engine).spelling, hides="secrets")
-        self._known: dict[str, Subject] = {}
+        self._naming = Naming(_symbol, spec_of(project.engine).spelling, hides="secrets")
+        self._known: dict[str, tuple[_FileState | None, Subject]] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._lock = threading.Lock()
 
@@ -92,16 +73,16 @@ class Subjects:
 
     def of(self, node: Model | Seed) -> Subject:
         """Give one. Raises RenderError where a template fails."""
-        if node.name not in self._known:
-            self._known[node.name] = self._seed(node) if isinstance(node, Seed) else self._model(node)
-        return self._known[node.name]
+        state = _state_of(self._project.root / node.path, node) if isinstance(node, Seed) else None
+        known = self._known.get(node.name)
+        if known is None or known[0] != state:  # a seed is loaded as its file then is, which may have been edited
+            known = state, self._seed(node) if isinstance(node, Seed) else self._model(node)
+            self._known[node.name] = known
+        return known[1]
 
     def _seed(self, seed: Seed) -> Subject:
         path = self._project.root / seed.path
-        if not path.is_file():
-            raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path))
-        state = path.stat()
-        content = _digest_of_file(path, state.st_size, state.st_mtime_ns, state.st_ino)
+        content = _digest_of_file(path)
         read = self._read_seed(path, seed) if path.suffix == ".sql" else None
         volatile = read.volatile if read else ()
         config = {"column_types": digest_of(seed.column_types), "schema": seed.schema or "", "path": str(seed.path)}
@@ -194,7 +175,7 @@ class Subjects:
             check_names=check_code.names if check_code else None,
             check_unknown=check_code.unknown if check_code else (),
             is_trusted=model.volatile is False,
-            keeps=keeps(model),
+            keeps=model.materialization.keeps,
         )
 
     def _refuse_what_the_engine_lacks(self, model: Model) -> None:
@@ -285,7 +266,7 @@ class Subjects:
             if view is None or not view.is_query:
                 continue
             known = self._known.get(view.name)
-            if known.is_sorted if known else self._sorts(view):
+            if known[1].is_sorted if known else self._sorts(view):
                 return True
             todo += () if known else (read for read in self._project.stored_inputs(view) if read not in todo)
         return False
@@ -302,7 +283,7 @@ class Subjects:
         The digest is None where time alone can change the outcome.
         """
         checks = self._project.checks_of(node)
-        targets = [check.rule.to for check in checks if isinstance(check.rule, Relationships)]
+        targets = [read for check in checks for read in check.rule.reads]
         read = [self._read_text(f"select 1 where {check.where}") for check in checks if check.where is not None]
         if any(isinstance(check.rule, Freshness) for check in checks) or any(code.volatile for code in read):
             return None, (), None
@@ -321,183 +302,6 @@ class Subjects:
         return f"{self._project.engine}, profile {self._project.env}"
 
 
-def refuse_unknown_nodes(project: Project, request: Request) -> None:
-    """Raise RequestError for a glob of `--rebuild` or `--full-refresh` that matches nothing."""
-    names = [node.name for node in project.stored()]
-    for pattern in request.rebuild:
-        if not fnmatch.filter(names, model_name(pattern)):
-            raise RequestError(f"--rebuild {pattern!r} matches no model or seed", hint=nearest(pattern, names))
-    kept = {n.name: keeps(n) for n in project.stored() if isinstance(n, Model) and keeps(n) != "nothing"}
-    for pattern in request.full_refresh:
-        if not any(is_refreshed(name, what, pattern) for name, what in kept.items()):
-            others = "Others keep no rows: --rebuild builds them. Write a snapshot's whole name."
-            hint = nearest(pattern, kept) or others
-            raise RequestError(f"--full-refresh {pattern!r} matches no incremental model", hint=hint)
-
-
-def keeps(model: Model) -> Literal["nothing", "rows", "history"]:
-    """Say what a build of a model leaves of the rows that are there."""
-    match model.materialization:
-        case Incremental():
-            return "rows"
-        case Snapshot():
-            return "history"
-    return "nothing"
-
-
-class OutdatedError(Exception):
-    """Another run has built what a decision is about, or what it reads, since this run looked."""
-
-
-class Rebuilder:
-    """Decides for the nodes of one run, by what the warehouse remembered when it began and what was built since.
-
-    Threads may share it. Versions of sources are read at most once, before the first build that reads them.
-
-    Args:
-        project: Whose nodes.
-        subjects: What identifies them.
-        request: What the user asked for.
-        nodes: Those that have their turn in this run; all where None.
-        live_views: The checked views, where it is known better which of the nodes the run may build.
-    """
-
-    def __init__(
-        self,
-        project: Project,
-        subjects: Subjects,
-        request: Request,
-        *,
-        nodes: Set[str] | None = None,
-        live_views: LiveViews | None = None,
-    ) -> None:
-        refuse_unknown_nodes(project, request)
-        self.request = request
-        self.views = RunViews(self, project, subjects, live_views or LiveViews(project, nodes), nodes)
-        self.look = 1  # how often it has begun to look at what others recorded
-        self._project = project
-        self._subjects = subjects
-        self._lock = threading.Lock()
-        self._remembered: Remembered | None = None
-        self._openings = 0
-        self._source_versions: dict[str, str | None] = {}
-
-    def plan(self, warehouse: Warehouse, selected: frozenset[str] | None = None) -> Plan:
-        """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
-        subjects = self._subjects.all()
-        wanted = [s for s in subjects if selected is None or s.name in selected]
-        remembered, sources = self.known_to(warehouse, wanted)
-        plan = decide_all(subjects, remembered, sources, self.request, selected)
-        return with_views(plan, self._project, remembered, selected)
-
-    def modified(self, warehouse: Warehouse) -> frozenset[str]:
-        """Name the nodes that differ from what was built. Raises StateError where records cannot be read."""
-        subjects = self._subjects.all()
-        return modified(subjects, *self.known_to(warehouse, subjects))
-
-    def decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
-        """Decide for one node at the time of its step: what it reads has been built, or is left as it is."""
-        with warehouse.engine.turn():  # before any lock: a thread that holds one must not wait for its turn
-            return self._decide(warehouse, node)
-
-    def _decide(self, warehouse: Warehouse, node: Model | Seed) -> Decision:
-        subject = self._subjects.of(node)
-        remembered = self.recall(warehouse)
-        names = (*subject.inputs, *subject.check_inputs)
-        sources = self._versions_of_sources(warehouse, reached_by_views(remembered, names))
-        versions = {name: InputVersion(version, is_source=True) for name, version in sources.items()}
-        versions |= {name: recorded_version(remembered, name, versions) for name in names if name not in versions}
-        decision = decide(subject, versions, remembered, self.request)
-        if decision.is_build:
-            return decision
-        now = _published(warehouse, [node])  # it may have been dropped since the run began
-        return decide(subject, versions, replace(remembered, published=now), self.request)
-
-    def published(self, warehouse: Warehouse, name: str) -> Published | None:
-        """Say what is published under a node's name, as far as this run knows."""
-        return self.recall(warehouse).published.get(name)
-
-    def is_recorded(self, warehouse: Warehouse, name: str) -> bool:
-        """Say whether a node has a record that its next one replaces, as far as this run knows."""
-        return name in self.recall(warehouse).records
-
-    def note(self, record: BuildRecord, published: Published) -> None:
-        """Remember what this run has just published."""
-        with self._lock:
-            if self._remembered is None:
-                return
-            last = self._remembered.records.get(record.node)
-            self._remembered = self._remembered.with_build(record, published)
-        if last is not None and last.reads != record.reads:
-            self.views.note_changed()
-
-    def refuse_outdated(self, warehouse: Warehouse, decision: Decision, look: int) -> None:
-        """Raise OutdatedError where another run has recorded the node, or what it reads, since that `look`."""
-        remembered, engine = self.recall(warehouse, look), warehouse.engine
-        is_alone = engine.capabilities.one_writer_process and engine.openings() == self._openings
-        if is_alone or not self.request.records:  # what is not recorded cannot be told from what this run builds
-            return
-        names = sorted(reached_by_views(remembered, (decision.name, *decision.subject.inputs)))
-        for name, stamp in recorded_stamps(engine, names).items():
-            known = remembered.records.get(name)
-            if known is None or known.stamp != stamp:
-                raise OutdatedError(f"another run has built {name}")
-
-    def forget(self) -> None:
-        """Read the records and the versions of sources again, when they are next asked for."""
-        with self._lock:
-            self.look += 1
-            self._remembered = None
-            self._source_versions.clear()
-
-    def forget_source(self, name: SourceName) -> None:
-        """Read the version of a source again: this run has filled it."""
-        with self._lock:
-            self._source_versions.pop(str(name), None)
-
-    def known_to(
-        self, warehouse: Warehouse, subjects: Sequence[Subject]
-    ) -> tuple[Remembered, Mapping[str, str | None]]:
-        """Give what is remembered, and the versions of all sources that some nodes read, through views as well."""
-        with warehouse.engine.turn():
-            remembered = self.recall(warehouse)
-            names = reached_by_views(remembered, {n for s in subjects for n in (*s.inputs, *s.check_inputs)})
-            return remembered, self._versions_of_sources(warehouse, names)
-
-    def recall(self, warehouse: Warehouse, look: int | None = None) -> Remembered:
-        """Return what is remembered, read if need be. Raises OutdatedError if it is not that of the given `look`."""
-        with self._lock:
-            if look is not None and look != self.look:
-                raise OutdatedError("the records were read again")
-            if self._remembered is None:
-                engine, nodes = warehouse.engine, self._project.stored()
-                found = tuple(engine.definitions())
-                definitions = Definitions(
-                    engine.dialect, found, partial(known_functions, engine.name), partial(self._place, warehouse)
-                )
-                self._remembered = Remembered(read_records(engine), _published(warehouse, nodes), definitions)
-                self._openings = warehouse.engine.openings()
-            return self._remembered
-
-    def _place(self, warehouse: Warehouse, name: str) -> str:
-        """Where a model, seed or source lies, as `schema.name`."""
-        sources = {str(source): settings.name for source, settings in self._project.sources.items()}
-        relation = warehouse.relation(sources.get(name, name))
-        return f"{relation.schema}.{relation.name}"
-
-    def _versions_of_sources(self, warehouse: Warehouse, names: Iterable[str]) -> dict[str, str | None]:
-        sources = {str(name): source for name, source in self._project.sources.items()}
-        wanted = [name for name in names if name in sources]
-        with self._lock:
-            for name in wanted:
-                if name not in self._source_versions:
-                    source = sources[name]
-                    relation = warehouse.relation(source.name)
-                    settings = self._project.fingerprint
-                    self._source_versions[name] = source_version(warehouse.engine, source, relation, settings)
-            return {name: self._source_versions[name] for name in wanted}
-
-
 def project_subjects(project: Project) -> tuple[Subject, ...]:
     """Work out what identifies each model and seed, in build order, without opening the database.
 
@@ -507,50 +311,15 @@ def project_subjects(project: Project) -> tuple[Subject, ...]:
     return Subjects(project, Compiler(project), dialect_of(project.engine)).all()
 
 
-def make_plan(warehouse: Warehouse, request: Request | None = None, selected: frozenset[str] | None = None) -> Plan:
-    """Decide what a run would build and what it would reuse, and why. Changes nothing.
-
-    Args:
-        warehouse: An open warehouse.
-        request: Cache mode and nodes to build in any case.
-        selected: The nodes that the run includes; all where None.
-
-    Raises:
-        StateError: the records of earlier builds cannot be read.
-        RenderError: a template fails.
-    """
-    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
-    return Rebuilder(warehouse.project, subjects, request or Request()).plan(warehouse, selected)
+def _state_of(path: Path, seed: Seed) -> _FileState:
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path)) from None
+    return state.st_size, state.st_mtime_ns, state.st_ino
 
 
-def modified_nodes(warehouse: Warehouse) -> frozenset[str]:
-    """Name the models and seeds that are not, as they are published, what their code, config and inputs say.
-
-    Raises:
-        StateError: the records of earlier builds cannot be read.
-        RenderError: a template fails.
-    """
-    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
-    return Rebuilder(warehouse.project, subjects, Request()).modified(warehouse)
-
-
-def _published(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:
-    nodes = list(nodes)
-    relations = {node.name: warehouse.relation(node.name) for node in nodes}
-    backing = {node.name: place for node in nodes if (place := warehouse.backing(node)) is not None}
-    tables = warehouse.engine.tables([*relations.values(), *backing.values()])
-    published = {}
-    for name, relation in relations.items():
-        table, rows = tables.get(relation), tables.get(backing.get(name, relation))
-        if table is not None:
-            stamp = table.stamp if rows and rows.stamp == table.stamp else None
-            published[name] = Published(table.kind, stamp, rows.rows if rows else None, str(relation))
-    return published
-
-
-@lru_cache(maxsize=1024)
-def _digest_of_file(path: Path, *_: int) -> str:
-    """Read a file once while a command lasts: its plan, its definitions and its run ask for it."""
+def _digest_of_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -562,9 +331,10 @@ def _symbol(name: str | SourceName) -> Relation:
 def _config(model: Model) -> dict[str, str]:
     """The settings that change rows: descriptions, tags and owners do not."""
     config: dict[str, str] = {"materialized": model.materialization.name}
-    if keeps(model) != "nothing":
+    if model.materialization.keeps != "nothing":
         settings = asdict(model.materialization)
-        config |= {key: str(value) for key, value in settings.items() if key != "name" and value not in (None, ())}
+        said = {key: value for key, value in settings.items() if key not in ("name", "delta_sql")}  # that is code
+        config |= {key: str(value) for key, value in said.items() if value not in (None, ())}
     if not isinstance(model.body, SqlBody):
         requires = {name: sorted(columns) for name, columns in model.body.requires.items()}
         config["requires"] = digest_of(requires)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from fft_core.errors import Location
-
-if TYPE_CHECKING:
-    from fft_core.project.model import SourceName
+from fft_core.project.model.nodes import SourceName
 
 RowOfCells: TypeAlias = Mapping[str, object]  # whatever YAML holds
 

@@ -1,4 +1,4 @@
-"""The shapes of tests/unit/*.yml, beside those in config.py."""
+"""The shapes of tests/unit/*.yml."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from fft_core.project.config import Names, Shape
+from fft_core.project.shapes.shape import Names, Shape
 
 
 def _named_columns(row: dict[Any, Any]) -> dict[str, Any]:

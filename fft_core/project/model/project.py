@@ -1,0 +1,207 @@
+"""All of a project, linked, and the folders that it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from fft_core.names import model_name
+from fft_core.project.model.checks import Check
+from fft_core.project.model.graph import cycle_in, levels_of, reach_from, readers_of
+from fft_core.project.model.nodes import PACKAGES, Model, Node, Seed, Source, SourceName, SqlBody
+from fft_core.project.model.unit_test import UnitTest
+
+if TYPE_CHECKING:
+    from fft_core.project.profiles import Profiles
+
+LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class FingerprintSettings:
+    """What counts in fingerprints: all user FF_* variables or those used; how many rows are digested at most."""
+
+    environment: Literal["all", "used"] = "all"
+    digest_max_rows: int = 1_000_000
+
+
+@dataclass(frozen=True)
+class Home:
+    """A folder with models, the project's own or a package's; `shown` is what paths in messages begin with."""
+
+    root: Path
+    models: Path = Path("models")
+    shown: Path = Path()
+
+    @property
+    def below(self) -> Path:
+        """The folder of its models, as shown."""
+        return self.shown / self.models
+
+    def file(self, path: Path) -> Path:
+        """Where the file of a path lies."""
+        return self.root / path.relative_to(self.shown)
+
+
+@dataclass(frozen=True)
+class Package:
+    """Another project whose models and macros this one uses.
+
+    Attributes:
+        name: Its name, in packages.yml and in its own project.yml.
+        home: Where its files lie.
+        origin: Where it comes from, for people; without credentials.
+        version: What its project.yml says.
+        commit: What was installed, if it comes from git.
+        digest: What its files said when they were read.
+    """
+
+    name: str
+    home: Home
+    origin: str
+    version: str | None = None
+    commit: str | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Project:
+    """All of a project, linked and valid. It opens nothing and holds no credentials; it can be pickled."""
+
+    root: Path
+    name: str
+    version: str
+    env: str
+    engine: str
+    models: Mapping[str, Model]
+    seeds: Mapping[str, Seed]
+    sources: Mapping[SourceName, Source]
+    checks: tuple[Check, ...] = ()
+    variables: Mapping[str, object] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    macros: Mapping[Path, str] = field(default_factory=dict)
+    fingerprint: FingerprintSettings = field(default_factory=FingerprintSettings)
+    unit_tests: tuple[UnitTest, ...] = ()
+    lint: Mapping[str, LintSetting] = field(default_factory=dict)
+    dag_dir: Path = Path("site/dag")
+    packages: Mapping[str, Package] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()  # names and globs of environment variables and vars
+    profiles_read: Profiles | None = field(default=None, repr=False, compare=False)  # by what loaded it
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """What profiles.yml says; the file is read once, mostly when the project is loaded."""
+        from fft_core.project.profiles import Profiles  # with dotenv, which what the files say does not need
+
+        return self.profiles_read or Profiles(self.root, self.env, self.environment)
+
+    def home_of(self, path: Path) -> Home:
+        """Which folder with models a file is in: the project's own, or a package's."""
+        package = self.packages.get(path.parts[1]) if path.parts[:1] == (PACKAGES,) else None
+        return package.home if package else Home(self.root)
+
+    def file(self, path: Path) -> Path:
+        """Where the file of a model, seed or macro lies."""
+        return self.home_of(path).file(path)
+
+    def read_variables(self) -> frozenset[str]:
+        """Return the names of the variables that SQL models read; "*" stands for computed names."""
+        bodies = [model.body for model in self.models.values() if isinstance(model.body, SqlBody)]
+        return frozenset[str]().union(*(body.variables for body in bodies))
+
+    def model(self, name: str) -> Model:
+        """Find a model by either form of its name. Raises KeyError."""
+        return self.models[model_name(name)]
+
+    def stored(self) -> tuple[Node, ...]:
+        """The seeds and models that have rows of their own, each after what it waits for; seeds first, ties by name."""
+        return self._stored
+
+    def waiting_levels(self) -> tuple[tuple[str, ...], ...]:
+        """All models and seeds in levels: each is one above the highest of those that it waits for."""
+        return levels_of({name: self.waits_for(name) for name in (*sorted(self.seeds), *self.models)})
+
+    def node(self, name: str) -> Node:
+        """Find a model or a seed. Raises KeyError."""
+        key = model_name(name)
+        return self.models[key] if key in self.models else self.seeds[key]
+
+    def checks_of(self, node: str | SourceName) -> tuple[Check, ...]:
+        """The checks of one model, seed or source, in the order written."""
+        return self._checks_by_node.get(node, ())
+
+    def order(self) -> tuple[Model, ...]:
+        """All models, each after those that it reads; ties by name (Kahn's algorithm)."""
+        return tuple(self.models[name] for level in self.levels() for name in level)
+
+    def levels(self) -> tuple[tuple[str, ...], ...]:
+        """The models in levels: a model's level is one above the highest of those that it waits for."""
+        graph = {name: tuple(n for n in self.waits_for(name) if n in self.models) for name in self.models}
+        return levels_of(graph)
+
+    def stored_inputs(self, model: Model) -> tuple[str | SourceName, ...]:
+        """What a model reads, with the inputs of the ephemeral models that it inlines in their place."""
+        found: dict[str | SourceName, None] = {}
+        for name in model.inputs:
+            upstream = self.models.get(name) if isinstance(name, str) else None
+            inlined = upstream is not None and upstream.is_ephemeral
+            found.update(dict.fromkeys(self.stored_inputs(upstream) if upstream and inlined else (name,)))
+        return tuple(found)
+
+    def upstream(self, name: str) -> frozenset[str]:
+        """The models and seeds that a model reads, directly or not; a seed behind a source counts."""
+        return reach_from(model_name(name), self.reads)
+
+    def downstream(self, name: str) -> frozenset[str]:
+        """The models that read a model or seed, directly or not."""
+        return reach_from(model_name(name), self.read_by)
+
+    def read_by(self, name: str) -> tuple[str, ...]:
+        """The models that read a model or seed directly."""
+        return self._readers.get(name, ())
+
+    def reads(self, name: str) -> tuple[str, ...]:
+        """The models and seeds that a model reads directly; a seed behind a source counts."""
+        if name not in self.models:
+            return ()
+        behind = (self.seed_behind(i) if isinstance(i, SourceName) else i for i in self.models[name].inputs)
+        return tuple(dict.fromkeys(n for n in behind if n is not None))
+
+    def waits_for(self, name: str) -> tuple[str, ...]:
+        """The models and seeds that must be built before a model or seed: what it reads, and what its checks read."""
+        targets = (read for check in self.checks_of(name) for read in check.rule.reads)
+        behind = (self.seed_behind(to) if isinstance(to, SourceName) else to for to in targets)
+        return tuple(dict.fromkeys([*self.reads(name), *(n for n in behind if n is not None and n != name)]))
+
+    def seed_behind(self, source: SourceName) -> str | None:
+        """The seed that fills a source, where the project has one of that relation."""
+        place = self.sources.get(source)
+        seed = self.seeds.get(place.identifier) if place else None
+        return seed.name if place and seed and place.catalog is None and place.schema in (None, seed.schema) else None
+
+    @cached_property
+    def _stored(self) -> tuple[Node, ...]:
+        nodes = [self.node(name) for level in self.waiting_levels() for name in level]
+        nodes.sort(key=lambda node: isinstance(node, Model))
+        return tuple(node for node in nodes if not (isinstance(node, Model) and node.is_ephemeral))
+
+    @cached_property
+    def _readers(self) -> Mapping[str, tuple[str, ...]]:
+        readers = readers_of({name: self.reads(name) for name in self.models})
+        return {name: tuple(sorted(names)) for name, names in readers.items()}
+
+    @cached_property
+    def _checks_by_node(self) -> Mapping[str | SourceName, tuple[Check, ...]]:
+        found: dict[str | SourceName, list[Check]] = {}
+        for check in self.checks:
+            found.setdefault(check.node, []).append(check)
+        return {node: tuple(checks) for node, checks in found.items()}
+
+
+def find_cycle(project: Project) -> tuple[str, ...] | None:
+    """Give one cycle as the names on its path, the first one repeated at the end; None without a cycle."""
+    nodes = {*project.models, *project.seeds}
+    return cycle_in({name: tuple(n for n in project.waits_for(name) if n in nodes) for name in sorted(nodes)})

@@ -1,0 +1,128 @@
+"""The shapes of config() and @model, and of `models.incremental` in project.yml."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from fft_core.project import model as m
+from fft_core.project.shapes.schema import StepKeys
+from fft_core.project.shapes.shape import Names, Owner, Shape, as_list
+
+_Materialized: TypeAlias = Literal["table", "view", "materialized_view", "ephemeral", "incremental", "snapshot"]
+
+
+def _lookback(value: str | int) -> str | int:
+    if isinstance(value, str) and not re.fullmatch(r"\d+ (second|minute|hour|day|week|month|year)s?", value):
+        raise ValueError(f"{value!r} is not a time; write it as '3 days', or as a number for a column of numbers")
+    if isinstance(value, int) and value < 0:
+        raise ValueError("must not be negative")
+    return value
+
+
+_KEYS = ("unique_key", "primary_key")
+_UPDATED = ("updated_at_columns", "updated_at_column", "updated_at", "timestamp_columns", "delta_columns")
+
+
+class IncrementalKeys(Shape):
+    """What an incremental model may say, in `config(...)` itself or in its block `incremental`."""
+
+    strategy: m.IncrementalStrategy | None = None
+    unique_key: Names | None = None
+    primary_key: Names | None = None
+    partition_by: Names | None = None
+    updated_at: Names | None = None
+    updated_at_column: Names | None = None
+    updated_at_columns: Names | None = None
+    timestamp_columns: Names | None = None
+    delta_columns: Names | None = None
+    lookback: Annotated[str | int, AfterValidator(_lookback)] | None = None
+    on_schema_change: m.OnSchemaChange | None = None
+    schema_sync: m.OnSchemaChange | None = None
+    delta_sql: str | None = None
+    delta: str | None = None
+
+    def said(self) -> dict[str, Any]:
+        """What is said, under one name each."""
+        said = {
+            "strategy": self.strategy,
+            "unique_key": self._first(_KEYS),
+            "partition_by": self.partition_by,
+            "updated_at": self._first(_UPDATED),
+            "lookback": self.lookback,
+            "on_schema_change": self._first(("on_schema_change", "schema_sync")),
+            "delta_sql": self._first(("delta_sql", "delta")),
+        }
+        return {
+            key: tuple(value) if isinstance(value, list) else value for key, value in said.items() if value is not None
+        }
+
+    def _first(self, names: tuple[str, ...]) -> Any:
+        return next((value for name in names if (value := getattr(self, name)) is not None), None)
+
+
+class IncrementalShape(IncrementalKeys):
+    """The block `incremental`."""
+
+    enabled: bool = True
+
+
+class SnapshotShape(Shape):
+    """The block `snapshot`."""
+
+    strategy: m.SnapshotStrategy
+    unique_key: Names | None = None
+    updated_at: str | None = None
+    check_cols: Names | None = None
+    hard_deletes: m.HardDeletes = "ignore"
+    keep_last: int | None = Field(default=None, ge=1)
+    on_schema_change: Literal["ignore", "fail", "append_new_columns"] = "append_new_columns"
+
+    @model_validator(mode="after")
+    def _columns_of_the_strategy(self) -> SnapshotShape:
+        if self.strategy == "check" and not self.check_cols:
+            raise ValueError("strategy 'check' needs check_cols: a list of columns, or 'all'")
+        if self.strategy == "timestamp" and self.check_cols:
+            raise ValueError("strategy 'timestamp' takes updated_at, not check_cols")
+        if self.strategy == "check" and self.updated_at:
+            raise ValueError("strategy 'check' takes check_cols, not updated_at")
+        return self
+
+
+class IncrementalOverlayShape(IncrementalKeys):
+    """What project.yml says of an incremental model: the model's own config wins, key by key."""
+
+    materialized: Literal["incremental"] | None = None
+    incremental: IncrementalShape | None = None
+    tags: list[str] = []
+
+    @field_validator("incremental", mode="before")
+    @classmethod
+    def _switch_as_block(cls, value: object) -> object:
+        return {"enabled": value} if isinstance(value, bool) else value
+
+    def all_said(self) -> dict[str, Any]:
+        """What is said in both places."""
+        block = self.incremental.said() if self.incremental else {}
+        return {**block, **self.said()}
+
+
+class ModelConfigShape(IncrementalOverlayShape, StepKeys):
+    """What a model may say of itself, in `config(...)` or in the decorator."""
+
+    materialized: _Materialized | None = None  # type: ignore[assignment]
+    snapshot: SnapshotShape | None = None
+    owners: list[Owner] = []
+    description: str | None = None
+    volatile: bool | None = None
+    early_cutoff: bool = True
+    publish: m.PublishMode | None = None
+
+    @field_validator("tags", "owners", mode="before")
+    @classmethod
+    def _tupleas_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [value]
+        return [] if value is None else as_list(value)

@@ -1,0 +1,75 @@
+"""The shapes of YAML below models/, and what files and config() may both say of a step."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from fft_core.project import model as m
+from fft_core.project.shapes.shape import Filled, Name, Owner, Shape
+
+
+class ColumnShape(Shape):
+    """A column of a model, seed or source; its tests are read by the loader."""
+
+    name: str
+    description: str | None = None
+    data_type: str | None = None
+    tests: list[Any] = []
+    data_tests: list[Any] = []
+    tags: list[str] = []
+
+
+class RetriesShape(Shape):
+    """The block `retries`; a number alone is `max`."""
+
+    max: int = Field(ge=1)
+    delay: float | None = Field(default=None, ge=0)
+    backoff: Literal["linear", "exponential"] | None = None
+    jitter: Literal["full", "plus_minus"] | None = None
+
+    @model_validator(mode="after")
+    def _what_varies_is_there(self) -> RetriesShape:
+        if self.delay is None and (self.backoff or self.jitter):
+            raise ValueError(f"{'backoff' if self.backoff else 'jitter'} changes the delay: give delay, in seconds")
+        return self
+
+
+class StepKeys(Shape):
+    """What a model or seed may say of its step."""
+
+    pool: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/]+$")] | None = None
+    priority: int | None = None
+    concurrency_key: Filled | None = None
+    op_tags: dict[str, Any] = {}
+    retries: (
+        Annotated[RetriesShape, BeforeValidator(lambda value: {"max": value} if type(value) is int else value)] | None
+    ) = None
+    timeout: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> StepKeys:
+        if self.pool and self.concurrency_key and self.pool != self.concurrency_key:
+            raise ValueError("pool and concurrency_key are two names for one limit: give one of them")
+        return self
+
+    def step(self) -> m.StepSettings:
+        retries = m.Retries(**dict(self.retries)) if self.retries else None
+        return m.StepSettings(self.pool, self.priority, self.concurrency_key, dict(self.op_tags), retries, self.timeout)
+
+
+class ModelSchemaShape(StepKeys):
+    name: Name
+    description: str | None = None
+    tags: list[str] = []
+    owners: list[Owner] = []
+    columns: list[ColumnShape] = []
+    tests: list[Any] = []
+    data_tests: list[Any] = []
+
+
+class SchemaShape(Shape):
+    version: Literal[2]
+    models: list[ModelSchemaShape] = []
+    seeds: list[ModelSchemaShape] = []

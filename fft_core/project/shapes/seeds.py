@@ -1,0 +1,98 @@
+"""The shape of seeds/schema.yml."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from fft_core.csv_format import CsvFormat
+from fft_core.errors import nearest
+from fft_core.project.shapes.shape import Shape
+
+
+class SeedTargetShape(Shape):
+    schema_: str | None = Field(default=None, alias="schema")
+    table: str | None = None
+    schema_by_engine: dict[str, str] = {}
+
+
+class SeedColumnShape(Shape):
+    type: str
+
+
+def _one_character(text: str) -> str:
+    if len(text) != 1 or not text.isascii() or text.isalnum() or text in ".-+\r\n":
+        raise ValueError(
+            f"{text!r} is not one ASCII character; write one as ';', '|' or \"\\t\"; no letter, digit or sign"
+        )
+    return text
+
+
+def _encoding(name: str) -> str:
+    try:
+        is_text = codecs.lookup(name)._is_text_encoding
+    except LookupError:
+        is_text = False
+    if not is_text:
+        known = nearest(name.lower(), ("utf-8", "utf-16", "latin-1", "cp1250", "cp1252", "cp437", "cp850", "mac-roman"))
+        raise ValueError(f"{name!r} is not an encoding. {known or 'Write one as utf-8, utf-16, latin-1 or cp1252.'}")
+    return name.lower()
+
+
+def _quoted_texts(values: object) -> object:
+    """YAML makes NULL, NO and 1.50 something else than text, and what was written is lost."""
+    listed = [values] if isinstance(values, str) else values
+    if not isinstance(listed, list) or not all(isinstance(value, str) for value in listed):
+        raise ValueError("write a list of texts, each in quotes, as ['NULL', '-999']")
+    return listed
+
+
+class SeedFileShape(Shape):
+    """How a CSV is written."""
+
+    delimiter: (
+        Annotated[str, BeforeValidator(lambda value: "\t" if value == r"\t" else value), AfterValidator(_one_character)]
+        | None
+    ) = None
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
+    quote: Annotated[str, AfterValidator(_one_character)] | None = '"'
+    null_values: Annotated[list[str], BeforeValidator(_quoted_texts)] = []
+    header: bool | list[str] = True
+
+    @field_validator("quote", mode="before")
+    @classmethod
+    def _no_quotes(cls, value: object) -> object:
+        return None if value in ("none", "", False) else value
+
+    @field_validator("header", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if isinstance(value, bool):
+            return value
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise ValueError("write true, false, or a list of names, in quotes where YAML needs them")
+        names = [name.strip() for name in value]
+        if not names or not all(names):
+            raise ValueError("name each column")
+        if len({name.lower() for name in names}) < len(names):
+            raise ValueError("two columns have one name")
+        return names
+
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> SeedFileShape:
+        if self.quote is not None and self.quote == self.delimiter:
+            raise ValueError("delimiter and quote are the same character")
+        return self
+
+    def value(self) -> CsvFormat:
+        names = tuple(self.header) if isinstance(self.header, list) else self.header
+        return CsvFormat(self.delimiter, self.encoding, self.quote, tuple(self.null_values), names)
+
+
+class SeedsShape(Shape):
+    version: int | None = None
+    targets: dict[str, SeedTargetShape] = {}
+    files: dict[str, SeedFileShape] = {}
+    columns: dict[str, dict[str, str | SeedColumnShape]] = {}
