@@ -13,7 +13,7 @@ help:
 	@echo "make sweep     the property tests and kill tests with more examples"
 	@echo "make bench     measure, and write docs/benchmarks.md"
 	@echo "make docs      write docs/commands again from the commands"
-	@echo "make functions write fft_core/engines/*_functions.json again from the engines' catalogs"
+	@echo "make functions write fft_core/engines/*/functions.json again from the engines' catalogs"
 	@echo "make lock      resolve requirements.lock again from pyproject.toml"
 
 $(READY):

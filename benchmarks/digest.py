@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from fft_core.engines.duckdb import connect
+from fft_core.engines.duckdb.session import connect
 
 
 def main() -> None:

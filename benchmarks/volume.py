@@ -17,7 +17,7 @@ import yaml
 
 from fft_core import Model, Project, Warehouse, load_project, open_warehouse
 from fft_core.checks.builtin import check_query
-from fft_core.engines import sql
+from fft_core.engines.spelling import ROWS
 
 EXAMPLE = Path(__file__).parents[1] / "example_project"
 FLIGHTS = 336_776
@@ -76,7 +76,7 @@ def statements(project: Project) -> list[list[str]]:
                     kind, query = "table", f"select *, now() as _ff_loaded_at from ({rows}) as seed"
             if kind == "ephemeral":
                 continue
-            create = f"create or replace {kind} {relation.sql(engine.dialect)} as {query}"
+            create = f"create or replace {kind} {relation.sql(engine.spelling)} as {query}"
             warehouse.ensure_schema(relation)
             engine.execute(create)  # what it checks depends on its columns
             listed.append([create, *_checks(project, node.name, warehouse)])
@@ -84,12 +84,12 @@ def statements(project: Project) -> list[list[str]]:
 
 
 def _checks(project: Project, name: str, warehouse: Warehouse) -> list[str]:
-    relation, dialect = warehouse.relation(name), warehouse.engine.dialect
-    columns = warehouse.engine.columns(sql.select_all(relation, dialect))
+    relation, spelling = warehouse.relation(name), warehouse.engine.spelling
+    columns = warehouse.engine.columns(spelling.select_all(relation))
     checks, now = project.checks_of(name), datetime.now(UTC)
     made = [check_query(check, relation, columns, warehouse.engine, warehouse.relation, now) for check in checks]
     shared = [query.count for query in made if query.count is not None]
-    scan = f"select count(*){''.join(f', {count}' for count in shared)} from {relation.sql(dialect)} as {sql.ROWS}"
+    scan = f"select count(*){''.join(f', {count}' for count in shared)} from {relation.sql(spelling)} as {ROWS}"
     return [scan, *(f"select count(*) from ({query.failing_rows}) as t" for query in made if query.count is None)]
 
 

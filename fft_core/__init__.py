@@ -34,9 +34,13 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_core.docs.mermaid import mermaid as mermaid
     from fft_core.docs.site import write_dag as write_dag
     from fft_core.docs.site import write_docs as write_docs
-    from fft_core.engines.duckdb import duckdb_connection as duckdb_connection
+    from fft_core.engines.duckdb.session import duckdb_connection as duckdb_connection
     from fft_core.engines.lending import keep_databases as keep_databases
     from fft_core.engines.lending import lend_databases as lend_databases
+    from fft_core.engines.registry import default_engine as default_engine
+    from fft_core.engines.registry import installed_specs as installed_specs
+    from fft_core.engines.registry import spec_of as spec_of
+    from fft_core.engines.spec import EngineSpec as EngineSpec
     from fft_core.errors import ArtifactError as ArtifactError
     from fft_core.errors import FftError as FftError
     from fft_core.errors import ModelError as ModelError
@@ -160,8 +164,10 @@ _HOMES = {
         "docs.graph": "Graph graph_of",
         "docs.mermaid": "mermaid",
         "docs.site": "write_dag write_docs",
-        "engines.duckdb": "duckdb_connection",
+        "engines.duckdb.session": "duckdb_connection",
         "engines.lending": "keep_databases lend_databases",
+        "engines.registry": "default_engine installed_specs spec_of",
+        "engines.spec": "EngineSpec",
         "errors": "ArtifactError FftError ModelError ProfileError ProjectError RequiredColumnsError StateError",
         "foreign_text": "json_escaped visible visible_line",
         "forget": "forget_all_builds forget_builds recorded_builds",

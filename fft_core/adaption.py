@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from fft_core.engines.engine import ColumnType, Engine
 from fft_core.errors import IncrementError, StatementError
-from fft_core.names import Relation, quoted
+from fft_core.names import Relation
 from fft_core.project.model import Model, OnSchemaChange, Snapshot
 from fft_core.strategies.columns import Adaption, Difference, adapted, compared, lost_in_casts
 from fft_core.strategies.keys import ColumnPair
@@ -43,7 +43,7 @@ class Fit:
         with explained_names(self.model):
             difference = compared(self.stored, self.columns)
         difference, held = self._without_untyped(difference, policy)
-        adaption = adapted(self.table, difference, policy, self.engine.dialect)
+        adaption = adapted(self.table, difference, policy, self.engine.spelling)
         if adaption is None:
             raise increment_error(
                 self.model,
@@ -94,8 +94,8 @@ class Fit:
         """Name those columns that hold no value; each is given by its name in the relation."""
         if not columns:
             return []
-        counts = ", ".join(f"count({quoted(name, self.engine.dialect)})" for name in columns.values())
-        (found,) = self.engine.fetch(f"select {counts} from {relation.sql(self.engine.dialect)}")
+        counts = ", ".join(f"count({self.engine.spelling.quoted(name)})" for name in columns.values())
+        (found,) = self.engine.fetch(f"select {counts} from {relation.sql(self.engine.spelling)}")
         return [name for name, count in zip(columns, found, strict=True) if not count]
 
     def _refuse_lossy_casts(self, adaption: Adaption) -> None:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 
-from fft_core.engines.engine import dialect_of
-from fft_core.engines.known import file_of
+from fft_core.engines.known import known_bytes
 from fft_core.plan.fingerprint import VERSION, digest_of
 from fft_core.project.cache_folder import ProjectCache
 from fft_core.project.environment import is_secret
@@ -106,6 +105,5 @@ class CodeCache:
 
     @cached_property
     def _versions(self) -> list[object]:
-        functions = file_of(dialect_of(self.project.engine)).read_bytes()
-        known = hashlib.sha256(functions).hexdigest()
+        known = hashlib.sha256(known_bytes(self.project.engine)).hexdigest()
         return [VERSION, FFT_VERSION, READING, known, version("jinja2"), version("sqlglot")]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from fft_core.column_names import AmbiguousColumnError, ColumnNames
-from fft_core.engines import sql
 from fft_core.engines.engine import Details, RelationKind
+from fft_core.engines.spelling import Spelling
 from fft_core.engines.stamp import unmarked, with_text
 from fft_core.names import Relation
 from fft_core.project.model import Node
@@ -76,14 +76,14 @@ def write_comments(warehouse: Warehouse, changes: Sequence[CommentChange]) -> No
             kind = engine.kinds([relation]).get(relation)
             if kind is not None:  # it may have been dropped meanwhile
                 now = engine.details([relation])[relation].comment
-                for statement in [_statement(change, relation, kind, now, engine.dialect) for change in group]:
+                for statement in [_statement(change, relation, kind, now, engine.spelling) for change in group]:
                     engine.execute(statement)
 
 
-def _statement(change: CommentChange, relation: Relation, kind: RelationKind, now: str, dialect: str) -> str:
+def _statement(change: CommentChange, relation: Relation, kind: RelationKind, now: str, spelling: Spelling) -> str:
     if change.column is None:
-        return sql.comment_on(relation, kind, with_text(now, change.new), dialect)
-    return sql.comment_on_column(relation, change.column, change.new, dialect)
+        return spelling.comment_on(relation, kind, with_text(now, change.new))
+    return spelling.comment_on_column(relation, change.column, change.new)
 
 
 def _compared(node: Node, details: Details) -> tuple[list[CommentChange], list[str]]:

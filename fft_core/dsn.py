@@ -1,4 +1,4 @@
-"""A Postgres dsn as a profile has it: which spellings are taken, and which parts of a connection's text are secret."""
+"""The parts of a connection's text that are secret, whichever engine it is for."""
 
 from __future__ import annotations
 
@@ -6,77 +6,11 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote, unquote_plus
 
-EXPECTED = "postgresql://user:password@host:5432/database, or host=... dbname=... user=... password=..."
-HINT = f"Write {EXPECTED}; percent-encode special characters in a URL (@ is %40, / is %2F)."
-_URL = re.compile(r"(?:postgres|postgresql)(?:\+[a-z0-9_]+)?://")
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|%2[Ff][\w.%-]*|)(?::(\d{1,5})?)?")
-_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
-_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
-_PAIR = re.compile(r"\s*([A-Za-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)(?=\s|$)", re.DOTALL)
 _AUTHORITY = re.compile(r"://[^/@\s:]*:(?P<password>[^@\s]+)@")
 _NAMED = re.compile(
     r"(?i)(?:^|[\s?&;])(?:\w*(?:password|passwd|pwd|secret|token)|\w*api_?key|account_?key|\w*access_key)\s*=\s*"
     r"(?P<value>'(?:[^'\\]|\\.)*'|(?:[^\s\\]|\\.)+)"
 )
-
-
-def wrong_dsn(dsn: str) -> str | None:
-    """Say what is wrong with a dsn without repeating any of it; None for one of the documented shape.
-
-    libpq takes more, and reads a part of the password as host, port or database where a character is not encoded: it
-    would be shown.
-
-    >>> wrong_dsn("postgresql://me:secret@localhost/shop"), wrong_dsn("postgresql://me:sec/ret@localhost/shop")
-    (None, 'has an @ after the host: a special character of user or password is not percent-encoded')
-    """
-    begin = _URL.match(dsn)
-    if begin is None:
-        return "has another scheme than postgresql://" if "://" in dsn.partition("=")[0] else _wrong_pairs(dsn)
-    return _wrong_url(dsn[begin.end() :])
-
-
-def _wrong_url(rest: str) -> str | None:
-    if _UNSAFE.search(rest):
-        return "has a space, a line break or another control character in it, which must be percent-encoded"
-    if _PERCENT.search(rest):
-        return "has a % that no two hexadecimal digits follow: it must be written as %25"
-    authority, rest_of_path = re.match(r"([^/]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
-    userinfo, at, place = authority.rpartition("@")
-    if not at:  # a ? before the first @ can be the query's, or a character of the password
-        authority, rest_of_path = re.match(r"([^/?]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
-        place = authority
-    else:
-        place, mark, query = place.partition("?")
-        rest_of_path = mark + query + rest_of_path
-    if "@" in userinfo or "@" in rest_of_path:
-        return "has an @ after the host: a special character of user or password is not percent-encoded"
-    if "[" in userinfo or "]" in userinfo:
-        return "has a bracket in user or password, which must be percent-encoded"
-    if not all(_is_host(host) for host in place.split(",")):
-        return "has no host and port where they are expected"
-    database, mark, query = rest_of_path.removeprefix("/").partition("?")
-    if "/" in database or "#" in database or ":" in database:
-        return "has more than the name of a database after the host"
-    if mark and not all(re.fullmatch(r"[A-Za-z_]+=[^=]*", part) for part in query.split("&")):
-        return "has something else than key=value after the ?"
-    return None
-
-
-def _is_host(text: str) -> bool:
-    found = _HOST.fullmatch(text)
-    return found is not None and (not found.group(1) or 0 < int(found.group(1)) < 65536)
-
-
-def _wrong_pairs(dsn: str) -> str | None:
-    if "\0" in dsn:
-        return "has a control character in it"
-    end = 0
-    while end < len(dsn.rstrip()):
-        pair = _PAIR.match(dsn, end)
-        if pair is None:
-            return "is neither a URL nor a list of key=value"
-        end = pair.end()
-    return None if end else "is empty"
 
 
 def secret_parts(text: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fft_core.engines.sql import begin_of_query
+from fft_core.engines.spelling import begin_of_query
 from fft_core.errors import StatementError
 
 LINES_AROUND = 2

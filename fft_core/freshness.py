@@ -9,10 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from fft_core.column_names import ColumnNames
-from fft_core.engines import sql
 from fft_core.errors import FftError, RequestError, StatementError, nearest
 from fft_core.model_rows import how_to_get
-from fft_core.names import is_plain, quoted
+from fft_core.names import is_plain
 from fft_core.project.model import Project, Source, SourceFreshness
 from fft_core.project.select import choose
 from fft_core.warehouse import Warehouse
@@ -78,14 +77,14 @@ def _loaded_at(warehouse: Warehouse, source: Source, limits: SourceFreshness) ->
     engine, relation = warehouse.engine, warehouse.relation(source.name)
     if relation not in engine.kinds([relation]):
         raise FftError(f"{relation} is not there. {how_to_get(warehouse, source.name)}")
-    columns = [column.name for column in engine.columns(sql.select_all(relation, engine.dialect))]
+    columns = [column.name for column in engine.columns(engine.spelling.select_all(relation))]
     column = ColumnNames(columns).find(limits.loaded_at)
     if column is None and is_plain(limits.loaded_at):
         near = nearest(limits.loaded_at, columns)
         raise FftError(f"{relation} has no column {limits.loaded_at!r}" + (f". {near}" if near else ""))
-    value = limits.loaded_at if column is None else quoted(column, engine.dialect)  # else an expression
+    value = limits.loaded_at if column is None else engine.spelling.quoted(column)  # else an expression
     try:
-        ((newest,),) = engine.fetch(f"select max({value}) from {relation.sql(engine.dialect)}")
+        ((newest,),) = engine.fetch(f"select max({value}) from {relation.sql(engine.spelling)}")
     except StatementError as error:
         raise FftError(f"{limits.loaded_at} cannot be read: {error.problem.message.splitlines()[0]}") from error
     return _in_utc(newest, limits.loaded_at)

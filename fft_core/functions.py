@@ -25,6 +25,7 @@ class KnownFunctions:
         date_words: Other words that such a text may hold.
         implicit: Functions that operators and other syntax call, by their names.
         quoted_names_keep_case: Whether `"Lower"` is another name than `lower`.
+        recursive_with_sees_all: Whether the parts of a recursive WITH can name each other in any order.
     """
 
     steady: frozenset[str]
@@ -40,6 +41,7 @@ class KnownFunctions:
     date_words: frozenset[str]
     implicit: frozenset[str]
     quoted_names_keep_case: bool
+    recursive_with_sees_all: bool
 
 
 @dataclass(frozen=True)

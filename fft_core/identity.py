@@ -15,6 +15,7 @@ from fft_core.compile import Compiler
 from fft_core.csv_format import DEFAULT
 from fft_core.engines.engine import capabilities_of, dialect_of
 from fft_core.engines.known import known_functions
+from fft_core.engines.registry import spec_of
 from fft_core.errors import FftError, Location, Problem, ProjectError
 from fft_core.names import SYMBOL, Relation
 from fft_core.plan.fingerprint import Subject, digest_of
@@ -50,7 +51,7 @@ class Subjects:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
-        self._naming = Naming(_symbol, dialect, hides="secrets")
+        self._naming = Naming(_symbol, spec_of(project.engine).spelling, hides="secrets")
         self._known: dict[str, tuple[_FileState | None, Subject]] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._lock = threading.Lock()
@@ -125,7 +126,7 @@ class Subjects:
         from fft_core.plan.volatile import read_sql
 
         dialect = self._naming.dialect
-        functions = known_functions(dialect)
+        functions = known_functions(self._project.engine)
         tokens = {text: tokens_of(text, dialect) for text in texts}
         codes = list(dict.fromkeys(canonical(found) for found in tokens.values()))
         tracked = frozenset(_symbol(name).name for name in reads)

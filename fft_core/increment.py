@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from fft_core.adaption import Fit
 from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
-from fft_core.engines import sql
 from fft_core.engines.engine import Engine
 from fft_core.names import Relation
 from fft_core.project.model import Check, Incremental, Model, Snapshot
@@ -110,7 +109,7 @@ def _newer_rows(engine: Engine, increment: Increment, settings: Incremental, sto
     model, table = increment.model, increment.relation
     found = found_columns(model, "updated_at_column", settings.updated_at, stored, of=str(table))
     columns = [ColumnPair(name, given, "") for name, given in zip(found, settings.updated_at, strict=True)]
-    return incremental.newer_rows(query, columns, settings.lookback, table, engine.dialect)
+    return incremental.newer_rows(query, columns, settings.lookback, table, engine.spelling)
 
 
 def _checked(warehouse: Warehouse, increment: Increment, delta: Relation, columns: Columns) -> tuple[CheckResult, ...]:
@@ -163,7 +162,7 @@ def _refuse_other_table(model: Model, table: Relation, stored: Columns) -> None:
 def _carry_out(engine: Engine, steps: Steps) -> tuple[dict[str, int], bool]:
     """Run all statements; return what was counted, and whether it is known that nothing has changed."""
     _execute(engine, (*steps.casts, *steps.alterations))
-    _execute(engine, (sql.create_temporary(name, query, engine.dialect) for name, query in steps.staged.items()))
+    _execute(engine, (engine.spelling.create_temporary(name, query) for name, query in steps.staged.items()))
     changes = {what: _count(engine, query) for what, query in steps.counts.items()}
     changed = _execute(engine, steps.statements) if steps.needs is None or changes[steps.needs] else 0
     return changes, changed == 0 and not steps.alterations
@@ -189,17 +188,17 @@ def _staged_rows(engine: Engine, query: str, written: str) -> tuple[Relation, Co
 
 
 def _columns_of(engine: Engine, relation: Relation) -> Columns:
-    return engine.columns(sql.select_all(relation, engine.dialect))
+    return engine.columns(engine.spelling.select_all(relation))
 
 
 def _drop(engine: Engine, *staged: Relation) -> None:
-    _execute(engine, (sql.drop(relation, "table", engine.dialect) for relation in staged))
+    _execute(engine, (engine.spelling.drop(relation, "table") for relation in staged))
 
 
 def _written(
     engine: Engine, table: Relation, checks: tuple[CheckResult, ...], changes: Mapping[str, int], *, is_unchanged: bool
 ) -> Written:
-    rows = _count(engine, f"select count(*) from {table.sql(engine.dialect)}")
+    rows = _count(engine, f"select count(*) from {table.sql(engine.spelling)}")
     return Written(table, _columns_of(engine, table), rows, checks, changes, is_unchanged)
 
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from fft_core.checks.builtin import check_query
 from fft_core.checks.run import CheckResult, JudgedView, run_checks
-from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
@@ -156,7 +155,7 @@ def judge_published(
 def _judge_as_published(warehouse: Warehouse, view: PublishedView) -> tuple[tuple[CheckResult, ...], tuple[str, ...]]:
     """Return what the checks found, and why others cannot judge this text."""
     engine, relation = warehouse.engine, warehouse.relation(view.name)
-    columns = engine.columns(sql.select_all(relation, engine.dialect))
+    columns = engine.columns(engine.spelling.select_all(relation))
     checks, lacks = [], []
     for check in view.checks:
         lack = _lacks_for(check, warehouse, relation, columns, is_waiting=check.name in view.waiting)
@@ -194,14 +193,14 @@ class _StandIns:
         self._name = name
         self._places: dict[str, Relation] = {name: place}
         self._made: list[Relation] = []
-        self._naming = Naming(self._place, warehouse.engine.dialect)
+        self._naming = Naming(self._place, warehouse.engine.spelling)
 
     def judge(self, view: StagedView) -> JudgedView:
         for read in view.rendered:
             if read not in self._places:
                 self._make(read)
         engine, relation = self._warehouse.engine, self._place(view.name)
-        columns = engine.columns(sql.select_all(relation, engine.dialect))
+        columns = engine.columns(engine.spelling.select_all(relation))
         published = self._warehouse.relation(view.name)
         judgement = run_checks(engine, relation, columns, view.checks, self._place, published=published)
         results = tuple(replace(r, sql=self._spelled(r.sql), judged_with=self._name) for r in judgement.results)
@@ -209,13 +208,13 @@ class _StandIns:
 
     def drop(self) -> None:
         for relation in reversed(self._made):
-            self._warehouse.engine.execute(sql.drop(relation, "view", self._warehouse.engine.dialect))
+            self._warehouse.engine.execute(self._warehouse.engine.spelling.drop(relation, "view"))
 
     def _make(self, view: str) -> None:
         engine, model = self._warehouse.engine, self._warehouse.project.models[view]
         name = _STAND_IN.format(len(self._made))
         query = self._warehouse.compiler.sql(model, self._naming)
-        engine.execute(sql.create_temporary(name, query, engine.dialect, "view"))
+        engine.execute(engine.spelling.create_temporary(name, query, "view"))
         relation = engine.temporary(name)
         self._made.append(relation)
         self._places[view] = relation
@@ -226,7 +225,7 @@ class _StandIns:
 
     def _spelled(self, text: str) -> str:
         """A query that works when the build is over: it reads what is published."""
-        dialect = self._warehouse.engine.dialect
+        spelling = self._warehouse.engine.spelling
         for node, place in self._places.items():
-            text = text.replace(place.sql(dialect), self._warehouse.relation(node).sql(dialect))
+            text = text.replace(place.sql(spelling), self._warehouse.relation(node).sql(spelling))
         return text

@@ -116,7 +116,9 @@ class Memory:
     def _read(self, warehouse: Warehouse) -> Remembered:
         engine = warehouse.engine
         found = tuple(engine.definitions())
-        definitions = Definitions(engine.dialect, found, known_functions, partial(self._place, warehouse))
+        definitions = Definitions(
+            engine.dialect, found, partial(known_functions, engine.name), partial(self._place, warehouse)
+        )
         return Remembered(read_records(engine), published_nodes(warehouse, self._project.stored()), definitions)
 
     def _place(self, warehouse: Warehouse, name: str) -> str:

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fft_core.engines import sql
 from fft_core.errors import (
     EngineError,
     FftError,
@@ -61,7 +60,7 @@ def _query(warehouse: Warehouse, model: Model, is_increment: bool) -> Iterator[s
 
 def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
     """Read a whole relation as an Arrow table."""
-    return warehouse.engine.read_frame(sql.select_all(relation, warehouse.engine.dialect))
+    return warehouse.engine.read_frame(warehouse.engine.spelling.select_all(relation))
 
 
 def _read(warehouse: Warehouse, model: Model, name: str | SourceName) -> pa.Table:

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 SQL_SUFFIX = ".ff.sql"
 PYTHON_SUFFIX = ".ff.py"
 SYMBOL = "@"  # begins the name of each tracked relation in a text that is rendered to be compared, not to be run
-_BACKTICK_DIALECTS = frozenset({"bigquery", "spark", "databricks", "mysql"})
 
 
 def model_name(text: str) -> str:
@@ -39,6 +39,13 @@ def is_plain(name: str) -> bool:
     return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
 
 
+class Quoting(Protocol):
+    """What spells names: a `Spelling`."""
+
+    def quoted(self, name: str) -> str:
+        """Quote one name."""
+
+
 @dataclass(frozen=True, order=True)
 class Relation:
     """A physical table or view; a part that is None is left to the database's defaults."""
@@ -55,27 +62,13 @@ class Relation:
         """The parts that are set, outermost first."""
         return tuple(part for part in (self.catalog, self.schema, self.name) if part)
 
-    def sql(self, dialect: str) -> str:
-        """Spell the relation for a statement, every part quoted.
-
-        >>> Relation("users", "main", "db").sql("duckdb")
-        '"db"."main"."users"'
-        """
-        return ".".join(quoted(part, dialect) for part in self.parts)
+    def sql(self, spelling: Quoting) -> str:
+        """Spell the relation for a statement, every part quoted."""
+        return ".".join(spelling.quoted(part) for part in self.parts)
 
     def named(self, name: str) -> Relation:
         """Give the relation of another name beside this one."""
         return replace(self, name=name)
-
-
-def quoted(identifier: str, dialect: str) -> str:
-    """Quote one identifier.
-
-    >>> quoted('a"b', "duckdb"), quoted("a", "bigquery")
-    ('"a""b"', '`a`')
-    """
-    mark = "`" if dialect in _BACKTICK_DIALECTS else '"'
-    return f"{mark}{identifier.replace(mark, mark * 2)}{mark}"
 
 
 def repeated_name(names: Iterable[str]) -> tuple[str, str] | None:

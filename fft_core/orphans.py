@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fft_core.engines import sql
 from fft_core.engines.engine import RelationKind
 from fft_core.errors import FftError
 from fft_core.names import Relation
@@ -64,7 +63,7 @@ def remove_orphan(warehouse: Warehouse, orphan: Orphan) -> None:
         there = engine.tables([place.relation, table_of_view])
         for relation in (place.relation, table_of_view):  # a view before the table that it reads
             if relation in there and there[relation].stamp == place.stamp:
-                engine.execute(sql.drop(relation, there[relation].kind, engine.dialect))
+                engine.execute(engine.spelling.drop(relation, there[relation].kind))
         delete_place(engine, place)
 
 

@@ -6,7 +6,6 @@ import uuid
 from dataclasses import replace
 
 from fft_core.column_names import ColumnNames
-from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Engine, TableInfo
 from fft_core.errors import IncrementError, MissingRelationError
 from fft_core.names import Relation
@@ -56,7 +55,7 @@ def _key(engine: Engine, model: Model, table: Relation) -> tuple[ColumnType, ...
     """The columns of the unique key, as the database spells them."""
     if not isinstance(model.materialization, Snapshot):
         raise IncrementError(f"model {model.name!r} is not a snapshot", where=model.config_location)
-    columns = {column.name: column for column in engine.columns(sql.select_all(table, engine.dialect))}
+    columns = {column.name: column for column in engine.columns(engine.spelling.select_all(table))}
     names = ColumnNames(columns)
     key = [names.find(name) for name in model.materialization.unique_key]
     wanted = (*model.materialization.unique_key, *snapshot.ADDED)

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
-from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Engine, PublishMode, RelationKind
+from fft_core.engines.spelling import rows_of
 from fft_core.errors import BusyError
 from fft_core.increment import Increment, Written, write_increment
 from fft_core.judged_views import (
@@ -342,11 +342,13 @@ def _backed(build: _Build, rows: _Rows) -> _Rows:
     written = Written(stage, *create(engine, target, rows.query))
     digest = _digest(build, written)
     if digest != "null":  # an aggregate: one row, however many there are
-        row = sql.rows_of(column.name for column in written.columns)
-        digest = sql.literal(engine.fetch(f"select {digest} from {stage.sql(engine.dialect)} as {row}")[0][0])
+        row = rows_of(column.name for column in written.columns)
+        digest = engine.spelling.literal(
+            engine.fetch(f"select {digest} from {stage.sql(engine.spelling)} as {row}")[0][0]
+        )
     if stage != rows.backing:
         engine.publish(stage, rows.backing)  # its rows may get other places there
-    return replace(rows, query=sql.select_all(rows.backing, engine.dialect), digest=digest)
+    return replace(rows, query=engine.spelling.select_all(rows.backing), digest=digest)
 
 
 def _write(build: _Build, relation: Relation, rows: _Rows) -> Written:
@@ -399,7 +401,7 @@ def _digest(build: _Build, written: Written) -> str:
     is_digested = subject.has_digest and subject.data_version is None and (written.row_count or 0) <= limit
     if not is_digested or (subject.is_sorted and build.decision.is_increment):
         return "null"
-    engine, row = build.warehouse.engine, sql.rows_of(column.name for column in written.columns)
+    engine, row = build.warehouse.engine, rows_of(column.name for column in written.columns)
     return engine.digest(row, written.columns, in_order=subject.is_sorted)
 
 

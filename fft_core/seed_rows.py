@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 
-from fft_core.engines import sql
 from fft_core.errors import FftError, Location, SeedError, StatementError
 from fft_core.project.model import Seed
 from fft_core.project.statement import select_of
@@ -32,12 +31,13 @@ def seed_rows(warehouse: Warehouse, seed: Seed, loaded: datetime) -> Iterator[st
         if not (warehouse.project.root / seed.path).is_file():
             message = f"the file of seed {seed.name!r} is not there"
             raise FftError(message, where=Location(seed.path), hint="Was it moved?")
+        spelling = warehouse.engine.spelling
         extra = (
-            f"cast({sql.literal(loaded)} as timestamptz) as _ff_loaded_at, "
-            f"{sql.literal(seed.seed_id)} as _ff_seed_id, {sql.literal(seed.path.as_posix())} as _ff_seed_file"
+            f"{spelling.zoned(loaded)} as _ff_loaded_at, {spelling.literal(seed.seed_id)} as _ff_seed_id, "
+            f"{spelling.literal(seed.path.as_posix())} as _ff_seed_file"
         )
         with _file_query(warehouse, seed) as rows:
-            yield f"select *, {extra} from ({rows}) as seed"
+            yield f"select *, {extra} from ({rows}) as _ff_seed"
 
 
 def _file_query(warehouse: Warehouse, seed: Seed) -> AbstractContextManager[str]:

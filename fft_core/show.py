@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fft_core.engines import sql
-from fft_core.engines.engine import ColumnType, Row, dialect_of
+from fft_core.engines.engine import ColumnType, Row
+from fft_core.engines.registry import spec_of
 from fft_core.errors import FftError, MissingRelationError, Problem, ProjectError, RequestError, nearest
 from fft_core.model_rows import how_to_get, model_rows
 from fft_core.names import Relation, model_name
@@ -48,7 +48,7 @@ def rendered_sql(project: Project, model: Model) -> str:
     """
     if model.kind != "sql":
         raise FftError(f"{model.name!r} is a Python model: it has no SQL", where=model.location)
-    naming = Naming(planned_relations(project), dialect_of(project.engine), hides="credentials")
+    naming = Naming(planned_relations(project), spec_of(project.engine).spelling, hides="credentials")
     return Renderer(project).sql(model, naming)
 
 
@@ -101,4 +101,4 @@ def _query(warehouse: Warehouse, node: Model | Seed | Source) -> AbstractContext
     if relation not in warehouse.engine.kinds([relation]):
         what = f"the published rows of {node.name} are" if isinstance(node, Model) else f"{node.name} is"
         raise MissingRelationError(f"{what} not there: {relation}", hint=how_to_get(warehouse, node.name))
-    return nullcontext(sql.select_all(relation, warehouse.engine.dialect))
+    return nullcontext(warehouse.engine.spelling.select_all(relation))

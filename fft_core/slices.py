@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fft_core.checks.run import CheckFailedError, run_checks
-from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Engine
+from fft_core.engines.spelling import Spelling, word
 from fft_core.errors import FftError, StatementError, nearest
-from fft_core.names import Relation, quoted
+from fft_core.names import Relation
 from fft_core.project.model import SourceName
 from fft_core.publish import StoredFrame
 from fft_core.strategies.columns import Adaption, compared, lost_in_casts
@@ -89,7 +89,7 @@ def publish_slice(
         with engine.frame_query(frame) as query, engine.transaction():
             engine.hold(relation)
             _replace(engine, relation, query, rows)
-            columns = engine.columns(sql.select_all(relation, engine.dialect))
+            columns = engine.columns(engine.spelling.select_all(relation))
             checks = warehouse.project.checks_of(source) if source else ()
             judgement = run_checks(engine, relation, columns, checks, warehouse.relation)
             if any(result.blocks for result in judgement.results):
@@ -99,7 +99,7 @@ def publish_slice(
 
 def read_slice(warehouse: Warehouse, relation: Relation, rows: Slice) -> pa.Table:
     """Read a slice of a table as an Arrow table."""
-    everything = sql.select_all(relation, warehouse.engine.dialect)
+    everything = warehouse.engine.spelling.select_all(relation)
     condition = _condition(warehouse.engine, relation, warehouse.engine.columns(everything), rows)
     return warehouse.engine.read_frame(f"{everything} where {condition}")
 
@@ -108,11 +108,11 @@ def _replace(engine: Engine, relation: Relation, query: str, rows: Slice) -> Non
     kind = engine.kinds([relation]).get(relation, "table")
     if kind != "table":
         raise FftError(
-            f"{relation} is a {sql.word(kind)}, and partitions are rows of a table", hint="Drop it, or rename it."
+            f"{relation} is a {word(kind)}, and partitions are rows of a table", hint="Drop it, or rename it."
         )
-    engine.execute(sql.create_temporary(_ROWS, query, engine.dialect))
+    engine.execute(engine.spelling.create_temporary(_ROWS, query))
     staged = Relation(_ROWS)
-    columns = engine.columns(sql.select_all(staged, engine.dialect))
+    columns = engine.columns(engine.spelling.select_all(staged))
     has_rows = _has_rows(engine, staged)
     if has_rows:
         _refuse_rows_outside(engine, staged, columns, rows)
@@ -121,34 +121,34 @@ def _replace(engine: Engine, relation: Relation, query: str, rows: Slice) -> Non
         _replace_in(engine, relation, staged, columns, rows)
     elif not is_there or has_rows:  # what has no rows says little of its types
         if is_there:
-            engine.execute(sql.drop(relation, "table", engine.dialect))
-        everything = sql.select_all(staged, engine.dialect)
-        engine.execute(sql.create_as(relation, "table", everything, engine.dialect, replaces=False))
-    engine.execute(sql.drop(staged, "table", engine.dialect))
+            engine.execute(engine.spelling.drop(relation, "table"))
+        everything = engine.spelling.select_all(staged)
+        engine.execute(engine.spelling.create_as(relation, "table", everything, replaces=False))
+    engine.execute(engine.spelling.drop(staged, "table"))
 
 
 def _has_rows(engine: Engine, relation: Relation) -> bool:
-    return bool(engine.fetch(f"select 1 from {relation.sql(engine.dialect)} limit 1"))
+    return bool(engine.fetch(f"select 1 from {relation.sql(engine.spelling)} limit 1"))
 
 
 def _replace_in(
     engine: Engine, relation: Relation, staged: Relation, columns: Sequence[ColumnType], rows: Slice
 ) -> None:
-    dialect = engine.dialect
-    stored = engine.columns(sql.select_all(relation, dialect))
+    spelling = engine.spelling
+    stored = engine.columns(spelling.select_all(relation))
     values = _fitted(engine, relation, staged, stored, columns)
-    table = relation.sql(dialect)
-    engine.execute(f"delete from {table} where {_condition(engine, relation, stored, rows)}")
-    into = ", ".join(quoted(name, dialect) for name in values)
-    engine.execute(f"insert into {table} ({into}) select {', '.join(values.values())} from {staged.sql(dialect)}")
+    engine.execute(spelling.delete(relation, _condition(engine, relation, stored, rows)))
+    into = [spelling.quoted(name) for name in values]
+    added = f"select {', '.join(values.values())} from {staged.sql(spelling)}"
+    engine.execute(spelling.insert(relation, into, added))
 
 
 def _refuse_rows_outside(engine: Engine, staged: Relation, columns: Sequence[ColumnType], rows: Slice) -> None:
     condition = _condition(engine, staged, columns, rows)
-    table = staged.sql(engine.dialect)
+    table = staged.sql(engine.spelling)
     ((outside,),) = engine.fetch(f"select count(*) from {table} where ({condition}) is not true")
     if outside:
-        values = ", ".join(_spelled(within.value, columns, engine.dialect) for within in rows.parts[0])
+        values = ", ".join(_spelled(within.value, columns, engine.spelling) for within in rows.parts[0])
         found = engine.fetch(f"select distinct {values} from {table} where ({condition}) is not true limit 3")
         said = "; ".join(", ".join("NULL" if value is None else str(value) for value in row) for row in found)
         raise FftError(
@@ -168,11 +168,11 @@ def _fitted(
     difference = compared(stored, columns)
     if difference.added or difference.missing:
         raise _other_columns(relation, str(difference))
-    dialect = engine.dialect
-    spelled = {name: quoted(coming, dialect) for name, coming in difference.same.items()}
+    spelling = engine.spelling
+    spelled = {name: spelling.quoted(coming) for name, coming in difference.same.items()}
     casts = {}
     for name, (old, new) in difference.retyped.items():
-        ((values,),) = engine.fetch(f"select count({spelled[name]}) from {staged.sql(dialect)}")
+        ((values,),) = engine.fetch(f"select count({spelled[name]}) from {staged.sql(spelling)}")
         if values and _family(old) != _family(new):
             raise _other_columns(relation, str(difference))
         if values:
@@ -218,21 +218,21 @@ def _condition(engine: Engine, relation: Relation, columns: Sequence[ColumnType]
     for part in rows.parts:
         conditions = []
         for within in part:
-            value = _spelled(within.value, columns, engine.dialect)
+            value = _spelled(within.value, columns, engine.spelling)
             if value not in types:
                 types[value] = _type_of(engine, relation, value)
-            conditions.append(_is_within(value, types[value], within.wanted))
+            conditions.append(_is_within(value, types[value], within.wanted, engine.spelling))
         parts.append(f"({' and '.join(conditions)})")
     return " or ".join(parts) or "false"
 
 
-def _spelled(value: PartitionColumn | PartitionExpression, columns: Sequence[ColumnType], dialect: str) -> str:
+def _spelled(value: PartitionColumn | PartitionExpression, columns: Sequence[ColumnType], spelling: Spelling) -> str:
     text = value.sql if isinstance(value, PartitionExpression) else value.name
     known = {column.name.lower(): column.name for column in columns}
     known |= {name: name for name in known.values()}
     name = known.get(text, known.get(text.lower()))
     if name is not None:  # quoted, as a column may be called by a word of the language
-        return quoted(name, dialect)
+        return spelling.quoted(name)
     if isinstance(value, PartitionExpression):
         return f"({text})"
     raise FftError(
@@ -243,7 +243,7 @@ def _spelled(value: PartitionColumn | PartitionExpression, columns: Sequence[Col
 
 def _type_of(engine: Engine, relation: Relation, value: str) -> str:
     try:
-        (column,) = engine.columns(f"select {value} as value from {relation.sql(engine.dialect)}")
+        (column,) = engine.columns(f"select {value} as value from {relation.sql(engine.spelling)}")
     except StatementError as error:
         raise FftError(
             f"partition_expr {value} cannot be evaluated: {error.problem.message}",
@@ -252,10 +252,12 @@ def _type_of(engine: Engine, relation: Relation, value: str) -> str:
     return column.type
 
 
-def _is_within(value: str, column_type: str, wanted: tuple[str, ...] | tuple[TimeRange, ...]) -> str:
+def _is_within(
+    value: str, column_type: str, wanted: tuple[str, ...] | tuple[TimeRange, ...], spelling: Spelling
+) -> str:
     ranges = [item for item in wanted if isinstance(item, TimeRange)]
     keys = [item for item in wanted if isinstance(item, str)]
-    conditions = [f"{value} in ({sql.literals(keys)})"] if keys else []
+    conditions = [f"{value} in ({spelling.literals(keys)})"] if keys else []
     family = _family(column_type)
     if ranges and family not in ("time", "time with zone", "text"):
         raise FftError(
@@ -263,14 +265,14 @@ def _is_within(value: str, column_type: str, wanted: tuple[str, ...] | tuple[Tim
             hint="Make it a date or timestamp: metadata={'partition_expr': 'to_timestamp(epoch)'}.",
         )
     if family == "text":
-        value = f"cast({value} as timestamp)"
+        value = spelling.cast(value, "timestamp")
     zoned = family == "time with zone"
-    conditions += [f"({value} >= {_time(r.start, zoned)} and {value} < {_time(r.end, zoned)})" for r in ranges]
+    conditions += [
+        f"({value} >= {_time(r.start, zoned, spelling)} and {value} < {_time(r.end, zoned, spelling)})" for r in ranges
+    ]
     return f"({' or '.join(conditions) or 'false'})"
 
 
-def _time(time: datetime, zoned: bool) -> str:
+def _time(time: datetime, zoned: bool, spelling: Spelling) -> str:
     """Spell a time; without a zone it is that of a clock in the partitions' zone, as Dagster's IO managers have it."""
-    if zoned:
-        return f"timestamptz '{time.astimezone(UTC).isoformat(' ')}'"
-    return f"timestamp '{time.replace(tzinfo=None).isoformat(' ')}'"
+    return spelling.zoned(time.astimezone(UTC)) if zoned else spelling.timestamp(time)

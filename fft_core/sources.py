@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fft_core.column_names import ColumnNames
-from fft_core.engines import sql
 from fft_core.engines.engine import Engine
+from fft_core.engines.spelling import rows_of
 from fft_core.errors import StatementError
-from fft_core.names import Relation, quoted
+from fft_core.names import Relation
 from fft_core.plan.fingerprint import digest_of
 from fft_core.project.model import (
     FingerprintSettings,
@@ -35,15 +35,15 @@ def source_version(engine: Engine, source: Source, relation: Relation, settings:
 
 
 def _version(engine: Engine, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:
-    table = relation.sql(engine.dialect)
+    table = relation.sql(engine.spelling)
     match source.version:
         case NoVersion():
             return None
         case VersionByQuery(query):
             return "query:" + digest_of([query, [[str(value) for value in row] for row in engine.fetch(query)]])
         case VersionByColumn(column):
-            there = ColumnNames(c.name for c in engine.columns(sql.select_all(relation, engine.dialect)))
-            name = quoted(there.find(column) or column, engine.dialect)
+            there = ColumnNames(c.name for c in engine.columns(engine.spelling.select_all(relation)))
+            name = engine.spelling.quoted(there.find(column) or column)
             ((latest, rows),) = engine.fetch(f"select max({name}), count(*) from {table}")
             return f"column:{column}:{latest}:{rows}"
         case VersionByDigest(max_rows):
@@ -54,10 +54,10 @@ def _version(engine: Engine, source: Source, relation: Relation, settings: Finge
 
 def rows_digest(engine: Engine, relation: Relation) -> str:
     """Digest a relation's columns and all its rows, in one scan."""
-    columns = engine.columns(sql.select_all(relation, engine.dialect))
-    row = sql.rows_of(column.name for column in columns)
+    columns = engine.columns(engine.spelling.select_all(relation))
+    row = rows_of(column.name for column in columns)
     ((rows, digest),) = engine.fetch(
-        f"select count(*), {engine.digest(row, columns)} from {relation.sql(engine.dialect)} as {row}"
+        f"select count(*), {engine.digest(row, columns)} from {relation.sql(engine.spelling)} as {row}"
     )
     return digest_version([(column.name, column.type) for column in columns], rows, digest)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from fft_core.engines import sql
 from fft_core.engines.created import usable_columns
 from fft_core.engines.engine import ColumnType, Engine, RelationKind
 from fft_core.names import Relation
@@ -36,7 +35,7 @@ def create(engine: Engine, target: Target, query: str, written: str | None = Non
     `written` is what the user wrote, if the query is not that: it has all names that must differ.
     """
     if target.replaced and target.replaced != target.kind:
-        engine.execute(sql.drop(target.relation, target.replaced, engine.dialect))
+        engine.execute(engine.spelling.drop(target.relation, target.replaced))
     count = engine.execute(_statement(engine, target, query))
     is_table = target.kind == "table"
     return usable_columns(engine, target.relation, written or query, is_table=is_table), count
@@ -44,6 +43,6 @@ def create(engine: Engine, target: Target, query: str, written: str | None = Non
 
 def _statement(engine: Engine, target: Target, query: str) -> str:
     if target.is_temporary:
-        return sql.create_temporary(target.relation.name, query, engine.dialect)
-    replaces = engine.capabilities.transaction_is_stage
-    return sql.create_as(target.relation, target.kind, query, engine.dialect, replaces=replaces)
+        return engine.spelling.create_temporary(target.relation.name, query)
+    replaces = bool(engine.capabilities.transaction_is_stage)
+    return engine.spelling.create_as(target.relation, target.kind, query, replaces=replaces)

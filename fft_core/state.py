@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fft_core.engines import sql
 from fft_core.engines.engine import Engine, Row
+from fft_core.engines.spelling import TypeWord
 from fft_core.errors import StateError, StatementError
 from fft_core.names import Relation
 from fft_core.plan.fingerprint import Fingerprint
@@ -17,30 +17,20 @@ from fft_core.plan.records import BuildRecord
 TABLE = "_ff_meta"
 MIGRATIONS_TABLE = "_ff_migrations"
 
-# Each is applied once, in order. The first is the table as documented for FFT.
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        """\
-create table if not exists {meta} (
-    node_name varchar, relation varchar, fingerprint varchar, engine varchar, built_at timestamp
-)""",
-    ),
-    tuple(
-        f"alter table {{meta}} add column if not exists {column}"
-        for column in (
-            "data_version varchar",
-            "stamp varchar",
-            "row_count bigint",
-            "checks varchar",
-            "run_id varchar",
-            "parts varchar",
-        )
-    ),
-    tuple(
-        f"alter table {{meta}} add column if not exists {column}"
-        for column in ("project varchar", "environment varchar", "relation_path varchar")
-    ),
+# Each is applied once, in order, and adds columns. The first makes the table, as documented for FFT.
+_MIGRATIONS: tuple[Mapping[str, TypeWord], ...] = (
+    {"node_name": "text", "relation": "text", "fingerprint": "text", "engine": "text", "built_at": "timestamp"},
+    {
+        "data_version": "text",
+        "stamp": "text",
+        "row_count": "integer",
+        "checks": "text",
+        "run_id": "text",
+        "parts": "text",
+    },
+    {"project": "text", "environment": "text", "relation_path": "text"},
 )
+_NUMBERS: Mapping[str, TypeWord] = {"number": "small integer", "applied_at": "timestamp"}
 _COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_at, run_id, engine, parts"
 # What is written and not needed for a plan is read all the same: a lost column is found before anything is built.
 _MORE_COLUMNS = ("", "", "fingerprint", "fingerprint, project, environment, relation_path")
@@ -61,7 +51,7 @@ def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
         more = _MORE_COLUMNS[_refuse_newer(engine)]
         if not more:
             return {}
-        rows = engine.fetch(f"select {_COLUMNS}, {more} from {meta.sql(engine.dialect)} order by built_at")
+        rows = engine.fetch(f"select {_COLUMNS}, {more} from {meta.sql(engine.spelling)} order by built_at")
     except StatementError as error:
         raise _unreadable(meta, error) from error
     return {row[0]: _record(row, str(meta)) for row in rows}
@@ -69,9 +59,9 @@ def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
 
 def recorded_stamps(engine: Engine, nodes: Sequence[str]) -> Mapping[str, str]:
     """Give the stamps of the newest records of some nodes, where there are any; the table must be there."""
-    table = engine.relation(TABLE).sql(engine.dialect)
+    table = engine.relation(TABLE).sql(engine.spelling)
     rows = engine.fetch(
-        f"select node_name, stamp from {table} where node_name in ({sql.literals(nodes)}) order by built_at"
+        f"select node_name, stamp from {table} where node_name in ({engine.spelling.literals(nodes)}) order by built_at"
     )
     return {node: stamp or "" for node, stamp in rows}
 
@@ -87,7 +77,7 @@ def built_times(engine: Engine) -> Mapping[str, datetime]:
         if len(engine.kinds([meta, migrations])) < 2:
             return {}
         _refuse_newer(engine)
-        rows = engine.fetch(f"select node_name, max(built_at) from {meta.sql(engine.dialect)} group by node_name")
+        rows = engine.fetch(f"select node_name, max(built_at) from {meta.sql(engine.spelling)} group by node_name")
         return {node: _in_utc(built_at) for node, built_at in rows}
     except StatementError as error:
         raise _unreadable(meta, error) from error
@@ -108,11 +98,11 @@ def drop_records(engine: Engine) -> None:
         if is_readable and isinstance(_last_migration(engine), int):
             _refuse_newer(engine)
         for relation, kind in kinds.items():
-            engine.execute(sql.drop(relation, kind, engine.dialect))
+            engine.execute(engine.spelling.drop(relation, kind))
 
 
 def _column_names(engine: Engine, relation: Relation) -> set[str]:
-    return {column.name.lower() for column in engine.columns(sql.select_all(relation, engine.dialect))}
+    return {column.name.lower() for column in engine.columns(engine.spelling.select_all(relation))}
 
 
 def _unreadable(meta: Relation, error: StatementError) -> StateError:
@@ -143,9 +133,10 @@ def recorded_places(engine: Engine, project: str, environment: str) -> tuple[Pla
     try:
         if len(engine.kinds([meta, migrations])) < 2 or _refuse_newer(engine) < 3:
             return ()
+        literal = engine.spelling.literal
         rows = engine.fetch(
-            f"select node_name, relation_path, stamp, built_at, parts from {meta.sql(engine.dialect)} "
-            f"where project = {sql.literal(project)} and environment = {sql.literal(environment)} "
+            f"select node_name, relation_path, stamp, built_at, parts from {meta.sql(engine.spelling)} "
+            f"where project = {literal(project)} and environment = {literal(environment)} "
             "and relation_path is not null order by built_at desc"
         )
         return tuple(_place(*row) for row in rows)
@@ -164,35 +155,40 @@ def _place(node: str, path: str, stamp: str, built_at: object, parts: str | None
 
 def delete_place(engine: Engine, place: Place) -> None:
     """Delete the record of one build at one place."""
-    table = engine.relation(TABLE).sql(engine.dialect)
-    stamp = sql.literal(place.stamp)
-    engine.execute(f"delete from {table} where node_name = {sql.literal(place.node)} and stamp = {stamp}")
+    spelling = engine.spelling
+    same = f"node_name = {spelling.literal(place.node)} and stamp = {spelling.literal(place.stamp)}"
+    engine.execute(spelling.delete(engine.relation(TABLE), same))
 
 
 def delete_records(engine: Engine, nodes: Collection[str]) -> None:
     """Delete the records of these nodes."""
     if nodes:
-        table = engine.relation(TABLE).sql(engine.dialect)
-        engine.execute(f"delete from {table} where node_name in ({sql.literals(sorted(nodes))})")
+        named = f"node_name in ({engine.spelling.literals(sorted(nodes))})"
+        engine.execute(engine.spelling.delete(engine.relation(TABLE), named))
 
 
 def migrate(engine: Engine) -> None:
     """Create the tables of the records, or bring them up to date. Raises StateError where they are newer."""
-    migrations = engine.relation(MIGRATIONS_TABLE)
-    names = {"meta": engine.relation(TABLE).sql(engine.dialect)}
-    table = migrations.sql(engine.dialect)
+    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     engine.create_schema(migrations)
     with engine.transaction():
         engine.hold(migrations)
-        engine.execute(f"create table if not exists {table} (number integer, applied_at timestamp)")
+        engine.execute(engine.spelling.create_table(migrations, _NUMBERS))
         applied = _refuse_newer(engine)
-        if engine.relation(TABLE) not in engine.kinds([engine.relation(TABLE)]):  # dropped, or not restored
-            engine.execute(f"delete from {table}")
+        if meta not in engine.kinds([meta]):  # dropped, or not restored
+            engine.execute(engine.spelling.delete(migrations, None))
             applied = 0
         for number in range(applied + 1, len(_MIGRATIONS) + 1):
-            for statement in _MIGRATIONS[number - 1]:
-                engine.execute(statement.format(**names))
-            engine.execute(f"insert into {table} values ({number}, {sql.literal(_now())})")
+            for statement in _statements_of(engine, meta, number):
+                engine.execute(statement)
+            engine.execute(engine.spelling.insert_row(migrations, {"number": number, "applied_at": _now()}))
+
+
+def _statements_of(engine: Engine, meta: Relation, number: int) -> Sequence[str]:
+    columns, spelling = _MIGRATIONS[number - 1], engine.spelling
+    if number == 1:
+        return [spelling.create_table(meta, columns)]
+    return [spelling.add_missing_column(meta, name, kind) for name, kind in columns.items()]
 
 
 def is_migrated(engine: Engine) -> bool:
@@ -206,10 +202,10 @@ def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) 
 
     Without `replaces` no older one is looked for. Should there be one after all, the newest counts.
     """
-    table = engine.relation(TABLE).sql(engine.dialect)
+    spelling, table = engine.spelling, engine.relation(TABLE)
     if replaces:  # the place that a node has left stays on record: its table is there until it is removed
-        same = f"relation = {sql.literal(record.relation)} or relation_path is null"
-        engine.execute(f"delete from {table} where node_name = {sql.literal(record.node)} and ({same})")
+        same = f"relation = {spelling.literal(record.relation)} or relation_path is null"
+        engine.execute(spelling.delete(table, f"node_name = {spelling.literal(record.node)} and ({same})"))
     values = {
         "node_name": record.node,
         "relation": record.relation,
@@ -226,13 +222,14 @@ def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) 
         "environment": record.environment,
         "relation_path": json.dumps(record.relation_path),
     }
-    engine.execute(f"insert into {table} ({', '.join(values)}) values ({sql.literals(list(values.values()))})")
+    engine.execute(spelling.insert_row(table, values))
 
 
 def write_checks(engine: Engine, node: str, checks: str | None) -> None:
     """Note that the checks of a node passed on its published rows."""
-    table = engine.relation(TABLE).sql(engine.dialect)
-    engine.execute(f"update {table} set checks = {sql.literal(checks)} where node_name = {sql.literal(node)}")
+    spelling = engine.spelling
+    values = {"checks": spelling.literal(checks)}
+    engine.execute(spelling.update(engine.relation(TABLE), values, f"node_name = {spelling.literal(node)}"))
 
 
 def _refuse_newer(engine: Engine) -> int:
@@ -251,7 +248,7 @@ def _refuse_newer(engine: Engine) -> int:
 
 
 def _last_migration(engine: Engine) -> object:
-    table = engine.relation(MIGRATIONS_TABLE).sql(engine.dialect)
+    table = engine.relation(MIGRATIONS_TABLE).sql(engine.spelling)
     ((number,),) = engine.fetch(f"select max(number) from {table}")
     return 0 if number is None else number
 

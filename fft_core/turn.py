@@ -8,7 +8,6 @@ from functools import partial
 
 from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
 from fft_core.chosen_views import views_to_judge
-from fft_core.engines import sql
 from fft_core.errors import FftError, MissingRelationError
 from fft_core.identity import Subjects
 from fft_core.judged_views import Unjudged, UnreadableViewError
@@ -93,7 +92,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     if relation not in engine.kinds([relation]):
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
     with engine.statements.about(str(node)):
-        columns = engine.columns(sql.select_all(relation, engine.dialect))
+        columns = engine.columns(engine.spelling.select_all(relation))
         return run_checks(engine, relation, columns, checks, warehouse.relation).results
 
 
@@ -172,7 +171,7 @@ def _reuse(
 ) -> ReuseResult:
     relation = warehouse.relation(decision.name)
     due, unchanged = _due_checks(warehouse, decision)
-    columns = warehouse.engine.columns(sql.select_all(relation, warehouse.engine.dialect))
+    columns = warehouse.engine.columns(warehouse.engine.spelling.select_all(relation))
     return ReuseResult(
         relation=relation,
         row_count=record.rows,

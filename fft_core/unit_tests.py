@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 from fft_core.checks.given_rows import given_query
 from fft_core.checks.unit_test import Mismatch, compare
-from fft_core.engines import sql
-from fft_core.engines.engine import ColumnType, Engine, Row, open_engine, open_scratch
+from fft_core.engines.engine import ColumnType, Engine, Row, open_engine
+from fft_core.engines.registry import spec_of
 from fft_core.errors import FftError, RequestError, StatementError, nearest
 from fft_core.increment import Increment, write_increment
 from fft_core.model_rows import model_rows
@@ -89,7 +89,7 @@ def _opened(project: Project) -> tuple[Project, Engine]:
     if profile is not None:
         return replace(project, engine=profile.engine), open_engine(profile.engine, profile.settings)
     profile = project.profiles.active(engine=project.engine)
-    return project, open_scratch(profile.engine, profile.settings)
+    return project, spec_of(profile.engine).connect(profile.settings, scratch=True)
 
 
 class _Places:
@@ -156,7 +156,7 @@ def _create(warehouse: Warehouse, model: Model, given: GivenRows) -> None:
     types = _own_types(warehouse, model) if model.name in given.nodes else {}
     query = given_query(given, warehouse.engine, warehouse.project.root, types)
     try:
-        warehouse.engine.execute(sql.create_temporary(relation.name, query, warehouse.engine.dialect))
+        warehouse.engine.execute(warehouse.engine.spelling.create_temporary(relation.name, query))
     except StatementError as error:
         message = f"the rows of {given.nodes[0]} cannot be stored: {error.problem.message}"
         hint = _type_hint(given)
@@ -184,4 +184,4 @@ def _applied(warehouse: Warehouse, model: Model, query: str, *, is_first: bool) 
     relation = warehouse.relation(model.name)
     target = Target(relation, is_temporary=True)
     write_increment(warehouse, Increment(model, relation, target, is_first), query)
-    return sql.select_all(relation, warehouse.engine.dialect)
+    return warehouse.engine.spelling.select_all(relation)

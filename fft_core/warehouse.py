@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from fft_core.compile import Compiler
-from fft_core.engines.engine import Engine, default_place, open_engine
+from fft_core.engines.engine import Engine, open_engine
+from fft_core.engines.registry import spec_of
+from fft_core.engines.spec import LOCK_TIMEOUT
 from fft_core.masking import Masker
 from fft_core.names import Relation
-from fft_core.project.engine_settings import LOCK_TIMEOUT
 from fft_core.project.model import Model, Project, Seed, SourceName
 from fft_core.project.profiles import Profile
 from fft_core.project.render import Naming
@@ -47,7 +48,7 @@ class Warehouse:
         self.compiler = self._shared.compiler
         self.masker = self._shared.masker
         engine.statements.mask = self.masker
-        self.naming = Naming(self.relation, engine.dialect)
+        self.naming = Naming(self.relation, engine.spelling)
 
     def relation(self, node: str | SourceName) -> Relation:
         """Where a model, seed or source lies. Raises KeyError for an unknown source."""
@@ -105,11 +106,10 @@ class Warehouse:
 def planned_relations(project: Project) -> Callable[[str | SourceName], Relation]:
     """Say where models, seeds and sources lie by the project's profile, without opening the database."""
     profile = project.profiles.active(engine=project.engine)
-    place = default_place(profile.engine, profile.settings)
+    place = spec_of(profile.engine).namespace(profile.settings)
 
     def relation(node: str | SourceName) -> Relation:
-        name, schema, catalog = _placed(project, node)
-        return Relation(name, schema or place.schema, catalog or place.catalog)
+        return place.relation(*_placed(project, node))
 
     return relation
 
@@ -147,7 +147,7 @@ def open_warehouse(
     """
     profile = profile or project.profiles.active(engine=project.engine, **overrides)
     settings = dict(profile.settings)
-    if patience_seconds is not None:
+    if patience_seconds is not None and LOCK_TIMEOUT in settings:
         settings[LOCK_TIMEOUT] = min(patience_seconds, settings[LOCK_TIMEOUT])
     engine = open_engine(profile.engine, settings, read_only=read_only)
     return Warehouse(project, engine, _Shared(compiler or Compiler(project), project_masker(project)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import FftError, Model, Project, Relation, Seed, Source, SourceName, planned_relations
+from fft_core import FftError, Model, Project, Relation, Seed, Source, SourceName, planned_relations, spec_of
 from fft_dagster.translator import FftTranslator
 
 PROJECT_KEY = "fft/project"
@@ -45,10 +45,7 @@ class BoundProject:
 
     def folded(self, relation: Relation) -> Relation:
         """A relation as its engine compares names."""
-        if self.project.engine != "duckdb":
-            return relation
-        name, schema, catalog = relation.name.lower(), relation.schema, relation.catalog
-        return Relation(name, schema.lower() if schema else None, catalog.lower() if catalog else None)
+        return spec_of(self.project.engine).folded(relation)
 
     @cached_property
     def _planned(self) -> Any:  # a function of names

@@ -2,7 +2,7 @@
 
     make functions
 
-writes fft_core/engines/*_functions.json anew: from the DuckDB that is installed, and from the Postgres that FF_PG_DSN
+writes fft_core/engines/*/functions.json anew: from the DuckDB that is installed, and from the Postgres that FF_PG_DSN
 names, or the one of the tests. Look at the difference: what is new there counts as steady from then on.
 """
 
@@ -148,6 +148,7 @@ def duckdb_functions() -> tuple[KnownFunctions, str]:
         date_words=frozenset(),
         implicit=DUCKDB_IMPLICIT,
         quoted_names_keep_case=False,
+        recursive_with_sees_all=False,
     )
     bodies: dict[str, list[str]] = {}
     for name, body in connection.execute(
@@ -223,6 +224,7 @@ def postgres_functions(dsn: str) -> tuple[KnownFunctions, str]:
         date_words=PG_DATE_WORDS | frozenset(zone for zone in zones if zone.isalpha()),
         implicit=frozenset(),
         quoted_names_keep_case=True,
+        recursive_with_sees_all=True,
     )
     return known, str(version).split()[0]
 
@@ -238,7 +240,7 @@ def write(engine: str, known: KnownFunctions, version: str) -> None:
     if parts["rows"] == parts["steady"]:
         del parts["rows"]
     said = {"engine": engine, "version": version, "made": datetime.now(UTC).date().isoformat(), **parts}
-    path = ROOT / "fft_core" / "engines" / f"{engine}_functions.json"
+    path = ROOT / "fft_core" / "engines" / engine / "functions.json"
     path.write_text(json.dumps(said, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
     sys.stdout.write(
         f"{path.relative_to(ROOT)}: {len(known.steady)} steady, {len(known.changing)} changing, {version}\n"

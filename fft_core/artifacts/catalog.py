@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from fft_core.artifacts.files import artifact_path, spelled
-from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Details, Engine, RelationKind, TableInfo
 from fft_core.errors import StatementError
 from fft_core.json_files import write_json_file
@@ -80,7 +79,7 @@ def _entry(masker: Masker, engine: Engine, relation: Relation, table: TableInfo,
     if table.kind != "view":
         return CatalogEntry(relation, table.kind, table.rows, details.columns)
     try:  # only a query tells whether a view still works
-        columns = engine.columns(sql.select_all(relation, engine.dialect))
+        columns = engine.columns(engine.spelling.select_all(relation))
     except StatementError as error:
         return CatalogEntry(relation, table.kind, table.rows, (), masker(error.problem.message))
     return CatalogEntry(relation, table.kind, table.rows, columns)

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from fft_core.column_names import AmbiguousColumnError, ColumnNames
 from fft_core.engines.engine import ColumnType, Engine
-from fft_core.engines.sql import is_nan, literal, literals, select_all
+from fft_core.engines.spelling import Spelling
 from fft_core.errors import FftError, nearest
-from fft_core.names import Relation, quoted
+from fft_core.names import Relation
 from fft_core.project.model import (
     AcceptedValues,
     Check,
@@ -65,13 +65,15 @@ def check_query(
             return spell.by_row(f"{spell.name(column)} is null")
         case AcceptedValues(column, values):
             name = spell.name(column)
-            return spell.by_row(f"{name} is not null and {spell.comparable(column)} not in ({literals(values)})")
+            return spell.by_row(
+                f"{name} is not null and {spell.comparable(column)} not in ({engine.spelling.literals(values)})"
+            )
         case GreaterEqual(column, threshold):
             name = spell.name(column)
-            return spell.by_row(f"{name} < {literal(threshold)} or {is_nan(name, engine.dialect)}")
+            return spell.by_row(f"{name} < {engine.spelling.literal(threshold)} or {engine.spelling.is_nan(name)}")
         case NonNegativeSum(column):
             return spell.by_total(
-                "sum", spell.name(column), lambda total: f"{total} < 0 or {is_nan(total, engine.dialect)}", "total"
+                "sum", spell.name(column), lambda total: f"{total} < 0 or {engine.spelling.is_nan(total)}", "total"
             )
         case RowCountBetween(minimum, maximum):
             return spell.by_total(
@@ -81,8 +83,8 @@ def check_query(
                 "row_count",
             )
         case Freshness(column, minutes):
-            oldest = literal(now.replace(tzinfo=None) - timedelta(minutes=minutes))
-            time = f"nullif({spell.name(column)}, cast('infinity' as timestamp))"
+            oldest = engine.spelling.literal(now.replace(tzinfo=None) - timedelta(minutes=minutes))
+            time = engine.spelling.finite(spell.name(column))
             return spell.by_total("max", time, lambda latest: f"{latest} is null or {latest} < {oldest}", "latest")
         case Unique(key):
             names = ", ".join(f"{spell.comparable(column)} as {spell.name(column)}" for column in key)
@@ -91,10 +93,11 @@ def check_query(
             return CheckQuery(check, None, rows)
         case Relationships(column, to, field):
             table = relation_of(to)
-            there = columns if table == relation else engine.columns(select_all(table, engine.dialect))
+            there = columns if table == relation else engine.columns(engine.spelling.select_all(table))
             parent = _Spelling(check, table, there, engine, owner=str(to))
             # the other table is read with one column, of our name, so that none of its own can be taken for the child's
-            known = f"select {parent.comparable(field, 'parent.')} as _ff_key from {parent.table} as parent"
+            parent_key = parent.comparable(field, "_ff_other.")
+            known = f"select {parent_key} as _ff_key from {parent.table} as _ff_other"
             same = f"_ff_parent._ff_key = {spell.comparable(column, '_ff_child.')}"
             missing = f"not exists (select 1 from ({known}) as _ff_parent where {same})"
             return CheckQuery(check, None, f"select * from {spell.filtered} as _ff_child where {missing}")
@@ -109,15 +112,15 @@ class _Spelling:
     owner: str = ""
 
     @property
-    def dialect(self) -> str:
-        return self.engine.dialect
+    def spelling(self) -> Spelling:
+        return self.engine.spelling
 
     def name(self, column: str) -> str:
-        return quoted(self._found(column).name, self.dialect)
+        return self.spelling.quoted(self._found(column).name)
 
     def comparable(self, column: str, alias: str = "") -> str:
         found = self._found(column)
-        return self.engine.comparable(alias + quoted(found.name, self.dialect), found.type)
+        return self.engine.comparable(alias + self.spelling.quoted(found.name), found.type)
 
     def _found(self, column: str) -> ColumnType:
         columns = {known.name: known for known in self.columns}
@@ -133,7 +136,7 @@ class _Spelling:
 
     @property
     def table(self) -> str:
-        return self.relation.sql(self.dialect)
+        return self.relation.sql(self.spelling)
 
     @property
     def where(self) -> str:
@@ -158,4 +161,4 @@ class _Spelling:
         filtered = f"case when {self.where} then {value} end" if self.check.where else value
         count = f"case when {offends(f'{function}({filtered})')} then 1 else 0 end"
         inner = f"select {function}({value}) as {called} from {self.rows}"
-        return CheckQuery(self.check, count, f"select * from ({inner}) as total where {offends(called)}")
+        return CheckQuery(self.check, count, f"select * from ({inner}) as _ff_total where {offends(called)}")

@@ -13,9 +13,7 @@ from fft_core.csv_format import DEFAULT
 from fft_core.engines.column_kinds import kind_of_texts
 from fft_core.engines.csv_file import ListedRows
 from fft_core.engines.engine import Engine
-from fft_core.engines.sql import literal
 from fft_core.errors import FftError, SeedError
-from fft_core.names import quoted
 from fft_core.project.model import CsvFile, CsvText, GivenRows, RowOfCells
 
 # Two kinds of values in one column: what holds both.
@@ -45,19 +43,20 @@ def given_query(given: GivenRows, engine: Engine, root: Path, known_types: Mappi
     if not columns:
         hint = "Say which columns it has, as in columns: {id: integer, name: string}."
         raise FftError("an input without rows needs the types of its columns", where=given.location, hint=hint)
-    names = [quoted(name, engine.dialect) for name in columns]
-    casts = [f"cast(v.{name} as {kind}) as {name}" for name, kind in zip(names, columns.values(), strict=True)]
+    names = [engine.spelling.quoted(name) for name in columns]
+    casts = [f"cast(_ff_v.{name} as {kind}) as {name}" for name, kind in zip(names, columns.values(), strict=True)]
     nested = {name for name in columns if rows.is_nested(name)}
+    literal = engine.spelling.literal
     values = [
-        ", ".join(
+        [
             _typed(rows, row, name, kind, engine) if name in nested else literal(rows.text(row, name))
             for name, kind in columns.items()
-        )
+        ]
         for row in rows.rows
     ]
     where = "" if values else "\nwhere 1 = 0"
-    cells = ",\n    ".join(f"({row})" for row in values or [", ".join("null" for _ in columns)])
-    return f"select {', '.join(casts)}\nfrom (values\n    {cells}\n) as v({', '.join(names)}){where}"
+    table = engine.spelling.given(names, values or [["null" for _ in columns]])
+    return f"select {', '.join(casts)}\nfrom {table}{where}"
 
 
 def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Engine) -> str:
@@ -65,7 +64,7 @@ def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Engine) -
     value = row.get(name)
     if isinstance(value, list | dict):
         return engine.json_value(rows.plain(name, value), kind)
-    return f"cast({literal(rows.text(row, name))} as {kind})"
+    return f"cast({engine.spelling.literal(rows.text(row, name))} as {kind})"
 
 
 def _columns(rows: _Rows, types: Mapping[str, str], engine: Engine) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from fft_core.checks.builtin import CheckQuery, check_query
 from fft_core.engines.engine import ColumnType, Engine, Row
-from fft_core.engines.sql import rows_of
+from fft_core.engines.spelling import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Check, Freshness, NonNegativeSum, RowCountBetween, SourceName, Unique
@@ -165,7 +165,7 @@ def run_checks(
         if failing is None:
             failing = _count(engine, query)
         result = _result(engine, query, failing, row_count)
-        text = result.sql.replace(relation.sql(engine.dialect), shown.sql(engine.dialect))
+        text = result.sql.replace(relation.sql(engine.spelling), shown.sql(engine.spelling))
         results.append(replace(result, sql=text))
     return Judgement(tuple(results), row_count, rows_digest)
 
@@ -188,14 +188,14 @@ def _shared_scan(
     engine: Engine, relation: Relation, rows: str, queries: Sequence[CheckQuery], digest: str
 ) -> tuple[dict[str, int], int, str | None]:
     columns = ", ".join(["count(*)", digest, *(query.count for query in queries if query.count)])
-    scan = f"select {columns} from {relation.sql(engine.dialect)} as {rows}"
+    scan = f"select {columns} from {relation.sql(engine.spelling)} as {rows}"
     ((row_count, rows_digest, *counts),) = _explained(engine, queries, scan)
     found = {query.check.name: int(count) for query, count in zip(queries, counts, strict=True)}
     return found, int(row_count), rows_digest
 
 
 def _count(engine: Engine, query: CheckQuery) -> int:
-    ((count,),) = _explained(engine, [query], f"select count(*) from ({query.failing_rows}) as failing_rows")
+    ((count,),) = _explained(engine, [query], f"select count(*) from ({query.failing_rows}) as _ff_failing_rows")
     return int(count)
 
 
@@ -219,6 +219,6 @@ def _unevaluated(checks: Sequence[Check], error: StatementError) -> StatementErr
 def _result(engine: Engine, query: CheckQuery, failing: int, row_count: int) -> CheckResult:
     if not failing:
         return CheckResult(query.check, 0, row_count, query.failing_rows)
-    sample = engine.fetch(f"select * from ({query.failing_rows}) as failing_rows limit {SAMPLE_ROWS}")
+    sample = engine.fetch(f"select * from ({query.failing_rows}) as _ff_failing_rows limit {SAMPLE_ROWS}")
     columns = tuple(column.name for column in engine.columns(query.failing_rows))
     return CheckResult(query.check, failing, row_count, query.failing_rows, columns, tuple(sample))

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType, Engine
 from fft_core.errors import StatementError
 from fft_core.names import Relation, repeated_name
@@ -22,7 +21,7 @@ def usable_columns(engine: Engine, relation: Relation, query: str, *, is_table: 
     Raises:
         StatementError: the query has two columns of one name, of which the engine renamed one.
     """
-    columns = engine.columns(sql.select_all(relation, engine.dialect))
+    columns = engine.columns(engine.spelling.select_all(relation))
     if engine.capabilities.renames_repeated_columns and any(_may_be_renamed(c.name, columns) for c in columns):
         _refuse_repeated(engine, query)
     if not is_table:
@@ -30,7 +29,7 @@ def usable_columns(engine: Engine, relation: Relation, query: str, *, is_table: 
     untyped = [column for column in columns if engine.usable_type(column.type) != column.type]
     for column in untyped:
         engine.retype(relation, ColumnType(column.name, engine.usable_type(column.type)))
-    return engine.columns(sql.select_all(relation, engine.dialect)) if untyped else columns
+    return engine.columns(engine.spelling.select_all(relation)) if untyped else columns
 
 
 def _may_be_renamed(name: str, columns: Sequence[ColumnType]) -> bool:

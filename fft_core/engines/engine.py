@@ -1,8 +1,7 @@
-"""What an engine is: a few verbs over relations and statements, and the capabilities that it states."""
+"""What a session with an engine is: a few verbs over relations and statements."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.engines.registry import spec_of
+from fft_core.engines.spec import Capabilities
+from fft_core.engines.spelling import Spelling
 from fft_core.engines.statements import Statements
-from fft_core.errors import EngineError, MissingDriverError
 from fft_core.functions import Definition
 from fft_core.names import Relation
 
@@ -21,20 +22,6 @@ if TYPE_CHECKING:
 RelationKind: TypeAlias = Literal["table", "view", "materialized_view"]
 PublishMode: TypeAlias = Literal["in_place", "swap"]
 Row: TypeAlias = tuple[Any, ...]  # whatever the driver gives
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What code may branch on. A flag exists only if code does."""
-
-    transaction_is_stage: bool
-    """What a transaction creates under its published name is invisible to others and blocks none of them."""
-    one_writer_process: bool
-    """Nothing changes in the database during a turn but by this process."""
-    materialized_views: bool
-    """There are views that store their rows."""
-    renames_repeated_columns: bool
-    """Names of columns are the same in any case, and in a table the second of one name gets another, without a word."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +60,7 @@ class Engine(Protocol):
     name: str
     dialect: str
     capabilities: Capabilities
+    spelling: Spelling
     statements: Statements
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
@@ -207,27 +195,8 @@ class Engine(Protocol):
 
 
 def open_engine(name: str, settings: Mapping[str, Any], *, read_only: bool = False) -> Engine:
-    """Open a database with the settings of its profile.
-
-    Opened read-only, it is not created where it is missing: it reads as an empty one.
-
-    Raises:
-        MissingDriverError: the engine's packages are not installed.
-        ConnectError: the database cannot be opened.
-        BusyError: another process holds it for longer than the profile waits.
-    """
-    engine: Engine = _driver(name).connect(**settings, read_only=read_only)
-    return engine
-
-
-def open_scratch(name: str, settings: Mapping[str, Any]) -> Engine:
-    """Open a place for temporary tables with the settings of a profile: a database in memory, where the engine can.
-
-    Raises:
-        MissingDriverError, ConnectError: as in `open_engine`.
-    """
-    engine: Engine = _driver(name).scratch(**settings)
-    return engine
+    """Open a database with the settings of its profile. Raises what `EngineSpec.connect` and `spec_of` raise."""
+    return spec_of(name).connect(settings, read_only=read_only)
 
 
 def details_of(comment: str | None, columns: Sequence[tuple[ColumnType, str | None]]) -> Details:
@@ -236,32 +205,11 @@ def details_of(comment: str | None, columns: Sequence[tuple[ColumnType, str | No
     return Details(comment or "", tuple(column for column, _ in columns), said)
 
 
-def default_place(name: str, settings: Mapping[str, Any]) -> Relation:
-    """Give the schema and catalog of a profile's relations without opening anything: a relation with an empty name."""
-    place: Relation = _driver(name).namespace(**settings)
-    return place
-
-
-_DIALECTS = {"duckdb": "duckdb", "postgres": "postgres"}
-
-
 def dialect_of(name: str) -> str:
     """Give the SQL dialect of an engine, as sqlglot calls it; its driver need not be there. Raises EngineError."""
-    if name not in _DIALECTS:
-        raise EngineError(f"unknown engine {name!r}", hint=f"Engines: {', '.join(_DIALECTS)}.")
-    return _DIALECTS[name]
+    return spec_of(name).dialect
 
 
 def capabilities_of(name: str) -> Capabilities:
-    """Give what an engine can do without opening anything."""
-    capabilities: Capabilities = _driver(name).CAPABILITIES
-    return capabilities
-
-
-def _driver(name: str) -> Any:  # Any: a module of fft_core.engines, whose shape is `connect`, `scratch` and `namespace`
-    try:
-        return importlib.import_module(f"fft_core.engines.{name}")
-    except ModuleNotFoundError as error:
-        raise MissingDriverError(
-            f"the engine {name!r} needs the package {error.name!r}", hint=f'pip install "fft-dagster[{name}]"'
-        ) from error
+    """Give what an engine can do without opening anything; its driver need not be there. Raises EngineError."""
+    return spec_of(name).can

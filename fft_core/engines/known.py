@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from functools import cache
-from pathlib import Path
+from typing import Any
 
+from fft_core.engines.registry import spec_of
 from fft_core.functions import KnownFunctions
 
-_SETS = (
-    "steady", "changing", "bare", "syntax", "types", "changing_types", "columns", "clock_words", "date_words",
-    "implicit",
-)  # fmt: skip
-
-
-def file_of(dialect: str) -> Path:
-    """Give the file that holds what is known of a dialect's functions."""
-    return Path(__file__).with_name(f"{dialect}_functions.json")
+_NO_SETS = frozenset({"counts", "quoted_names_keep_case", "recursive_with_sees_all"})
 
 
 @cache
-def known_functions(dialect: str) -> KnownFunctions:
-    """Read what is known of a dialect's functions; no driver is needed."""
-    said = json.loads(file_of(dialect).read_text(encoding="utf-8"))
-    sets = {name: frozenset(said[name]) for name in _SETS}
+def known_functions(engine: str) -> KnownFunctions:
+    """Read what is known of an engine's functions; no driver is needed. Of one that says nothing, none is steady."""
+    path = spec_of(engine).functions
+    said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path else {}  # Any: lists, a mapping, flags
+    said.setdefault("rows", said.get("steady", ()))  # one namespace: what is steady may stand for a table as well
+    names = [field.name for field in fields(KnownFunctions) if field.name not in _NO_SETS]
     return KnownFunctions(
-        **sets,
-        rows=frozenset(said.get("rows", said["steady"])),  # one namespace: what is steady may stand for a table as well
-        counts={name: frozenset(numbers) for name, numbers in said["counts"].items()},
-        quoted_names_keep_case=said["quoted_names_keep_case"],
+        **{name: frozenset(said.get(name, ())) for name in names},
+        counts={name: frozenset(numbers) for name, numbers in said.get("counts", {}).items()},
+        quoted_names_keep_case=bool(said.get("quoted_names_keep_case")),
+        recursive_with_sees_all=bool(said.get("recursive_with_sees_all")),
     )
+
+
+def known_bytes(engine: str) -> bytes:
+    """Return what an engine's file of functions holds, to tell one version of it from another."""
+    path = spec_of(engine).functions
+    return path.read_bytes() if path else b""

@@ -1,10 +1,12 @@
 """When a database that one process has for itself is closed, so that other libraries of the process can open it."""
 
-import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 
 # Not where steps run in threads: others may be opening the file just then, and fail while it is being closed.
 LENDS_AFTER_TURNS: ContextVar[bool] = ContextVar("LENDS_AFTER_TURNS", default=True)
+# What closes the databases of an engine; its driver adds it when it is loaded. What no engine has loaded is not open.
+LENDERS: set[Callable[[], None]] = set()
 
 
 def keep_databases() -> None:
@@ -13,7 +15,6 @@ def keep_databases() -> None:
 
 
 def lend_databases() -> None:
-    """Close what this process has open and does not use just now. What no engine has loaded is not open."""
-    module = sys.modules.get("fft_core.engines.duckdb_file")
-    if module is not None:
-        module.lend_files()
+    """Close what this process has open and does not use just now."""
+    for lend in tuple(LENDERS):
+        lend()

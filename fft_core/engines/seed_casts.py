@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from fft_core.engines.engine import Engine
 from fft_core.engines.parquet_file import rounded
-from fft_core.names import quoted
 
 _TEXTS = ("VARCHAR", "text")  # of them the texts were looked at
 
@@ -21,13 +20,14 @@ def cast_columns(engine: Engine, query: str, types: Mapping[str, str]) -> str:
     for name, kind in types.items():
         if columns[name] in _TEXTS:
             continue
-        column = quoted(name, engine.dialect)
+        column = engine.spelling.quoted(name)
         back = f"cast(cast({column} as {kind}) as {columns[name]})"
-        wrong = engine.fetch(f"select {column} from ({query}) as file where {back} is distinct from {column} limit 1")
+        is_other = engine.spelling.differs(back, column)
+        wrong = engine.fetch(f"select {column} from ({query}) as _ff_file where {is_other} limit 1")
         if wrong:
             raise rounded(name, wrong[0][0], kind)
-    cast = [_cast(quoted(name, engine.dialect), types.get(name)) for name in columns]
-    return f"select {', '.join(cast)} from ({query}) as file"
+    cast = [_cast(engine.spelling.quoted(name), types.get(name)) for name in columns]
+    return f"select {', '.join(cast)} from ({query}) as _ff_file"
 
 
 def _cast(column: str, kind: str | None) -> str:

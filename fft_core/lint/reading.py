@@ -14,7 +14,8 @@ from sqlglot import exp
 from fft_core.compile import Compiler
 from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.engines.csv_text import SEED_COLUMNS, header_of
-from fft_core.engines.engine import dialect_of
+from fft_core.engines.registry import lexis_of, spec_of
+from fft_core.engines.spelling import Spelling
 from fft_core.errors import FftError, Location, MissingDriverError, Problem, ProfileError, ProjectError, SeedError
 from fft_core.identity import project_subjects
 from fft_core.names import SYMBOL, Relation
@@ -88,7 +89,7 @@ class Reading:
         word = rf"[\w.\"`]*\b{re.escape(name)}\b"
         for pattern in (rf"\b(?:from|join)\s+{word}", word):
             for path, text in texts.items():
-                match = re.search(pattern, blank_comments(text, self.project.engine), re.IGNORECASE)
+                match = re.search(pattern, blank_comments(text, lexis_of(self.project.engine)), re.IGNORECASE)
                 if match:
                     return Location(path, text.count("\n", 0, match.end() - len(name)) + 1)
         return model.location
@@ -101,15 +102,15 @@ def read(project: Project) -> Reading:
     trees: dict[str, tuple[exp.Expr, ...]] = {}
     # as views, so that what an ephemeral model says is found in its own file
     apart = {name: replace(m, materialization=View()) if m.is_ephemeral else m for name, m in project.models.items()}
-    compiler, dialect = Compiler(replace(project, models=apart)), dialect_of(project.engine)
+    compiler, spelling = Compiler(replace(project, models=apart)), spec_of(project.engine).spelling
     for model in apart.values():
         if isinstance(model.body, SqlBody):
             try:
-                texts = tuple(_texts(model, compiler, dialect))
+                texts = tuple(_texts(model, compiler, spelling))
             except FftError as error:
                 broken.append(error.problem)
                 continue
-            found = _parsed(model, model.body, texts, dialect)
+            found = _parsed(model, model.body, texts, spelling.dialect)
             if isinstance(found, Problem):
                 unreadable.append(found)
             else:
@@ -125,8 +126,8 @@ def _broken_code(project: Project) -> tuple[Problem, ...]:
     return ()
 
 
-def _texts(model: Model, compiler: Compiler, dialect: str) -> Iterator[str]:
-    naming = Naming(_symbol, dialect, hides="credentials")
+def _texts(model: Model, compiler: Compiler, spelling: Spelling) -> Iterator[str]:
+    naming = Naming(_symbol, spelling, hides="credentials")
     yield compiler.sql(model, naming)
     if isinstance(model.materialization, Incremental):
         yield compiler.sql(model, naming.for_increment())

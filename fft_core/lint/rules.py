@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import jinja2
 from jinja2 import nodes
 
-from fft_core.engines.engine import dialect_of
+from fft_core.engines.known import known_functions
 from fft_core.errors import Location, Problem, nearest
 from fft_core.lint.findings import Level
 from fft_core.lint.reading import Reading
@@ -73,8 +73,8 @@ def _keys(model: Model) -> tuple[str, ...]:
 def _untracked(reading: Reading) -> Iterator[tuple[Model, Relation]]:
     """Tables that a model names without ref() and source(), as they are written; those of catalogs are left out."""
     for name, trees in reading.trees.items():
-        dialect = dialect_of(reading.project.engine)
-        found = [table for tree in trees for table in untracked_tables(tree, dialect)]
+        known = known_functions(reading.project.engine)
+        found = [table for tree in trees for table in untracked_tables(tree, known)]
         tables = [table for table in found if table.db.lower() not in _CATALOGS]
         for relation in dict.fromkeys(Relation(t.name, t.db or None, t.catalog or None) for t in tables):
             yield reading.project.models[name], relation

@@ -26,9 +26,9 @@ class Version:
 class Definitions:
     """All that users made in a database, by key; read only as far as it is used."""
 
-    dialect: str = "duckdb"
+    dialect: str = ""
     found: Sequence[Definition] = ()
-    known: Callable[[str], KnownFunctions] | None = None  # of a dialect; read only if a definition is
+    known: Callable[[], KnownFunctions] | None = None  # read only if a definition is
     place: Callable[[str], str] = str  # where a model, seed or source lies, as `schema.name`
     _versions: dict[str, Version] = field(default_factory=dict, compare=False)
 
@@ -112,7 +112,7 @@ class Definitions:
             return types, ""
         from fft_core.plan.volatile import read_sql
 
-        known, named, changing = self.known(self.dialect), list[str](), list[str]()
+        known, named, changing = self.known(), list[str](), list[str]()
         for query in definition.queries:
             reading = read_sql(query, self.dialect, known, tracked=())
             changing += [*reading.volatile, *(name.partition(",")[0] for name in self.strange(reading.unknown))]

@@ -12,6 +12,7 @@ import sqlglot
 from sqlglot import TokenType, exp
 from sqlglot.tokens import Token  # type: ignore[attr-defined]
 
+from fft_core.functions import KnownFunctions
 from fft_core.names import SYMBOL
 
 # What the parser raises for SQL that it does not know.
@@ -42,13 +43,16 @@ def parsed(sql: str, dialect: str) -> exp.Expr | None:
     return None if tree.find(exp.Command, exp.Show) else tree
 
 
-def untracked_tables(tree: exp.Expr, dialect: str, tracked: Collection[str] | None = None) -> Iterator[exp.Table]:
+def untracked_tables(
+    tree: exp.Expr, known: KnownFunctions, tracked: Collection[str] | None = None
+) -> Iterator[exp.Table]:
     """Find the relations in a query that are neither tracked, nor functions, nor names of its own.
 
-    `tracked` has the names of the tracked ones; without it, a name that looks like one is one.
+    `known` says how the engine compares names. `tracked` has the names of the tracked ones; without it, a name that
+    looks like one is one.
     """
     for table in tree.find_all(exp.Table):
-        if _has_name(table) and not _is_tracked(table, tracked) and not _is_cte(table, dialect):
+        if _has_name(table) and not _is_tracked(table, tracked) and not _is_cte(table, known):
             yield table
 
 
@@ -82,28 +86,28 @@ def _is_tracked(table: exp.Table, tracked: Collection[str] | None) -> bool:
 _STATEMENTS = frozenset("show desc describe summarize pivot unpivot table".split())
 
 
-def _is_cte(table: exp.Table, dialect: str) -> bool:
+def _is_cte(table: exp.Table, known: KnownFunctions) -> bool:
     """Whether an unqualified name means a CTE: one of a query around it that its place can see."""
     if table.db or not isinstance(table.this, exp.Identifier):
         return False
-    name = _folded(table.this, dialect)
+    name = _folded(table.this, known)
     if name in _STATEMENTS and not table.this.quoted:
         return False
     node: exp.Expr = table
     while node.parent is not None:
         parent = node.parent
         if isinstance(parent, exp.With):
-            visible = _seen_from(parent, node, dialect)
+            visible = _seen_from(parent, node, known)
         else:
             with_ = parent.args.get("with_")
             visible = with_.expressions if isinstance(with_, exp.With) and with_ is not node else []
-        if any(_folded(alias, dialect) == name for cte in visible if (alias := _alias(cte)) is not None):
+        if any(_folded(alias, known) == name for cte in visible if (alias := _alias(cte)) is not None):
             return True
         node = parent
     return False
 
 
-def _seen_from(with_: exp.With, cte: exp.Expr, dialect: str) -> list[exp.Expr]:
+def _seen_from(with_: exp.With, cte: exp.Expr, known: KnownFunctions) -> list[exp.Expr]:
     """The CTEs of a WITH that the body of one of them can name.
 
     Postgres lets those of a recursive WITH name each other in any order. For DuckDB, a CTE is recursive only if it is a
@@ -112,7 +116,7 @@ def _seen_from(with_: exp.With, cte: exp.Expr, dialect: str) -> list[exp.Expr]:
     before: list[exp.Expr] = with_.expressions[: with_.expressions.index(cte)]
     if not with_.recursive:
         return before
-    if dialect == "postgres":
+    if known.recursive_with_sees_all:
         return list(with_.expressions)
     return [*before, cte] if isinstance(cte.this, exp.Union) else before
 
@@ -126,9 +130,9 @@ def _alias(cte: exp.Expr) -> exp.Identifier | None:
 _CAPITALS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
-def _folded(name: exp.Identifier, dialect: str) -> str:
+def _folded(name: exp.Identifier, known: KnownFunctions) -> str:
     """A name as the engine compares it: letters beyond ASCII keep their case."""
-    is_exact = name.quoted and dialect == "postgres"
+    is_exact = name.quoted and known.quoted_names_keep_case
     return name.name if is_exact else name.name.translate(_CAPITALS)
 
 

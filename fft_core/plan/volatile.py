@@ -63,7 +63,7 @@ def read_sql(
     for name in table_functions(tree, sql):
         if name in known.steady and name not in known.rows:  # of tables, it is another function of that name
             volatile[f"{name}()"] = None
-    for table in untracked_tables(tree, dialect, tracked):
+    for table in untracked_tables(tree, known, tracked):
         volatile[f"{name_of(table)}, which is not named by ref() or source()"] = None
     return SqlReading(tuple(volatile), tuple(_called(uses.unknown, tokens, tree)), uses.names)
 

@@ -6,23 +6,23 @@ import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
-from fft_core.project.engine_settings import ENGINES
+from fft_core.engines.registry import installed_specs
 
 _PREFIX = "FF_"
 # Connections, caches and the like: the same rows, elsewhere. They count where a Python model reads them by name.
 _WHERE = re.compile(
-    r"FF_(ENGINE(_VARIANT)?|CI_CHANGED_MODELS|(DUCKDB|PG|BQ|SF|SPARK|DBR|HTTP|TEST|LOG)_.*|DSN|PATH|SCHEMA|PROFILE)"
+    r"FF_(ENGINE(_VARIANT)?|CI_CHANGED_MODELS|(BQ|SF|SPARK|DBR|HTTP|TEST|LOG)_.*|DSN|PATH|SCHEMA|PROFILE)"
 )
 # Exact names, which docs/secrets.md lists: every one of them is a credential wherever it is set.
 WELL_KNOWN = frozenset(
     """
     ANTHROPIC_API_KEY AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AZURE_CLIENT_SECRET AZURE_STORAGE_CONNECTION_STRING
     AZURE_STORAGE_KEY AZURE_STORAGE_SAS_TOKEN CI_JOB_TOKEN DAGSTER_CLOUD_API_TOKEN DATABASE_URL DATABRICKS_TOKEN
-    FF_API_KEY FF_API_TOKEN FF_DSN FF_SF_PASSWORD GH_TOKEN GITHUB_TOKEN GITLAB_TOKEN HF_TOKEN MOTHERDUCK_TOKEN
+    FF_API_KEY FF_API_TOKEN FF_DSN FF_PG_DSN FF_SF_PASSWORD GH_TOKEN GITHUB_TOKEN GITLAB_TOKEN HF_TOKEN MOTHERDUCK_TOKEN
     MYSQL_PWD NPM_TOKEN OPENAI_API_KEY PGPASSWORD POSTGRES_PASSWORD SLACK_BOT_TOKEN SNOWFLAKE_PASSWORD
     TWINE_PASSWORD VAULT_TOKEN motherduck_token
     """.split()
-) | {setting.variable for settings in ENGINES.values() for setting in settings.values() if setting.is_secret}
+)
 _LOOKS_SECRET = re.compile(
     r"(^|_)(PASS(WORD|WD|PHRASE)|SECRETS?|CREDENTIALS?|(API|ACCESS|PRIVATE)_?KEY)($|_)|(^|_)(PASS|PWD|TOKEN|DSN)\d*$"
 )
@@ -43,7 +43,18 @@ def is_secret(name: str, declared: Iterable[str] = ()) -> bool:
     >>> is_secret("PGPASSWORD"), is_secret("FF_ACCESS_KEY_COLUMN"), is_secret("CRM_LOGIN", ["CRM_*"])
     (True, False, True)
     """
-    return name in WELL_KNOWN or any(fnmatchcase(name, glob) for glob in declared)
+    return name in WELL_KNOWN or name in _of_engines() or any(fnmatchcase(name, glob) for glob in declared)
+
+
+def _of_engines() -> set[str]:
+    """The variables of secret settings of the installed engines."""
+    settings = (setting for spec in installed_specs().values() for setting in spec.settings.values())
+    return {setting.variable for setting in settings if setting.is_secret}
+
+
+def _says_where(name: str) -> bool:
+    prefixes = tuple(spec.variables for spec in installed_specs().values() if spec.variables)
+    return _WHERE.fullmatch(name) is not None or name.startswith(prefixes)
 
 
 def looks_secret(name: str, value: object = None) -> bool:
@@ -69,5 +80,5 @@ def counted_variables(
     """
     names = set(read)
     if all_of_ours or "*" in names:
-        names |= {name for name in environment if name.startswith(_PREFIX) and not _WHERE.fullmatch(name)}
+        names |= {name for name in environment if name.startswith(_PREFIX) and not _says_where(name)}
     return {name: environment[name] for name in sorted(names) if name in environment and not is_secret(name, secrets)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from fft_core.engines.registry import installed_specs
 from fft_core.errors import FftError, Location
 from fft_core.project.cache_folder import ProjectCache
 from fft_core.project.files import GIT_PACKAGES, refuse_no_project
@@ -61,10 +62,5 @@ def _files(start: Path) -> Iterator[Path]:
 
 
 def _is_database(path: Path) -> bool:
-    """Whether a file is DuckDB's, or lies beside one: its log, and the files by which processes take turns with it."""
-    if path.is_symlink():
-        return False
-    if path.suffix in (".lock", ".queue") and path.with_suffix("").is_file():
-        return _is_database(path.with_suffix(""))
-    with path.open("rb") as file:
-        return file.read(12)[8:] == b"DUCK" or path.name.endswith(".wal")
+    """Whether a file holds rows of an engine, or lies beside one that does."""
+    return not path.is_symlink() and any(spec.owns_file(path) for spec in installed_specs().values())

@@ -6,42 +6,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
 
+from fft_core.engines.registry import default_engine, spec_of
+from fft_core.engines.spec import EngineSpec
 from fft_core.errors import FftError
-
-NewEngine: TypeAlias = Literal["duckdb", "postgres"]
-
-_PROFILES: Mapping[NewEngine, str] = {
-    "duckdb": """\
-# Relative paths start at this folder. FF_DUCKDB_PATH puts the file somewhere else.
-dev:
-  engine: duckdb
-  duckdb:
-    path: "{{ env('FF_DUCKDB_PATH', '.local/dev.duckdb') }}"
-
-# For `fft utest`: keeps nothing.
-dev_utest:
-  engine: duckdb
-  duckdb:
-    path: ":memory:"
-""",
-    "postgres": """\
-# FF_PG_DSN comes from the environment or from .env.local, which is not for version control.
-dev:
-  engine: postgres
-  postgres:
-    dsn: "{{ env('FF_PG_DSN') }}"
-    db_schema: dev
-
-# For `fft utest`: a schema of its own.
-dev_utest:
-  engine: postgres
-  postgres:
-    dsn: "{{ env('FF_PG_DSN') }}"
-    db_schema: dev_utest
-""",
-}
 
 _FILES: Mapping[str, str] = {
     "project.yml": """\
@@ -192,20 +160,23 @@ An FFT project: SQL and Python models, each of them a Dagster asset.
 }
 
 
-def new_project(folder: Path | str, engine: NewEngine = "duckdb") -> tuple[Path, ...]:
+def new_project(folder: Path | str, engine: str | None = None) -> tuple[Path, ...]:
     """Write a new project; give the paths of its files. What is in the folder already is never written to.
 
     Args:
         folder: Where; it may exist, and hold other files.
-        engine: Whose profile it has.
+        engine: Whose profile it has; an engine that needs no server if it is None.
 
     Raises:
+        EngineError: the engine is not installed.
         FftError: a file of that name is there already, or the folder cannot be written to; nothing is written then.
     """
     folder = Path(folder).resolve()
     if folder.exists() and not folder.is_dir():
         raise FftError(f"{folder} is a file, not a folder", hint="Name a new folder.")
-    files = {Path(name): text for name, text in project_files(folder.name or "shop", engine).items()}
+    files = {
+        Path(name): text for name, text in project_files(folder.name or "shop", engine or default_engine()).items()
+    }
     in_the_way = [path for path in files if os.path.lexists(folder / path)]
     folders = dict.fromkeys(parent for path in files for parent in path.parents)
     in_the_way += [path for path in folders if (folder / path).exists() and not (folder / path).is_dir()]
@@ -223,11 +194,20 @@ def new_project(folder: Path | str, engine: NewEngine = "duckdb") -> tuple[Path,
     return tuple(files)
 
 
-def project_files(name: str, engine: NewEngine) -> dict[str, str]:
+def project_files(name: str, engine: str) -> dict[str, str]:
     """The files of a new project, by path."""
-    files = {"project.yml": _FILES["project.yml"], "profiles.yml": _PROFILES[engine], **_FILES}
+    files = {"project.yml": _FILES["project.yml"], "profiles.yml": _profiles(spec_of(engine)), **_FILES}
     files["project.yml"] = files["project.yml"].replace(
         "NAME", json.dumps(name, ensure_ascii=False)
     )  # JSON's quotes are YAML's
     files["README.md"] = files["README.md"].replace("TITLE", name)
     return files
+
+
+def _profiles(spec: EngineSpec) -> str:
+    """The text that the engine has for it, or the least that it needs: the variables of its required settings."""
+    if spec.profiles:
+        return spec.profiles
+    required = {name: setting.variable for name, setting in spec.settings.items() if setting.required}
+    keys = [f"    {name}: \"{{{{ env('{variable}') }}}}\"" for name, variable in required.items()]
+    return "\n".join([f"dev:\n  engine: {spec.name}", *([f"  {spec.name}:", *keys] if keys else []), ""])

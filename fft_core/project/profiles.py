@@ -16,9 +16,9 @@ from typing import Any
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from fft_core.dsn import HINT as DSN_HINT
-from fft_core.errors import FftError, Location, Problem, ProfileError, nearest
-from fft_core.project.engine_settings import ENGINES, read_settings
+from fft_core.engines.registry import engine_names, spec_of, unknown_hint
+from fft_core.engines.spec import EngineSpec, Setting
+from fft_core.errors import EngineError, FftError, Location, Problem, ProfileError, nearest
 from fft_core.project.yaml_file import YamlFile, parse_yaml
 
 _log = logging.getLogger(__name__)
@@ -137,14 +137,15 @@ class Profiles:
             file = self._file
             name, content = _active_profile(file, self._env)
         chosen = str(wanted_engine or content.get("engine") or "")
-        variables = {key: s.variable for key, s in ENGINES.get(chosen, {}).items() if environment.get(s.variable)}
-        return _profile(_Written(self._root, file, name, content), chosen, variables, environment, overrides)
+        spec = _spec(chosen, file, name)
+        variables = {key: s.variable for key, s in spec.settings.items() if environment.get(s.variable)}
+        return _profile(_Written(self._root, file, name, content), spec, variables, environment, overrides)
 
     def unit_test(self) -> Profile | None:
         """Return the profile `<env>_utest`, as documented for FFT; None if there is none.
 
         FF_* variables do not override it: they say where the other commands go. One can only give a required setting
-        that the profile leaves out, such as the dsn of Postgres.
+        that the profile leaves out, such as a dsn.
 
         Raises:
             ProfileError: as `active`.
@@ -153,15 +154,15 @@ class Profiles:
         if self._file is None or name not in self._file.content:
             return None
         name, content = _active_profile(self._file, name)
-        engine = str(content.get("engine") or "")
-        said = content.get(engine)
+        spec = _spec(str(content.get("engine") or ""), self._file, name)
+        said = content.get(spec.name)
         given = said if isinstance(said, dict) else {}
         variables = {
             key: setting.variable
-            for key, setting in ENGINES.get(engine, {}).items()
+            for key, setting in spec.settings.items()
             if setting.required and key not in given and self._environment.get(setting.variable)
         }
-        return _profile(_Written(self._root, self._file, name, content), engine, variables, self._environment, {})
+        return _profile(_Written(self._root, self._file, name, content), spec, variables, self._environment, {})
 
     @cached_property
     def _file(self) -> YamlFile | None:
@@ -191,26 +192,29 @@ class _Written:
 
 def _profile(
     profile: _Written,
-    engine: str,
+    spec: EngineSpec,
     variables: Mapping[str, str],
     environment: Mapping[str, str],
     overrides: Mapping[str, object],
 ) -> Profile:
     """Shape a profile; `variables` are those that give a setting, by its name."""
-    file, name = profile.file, profile.name
-    _refuse_unknown_engine(engine, file, name)
-    _refuse_unknown_keys(profile.content, ["engine", *ENGINES], file, (name,))
+    file, name, engine = profile.file, profile.name, spec.name
+    _refuse_unknown_keys(profile.content, ["engine", *engine_names()], file, (name,))
     written = _written(profile.content, engine, file, name)
-    _refuse_unknown_keys({**written, **overrides}, list(ENGINES[engine]), file, (name, engine))
+    _refuse_unknown_keys({**written, **overrides}, list(spec.settings), file, (name, engine))
     settings = {
         **written,
         **{key: environment[variable] for key, variable in variables.items()},
         **{key: value for key, value in overrides.items() if value is not None},
     }
-    values, wrong = read_settings(engine, settings)
+    values, wrong = spec.read_settings(settings)
     if wrong:
-        raise _first([_wrong(key, said, variables, file, (name, engine)) for key, said in wrong.items()])
-    return Profile(name, engine, _absolute(values, profile.root))
+        problems = [
+            _wrong(key, spec.settings[key], said, variables, file, (name, engine)) for key, said in wrong.items()
+        ]
+        raise _first(problems)
+    located = {key: spec.settings[key].located(value, profile.root) for key, value in values.items()}
+    return Profile(name, engine, located)
 
 
 def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
@@ -294,15 +298,19 @@ def _refuse_missing_variables(value: object, file: YamlFile, keys: tuple[str | i
         )
 
 
-def _refuse_unknown_engine(engine: str, file: YamlFile, profile: str) -> None:
-    if engine in ENGINES:
-        return
+def _spec(engine: str, file: YamlFile, profile: str) -> EngineSpec:
+    """Find the engine of a profile, or say at its line what is wrong with the name."""
     if not engine:
-        hint = f"Engines: {', '.join(ENGINES)}."
+        hint = f"Engines: {', '.join(engine_names())}."
         raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)), hint=hint)
-    hint = nearest(engine, ENGINES) or f"Engines: {', '.join(ENGINES)}."
-    said = f"unknown engine {engine!r}" if engine.isidentifier() else "what stands for the engine is no name"
-    raise ProfileError(said, where=file.location((profile, "engine")), hint=hint)  # it may be a dsn
+    where = file.location((profile, "engine"))
+    if engine not in engine_names():
+        said = f"unknown engine {engine!r}" if engine.isidentifier() else "what stands for the engine is no name"
+        raise ProfileError(said, where=where, hint=unknown_hint(engine))  # it may be a dsn
+    try:
+        return spec_of(engine)
+    except EngineError as error:
+        raise ProfileError(error.problem.message, where=where, hint=error.problem.hint) from error
 
 
 def _refuse_unknown_keys(
@@ -322,23 +330,16 @@ def _written(content: Mapping[str, Any], engine: str, file: YamlFile, name: str)
     return settings
 
 
-def _wrong(key: str, said: str, variables: Mapping[str, str], file: YamlFile, place: tuple[str | int, ...]) -> Problem:
+def _wrong(
+    key: str, setting: Setting, said: str, variables: Mapping[str, str], file: YamlFile, place: tuple[str | int, ...]
+) -> Problem:
     """Name the variable where it, and not the file, is what is wrong."""
-    setting = ENGINES[str(place[-1])][key]
-    hint = DSN_HINT if setting.kind == "dsn" else None
     if key in variables:
-        return Problem(f"environment variable {variables[key]} {said}", hint=hint)
+        return Problem(f"environment variable {variables[key]} {said}", hint=setting.hint)
     if said == "is missing":
         hint = f"Write it into profiles.yml, or set {setting.variable}."
-    return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)), hint)
-
-
-def _absolute(settings: dict[str, Any], root: Path) -> dict[str, Any]:
-    """A relative database path starts at the project's folder, wherever the command is called."""
-    path = settings.get("path")
-    if path and not path.startswith(":") and "://" not in path:
-        settings["path"] = str((root / Path(path).expanduser()).resolve())
-    return settings
+        return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)), hint)
+    return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)), setting.hint)
 
 
 def _first(problems: list[Problem]) -> FftError:

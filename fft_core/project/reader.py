@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fft_core.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
+from fft_core.engines.registry import lexis_of
 from fft_core.errors import Location, Problem, ProjectError, nearest
 from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain, model_name
 from fft_core.project.files import ProjectFiles, find_package_files
@@ -127,7 +128,7 @@ class Reader:
                 text = self._text(home, path)
                 macros, problems = parse_macros(text, path, jinja, self._engine)
                 self.problems.extend(problems)
-                visible = without_jinja_in_comments(text, self._engine)
+                visible = without_jinja_in_comments(text, lexis_of(self._engine))
                 found.append((path, visible, {macro.name: macro for macro in macros}))
         return found
 

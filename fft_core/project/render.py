@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fft_core.engines.spelling import Spelling
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
 from fft_core.project.environment import is_secret, looks_secret
@@ -26,9 +27,14 @@ class Naming:
     """
 
     relation: Callable[[str | SourceName], Relation]
-    dialect: str
+    spelling: Spelling
     hides: Literal["nothing", "secrets", "credentials"] = "nothing"
     is_incremental: bool = False
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of the SQL, as sqlglot calls it."""
+        return self.spelling.dialect
 
     def for_increment(self) -> Naming:
         """The same names, for the rows that an incremental model adds to its table."""
@@ -95,7 +101,7 @@ class Renderer:
     def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
         if isinstance(mentioned.target, str):
             return self._ref(model, mentioned.target, naming)
-        return naming.relation(mentioned.target or model.name).sql(naming.dialect)
+        return naming.relation(mentioned.target or model.name).sql(naming.spelling)
 
     def _text(self, model: Model, body: SqlBody, naming: Naming) -> str:
         import jinja2
@@ -161,7 +167,7 @@ class Renderer:
             **self._jinja.globals,
             "ref": lambda name: self._ref(model, name, naming),
             "source": lambda group, table: self._source(model, SourceName(group, table), naming),
-            "this": This(this.sql(naming.dialect), this.name, this.schema, this.catalog, model.materialization.name),
+            "this": This(this.sql(naming.spelling), this.name, this.schema, this.catalog, model.materialization.name),
             "config": lambda **_: "",
             "var": lambda name, default=None: self._var(name, default, naming),
             "env": lambda name, default=None: self._env(name, default, naming),
@@ -187,12 +193,12 @@ class Renderer:
         upstream = self._project.models.get(target)
         if upstream is not None and upstream.is_ephemeral:
             return f"(\n{self.sql(upstream, replace(naming, is_incremental=False))}\n)"
-        return naming.relation(target).sql(naming.dialect)
+        return naming.relation(target).sql(naming.spelling)
 
     def _source(self, model: Model, name: SourceName, naming: Naming) -> str:
         if name not in model.inputs:
             raise _not_declared(model, f"source({name.group!r}, {name.table!r})", map(str, model.inputs), str(name))
-        return naming.relation(name).sql(naming.dialect)
+        return naming.relation(name).sql(naming.spelling)
 
 
 def _delta_of(model: Model) -> str | None:

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator, Mapping
 
 from fft_core.dsn import secret_parts
+from fft_core.engines.registry import spec_of
 from fft_core.errors import FftError
 from fft_core.masking import SHORTEST, Masker
-from fft_core.project.engine_settings import ENGINES
 from fft_core.project.environment import is_secret
 from fft_core.project.model import Project
 from fft_core.project.secret_values import secret_values, texts_in
@@ -44,8 +44,9 @@ def _of_profile(project: Project) -> Iterator[str]:
         except (FftError, OSError):
             continue  # who needs the profile says what is wrong with it
         for engine, values in settings.items():
+            known = spec_of(engine).settings
             for key, value in values.items():
-                if ENGINES[engine][key].is_secret:
+                if known[key].is_secret:
                     yield from texts_in(value)
                 elif isinstance(value, str):
                     yield from secret_parts(value)

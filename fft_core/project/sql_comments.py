@@ -1,52 +1,15 @@
-"""Where the comments of a SQL template are, by the rules of its dialect: Jinja in them is not looked at."""
+"""Where the comments of a SQL template are, by the rules of its engine: Jinja in them is not looked at."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from fft_core.engines.lexis import Lexis
 from fft_core.errors import Location, Problem
-
-
-@dataclass(frozen=True)
-class Lexis:
-    """How a dialect writes text, names and comments.
-
-    Attributes:
-        quotes: What text and quoted names begin and end with; a longer mark stands before its own beginning.
-        escaping: Those of them in which a backslash takes the next character along.
-        escaping_after: A letter in front of text that makes backslashes escape.
-        raw_after: A letter in front of text that takes all meaning from backslashes.
-        doubling: Whether a quote that is written twice does not end the text.
-        dollars: A pattern of what quotes text with dollar signs.
-        line_comments: What begins a comment that ends with its line.
-        nested: Whether comments between /* and */ can hold further ones.
-    """
-
-    quotes: tuple[str, ...] = ("'", '"')
-    escaping: frozenset[str] = frozenset()
-    escaping_after: str = ""
-    raw_after: str = ""
-    doubling: bool = True
-    dollars: str = ""
-    line_comments: tuple[str, ...] = ("--",)
-    nested: bool = False
-
-
-_POSTGRES = Lexis(escaping_after="e", dollars=r"\$(?:[^\W\d]\w*)?\$", nested=True)
-_SPARK = Lexis(("'", '"', "`"), frozenset("'\""), raw_after="r", doubling=False, nested=True)
-_BIGQUERY = ("'''", '"""', "'", '"', "`")
-_LEXIS: Mapping[str, Lexis] = {
-    "duckdb": _POSTGRES,
-    "postgres": _POSTGRES,
-    "bigquery": Lexis(_BIGQUERY, frozenset(_BIGQUERY), doubling=False, line_comments=("--", "#")),
-    "snowflake": Lexis(escaping=frozenset("'"), dollars=r"\$\$", line_comments=("--", "//")),
-    "databricks": _SPARK,
-    "spark": _SPARK,
-}
 
 
 @dataclass(frozen=True)
@@ -58,37 +21,36 @@ class Comment:
     is_closed: bool = True
 
 
-def without_jinja_in_comments(text: str, dialect: str) -> str:
-    """Blank the SQL comments that hold Jinja: what is commented out is not referred to. Lines keep their numbers.
+def without_jinja_in_comments(text: str, lexis: Lexis) -> str:
+    r"""Blank the SQL comments that hold Jinja: what is commented out is not referred to. Lines keep their numbers.
 
-    >>> without_jinja_in_comments("select 1 -- from {{ ref('old') }}", "duckdb")
+    >>> without_jinja_in_comments("select 1 -- from {{ ref('old') }}", Lexis())
     'select 1  '
-    >>> without_jinja_in_comments("select $$ -- {{ ref('new') }} $$", "duckdb")
+    >>> without_jinja_in_comments("select $$ -- {{ ref('new') }} $$", Lexis(dollars=r"\$\$"))
     "select $$ -- {{ ref('new') }} $$"
     """
-    return _blanked(text, dialect, lambda piece: " " + "\n" * piece.count("\n") if _OPENS.search(piece) else piece)
+    return _blanked(text, lexis, lambda piece: " " + "\n" * piece.count("\n") if _OPENS.search(piece) else piece)
 
 
-def blank_comments(text: str, dialect: str) -> str:
+def blank_comments(text: str, lexis: Lexis) -> str:
     """Put spaces in the place of all SQL comments; everything else keeps its place.
 
-    >>> blank_comments("a /* b */ c", "duckdb")
+    >>> blank_comments("a /* b */ c", Lexis())
     'a         c'
     """
-    return _blanked(text, dialect, lambda piece: re.sub(r"[^\n]", " ", piece))
+    return _blanked(text, lexis, lambda piece: re.sub(r"[^\n]", " ", piece))
 
 
-def comments_of(text: str, dialect: str) -> Iterator[Comment]:
-    """Find the comments of a template; hints (`/*+ ... */`) are none. A dialect that is unknown here is Postgres'."""
-    lexis = _LEXIS.get(dialect, _POSTGRES)
+def comments_of(text: str, lexis: Lexis) -> Iterator[Comment]:
+    """Find the comments of a template; hints (`/*+ ... */`) are none."""
     if any(mark in text for mark in ("/*", *lexis.line_comments)):
         yield from _Scan(text, lexis).comments()
 
 
-def comment_problems(text: str, path: Path, dialect: str) -> list[Problem]:
+def comment_problems(text: str, path: Path, lexis: Lexis) -> list[Problem]:
     """Say where Jinja begins in a comment and does not end in it, and where a comment with Jinja has no end."""
     problems = []
-    for group in _groups(text, dialect):
+    for group in _groups(text, lexis):
         comment = text[group.start : group.end]
         opened = _left_open(comment)
         if not group.is_closed and _OPENS.search(comment):
@@ -106,19 +68,19 @@ _CLOSING = {"{{": "}}", "{%": "%}", "{#": "#}"}
 _OPENS = re.compile(r"\{[{%#]")
 
 
-def _blanked(text: str, dialect: str, blank: Callable[[str], str]) -> str:
+def _blanked(text: str, lexis: Lexis, blank: Callable[[str], str]) -> str:
     pieces, position = list[str](), 0
-    for comment in comments_of(text, dialect):
+    for comment in comments_of(text, lexis):
         if comment.is_closed:
             pieces += [text[position : comment.start], blank(text[comment.start : comment.end])]
             position = comment.end
     return "".join([*pieces, text[position:]])
 
 
-def _groups(text: str, dialect: str) -> Iterator[Comment]:
+def _groups(text: str, lexis: Lexis) -> Iterator[Comment]:
     """The comments; those with only white space between them as one, since Jinja may go on in the next."""
     last: Comment | None = None
-    for comment in comments_of(text, dialect):
+    for comment in comments_of(text, lexis):
         if last and not text[last.end : comment.start].strip():
             comment = Comment(last.start, comment.end, comment.is_closed)
         elif last:

@@ -11,6 +11,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.sandbox import SandboxedEnvironment
 
+from fft_core.engines.registry import lexis_of
 from fft_core.errors import Location, Problem
 from fft_core.names import model_name
 from fft_core.project.model import Mentioned, SourceName
@@ -70,10 +71,10 @@ def new_environment() -> jinja2.Environment:
     return jinja
 
 
-def parse_template(text: str, path: Path, jinja: jinja2.Environment, dialect: str) -> Template:
+def parse_template(text: str, path: Path, jinja: jinja2.Environment, engine: str) -> Template:
     """Read a model's file. Problems are collected, not raised; `text` comes back without Jinja in SQL comments."""
-    visible = without_jinja_in_comments(text, dialect)
-    tree, problems = _parsed(text, visible, path, jinja, dialect)
+    visible = without_jinja_in_comments(text, lexis_of(engine))
+    tree, problems = _parsed(text, visible, path, jinja, engine)
     if tree is None:
         return Template(visible, problems=tuple(problems))
     template = _read([tree], visible, path)
@@ -81,9 +82,9 @@ def parse_template(text: str, path: Path, jinja: jinja2.Environment, dialect: st
 
 
 def _parsed(
-    text: str, visible: str, path: Path, jinja: jinja2.Environment, dialect: str
+    text: str, visible: str, path: Path, jinja: jinja2.Environment, engine: str
 ) -> tuple[nodes.Template | None, list[Problem]]:
-    problems = comment_problems(text, path, dialect)
+    problems = comment_problems(text, path, lexis_of(engine))
     try:
         tree = jinja.parse(visible)
     except jinja2.TemplateSyntaxError as error:
@@ -119,10 +120,10 @@ def _piece(node: nodes.Node) -> str | Mentioned | None:
     return None
 
 
-def parse_macros(text: str, path: Path, jinja: jinja2.Environment, dialect: str) -> tuple[list[Macro], list[Problem]]:
+def parse_macros(text: str, path: Path, jinja: jinja2.Environment, engine: str) -> tuple[list[Macro], list[Problem]]:
     """Read the macros of a file. What it sets beside them runs with each of them."""
-    visible = without_jinja_in_comments(text, dialect)
-    tree, problems = _parsed(text, visible, path, jinja, dialect)
+    visible = without_jinja_in_comments(text, lexis_of(engine))
+    tree, problems = _parsed(text, visible, path, jinja, engine)
     if tree is None:
         return [], problems
     beside = [node for node in tree.body if not isinstance(node, nodes.Macro)]

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fft_core.column_names import paired
-from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType
-from fft_core.names import Relation, quoted
+from fft_core.engines.spelling import Spelling
+from fft_core.names import Relation
 from fft_core.project.model import OnSchemaChange
-from fft_core.strategies.keys import Spelling
+from fft_core.strategies.keys import Comparisons
 
 
 @dataclass(frozen=True)
@@ -63,30 +63,29 @@ def compared(table: Sequence[ColumnType], rows: Sequence[ColumnType]) -> Differe
     )
 
 
-def adapted(relation: Relation, difference: Difference, policy: OnSchemaChange, dialect: str) -> Adaption | None:
+def adapted(relation: Relation, difference: Difference, policy: OnSchemaChange, spelling: Spelling) -> Adaption | None:
     """Say what is done about a difference; None where the policy is to fail."""
     columns = dict(difference.same)
     statements: list[str] = []
     if policy == "fail" and difference:
         return None
     if policy in ("append_new_columns", "sync_all_columns"):
-        statements += [sql.add_column(relation, column, dialect) for column in difference.added]
+        statements += [spelling.add_column(relation, column) for column in difference.added]
         columns |= {column.name: column.name for column in difference.added}
     if policy != "sync_all_columns":
         return Adaption(tuple(statements), columns, difference.retyped)
-    statements += [sql.drop_column(relation, name, dialect) for name in difference.missing]
+    statements += [spelling.drop_column(relation, name) for name in difference.missing]
     retyped = [ColumnType(name, new) for name, (_, new) in difference.retyped.items()]
-    statements += [sql.change_type(relation, column, dialect) for column in retyped]
+    statements += [spelling.change_type(relation, column) for column in retyped]
     return Adaption(tuple(statements), columns)
 
 
-def lost_in_casts(rows: Relation, adaption: Adaption, spelling: Spelling) -> str | None:
+def lost_in_casts(rows: Relation, adaption: Adaption, engine: Comparisons) -> str | None:
     """Spell a query that counts, for each column that is cast, the values that change by it; None without any."""
     counts = []
     for name, (old, new) in adaption.casts.items():
-        value = quoted(adaption.columns[name], spelling.dialect)
-        there_and_back = spelling.comparable(f"cast(cast({value} as {old}) as {new})", new)
-        counts.append(
-            f"count(case when {there_and_back} is distinct from {spelling.comparable(value, new)} then 1 end)"
-        )
-    return f"select {', '.join(counts)} from {rows.sql(spelling.dialect)}" if counts else None
+        value = engine.spelling.quoted(adaption.columns[name])
+        there_and_back = engine.comparable(f"cast(cast({value} as {old}) as {new})", new)
+        is_lost = engine.spelling.differs(there_and_back, engine.comparable(value, new))
+        counts.append(f"count(case when {is_lost} then 1 end)")
+    return f"select {', '.join(counts)} from {rows.sql(engine.spelling)}" if counts else None

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fft_core.engines.engine import ColumnType, Row
-from fft_core.names import Relation, quoted
+from fft_core.engines.spelling import Spelling
+from fft_core.names import Relation
 
 SHOWN = 5
 
 
-class Spelling(Protocol):
+class Comparisons(Protocol):
     """How an engine spells the comparison of values."""
 
-    dialect: str
+    @property
+    def spelling(self) -> Spelling:
+        """How its statements are spelled."""
 
     def comparable(self, value: str, kind: str) -> str:
         """Spell a value so that `=` and `group by` work on it."""
@@ -74,7 +77,7 @@ def key_probes(
     columns: Sequence[ColumnType],
     key: Sequence[str],
     never_null: Sequence[str],
-    spelling: Spelling,
+    engine: Comparisons,
 ) -> tuple[KeyProbe, ...]:
     """Spell what must find nothing: rows without a key, and keys of several rows.
 
@@ -83,39 +86,39 @@ def key_probes(
         columns: Their columns.
         key: Those of the key.
         never_null: Further columns that each row must have.
-        spelling: The engine's.
+        engine: Compares values.
     """
     typed = {column.name: column for column in columns}
     named = [(key, "unique_key"), (never_null, "the columns that must be set")]
     probes = [
-        KeyProbe(null_keys(relation, [typed[name] for name in names], spelling.dialect), tuple(names), called)
+        KeyProbe(null_keys(relation, [typed[name] for name in names], engine.spelling), tuple(names), called)
         for names, called in named
         if names
     ]
     if key:
-        repeated = repeated_keys(relation, [typed[name] for name in key], spelling)
+        repeated = repeated_keys(relation, [typed[name] for name in key], engine)
         probes.append(KeyProbe(repeated, tuple(key), "unique_key", is_repeated=True))
     return tuple(probes)
 
 
-def null_keys(relation: Relation, key: Sequence[ColumnType], dialect: str) -> str:
+def null_keys(relation: Relation, key: Sequence[ColumnType], spelling: Spelling) -> str:
     """Spell a query for rows without a key: how many there are, and the key's columns of a few."""
-    names = [quoted(column.name, dialect) for column in key]
+    names = [spelling.quoted(column.name) for column in key]
     missing = " or ".join(f"{name} is null" for name in names)
-    return f"select count(*) over (), {', '.join(names)} from {relation.sql(dialect)} where {missing} limit {SHOWN}"
+    return f"select count(*) over (), {', '.join(names)} from {relation.sql(spelling)} where {missing} limit {SHOWN}"
 
 
-def repeated_keys(relation: Relation, key: Sequence[ColumnType], spelling: Spelling) -> str:
+def repeated_keys(relation: Relation, key: Sequence[ColumnType], engine: Comparisons) -> str:
     """Spell a query for keys that occur more than once: how many such keys there are, how often, and which."""
-    dialect = spelling.dialect
-    values = [spelling.comparable(quoted(column.name, dialect), column.type) for column in key]
+    spelling = engine.spelling
+    values = [engine.comparable(spelling.quoted(column.name), column.type) for column in key]
     places = ", ".join(str(place) for place in range(1, len(key) + 1))
     names = [f"_ff_key_{place}" for place in range(len(key))]
     selected = ", ".join(f"{value} as {name}" for value, name in zip(values, names, strict=True))
-    groups = f"select {selected}, count(*) as _ff_rows from {relation.sql(dialect)} group by {places}"
+    groups = f"select {selected}, count(*) as _ff_rows from {relation.sql(spelling)} group by {places}"
     keys = ", ".join(names)
     return (
-        f"select count(*) over (), _ff_rows, {keys} from ({groups} having count(*) > 1) as groups "
+        f"select count(*) over (), _ff_rows, {keys} from ({groups} having count(*) > 1) as _ff_groups "
         f"order by {keys} limit {SHOWN}"
     )
 
@@ -130,22 +133,22 @@ def say_key(key: Sequence[str], values: Row) -> str:
     return ", ".join(f"{column} = {'NULL' if value is None else value}" for column, value in pairs)
 
 
-def same_key(left: str, right: str, key: Iterable[ColumnPair], spelling: Spelling) -> str:
+def same_key(left: str, right: str, key: Iterable[ColumnPair], engine: Comparisons) -> str:
     """Spell that a row of a table has the key of a given row; keys are never NULL."""
 
     def value(alias: str, name: str, kind: str) -> str:
-        return spelling.comparable(f"{alias}.{quoted(name, spelling.dialect)}", kind)
+        return engine.comparable(f"{alias}.{engine.spelling.quoted(name)}", kind)
 
     return " and ".join(f"{value(left, c.stored, c.type)} = {value(right, c.given, c.type)}" for c in key)
 
 
-def differs(left: str, right: str, column: ColumnPair, spelling: Spelling) -> str:
+def differs(left: str, right: str, column: ColumnPair, engine: Comparisons) -> str:
     """Spell that a row of a table has a value that does not look like that of a given row."""
-    stored = spelling.visible(f"{left}.{quoted(column.stored, spelling.dialect)}", column.type)
-    given = spelling.visible(f"{right}.{quoted(column.given, spelling.dialect)}", column.type)
-    return f"{stored} is distinct from {given}"
+    stored = engine.visible(f"{left}.{engine.spelling.quoted(column.stored)}", column.type)
+    given = engine.visible(f"{right}.{engine.spelling.quoted(column.given)}", column.type)
+    return engine.spelling.differs(stored, given)
 
 
-def is_exact(column: ColumnPair, spelling: Spelling) -> bool:
+def is_exact(column: ColumnPair, engine: Comparisons) -> bool:
     """Whether equal values of a column look alike."""
-    return spelling.visible("x", column.type) == "x"
+    return engine.visible("x", column.type) == "x"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fft_core.engines.engine import ColumnType
-from fft_core.engines.sql import literal, unused
-from fft_core.names import Relation, quoted
+from fft_core.engines.spelling import CHANGED, Spelling, unused
+from fft_core.names import Relation
 from fft_core.project.model import Snapshot
 from fft_core.strategies.columns import Adaption
-from fft_core.strategies.keys import ColumnPair, Spelling, differs, is_exact, same_key
+from fft_core.strategies.keys import ColumnPair, Comparisons, differs, is_exact, same_key
 from fft_core.strategies.steps import Steps, casts_of
 
 UPDATED_AT, VALID_FROM, VALID_TO = "_ff_updated_at", "_ff_valid_from", "_ff_valid_to"
 IS_CURRENT, HASH = "_ff_is_current", "_ff_snapshot_hash"
+GIVEN, LAST, NEW = "_ff_s", "_ff_p", "_ff_v"  # what statements call the rows, the last versions and the new ones
 ADDED = (UPDATED_AT, VALID_FROM, VALID_TO, IS_CURRENT, HASH)
 
 
@@ -28,19 +29,19 @@ class SnapshotRows:
         rows: Where they are staged; their keys are complete and unique.
         columns: Their columns.
         now: In UTC.
-        spelling: The engine's.
+        engine: The engine's.
     """
 
     settings: Snapshot
     rows: Relation
     columns: Sequence[ColumnType]
     now: datetime
-    spelling: Spelling
+    engine: Comparisons
 
     @property
-    def dialect(self) -> str:
-        """The SQL dialect."""
-        return self.spelling.dialect
+    def spelling(self) -> Spelling:
+        """How the engine's statements are spelled."""
+        return self.engine.spelling
 
     @property
     def checked(self) -> tuple[str, ...]:
@@ -52,27 +53,30 @@ class SnapshotRows:
     def is_zoned(self) -> bool:
         """Whether the times of versions have a time zone."""
         updated_at = self.settings.updated_at
-        own = next((c.type for c in self.columns if c.name == updated_at), "timestamp with time zone")
-        return "time zone" in own.lower().replace("without time zone", "") or own.lower() == "timestamptz"
+        own = next((c.type for c in self.columns if c.name == updated_at), None)
+        return own is None or self.spelling.is_zoned(own)
 
     def updated_at(self, alias: str) -> str:
         """Spell when a row changed: its own column, or now."""
         if self.settings.updated_at is None:
-            return f"cast('{self.now.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00' as timestamptz)"
-        return f"{alias}.{quoted(self.settings.updated_at, self.dialect)}"
+            return self.spelling.zoned(self.now)
+        return f"{alias}.{self.spelling.quoted(self.settings.updated_at)}"
 
     def at(self, time: str) -> str:
         """Spell a time of a version as `_ff_valid_to` holds it: a timestamp in UTC, without a zone."""
-        return f"({time} at time zone 'UTC')" if self.is_zoned else f"cast({time} as timestamp)"
+        return self.spelling.in_utc(time) if self.is_zoned else self.spelling.cast(time, "timestamp")
 
     def hash(self, alias: str) -> str:
         """Spell the hash as documented for FFT. Nothing is decided by it: NULL and '' have the same."""
         if self.settings.strategy == "timestamp":
-            return "cast(null as varchar)"
-        texts = [f"coalesce(cast({alias}.{quoted(c, self.dialect)} as varchar), '')" for c in self.checked]
-        # a list: no deep expression of operators, and not more arguments than a function may have
-        joined = f"array_to_string(array[{', '.join(texts)}], '||')" if texts else "''"
-        return f"md5({joined})"
+            return self.spelling.cast("null", "text")
+        texts = [self.spelling.cast(f"{alias}.{self.spelling.quoted(c)}", "text") for c in self.checked]
+        return self.spelling.hashed([f"coalesce({text}, '')" for text in texts])
+
+    @property
+    def no_time(self) -> str:
+        """Spell the end of a version that has none."""
+        return self.spelling.cast("null", "timestamp")
 
     def key(self, columns: Sequence[ColumnPair]) -> list[ColumnPair]:
         """The pairs of the key's columns."""
@@ -81,12 +85,12 @@ class SnapshotRows:
 
 def first_versions(snapshot: SnapshotRows) -> str:
     """Spell the query of a table that has one version of each row."""
-    changed = snapshot.updated_at("s")
+    changed = snapshot.updated_at(GIVEN)
     added = (
-        f"{changed} as {UPDATED_AT}, {changed} as {VALID_FROM}, cast(null as timestamp) as {VALID_TO}, "
-        f"true as {IS_CURRENT}, {snapshot.hash('s')} as {HASH}"
+        f"{changed} as {UPDATED_AT}, {changed} as {VALID_FROM}, {snapshot.no_time} as {VALID_TO}, "
+        f"true as {IS_CURRENT}, {snapshot.hash(GIVEN)} as {HASH}"
     )
-    return f"select s.*, {added} from {snapshot.rows.sql(snapshot.dialect)} as s"
+    return f"select {GIVEN}.*, {added} from {snapshot.rows.sql(snapshot.spelling)} as {GIVEN}"
 
 
 def steps(
@@ -104,11 +108,11 @@ def steps(
     new = Relation(versions)
     late = late_rows(snapshot, table, columns)
     return Steps(
-        casts=casts_of(snapshot.rows, adaption, snapshot.dialect),
+        casts=casts_of(snapshot.rows, adaption, snapshot.spelling),
         alterations=adaption.statements,
         staged={versions: new_versions(snapshot, table, columns)},
         counts={
-            "new_versions": f"select count(*) from {new.sql(snapshot.dialect)}",
+            "new_versions": f"select count(*) from {new.sql(snapshot.spelling)}",
             **({"late_rows": late} if late else {}),
         },
         statements=applied(snapshot, table, new, columns),
@@ -121,44 +125,43 @@ def new_versions(snapshot: SnapshotRows, table: Relation, columns: Sequence[Colu
     A row gets one if its key is unknown, if the version that is current is another, or if it was closed and is there
     again. That time is never before one that is stored, so that the versions of a row never overlap.
     """
-    key, spelling = snapshot.key(columns), snapshot.spelling
-    groups = ", ".join(spelling.comparable(quoted(c.stored, snapshot.dialect), c.type) for c in key)
+    key, engine = snapshot.key(columns), snapshot.engine
+    groups = ", ".join(engine.comparable(snapshot.spelling.quoted(c.stored), c.type) for c in key)
     newest = f"{IS_CURRENT} desc, {VALID_FROM} desc, {VALID_TO} desc"  # where none is current, all of them have an end
     rank = f"row_number() over (partition by {groups} order by {newest})"
     place = unused("_ff_rank", (column.stored for column in columns))
-    stored = ", ".join([*(quoted(column.stored, snapshot.dialect) for column in columns), *ADDED])
-    last = (
-        f"select * from (select {stored}, {rank} as {place} from {table.sql(snapshot.dialect)}) as r where {place} = 1"
-    )
-    changed = snapshot.updated_at("s")
-    closed = f"p.{VALID_TO} at time zone 'UTC'" if snapshot.is_zoned else f"p.{VALID_TO}"
-    since = f"greatest({changed}, p.{VALID_FROM}, {closed})"
+    stored = ", ".join([*(snapshot.spelling.quoted(column.stored) for column in columns), *ADDED])
+    ranked = f"select {stored}, {rank} as {place} from {table.sql(snapshot.spelling)}"
+    last = f"select * from ({ranked}) as _ff_r where {place} = 1"
+    changed = snapshot.updated_at(GIVEN)
+    closed = snapshot.spelling.at_utc(f"{LAST}.{VALID_TO}") if snapshot.is_zoned else f"{LAST}.{VALID_TO}"
+    since = snapshot.spelling.greatest([changed, f"{LAST}.{VALID_FROM}", closed])
     return (
-        f"select s.*, {changed} as {UPDATED_AT}, {since} as {VALID_FROM}, {snapshot.hash('s')} as {HASH}\n"
-        f"from {snapshot.rows.sql(snapshot.dialect)} as s\n"
-        f"left join ({last}) as p on {same_key('p', 's', key, spelling)}\n"
-        f"where p._ff_rank is null or not p.{IS_CURRENT} or {_is_other(snapshot, columns)}"
+        f"select {GIVEN}.*, {changed} as {UPDATED_AT}, {since} as {VALID_FROM}, {snapshot.hash(GIVEN)} as {HASH}\n"
+        f"from {snapshot.rows.sql(snapshot.spelling)} as {GIVEN}\n"
+        f"left join ({last}) as {LAST} on {same_key(LAST, GIVEN, key, engine)}\n"
+        f"where {LAST}.{place} is null or not {LAST}.{IS_CURRENT} or {_is_other(snapshot, columns)}"
     )
 
 
 def _is_other(snapshot: SnapshotRows, columns: Sequence[ColumnPair]) -> str:
-    """Spell that a row is not the version `p` that is stored: values are compared, not hashes."""
+    """Spell that a row is not the last version: values are compared, not hashes."""
     if snapshot.settings.updated_at is not None:
-        return f"{snapshot.updated_at('s')} > p.{UPDATED_AT}"
+        return f"{snapshot.updated_at(GIVEN)} > {LAST}.{UPDATED_AT}"
     compared = [c for c in columns if c.given in snapshot.checked]
     if not snapshot.settings.check_columns:  # of equal keys, the spelling may be another
-        compared += [c for c in snapshot.key(columns) if not is_exact(c, snapshot.spelling)]
-    return " or ".join(differs("p", "s", column, snapshot.spelling) for column in compared) or "false"
+        compared += [c for c in snapshot.key(columns) if not is_exact(c, snapshot.engine)]
+    return " or ".join(differs(LAST, GIVEN, column, snapshot.engine) for column in compared) or "false"
 
 
 def late_rows(snapshot: SnapshotRows, table: Relation, columns: Sequence[ColumnPair]) -> str | None:
     """Spell a query that counts rows older than their current version; None where rows have no time of their own."""
     if snapshot.settings.updated_at is None:
         return None
-    same = same_key("t", "s", snapshot.key(columns), snapshot.spelling)
-    late = f"t.{IS_CURRENT} and {snapshot.updated_at('s')} < t.{UPDATED_AT}"
-    rows, stored = snapshot.rows.sql(snapshot.dialect), table.sql(snapshot.dialect)
-    return f"select count(*) from {rows} as s join {stored} as t on {same} where {late}"
+    same = same_key(CHANGED, GIVEN, snapshot.key(columns), snapshot.engine)
+    late = f"{CHANGED}.{IS_CURRENT} and {snapshot.updated_at(GIVEN)} < {CHANGED}.{UPDATED_AT}"
+    rows, stored = snapshot.rows.sql(snapshot.spelling), table.sql(snapshot.spelling)
+    return f"select count(*) from {rows} as {GIVEN} join {stored} as {CHANGED} on {same} where {late}"
 
 
 def applied(
@@ -172,20 +175,18 @@ def applied(
         versions: The staged rows of `new_versions`.
         columns: Which column of the table gets which one of the rows.
     """
-    dialect, stored, new = snapshot.dialect, table.sql(snapshot.dialect), versions.sql(snapshot.dialect)
+    spelling, new = snapshot.spelling, f"{versions.sql(snapshot.spelling)} as {NEW}"
     key = snapshot.key(columns)
-    same = same_key("t", "v", key, snapshot.spelling)
-    close = (
-        f"update {stored} as t set {VALID_TO} = {snapshot.at(f'v.{VALID_FROM}')}, {IS_CURRENT} = false "
-        f"from {new} as v where {same} and t.{IS_CURRENT}"
-    )
-    names = ", ".join([*(quoted(column.stored, dialect) for column in columns), *ADDED])
-    values = ", ".join(f"v.{quoted(column.given, dialect)}" for column in columns)
-    added = f"v.{UPDATED_AT}, v.{VALID_FROM}, cast(null as timestamp), true, v.{HASH}"
-    insert = f"insert into {stored} ({names}) select {values}, {added} from {new} as v"
+    same = same_key(CHANGED, NEW, key, snapshot.engine)
+    ended = {VALID_TO: snapshot.at(f"{NEW}.{VALID_FROM}"), IS_CURRENT: "false"}
+    close = spelling.update_from(table, ended, new, f"{same} and {CHANGED}.{IS_CURRENT}")
+    names = [*(spelling.quoted(column.stored) for column in columns), *ADDED]
+    values = ", ".join(f"{NEW}.{spelling.quoted(column.given)}" for column in columns)
+    added = f"{NEW}.{UPDATED_AT}, {NEW}.{VALID_FROM}, {snapshot.no_time}, true, {NEW}.{HASH}"
+    insert = spelling.insert(table, names, f"select {values}, {added} from {new}")
     keep = snapshot.settings.keep_last
     stored_key = [ColumnType(column.stored, column.type) for column in key]
-    prune = () if keep is None else (pruned(table, stored_key, keep, snapshot.spelling),)
+    prune = () if keep is None else (pruned(table, stored_key, keep, snapshot.engine),)
     return (close, insert, *_closed(snapshot, table, key), *prune)
 
 
@@ -193,40 +194,39 @@ def _closed(snapshot: SnapshotRows, table: Relation, key: Sequence[ColumnPair]) 
     """Close what is not in the source any more; a version from the future is closed at its own beginning."""
     if snapshot.settings.hard_deletes == "ignore":
         return ()
-    same = same_key("t", "s", key, snapshot.spelling)
-    now = literal(snapshot.now)
-    ended = f"greatest({now}, {snapshot.at(f't.{VALID_FROM}')})"
-    gone = f"not exists (select 1 from {snapshot.rows.sql(snapshot.dialect)} as s where {same})"
-    stored = table.sql(snapshot.dialect)
-    return (f"update {stored} as t set {VALID_TO} = {ended}, {IS_CURRENT} = false where t.{IS_CURRENT} and {gone}",)
+    spelling, same = snapshot.spelling, same_key(CHANGED, GIVEN, key, snapshot.engine)
+    ended = spelling.greatest([spelling.literal(snapshot.now), snapshot.at(f"{CHANGED}.{VALID_FROM}")])
+    gone = f"not exists (select 1 from {snapshot.rows.sql(spelling)} as {GIVEN} where {same})"
+    values = {VALID_TO: ended, IS_CURRENT: "false"}
+    return (spelling.update(table, values, f"{CHANGED}.{IS_CURRENT} and {gone}"),)
 
 
-def pruned(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, spelling: Spelling) -> str:
+def pruned(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, engine: Comparisons) -> str:
     """Spell the statement that deletes what is older than the newest versions of each key."""
-    oldest, is_older = _oldest_kept(table, unique_key, keep_last, spelling)
-    return f"delete from {table.sql(spelling.dialect)} as t using {oldest} where {is_older}"
+    oldest, is_older = _oldest_kept(table, unique_key, keep_last, engine)
+    return engine.spelling.delete_known(table, oldest, is_older)
 
 
-def prunable(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, spelling: Spelling) -> str:
+def prunable(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, engine: Comparisons) -> str:
     """Spell the query that counts what `pruned` deletes."""
-    oldest, is_older = _oldest_kept(table, unique_key, keep_last, spelling)
-    return f"select count(*) from {table.sql(spelling.dialect)} as t join {oldest} on {is_older}"
+    oldest, is_older = _oldest_kept(table, unique_key, keep_last, engine)
+    return f"select count(*) from {table.sql(engine.spelling)} as {CHANGED} join {oldest} on {is_older}"
 
 
 def _oldest_kept(
-    table: Relation, unique_key: Sequence[ColumnType], keep_last: int, spelling: Spelling
+    table: Relation, unique_key: Sequence[ColumnType], keep_last: int, engine: Comparisons
 ) -> tuple[str, str]:
     """Spell the oldest version that is kept of each key, and that a row is older.
 
     A version may end at the moment at which it begins; then the next one begins there, too.
     """
     age = (VALID_FROM, IS_CURRENT, UPDATED_AT)
-    names = [quoted(column.name, spelling.dialect) for column in unique_key]
-    groups = (spelling.comparable(name, column.type) for name, column in zip(names, unique_key, strict=True))
+    names = [engine.spelling.quoted(column.name) for column in unique_key]
+    groups = (engine.comparable(name, column.type) for name, column in zip(names, unique_key, strict=True))
     rank = f"row_number() over (partition by {', '.join(groups)} order by {', '.join(f'{a} desc' for a in age)})"
     place = unused("_ff_rank", (column.name for column in unique_key))
-    ranked = f"select {', '.join(names)}, {', '.join(age)}, {rank} as {place} from {table.sql(spelling.dialect)}"
-    oldest = f"(select * from ({ranked}) as r where {place} = {keep_last}) as k"
-    older = f"({', '.join(f't.{a}' for a in age)}) < ({', '.join(f'k.{a}' for a in age)})"
+    ranked = f"select {', '.join(names)}, {', '.join(age)}, {rank} as {place} from {table.sql(engine.spelling)}"
+    oldest = f"(select * from ({ranked}) as _ff_r where {place} = {keep_last}) as _ff_k"
+    older = engine.spelling.is_before([f"{CHANGED}.{a}" for a in age], [f"_ff_k.{a}" for a in age])
     pairs = [ColumnPair(column.name, column.name, column.type) for column in unique_key]
-    return oldest, f"{same_key('t', 'k', pairs, spelling)} and {older}"
+    return oldest, f"{same_key(CHANGED, '_ff_k', pairs, engine)} and {older}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fft_core.engines import sql
 from fft_core.engines.engine import ColumnType
+from fft_core.engines.spelling import Spelling
 from fft_core.names import Relation
 from fft_core.strategies.columns import Adaption
 
@@ -32,7 +32,7 @@ class Steps:
     statements: tuple[str, ...] = ()
 
 
-def casts_of(rows: Relation, adaption: Adaption, dialect: str) -> tuple[str, ...]:
+def casts_of(rows: Relation, adaption: Adaption, spelling: Spelling) -> tuple[str, ...]:
     """Spell the casts of staged rows to the types of the table: not every engine compares what differs."""
     wanted = [ColumnType(adaption.columns[name], stored) for name, (stored, _) in adaption.casts.items()]
-    return tuple(sql.change_type(rows, column, dialect) for column in wanted)
+    return tuple(spelling.change_type(rows, column) for column in wanted)

@@ -1,4 +1,4 @@
-"""`fft version`: what is installed, from its metadata. Nothing is imported for it."""
+"""`fft version`: what is installed, from its metadata. No driver is imported for it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import click
 
 from fft_dagster.cli.terminal import echo
 
-_PACKAGES = {"fft": "fft-dagster", "dagster": "dagster", "duckdb": "duckdb"}
-
 
 @click.command("version")
 def command() -> None:
@@ -20,7 +18,11 @@ def command() -> None:
 
 def print_versions() -> None:
     """Print one line for each."""
-    for name, found in {**{name: _version(package) for name, package in _PACKAGES.items()}, **_python()}.items():
+    from fft_core import installed_specs
+
+    drivers = {name: name for spec in installed_specs().values() for name in spec.drivers}
+    packages = {"fft": "fft-dagster", "dagster": "dagster", **drivers}
+    for name, found in {**{name: _version(package) for name, package in packages.items()}, **_python()}.items():
         echo(f"{name:8} {found}")
 
 

@@ -87,7 +87,7 @@ def build_shop(project: Project) -> None:
         for node in project.stored():
             if node.name in project.seeds:
                 build_seed(warehouse, project.seeds[node.name])
-                visits = warehouse.engine.relation("visits").sql(warehouse.engine.dialect)
+                visits = warehouse.engine.relation("visits").sql(warehouse.engine.spelling)
                 warehouse.engine.execute(f"create table {visits} as select 1 as user_id, date '2026-01-31' as day")
             else:
                 build_model(warehouse, project.models[node.name])

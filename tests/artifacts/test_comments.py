@@ -96,9 +96,9 @@ def test_another_description_replaces_the_comment_and_none_leaves_it(warehouse: 
 
 
 def test_what_fft_did_not_build_is_left_alone(warehouse: Warehouse) -> None:
-    people = warehouse.relation("people").sql(warehouse.engine.dialect)
+    people = warehouse.relation("people").sql(warehouse.engine.spelling)
     warehouse.engine.execute(f"alter table {people} add column by_hand integer")
-    warehouse.engine.execute(f"drop table {warehouse.relation('counted').sql(warehouse.engine.dialect)}")
+    warehouse.engine.execute(f"drop table {warehouse.relation('counted').sql(warehouse.engine.spelling)}")
     plan = plan_comments(warehouse)
     assert not {"people", "counted"} & {change.node for change in plan.changes}
     assert any("people" in said and "is not as FFT built it" in said for said in plan.left_out)

@@ -68,7 +68,7 @@ class Shop:
         with open_warehouse(load_project(self.root, environment={})) as warehouse:
             engine = warehouse.engine
             names = [*MODELS, "_ff_meta", "their_view"]
-            engine.execute(statement.format(**{name: engine.relation(name).sql(engine.dialect) for name in names}))
+            engine.execute(statement.format(**{name: engine.relation(name).sql(engine.spelling) for name in names}))
 
 
 ALL = (*MODELS, "gone_py", "__ff_py_gone_py")

@@ -74,6 +74,7 @@ def test_versions_are_those_that_are_installed() -> None:
         f"fft {version('fft-dagster')}",
         f"dagster {version('dagster')}",
         f"duckdb {version('duckdb')}",
+        f"psycopg {version('psycopg')}",
         f"python {platform.python_version()}",
     ]
     assert fft("version").out == shown.out

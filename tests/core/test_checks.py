@@ -17,7 +17,7 @@ from written_projects import opened
 
 from fft_core import CheckFailedError, CheckResult, FftError, Relation, check_node
 from fft_core.checks.run import run_checks
-from fft_core.engines.duckdb import DuckDBEngine, connect
+from fft_core.engines.duckdb.session import DuckDBEngine, connect
 from fft_core.errors import Location, MissingRelationError
 from fft_core.project.model import (
     AcceptedValues,

@@ -53,8 +53,9 @@ def warehouse(tmp_path: Path, profile: Mapping[str, str]) -> Iterator[Warehouse]
     with opened(tmp_path, {**files, "sources.yml": text}) as shop:
         place = shop.warehouse.engine.relation("loads")
         shop.warehouse.engine.create_schema(place)
+        table = place.sql(shop.warehouse.engine.spelling)
         shop.warehouse.engine.execute(
-            f"create table {place.sql('duckdb')} as select timestamp '2025-06-01 11:00:00' as naive,"
+            f"create table {table} as select timestamp '2025-06-01 11:00:00' as naive,"
             " cast('2025-06-01 13:45:00+02:00' as timestamptz) as zoned, date '2025-05-31' as day,"
             " '2025-06-01T11:59:00+00:00' as iso, cast(null as timestamp) as missing, 5 as n, 'yesterday' as words,"
             " cast('infinity' as timestamp) as endless"

@@ -26,7 +26,7 @@ FORBIDDEN = {
     "fft_core.names": ("fft_core",),
     "fft_core.csv_format": ("fft_core",),
     "fft_core.project": (
-        "fft_core.engines",
+        "fft_core.engines",  # but for what is known of them without a driver, see STATIC
         "fft_core.plan",
         "fft_core.strategies",
         "fft_core.checks",
@@ -81,6 +81,8 @@ FORBIDDEN = {
     "fft_core.artifacts.run_results": RUN,
     "fft_core.docs": (*BUILD, *RUN, "fft_core.comments"),
 }
+# What is known of engines without a driver: every room may ask.
+STATIC = ("fft_core.engines.spec", "fft_core.engines.registry", "fft_core.engines.lexis", "fft_core.engines.spelling")
 TOUCH_DAGSTER_CORE = {
     "fft_dagster.event_log",
     "fft_dagster.executor",
@@ -146,7 +148,9 @@ def test_a_room_does_not_import_what_is_above_it(room: str) -> None:
         for name in MODULES
         if is_in(name, room)
         for imported in sorted(imported_by(name))
-        if any(is_in(imported, never) for never in FORBIDDEN[room]) and not is_in(imported, room)
+        if any(is_in(imported, never) for never in FORBIDDEN[room])
+        and not is_in(imported, room)
+        and not (room == "fft_core.project" and imported in STATIC)
     ]
     assert wrong == []
 
@@ -179,12 +183,12 @@ def test_pydantic_stays_where_yaml_comes_in() -> None:
 
 def test_only_its_own_driver_imports_duckdb() -> None:
     users = {name for name in MODULES for imported in imported_by(name) if is_in(imported, "duckdb")}
-    assert users == {f"fft_core.engines.{name}" for name in ("duckdb", "duckdb_file", "duckdb_json")}
+    assert users == {f"fft_core.engines.{name}" for name in ("duckdb.session", "duckdb.file", "duckdb.values")}
 
 
 def test_only_its_own_driver_imports_psycopg() -> None:
     users = {name for name in MODULES for imported in imported_by(name) if is_in(imported, "psycopg")}
-    assert {name for name in users if not name.startswith("fft_core.engines.postgres")} == set()
+    assert {name for name in users if not is_in(name, "fft_core.engines.postgres")} == set()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from written_projects import write_project
 
 from fft_core import load_project
+from fft_core.engines.registry import spec_of
 from fft_core.errors import Location, RenderError
 from fft_core.names import Relation
 from fft_core.project.model import SourceName, SqlBody
@@ -22,7 +23,7 @@ def place(node: str | SourceName) -> Relation:
     return Relation(node.table, node.group) if isinstance(node, SourceName) else Relation(node, "s")
 
 
-NAMING = Naming(place, "duckdb")
+NAMING = Naming(place, spec_of("duckdb").spelling)
 HERE = Location(Path("m.ff.sql"))
 TEMPLATES = {
     "text": "select 1 as x",

@@ -14,7 +14,17 @@ from targets import Target
 from written_projects import loaded, problems, write_project
 
 from fft_core import FftError, build_model, load_project, open_warehouse, project_subjects
+from fft_core.engines import bigquery, databricks, postgres, snowflake
+from fft_core.engines.registry import spec_of
 from fft_core.project.sql_comments import blank_comments, comment_problems, comments_of, without_jinja_in_comments
+
+LEXES = {
+    "duckdb": spec_of("duckdb").lexis,
+    "postgres": postgres.SPEC.lexis,
+    "bigquery": bigquery.LEXIS,
+    "snowflake": snowflake.LEXIS,
+    "databricks": databricks.LEXIS,
+}
 
 QUOTES = {
     "postgres": ["'", '"', "E'", "e'", "N'", "$$", "$t$", "$1"],
@@ -51,10 +61,10 @@ def seen_by_duckdb(text: str) -> list[tuple[int, str]]:
 @example("select e'it\\'s' -- x")
 @given(texts("postgres"))
 def test_comments_are_what_duckdb_and_postgres_take_for_comments(text: str) -> None:
-    found = list(comments_of(text, "postgres"))
+    found = list(comments_of(text, LEXES["postgres"]))
     if "/*+" in text or not all(comment.is_closed for comment in found):
         return  # a comment without an end is an error of the database
-    blanked = blank_comments(text, "postgres")
+    blanked = blank_comments(text, LEXES["postgres"])
     tokens = seen_by_duckdb(text)
     assert seen_by_duckdb(blanked) == [token for token in tokens if token[1] != "comment"]
     assert {start for start, kind in tokens if kind == "comment"} <= {comment.start for comment in found}
@@ -70,10 +80,10 @@ def test_comments_are_what_the_tokenizer_leaves_out(dialect: str) -> None:
             expected is None
             or "/*+" in text
             or "/*/" in text
-            or not all(c.is_closed for c in comments_of(text, dialect))
+            or not all(c.is_closed for c in comments_of(text, LEXES[dialect]))
         ):
             return  # sqlglot takes a comment without an end as one, and miscounts the inner one of /*/* */ */
-        assert blank_comments(text, dialect) == expected
+        assert blank_comments(text, LEXES[dialect]) == expected
 
     check()
 
@@ -94,10 +104,10 @@ JINJA = [
 def test_jinja_between_pieces_of_sql_changes_no_comment(pieces: list[str]) -> None:
     """Whatever is in it, it counts as much as commas: it is jumped over."""
     text, plain = "".join(pieces), "".join("," * len(piece) if piece in JINJA else piece for piece in pieces)
-    expected = list(comments_of(plain, "postgres"))
+    expected = list(comments_of(plain, LEXES["postgres"]))
     in_comments = any(comment.start <= start < comment.end for comment in expected for start in _starts(pieces))
     if not in_comments:  # there, `*/` in Jinja ends the comment as any other does
-        assert list(comments_of(text, "postgres")) == expected
+        assert list(comments_of(text, LEXES["postgres"])) == expected
 
 
 def _starts(pieces: list[str]) -> Iterator[int]:
@@ -146,7 +156,7 @@ def test_jinja_in_comments_is_ignored(tmp_path: Path, template: str) -> None:
     assert project.models["m"].inputs == ()
     with open_warehouse(project) as warehouse:
         build_model(warehouse, project.models["m"])
-    assert without_jinja_in_comments(text, "duckdb").count("\n") == text.count("\n")
+    assert without_jinja_in_comments(text, LEXES["duckdb"]).count("\n") == text.count("\n")
 
 
 READ = [
@@ -170,7 +180,8 @@ def test_jinja_in_text_is_read_on_each_engine(tmp_path: Path, target: Target, te
         project = loaded(tmp_path, {"models/m.ff.sql": template, "profiles.yml": profile})
         with open_warehouse(project) as warehouse:
             build_model(warehouse, project.models["m"])
-            assert warehouse.engine.fetch(f"select x from {warehouse.relation('m').sql('postgres')}") == [(expected,)]
+            table = warehouse.relation("m").sql(warehouse.engine.spelling)
+            assert warehouse.engine.fetch(f"select x from {table}") == [(expected,)]
 
 
 PROBLEMS = {
@@ -196,7 +207,7 @@ def test_jinja_that_is_half_in_a_comment_is_an_error_with_its_line(tmp_path: Pat
 def test_a_mark_of_jinja_in_a_comment_need_not_be_closed(tmp_path: Path) -> None:
     text = "-- what {{ means\nselect {'a': {'b': 1}} as x"
     assert loaded(tmp_path, {"models/m.ff.sql": text}).models["m"].inputs == ()
-    assert comment_problems(text, Path("m.ff.sql"), "duckdb") == []
+    assert comment_problems(text, Path("m.ff.sql"), LEXES["duckdb"]) == []
 
 
 # --- macros -----------------------------------------------------------------------------------------------------------

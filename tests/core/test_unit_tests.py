@@ -332,7 +332,9 @@ def test_nothing_published_is_touched(bench: Bench) -> None:
     assert bench.outcome(files) == {"a": "pass"}
     with opened(bench.root) as shop:
         assert shop.relations() == before
-        assert shop.rows(f"select * from {shop.warehouse.relation('users').sql('duckdb')}") == [(1, "a@x.at")]
+        assert shop.rows(f"select * from {shop.warehouse.relation('users').sql(shop.warehouse.engine.spelling)}") == [
+            (1, "a@x.at")
+        ]
 
 
 def test_a_database_that_is_in_use_is_no_hindrance(make_bench: Callable[[str], Bench]) -> None:

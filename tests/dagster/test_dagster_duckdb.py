@@ -17,7 +17,7 @@ from dagster_duckdb import DuckDBResource
 
 from conftest import FinishedRun, run_job
 from fft_core import BuildResult, FftError, build_model, load_project, open_warehouse
-from fft_core.engines import duckdb_file
+from fft_core.engines.duckdb import file as duckdb_file
 from fft_dagster import FftDuckDBResource, build_definitions
 
 ROOT = Path(__file__).parents[2]

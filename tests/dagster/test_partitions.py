@@ -261,7 +261,7 @@ def test_a_source_says_its_column_and_its_checks_judge_the_whole_table(shop: Sho
 def test_a_partition_of_a_view_and_a_wrong_expression_are_refused(shop: Shop) -> None:
     with open_warehouse(load_project(shop.folder, "dev")) as warehouse:
         warehouse.engine.create_schema(warehouse.engine.relation("x"))
-        name = warehouse.engine.relation("letters").sql(warehouse.engine.dialect)
+        name = warehouse.engine.relation("letters").sql(warehouse.engine.spelling)
         warehouse.engine.execute(f"create view {name} as select 'a' as letter, 1 as n")
     assert "is a view, and partitions are rows of a table" in shop.failure(shop.run([letters()], "a"))
     with open_warehouse(load_project(shop.folder, "dev")) as warehouse:

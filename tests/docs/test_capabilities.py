@@ -11,8 +11,8 @@ from pathlib import Path
 
 import test_engines
 
-from fft_core.engines.engine import Capabilities, capabilities_of
-from fft_core.project.engine_settings import ENGINES
+from fft_core.engines.registry import installed_specs
+from fft_core.engines.spec import Capabilities
 
 PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
 BEGIN, END = "<!-- begin: capabilities, made from code -->\n", "<!-- end: capabilities -->"
@@ -39,10 +39,11 @@ def gaps() -> Iterator[str]:
 
 
 def table() -> Iterator[str]:
-    yield f"| | {' | '.join(ENGINES)} |"
-    yield f"| --- | {' | '.join('---' for _ in ENGINES)} |"
+    specs = installed_specs()
+    yield f"| | {' | '.join(specs)} |"
+    yield f"| --- | {' | '.join('---' for _ in specs)} |"
     for field in fields(Capabilities):
-        can = ["yes" if getattr(capabilities_of(engine), field.name) else "no" for engine in ENGINES]
+        can = [str(getattr(spec.can, field.name)) for spec in specs.values()]
         yield f"| {said_of_fields()[field.name]} | {' | '.join(can)} |"
 
 

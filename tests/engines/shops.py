@@ -68,12 +68,12 @@ class Shop:
 
     def rows(self, name: str, columns: str = "id") -> list[object]:
         with self.open() as warehouse:
-            relation = warehouse.relation(name).sql(warehouse.engine.dialect)
+            relation = warehouse.relation(name).sql(warehouse.engine.spelling)
             return sorted(row[0] for row in warehouse.engine.fetch(f"select {columns} from {relation}"))
 
     def execute(self, statement: str, name: str) -> None:
         with self.open() as warehouse:
-            warehouse.engine.execute(statement.format(warehouse.relation(name).sql(warehouse.engine.dialect)))
+            warehouse.engine.execute(statement.format(warehouse.relation(name).sql(warehouse.engine.spelling)))
 
     def due(self) -> dict[str, list[str]]:
         """What would be built, and the kinds of the reasons."""

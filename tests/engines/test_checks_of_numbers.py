@@ -60,12 +60,12 @@ def test_what_is_no_number_keeps_no_rule_about_numbers(
         try:
             table, other = engine.relation("t"), engine.relation("other")
             engine.create_schema(table)
-            engine.execute(f"create table {table.sql(engine.dialect)} as select * from (values {values}) as v(x)")
-            engine.execute(f"create table {other.sql(engine.dialect)} as select {NAN} as y")
+            engine.execute(f"create table {table.sql(engine.spelling)} as select * from (values {values}) as v(x)")
+            engine.execute(f"create table {other.sql(engine.spelling)} as select {NAN} as y")
 
             check = Check("c", "t", "any", rule, Location(Path("project.yml"), 7), where=where)
             (result,) = run_checks(
-                engine, table, engine.columns(f"select * from {table.sql(engine.dialect)}"), [check], lambda _: other
+                engine, table, engine.columns(f"select * from {table.sql(engine.spelling)}"), [check], lambda _: other
             ).results
             assert result.failing_rows == failing
             assert len(engine.fetch(result.sql)) == failing
@@ -82,10 +82,10 @@ def test_a_numeric_of_any_length_is_compared_and_its_nan_is_found(target: Target
             table = engine.relation("t")
             engine.create_schema(table)
             values = f"(cast('NaN' as numeric)), (1{'0' * 400}), (-1{'0' * 400})"
-            engine.execute(f"create table {table.sql(engine.dialect)} as select * from (values {values}) as v(x)")
+            engine.execute(f"create table {table.sql(engine.spelling)} as select * from (values {values}) as v(x)")
             check = Check("c", "t", "any", GreaterEqual("x", 0), Location(Path("project.yml"), 7))
             (result,) = run_checks(
-                engine, table, engine.columns(f"select * from {table.sql(engine.dialect)}"), [check], lambda _: table
+                engine, table, engine.columns(f"select * from {table.sql(engine.spelling)}"), [check], lambda _: table
             ).results
             assert result.failing_rows == 2
         finally:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from fft_core.engines import sql
 from fft_core.engines.engine import Engine, RelationKind, open_engine
+from fft_core.engines.spelling import ROWS
 from fft_core.engines.stamp import unmarked, with_text
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation
@@ -35,16 +35,16 @@ class Database:
             stage = engine.stage(relation)
             existing = engine.kinds([stage]).get(stage)
             if existing and existing != kind:
-                engine.execute(sql.drop(stage, existing, engine.dialect))
-            replaces = engine.capabilities.transaction_is_stage
-            engine.execute(sql.create_as(stage, kind, query, engine.dialect, replaces=replaces))
-            columns = engine.columns(sql.select_all(stage, engine.dialect))
+                engine.execute(engine.spelling.drop(stage, existing))
+            replaces = bool(engine.capabilities.transaction_is_stage)
+            engine.execute(engine.spelling.create_as(stage, kind, query, replaces=replaces))
+            columns = engine.columns(engine.spelling.select_all(stage))
             engine.publish(stage, relation)
             engine.stamp(relation, kind, stamp, columns)
         return relation
 
     def rows(self, relation: Relation) -> list[tuple[object, ...]]:
-        return sorted(self.engine.fetch(sql.select_all(relation, self.engine.dialect)))
+        return sorted(self.engine.fetch(self.engine.spelling.select_all(relation)))
 
 
 def lacks(engine: str, reason: str, raises: type[Exception]) -> pytest.MarkDecorator:
@@ -94,7 +94,7 @@ def test_whatever_was_there_is_replaced(database: Database, first: RelationKind,
 @NO_MATERIALIZED_VIEWS
 def test_a_materialized_view_has_the_rows_of_its_last_build(database: Database) -> None:
     table = database.publish("t", "select 1 as a")
-    query = f"select a from {table.sql(database.engine.dialect)}"
+    query = f"select a from {table.sql(database.engine.spelling)}"
     relation = database.publish("m", query, "materialized_view")
     database.publish("t", "select 2 as a union all select 3")
     assert database.rows(relation) == [(1,)]
@@ -108,7 +108,7 @@ def test_what_is_left_of_a_stage_is_removed(database: Database) -> None:
     engine, relation = database.engine, database.engine.relation("t")
     stage = engine.stage(relation)
     if stage != relation:
-        engine.execute(f"create table {stage.sql(engine.dialect)} as select 1 as left_over")
+        engine.execute(f"create table {stage.sql(engine.spelling)} as select 1 as left_over")
     database.publish("t", "select 2 as a")
     assert database.rows(relation) == [(2,)]
     assert set(engine.kinds([stage, relation])) == {relation}
@@ -117,7 +117,7 @@ def test_what_is_left_of_a_stage_is_removed(database: Database) -> None:
 @lacks("duckdb", "DuckDB has no users", StatementError)
 def test_grants_survive(database: Database) -> None:
     relation = database.publish("t", "select 1 as a")
-    database.engine.execute(f"grant select on {relation.sql(database.engine.dialect)} to public")
+    database.engine.execute(f"grant select on {relation.sql(database.engine.spelling)} to public")
     granted = "select count(*) from information_schema.role_table_grants where table_name = 't' and grantee = 'PUBLIC'"
     for query in ("select 2 as a", "select 'x' as b"):
         database.publish("t", query)
@@ -126,7 +126,7 @@ def test_grants_survive(database: Database) -> None:
 
 def test_a_view_over_what_is_replaced_goes_on(database: Database) -> None:
     relation = database.publish("t", "select 1 as a, 2 as b")
-    view = database.publish("v", f"select a, b from {relation.sql(database.engine.dialect)}", "view")
+    view = database.publish("v", f"select a, b from {relation.sql(database.engine.spelling)}", "view")
     for kind, query in (("table", "select 'x' as c, 4 as b, 3 as a"), ("view", "select 3 as a, 4 as b")):
         database.publish("t", query, kind)  # type: ignore[arg-type]
         assert database.rows(view) == [(3, 4)]
@@ -137,8 +137,8 @@ def test_a_rollback_leaves_what_was(database: Database) -> None:
     engine = database.engine
     with pytest.raises(ZeroDivisionError), engine.transaction():  # noqa: PT012
         stage = engine.stage(relation)
-        replaces = engine.capabilities.transaction_is_stage
-        engine.execute(sql.create_as(stage, "table", "select 2 as a", engine.dialect, replaces=replaces))
+        replaces = bool(engine.capabilities.transaction_is_stage)
+        engine.execute(engine.spelling.create_as(stage, "table", "select 2 as a", replaces=replaces))
         engine.publish(stage, relation)
         raise ZeroDivisionError
     assert database.rows(relation) == [(1,)]
@@ -150,20 +150,20 @@ def test_a_rollback_leaves_what_was(database: Database) -> None:
 def test_what_is_changed_by_hand_has_no_stamp(database: Database, change: str) -> None:
     relation = database.publish("t", "select 1 as a")
     for statement in change.split(";"):
-        database.engine.execute(statement.format(relation.sql(database.engine.dialect)))
+        database.engine.execute(statement.format(relation.sql(database.engine.spelling)))
     assert [info.stamp for info in database.engine.tables([relation]).values()] == [None]
 
 
 def test_a_view_that_is_replaced_by_hand_has_no_stamp(database: Database) -> None:
     relation = database.publish("v", "select 1 as a", "view")
-    database.engine.execute(f"create or replace view {relation.sql(database.engine.dialect)} as select 2 as a")
+    database.engine.execute(f"create or replace view {relation.sql(database.engine.spelling)} as select 2 as a")
     assert [info.stamp for info in database.engine.tables([relation]).values()] == [None]
 
 
 def digest(database: Database, rows: str) -> str:
     engine = database.engine
     query = f"select * from (values {rows}) as v(a, b)"
-    ((found,),) = engine.fetch(f"select {engine.digest(sql.ROWS, engine.columns(query))} from ({query}) as {sql.ROWS}")
+    ((found,),) = engine.fetch(f"select {engine.digest(ROWS, engine.columns(query))} from ({query}) as {ROWS}")
     return str(found)
 
 
@@ -231,7 +231,7 @@ def test_a_reader_sees_the_old_rows_or_the_new_ones(database: Database) -> None:
     def read() -> None:
         while not done.is_set():
             try:
-                seen.update(reader.fetch(f"select count(*), min(n) = max(n) from {relation.sql(reader.dialect)}"))
+                seen.update(reader.fetch(f"select count(*), min(n) = max(n) from {relation.sql(reader.spelling)}"))
             except EngineError as error:
                 failed.append(error)
 
@@ -239,7 +239,7 @@ def test_a_reader_sees_the_old_rows_or_the_new_ones(database: Database) -> None:
     thread.start()
     for n in range(1, 16):
         if n == 8:
-            database.publish("v", f"select n from {relation.sql(database.engine.dialect)}", "view")
+            database.publish("v", f"select n from {relation.sql(database.engine.spelling)}", "view")
         database.publish("t", f"select i, {n} as n from generate_series(1, 2000) as s(i)")
         time.sleep(0.01)
     done.set()
@@ -297,7 +297,7 @@ def test_a_materialized_view_over_a_table_of_other_columns_is_made_again(postgre
 
 def test_what_others_hung_on_a_table_survives(postgres: Database) -> None:
     relation, fetch = postgres.publish("t", "select 1 as a, 'x' as b"), postgres.engine.fetch
-    table = relation.sql("postgres")
+    table = relation.sql(postgres.engine.spelling)
     for statement in (
         f"grant select on {table} to public",
         f"comment on table {table} is 'of somebody'",
@@ -319,7 +319,7 @@ def test_what_others_hung_on_a_table_survives(postgres: Database) -> None:
 def test_a_view_of_others_that_would_break_is_a_refusal(postgres: Database) -> None:
     relation = postgres.publish("t", "select 1 as a, 2 as b")
     schema = relation.schema
-    postgres.engine.execute(f'create view "{schema}".theirs as select a from {relation.sql("postgres")}')
+    postgres.engine.execute(f'create view "{schema}".theirs as select a from {relation.sql(postgres.engine.spelling)}')
     for kind in ("table", "view"):
         with pytest.raises(EngineError, match=rf"{schema}\.t cannot be replaced: the view {schema}\.theirs uses it"):
             postgres.publish("t", "select 2 as b", kind)
@@ -360,7 +360,7 @@ def test_a_long_reader_does_not_stop_a_build(postgres: Database) -> None:
     relation = postgres.publish("t", "select 1 as a")
     reader = postgres.again()
     with reader.transaction():
-        assert reader.fetch(f"select a from {relation.sql('postgres')}") == [(1,)]
+        assert reader.fetch(f"select a from {relation.sql(reader.spelling)}") == [(1,)]
         postgres.publish("t", "select 2 as a")
     assert postgres.rows(relation) == [(2,)]
     reader.close()
@@ -393,7 +393,7 @@ LONG = ", ".join(f"{number} as column_{number}" for number in range(40))
     ],
 )
 def test_a_rejected_statement_says_where_its_fault_is(database: Database, query: str) -> None:
-    statement = sql.create_as(database.engine.relation("t"), "table", query, database.engine.dialect, replaces=False)
+    statement = database.engine.spelling.create_as(database.engine.relation("t"), "table", query, replaces=False)
     with pytest.raises(StatementError) as caught:
         database.engine.execute(statement)
     assert caught.value.position == statement.index("nothing")
@@ -419,18 +419,18 @@ def test_what_statements_take_is_counted_and_each_is_told(database: Database, ca
 
 
 def test_details_tell_comments_beside_the_mark_of_a_build_and_the_types_of_columns(database: Database) -> None:
-    engine, dialect = database.engine, database.engine.dialect
+    engine, spelling = database.engine, database.engine.spelling
     table, view = database.publish("t", "select 1 as a, 2.5 as b"), database.publish("v", "select 1 as a", "view")
     for relation in (table, view):
         kind = engine.kinds([relation])[relation]
         marked = engine.details([relation])[relation].comment
-        engine.execute(sql.comment_on(relation, kind, with_text(marked, "It's all"), dialect))
-        engine.execute(sql.comment_on_column(relation, "a", "the 'first'", dialect))
+        engine.execute(spelling.comment_on(relation, kind, with_text(marked, "It's all")))
+        engine.execute(spelling.comment_on_column(relation, "a", "the 'first'"))
         assert engine.tables([relation])[relation].stamp == "ab"
     found = engine.details([table, view, engine.relation("absent")])
     assert set(found) == {table, view}
     for relation, details in found.items():
         assert unmarked(details.comment) == "It's all"
         assert details.column_comments == {"a": "the 'first'"}
-        assert details.columns == engine.columns(sql.select_all(relation, dialect))
+        assert details.columns == engine.columns(spelling.select_all(relation))
     assert engine.details([]) == {}

@@ -20,9 +20,9 @@ import pytest
 from click.testing import CliRunner
 
 from fft_core import Project, build_model, load_project, make_plan, open_warehouse
-from fft_core.engines import duckdb as duckdb_engine
+from fft_core.engines.duckdb import session as duckdb_engine
+from fft_core.engines.duckdb.queue import FileQueue
 from fft_core.engines.engine import open_engine
-from fft_core.engines.file_queue import FileQueue
 from fft_core.errors import BusyError, EngineError
 from fft_dagster.cli.app import app
 
@@ -289,7 +289,7 @@ def test_readers_have_the_file_together(tmp_path: Path) -> None:
 
 
 def test_the_name_of_a_process_shows_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fft_core.engines.file_queue import own_name
+    from fft_core.engines.duckdb.queue import own_name
 
     monkeypatch.setattr(sys, "orig_argv", ["/usr/bin/python", "/opt/bin/fft", "build", "--vars", "token=hunter2"])
     assert own_name().endswith(" (python fft build --vars token=...)")

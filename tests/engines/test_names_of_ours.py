@@ -9,7 +9,19 @@ import pytest
 from shops import TABLE, VIEW, Shop, blocked, built, shop_on, states
 from targets import Target
 
-NAMES = ["_ff_all_rows", "_FF_ROWS", "_ff_rank", "_ff_key", "child", "row_count", "total", "rowid", *"tdspv"]
+NAMES = [
+    "_ff_all_rows",
+    "_FF_ROWS",
+    "_ff_rank",
+    "_ff_key",
+    "child",
+    "row_count",
+    "total",
+    "rowid",
+    *"tdspv",
+    "_ff_t",
+    "_ff_s",
+]
 FILES = {
     "seeds/raw.csv": "id,val,note\n1,10,5\n2,20,5\n",
     "seeds/other.csv": "NAME\n10\n20\n30\n",
@@ -25,6 +37,7 @@ FILES = {
     "snapshot={'strategy': 'check', 'check_cols': ['id']}) }} "
     "select id, \"NAME\" from {{ ref('wide') }}",
 }
+FILES_OF_RANK = {"seeds/raw.csv": FILES["seeds/raw.csv"]}
 CHECKS = (
     "  - {type: not_null, table: wide, column: NAME}\n"
     "  - {type: unique, table: wide, column: NAME}\n"
@@ -99,11 +112,11 @@ def test_a_source_with_such_a_column_is_told_apart(shop: Shop) -> None:
         source = warehouse.engine.relation("users")
         warehouse.engine.create_schema(source)
         warehouse.engine.execute(
-            f"create table {source.sql(warehouse.engine.dialect)} as select 1 as _ff_all_rows, 1 as x"
+            f"create table {source.sql(warehouse.engine.spelling)} as select 1 as _ff_all_rows, 1 as x"
         )
     shop.build()
     with shop.open() as warehouse:
-        warehouse.engine.execute(f"update {source.sql(warehouse.engine.dialect)} set x = 2")
+        warehouse.engine.execute(f"update {source.sql(warehouse.engine.spelling)} set x = 2")
     assert states(shop.build()) == {"reader": "built"}
     assert shop.rows("reader") == [2]
 
@@ -117,3 +130,16 @@ def test_parts_of_the_other_tables_columns_are_not_taken_for_the_childs(shop: Sh
         "  - {type: relationships, table: wide, column: id, to: other, field: id}\n",
     )
     assert states(shop.build()) == {"other": "built", "wide": "blocked"}
+
+
+def test_a_null_in_a_column_called_like_our_rank_is_no_new_version(shop: Shop) -> None:
+    """The rank of stored versions is looked for under the name that it got beside such a column."""
+    history = (
+        "{{ config(materialized='snapshot', unique_key='id', snapshot={'strategy': 'check', 'check_cols': ['val']}) }} "
+    )
+    select = "select id, val, cast(null as integer) as \"_ff_rank\", note from {{ ref('raw') }}"
+    shop.write({**FILES_OF_RANK, "models/history.ff.sql": history + select})
+    assert states(shop.build())["history"] == "built"
+    shop.write({"seeds/raw.csv": "id,val,note\n1,10,6\n2,20,5\n"})  # `note` is not compared
+    assert states(shop.build())["history"] == "built"
+    assert shop.rows("history") == [1, 2]

@@ -13,7 +13,7 @@ from test_engines import Database
 
 from fft_core import Rebuilder, Request, Subjects, Warehouse, build_or_reuse, load_project, open_warehouse
 from fft_core.engines.engine import PublishMode, open_engine
-from fft_core.engines.postgres import PostgresEngine
+from fft_core.engines.postgres.session import PostgresEngine
 from fft_core.errors import EngineError
 from fft_core.names import Relation
 
@@ -52,7 +52,7 @@ def publish(database: Database, query: str, mode: PublishMode | None = None, nam
     with engine.transaction():
         engine.hold(relation)
         stage = engine.stage(relation)
-        engine.execute(f"create table {stage.sql('postgres')} as {query}")
+        engine.execute(f"create table {stage.sql(engine.spelling)} as {query}")
         engine.publish(stage, relation, mode)
     return relation
 

@@ -89,12 +89,12 @@ class Shop:
     def execute(self, statement: str, name: str) -> None:
         """Do something by hand, as somebody else would."""
         with open_warehouse(self.load()) as warehouse:
-            warehouse.engine.execute(statement.format(warehouse.engine.relation(name).sql(warehouse.engine.dialect)))
+            warehouse.engine.execute(statement.format(warehouse.engine.relation(name).sql(warehouse.engine.spelling)))
 
     def rows(self, name: str) -> list[tuple[object, ...]]:
         with open_warehouse(self.load(), read_only=True) as warehouse:
             return sorted(
-                warehouse.engine.fetch(f"select * from {warehouse.relation(name).sql(warehouse.engine.dialect)}")
+                warehouse.engine.fetch(f"select * from {warehouse.relation(name).sql(warehouse.engine.spelling)}")
             )
 
 
@@ -248,7 +248,7 @@ def test_readers_never_miss_what_is_rebuilt(shop: Shop) -> None:
             with warehouse.session() as session:
                 while not done.is_set():
                     for name in seen:
-                        table = warehouse.relation(name).sql(session.engine.dialect)
+                        table = warehouse.relation(name).sql(session.engine.spelling)
                         try:
                             seen[name].update(session.engine.fetch(f"select count(*), min(n) = max(n) from {table}"))
                         except FftError as error:

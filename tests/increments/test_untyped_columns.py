@@ -33,7 +33,7 @@ def first_and_later(first: str, later: str) -> str:
 def column_type(shop: Bench, name: str = "m") -> str:
     engine = shop.warehouse.engine
     types = {
-        c.name: c.type for c in engine.columns(f"select * from {shop.warehouse.relation(name).sql(engine.dialect)}")
+        c.name: c.type for c in engine.columns(f"select * from {shop.warehouse.relation(name).sql(engine.spelling)}")
     }
     return types["n"].lower()
 

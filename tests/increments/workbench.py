@@ -25,7 +25,6 @@ from fft_core import (
     make_plan,
     open_warehouse,
 )
-from fft_core.engines.sql import literals
 
 SOURCES = "version: 2\nsources: [{name: raw, tables: [{name: events}]}]\n"
 Rows = Sequence[tuple[object, ...]]
@@ -54,9 +53,12 @@ class Bench:
 
     def fill(self, columns: Mapping[str, str], rows: Rows) -> None:
         """Replace the source's table, as somebody else would."""
-        table = self.warehouse.relation(SourceName("raw", "events")).sql(self.warehouse.engine.dialect)
+        table = self.warehouse.relation(SourceName("raw", "events")).sql(self.warehouse.engine.spelling)
         typed = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns.items())
-        values = ", ".join(f"({literals(row)})" for row in rows) or f"({literals([None] * len(columns))})"
+        values = (
+            ", ".join(f"({self.warehouse.engine.spelling.literals(row)})" for row in rows)
+            or f"({self.warehouse.engine.spelling.literals([None] * len(columns))})"
+        )
         names, limit = ", ".join(columns), "" if rows else " limit 0"
         execute = self.warehouse.engine.execute
         execute(f"drop table if exists {table}")

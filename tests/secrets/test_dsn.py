@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from fft_core import FftError, load_project, open_warehouse
-from fft_core.dsn import secret_parts, wrong_dsn
+from fft_core.dsn import secret_parts
+from fft_core.engines.postgres.dsn import wrong_dsn
 
 # `hun` and `ter` are the two halves of every password.
 REFUSED = [
@@ -179,7 +180,7 @@ def test_a_malformed_profile_does_not_quote_it(profile: str, tmp_path: Path) -> 
 
 
 def test_a_server_that_refuses_does_not_show_the_password(postgres_dsn: str) -> None:
-    from fft_core.engines.postgres import connect
+    from fft_core.engines.postgres.session import connect
 
     for dsn in (
         re.sub(r"postgres@(.*)/postgres", r"nobody:hunter%40hunter@\1/nothing", postgres_dsn),

@@ -34,7 +34,7 @@ class Damaged:
         project = load_project(self.root, environment={})
         with open_warehouse(project) as warehouse:
             engine = warehouse.engine
-            meta, migrations = (engine.relation(n).sql(engine.dialect) for n in ("_ff_meta", "_ff_migrations"))
+            meta, migrations = (engine.relation(n).sql(engine.spelling) for n in ("_ff_meta", "_ff_migrations"))
             for statement in statements:
                 engine.execute(statement.format(meta=meta, migrations=migrations))
 

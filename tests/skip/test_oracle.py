@@ -149,7 +149,7 @@ class Oracle(RuleBasedStateMachine):
         kind = engine.kinds([relation]).get(relation)
         if kind is None:
             return
-        table, replace = relation.sql(engine.dialect), data.draw(st.booleans())
+        table, replace = relation.sql(engine.spelling), data.draw(st.booleans())
         cascade = "cascade" if engine.dialect == "postgres" else ""  # with the views that hang on it
         if replace:  # by a table of the same columns and as many rows
             try:

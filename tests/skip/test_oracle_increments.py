@@ -42,7 +42,7 @@ def queried(warehouse: Warehouse, model: Model) -> list[tuple[int, int]]:
 
 def found(warehouse: Warehouse, model: Model) -> list[tuple[int, int]]:
     current = " where _ff_is_current" if model.materialization.name == "snapshot" else ""
-    relation = warehouse.relation(model.name).sql(warehouse.engine.dialect)
+    relation = warehouse.relation(model.name).sql(warehouse.engine.spelling)
     return sorted(warehouse.engine.fetch(f"select id, val from {relation}{current}"))
 
 
@@ -50,7 +50,7 @@ def kept(warehouse: Warehouse, model: Model) -> Contents:
     """What an increment finds: the rows of a table; nothing where there is none, or a view."""
     relation = warehouse.relation(model.name)
     is_table = warehouse.engine.kinds([relation]).get(relation) == "table"
-    table = relation.sql(warehouse.engine.dialect)
+    table = relation.sql(warehouse.engine.spelling)
     return dict(warehouse.engine.fetch(f"select id, val from {table}")) if is_table else {}
 
 

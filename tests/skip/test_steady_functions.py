@@ -9,7 +9,7 @@ import duckdb
 import psycopg
 import pytest
 
-from fft_core.engines.known import file_of, known_functions
+from fft_core.engines.known import known_bytes, known_functions
 from fft_core.plan.volatile import read_sql
 
 ROOT = Path(__file__).parents[2]
@@ -226,10 +226,10 @@ def test_of_tables_of_duckdb_only_few_functions_are_steady(name: str) -> None:
 def test_the_files_are_what_the_script_makes_of_the_engines_that_they_name(postgres_dsn: str) -> None:
     script = runpy.run_path(str(ROOT / "tools" / "known_functions.py"))
     found, version = script["duckdb_functions"]()
-    if f'"version": "{version}"' in file_of("duckdb").read_text(encoding="utf-8"):
+    if f'"version": "{version}"' in known_bytes("duckdb").decode():
         assert found == known_functions("duckdb")
     found, version = script["postgres_functions"](postgres_dsn)
-    if f'"version": "{version}"' in file_of("postgres").read_text(encoding="utf-8"):
+    if f'"version": "{version}"' in known_bytes("postgres").decode():
         assert found == known_functions("postgres")
 
 

@@ -167,7 +167,7 @@ class World:
         """Write the rows of the source, as somebody else would."""
         rows = ", ".join(f"({i}, {v})" for i, v in self.source) or "(null, null)"
         relation, execute = warehouse.relation(SourceName("raw", SOURCE)), warehouse.engine.execute
-        table = relation.sql(warehouse.engine.dialect)
+        table = relation.sql(warehouse.engine.spelling)
         columns = "cast(id as bigint) as id, cast(val as bigint) as val"
         query = f"select {columns} from (values {rows}) as t(id, val) where id is not null"
         if self.target.engine == "duckdb":
@@ -254,7 +254,7 @@ def contents(warehouse: Warehouse, failed: frozenset[str]) -> Mapping[str, list[
     for node in warehouse.project.stored():
         relation = warehouse.relation(node.name)
         if node.name not in failed:
-            table = relation.sql(warehouse.engine.dialect)
+            table = relation.sql(warehouse.engine.spelling)
             found[node.name] = sorted(warehouse.engine.fetch(f"select id, val from {table}"))
     return found
 

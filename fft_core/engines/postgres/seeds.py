@@ -10,15 +10,14 @@ from pathlib import Path
 import psycopg
 
 from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
-from fft_core.engines import postgres_copy
 from fft_core.engines.csv_arrow import ArrowRows
 from fft_core.engines.csv_file import CsvTable, ListedRows, declared_by_name, read_csv
 from fft_core.engines.engine import Engine
 from fft_core.engines.parquet_file import parquet_schema, read_parquet, refuse_wrong_texts
-from fft_core.engines.postgres_publish import LONGEST_NAME
+from fft_core.engines.postgres import copy as postgres_copy
+from fft_core.engines.postgres.publish import LONGEST_NAME
 from fft_core.engines.seed_casts import cast_columns
 from fft_core.errors import EngineError, SeedError, StatementError
-from fft_core.names import quoted
 
 
 @contextmanager
@@ -46,7 +45,7 @@ def file_query(
         return
     table = read_csv(path, form, column_types)
     _refuse_long_names(column.name for column in table.columns)
-    columns = [f"{quoted(c.name, engine.dialect)} {engine.column_type(c.type)}" for c in table.columns]
+    columns = [f"{engine.spelling.quoted(c.name)} {engine.column_type(c.type)}" for c in table.columns]
     with temporary(", ".join(columns)) as name:
         options = "" if isinstance(table.rows, ListedRows) else " (format csv)"
         try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.errors import EngineError
-from fft_core.names import quoted, repeated_name
+from fft_core.names import repeated_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +34,7 @@ def casts(names: Sequence[str], types: Sequence[Any]) -> Mapping[str, str]:
 
 def cast_query(sql: str, wanted: Mapping[str, str]) -> str:
     """Spell a query with some of its columns cast."""
-    columns = [(quoted(name, "duckdb"), kind) for name, kind in wanted.items()]
+    columns = [(SPELLING.quoted(name), kind) for name, kind in wanted.items()]
     replaced = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns)
     return f"select * replace ({replaced}) from (\n{sql}\n) as _ff_read"
 
@@ -51,7 +52,7 @@ def _read_as(kind: Any) -> str:
             (_, key), (_, value) = kind.children
             return _changed(kind, f"MAP({_read_as(key)}, {_read_as(value)})", key, value)
         case "struct":
-            fields = ", ".join(f"{quoted(name, 'duckdb')} {_read_as(part)}" for name, part in kind.children)
+            fields = ", ".join(f"{SPELLING.quoted(name)} {_read_as(part)}" for name, part in kind.children)
             return _changed(kind, f"STRUCT({fields})", *(part for _, part in kind.children))
     return _READ_AS.get(kind.id, str(kind))
 

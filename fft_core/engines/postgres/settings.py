@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fft_core.engines.sql import literal
+from fft_core.engines.postgres.spelling import SPELLING
 
 # All that changes rows, or how we read them. What is not here is the user's: see docs/engines.md.
 _SETTINGS: Mapping[str, str] = {
@@ -42,5 +42,7 @@ def set_settings(search_path: str, *, read_only: bool) -> str:
         "search_path": search_path,
         "default_transaction_read_only": "on" if read_only else "off",
     }
-    calls = (f"set_config({literal(name)}, {literal(value)}, false)" for name, value in settings.items())
+    calls = (
+        f"set_config({SPELLING.literal(name)}, {SPELLING.literal(value)}, false)" for name, value in settings.items()
+    )
     return f"select {', '.join(calls)}"

@@ -22,10 +22,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
 
 from fft_core.csv_format import DEFAULT, CsvFormat
-from fft_core.dsn import HINT, secret_parts, wrong_dsn
-from fft_core.engines import postgres_arrow, postgres_copy
+from fft_core.dsn import secret_parts
 from fft_core.engines.engine import (
-    Capabilities,
     ColumnType,
     Details,
     PublishMode,
@@ -34,28 +32,28 @@ from fft_core.engines.engine import (
     TableInfo,
     details_of,
 )
-from fft_core.engines.postgres_definitions import definitions
-from fft_core.engines.postgres_publish import LONGEST_NAME, Publisher, stage_name
-from fft_core.engines.postgres_settings import set_settings
-from fft_core.engines.postgres_times import read_any_time
-from fft_core.engines.postgres_values import equality_query, has_equality, visible
-from fft_core.engines.sql import change_type, drop, literal, literals, word
+from fft_core.engines.postgres import SPEC, arrow, copy, namespace
+from fft_core.engines.postgres.definitions import definitions
+from fft_core.engines.postgres.dsn import HINT, wrong_dsn
+from fft_core.engines.postgres.publish import LONGEST_NAME, Publisher, stage_name
+from fft_core.engines.postgres.settings import set_settings
+from fft_core.engines.postgres.spelling import SPELLING
+from fft_core.engines.postgres.times import read_any_time
+from fft_core.engines.postgres.values import equality_query, has_equality, visible
+from fft_core.engines.spec import Namespace
+from fft_core.engines.spelling import Spelling
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError, UnreachableError
 from fft_core.functions import Definition
 from fft_core.masking import Masker
-from fft_core.names import Relation, quoted
+from fft_core.names import Relation
 from fft_core.written_number import json_text, read_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _log = logging.getLogger(__name__)
-DIALECT = "postgres"
-CAPABILITIES = Capabilities(
-    transaction_is_stage=False, one_writer_process=False, materialized_views=True, renames_repeated_columns=False
-)
 _SEED_TYPES = {
     "string": "text",
     "integer": "bigint",
@@ -73,11 +71,6 @@ _NAME_TOO_LONG = "42622"
 _REFUSED = re.compile(r'authentication failed|no password supplied|pg_hba\.conf|(?:role|database) ".*" does not exist')
 
 
-def namespace(*, dsn: str = "", db_schema: str | None = None, **_: object) -> Relation:
-    """Where a profile's relations lie, without opening anything: a relation without a name of its own."""
-    return Relation("", db_schema or "public")
-
-
 def connect(
     *,
     dsn: str,
@@ -85,6 +78,7 @@ def connect(
     lock_timeout_seconds: float = 600,
     replace_in_place_up_to_mb: float = 16,
     read_only: bool = False,
+    scratch: bool = False,
 ) -> PostgresEngine:
     """Open a session.
 
@@ -95,14 +89,10 @@ def connect(
         replace_in_place_up_to_mb: How large a table may be whose rows are replaced in place, so that who began to read
             before still finds the old ones. A larger one is swapped, which is quicker.
         read_only: Change nothing; a schema that is not there reads as an empty one.
+        scratch: Any session will do: its temporary tables are nobody else's, and gone when it ends.
     """
-    place = namespace(dsn=dsn, db_schema=db_schema)
+    place = namespace({"db_schema": db_schema})
     return PostgresEngine(_conninfo(dsn), place, lock_timeout_seconds, replace_in_place_up_to_mb, read_only=read_only)
-
-
-def scratch(**settings: Any) -> PostgresEngine:
-    """Open a session for temporary tables: they are nobody else's, and gone when it ends."""
-    return connect(**settings)
 
 
 def _conninfo(dsn: str) -> str:
@@ -144,14 +134,15 @@ def _shown(conninfo: str) -> str:
 class PostgresEngine:
     """One connection to a Postgres database."""
 
-    name = "postgres"
-    dialect = DIALECT
-    capabilities = CAPABILITIES
+    name = SPEC.name
+    dialect = SPEC.dialect
+    capabilities = SPEC.can
+    spelling: Spelling = SPELLING
 
     def __init__(
         self,
         conninfo: str,
-        place: Relation,
+        place: Namespace,
         lock_timeout_seconds: float,
         replace_in_place_up_to_mb: float,
         *,
@@ -160,7 +151,7 @@ class PostgresEngine:
         self.statements = Statements()
         self._conninfo = conninfo
         self._read_only = read_only
-        self._settings = set_settings(f"{quoted(place.schema or '', DIALECT)}, public", read_only=read_only)
+        self._settings = set_settings(f"{SPELLING.quoted(place.schema or '')}, public", read_only=read_only)
         self._place = place
         self._timeout = lock_timeout_seconds
         self._in_place_up_to_mb = replace_in_place_up_to_mb
@@ -181,7 +172,7 @@ class PostgresEngine:
                     f"{part!r} is longer than {LONGEST_NAME} bytes, and Postgres would cut it",
                     hint="Choose a shorter name.",
                 )
-        return Relation(name, schema or self._place.schema, catalog)
+        return self._place.relation(name, schema, catalog)
 
     def temporary(self, name: str) -> Relation:
         return self.relation(name, "pg_temp")
@@ -197,12 +188,12 @@ class PostgresEngine:
 
     def json_value(self, value: object, type: str) -> str:
         row = json_text({"v": value})
-        return f"(select v from json_to_record({literal(row)}) as r(v {type}))"
+        return f"(select v from json_to_record({SPELLING.literal(row)}) as r(v {type}))"
 
     def retype(self, relation: Relation, column: ColumnType) -> bool:
         try:
             with self.savepoint():
-                self.execute(change_type(relation, column, self.dialect))
+                self.execute(self.spelling.change_type(relation, column))
         except StatementError as error:
             if isinstance(error.__cause__, errors.FeatureNotSupported):  # a view reads it
                 return False
@@ -246,7 +237,7 @@ class PostgresEngine:
     def _described(self, relations: Sequence[Relation], columns: str) -> list[tuple[Relation, RelationKind, Any, Any]]:
         """Look up relations in one query, however many they are."""
         wanted = {(r.catalog, r.schema, r.name): r for r in relations}
-        places = ", ".join(f"({literals(place)})" for place in wanted)
+        places = ", ".join(f"({SPELLING.literals(place)})" for place in wanted)
         rows = self.fetch(f"""
             select wanted.*, c.relkind::text, {columns}
             from (values {places}) as wanted(catalog_name, schema_name, relation_name)
@@ -262,17 +253,17 @@ class PostgresEngine:
 
     def _row_counts(self, relations: Sequence[Relation]) -> Mapping[Relation, int]:
         """Count rows, in one query: the statistics are late, and lost in a crash."""
-        queries = [f"select {i}, count(*) from {r.sql(self.dialect)}" for i, r in enumerate(relations)]
+        queries = [f"select {i}, count(*) from {r.sql(self.spelling)}" for i, r in enumerate(relations)]
         rows = self.fetch(" union all ".join(queries)) if queries else []
         return {relations[i]: int(number) for i, number in rows}
 
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
-        table = relation.sql(self.dialect)
+        table = relation.sql(self.spelling)
         ((comment, signature),) = self.fetch(
             f"select obj_description(c.oid, 'pg_class'), {_SIGNATURE} from pg_class as c "
-            f"where c.oid = {literal(table)}::regclass"
+            f"where c.oid = {SPELLING.literal(table)}::regclass"
         )
-        self.execute(f"comment on {word(kind)} {table} is {literal(marked(comment or '', stamp, str(signature)))}")
+        self.execute(self.spelling.comment_on(relation, kind, marked(comment or "", stamp, str(signature))))
 
     def definitions(self) -> Sequence[Definition]:
         return definitions(self.fetch)
@@ -306,27 +297,27 @@ class PostgresEngine:
 
     def read_frame(self, sql: str) -> pa.Table:
         with self._statement(sql), self._connection.cursor() as cursor:
-            return postgres_arrow.read(cursor, sql)
+            return arrow.read(cursor, sql)
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         for column in frame.column_names:
             self.relation(column)  # a column's name has the same limit
-        with self._temporary_table(postgres_copy.definition(frame.schema)) as name:
+        with self._temporary_table(copy.definition(frame.schema)) as name:
             self._copy(name, frame)
             yield f"select * from {name}"
 
     def _copy(self, name: str, frame: pa.Table) -> None:
         try:
             with self._statement(f"copy {name} from stdin"), self._connection.cursor() as cursor:
-                postgres_copy.write(cursor, name, frame)
+                copy.write(cursor, name, frame)
         except StatementError as error:
             cause = error.__cause__
-            field = postgres_copy.column_of(cause, frame) if isinstance(cause, psycopg.Error) else None
+            field = copy.column_of(cause, frame) if isinstance(cause, psycopg.Error) else None
             if field is None or not isinstance(cause, psycopg.Error):
                 raise
             said = cause.diag.message_primary
-            raise postgres_copy.unstorable(field, f"values that Postgres cannot hold: {said}") from error
+            raise copy.unstorable(field, f"values that Postgres cannot hold: {said}") from error
 
     @contextmanager
     def _temporary_table(self, columns: str) -> Iterator[str]:
@@ -346,9 +337,9 @@ class PostgresEngine:
     def file_query(
         self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
     ) -> AbstractContextManager[str]:
-        from fft_core.engines import postgres_seeds  # not needed where no seed is built
+        from fft_core.engines.postgres import seeds  # not needed where no seed is built
 
-        return postgres_seeds.file_query(self, self._temporary_table, self._copying, path, column_types, form)
+        return seeds.file_query(self, self._temporary_table, self._copying, path, column_types, form)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -397,10 +388,10 @@ class PostgresEngine:
 
     def create_schema(self, relation: Relation) -> None:
         schema = relation.schema or ""
-        if not self.fetch(f"select 1 from pg_namespace where nspname = {literal(schema)}"):
+        if not self.fetch(f"select 1 from pg_namespace where nspname = {SPELLING.literal(schema)}"):
             try:
                 with self._statement("create schema"):
-                    self._connection.execute(f"create schema if not exists {quoted(schema, DIALECT)}".encode())
+                    self._connection.execute(SPELLING.create_schema(Relation("", schema)).encode())
             except StatementError as error:
                 # two sessions at once: Postgres checks, and then inserts
                 if not isinstance(error.__cause__, errors.UniqueViolation):
@@ -444,7 +435,7 @@ class PostgresEngine:
     def stage(self, relation: Relation) -> Relation:
         stage = relation.named(stage_name(relation.name))
         for left, kind in self.kinds([stage]).items():  # by whoever copied a database while something was built
-            self.execute(drop(left, kind, DIALECT))
+            self.execute(SPELLING.drop(left, kind))
         return stage
 
     def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> int | None:
@@ -456,7 +447,7 @@ class PostgresEngine:
         """How many bytes a stage holds; None for a view."""
         ((size, kind),) = self.fetch(
             f"select pg_table_size(oid), relkind::text from pg_class "
-            f"where oid = {literal(stage.sql(DIALECT))}::regclass"
+            f"where oid = {SPELLING.literal(stage.sql(SPELLING))}::regclass"
         )
         return int(size) if kind in ("r", "m") else None
 

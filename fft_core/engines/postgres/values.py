@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fft_core.engines.sql import literal
+from fft_core.engines.postgres.spelling import SPELLING
 
 # Equal values of these look alike.
 _EXACT = re.compile(
@@ -43,7 +43,7 @@ def equality_query(kind: str) -> str:
     """
     return f"""
         with recursive parts as (
-            select to_regtype({literal(kind)})::oid as oid
+            select to_regtype({SPELLING.literal(kind)})::oid as oid
             union
             select part.oid from parts join pg_type as t on t.oid = parts.oid, lateral (
                 select t.typbasetype as oid where t.typtype = 'd'

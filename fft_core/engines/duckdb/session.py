@@ -12,16 +12,16 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import duckdb
 
 from fft_core.csv_format import DEFAULT, CsvFormat
-from fft_core.engines import duckdb_arrow, duckdb_json
-from fft_core.engines.duckdb_definitions import definitions
-from fft_core.engines.duckdb_file import Connection, DuckDBFile, is_open_otherwise, shared_file
+from fft_core.engines.duckdb import MEMORY, SPEC, arrow, namespace, own_catalog, values
+from fft_core.engines.duckdb.definitions import definitions
+from fft_core.engines.duckdb.file import Connection, DuckDBFile, is_open_otherwise, shared_file
+from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.engine import (
-    Capabilities,
     ColumnType,
     Details,
     PublishMode,
@@ -30,22 +30,18 @@ from fft_core.engines.engine import (
     TableInfo,
     details_of,
 )
-from fft_core.engines.sql import change_type, create_schema, literal, literals
+from fft_core.engines.spec import Namespace
+from fft_core.engines.spelling import Spelling
 from fft_core.engines.stamp import marked, stamp_in
 from fft_core.engines.statements import Statements
 from fft_core.errors import ConnectError, EngineError, StatementError
 from fft_core.functions import Definition
-from fft_core.names import Relation, quoted
+from fft_core.names import Relation
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
-DIALECT = "duckdb"
-CAPABILITIES = Capabilities(
-    transaction_is_stage=True, one_writer_process=True, materialized_views=False, renames_repeated_columns=True
-)
-MEMORY = ":memory:"
 _SEED_TYPES = {
     "string": "VARCHAR",
     "integer": "BIGINT",
@@ -59,17 +55,6 @@ _SEED_TYPES = {
 }
 
 
-def namespace(*, path: str = MEMORY, schema: str | None = None, catalog: str | None = None, **_: object) -> Relation:
-    """Where a profile's relations lie, without opening anything: a relation without a name of its own."""
-    return Relation("", schema or "main", catalog or _own_catalog(path))
-
-
-def _own_catalog(path: str) -> str:
-    """The name that DuckDB gives to a database that is opened by its path."""
-    name = "memory" if path == MEMORY else Path(path).name.partition(".")[0]
-    return f"{name}_db" if name.lower() in ("main", "system", "temp") else name
-
-
 def connect(
     *,
     path: str = MEMORY,
@@ -79,6 +64,7 @@ def connect(
     memory_limit: str | None = None,
     lock_timeout_seconds: float = 600,
     read_only: bool = False,
+    scratch: bool = False,
 ) -> DuckDBEngine:
     """Open a DuckDB file, creating it and its folder where they are missing, or a database in memory.
 
@@ -90,12 +76,14 @@ def connect(
         memory_limit: As DuckDB spells it, "4GB".
         lock_timeout_seconds: How long to wait while another process has the file open.
         read_only: Change nothing; a file that does not exist is not created, and reads as an empty database.
+        scratch: Open a database in memory, under the name that the file's has: what is at `path` is not touched.
 
     Raises:
         BusyError: another process still has the file open after that time.
         ConnectError: the file is not a DuckDB database, or cannot be created.
     """
-    place = namespace(path=path, schema=schema, catalog=catalog)
+    place = namespace({"path": path, "schema": schema, "catalog": catalog})
+    path = MEMORY if scratch else path
     config: _Config = {}
     if read_only and not Path(path).exists():
         path = MEMORY
@@ -131,11 +119,6 @@ def duckdb_connection(
         yield connection
 
 
-def scratch(*, path: str = MEMORY, catalog: str | None = None, **settings: Any) -> DuckDBEngine:
-    """Open a database in memory, under the name that the file's has: what is at `path` is not touched."""
-    return connect(path=MEMORY, catalog=catalog or _own_catalog(path), **settings)
-
-
 def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +136,7 @@ def _settings(threads: int | None, memory_limit: str | None) -> tuple[str, ...]:
     if threads:
         settings.append(f"set global threads = {threads}")
     if memory_limit:
-        settings.append(f"set global memory_limit = {literal(memory_limit)}")
+        settings.append(f"set global memory_limit = {SPELLING.literal(memory_limit)}")
     return tuple(settings)
 
 
@@ -179,13 +162,13 @@ def _opened(path: str, catalog: str, config: _Config) -> Connection:
 
 
 def _attached(path: str, catalog: str, config: _Config) -> Connection:
-    if catalog == _own_catalog(path):
+    if catalog == own_catalog(path):
         return duckdb.connect(path, config=config)
     # a database gets another name only by being attached
     mode = " (read_only)" if config.get("access_mode") == "read_only" else ""
     connection = duckdb.connect()
     try:
-        connection.execute(f"attach {literal(path)} as {quoted(catalog, 'duckdb')}{mode}")
+        connection.execute(f"attach {SPELLING.literal(path)} as {SPELLING.quoted(catalog)}{mode}")
     except BaseException:
         connection.close()
         raise
@@ -195,12 +178,13 @@ def _attached(path: str, catalog: str, config: _Config) -> Connection:
 class DuckDBEngine:
     """One session on a DuckDB database."""
 
-    name = "duckdb"
-    dialect = DIALECT
-    capabilities = CAPABILITIES
+    name = SPEC.name
+    dialect = SPEC.dialect
+    capabilities = SPEC.can
+    spelling: Spelling = SPELLING
 
     def __init__(
-        self, file: DuckDBFile, place: Relation, lock_timeout_seconds: float, settings: Sequence[str] = ()
+        self, file: DuckDBFile, place: Namespace, lock_timeout_seconds: float, settings: Sequence[str] = ()
     ) -> None:
         self.statements = Statements()
         self._file = file
@@ -239,7 +223,7 @@ class DuckDBEngine:
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         # always all three: where a file's stem equals a schema's name, two parts are ambiguous
-        return Relation(name, schema or self._place.schema, catalog or self._place.catalog)
+        return self._place.relation(name, schema, catalog)
 
     def temporary(self, name: str) -> Relation:
         return Relation(name, "main", "temp")
@@ -251,10 +235,10 @@ class DuckDBEngine:
         return _UNTYPED.sub("VARCHAR", type)
 
     def json_value(self, value: object, type: str) -> str:
-        return f"cast(cast({literal(duckdb_json.text(value, type))} as json) as {type})"
+        return f"cast(cast({SPELLING.literal(values.text(value, type))} as json) as {type})"
 
     def retype(self, relation: Relation, column: ColumnType) -> bool:
-        self.execute(change_type(relation, column, self.dialect))
+        self.execute(self.spelling.change_type(relation, column))
         return True
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
@@ -273,7 +257,7 @@ class DuckDBEngine:
         wanted = {_place(relation): relation for relation in relations}
         if not wanted:
             return {}
-        places = ", ".join(f"({literals(place)})" for place in wanted)
+        places = ", ".join(f"({SPELLING.literals(place)})" for place in wanted)
         both = " union all ".join(
             f"select {_NAMES.format(kind)}, '{kind}' "
             f"from duckdb_{kind}s() where not internal and ({_NAMES.format(kind)}) in ({places})"
@@ -318,14 +302,14 @@ class DuckDBEngine:
 
     def _row_counts(self, relations: Sequence[Relation]) -> Mapping[Relation, int]:
         """Count rows: duckdb_tables() has an estimate, which does not see what was deleted."""
-        queries = [f"select {i}, count(*) from {r.sql(self.dialect)}" for i, r in enumerate(relations)]
+        queries = [f"select {i}, count(*) from {r.sql(self.spelling)}" for i, r in enumerate(relations)]
         # one union of hundreds takes three times as long to prepare as many small ones
         unions = [" union all ".join(queries[start : start + 20]) for start in range(0, len(queries), 20)]
         rows = [row for union in unions for row in self.fetch(union)]
         return {relations[i]: int(count) for i, count in rows}
 
     def create_schema(self, relation: Relation) -> None:
-        self.execute(create_schema(relation, self.dialect))
+        self.execute(self.spelling.create_schema(relation))
 
     def hold(self, relation: Relation) -> None:
         pass  # of two transactions that replace one relation, the second fails, and publishes nothing
@@ -339,7 +323,7 @@ class DuckDBEngine:
     def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
         # object ids do not survive a reopen of the file; comments do, and what replaces a table has none
         text = marked("", stamp, _columns_digest((column.name, column.type) for column in columns))
-        self.execute(f"comment on {kind} {relation.sql(self.dialect)} is {literal(text)}")
+        self.execute(self.spelling.comment_on(relation, kind, text))
 
     def definitions(self) -> Sequence[Definition]:
         return definitions(self.fetch)
@@ -363,7 +347,7 @@ class DuckDBEngine:
         # A macro of that name, which users can make, would be called instead of a function without its schema.
         seen = [alias, f"{alias}.rowid"] if in_order else [alias]
         for column in columns:
-            name = f"{alias}.{quoted(column.name, self.dialect)}"
+            name = f"{alias}.{self.spelling.quoted(column.name)}"
             if column.type in ("FLOAT", "DOUBLE"):
                 seen.append(f"system.main.signbit({name})")
             elif _is_nested(column.type) or column.type == "INTERVAL":
@@ -389,18 +373,18 @@ class DuckDBEngine:
     def read_frame(self, sql: str) -> pa.Table:
         with self._cursor() as cursor, self._statement(sql):
             rows = cursor.sql(sql)
-            casts = duckdb_arrow.casts(rows.columns, rows.types)
+            casts = arrow.casts(rows.columns, rows.types)
             if not casts:
                 return cast("pa.Table", rows.to_arrow_table())
             try:
-                return cast("pa.Table", cursor.sql(duckdb_arrow.cast_query(sql, casts)).to_arrow_table())
+                return cast("pa.Table", cursor.sql(arrow.cast_query(sql, casts)).to_arrow_table())
             except duckdb.ConversionException as error:
-                raise duckdb_arrow.beyond_digits(list(casts), str(error)) from error
+                raise arrow.beyond_digits(list(casts), str(error)) from error
 
     @contextmanager
     def frame_query(self, frame: pa.Table) -> Iterator[str]:
         name = f"_ff_frame_{id(frame)}"
-        with self._registered(name, duckdb_arrow.storable(frame)):
+        with self._registered(name, arrow.storable(frame)):
             yield f"select * from {name}"
 
     @contextmanager
@@ -418,9 +402,9 @@ class DuckDBEngine:
     def file_query(
         self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
     ) -> AbstractContextManager[str]:
-        from fft_core.engines import duckdb_seeds  # not needed where no seed is built
+        from fft_core.engines.duckdb import seeds  # not needed where no seed is built
 
-        return duckdb_seeds.file_query(self, self._registered, path, column_types, form)
+        return seeds.file_query(self, self._registered, path, column_types, form)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ from typing import Protocol
 from psycopg import errors
 
 from fft_core.engines.engine import PublishMode, Row
-from fft_core.engines.postgres_catalog import (
+from fft_core.engines.postgres.catalog import (
     ATTACHED,
     DEPENDENTS,
     GRANTS_AND_COMMENTS,
@@ -31,9 +31,9 @@ from fft_core.engines.postgres_catalog import (
     USED_BY_VIEWS,
     VIEW_STATEMENTS,
 )
-from fft_core.engines.sql import literal, literals
+from fft_core.engines.postgres.spelling import SPELLING
 from fft_core.errors import BusyError, EngineError, StatementError
-from fft_core.names import Relation, quoted
+from fft_core.names import Relation
 
 _log = logging.getLogger(__name__)
 _IN_USE = (errors.DependentObjectsStillExist, errors.FeatureNotSupported)
@@ -149,7 +149,7 @@ class Publisher:
         word = None if existing is None else _NO_ROWS.get(existing.kind)
         if existing is None and self._session.fetch(
             "select 1 from pg_type as t join pg_namespace as n on n.oid = t.typnamespace "
-            f"where n.nspname = {literal(relation.schema)} and t.typname = {literal(relation.name)} "
+            f"where n.nspname = {SPELLING.literal(relation.schema)} and t.typname = {SPELLING.literal(relation.name)} "
             "and t.typcategory <> 'A'"  # the type of an array makes room by itself
         ):
             word = "a type"
@@ -159,18 +159,18 @@ class Publisher:
     def _existing(self, relation: Relation) -> _Existing | None:
         rows = self._session.fetch(
             "select c.oid::bigint, c.relkind::text from pg_class as c join pg_namespace as n on n.oid = c.relnamespace "
-            f"where n.nspname = {literal(relation.schema)} and c.relname = {literal(relation.name)}"
+            f"where n.nspname = {SPELLING.literal(relation.schema)} and c.relname = {SPELLING.literal(relation.name)}"
         )
         return _Existing(*rows[0]) if rows else None
 
     def _rename(self, stage: Relation, relation: Relation) -> None:
         # ALTER TABLE renames views, too
-        self._session.execute(f"alter table {_sql(stage)} rename to {quoted(relation.name, 'postgres')}")
+        self._session.execute(f"alter table {_sql(stage)} rename to {SPELLING.quoted(relation.name)}")
 
     # views
 
     def _replace_view(self, stage: Relation, relation: Relation, existing: _Existing) -> None:
-        ((text,),) = self._session.fetch(f"select pg_get_viewdef({literal(_sql(stage))}::regclass)")
+        ((text,),) = self._session.fetch(f"select pg_get_viewdef({SPELLING.literal(_sql(stage))}::regclass)")
 
         def replace() -> None:
             self._session.execute(f"create or replace view {_sql(relation)} as {text}")
@@ -213,7 +213,7 @@ class Publisher:
         self, stage: Relation, relation: Relation, existing: _Existing, mode: PublishMode | None
     ) -> None:
         columns_equal = self._columns(stage) == self._columns(relation)
-        ((*row,),) = self._session.fetch(SITUATION.format(oid=existing.oid, stage=literal(_sql(stage))))
+        ((*row,),) = self._session.fetch(SITUATION.format(oid=existing.oid, stage=SPELLING.literal(_sql(stage))))
         situation = _Situation(*row)
         if situation.is_plain and (not columns_equal or self._is_swapped(situation, mode)):
             if self._swapped(stage, relation, existing, is_needed=not columns_equal or situation.is_published):
@@ -246,7 +246,7 @@ class Publisher:
 
     def _analyze(self, relation: Relation) -> None:
         """Autovacuum comes a minute late for what is built next."""
-        ((size,),) = self._session.fetch(f"select pg_table_size({literal(_sql(relation))}::regclass)")
+        ((size,),) = self._session.fetch(f"select pg_table_size({SPELLING.literal(_sql(relation))}::regclass)")
         if int(size) >= _ANALYZED_FROM_BYTES:
             self._session.execute(f"analyze {_sql(relation)}")
 
@@ -271,7 +271,7 @@ class Publisher:
                 raise _refusal(relation, "a trigger or rule that others put on it keeps old rows")
 
     def _fill(self, stage: Relation, relation: Relation, *, is_guarded: bool) -> None:
-        names = ", ".join(quoted(name, "postgres") for name, _ in self._columns(stage))
+        names = ", ".join(SPELLING.quoted(name) for name, _ in self._columns(stage))
         with self._guards_explained(relation, is_guarded=is_guarded):
             self._session.execute(f"insert into {_sql(relation)} ({names}) select {names} from {_sql(stage)}")
             if is_guarded and self._row_count(stage) != self._row_count(relation):
@@ -312,7 +312,7 @@ class Publisher:
 
     def _is_viewed(self, existing: _Existing, columns: Iterable[str]) -> bool:
         """Whether a view uses one of these columns, or whole rows."""
-        names = literals([*columns, ""])
+        names = SPELLING.literals([*columns, ""])
         ((is_viewed,),) = self._session.fetch(USED_BY_VIEWS.format(oid=existing.oid, names=names))
         return bool(is_viewed)
 
@@ -349,7 +349,8 @@ class Publisher:
     def _columns(self, relation: Relation) -> list[tuple[str, str]]:
         rows = self._session.fetch(
             "select attname, format_type(atttypid, atttypmod) from pg_attribute "
-            f"where attrelid = {literal(_sql(relation))}::regclass and attnum > 0 and not attisdropped order by attnum"
+            f"where attrelid = {SPELLING.literal(_sql(relation))}::regclass and attnum > 0 and not attisdropped "
+            "order by attnum"
         )
         return [(name, kind) for name, kind in rows]
 
@@ -365,11 +366,11 @@ class Publisher:
 
     def _comment(self, relation: Relation, existing: _Existing | None, comment: str | None) -> None:
         if existing and comment:
-            self._session.execute(f"comment on {existing.word} {_sql(relation)} is {literal(comment)}")
+            self._session.execute(f"comment on {existing.word} {_sql(relation)} is {SPELLING.literal(comment)}")
 
     def _grants_and_comments(self, oid: int, relation: Relation) -> list[tuple[str, str | None]]:
         """What gives a relation of this name its grants and comments back, each with its column if it has one."""
-        rows = self._session.fetch(GRANTS_AND_COMMENTS.format(oid=oid, relation=literal(_sql(relation))))
+        rows = self._session.fetch(GRANTS_AND_COMMENTS.format(oid=oid, relation=SPELLING.literal(_sql(relation))))
         return [(statement, column) for statement, column in rows]
 
     def _restore(self, kept: Sequence[tuple[str, str | None]], only_columns: Iterable[str] | None = None) -> None:
@@ -520,8 +521,8 @@ def _refusal(relation: Relation, why: str) -> EngineError:
 
 
 def _sql(relation: Relation) -> str:
-    return relation.sql("postgres")
+    return relation.sql(SPELLING)
 
 
 def _name(column: str) -> str:
-    return quoted(column, "postgres")
+    return SPELLING.quoted(column)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 
+from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.engine import Row
 from fft_core.engines.known import known_functions
 from fft_core.errors import StatementError
 from fft_core.functions import Definition
-from fft_core.names import quoted
 
 _MACROS = """\
 select database_name, schema_name, system.main.lower(function_name), function_type, parameters, parameter_types,
@@ -31,7 +31,7 @@ def _macros(fetch: Callable[[str], Sequence[Row]]) -> Iterator[Definition]:
         is_macro = kind in ("macro", "table_macro")
         defaults: str | None = ""
         if is_macro and parameters:
-            place = ".".join(quoted(part, "duckdb") for part in (database, schema, name))
+            place = ".".join(SPELLING.quoted(part) for part in (database, schema, name))
             defaults = _signature(fetch, f"from {place}" if kind == "table_macro" else f"select {place}")
         yield Definition(
             kind="macro" if is_macro else "function",
@@ -60,7 +60,7 @@ def _types(fetch: Callable[[str], Sequence[Row]]) -> Iterator[Definition]:
     found = list(fetch(_TYPES))
     if not found:
         return
-    places = [".".join(quoted(part, "duckdb") for part in row[:3]) for row in found]
+    places = [".".join(SPELLING.quoted(part) for part in row[:3]) for row in found]
     (spelled,) = fetch(f"select {', '.join(f'typeof(null::{place})' for place in places)}")
     for (_, schema, name, labels, is_visible), spelling in zip(found, spelled, strict=True):
         key = name.lower() if is_visible else f"{schema}.{name}".lower()

@@ -12,8 +12,8 @@ from datetime import time as time_of_day
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
+from fft_core.engines.postgres.spelling import SPELLING
 from fft_core.errors import EngineError
-from fft_core.names import quoted
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,7 +44,7 @@ _WRITTEN_ONE_BY_ONE = ("jsonb", "json", "uuid", "bytea", "interval")
 
 def definition(schema: pa.Schema) -> str:
     """Spell the columns of a table for frames of this schema. Raises EngineError for a type that Postgres lacks."""
-    return ", ".join(f"{quoted(field.name, 'postgres')} {_type_of(field)}" for field in schema)
+    return ", ".join(f"{SPELLING.quoted(field.name)} {_type_of(field)}" for field in schema)
 
 
 def _type_of(field: pa.Field[Any]) -> str:

@@ -11,12 +11,11 @@ from typing import Any, TypeAlias
 from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.engines.csv_arrow import ArrowRows
 from fft_core.engines.csv_file import CsvTable, ListedRows, declared_by_name, read_csv
+from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.engine import Engine
 from fft_core.engines.parquet_file import parquet_schema, refuse_wide_decimals, refuse_wrong_texts
 from fft_core.engines.seed_casts import cast_columns
-from fft_core.engines.sql import literal
 from fft_core.errors import EngineError
-from fft_core.names import quoted
 
 Register: TypeAlias = Callable[[str, object], AbstractContextManager[None]]  # a name for something that has rows
 
@@ -46,7 +45,7 @@ def _listed(engine: Engine, table: CsvTable, rows: ListedRows) -> Iterator[str]:
     for place, texts in enumerate(lists):
         _refuse_misfits(engine, table, place, "(select unnest(?::varchar[]))", [texts])
     columns = ", ".join(f"unnest(?::varchar[]) as c{place}" for place in range(len(lists)))
-    name = engine.temporary(f"_ff_file_{id(table)}").sql(engine.dialect)
+    name = engine.temporary(f"_ff_file_{id(table)}").sql(engine.spelling)
     engine.execute(f"create temporary table {name} as select {_casts(engine, table)} from (select {columns})", lists)
     try:
         yield f"select * from {name}"
@@ -82,7 +81,7 @@ class _Stream:
 
 def _casts(engine: Engine, table: CsvTable) -> str:
     return ", ".join(
-        f"cast(c{place} as {engine.column_type(column.type)}) as {quoted(column.name, engine.dialect)}"
+        f"cast(c{place} as {engine.column_type(column.type)}) as {engine.spelling.quoted(column.name)}"
         for place, column in enumerate(table.columns)
     )
 
@@ -105,9 +104,9 @@ def _parquet_query(engine: Engine, path: Path, column_types: Mapping[str, str]) 
     refuse_wide_decimals(schema)
     declared = declared_by_name(column_types, schema.names)
     refuse_wrong_texts(path, schema, declared)
-    names = [quoted(field.name, engine.dialect) for field in schema]
+    names = [engine.spelling.quoted(field.name) for field in schema]
     columns = [f"{_plain(name, str(field.type))} as {name}" for name, field in zip(names, schema, strict=True)]
-    rows = f"read_parquet({literal(path)}, hive_partitioning = false)"  # a folder's name is no column
+    rows = f"read_parquet({SPELLING.literal(path)}, hive_partitioning = false)"  # a folder's name is no column
     query = f"select {', '.join(columns)} from {rows}"
     types = {name: engine.column_type(kind) for name, kind in declared.items()}
     return cast_columns(engine, query, types) if types else query

@@ -21,8 +21,8 @@ from typing import Literal, TypeAlias
 
 import duckdb
 
-from fft_core.engines.file_queue import FileQueue
-from fft_core.engines.lending import LENDS_AFTER_TURNS
+from fft_core.engines.duckdb.queue import FileQueue
+from fft_core.engines.lending import LENDERS, LENDS_AFTER_TURNS
 from fft_core.errors import BusyError, ConnectError, EngineError
 
 _log = logging.getLogger(__name__)
@@ -325,6 +325,7 @@ def lend_files() -> None:
         file.lend()
 
 
+LENDERS.add(lend_files)
 _opening = threading.Lock()
 # State of the process, as DuckDB's own: see docs/decisions/duckdb-handover.md.
 _files: weakref.WeakValueDictionary[tuple[int, Path, str, bool], DuckDBFile] = weakref.WeakValueDictionary()

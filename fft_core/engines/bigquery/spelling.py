@@ -1,0 +1,83 @@
+"""The SQL of BigQuery. Texts were judged by GoogleSQL's own analyzer, not by the service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+from fft_core.engines.spelling import BackslashSpelling, TypeWord
+from fft_core.names import Relation
+
+if TYPE_CHECKING:
+    from fft_core.engines.engine import ColumnType, RelationKind
+
+
+class BigQuerySpelling(BackslashSpelling):
+    """Statements of BigQuery: its `timestamp` is a point in time, its `datetime` a time without a zone."""
+
+    dialect: ClassVar[str] = "bigquery"
+    quote: ClassVar[str] = "`"
+    types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
+        {
+            "text": "string",
+            "integer": "int64",
+            "small integer": "int64",
+            "number": "float64",
+            "boolean": "bool",
+            "date": "date",
+            "timestamp": "datetime",
+            "zoned": "timestamp",
+        }
+    )
+
+    def quoted(self, name: str) -> str:
+        self.refuse_nul(name)
+        return "`" + re.sub(r"[\\`]", r"\\\g<0>", name) + "`"
+
+    def timestamp(self, value: datetime) -> str:
+        return f"datetime '{value:%Y-%m-%d %H:%M:%S.%f}'"
+
+    def zoned(self, value: datetime) -> str:
+        utc = value.astimezone(UTC) if value.tzinfo else value
+        return f"timestamp '{utc:%Y-%m-%d %H:%M:%S.%f}+00:00'"
+
+    def in_utc(self, value: str) -> str:
+        return f"datetime({value}, 'UTC')"
+
+    def at_utc(self, value: str) -> str:
+        return f"timestamp({value}, 'UTC')"
+
+    def is_zoned(self, kind: str) -> bool:
+        return kind.lower() == "timestamp"
+
+    def interval(self, text: str) -> str:
+        number, unit = text.split()
+        return f"interval {int(number)} {unit.removesuffix('s')}"
+
+    def is_nan(self, value: str) -> str:
+        return f"is_nan({self.cast(value, 'number')})"
+
+    def hashed(self, texts: Sequence[str]) -> str:
+        return f"to_hex(md5({self.joined(texts)}))"
+
+    def options(self, kind: RelationKind, stamp: str | None) -> str:
+        return "" if stamp is None else f" options(description={self.text(stamp)})"
+
+    def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> str:
+        return self.refuse("temporary tables outside of a session")
+
+    def change_type(self, relation: Relation, column: ColumnType) -> str:
+        return self.refuse("change of a column's type that casts its values")
+
+    def comment_on(self, relation: Relation, kind: RelationKind, comment: str) -> str:
+        return f"alter {self.kind(kind)} {self.relation(relation)} set options(description={self.text(comment)})"
+
+    def comment_on_column(self, relation: Relation, column: str, comment: str) -> str:
+        change = f"alter column {self.quoted(column)} set options(description={self.text(comment)})"
+        return f"alter table {self.relation(relation)} {change}"
+
+
+SPELLING = BigQuerySpelling()

@@ -1,0 +1,102 @@
+"""The SQL of Databricks and Spark, on tables of Delta. Texts were judged by Spark's parser, not by Databricks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+from fft_core.engines.spelling import CHANGED, BackslashSpelling, TypeWord
+from fft_core.names import Relation
+
+if TYPE_CHECKING:
+    from fft_core.engines.engine import ColumnType, RelationKind
+
+
+class SparkValues(BackslashSpelling):
+    """Values of Spark, in a session whose time zone is UTC."""
+
+    dialect: ClassVar[str] = "databricks"
+    quote: ClassVar[str] = "`"
+    types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
+        {
+            "text": "string",
+            "integer": "bigint",
+            "small integer": "int",
+            "number": "double",
+            "boolean": "boolean",
+            "date": "date",
+            "timestamp": "timestamp_ntz",
+            "zoned": "timestamp",
+        }
+    )
+
+    def timestamp(self, value: datetime) -> str:
+        return f"timestamp_ntz '{value:%Y-%m-%d %H:%M:%S.%f}'"
+
+    def in_utc(self, value: str) -> str:
+        return self.cast(value, "timestamp")
+
+    def at_utc(self, value: str) -> str:
+        return self.cast(value, "zoned")
+
+    def is_zoned(self, kind: str) -> bool:
+        return kind.lower() == "timestamp"
+
+    def interval(self, text: str) -> str:
+        number, unit = text.split()
+        return f"interval {int(number)} {unit}"
+
+    def greatest(self, values: Sequence[str]) -> str:
+        return f"greatest({', '.join(values)})"  # NULL is left out
+
+    def is_nan(self, value: str) -> str:
+        return f"isnan({self.cast(value, 'number')})"
+
+    def joined(self, texts: Sequence[str]) -> str:
+        return f"array_join(array({', '.join(texts)}), '||')" if texts else "''"
+
+
+class DatabricksSpelling(SparkValues):
+    """Statements of Spark, on tables of Delta."""
+
+    def create_schema(self, relation: Relation) -> str:
+        return super().create_schema(relation).replace("create schema", "create database", 1)
+
+    def kind(self, kind: RelationKind) -> str:
+        return self.refuse("materialized views of ours") if kind == "materialized_view" else super().kind(kind)
+
+    def options(self, kind: RelationKind, stamp: str | None) -> str:
+        form = " using delta" if kind == "table" else ""
+        return form if stamp is None else f"{form} comment {self.text(stamp)}"
+
+    def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> str:
+        return super().create_temporary(name, query, kind) if kind == "view" else self.refuse("temporary tables")
+
+    def create_table(self, relation: Relation, columns: Mapping[str, TypeWord]) -> str:
+        return f"{super().create_table(relation, columns)} using delta"
+
+    def add_missing_column(self, relation: Relation, name: str, kind: TypeWord) -> str:
+        return self.refuse("column that is added only if it is missing")
+
+    def change_type(self, relation: Relation, column: ColumnType) -> str:
+        return self.refuse("change of a column's type that casts its values")
+
+    def update_from(self, relation: Relation, values: Mapping[str, str], rows: str, where: str) -> str:
+        changes = ", ".join(f"{name} = {value}" for name, value in values.items())
+        return (
+            f"merge into {self.relation(relation)} as {CHANGED} using {rows} on {where}\n"
+            f"when matched then update set {changes}"
+        )
+
+    def comment_on(self, relation: Relation, kind: RelationKind, comment: str) -> str:
+        if kind == "view":
+            return f"alter view {self.relation(relation)} set tblproperties('comment' = {self.text(comment)})"
+        return super().comment_on(relation, kind, comment)
+
+    def comment_on_column(self, relation: Relation, column: str, comment: str) -> str:
+        return f"alter table {self.relation(relation)} alter column {self.quoted(column)} comment {self.text(comment)}"
+
+
+SPELLING = DatabricksSpelling()

@@ -1,0 +1,85 @@
+"""DuckDB. `SPEC` is what is known of it without its driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fft_core.engines.duckdb.spelling import SPELLING
+from fft_core.engines.lexis import DOLLAR_QUOTES
+from fft_core.engines.spec import LOCK_TIMEOUT, Capabilities, EngineSpec, Full, Namespace, No, Setting
+
+MEMORY = ":memory:"
+_PROFILES = """\
+# Relative paths start at this folder. FF_DUCKDB_PATH puts the file somewhere else.
+dev:
+  engine: duckdb
+  duckdb:
+    path: "{{ env('FF_DUCKDB_PATH', '.local/dev.duckdb') }}"
+
+# For `fft utest`: keeps nothing.
+dev_utest:
+  engine: duckdb
+  duckdb:
+    path: ":memory:"
+"""
+
+
+def own_catalog(path: str) -> str:
+    """Return the name that DuckDB gives to a database that is opened by its path."""
+    name = "memory" if path == MEMORY else Path(path).name.partition(".")[0]
+    return f"{name}_db" if name.lower() in ("main", "system", "temp") else name
+
+
+def namespace(settings: Mapping[str, Any]) -> Namespace:
+    """Return where a profile's relations lie."""
+    catalog = settings.get("catalog") or own_catalog(settings.get("path") or MEMORY)
+    return Namespace(settings.get("schema") or "main", catalog)
+
+
+def _is_database(path: Path) -> bool:
+    """Whether a file is DuckDB's, or lies beside one: its log, and the files by which processes take turns with it."""
+    if path.suffix in (".lock", ".queue") and path.with_suffix("").is_file():
+        return _is_database(path.with_suffix(""))
+    with path.open("rb") as file:
+        return file.read(12)[8:] == b"DUCK" or path.name.endswith(".wal")
+
+
+SPEC = EngineSpec(
+    name="duckdb",
+    title="DuckDB",
+    settings={
+        "path": Setting("FF_DUCKDB_PATH", "path", default=MEMORY),  # `:memory:` keeps nothing
+        "schema": Setting("FF_DUCKDB_SCHEMA"),
+        "catalog": Setting("FF_DUCKDB_CATALOG"),
+        "threads": Setting("FF_DUCKDB_THREADS", "whole number", at_least=1),
+        "memory_limit": Setting("FF_DUCKDB_MEMORY_LIMIT"),
+        LOCK_TIMEOUT: Setting("FF_DUCKDB_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),
+    },
+    can=Capabilities(
+        transaction_is_stage=Full(),
+        one_writer_process=Full(),
+        materialized_views=No("DuckDB has none"),
+        renames_repeated_columns=Full(),
+        records_are_transactional=Full(),
+        replaces_atomically=Full(),
+        changes_rows=Full(),
+        temporary_tables=Full(),
+        clones=No("a copy is a table of its own"),
+        rows_known=No("the catalog has an estimate, which does not see deleted rows"),
+        knows_versions=No("object ids do not survive a reopened file"),
+    ),
+    spelling=SPELLING,
+    namespace=namespace,
+    module="fft_core.engines.duckdb.session",
+    extra="fft-dagster[duckdb]",
+    drivers=("duckdb",),
+    variables="FF_DUCKDB_",
+    lexis=DOLLAR_QUOTES,
+    functions=Path(__file__).with_name("functions.json"),
+    profiles=_PROFILES,
+    needs_no_server=True,
+    names_ignore_case=True,
+    owns_file=_is_database,
+)

@@ -1,0 +1,68 @@
+"""Postgres. `SPEC` is what is known of it without its driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fft_core.engines.lexis import DOLLAR_QUOTES
+from fft_core.engines.postgres.dsn import EXAMPLE, HINT, wrong_dsn
+from fft_core.engines.postgres.spelling import SPELLING
+from fft_core.engines.spec import LOCK_TIMEOUT, Capabilities, EngineSpec, Full, Namespace, No, Setting
+
+_PROFILES = """\
+# FF_PG_DSN comes from the environment or from .env.local, which is not for version control.
+dev:
+  engine: postgres
+  postgres:
+    dsn: "{{ env('FF_PG_DSN') }}"
+    db_schema: dev
+
+# For `fft utest`: a schema of its own.
+dev_utest:
+  engine: postgres
+  postgres:
+    dsn: "{{ env('FF_PG_DSN') }}"
+    db_schema: dev_utest
+"""
+
+
+def namespace(settings: Mapping[str, Any]) -> Namespace:
+    """Return where a profile's relations lie."""
+    return Namespace(settings.get("db_schema") or "public")
+
+
+SPEC = EngineSpec(
+    name="postgres",
+    title="Postgres",
+    settings={
+        # as libpq or SQLAlchemy spells it; it may hold a password, and is never shown
+        "dsn": Setting("FF_PG_DSN", required=True, is_secret=True, wrong=wrong_dsn, hint=HINT, example=EXAMPLE),
+        "db_schema": Setting("FF_PG_SCHEMA"),
+        LOCK_TIMEOUT: Setting("FF_PG_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),
+        "replace_in_place_up_to_mb": Setting("FF_PG_REPLACE_IN_PLACE_UP_TO_MB", "whole number", default=16, at_least=0),
+    },
+    can=Capabilities(
+        transaction_is_stage=No("a transaction that replaces a table blocks its readers"),
+        one_writer_process=No("a server has any number of sessions"),
+        materialized_views=Full(),
+        renames_repeated_columns=No("two columns of one name are an error"),
+        records_are_transactional=Full(),
+        replaces_atomically=Full(),
+        changes_rows=Full(),
+        temporary_tables=Full(),
+        clones=No("a copy is a table of its own"),
+        rows_known=No("the statistics are late, and lost in a crash"),
+        knows_versions=No("nothing cheaper than a digest is safe"),
+    ),
+    spelling=SPELLING,
+    namespace=namespace,
+    module="fft_core.engines.postgres.session",
+    extra="fft-dagster[postgres]",
+    drivers=("psycopg",),
+    variables="FF_PG_",
+    lexis=DOLLAR_QUOTES,
+    functions=Path(__file__).with_name("functions.json"),
+    profiles=_PROFILES,
+)

@@ -1,0 +1,30 @@
+"""The SQL of Postgres: the words of the base, with some of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from fft_core.engines.spelling import Spelling, word
+from fft_core.names import Relation
+
+if TYPE_CHECKING:
+    from fft_core.engines.engine import RelationKind
+
+
+class PostgresSpelling(Spelling):
+    """Statements of Postgres."""
+
+    dialect: ClassVar[str] = "postgres"
+
+    def is_nan(self, value: str) -> str:
+        return f"{value} = cast('NaN' as numeric)"  # no number is too large for one
+
+    def create_as(
+        self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
+    ) -> str:
+        if replaces and kind != "view":
+            self.refuse(f"{word(kind)} that replaces another one: it is staged, and published in its place")
+        return super().create_as(relation, kind, query, replaces=replaces, stamp=stamp)
+
+
+SPELLING = PostgresSpelling()

@@ -1,0 +1,73 @@
+"""The SQL of Snowflake. Texts were read against its documentation; nothing here was run on the service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+from fft_core.engines.spelling import BackslashSpelling, TypeWord
+from fft_core.names import Relation
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+
+if TYPE_CHECKING:
+    from fft_core.engines.engine import ColumnType, RelationKind
+
+
+class SnowflakeSpelling(BackslashSpelling):
+    """Statements of Snowflake: a plain name is upper-cased, as it is for whoever writes it without quotes."""
+
+    dialect: ClassVar[str] = "snowflake"
+    types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
+        {
+            "text": "varchar",
+            "integer": "bigint",
+            "small integer": "integer",
+            "number": "double",
+            "boolean": "boolean",
+            "date": "date",
+            "timestamp": "timestamp_ntz",
+            "zoned": "timestamp_tz",
+        }
+    )
+
+    def quoted(self, name: str) -> str:
+        return super().quoted(name.upper() if _PLAIN.fullmatch(name) else name)
+
+    def timestamp(self, value: datetime) -> str:
+        return self.cast(f"'{value:%Y-%m-%d %H:%M:%S.%f}'", "timestamp")
+
+    def zoned(self, value: datetime) -> str:
+        utc = value.astimezone(UTC) if value.tzinfo else value
+        return self.cast(f"'{utc:%Y-%m-%d %H:%M:%S.%f} +00:00'", "zoned")
+
+    def in_utc(self, value: str) -> str:
+        return self.cast(f"convert_timezone('UTC', {value})", "timestamp")
+
+    def at_utc(self, value: str) -> str:
+        return f"convert_timezone('UTC', 'UTC', {value})"
+
+    def is_zoned(self, kind: str) -> bool:
+        return kind.lower().startswith(("timestamp_tz", "timestamp_ltz"))
+
+    def greatest(self, values: Sequence[str]) -> str:
+        return f"greatest_ignore_nulls({', '.join(values)})"
+
+    def is_nan(self, value: str) -> str:
+        return f"{self.cast(value, 'number')} = 'NaN'::double"
+
+    def options(self, kind: RelationKind, stamp: str | None) -> str:
+        kept = "" if stamp is None or kind != "table" else " copy grants"
+        return "" if stamp is None else f"{kept} comment = {self.text(stamp)}"
+
+    def kind(self, kind: RelationKind) -> str:
+        return self.refuse("materialized views of ours") if kind == "materialized_view" else super().kind(kind)
+
+    def change_type(self, relation: Relation, column: ColumnType) -> str:
+        return self.refuse("change of a column's type that casts its values")
+
+
+SPELLING = SnowflakeSpelling()

@@ -1,0 +1,273 @@
+-- create a schema
+create database if not exists `shop`;
+
+-- create a table
+create table `shop`.`orders` using delta as
+select cast(1 as bigint) as `id`, cast(2.5 as double) as `amount`, cast('new' as string) as `order`;
+
+-- create a stage
+create table `shop`.`_ff_stage_orders` using delta as
+select cast(1 as bigint) as `id`, cast(2.5 as double) as `amount`, cast('new' as string) as `order`;
+
+-- replace a table
+create or replace table `shop`.`_ff_stage_orders` using delta as
+select * from `shop`.`orders`;
+
+-- publish a table with its stamp
+create or replace table `shop`.`_ff_stage_orders` using delta comment 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
+select * from `shop`.`orders`;
+
+-- create or replace a view
+create or replace view `shop`.`best_orders` as
+select * from `shop`.`orders`;
+
+-- publish a view with its stamp
+create or replace view `shop`.`best_orders` comment 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
+select 1 as a;
+
+-- create a materialized view: not spelled
+
+-- create a temporary table: not spelled
+
+-- create a temporary view
+create temporary view `_ff_view` as
+select cast(1 as bigint) as `id`, cast(2.5 as double) as `amount`, cast('new' as string) as `order`;
+
+-- create a table of ours
+create table if not exists `shop`.`_ff_meta` (node_name string, number int, built_at timestamp_ntz) using delta;
+
+-- add a missing column to it: not spelled
+
+-- insert a row of ours
+insert into `shop`.`_ff_meta` (node_name, number, built_at) values ('it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]', 1, timestamp_ntz '2026-01-03 12:30:00.250000');
+
+-- update rows
+update `shop`.`_ff_meta` as _ff_t set node_name = 'x' where number = 1;
+
+-- delete rows
+delete from `shop`.`_ff_meta` where node_name = 'y';
+
+-- delete all rows
+delete from `shop`.`_ff_meta` where true;
+
+-- add a column
+alter table `shop`.`orders` add column `group` string;
+
+-- change a type: not spelled
+
+-- drop a column
+alter table `shop`.`orders` drop column `group`;
+
+-- append
+insert into `shop`.`orders` (`id`, `amount`, `order`) select _ff_d.`id`, _ff_d.`amount`, _ff_d.`order` from `shop`.`_ff_stage_orders` as _ff_d;
+
+-- update from other rows
+merge into `shop`.`orders` as _ff_t using `shop`.`_ff_stage_orders` as _ff_d on _ff_t.`id` = _ff_d.`id`
+when matched then update set `amount` = _ff_d.`amount`;
+
+-- merge
+merge into `shop`.`orders` as _ff_t using `shop`.`_ff_stage_orders` as _ff_d on _ff_t.`id` = _ff_d.`id`
+when matched and (_ff_t.`amount` is distinct from _ff_d.`amount`) then update set `amount` = _ff_d.`amount`
+when not matched then insert (`id`, `amount`, `order`) values (_ff_d.`id`, _ff_d.`amount`, _ff_d.`order`);
+
+-- delete what is in other rows
+delete from `shop`.`orders` as _ff_t where exists (select 1 from `shop`.`_ff_stage_orders` as _ff_d where _ff_t.`id` = _ff_d.`id`);
+
+-- comment on a table
+comment on table `shop`.`orders` is 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]';
+
+-- comment on a view
+alter view `shop`.`best_orders` set tblproperties('comment' = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]');
+
+-- comment on a column
+alter table `shop`.`orders` alter column `order` comment 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]';
+
+-- drop a materialized view: not spelled
+
+-- drop a view
+drop view `shop`.`best_orders`;
+
+-- rename a table
+alter table `shop`.`_ff_stage_orders` rename to `gone`;
+
+-- drop a table
+drop table `shop`.`gone`;
+
+-- a text
+select 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as v;
+
+-- a list of values
+select 1 in (1, 2) as v;
+
+-- rows of values
+select max(_ff_v.a) as v from (select 1 as a, 'x' as b union all select 2 as a, null as b) as _ff_v;
+
+-- no value
+select null is null as v;
+
+-- a truth value
+select false as v;
+
+-- a number
+select cast(-1.5 as double) as v;
+
+-- an infinite number
+select cast('-Infinity' as double) as v;
+
+-- a time
+select timestamp_ntz '2026-01-03 12:30:00.250000' as v;
+
+-- a point in time
+select cast(cast('2026-01-03 12:30:00.250000+00:00' as timestamp) as timestamp_ntz) as v;
+
+-- a point in time of a time
+select cast(cast(timestamp_ntz '2026-01-03 12:30:00.250000' as timestamp) as timestamp_ntz) as v;
+
+-- an interval
+select timestamp_ntz '2026-01-03 12:30:00.250000' - interval 3 days as v;
+
+-- a time that can be infinite
+select timestamp_ntz '2026-01-03 12:30:00.250000' as v;
+
+-- not a number
+select isnan(cast(cast('NaN' as double) as double)) as v;
+
+-- the same, NULL or not
+select null is distinct from null as v;
+
+-- the greatest
+select greatest(1, cast(null as bigint), 2) as v;
+
+-- one row before another
+select (1 < 1 or (1 = 1 and (2 < 2 or (2 = 2 and (3 < 4))))) as v;
+
+-- not before an equal row
+select (1 < 1 or (1 = 1 and (2 < 2 or (2 = 2 and (3 < 3))))) as v;
+
+-- an MD5
+select md5(array_join(array('a', 'b'), '||')) as v;
+
+-- an MD5 of nothing
+select md5('') as v;
+
+-- our word text
+select cast('a' as string) as v;
+
+-- our word integer
+select cast('9223372036854775807' as bigint) as v;
+
+-- our word small integer
+select cast('7' as int) as v;
+
+-- our word number
+select cast('1.5' as double) as v;
+
+-- our word boolean
+select cast('true' as boolean) as v;
+
+-- our word date
+select cast('2026-01-03' as date) as v;
+
+-- our word timestamp
+select cast('2026-01-03 12:30:00.25' as timestamp_ntz) as v;
+
+-- a table of events
+create table `shop`.`events` using delta as
+select cast(1 as bigint) as `id`, cast('2026-01-01 00:00:00' as timestamp_ntz) as `at`, cast('a' as string) as `note` union all select cast(2 as bigint) as `id`, cast('2026-01-01 00:00:00' as timestamp_ntz) as `at`, cast('b' as string) as `note`;
+
+-- rows for it
+create table `shop`.`_ff_stage_events` using delta as
+select cast(2 as bigint) as `id`, cast('2026-01-02 00:00:00' as timestamp_ntz) as `at`, cast('c' as string) as `note` union all select cast(3 as bigint) as `id`, cast('2026-01-02 00:00:00' as timestamp_ntz) as `at`, cast('d' as string) as `note`;
+
+-- rows without a key
+select count(*) over (), `id` from `shop`.`_ff_stage_events` where `id` is null limit 5;
+
+-- repeated keys
+select count(*) over (), _ff_rows, _ff_key_0 from (select `id` as _ff_key_0, count(*) as _ff_rows from `shop`.`_ff_stage_events` group by 1 having count(*) > 1) as _ff_groups order by _ff_key_0 limit 5;
+
+-- only newer rows
+select * from (
+select * from `shop`.`_ff_stage_events`
+) as _ff_rows where _ff_rows.`at` is null or _ff_rows.`at` >= coalesce((select max(`at`) - interval 3 days from `shop`.`events`), _ff_rows.`at`);
+
+-- append, statement 1
+insert into `shop`.`events` (`id`, `at`, `note`) select _ff_d.`id`, _ff_d.`at`, _ff_d.`note` from `shop`.`_ff_stage_events` as _ff_d;
+
+-- rows after append
+select count(*) as v from `shop`.`events`;
+
+-- merge, statement 1
+merge into `shop`.`events` as _ff_t using `shop`.`_ff_stage_events` as _ff_d on _ff_t.`id` = _ff_d.`id` and (_ff_t.`at` is distinct from _ff_d.`at` or _ff_t.`note` is distinct from _ff_d.`note`)
+when matched then update set `at` = _ff_d.`at`, `note` = _ff_d.`note`;
+
+-- merge, statement 2
+insert into `shop`.`events` (`id`, `at`, `note`) select _ff_d.`id`, _ff_d.`at`, _ff_d.`note` from `shop`.`_ff_stage_events` as _ff_d where not exists (select 1 from `shop`.`events` as _ff_t where _ff_t.`id` = _ff_d.`id`);
+
+-- rows after merge
+select count(*) as v from `shop`.`events`;
+
+-- delete_insert, statement 1
+delete from `shop`.`events` as _ff_t where exists (select 1 from `shop`.`_ff_stage_events` as _ff_d where _ff_t.`id` = _ff_d.`id`);
+
+-- delete_insert, statement 2
+insert into `shop`.`events` (`id`, `at`, `note`) select _ff_d.`id`, _ff_d.`at`, _ff_d.`note` from `shop`.`_ff_stage_events` as _ff_d;
+
+-- rows after delete_insert
+select count(*) as v from `shop`.`events`;
+
+-- insert_overwrite, statement 1
+delete from `shop`.`events` as _ff_t where exists (select 1 from `shop`.`_ff_stage_events` as _ff_d where _ff_t.`at` = _ff_d.`at`);
+
+-- insert_overwrite, statement 2
+insert into `shop`.`events` (`id`, `at`, `note`) select _ff_d.`id`, _ff_d.`at`, _ff_d.`note` from `shop`.`_ff_stage_events` as _ff_d;
+
+-- rows after insert_overwrite
+select count(*) as v from `shop`.`events`;
+
+-- first versions
+create table `shop`.`history` using delta as
+select _ff_s.*, cast('2026-02-01 00:00:00.000000+00:00' as timestamp) as _ff_updated_at, cast('2026-02-01 00:00:00.000000+00:00' as timestamp) as _ff_valid_from, cast(null as timestamp_ntz) as _ff_valid_to, true as _ff_is_current, md5(array_join(array(coalesce(cast(_ff_s.`note` as string), '')), '||')) as _ff_snapshot_hash from `shop`.`_ff_stage_events` as _ff_s;
+
+-- first versions by their own time
+select _ff_s.*, _ff_s.`at` as _ff_updated_at, _ff_s.`at` as _ff_valid_from, cast(null as timestamp_ntz) as _ff_valid_to, true as _ff_is_current, cast(null as string) as _ff_snapshot_hash from `shop`.`_ff_stage_events` as _ff_s;
+
+-- rows change
+update `shop`.`_ff_stage_events` as _ff_t set `note` = 'e' where `id` = 2;
+
+-- a row is gone
+delete from `shop`.`_ff_stage_events` where `id` = 3;
+
+-- new versions
+create table `shop`.`_ff_stage_versions` using delta as
+select _ff_s.*, cast('2026-02-01 00:00:00.000000+00:00' as timestamp) as _ff_updated_at, greatest(cast('2026-02-01 00:00:00.000000+00:00' as timestamp), _ff_p._ff_valid_from, cast(_ff_p._ff_valid_to as timestamp)) as _ff_valid_from, md5(array_join(array(coalesce(cast(_ff_s.`note` as string), '')), '||')) as _ff_snapshot_hash
+from `shop`.`_ff_stage_events` as _ff_s
+left join (select * from (select `id`, `at`, `note`, _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash, row_number() over (partition by `id` order by _ff_is_current desc, _ff_valid_from desc, _ff_valid_to desc) as _ff_rank from `shop`.`history`) as _ff_r where _ff_rank = 1) as _ff_p on _ff_p.`id` = _ff_s.`id`
+where _ff_p._ff_rank is null or not _ff_p._ff_is_current or _ff_p.`note` is distinct from _ff_s.`note`;
+
+-- new versions by their own time
+select _ff_s.*, _ff_s.`at` as _ff_updated_at, greatest(_ff_s.`at`, _ff_p._ff_valid_from, _ff_p._ff_valid_to) as _ff_valid_from, cast(null as string) as _ff_snapshot_hash
+from `shop`.`_ff_stage_events` as _ff_s
+left join (select * from (select `id`, `at`, `note`, _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash, row_number() over (partition by `id` order by _ff_is_current desc, _ff_valid_from desc, _ff_valid_to desc) as _ff_rank from `shop`.`history`) as _ff_r where _ff_rank = 1) as _ff_p on _ff_p.`id` = _ff_s.`id`
+where _ff_p._ff_rank is null or not _ff_p._ff_is_current or _ff_s.`at` > _ff_p._ff_updated_at;
+
+-- late rows
+select count(*) from `shop`.`_ff_stage_events` as _ff_s join `shop`.`history` as _ff_t on _ff_t.`id` = _ff_s.`id` where _ff_t._ff_is_current and _ff_s.`at` < _ff_t._ff_updated_at;
+
+-- a snapshot, statement 1
+merge into `shop`.`history` as _ff_t using `shop`.`_ff_stage_versions` as _ff_v on _ff_t.`id` = _ff_v.`id` and _ff_t._ff_is_current
+when matched then update set _ff_valid_to = cast(_ff_v._ff_valid_from as timestamp_ntz), _ff_is_current = false;
+
+-- a snapshot, statement 2
+insert into `shop`.`history` (`id`, `at`, `note`, _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash) select _ff_v.`id`, _ff_v.`at`, _ff_v.`note`, _ff_v._ff_updated_at, _ff_v._ff_valid_from, cast(null as timestamp_ntz), true, _ff_v._ff_snapshot_hash from `shop`.`_ff_stage_versions` as _ff_v;
+
+-- a snapshot, statement 3
+update `shop`.`history` as _ff_t set _ff_valid_to = greatest(timestamp_ntz '2026-02-01 00:00:00.000000', cast(_ff_t._ff_valid_from as timestamp_ntz)), _ff_is_current = false where _ff_t._ff_is_current and not exists (select 1 from `shop`.`_ff_stage_events` as _ff_s where _ff_t.`id` = _ff_s.`id`);
+
+-- a snapshot, statement 4
+delete from `shop`.`history` as _ff_t where exists (select 1 from (select * from (select `id`, _ff_valid_from, _ff_is_current, _ff_updated_at, row_number() over (partition by `id` order by _ff_valid_from desc, _ff_is_current desc, _ff_updated_at desc) as _ff_rank from `shop`.`history`) as _ff_r where _ff_rank = 1) as _ff_k where _ff_t.`id` = _ff_k.`id` and (_ff_t._ff_valid_from < _ff_k._ff_valid_from or (_ff_t._ff_valid_from = _ff_k._ff_valid_from and (_ff_t._ff_is_current < _ff_k._ff_is_current or (_ff_t._ff_is_current = _ff_k._ff_is_current and (_ff_t._ff_updated_at < _ff_k._ff_updated_at))))));
+
+-- versions that are left
+select count(*) as v from `shop`.`history`;
+
+-- versions that could go
+select count(*) from `shop`.`history` as _ff_t join (select * from (select `id`, _ff_valid_from, _ff_is_current, _ff_updated_at, row_number() over (partition by `id` order by _ff_valid_from desc, _ff_is_current desc, _ff_updated_at desc) as _ff_rank from `shop`.`history`) as _ff_r where _ff_rank = 1) as _ff_k on _ff_t.`id` = _ff_k.`id` and (_ff_t._ff_valid_from < _ff_k._ff_valid_from or (_ff_t._ff_valid_from = _ff_k._ff_valid_from and (_ff_t._ff_is_current < _ff_k._ff_is_current or (_ff_t._ff_is_current = _ff_k._ff_is_current and (_ff_t._ff_updated_at < _ff_k._ff_updated_at)))));

@@ -1,0 +1,160 @@
+"""Every statement and expression of a `Spelling`, in an order in which a server can execute them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from fft_core.engines.bigquery.spelling import SPELLING as BIGQUERY
+from fft_core.engines.databricks.spelling import SPELLING as DATABRICKS
+from fft_core.engines.duckdb.spelling import SPELLING as DUCKDB
+from fft_core.engines.engine import ColumnType
+from fft_core.engines.postgres.spelling import SPELLING as POSTGRES
+from fft_core.engines.snowflake.spelling import SPELLING as SNOWFLAKE
+from fft_core.engines.spelling import CHANGED, NotSpelledError, Spelling, TypeWord
+from fft_core.names import Relation
+
+SPELLINGS = {s.dialect: s for s in (DUCKDB, POSTGRES, BIGQUERY, SNOWFLAKE, DATABRICKS)}
+EXECUTED = ("duckdb", "postgres")
+
+ORDERS, STAGE, GONE = Relation("orders", "shop"), Relation("_ff_stage_orders", "shop"), Relation("gone", "shop")
+VIEW, STORED = Relation("best_orders", "shop"), Relation("stored_orders", "shop")
+META = Relation("_ff_meta", "shop")
+TIME = datetime(2026, 1, 3, 12, 30, 0, 250000, UTC)
+HOSTILE = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]'
+META_COLUMNS: dict[str, TypeWord] = {"node_name": "text", "number": "small integer", "built_at": "timestamp"}
+
+Spell: TypeAlias = Callable[[Spelling], str]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A statement, or a query that shows an expression and gives `expected` where it is executed."""
+
+    name: str
+    spell: Spell
+    expected: object = None
+
+    @property
+    def is_query(self) -> bool:
+        return self.expected is not None
+
+    def spelled(self, spelling: Spelling) -> str | None:
+        """The text; None if the dialect has none."""
+        try:
+            return self.spell(spelling)
+        except NotSpelledError:
+            return None
+
+
+def selected(s: Spelling) -> str:
+    """Rows for the stage."""
+    return (
+        f"select {s.cast('1', 'integer')} as {s.quoted('id')}, {s.cast('2.5', 'number')} as {s.quoted('amount')}, "
+        f"{s.cast(s.text('new'), 'text')} as {s.quoted('order')}"
+    )
+
+
+def rows(s: Spelling) -> str:
+    return f"{s.relation(STAGE)} as _ff_d"
+
+
+def same(s: Spelling) -> str:
+    return f"{CHANGED}.{s.quoted('id')} = _ff_d.{s.quoted('id')}"
+
+
+def values(s: Spelling, *names: str) -> dict[str, str]:
+    return {s.quoted(name): f"_ff_d.{s.quoted(name)}" for name in names}
+
+
+def append(s: Spelling) -> str:
+    names = list(values(s, "id", "amount", "order"))
+    return s.insert(ORDERS, names, f"select {', '.join(f'_ff_d.{name}' for name in names)} from {rows(s)}")
+
+
+def merge(s: Spelling) -> str:
+    changed = s.differs(f"{CHANGED}.{s.quoted('amount')}", f"_ff_d.{s.quoted('amount')}")
+    return s.merge(ORDERS, rows(s), same(s), values(s, "amount"), changed, values(s, "id", "amount", "order"))
+
+
+def typed(kind: TypeWord, value: str) -> Spell:
+    return lambda s: f"select {s.cast(s.text(value), kind)} as v"
+
+
+def shapes() -> Iterator[Shape]:
+    """All shapes."""
+    yield Shape("create a schema", lambda s: s.create_schema(ORDERS))
+    yield Shape("create a table", lambda s: s.create_as(ORDERS, "table", selected(s), replaces=False))
+    yield Shape("create a stage", lambda s: s.create_as(STAGE, "table", selected(s), replaces=False))
+    yield Shape("replace a table", lambda s: s.create_as(STAGE, "table", s.select_all(ORDERS)))
+    yield Shape(
+        "publish a table with its stamp", lambda s: s.create_as(STAGE, "table", s.select_all(ORDERS), stamp=HOSTILE)
+    )
+    yield Shape("create or replace a view", lambda s: s.create_as(VIEW, "view", s.select_all(ORDERS)))
+    yield Shape("publish a view with its stamp", lambda s: s.create_as(VIEW, "view", "select 1 as a", stamp=HOSTILE))
+    yield Shape(
+        "create a materialized view",
+        lambda s: s.create_as(STORED, "materialized_view", s.select_all(ORDERS), replaces=False),
+    )
+    yield Shape("create a temporary table", lambda s: s.create_temporary("_ff_delta", selected(s)))
+    yield Shape("create a temporary view", lambda s: s.create_temporary("_ff_view", selected(s), "view"))
+    yield Shape("create a table of ours", lambda s: s.create_table(META, META_COLUMNS))
+    yield Shape("add a missing column to it", lambda s: s.add_missing_column(META, "checks", "text"))
+    row = {"node_name": HOSTILE, "number": 1, "built_at": TIME}
+    yield Shape("insert a row of ours", lambda s: s.insert_row(META, row))
+    yield Shape("update rows", lambda s: s.update(META, {"node_name": s.text("x")}, "number = 1"))
+    yield Shape("delete rows", lambda s: s.delete(META, f"node_name = {s.text('y')}"))
+    yield Shape("delete all rows", lambda s: s.delete(META, None))
+    yield Shape("add a column", lambda s: s.add_column(ORDERS, ColumnType("group", s.types["text"])))
+    yield Shape("change a type", lambda s: s.change_type(ORDERS, ColumnType("group", s.types["integer"])))
+    yield Shape("drop a column", lambda s: s.drop_column(ORDERS, "group"))
+    yield Shape("append", append)
+    yield Shape("update from other rows", lambda s: s.update_from(ORDERS, values(s, "amount"), rows(s), same(s)))
+    yield Shape("merge", merge)
+    yield Shape("delete what is in other rows", lambda s: s.delete_known(ORDERS, rows(s), same(s)))
+    yield Shape("comment on a table", lambda s: s.comment_on(ORDERS, "table", HOSTILE))
+    yield Shape("comment on a view", lambda s: s.comment_on(VIEW, "view", HOSTILE))
+    yield Shape("comment on a column", lambda s: s.comment_on_column(ORDERS, "order", HOSTILE))
+    yield Shape("drop a materialized view", lambda s: s.drop(STORED, "materialized_view"))
+    yield Shape("drop a view", lambda s: s.drop(VIEW, "view"))
+    yield Shape("rename a table", lambda s: s.rename(STAGE, "gone"))
+    yield Shape("drop a table", lambda s: s.drop(GONE, "table"))
+    yield from expressions()
+
+
+def expressions() -> Iterator[Shape]:
+    """All expressions, each in a query."""
+    yield Shape("a text", lambda s: f"select {s.text(HOSTILE)} as v", HOSTILE)
+    yield Shape("a list of values", lambda s: f"select 1 in ({s.literals([1, 2])}) as v", True)
+    names, given = ["a", "b"], [["1", "'x'"], ["2", "null"]]
+    yield Shape("rows of values", lambda s: f"select max(_ff_v.a) as v from {s.given(names, given)}", 2)
+    yield Shape("no value", lambda s: f"select {s.literal(None)} is null as v", True)
+    yield Shape("a truth value", lambda s: f"select {s.literal(False)} as v", False)
+    yield Shape("a number", lambda s: f"select {s.cast(s.literal(-1.5), 'number')} as v", -1.5)
+    yield Shape("an infinite number", lambda s: f"select {s.literal(float('-inf'))} as v", float("-inf"))
+    naive = TIME.replace(tzinfo=None)
+    yield Shape("a time", lambda s: f"select {s.literal(TIME)} as v", naive)
+    yield Shape("a point in time", lambda s: f"select {s.in_utc(s.zoned(TIME))} as v", naive)
+    yield Shape("a point in time of a time", lambda s: f"select {s.in_utc(s.at_utc(s.literal(TIME)))} as v", naive)
+    before = naive - timedelta(days=3)
+    yield Shape("an interval", lambda s: f"select {s.literal(TIME)} - {s.interval('3 days')} as v", before)
+    yield Shape("a time that can be infinite", lambda s: f"select {s.finite(s.literal(TIME))} as v", naive)
+    yield Shape("not a number", lambda s: f"select {s.is_nan(s.literal(float('nan')))} as v", True)
+    yield Shape("the same, NULL or not", lambda s: f"select {s.differs('null', 'null')} as v", False)
+    yield Shape("the greatest", lambda s: f"select {s.greatest(['1', s.cast('null', 'integer'), '2'])} as v", 2)
+    one, next_one = ["1", "2", "3"], ["1", "2", "4"]
+    yield Shape("one row before another", lambda s: f"select {s.is_before(one, next_one)} as v", True)
+    yield Shape("not before an equal row", lambda s: f"select {s.is_before(one, one)} as v", False)
+    digest = hashlib.md5(b"a||b").hexdigest()
+    yield Shape("an MD5", lambda s: f"select {s.hashed([s.text('a'), s.text('b')])} as v", digest)
+    yield Shape("an MD5 of nothing", lambda s: f"select {s.hashed([])} as v", "d41d8cd98f00b204e9800998ecf8427e")
+    yield Shape("our word text", typed("text", "a"), "a")
+    yield Shape("our word integer", typed("integer", "9223372036854775807"), 2**63 - 1)
+    yield Shape("our word small integer", typed("small integer", "7"), 7)
+    yield Shape("our word number", typed("number", "1.5"), 1.5)
+    yield Shape("our word boolean", typed("boolean", "true"), True)
+    yield Shape("our word date", typed("date", "2026-01-03"), naive.date())
+    yield Shape("our word timestamp", typed("timestamp", "2026-01-03 12:30:00.25"), naive)
