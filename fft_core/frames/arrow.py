@@ -59,8 +59,7 @@ def _arrow_table(frame: Any) -> pa.Table:
     if not hasattr(frame, "__arrow_c_stream__") or type(frame).__name__ in ("Series", "ChunkedArray"):
         raise ModelError(
             f"a model must return a frame, not {type(frame).__name__}",
-            hint="Return a pandas or Polars DataFrame, a pyarrow Table, or what has Arrow's C stream: a relation of"
-            " DuckDB, a table of Ibis, a narwhals DataFrame.",
+            hint="Return a pandas or Polars DataFrame, a pyarrow Table, or any frame that Arrow can read.",
         )
     return pa.RecordBatchReader.from_stream(frame).read_all()
 
