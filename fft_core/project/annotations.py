@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import builtins
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-
-from fft_core.python_names import UNKNOWN, Names
 
 _NOTHING_SAID = frozenset({"typing.Any", "builtins.object", "types.NoneType"})
 _UNIONS = frozenset({"typing.Optional", "typing.Union"})
@@ -41,16 +40,12 @@ class AnnotationReader:
 
     def __init__(self, tree: ast.Module) -> None:
         self._tree = tree
-        self._parsed: list[ast.expr] = []  # kept alive, as `Names` knows them by their identity
-        self._aliases = {  # `type Frame = ...`, which Python 3.11 has not
-            getattr(node, "name").id: getattr(node, "value")  # noqa: B009 - 3.11 has no such class
-            for node in tree.body
-            if type(node).__name__ == "TypeAlias"
-        }
 
     @cached_property
-    def _names(self) -> Names:
-        return Names(self._tree)  # many files have no annotation
+    def _names(self) -> _Names:
+        names = _Names()
+        names.bind(self._tree.body)
+        return names  # many files have no annotation
 
     def read(self, node: ast.expr | None) -> Annotation | None:
         """Resolve an annotation; return None for a parameter that has none.
@@ -76,7 +71,7 @@ class AnnotationReader:
                 yield from self._types(right, seen)
             case ast.Subscript(value=value, slice=inner):
                 yield from self._types_of_generic(value, inner, seen)
-            case ast.Call(args=[_, kind]) if "typing.NewType" in self._origins(node.func):
+            case ast.Call(args=[_, kind]) if "typing.NewType" in self._names.origins(node.func):
                 yield from self._types(kind, seen)
             case ast.Call(keywords=[*_, ast.keyword(arg="bound", value=kind)]):  # a TypeVar
                 yield from self._types(kind, seen)
@@ -91,12 +86,11 @@ class AnnotationReader:
         except SyntaxError:
             yield text
             return
-        self._parsed.append(parsed)
         yield from self._types(parsed, seen)
 
     def _types_of_generic(self, value: ast.expr, inner: ast.expr, seen: frozenset[str]) -> Iterator[str]:
         arguments = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-        origins = self._origins(value)
+        origins = self._names.origins(value)
         if origins & _MAPPINGS:
             arguments = arguments[1:]
         elif origins & _FIRST:
@@ -107,23 +101,90 @@ class AnnotationReader:
             yield from self._types(argument, seen)
 
     def _types_of_name(self, node: ast.Name, seen: frozenset[str]) -> Iterator[str]:
-        scope = self._names.scope_of(node)
-        values = [*self._names.bindings(node)]
-        if node.id in self._aliases:
-            values.append(self._aliases[node.id])
-        if scope is None or not (values or node.id in scope.imported):
+        values = self._names.values.get(node.id, ())
+        if not values:
             yield from self._told(node) - _MAPPINGS
             return
-        yield from map(_as_typing, scope.imported.get(node.id, ()))
+        yield from map(_as_typing, self._names.imported.get(node.id, ()))
         for value in values:
             yield from self._types(value, seen)
 
     def _told(self, node: ast.expr) -> frozenset[str]:
         """The dotted names of an expression; its text if the file tells none."""
-        return frozenset(o for o in self._origins(node) if not o.startswith(UNKNOWN)) or frozenset({ast.unparse(node)})
+        return self._names.origins(node) or frozenset({ast.unparse(node)})
 
-    def _origins(self, node: ast.expr) -> frozenset[str]:
-        return frozenset(map(_as_typing, self._names.origins(node)))
+
+class _Names:
+    """The names of a module outside of its functions: what each is imported as, and the expressions it is set to.
+
+    `python_names` knows those inside of functions as well, and takes ten times as long.
+    """
+
+    def __init__(self) -> None:
+        self.imported: dict[str, list[str]] = {}
+        self.values: dict[str, list[ast.expr]] = {}
+        self._stars: list[str] = []
+        self._defined: set[str] = set()
+
+    def bind(self, statements: Iterable[ast.AST]) -> None:
+        """Add the names that statements bind, those under `if`, `try` and `with` too."""
+        for statement in statements:
+            self._bind(statement)
+            for part in ("body", "orelse", "handlers", "finalbody"):
+                if isinstance(statement, ast.If | ast.Try | ast.ExceptHandler | ast.With):
+                    self.bind(getattr(statement, part, []))
+
+    def origins(self, node: ast.AST, depth: int = 0) -> frozenset[str]:
+        """Return the dotted names that an expression may stand for; none if the module does not tell."""
+        match node:
+            case ast.Attribute(value=value, attr=name):
+                return frozenset(_as_typing(f"{origin}.{name}") for origin in self.origins(value, depth))
+            case ast.Name(id=name) if depth < _DEPTH:
+                found = {*map(_as_typing, self.imported.get(name, ()))}
+                return frozenset(
+                    found.union(*(self.origins(value, depth + 1) for value in self.values.get(name, ())))
+                    or self._of_others(name)
+                )
+        return frozenset()
+
+    def _of_others(self, name: str) -> set[str]:
+        if name in self._defined or name in self.values:
+            return set()
+        return {f"builtins.{name}"} if hasattr(builtins, name) else {f"{module}.{name}" for module in self._stars}
+
+    def _bind(self, statement: ast.AST) -> None:
+        match statement:
+            case ast.Import(names=names):
+                for alias in names:
+                    top = alias.name.partition(".")[0]
+                    self._import(alias.asname or top, alias.name if alias.asname else top)
+            case ast.ImportFrom(names=names):
+                module = "." * statement.level + (statement.module or "")
+                for alias in names:
+                    if alias.name == "*":
+                        self._stars.append(module)
+                    else:
+                        dot = "" if module.endswith(".") else "."
+                        self._import(alias.asname or alias.name, f"{module}{dot}{alias.name}")
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                self._defined.add(name)
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._set(target, value)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self._set(target, value)
+            case _ if type(statement).__name__ == "TypeAlias":  # `type Frame = ...`, which Python 3.11 has not
+                self._set(getattr(statement, "name"), getattr(statement, "value"))  # noqa: B009
+
+    def _import(self, name: str, origin: str) -> None:
+        self.imported.setdefault(name, []).append(origin)
+
+    def _set(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Name):
+            self.values.setdefault(target.id, []).append(value)
+
+
+_DEPTH = 9  # of names that stand for names
 
 
 def _as_typing(origin: str) -> str:

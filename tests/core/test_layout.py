@@ -89,7 +89,7 @@ TOUCH_DAGSTER_CORE = {
     "fft_dagster.runs",
 }
 # These are imported where they are used, so that a project without them does not need them.
-DRIVERS = ("duckdb", "psycopg", "pandas", "pyarrow", "polars")
+DRIVERS = ("duckdb", "psycopg", "pandas", "pyarrow", "polars", "ibis", "narwhals")
 
 
 def module_files() -> dict[str, Path]:

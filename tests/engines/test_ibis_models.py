@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -421,6 +423,31 @@ def test_its_own_table_is_of_the_same_kind(tmp_path: Path) -> None:
         shop.write({**FILES, "models/m.ff.py": code})
         (found,) = problems(shop.root)
     assert "this is pandas.DataFrame, as it has no annotation" in found
+
+
+def test_ibis_is_imported_when_such_a_model_is_built(tmp_path: Path) -> None:
+    """Not for plans, nor for the builds of others; and if it is not there, the error says what to install."""
+    with shop_on(Target(None), tmp_path) as shop:
+        shop.write(FILES)
+        shop.write({"models/m.ff.py": MISSING})
+        code = (
+            "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); sys.modules['ibis'] = None\n"
+            "from shops import Shop\n"
+            "shop = Shop(Path(sys.argv[1]), 'duckdb', {'path': sys.argv[1] + '/db.duckdb'})\n"
+            "print(sorted(shop.due())); shop.build('orders'); print(shop.build('m')['m'])\n"
+        )
+        command = [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    planned, said = done.stdout.splitlines()[:2]
+    assert planned == "['cities', 'm', 'orders', 'totals']"
+    assert "a model takes Ibis tables, and Ibis is not installed" in said
+    assert 'pip install "fft-dagster[ibis]"' in done.stdout
+
+
+MISSING = (
+    "from typing import TYPE_CHECKING\nfrom fft_core import model\nif TYPE_CHECKING:\n    import ibis\n\n\n"
+    "@model(deps=['orders'])\ndef m(orders: 'ibis.Table'):\n    return orders\n"
+)
 
 
 def test_it_can_be_a_materialized_view_where_there_are_any(tmp_path: Path, postgres_dsn: str) -> None:
