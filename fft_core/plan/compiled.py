@@ -53,9 +53,14 @@ def recorded_query(record: BuildRecord | None) -> str | None:
     return record.fingerprint.inputs.get(QUERY) if record and record.fingerprint else None
 
 
-def with_recorded_query(subject: Subject, record: BuildRecord | None) -> Subject:
-    """Add what the query of the last build used, if the record remembers it."""
-    text = recorded_query(record)
+def still_recorded_query(subject: Subject, record: BuildRecord | None) -> str | None:
+    """Return the same as long as the code is that of the record: other code has another query, or none."""
+    is_same = record is not None and record.fingerprint is not None and record.fingerprint.code == subject.code
+    return recorded_query(record) if is_same else None
+
+
+def with_query_of(subject: Subject, text: str | None) -> Subject:
+    """Add what a query uses to the subject of its model, if there is one."""
     if text is None:
         return subject
     said = json.loads(text)

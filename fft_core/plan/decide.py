@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from fft_core.functions import is_definition
-from fft_core.plan.compiled import QUERY, QueryUses, recorded_query, with_recorded_query
+from fft_core.plan.compiled import QUERY, QueryUses, recorded_query, still_recorded_query, with_query_of
 from fft_core.plan.definitions import Definitions, Version, completed
 from fft_core.plan.fingerprint import Fingerprint, Subject, changed_keys, digest_of, fingerprint_of
 from fft_core.plan.records import BuildRecord, Published, Remembered
@@ -197,9 +197,10 @@ def decide(
     """Decide for one model or seed, given the versions of its inputs."""
     record = remembered.records.get(subject.name)
     checks = _checks_version(subject, versions, remembered)
-    subject, defined = completed(with_recorded_query(subject, record), remembered.definitions)
+    query = still_recorded_query(subject, record)
+    subject, defined = completed(with_query_of(subject, query), remembered.definitions)
     inputs = {name: versions.get(name, InputVersion(None)) for name in subject.inputs}
-    inputs |= {QUERY: InputVersion(query)} if (query := recorded_query(record)) else {}
+    inputs |= {QUERY: InputVersion(query)} if query else {}
     inputs |= {key: InputVersion(version.digest) for key, version in defined.items()}
     known = {name: value.version for name, value in inputs.items()}
     published = remembered.published.get(subject.name)
@@ -432,7 +433,7 @@ def _inputs_changed(
         if reason is not None:
             reasons.append(reason)
     if old is not None:
-        gone = [name for name in old if name not in inputs]
+        gone = [name for name in old if name not in inputs and name != QUERY]
         reasons += [_gone_reason(name) for name in gone]
     return reasons
 

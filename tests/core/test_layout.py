@@ -25,6 +25,15 @@ FORBIDDEN = {
     "fft_core.errors": ("fft_core",),
     "fft_core.names": ("fft_core",),
     "fft_core.csv_format": ("fft_core",),
+    "fft_core.frames": (
+        "fft_core.project",
+        "fft_core.engines",
+        "fft_core.plan",
+        "fft_core.compile",
+        "fft_core.warehouse",
+        "fft_core.state",
+        "fft_core.build",
+    ),
     "fft_core.project": (
         "fft_core.engines",
         "fft_core.plan",

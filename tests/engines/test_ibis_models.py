@@ -17,6 +17,7 @@ from fft_core import (
     ProjectError,
     find_node,
     load_project,
+    make_plan,
     preview,
     rendered_sql,
     run_unit_tests,
@@ -193,6 +194,17 @@ def test_what_the_query_was_found_to_use_is_remembered(shop: Shop) -> None:
     shop.build()
     assert shop.due() == {}
     shop.write({"models/m.ff.py": one("return orders")})
+    shop.build()
+    assert shop.due() == {}
+
+
+def test_a_model_that_takes_frames_from_now_on_forgets_its_query(shop: Shop) -> None:
+    shop.write({"models/m.ff.py": one("return orders.mutate(u=ibis.uuid())")})
+    shop.build()
+    shop.write({"models/m.ff.py": one("return orders", parameters="orders")})
+    with shop.open() as warehouse:
+        (decision,) = make_plan(warehouse).builds
+    assert [str(reason) for reason in decision.reasons] == ["its Python changed"]
     shop.build()
     assert shop.due() == {}
 
