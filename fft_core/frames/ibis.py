@@ -104,8 +104,8 @@ def unbound_table(name: str, columns: Mapping[str, str], dialect: str) -> Any:
 def _type(types: Any, kind: str) -> Any:
     try:
         return types.from_string(kind)
-    except Exception:  # noqa: BLE001 - of Ibis or of sqlglot, for a type of which they do not know how it is spelled
-        return _ibis().dtype("unknown")
+    except (LookupError, TypeError, ValueError):  # one that it spells in another way; most others are unknown to it
+        return importlib.import_module("ibis.expr.datatypes").Unknown(raw_type=kind)
 
 
 def query_of(result: Any, dialect: str) -> IbisQuery:

@@ -22,6 +22,7 @@ from fft_core import (
     rendered_sql,
     run_unit_tests,
 )
+from fft_core.frames.ibis import query_of, unbound_table
 
 HEAD = "import ibis\nfrom ibis import _\nfrom fft_core import model, source\n\n\n"
 ORDERS = "id,city,amount\n1,Graz,5\n2,Graz,7\n3,Linz,1\n"
@@ -292,6 +293,14 @@ def test_types_of_the_database_reach_the_query(shop: Shop) -> None:
 
 
 NAMES = ("typed", "m")
+
+
+@pytest.mark.parametrize("kind", ["GEOMETRY('EPSG:4326')", "numeric(5,7)", "int4range", '"s"."My Type"[]', "no type("])
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres"])
+def test_a_column_of_any_type_can_be_selected(kind: str, dialect: str) -> None:
+    table = unbound_table("a", {"x": kind, "y": "integer"}, dialect)
+    query = query_of(table.select("x"), dialect)
+    assert query.symbolic.split() == ["SELECT", '"t0"."x"', "FROM", '"@a"', "AS", '"t0"']
 
 
 def test_names_that_need_quotes(shop: Shop) -> None:
