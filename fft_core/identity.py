@@ -143,7 +143,8 @@ class Subjects:
         from fft_core.plan.row_order import sorts_rows  # slow to import: not where nothing changed
 
         code = self._code(texts, (*model.inputs, model.name))
-        is_sorted = any(sorts_rows(text, self._naming.dialect) for text in texts)
+        is_sorted = any(sorts_rows(text, self._naming.dialect) for text in texts) or self._reads_sorted_view(model)
+        is_sorted = is_sorted or any(self._sorts(parent) for parent in self._inlined(model))
         return QueryUses(code.digest, code.volatile, code.unknown, code.names, is_sorted)
 
     def _model(self, model: Model) -> Subject:

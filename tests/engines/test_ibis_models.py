@@ -93,6 +93,32 @@ def test_equal_rows_in_another_order_keep_their_version(shop: Shop) -> None:
     }
 
 
+@pytest.mark.parametrize("kind", ["view", "ephemeral"])
+def test_the_order_of_what_it_reads_counts_if_that_sorts(shop: Shop, kind: str) -> None:
+    low = "{{ config(materialized='KIND') }} select id from {{ ref('orders') }} order by id {}".replace("KIND", kind)
+    shop.write(
+        {
+            "models/low.ff.sql": low.replace("{}", "asc"),
+            "models/m.ff.py": one("return low", "'low'", "", "low: ibis.Table"),
+            "models/n.ff.sql": "select id from {{ ref('m') }} limit 1",
+        }
+    )
+    shop.build()
+    assert shop.rows("n") == [1]
+    shop.write({"models/low.ff.sql": low.replace("{}", "desc")})
+    assert states(shop.build())["n"] == "built"
+    assert shop.rows("n") == [3]
+
+
+def test_a_query_that_sorts_has_an_order(shop: Shop) -> None:
+    code = one("return orders.order_by(_.id.asc())")
+    shop.write({"models/m.ff.py": code, "models/n.ff.sql": "select id from {{ ref('m') }} limit 1"})
+    shop.build()
+    shop.write({"models/m.ff.py": code.replace("asc", "desc")})
+    assert states(shop.build())["n"] == "built"
+    assert shop.rows("n") == [3]
+
+
 def test_checks_hold_bad_rows_back(shop: Shop) -> None:
     shop.write({}, "  - {type: not_null, table: totals, column: city}\n")
     shop.build()
