@@ -21,7 +21,8 @@ from fft_core.errors import (
     message_of,
     nearest,
 )
-from fft_core.frames import FrameType, frame_type_of_named, frame_type_of_parameter, from_arrow, to_arrow
+from fft_core.frames import DEFAULT, from_arrow, to_arrow
+from fft_core.frames.ibis import IbisQuery, query_of, unbound_table
 from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
 from fft_core.project.python_code import PythonCode
 from fft_core.project.render import Naming, Renderer
@@ -63,21 +64,62 @@ class Compiler:
             ModelError: the function raises, or returns something that is no frame.
         """
         assert isinstance(model.body, PythonBody)  # callers ask by model.kind
-        function = self._function(model, model.body)
+        function, kind_of_this = self._function(model, model.body), model.body.frame_of_this
         tables = {name: read(name) for name in model.inputs}
         for name, table in tables.items():
             _refuse_missing_columns(model, model.body, name, table.column_names)
         with _unreadable(model):
-            arguments = _arguments(function, tables, key_of)
-            asked_for = _asked_for(model.body, function, this)
+            frames = {name: _frame(name, table, kind) for (name, table), kind in _with_kinds(model.body, tables)}
+            own = (lambda: _frame("this", this(), kind_of_this)) if this else None
+            arguments, asked_for = _arguments(function, frames, key_of), _asked_for(model.body, own)
+        result = self._called(model, function, arguments, asked_for)
+        with _unreadable(model):
+            return to_arrow(result)
+
+    def lazy_query(
+        self,
+        model: Model,
+        columns: Callable[[str | SourceName], Mapping[str, str]],
+        dialect: str,
+        key_of: Callable[..., str],
+        *,
+        is_incremental: bool = False,
+    ) -> IbisQuery:
+        """Call a Python model with tables that have no rows, and return the query that it makes. Nothing is run.
+
+        Args:
+            model: A Python model that is lazy.
+            columns: Gives the columns of an input, or of the model's own table, with their types.
+            dialect: The engine's.
+            key_of: The physical name of an input, its key where the function takes a mapping.
+            is_incremental: Whether the rows of the query are added to the model's own table.
+
+        Raises:
+            RequiredColumnsError: an input lacks a column that the model requires; the function is not called.
+            ModelError: the function raises, or returns something that is no query over these tables.
+        """
+        assert isinstance(model.body, PythonBody)  # callers ask by model.is_lazy
+        function = self._function(model, model.body)
+        found = {name: columns(name) for name in model.inputs}
+        for name, types in found.items():
+            _refuse_missing_columns(model, model.body, name, list(types))
+        with _unreadable(model):
+            tables = {name: unbound_table(str(name), types, dialect) for name, types in found.items()}
+            own = (lambda: unbound_table(model.name, columns(model.name), dialect)) if is_incremental else None
+            arguments, asked_for = _arguments(function, tables, key_of), _asked_for(model.body, own)
+        result = self._called(model, function, arguments, asked_for)
+        with _unreadable(model):
+            return query_of(result, dialect)
+
+    def _called(
+        self, model: Model, function: Callable[..., Any], arguments: list[Any], asked_for: Mapping[str, Any]
+    ) -> Any:
         try:
-            result = function(*arguments, **asked_for)
+            return function(*arguments, **asked_for)
         except BaseException as error:
             if not self._is_of_model(model, error):
                 raise
             raise self._in_user_code(model, error, ModelRaisedError) from error
-        with _unreadable(model):
-            return to_arrow(result)
 
     def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
         home = self._project.home_of(model.path)
@@ -202,33 +244,39 @@ class _Frames(dict[str, Any]):
         raise FftError(f"{key!r} is not an input of this model", hint=hint)
 
 
-def _asked_for(body: PythonBody, function: Callable[..., Any], this: Callable[[], pa.Table] | None) -> dict[str, Any]:
+def _with_kinds(
+    body: PythonBody, tables: Mapping[str | SourceName, pa.Table]
+) -> Iterator[tuple[tuple[str | SourceName, pa.Table], str]]:
+    """Each input with the kind of its frame; those beyond the last count as the last."""
+    kinds = body.frames or (DEFAULT,)
+    for place, item in enumerate(tables.items()):
+        yield item, kinds[min(place, len(kinds) - 1)]
+
+
+def _asked_for(body: PythonBody, this: Callable[[], Any] | None) -> dict[str, Any]:
     """What the function takes by name: its own table, which is only read if it is wanted, and whether there is one."""
     given: dict[str, Any] = {"is_incremental": this is not None} if "is_incremental" in body.asks_for else {}
     if "this" in body.asks_for:
-        given["this"] = _frame("this", this(), frame_type_of_named(function, "this")) if this else None
+        given["this"] = this() if this else None
     return given
 
 
 def _arguments(
-    function: Callable[..., Any], tables: Mapping[str | SourceName, pa.Table], key_of: Callable[..., str]
+    function: Callable[..., Any], frames: Mapping[str | SourceName, Any], key_of: Callable[..., str]
 ) -> list[Any]:
     parameters = inspect.signature(function).parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     required = [p for p in positional if p.default is p.empty]
-    if not tables:
+    if not frames:
         return [None] * len(required)
-    by_position = len(tables) <= len(positional) or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    by_position = len(frames) <= len(positional) or any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if by_position:
-        kinds = [frame_type_of_parameter(function, place) for place in range(len(tables))]
-        return [_frame(name, table, kind) for (name, table), kind in zip(tables.items(), kinds, strict=True)]
-    kind = frame_type_of_parameter(function, 0)
-    frames = {key_of(name): _frame(name, table, kind) for name, table in tables.items()}
-    aliases = {alias: key_of(name) for name in tables for alias in (str(name), f"{name}.ff")}
-    return [_Frames(frames, aliases)]
+        return [*frames.values()]
+    aliases = {alias: key_of(name) for name in frames for alias in (str(name), f"{name}.ff")}
+    return [_Frames({key_of(name): frame for name, frame in frames.items()}, aliases)]
 
 
-def _frame(name: str | SourceName, table: pa.Table, kind: FrameType) -> Any:
+def _frame(name: str | SourceName, table: pa.Table, kind: str) -> Any:
     try:
         return from_arrow(table, kind)
     except ModelError as error:

@@ -18,6 +18,7 @@ from fft_core.engines.known import known_functions
 from fft_core.engines.registry import spec_of
 from fft_core.errors import FftError, Location, Problem, ProjectError
 from fft_core.names import SYMBOL, Relation
+from fft_core.plan.compiled import QueryUses
 from fft_core.plan.fingerprint import Subject, digest_of
 from fft_core.project.environment import counted_variables
 from fft_core.project.model import (
@@ -137,6 +138,15 @@ class Subjects:
             tuple(dict.fromkeys(name for found in read for name in found.unknown)),
             tuple(dict.fromkeys(name for found in read for name in found.names)),
         )
+
+    def uses_of(self, model: Model, texts: Sequence[str]) -> QueryUses:
+        """Read the query of a lazy Python model, spelled with symbols for relations; that of an increment as well."""
+        from fft_core.plan.row_order import sorts_rows  # slow to import: not where nothing changed
+
+        code = self._code(texts, (*model.inputs, model.name))
+        is_sorted = any(sorts_rows(text, self._naming.dialect) for text in texts) or self._reads_sorted_view(model)
+        is_sorted = is_sorted or any(self._sorts(parent) for parent in self._inlined(model))
+        return QueryUses(code.digest, code.volatile, code.unknown, code.names, is_sorted)
 
     def _model(self, model: Model) -> Subject:
         self._refuse_what_the_engine_lacks(model)

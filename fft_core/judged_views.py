@@ -14,6 +14,7 @@ from fft_core.checks.builtin import check_query
 from fft_core.checks.run import CheckResult, JudgedView, run_checks
 from fft_core.engines.engine import ColumnType
 from fft_core.errors import FftError, StatementError
+from fft_core.model_rows import text_of
 from fft_core.names import Relation
 from fft_core.project.model import Check, SourceName
 from fft_core.project.render import Naming
@@ -213,7 +214,7 @@ class _StandIns:
     def _make(self, view: str) -> None:
         engine, model = self._warehouse.engine, self._warehouse.project.models[view]
         name = _STAND_IN.format(len(self._made))
-        query = self._warehouse.compiler.sql(model, self._naming)
+        query = text_of(self._warehouse, model, self._naming).sql
         engine.execute(engine.spelling.create_temporary(name, query, "view"))
         relation = engine.temporary(name)
         self._made.append(relation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fft_core.errors import (
@@ -18,14 +18,23 @@ from fft_core.errors import (
 from fft_core.fault import fault_of, joined_lines, shortened
 from fft_core.names import Relation
 from fft_core.project.model import Incremental, Model, SourceName, SqlBody
+from fft_core.project.render import Naming
 from fft_core.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
+@dataclass(frozen=True)
+class ModelRows:
+    """The SELECT of a model's rows; of a lazy model, also its texts with symbols for relations, see `LazyQuery`."""
+
+    sql: str
+    symbolic: tuple[str, ...] = ()
+
+
 @contextmanager
-def model_rows(warehouse: Warehouse, model: Model, *, is_increment: bool = False) -> Iterator[str]:
+def model_rows(warehouse: Warehouse, model: Model, *, is_increment: bool = False) -> Iterator[ModelRows]:
     """Give the SELECT of a model's rows: its own, or one over the frame that its function makes.
 
     While the context lasts, an error of the database says which model it came from, and which input is missing.
@@ -44,18 +53,28 @@ def model_rows(warehouse: Warehouse, model: Model, *, is_increment: bool = False
 
 
 @contextmanager
-def _query(warehouse: Warehouse, model: Model, is_increment: bool) -> Iterator[str]:
-    if model.kind == "sql":
+def _query(warehouse: Warehouse, model: Model, is_increment: bool) -> Iterator[ModelRows]:
+    if model.has_query:
         # a snapshot sees all rows each time
         is_incremental = is_increment and isinstance(model.materialization, Incremental)
-        yield warehouse.compiler.sql(model, replace(warehouse.naming, is_incremental=is_incremental))
+        yield text_of(warehouse, model, replace(warehouse.naming, is_incremental=is_incremental))
         return
     this = (lambda: read_relation(warehouse, warehouse.relation(model.name))) if is_increment else None
     frame = warehouse.compiler.frame(model, lambda name: _read(warehouse, model, name), _key_of(warehouse), this)
     with ExitStack() as stack:
         with _refused(model):
             query = stack.enter_context(warehouse.engine.frame_query(frame))
-        yield query
+        yield ModelRows(query)
+
+
+def text_of(warehouse: Warehouse, model: Model, naming: Naming) -> ModelRows:
+    """Return the query of a model that has one. Raises RenderError, ModelError, StatementError."""
+    if not model.is_lazy:
+        return ModelRows(warehouse.compiler.sql(model, naming))
+    from fft_core.lazy_query import lazy_query  # only where there are such models
+
+    query = lazy_query(warehouse, model, naming)
+    return ModelRows(query.sql, query.symbolic)
 
 
 def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:

@@ -111,6 +111,8 @@ class BuildTask:
             transaction, before the rows are made and before they are published.
         views: Returns the checked views over the node that its new rows are judged by. Called once the rows are staged
             and have passed the node's own checks: what still has its turn in the run may have changed until then.
+        with_query: Returns the decision, completed by the texts of the query of a lazy model. Called when the query is
+            made, before it runs.
         existing: What is published under the node's name; None if nothing is.
         is_recorded: Whether the build is recorded.
         replaces_record: Whether the node has a record, which the new one replaces.
@@ -122,6 +124,7 @@ class BuildTask:
     clock: Clock
     still_current: Callable[[], None]
     views: Callable[[], ViewsToJudge]
+    with_query: Callable[[Sequence[str]], Decision]
     existing: Published | None
     is_recorded: bool = True
     replaces_record: bool = True
@@ -161,8 +164,10 @@ def build_node(warehouse: Warehouse, node: Model | Seed, task: BuildTask) -> Bui
         with seed_rows(warehouse, node, build.first_load) as query:
             return _publish(build, _Rows("table", query))
     model = node if isinstance(node.materialization, Incremental | Snapshot) else None
-    with model_rows(warehouse, node, is_increment=task.decision.is_increment) as query:
-        return _publish(build, _Rows(_kind(node), query, model, warehouse.backing(node), node.publish))
+    with model_rows(warehouse, node, is_increment=task.decision.is_increment) as rows:
+        if node.is_lazy:
+            build = _Build(warehouse, replace(task, decision=task.with_query(rows.symbolic)))
+        return _publish(build, _Rows(_kind(node), rows.sql, model, warehouse.backing(node), node.publish))
 
 
 def publish_frame(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from fft_core.errors import RequestError, nearest
@@ -20,6 +20,7 @@ from fft_core.plan.decide import (
     is_refreshed,
     reached_by_views,
     recorded_version,
+    with_query,
 )
 from fft_core.plan.modified import modified
 from fft_core.plan.records import BuildRecord, Published
@@ -95,6 +96,12 @@ class Rebuilder:
             return decision
         now = published_nodes(warehouse, [node])  # it may have been dropped since the run began
         return decide(subject, versions, replace(remembered, published=now), self.request)
+
+    def with_query(self, warehouse: Warehouse, decision: Decision, texts: Sequence[str]) -> Decision:
+        """Complete the decision to build a lazy Python model by its query, which has not run yet."""
+        model = self._project.models[decision.name]
+        uses = self._subjects.uses_of(model, texts)
+        return with_query(decision, self._subjects.of(model), uses, self.memory.recall(warehouse).definitions)
 
     def note(self, record: BuildRecord, published: Published) -> None:
         """Remember what this run has just published."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fft_core.engines.engine import ColumnType, Row
 from fft_core.engines.registry import spec_of
 from fft_core.errors import FftError, MissingRelationError, Problem, ProjectError, RequestError, nearest
-from fft_core.model_rows import how_to_get, model_rows
+from fft_core.model_rows import explained, how_to_get, model_rows, text_of
 from fft_core.names import Relation, model_name
 from fft_core.project.model import Model, Project, Seed, Source
 from fft_core.project.render import Naming, Renderer
@@ -39,13 +40,22 @@ def find_node(project: Project, name: str) -> Model | Seed | Source:
     raise RequestError(f"{name!r} is not a model, seed or source", hint=hint)
 
 
-def rendered_sql(project: Project, model: Model) -> str:
+def rendered_sql(project: Project, model: Model, warehouse: Warehouse | None = None) -> str:
     """Render a SQL model as its first build does; opens no database. Credentials are shown as @env:NAME.
+
+    Args:
+        project: A loaded project.
+        model: A SQL model, or a Python model that takes Ibis tables.
+        warehouse: An open warehouse, which only the latter need: their SQL depends on the columns of their inputs.
 
     Raises:
         RenderError: the template fails.
-        FftError: it is a Python model.
+        MissingRelationError: an input of a lazy model is not there.
+        FftError: it is another Python model.
     """
+    if model.is_lazy and warehouse is not None:
+        with explained(warehouse, model):
+            return warehouse.masker(text_of(warehouse, model, warehouse.naming).sql)
     if model.kind != "sql":
         raise FftError(f"{model.name!r} is a Python model: it has no SQL", where=model.location)
     naming = Naming(planned_relations(project), spec_of(project.engine).spelling, hides="credentials")
@@ -53,7 +63,7 @@ def rendered_sql(project: Project, model: Model) -> str:
 
 
 def preview(warehouse: Warehouse, node: Model | Seed | Source, limit: int) -> Preview:
-    """Give the first rows of a SQL model's query; of Python models, seeds and sources, those that are published.
+    """Give the first rows of a model's query; of other Python models, seeds and sources, those that are published.
 
     Args:
         warehouse: May be read-only.
@@ -68,7 +78,7 @@ def preview(warehouse: Warehouse, node: Model | Seed | Source, limit: int) -> Pr
     with _query(warehouse, node) as query:
         columns = engine.columns(query)
         rows = engine.fetch(f"select * from (\n{query}\n) as shown limit {limit + 1}")
-    is_query = isinstance(node, Model) and node.kind == "sql"
+    is_query = isinstance(node, Model) and node.has_query
     published = None if is_query else warehouse.relation(node.name)
     return Preview(columns, tuple(rows[:limit]), len(rows) > limit, published)
 
@@ -94,11 +104,14 @@ def inline_model(project: Project, text: str) -> tuple[Project, Model]:
     raise ProjectError(problems)
 
 
-def _query(warehouse: Warehouse, node: Model | Seed | Source) -> AbstractContextManager[str]:
-    if isinstance(node, Model) and node.kind == "sql":
-        return model_rows(warehouse, node)
+@contextmanager
+def _query(warehouse: Warehouse, node: Model | Seed | Source) -> Iterator[str]:
+    if isinstance(node, Model) and node.has_query:
+        with model_rows(warehouse, node) as rows:
+            yield rows.sql
+        return
     relation = warehouse.relation(node.name)
     if relation not in warehouse.engine.kinds([relation]):
         what = f"the published rows of {node.name} are" if isinstance(node, Model) else f"{node.name} is"
         raise MissingRelationError(f"{what} not there: {relation}", hint=how_to_get(warehouse, node.name))
-    return nullcontext(warehouse.engine.spelling.select_all(relation))
+    yield warehouse.engine.spelling.select_all(relation)

@@ -143,6 +143,7 @@ def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudg
         turn.clock,
         still_current=partial(turn.still_current, decision, look),
         views=partial(views_to_judge, warehouse, rebuilder.views, name, unreadable),
+        with_query=partial(rebuilder.with_query, warehouse, decision),
         existing=remembered.published.get(name),
         is_recorded=rebuilder.request.records,
         replaces_record=name in remembered.records,

@@ -145,7 +145,8 @@ def _rows_of(warehouse: Warehouse, test: UnitTest) -> tuple[tuple[ColumnType, ..
     engine, model = warehouse.engine, warehouse.project.models[test.model]
     for given in sorted(test.inputs, key=lambda given: test.model in given.nodes):  # its own table needs the others
         _create(warehouse, model, given)
-    with model_rows(warehouse, model, is_increment=test.is_incremental) as query:
+    with model_rows(warehouse, model, is_increment=test.is_incremental) as rows:
+        query = rows.sql
         if isinstance(model.materialization, Incremental | Snapshot):
             query = _applied(warehouse, model, query, is_first=not test.is_incremental)
         return engine.columns(query), engine.fetch(query)
@@ -171,11 +172,11 @@ def _type_hint(given: GivenRows) -> str:
 
 
 def _own_types(warehouse: Warehouse, model: Model) -> Mapping[str, str]:
-    """The types that the table of a SQL model has when it is built first. Those of a function's frame are not known."""
-    if model.kind != "sql":
+    """The types that the table of a query has when it is built first. Those of a function's frame are not known."""
+    if not model.has_query:
         return {}
-    with model_rows(warehouse, model) as query:
-        columns = warehouse.engine.columns(query)
+    with model_rows(warehouse, model) as rows:
+        columns = warehouse.engine.columns(rows.sql)
         return {column.name: warehouse.engine.usable_type(column.type) for column in columns}
 
 

@@ -6,32 +6,27 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import ModelError
-from fft_core.frames import pandas, polars
 from fft_core.frames.columns import said
-from fft_core.frames.kinds import FrameType
+from fft_core.frames.kinds import KINDS, kind_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def from_arrow(table: pa.Table, frame_type: FrameType) -> Any:
+def from_arrow(table: pa.Table, frame_type: str) -> Any:
     """Give an Arrow table as a frame of that type.
 
     Polars and pyarrow keep every type. In pandas, whole numbers and booleans with NULLs get pandas' nullable types,
     dates, lists, structs and maps are Arrow-backed, and decimals become floating point if that keeps their values.
 
+    Args:
+        table: The rows.
+        frame_type: The name of a kind of frame, as `frame_type_of` returns it.
+
     Raises:
-        ModelError: a column has values that this library cannot hold; it is named.
+        ModelError: a column has values that this library cannot hold; it is named. Or there is no such type.
     """
-    match frame_type:
-        case "arrow":
-            return table
-        case "polars":
-            return polars.from_arrow(table)
-        case "polars_lazy":
-            return polars.from_arrow(table).lazy()
-        case "pandas":
-            return pandas.from_arrow(table)
+    return kind_named(frame_type).read(table)
 
 
 def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that no library is imported that the model does not use
@@ -57,10 +52,10 @@ def _arrow_table(frame: Any) -> pa.Table:
         return frame
     if callable(getattr(frame, "to_native", None)):  # narwhals: what is inside knows more, such as an index
         return _arrow_table(frame.to_native())
-    if pandas.is_frame(frame):
-        return pandas.to_arrow(frame)
-    if polars.is_frame(frame):
-        return polars.to_arrow(frame)
+    tables = (kind.to_arrow(frame) for kind in KINDS)
+    known = next((table for table in tables if table is not None), None)
+    if known is not None:
+        return known
     if not hasattr(frame, "__arrow_c_stream__") or type(frame).__name__ in ("Series", "ChunkedArray"):
         raise ModelError(
             f"a model must return a frame, not {type(frame).__name__}",

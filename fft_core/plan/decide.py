@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from fft_core.functions import is_definition
-from fft_core.plan.definitions import Version, completed
+from fft_core.plan.compiled import QUERY, QueryUses, recorded_query, still_recorded_query, with_query_of
+from fft_core.plan.definitions import Definitions, Version, completed
 from fft_core.plan.fingerprint import Fingerprint, Subject, changed_keys, digest_of, fingerprint_of
 from fft_core.plan.records import BuildRecord, Published, Remembered
 
@@ -196,8 +197,10 @@ def decide(
     """Decide for one model or seed, given the versions of its inputs."""
     record = remembered.records.get(subject.name)
     checks = _checks_version(subject, versions, remembered)
-    subject, defined = completed(subject, remembered.definitions)
+    query = still_recorded_query(subject, record)
+    subject, defined = completed(with_query_of(subject, query), remembered.definitions)
     inputs = {name: versions.get(name, InputVersion(None)) for name in subject.inputs}
+    inputs |= {QUERY: InputVersion(query)} if query else {}
     inputs |= {key: InputVersion(version.digest) for key, version in defined.items()}
     known = {name: value.version for name, value in inputs.items()}
     published = remembered.published.get(subject.name)
@@ -241,7 +244,24 @@ def is_as_written(subject: Subject, record: BuildRecord | None, published: Publi
     """Whether what is published was built from what the project says now, whatever its inputs are by now."""
     if _not_there(record, published) or _itself_changed(subject, record):
         return False
-    return record is not None and record.fingerprint is not None and {*record.fingerprint.inputs} == {*subject.inputs}
+    if record is None or record.fingerprint is None:
+        return False
+    return {*record.fingerprint.inputs} - {QUERY} == {*subject.inputs}
+
+
+def with_query(decision: Decision, subject: Subject, query: QueryUses, definitions: Definitions) -> Decision:
+    """Complete the decision to build a lazy model, once its query is known.
+
+    Args:
+        decision: What was decided, by what the query of the last build used.
+        subject: What identifies the model.
+        query: Its query, which has not run yet.
+        definitions: What users of the database defined.
+    """
+    subject, defined = completed(query.of(subject), definitions)
+    inputs = {name: decision.inputs.get(name) for name in subject.inputs}
+    inputs |= {key: version.digest for key, version in defined.items()}
+    return replace(decision, subject=subject, inputs={**inputs, QUERY: query.to_text()})
 
 
 def _is_increment(subject: Subject, published: Published | None, request: Request) -> bool:
@@ -280,6 +300,7 @@ def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, I
     if not record.data_version.startswith(_VIEW):
         return InputVersion(None, why_open="is a view whose rows change by themselves")
     known = dict(versions)
+    known |= {QUERY: InputVersion(query)} if (query := recorded_query(record)) else {}
     for read in record.fingerprint.inputs:
         known[read] = known.get(read) or _defined_version(remembered, read) or recorded_version(remembered, read, known)
     reads = {read: known[read] for read in record.fingerprint.inputs}
@@ -412,7 +433,7 @@ def _inputs_changed(
         if reason is not None:
             reasons.append(reason)
     if old is not None:
-        gone = [name for name in old if name not in inputs]
+        gone = [name for name in old if name not in inputs and name != QUERY]
         reasons += [_gone_reason(name) for name in gone]
     return reasons
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -10,10 +10,12 @@ from typing import Any, TypeAlias
 import jinja2
 
 from fft_core.errors import Location, Problem
+from fft_core.frames.kinds import KINDS, FrameKind
 from fft_core.names import is_plain, logical_name, model_name
 from fft_core.project.materialized import materialization_of
 from fft_core.project.model import Ephemeral, Incremental, MaterializedView, Model, PythonBody, SourceName, SqlBody
 from fft_core.project.python_file import GIVEN_BY_NAME, Declaration, parse_python
+from fft_core.project.python_frames import frames_of
 from fft_core.project.shapes.model_config import IncrementalOverlayShape, ModelConfigShape
 from fft_core.project.sql_file import Macro, Template, parse_template
 from fft_core.project.yaml_file import YamlFile, shaped
@@ -80,15 +82,24 @@ def sql_model(
     ]
 
 
-def python_models(text: str, path: Path, problems: list[Problem], overlays: Overlays | None = None) -> list[Model]:
-    """Read a *.ff.py file: one model for each decorated function."""
+def python_models(
+    text: str,
+    path: Path,
+    problems: list[Problem],
+    overlays: Overlays | None = None,
+    *,
+    kinds: Sequence[FrameKind] = KINDS,
+) -> list[Model]:
+    """Read a *.ff.py file: one model for each decorated function. `kinds` are the frames that these can take."""
     declarations, found = parse_python(text, path)
     problems.extend(found)
-    models = [_python_model(declaration, path, problems, overlays or {}) for declaration in declarations]
+    models = [_python_model(declaration, path, problems, overlays or {}, kinds) for declaration in declarations]
     return [model for model in models if model is not None]
 
 
-def _python_model(declaration: Declaration, path: Path, problems: list[Problem], overlays: Overlays) -> Model | None:
+def _python_model(
+    declaration: Declaration, path: Path, problems: list[Problem], overlays: Overlays, kinds: Sequence[FrameKind]
+) -> Model | None:
     arguments = dict(declaration.arguments)
     where = Location(path, declaration.line)
     logical = arguments.pop("name", None) or logical_name(path)
@@ -106,7 +117,14 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem],
     _refuse_wrong_parameters(declaration, len(inputs), where, problems)
     overlay = overlays.get(model_name(logical)) if isinstance(logical, str) else None
     materialization = materialization_of(settings, overlay, where, problems)
-    if isinstance(materialization, Ephemeral | MaterializedView):
+    body = PythonBody(
+        declaration.function,
+        declaration.line,
+        _requires(requires, inputs, where, problems),
+        declaration.by_name,
+        **frames_of(declaration, len(inputs), path, problems, kinds),
+    )
+    if isinstance(materialization, Ephemeral) or (isinstance(materialization, MaterializedView) and not body.is_lazy):
         hint = "Its rows are a function's: use 'table' or 'view'."
         problems.append(Problem(f"a Python model cannot be {settings.materialized!r}", where, hint))
     if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
@@ -118,12 +136,7 @@ def _python_model(declaration: Declaration, path: Path, problems: list[Problem],
     return Model(
         name=model_name(logical),
         path=path,
-        body=PythonBody(
-            declaration.function,
-            declaration.line,
-            _requires(requires, inputs, where, problems),
-            declaration.by_name,
-        ),
+        body=body,
         inputs=inputs,
         input_places=dict.fromkeys(inputs, where),
         materialization=materialization,

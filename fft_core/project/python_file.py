@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from fft_core.errors import Location, Problem
 from fft_core.names import model_name
+from fft_core.project.annotations import Annotation, AnnotationReader
 from fft_core.project.model import SourceName
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -55,7 +56,8 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
         early_cutoff: False: do not compare its rows after a build; whatever reads it is then built, too.
         publish: "in_place" or "swap": how a table replaces the last one on Postgres; by its size if not given.
 
-    The frames are of the type that the parameter is annotated with: pandas (default), Polars or pyarrow.
+    The frames are of the type that the parameter is annotated with: pandas (default), Polars, pyarrow, narwhals; or
+    Ibis tables, which have no rows: the function then returns a query, which the database runs.
 
     >>> @model(name="loud_users", deps=["users.ff"], requires={"users": {"id", "email"}})
     ... def build(users):
@@ -99,6 +101,7 @@ class Declaration:
     takes_any_number: bool
     docstring: str | None
     by_name: tuple[str, ...] = ()  # parameters that can only be given by name, and have no default
+    annotations: Mapping[str, Annotation] = field(default_factory=dict)  # of those that have one; "*" is for `*frames`
 
 
 def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem]]:
@@ -110,10 +113,12 @@ def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem
     except ValueError as error:
         return [], [Problem(f"invalid Python: {error}", Location(path))]
     constants, problems, found = _constants(tree), list[Problem](), list[Declaration]()
+    annotations = AnnotationReader(tree)
     for function in _functions(tree.body):
         for decorator in function.decorator_list:
             if _is_model(decorator):
-                found.append(_declaration(function, decorator, constants, path, problems))
+                declared = _declaration(function, decorator, constants, path, problems)
+                found.append(replace(declared, annotations=_annotations(function.args, annotations)))
     if not found and not problems:
         problems.append(
             Problem(
@@ -130,9 +135,9 @@ def _functions(statements: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
     for statement in statements:
         if isinstance(statement, ast.FunctionDef):
             yield statement
-        for field in ("body", "orelse", "handlers", "finalbody"):
+        for part in ("body", "orelse", "handlers", "finalbody"):
             if isinstance(statement, ast.If | ast.Try | ast.ExceptHandler):
-                yield from _functions(getattr(statement, field, []))
+                yield from _functions(getattr(statement, part, []))
 
 
 def _is_model(decorator: ast.expr) -> bool:
@@ -176,6 +181,14 @@ def _declaration(
 def _by_name(parameters: ast.arguments) -> tuple[str, ...]:
     pairs = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
     return tuple(argument.arg for argument, default in pairs if default is None or argument.arg in GIVEN_BY_NAME)
+
+
+def _annotations(parameters: ast.arguments, reader: AnnotationReader) -> dict[str, Annotation]:
+    named = {arg.arg: arg for arg in (*parameters.posonlyargs, *parameters.args, *parameters.kwonlyargs)}
+    if parameters.vararg is not None:
+        named["*"] = parameters.vararg
+    read = {name: reader.read(arg.annotation) for name, arg in named.items()}
+    return {name: annotation for name, annotation in read.items() if annotation is not None}
 
 
 def _named(decorator: ast.expr) -> Iterator[tuple[str, ast.expr]]:

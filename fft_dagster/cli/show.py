@@ -18,14 +18,14 @@ from fft_dagster.cli.options import ProjectOptions
 from fft_dagster.cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
-    from fft_core import Preview, Seed, Source
+    from fft_core import Model, Preview, Project, Seed, Source
 
 
 @click.command("show")
 @click.argument("model", required=False, shell_complete=complete_names)
 @with_options(ProjectOptions)
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows.")
-@click.option("--sql", "only_sql", is_flag=True, help="Print the rendered SQL instead; opens no database.")
+@click.option("--sql", "only_sql", is_flag=True, help="Print the SQL instead; opens no database, but for Ibis models.")
 @click.option("--inline", metavar="QUERY", help="Instead of MODEL: a query, in which ref() and macros work.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -33,10 +33,11 @@ def command(
 ) -> None:
     """Show the first rows of a model's query on what is published. Builds nothing.
 
-    MODEL may also be a seed, or a source as group.table; of these and of Python models, the published rows are shown.
+    MODEL may also be a seed, or a source as group.table; of these and of Python models that do not take Ibis tables,
+    the published rows are shown.
     PROJECT is the folder that holds project.yml.
     """
-    from fft_core import FftError, Model, find_node, inline_model, preview, rendered_sql
+    from fft_core import FftError, Model, find_node, inline_model, preview
     from fft_dagster.cli.ctrl_c import opened_warehouse
 
     if inline is not None and model is not None:  # then what would be the model is the project
@@ -51,7 +52,7 @@ def command(
     if only_sql:
         if not isinstance(node, Model):
             raise FftError(f"{str(node.name)!r} has no SQL: it is no model")
-        text = rendered_sql(project, node)
+        text = _sql_of(project, node)
         if as_json:
             echo_json({"model": node.name, "sql": text})
         else:
@@ -63,6 +64,16 @@ def command(
         echo_json(_as_json(shown))
     else:
         echo("\n".join(_lines(shown)))
+
+
+def _sql_of(project: Project, model: Model) -> str:
+    from fft_core import rendered_sql
+    from fft_dagster.cli.ctrl_c import opened_warehouse
+
+    if not model.is_lazy:
+        return rendered_sql(project, model)
+    with opened_warehouse(project, read_only=True) as warehouse:  # it follows from the columns of its inputs
+        return rendered_sql(project, model, warehouse)
 
 
 def _lines(shown: Preview) -> Iterator[str]:

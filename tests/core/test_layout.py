@@ -25,6 +25,15 @@ FORBIDDEN = {
     "fft_core.errors": ("fft_core",),
     "fft_core.names": ("fft_core",),
     "fft_core.csv_format": ("fft_core",),
+    "fft_core.frames": (
+        "fft_core.project",
+        "fft_core.engines",
+        "fft_core.plan",
+        "fft_core.compile",
+        "fft_core.warehouse",
+        "fft_core.state",
+        "fft_core.build",
+    ),
     "fft_core.project": (
         "fft_core.engines",  # but for what is known of them without a driver, see STATIC
         "fft_core.plan",
@@ -91,7 +100,7 @@ TOUCH_DAGSTER_CORE = {
     "fft_dagster.runs",
 }
 # These are imported where they are used, so that a project without them does not need them.
-DRIVERS = ("duckdb", "psycopg", "pandas", "pyarrow", "polars")
+DRIVERS = ("duckdb", "psycopg", "pandas", "pyarrow", "polars", "ibis", "narwhals")
 
 
 def module_files() -> dict[str, Path]:

@@ -134,3 +134,26 @@ def test_steps_and_io_manager_in_a_context_that_is_built_by_hand(shop: Path) -> 
     with sessions.session() as warehouse:
         assert warehouse.engine.fetch("select * from extra.x") == [(3,)]
     sessions.close()
+
+
+class Users:
+    """A type that no frame library has."""
+
+
+def test_an_argument_of_a_type_that_no_library_owns_fails_its_step(shop: Path, instance: dg.DagsterInstance) -> None:
+    @dg.asset(io_manager_key="fft_io_manager")
+    def wrong(users: Users) -> pd.DataFrame:
+        return pd.DataFrame({"id": [1]})
+
+    @dg.asset(io_manager_key="fft_io_manager")
+    def right(users) -> pd.DataFrame:  # type: ignore[no-untyped-def]  # noqa: ANN001 - pandas, as nothing is said
+        frame: pd.DataFrame = users + 1
+        return frame
+
+    defs = build_definitions(shop, "dev", assets=[wrong, right])
+    run = run_job(defs.resolve_implicit_global_asset_job_def(), instance)
+    assert run.steps("STEP_FAILURE") == ["wrong"]
+    (failure,) = (event for event in run.events if event.event_type_value == "STEP_FAILURE")
+    assert "Users is no type of frame that a model can be given" in str(failure.event_specific_data)
+    with duckdb.connect(str(shop / "shop.duckdb")) as connection:
+        assert connection.sql("select * from main.right").fetchall() == [(2,)]

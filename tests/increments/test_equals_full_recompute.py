@@ -107,6 +107,7 @@ def _write_append(shop: Bench, kind: str) -> None:
         shop.write({"project.yml": f"name: bench\nversion: '1'\nmodels: {overlay}\n"})
     else:
         code = """\
+            import polars as pl
             from fft_core import model, source
 
             @model(deps=[source("raw", "events")], materialized="incremental", strategy="append")

@@ -336,6 +336,7 @@ def test_a_merge_keeps_what_the_rows_do_not_have_and_delete_insert_does_not(shop
 def test_a_python_model_is_given_its_table_only_when_it_asks(shop: Bench) -> None:
     code = """\
         import pandas as pd
+        import polars as pl
         from fft_core import model
 
         @model(materialized="incremental", strategy="append", volatile=True)

@@ -181,13 +181,23 @@ class SqlBody:
 class PythonBody:
     """The function of a Python model, and the columns that it requires of each input.
 
-    `asks_for` holds what it is given by name beside its inputs: "this", "is_incremental".
+    Attributes:
+        function: Its name.
+        line: Where it is.
+        requires: The columns that each input must have.
+        asks_for: What it is given by name beside its inputs: "this", "is_incremental".
+        frames: The kind of frame of each input, in their order; of a mapping of all inputs, that of each of them.
+        frame_of_this: The kind of frame of its own table.
+        is_lazy: Whether these are tables without rows, so that it returns a query.
     """
 
     function: str
     line: int
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
     asks_for: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
+    frame_of_this: str = ""
+    is_lazy: bool = False
 
 
 def python_view_table(name: str) -> str:
@@ -256,14 +266,24 @@ class Model:
         return "sql" if isinstance(self.body, SqlBody) else "python"
 
     @property
+    def is_lazy(self) -> bool:
+        """Whether it is a function that gets tables without rows and returns a query."""
+        return isinstance(self.body, PythonBody) and self.body.is_lazy
+
+    @property
+    def has_query(self) -> bool:
+        """Whether its rows are those of a query that the engine runs: SQL, or what a lazy frame comes to."""
+        return self.kind == "sql" or self.is_lazy
+
+    @property
     def is_query(self) -> bool:
         """Whether nothing is stored but a query: its rows change with those of its inputs."""
         return isinstance(self.materialization, View) and self.backing_name is None
 
     @property
     def backing_name(self) -> str | None:
-        """The table that holds the rows of a Python model in a view, by the name documented for FFT."""
-        is_view = self.kind == "python" and isinstance(self.materialization, View)
+        """The table that holds the rows of frames of a Python model in a view, by the name documented for FFT."""
+        is_view = not self.has_query and isinstance(self.materialization, View)
         return python_view_table(self.name) if is_view else None
 
     @property
