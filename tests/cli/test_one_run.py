@@ -7,9 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import pytest
 from run_helpers import shop
 
 # Runs `fft` with a profile function that counts calls, and a hook that sees which files are opened.
@@ -44,34 +42,45 @@ finally:
 """
 
 
-@pytest.fixture
-def counted(tmp_path: Path) -> tuple[Any, subprocess.CompletedProcess[str]]:
-    root = shop(tmp_path / "shop")
-    command = [sys.executable, "-c", COUNTING, "build", str(root), "-vv"]
-    variables = {"COUNTS": str(tmp_path / "counts.json"), "DAGSTER_HOME": ""}
+ONCE = {
+    **dict.fromkeys([f"identity of {name}" for name in ("names", "users", "domains", "history")], 1),
+    "code cache": 1,
+    "profiles.yml": 1,
+}
 
-    finished = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **variables}, check=False)
+
+def counted(root: Path, *arguments: str) -> tuple[dict[str, int], str]:
+    """Run `fft build`; return what was counted, and what it said on stderr: with -vv, each statement."""
+    counts = root / "counts.json"
+    finished = subprocess.run(
+        [sys.executable, "-c", COUNTING, "build", str(root), "-vv", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COUNTS": str(counts)},
+        check=False,
+    )
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    return json.loads((tmp_path / "counts.json").read_text()), finished
+    found: dict[str, int] = json.loads(counts.read_text())
+    return found, finished.stderr
 
 
-def test_a_build_works_each_thing_out_once(counted: tuple[Any, subprocess.CompletedProcess[str]]) -> None:
-    counts, _ = counted
-    assert counts == {
-        "identity of names": 1,
-        "identity of users": 1,
-        "identity of domains": 1,
-        "identity of history": 1,
-        "code cache": 1,
-        "profiles.yml": 1,
-    }
+def looks(said: str) -> tuple[int, int]:
+    """How often the functions of the database were read, and how often the marks of its tables."""
+    return said.count("from duckdb_functions() where not internal"), said.count("comment from duckdb_tables()")
 
 
-def test_a_build_looks_twice_at_the_database_and_reads_everything_once_in_each_look(
-    counted: tuple[Any, subprocess.CompletedProcess[str]],
-) -> None:
+def test_a_build_works_each_thing_out_once_and_looks_twice_at_the_database(tmp_path: Path) -> None:
     """The plan looks, and the run does once more: others may have built in between."""
-    _, finished = counted
-    said = finished.stderr
-    assert said.count("from duckdb_functions() where not internal") == 2
-    assert said.count("comment from duckdb_tables()") == 2
+    counts, said = counted(shop(tmp_path))
+    assert counts == ONCE
+    assert looks(said) == (2, 2)
+
+
+def test_a_selection_by_state_looks_once_more_and_works_nothing_out_again(tmp_path: Path) -> None:
+    root = shop(tmp_path)
+    counted(root)
+    path = root / "models" / "users.ff.sql"
+    path.write_text(path.read_text().replace("u.id,", "u.id + 0 as id,"))
+    counts, said = counted(root, "--select", "state:modified")
+    assert counts == ONCE
+    assert looks(said) == (3, 3)
