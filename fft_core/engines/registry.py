@@ -80,9 +80,10 @@ def default_engine() -> str:
 
 
 def unknown_hint(name: str) -> str:
-    """Return the nearest name to one that no engine has, or else the installed engines."""
+    """Return the nearest name to one that no engine has, and the installed engines."""
     names = engine_names()
-    return nearest(name, names) or (f"Engines: {', '.join(names)}." if names else _NONE_IS_INSTALLED)
+    known = f"Engines: {', '.join(names)}." if names else _NONE_IS_INSTALLED
+    return " ".join(filter(None, (nearest(name, names), known)))
 
 
 _NONE_IS_INSTALLED = "The installed packages declare none: install fft-dagster again, with pip."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 
 from fft_core.engines.registry import installed_specs
 
@@ -46,15 +47,21 @@ def is_secret(name: str, declared: Iterable[str] = ()) -> bool:
     return name in WELL_KNOWN or name in _of_engines() or any(fnmatchcase(name, glob) for glob in declared)
 
 
-def _of_engines() -> set[str]:
+@cache  # asked for each variable of each model
+def _of_engines() -> frozenset[str]:
     """The variables of secret settings of the installed engines."""
     settings = (setting for spec in installed_specs().values() for setting in spec.settings.values())
-    return {setting.variable for setting in settings if setting.is_secret}
+    return frozenset(setting.variable for setting in settings if setting.is_secret)
+
+
+@cache
+def _prefixes() -> tuple[str, ...]:
+    """How the variables of the installed engines begin."""
+    return tuple(spec.variables for spec in installed_specs().values() if spec.variables)
 
 
 def _says_where(name: str) -> bool:
-    prefixes = tuple(spec.variables for spec in installed_specs().values() if spec.variables)
-    return _WHERE.fullmatch(name) is not None or name.startswith(prefixes)
+    return _WHERE.fullmatch(name) is not None or name.startswith(_prefixes())
 
 
 def looks_secret(name: str, value: object = None) -> bool:

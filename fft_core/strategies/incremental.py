@@ -37,7 +37,7 @@ class Application:
         table: What is changed.
         delta: The staged rows, whose keys are complete and unique.
         columns: Which column of the table gets which one of the rows.
-        engine: The engine's.
+        engine: Compares values, and has the words for statements.
     """
 
     table: Relation

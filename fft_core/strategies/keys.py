@@ -86,7 +86,7 @@ def key_probes(
         columns: Their columns.
         key: Those of the key.
         never_null: Further columns that each row must have.
-        engine: Compares values.
+        engine: Compares values, and has the words for statements.
     """
     typed = {column.name: column for column in columns}
     named = [(key, "unique_key"), (never_null, "the columns that must be set")]

@@ -29,7 +29,7 @@ class SnapshotRows:
         rows: Where they are staged; their keys are complete and unique.
         columns: Their columns.
         now: In UTC.
-        engine: The engine's.
+        engine: Compares values, and has the words for statements.
     """
 
     settings: Snapshot

@@ -421,7 +421,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "unknown engine": (
         {**ONE, "profiles.yml": "dev:\n  engine: duckbd\n"},
-        "profiles.yml:2: unknown engine 'duckbd'\n    hint: Did you mean 'duckdb'?",
+        "profiles.yml:2: unknown engine 'duckbd'\n    hint: Did you mean 'duckdb'? Engines: duckdb, postgres.",
     ),
     "a profile without engine": (
         {**ONE, "profiles.yml": "dev:\n  duckdb: {path: x.duckdb}\n"},

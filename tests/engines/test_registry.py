@@ -18,6 +18,7 @@ from fft_core.engines import registry
 from fft_core.engines.registry import engine_names, installed_specs, spec_of
 from fft_core.engines.spec import Emulated, Full, Namespace, No, Setting
 from fft_core.errors import EngineError, MissingDriverError, ProfileError
+from fft_core.project import environment
 
 DRIVERS = ("duckdb", "psycopg", "pandas", "pyarrow", "polars")
 TOY = """\
@@ -36,14 +37,20 @@ SPEC = replace(
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder on the path, of packages that are not there in the next test."""
-    registry._loaded.cache_clear()
+    forget()
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
     for name in set(sys.modules) - before:
         if name.startswith("toy"):
             del sys.modules[name]
-    registry._loaded.cache_clear()
+    forget()
+
+
+def forget() -> None:
+    """What a process remembers of the installed packages, which do not change while it lives."""
+    for remembered in (registry._loaded, environment._of_engines, environment._prefixes):
+        remembered.cache_clear()
 
 
 def install(folder: Path, package: str, entry: str, code: str = TOY, *, version: str = "1.0") -> None:
@@ -108,7 +115,7 @@ def test_fft_init_writes_a_profile_for_an_engine_of_others(folder: Path) -> None
 @pytest.mark.parametrize(
     ("written", "said", "hint"),
     [
-        ("postgre", "profiles.yml:2: unknown engine 'postgre'", "Did you mean 'postgres'?"),
+        ("postgre", "profiles.yml:2: unknown engine 'postgre'", "Did you mean 'postgres'? Engines: duckdb, postgres."),
         ("oracle", "profiles.yml:2: unknown engine 'oracle'", "Engines: duckdb, postgres."),
         ("spec", "profiles.yml:2: unknown engine 'spec'", "Engines: duckdb, postgres."),
     ],
