@@ -60,7 +60,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --write docs/benchmarks.md
 
 docs: $(READY)
-	@$(BIN)/python -m fft_dagster.cli.pages
+	@$(BIN)/python -m fft_cli.pages
 
 functions: $(READY)
 	@$(BIN)/python tools/known_functions.py

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 from postgres_server import drop_schema, new_schema, running_server
 from targets import Target
 
-from fft_core.engines.engine import Engine, open_engine
+from fft_core.engines.protocol import Engine, open_engine
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from fft_dagster.executor import iterate_run, thread_executor
+from fft_dagster.execution.executor import iterate_run, thread_executor
 
 LAYER = 10
 STORAGES = {

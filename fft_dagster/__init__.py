@@ -11,8 +11,8 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_dagster.definitions import build_definitions as build_definitions
     from fft_dagster.definitions import project_definitions as project_definitions
     from fft_dagster.duckdb_resource import FftDuckDBResource as FftDuckDBResource
-    from fft_dagster.executor import interruptible as interruptible
-    from fft_dagster.executor import thread_executor as thread_executor
+    from fft_dagster.execution.executor import interruptible as interruptible
+    from fft_dagster.execution.executor import thread_executor as thread_executor
     from fft_dagster.io_manager import FftIOManager as FftIOManager
     from fft_dagster.io_manager import fft_io_manager as fft_io_manager
     from fft_dagster.resource import ProjectWarehouses as ProjectWarehouses
@@ -28,7 +28,7 @@ _HOMES = {
         "assets": "freshness_checks project_assets source_checks source_specs",
         "definitions": "build_definitions project_definitions",
         "duckdb_resource": "FftDuckDBResource",
-        "executor": "interruptible thread_executor",
+        "execution.executor": "interruptible thread_executor",
         "io_manager": "FftIOManager fft_io_manager",
         "resource": "ProjectWarehouses WarehouseSessions warehouse_resource",
         "selection": "asset_selection",

@@ -33,11 +33,11 @@ from fft_core import (
     source_freshness,
 )
 from fft_dagster import events
-from fft_dagster.executor import NODE_TAG, interruptible
+from fft_dagster.execution.executor import NODE_TAG, interruptible
+from fft_dagster.execution.time_limit import limited
 from fft_dagster.projects import BoundProject, bound_project, marked
 from fft_dagster.resource import RESOURCE_KEY, ProjectWarehouses, WarehouseSessions
 from fft_dagster.step_names import StepNames
-from fft_dagster.time_limit import limited
 from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
 
 _IO_MANAGER = "dagster/io_manager_key"  # where AssetSpec.with_io_manager_key notes it

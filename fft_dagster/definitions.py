@@ -13,7 +13,7 @@ import dagster as dg
 from fft_core import FftError, Project, Run, load_project
 from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
 from fft_dagster.collisions import refuse_collisions
-from fft_dagster.executor import thread_executor
+from fft_dagster.execution.executor import thread_executor
 from fft_dagster.io_manager import SHARED_IO_MANAGER, FftIOManagerDefinition, fft_io_manager
 from fft_dagster.projects import BoundProject, bound_project, marked
 from fft_dagster.resource import RESOURCE_KEY, SHARED_WAREHOUSE, warehouse_resource

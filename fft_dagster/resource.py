@@ -24,7 +24,7 @@ from fft_core import (
     guarded_output,
 )
 from fft_dagster.projects import BoundProject, current_project, loaded_projects
-from fft_dagster.run_settings import refuse_other_settings
+from fft_dagster.runs.settings import refuse_other_settings
 
 RESOURCE_KEY = "fft_warehouse"
 Tell: TypeAlias = Callable[[StepStarted | StepEnded], None]

@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 
-from fft_core.functions import KnownFunctions
+from fft_core.names.functions import KnownFunctions
 from fft_core.plan.canonical import tokens_of
 from fft_core.plan.uses import uses_of
 

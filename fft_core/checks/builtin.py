@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fft_core.column_names import AmbiguousColumnError, ColumnNames
-from fft_core.engines.engine import ColumnType, Engine
-from fft_core.engines.spelling import Spelling
+from fft_core.engines.protocol import ColumnType, Engine
+from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, nearest
 from fft_core.names import Relation
+from fft_core.names.columns import AmbiguousColumnError, ColumnNames
 from fft_core.project.model import (
     AcceptedValues,
     Check,

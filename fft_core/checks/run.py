@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fft_core.checks.builtin import CheckQuery, check_query
-from fft_core.engines.engine import ColumnType, Engine, Row
-from fft_core.engines.spelling import rows_of
+from fft_core.engines.protocol import ColumnType, Engine, Row
+from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Check, Freshness, NonNegativeSum, RowCountBetween, SourceName, Unique

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from fft_core.engines.engine import ColumnType, Engine
+from fft_core.engines.protocol import ColumnType, Engine
 from fft_core.errors import StatementError
 from fft_core.names import Relation, repeated_name
 

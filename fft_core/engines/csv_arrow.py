@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fft_core.csv_format import CsvFormat
 from fft_core.engines import csv_text
 from fft_core.engines.column_kinds import BLANKS, Texts, with_blanks
 from fft_core.engines.declared_types import TRIM, Fix
+from fft_core.engines.spec.csv_format import CsvFormat
 from fft_core.errors import SeedError
 
 if TYPE_CHECKING:

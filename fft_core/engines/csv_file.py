@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from fft_core.csv_format import CsvFormat
 from fft_core.engines import csv_text
 from fft_core.engines.column_kinds import TEXT, ListedTexts, Seen, Texts, kind_of
 from fft_core.engines.csv_arrow import ArrowRows, LongRowError
 from fft_core.engines.declared_types import TRIM, Fix, Form, form_of
+from fft_core.engines.spec.csv_format import CsvFormat
 from fft_core.errors import SeedError, nearest
 
 LISTED_BELOW_BYTES = 256 << 10  # what is smaller is read before Arrow is imported

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fft_core.csv_format import CsvFormat
+from fft_core.engines.spec.csv_format import CsvFormat
 from fft_core.errors import SeedError
 
 SEED_COLUMNS = ("_ff_loaded_at", "_ff_seed_id", "_ff_seed_file")  # the columns that every seed gets

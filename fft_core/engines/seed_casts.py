@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fft_core.engines.engine import Engine
 from fft_core.engines.parquet_file import rounded
+from fft_core.engines.protocol import Engine
 
 _TEXTS = ("VARCHAR", "text")  # of them the texts were looked at
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from fft_core.functions import is_definition
+from fft_core.names.functions import is_definition
 from fft_core.plan.compiled import QUERY, QueryUses, recorded_query, still_recorded_query, with_query_of
 from fft_core.plan.definitions import Definitions, Version, completed
 from fft_core.plan.fingerprint import Fingerprint, Subject, changed_keys, digest_of, fingerprint_of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from fft_core.functions import Definition, KnownFunctions
+from fft_core.names.functions import Definition, KnownFunctions
 from fft_core.plan.fingerprint import Subject, digest_of
 
 _UNKNOWN = "which FFT does not know to give the same rows each time"

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 
 from fft_core.plan import python_steady as known
+from fft_core.plan.python_names import IMPORTERS, Names
 from fft_core.plan.python_values import NAMED, is_now
-from fft_core.python_names import IMPORTERS, Names
 
 _COMPUTED = "a module by a computed name"
 _ADDRESS = "an object as a text, which is its address in this process"

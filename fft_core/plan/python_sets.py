@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from fft_core.python_names import Names
+from fft_core.plan.python_names import Names
 
 REASON = "the order of a set, which is another in each process: sorted() gives it one"
 _COMBINE = frozenset({"union", "intersection", "difference", "symmetric_difference", "copy"})

@@ -11,7 +11,7 @@ from sysconfig import get_path
 from types import ModuleType
 from warnings import catch_warnings, simplefilter
 
-from fft_core.python_names import UNKNOWN
+from fft_core.plan.python_names import UNKNOWN
 
 _words = str.split
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fft_core.python_names import Names, Scope
+from fft_core.plan.python_names import Names, Scope
 
 _HOUR = re.compile(r"\d\d?:\d\d(:\d\d)?( ?[ap]m)?", re.IGNORECASE)
 NAMED = ast.Name | ast.Attribute | ast.Subscript

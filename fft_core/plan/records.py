@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Literal
 
 from fft_core.plan.definitions import Definitions
-from fft_core.plan.fingerprint import Fingerprint
+from fft_core.plan.fingerprint import Fingerprint as Fingerprint  # handed on to those that keep records
+from fft_core.plan.fingerprint import digest_of as digest_of
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import sqlglot
 from sqlglot import TokenType, exp
 from sqlglot.tokens import Token  # type: ignore[attr-defined]
 
-from fft_core.functions import KnownFunctions
 from fft_core.names import SYMBOL
+from fft_core.names.functions import KnownFunctions
 
 # What the parser raises for SQL that it does not know.
 UNREADABLE = (

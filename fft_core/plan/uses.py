@@ -13,7 +13,7 @@ from itertools import pairwise
 from sqlglot import TokenType
 from sqlglot.tokens import Token  # type: ignore[attr-defined]
 
-from fft_core.functions import KnownFunctions, key_of
+from fft_core.names.functions import KnownFunctions, key_of
 from fft_core.plan.relations import on_one_level
 
 _CAPITALS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")

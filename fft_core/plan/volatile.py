@@ -12,7 +12,7 @@ from itertools import pairwise
 from sqlglot import exp
 from sqlglot.tokens import Token  # type: ignore[attr-defined]
 
-from fft_core.functions import KnownFunctions
+from fft_core.names.functions import KnownFunctions
 from fft_core.plan.canonical import tokens_of
 from fft_core.plan.relations import name_of, only_tracked, parsed, table_functions, untracked_tables
 from fft_core.plan.uses import uses_of

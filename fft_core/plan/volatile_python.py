@@ -9,9 +9,9 @@ from functools import lru_cache
 
 from fft_core.plan import python_steady as known
 from fft_core.plan.python_forms import times_by_name, volatile_by_form
+from fft_core.plan.python_names import IMPORTERS, UNKNOWN, Names
 from fft_core.plan.python_sets import REASON, sets_of, shows_order
 from fft_core.plan.python_values import Values, is_none
-from fft_core.python_names import IMPORTERS, UNKNOWN, Names
 
 
 def volatile_in_python(modules: Mapping[str, str]) -> tuple[str, ...]:

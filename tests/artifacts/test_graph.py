@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fft_core import Graph, graph_of, mermaid, select
-from fft_core.docs.graph import GraphNode
-from fft_core.docs.layout import Box, draw
+from fft_core.reports.site.graph import GraphNode
+from fft_core.reports.site.layout import Box, draw
 
 
 def shown(root: Path, *selected: str) -> set[str]:

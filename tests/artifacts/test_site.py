@@ -11,7 +11,7 @@ import pytest
 from flower_shop import build_shop, load_shop, write_shop
 
 from fft_core import ArtifactError, Catalog, graph_of, open_warehouse, read_catalog, write_dag, write_docs
-from fft_core.docs.pages import render_site
+from fft_core.reports.site.pages import render_site
 
 VOID = {"meta", "input", "path", "rect", "br"}
 

@@ -115,7 +115,7 @@ def called_fft(
     arguments: tuple[str | Path, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Finished:
     """Call the same function in this process, where Dagster is imported already."""
-    from fft_dagster.cli import main
+    from fft_cli import main
 
     for name in [name for name in os.environ if name.startswith(("FF_", "FFT_", "DAGSTER_", "NO_COLOR"))]:
         monkeypatch.delenv(name)

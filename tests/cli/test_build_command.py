@@ -65,7 +65,7 @@ def fft(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> 
     """Run `fft`; whatever happens, no trace of Python is shown."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("FF_", "FFT_", "DAGSTER_", "SHOP_"))}
     finished = subprocess.run(
-        [sys.executable, "-m", "fft_dagster.cli", *map(str, arguments)],
+        [sys.executable, "-m", "fft_cli", *map(str, arguments)],
         cwd=cwd,
         env={**inherited, **environment},
         capture_output=True,

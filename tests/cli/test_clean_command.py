@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 from test_build_command import fft, write
 
-from fft_core.project.cache_folder import ProjectCache
+from fft_core.project.read.cache_folder import ProjectCache
 
 OURS = (".fastflowtransform/cache/code.json", ".fastflowtransform/cache/project.pickle")  # of older versions
 REPORTS = (

@@ -44,7 +44,7 @@ class Shop:
         (self.root / "models" / "gone_py.ff.py").write_text(PYTHON_VIEW)
 
     def fft(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "fft_dagster.cli", *arguments, str(self.root)]
+        command = [sys.executable, "-m", "fft_cli", *arguments, str(self.root)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def build(self) -> None:

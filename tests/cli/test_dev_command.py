@@ -68,7 +68,7 @@ def fft_dev(root: Path) -> Iterator[Callable[..., Any]]:
     """Start the command in a group of its own; give a function that asks its GraphQL."""
     port = free_port()
     environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
-    command = ["env", "--default-signal=HUP,INT,QUIT,TERM", sys.executable, "-m", "fft_dagster.cli", "dev", str(root)]
+    command = ["env", "--default-signal=HUP,INT,QUIT,TERM", sys.executable, "-m", "fft_cli", "dev", str(root)]
     process = subprocess.Popen(
         [*command, "--port", str(port), "--vars", "label=[from, dev]", "--engine", "duckdb"],
         env=environment,
@@ -111,7 +111,7 @@ def until(question: Callable[[], Any]) -> Any:
 
 
 def build(root: Path, *options: str) -> int:
-    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(root), *options]
+    command = [sys.executable, "-m", "fft_cli", "build", str(root), *options]
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
 
 
@@ -236,7 +236,7 @@ def dev(tmp_path: Path) -> Iterator[Dev]:
         (tmp_path / name).write_text(text)
     port, told = free_port(), tmp_path / "told.txt"
     environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
-    command = ["env", "--default-signal=HUP,INT,QUIT,TERM", sys.executable, "-m", "fft_dagster.cli", "dev"]
+    command = ["env", "--default-signal=HUP,INT,QUIT,TERM", sys.executable, "-m", "fft_cli", "dev"]
     with told.open("wb") as file:
         process = subprocess.Popen(
             [*command, str(tmp_path), "--port", str(port)], env=environment, stdout=file, stderr=file
@@ -266,7 +266,7 @@ def test_dagster_ends_with_the_command(dev: Dev, number: signal.Signals) -> None
 
 def test_a_second_one_is_refused(dev: Dev, tmp_path: Path) -> None:
     until(lambda: "http://" in dev.told.read_text())
-    command = [sys.executable, "-m", "fft_dagster.cli", "dev", str(tmp_path), "--port", str(free_port())]
+    command = [sys.executable, "-m", "fft_cli", "dev", str(tmp_path), "--port", str(free_port())]
     second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
     assert second.returncode == 1
     assert f"is open already: http://127.0.0.1:{dev.port} (pid {dev.process.pid})" in second.stderr
@@ -280,7 +280,7 @@ def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        command = [sys.executable, "-m", "fft_dagster.cli", "dev", str(tmp_path), "--port", str(port)]
+        command = [sys.executable, "-m", "fft_cli", "dev", str(tmp_path), "--port", str(port)]
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
     assert ended.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}: another program listens there" in ended.stderr

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from test_build_command import Finished, fft, write
 
+from fft_cli.app import COMMANDS
 from fft_core import load_project
-from fft_core.project.cache_folder import ProjectCache
-from fft_dagster.cli.app import COMMANDS
+from fft_core.project.read.cache_folder import ProjectCache
 
 SHOP = {
     "project.yml": "name: shop\nversion: '1'\n",
@@ -53,11 +53,11 @@ def shop(tmp_path: Path) -> Path:
 
 def test_help_names_every_command_once_and_imports_nothing_slow() -> None:
     code = (
-        "import sys; from fft_dagster.cli.app import app\n"
+        "import sys; from fft_cli.app import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
         "slow = 'dagster duckdb psycopg pandas pyarrow polars pydantic sqlglot jinja2 yaml "
-        "fft_core.rebuilder fft_core.identity'.split()\n"
+        "fft_core.run.rebuilder fft_core.compile.identity'.split()\n"
         "print(sorted(set(slow) & set(sys.modules)), file=sys.stderr)"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -104,7 +104,7 @@ def test_names_of_models_are_completed(shop: Path, monkeypatch: pytest.MonkeyPat
     """In this process, as 14 others would take long; the installed command is tried below."""
     from click.shell_completion import BashComplete
 
-    from fft_dagster.cli.app import app
+    from fft_cli.app import app
 
     load_project(shop, environment={})
     monkeypatch.chdir(shop.parent)

@@ -91,7 +91,7 @@ def test_neither_imports_what_it_does_not_need(shop: Path) -> None:
     heavy = ("jinja2", "sqlglot", "pydantic", "pandas", "pyarrow", "duckdb", "psycopg", "dagster")
     code = f"""
 import sys
-from fft_dagster.cli.app import main
+from fft_cli.app import main
 for command in ("ls", "dag"):
     sys.argv = ["fft", command, {str(shop)!r}]
     try:

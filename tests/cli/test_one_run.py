@@ -32,7 +32,7 @@ def opened(event, arguments):
 sys.addaudithook(opened)
 threading.setprofile(called)
 sys.setprofile(called)
-from fft_dagster.cli.app import main
+from fft_cli.app import main
 try:
     main()
 finally:

@@ -21,7 +21,7 @@ FILES = {
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("FF_", "FFT_", "DAGSTER_", "GIT_"))}
 IMPORTED = """
 import sys; sys.argv = ["fft", *sys.argv[1:]]
-from fft_dagster.cli import main
+from fft_cli import main
 try: main()
 except SystemExit as end: assert not end.code
 print([name for name in sys.modules if name in ("dagster", "pandas", "pyarrow", "duckdb", "sqlglot", "subprocess")])
@@ -41,7 +41,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def fft(shop: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fft_dagster.cli", *arguments]
+    command = [sys.executable, "-m", "fft_cli", *arguments]
     ended = subprocess.run(command, cwd=shop, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in ended.stderr
     return ended

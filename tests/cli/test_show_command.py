@@ -107,7 +107,7 @@ def test_a_database_that_is_missing_is_not_created(tmp_path: Path) -> None:
 def test_nothing_slow_is_imported(shop: Path, arguments: list[str]) -> None:
     """Neither Dagster nor pandas; `fft show` reads no frame."""
     code = (
-        "import sys; from fft_dagster.cli import main\n"
+        "import sys; from fft_cli import main\n"
         f"sys.argv = ['fft', *{arguments!r}]\n"
         "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
         "print(sorted({'dagster', 'pandas', 'pyarrow', 'polars', 'psycopg'} & set(sys.modules)))"

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from run_helpers import FFT, clean_environment, golden, installed_fft, shop, write
 
-from fft_dagster.cli.cells import aligned, in_columns
-from fft_dagster.cli.terminal import style, terminal_text
+from fft_cli.cells import aligned, in_columns
+from fft_cli.terminal import style, terminal_text
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -64,10 +64,10 @@ def test_a_live_display(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["build"], ["run"], ["seed"], ["snapshot", "run"]])
 def test_where_nothing_changed_nothing_slow_is_imported(arguments: list[str], built: Path) -> None:
-    slow = ("dagster", "rich", "jinja2", "pydantic", "pandas", "pyarrow", "sqlglot", "fft_dagster.runs")
+    slow = ("dagster", "rich", "jinja2", "pydantic", "pandas", "pyarrow", "sqlglot", "fft_dagster.runs.runs")
     script = (
         "import sys\n"
-        "from fft_dagster.cli import main\n"
+        "from fft_cli import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
         f"print([name for name in {slow!r} if name in sys.modules])"

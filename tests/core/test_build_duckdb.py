@@ -395,7 +395,7 @@ def test_a_file_that_another_process_has_open_is_busy(tmp_path: Path) -> None:
     import subprocess
     import sys
 
-    from fft_core.engines.engine import open_engine
+    from fft_core.engines.protocol import open_engine
 
     path = str(tmp_path / "w.duckdb")
     code = f"import duckdb, sys; c = duckdb.connect({path!r}); print('open', flush=True); sys.stdin.read()"

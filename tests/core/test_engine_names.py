@@ -16,8 +16,8 @@ ALLOWED = {
     "fft_core/__init__.py": "duckdb_connection is a public name, for companions of dagster-duckdb's resource",
     "fft_dagster/__init__.py": "FftDuckDBResource is a public name",
     "fft_dagster/duckdb_resource.py": "a companion of dagster-duckdb",
-    "fft_core/project/environment.py": "names of other programs' environment variables that hold credentials",
-    "fft_dagster/cli/examples.py": "examples of `fft init --engine`, for its page",
+    "fft_core/project/profile/environment.py": "names of other programs' environment variables that hold credentials",
+    "fft_cli/examples.py": "examples of `fft init --engine`, for its page",
     "fft_core/plan/python_steady.py": "names of Python packages whose calls read what lies outside of a model",
 }
 

@@ -16,9 +16,9 @@ import pytest
 
 import fft_core.errors
 from fft_core import CheckFailedError, CheckResult, FftError, JudgedView, ProjectError
-from fft_core.column_names import AmbiguousColumnError
+from fft_core.build.judged_views import UnreadableViewError
 from fft_core.errors import BusyError, Location, ModelError, Problem, SeedError, StatementError
-from fft_core.judged_views import UnreadableViewError
+from fft_core.names.columns import AmbiguousColumnError
 from fft_core.project.model import Check, NotNull
 
 WHERE, HINT = Location(Path("models/a b.ff.sql"), 3), "Mend it."

@@ -18,7 +18,7 @@ from written_projects import loaded, opened, problems
 from fft_core import FftError, ModelError, frame_type_of
 from fft_core.errors import Problem
 from fft_core.frames.kinds import KINDS, kind_of
-from fft_core.project.parse import python_models
+from fft_core.project.read.parse import python_models
 
 HEAD = "from fft_core import model\n"
 FILES = {"models/a.ff.sql": "select 1 as x"}

@@ -8,7 +8,7 @@ import pytest
 from written_projects import opened, write_project
 
 from fft_core import FftError
-from fft_core.fault import joined_lines
+from fft_core.build.fault import joined_lines
 
 JOINED = "select 1 as id{% for c in ['name'] %}, 'x' as {{ c }}{% endfor %}\nfrom range(3)"
 

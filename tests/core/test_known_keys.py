@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from fft_core.project.read.yaml_file import YamlFile, shaped
 from fft_core.project.shapes.checks import CheckUnion, RelationshipsShape
 from fft_core.project.shapes.model_config import IncrementalShape, ModelConfigShape, SnapshotShape
 from fft_core.project.shapes.packages import DependencyShape, LockedShape, LockShape, ManifestShape, PackageShape
@@ -28,7 +29,6 @@ from fft_core.project.shapes.sources import (
     SourceTableShape,
 )
 from fft_core.project.shapes.unit_tests import CaseShape, GivenShape, UnitTestsShape
-from fft_core.project.yaml_file import YamlFile, shaped
 
 PERIOD = {"count": 1, "period": "hour"}
 TABLE = {

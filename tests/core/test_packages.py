@@ -11,8 +11,8 @@ from git_repositories import commit, git
 from written_projects import loaded, opened, problems, write_project
 
 from fft_core import ProjectError, install_packages, load_project
-from fft_core.project import cache
-from fft_core.project.cache_folder import ProjectCache
+from fft_core.project.read import cache
+from fft_core.project.read.cache_folder import ProjectCache
 
 MANIFEST = 'name: shared\nversion: "0.2.0"\nvars: {ignored: 1}\nhooks: {also: ignored}\n'
 SHARED = {
@@ -139,7 +139,7 @@ def test_python_models_of_a_package_import_its_own_modules(shop: Path) -> None:
 
 def test_a_second_load_reads_no_file_of_a_package(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load_project(shop, environment={})
-    monkeypatch.setattr("fft_core.project.load.keep_project", lambda *_: pytest.fail("it was read again"))
+    monkeypatch.setattr("fft_core.project.read.load.keep_project", lambda *_: pytest.fail("it was read again"))
     assert load_project(shop, environment={}) == first
     monkeypatch.undo()
     for edit in (

@@ -16,8 +16,8 @@ import pytest
 
 import fft_core.project.model
 from fft_core import Project, ProjectError, last_loaded, load_project
-from fft_core.project import cache
-from fft_core.project.cache_folder import ProjectCache
+from fft_core.project.read import cache
+from fft_core.project.read.cache_folder import ProjectCache
 
 
 def kept(root: Path) -> Path:
@@ -46,7 +46,7 @@ def root(tmp_path: Path) -> Path:
 def test_a_second_load_reads_no_model_and_gives_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load_project(root, environment={"A": "1"})
     monkeypatch.setattr(cache, "keep_project", lambda *_: pytest.fail("it was read again"))
-    monkeypatch.setattr("fft_core.project.load.keep_project", lambda *_: pytest.fail("it was read again"))
+    monkeypatch.setattr("fft_core.project.read.load.keep_project", lambda *_: pytest.fail("it was read again"))
     second = load_project(root, environment={"A": "2"}, variables={"b": 2})
     assert (second.models, second.sources, second.seeds, second.checks) == (
         first.models,
@@ -154,7 +154,7 @@ def hostile(marker: Path) -> list[bytes]:
         ("fft_core.errors", "difflib.re.enum.sys.modules.get", "os"),
         ("fft_core.project.model.project", "cached_property.__class__", script),
         ("fft_core.project.model", "Project.__init__.__globals__.__getitem__", "Path"),
-        ("fft_core.project.cache", "os.system", command),
+        ("fft_core.project.read.cache", "os.system", command),
         ("fft_core.project.model.unit_test", "Path.home", ""),
         ("datetime", "sys.exit", script),
         ("copyreg", "_reconstructor", script),

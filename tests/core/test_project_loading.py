@@ -23,7 +23,7 @@ from fft_core.project.model import (
     Unique,
     View,
 )
-from fft_core.project.profiles import load_environment, load_profile
+from fft_core.project.profile.profiles import load_environment, load_profile
 
 ONE = {"models/one.ff.sql": "select 1 as x"}
 

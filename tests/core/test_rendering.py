@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from written_projects import write_project
 
 from fft_core import load_project
-from fft_core.engines.registry import spec_of
+from fft_core.compile.render import Naming, Renderer
+from fft_core.compile.single_query import _PLAIN_QUERY, _after_create, _statements, select_of
+from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import Location, RenderError
 from fft_core.names import Relation
 from fft_core.project.model import SourceName, SqlBody
-from fft_core.project.render import Naming, Renderer
-from fft_core.project.statement import _PLAIN_QUERY, _after_create, _statements, select_of
 
 
 def place(node: str | SourceName) -> Relation:
@@ -128,7 +128,7 @@ def test_a_plan_of_unchanged_files_imports_only_what_it_needs(tmp_path: Path) ->
     heavy = ["jinja2", "sqlglot", "pydantic", "pandas", "pyarrow", "dagster"]
     code = f"""
 import sys
-from fft_dagster.cli.app import main
+from fft_cli.app import main
 sys.argv = ["fft", "plan", {str(root)!r}]
 try:
     main()

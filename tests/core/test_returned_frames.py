@@ -18,7 +18,7 @@ from targets import Target
 from written_projects import opened
 
 from fft_core import FftError, ModelError, to_arrow
-from fft_core.engines.engine import Engine
+from fft_core.engines.protocol import Engine
 
 
 class Extended(pd.DataFrame):

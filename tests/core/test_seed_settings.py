@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from written_projects import Files, loaded, opened, problems
 
-from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import SeedError
 
 CSV: Files = {"seeds/raw/s.csv": "id;name\n1;x\n", "seeds/t.csv": "a\n1\n"}

@@ -15,8 +15,8 @@ from written_projects import loaded, problems, write_project
 
 from fft_core import FftError, build_model, load_project, open_warehouse, project_subjects
 from fft_core.engines import bigquery, databricks, postgres, snowflake
-from fft_core.engines.registry import spec_of
-from fft_core.project.sql_comments import blank_comments, comment_problems, comments_of, without_jinja_in_comments
+from fft_core.engines.spec.registry import spec_of
+from fft_core.project.read.sql_comments import blank_comments, comment_problems, comments_of, without_jinja_in_comments
 
 LEXES = {
     "duckdb": spec_of("duckdb").lexis,

@@ -10,8 +10,8 @@ from targets import Target
 from written_projects import write_project
 
 from fft_core import load_project, run_unit_tests
-from fft_core.checks.unit_test import same
-from fft_core.written_number import WrittenNumber, json_text, read_number
+from fft_core.names.numbers import WrittenNumber, json_text, read_number
+from fft_core.unit_tests.compare import same
 
 SHORT, LONG, OTHER = "1.5", "12345678901234567890.12", "12345678901234567890.13"
 # a type, what is given, what is expected, and whether that is equal

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from targets import Target
 
 from fft_core import FftError
-from fft_core.checks.given_rows import given_query
-from fft_core.checks.unit_test import same
-from fft_core.engines.engine import Engine
+from fft_core.engines.protocol import Engine
 from fft_core.errors import Location
 from fft_core.project.model import GivenRows
+from fft_core.unit_tests.compare import same
+from fft_core.unit_tests.given_rows import given_query
 
 PLACE = Location(Path("tests/unit/m.yml"), 3)
 

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from fft_dagster.executor import iterate_run
+from fft_dagster.execution.executor import iterate_run
 
 REPOSITORY = Path(__file__).parents[2]
 STORAGES: Mapping[str, Callable[[Path], dict[str, Any]]] = {
@@ -84,7 +84,7 @@ def run_job(job: dg.JobDefinition, instance: dg.DagsterInstance, **config: Any) 
 
 
 def asset_job(assets: list[dg.AssetsDefinition], **definitions: Any) -> dg.JobDefinition:
-    from fft_dagster.executor import thread_executor
+    from fft_dagster.execution.executor import thread_executor
 
     defs = dg.Definitions(assets=assets, **{"executor": thread_executor, **definitions})
     return defs.resolve_implicit_global_asset_job_def()

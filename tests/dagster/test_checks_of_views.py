@@ -12,7 +12,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from conftest import FinishedRun, MakeInstance
 from fft_core import load_project
 from fft_dagster import project_definitions
-from fft_dagster.executor import iterate_run
+from fft_dagster.execution.executor import iterate_run
 
 GOOD, BAD = "id\n1\n2\n", "id\n1\n1\n"
 VIEW = "{{ config(materialized='view') }} "

@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 
 from conftest import MakeInstance, asset_job, run_job
-from fft_dagster.critical_path import remaining_seconds
-from fft_dagster.executor import thread_executor
+from fft_dagster.execution.executor import thread_executor
+from fft_dagster.execution.order import remaining_seconds
 
 PATIENCE_SECONDS = 20.0  # for what takes milliseconds on an idle machine
 
@@ -287,7 +287,7 @@ def test_a_failed_blocking_check_stops_what_is_below(instance: dg.DagsterInstanc
 REEXECUTED_JOB = """
 import dagster as dg
 from pathlib import Path
-from fft_dagster.executor import thread_executor
+from fft_dagster.execution.executor import thread_executor
 folder = Path(__file__).parent
 
 @dg.op(out=dg.Out(dg.Nothing))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from conftest import MakeInstance, asset_job, run_job
-from fft_dagster.executor import iterate_run, thread_executor
+from fft_dagster.execution.executor import iterate_run, thread_executor
 
 PATIENCE_SECONDS = 20.0  # for what takes milliseconds on an idle machine
 

@@ -27,7 +27,7 @@ from conftest import (
     subprocess_environment,
     write_dagster_yaml,
 )
-from fft_dagster.executor import interruptible
+from fft_dagster.execution.executor import interruptible
 
 IS_LONG = os.environ.get("FFT_STRESS") == "1"
 SEEDS = [int(seed)] if (seed := os.environ.get("FFT_STRESS_SEED")) else list(range(300 if IS_LONG else 4))
@@ -196,7 +196,7 @@ def _starts(run_ids: list[str]) -> dg.AssetsDefinition:
 SCRIPT = """
 import sys, time
 import dagster as dg
-from fft_dagster.executor import iterate_run, thread_executor
+from fft_dagster.execution.executor import iterate_run, thread_executor
 
 def make(number, prefix):
     deps = [f"{prefix}{i}" for i in (number - 3, number - 5) if i >= 0]

@@ -20,7 +20,7 @@ import duckdb
 import pytest
 
 from conftest import asset_job, run_job, subprocess_environment, write_dagster_yaml
-from fft_dagster.executor import interruptible
+from fft_dagster.execution.executor import interruptible
 
 PATIENCE_SECONDS = 20.0  # for what takes milliseconds on an idle machine
 ENDLESS_SQL = "select count(*) from range(1000000000) a, range(1000000000) b where a.range % 7 = b.range % 11"
@@ -195,7 +195,7 @@ def test_interruptible_does_nothing_outside_of_the_executor(instance: dg.Dagster
 SCRIPT = """
 import os, signal, sys, threading, time
 import dagster as dg
-from fft_dagster.executor import iterate_run, thread_executor
+from fft_dagster.execution.executor import iterate_run, thread_executor
 
 @dg.asset
 def speaks(): print("words of speaks", flush=True)
@@ -250,7 +250,7 @@ def test_the_output_of_all_steps_is_captured_once(tmp_path: Path) -> None:
 LAUNCHED = f"""
 from pathlib import Path
 import dagster as dg, duckdb
-from fft_dagster.executor import interruptible, thread_executor
+from fft_dagster.execution.executor import interruptible, thread_executor
 
 def open_warehouse():  # in the process of the run: the code server must not hold the file
     return duckdb.connect(str(Path(__file__).with_name("warehouse.duckdb")))

@@ -8,8 +8,9 @@ import pytest
 
 from conftest import MakeInstance
 from fft_core import Project, Request, StepEnded, load_project
+from fft_core.run.work import Work
 from fft_dagster import build_definitions
-from fft_dagster.runs import Work, run_work
+from fft_dagster.runs.runs import run_work
 
 
 @pytest.fixture

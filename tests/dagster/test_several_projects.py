@@ -49,7 +49,7 @@ def run(defs: dg.Definitions, instance: dg.DagsterInstance, **resources: Any) ->
     job = defs.resolve_implicit_global_asset_job_def()
     if resources:
         made = instance.create_run_for_job(job, run_config={"resources": resources})
-        from fft_dagster.executor import iterate_run
+        from fft_dagster.execution.executor import iterate_run
 
         events = list(iterate_run(job, made, instance))
         finished = instance.get_run_by_id(made.run_id)

@@ -16,13 +16,13 @@ import dagster as dg
 import pytest
 
 from conftest import FinishedRun, MakeInstance, asset_job, run_job, subprocess_environment, write_dagster_yaml
-from fft_dagster.event_log import (
+from fft_dagster.execution.supported import UnsupportedDagsterError, require_supported_dagster
+from fft_dagster.storage.connections import MAX_OPEN_DATABASES
+from fft_dagster.storage.event_log import (
     DEFER_SECONDS,
     PooledSqliteEventLogStorage,
     step_seconds_of_earlier_runs,
 )
-from fft_dagster.open_databases import MAX_OPEN_DATABASES
-from fft_dagster.supported import UnsupportedDagsterError, require_supported_dagster
 
 PATIENCE_SECONDS = 20.0
 

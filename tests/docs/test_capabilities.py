@@ -11,8 +11,8 @@ from pathlib import Path
 
 import test_engines
 
-from fft_core.engines.registry import installed_specs
 from fft_core.engines.spec import Capabilities
+from fft_core.engines.spec.registry import installed_specs
 
 PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
 BEGIN, END = "<!-- begin: capabilities, made from code -->\n", "<!-- end: capabilities -->"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fft_dagster.cli.app import COMMANDS
-from fft_dagster.cli.examples import EXAMPLES
-from fft_dagster.cli.pages import find_commands, make_pages
+from fft_cli.app import COMMANDS
+from fft_cli.examples import EXAMPLES
+from fft_cli.pages import find_commands, make_pages
 
 FOLDER = Path(__file__).parents[2] / "docs" / "commands"
 PAGES = make_pages()
@@ -22,7 +22,7 @@ WORDS = [entry.words for entries in find_commands().values() for entry in entrie
 # One process for all: each one more would import Dagster again.
 TRY_ALL = """
 import json, shlex, sys, traceback
-from fft_dagster.cli.app import app
+from fft_cli.app import app
 for typed in json.load(sys.stdin):
     print("$", typed, flush=True)
     try:

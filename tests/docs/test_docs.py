@@ -23,12 +23,12 @@ from typing import Literal, get_args
 import pytest
 import yaml
 
+from fft_cli.pages import Entry, find_commands
 from fft_core import load_project
-from fft_core.lint.findings import INVALID
-from fft_core.lint.rules import RULES
 from fft_core.plan.decide import ReasonKind
 from fft_core.plan.modified import DIFFERENCES
-from fft_dagster.cli.pages import Entry, find_commands
+from fft_core.reports.lint.findings import INVALID
+from fft_core.reports.lint.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

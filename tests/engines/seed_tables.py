@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines import csv_file
 from fft_core.engines.duckdb import session as duckdb
-from fft_core.engines.engine import Engine
 from fft_core.engines.postgres import session as postgres
+from fft_core.engines.protocol import Engine
+from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import FftError
 
 # the spelling of one engine -> the words of both

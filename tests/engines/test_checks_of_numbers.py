@@ -8,7 +8,7 @@ import pytest
 from targets import Target
 
 from fft_core.checks.run import run_checks
-from fft_core.engines.engine import open_engine
+from fft_core.engines.protocol import open_engine
 from fft_core.errors import Location
 from fft_core.project.model import (
     AcceptedValues,

@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from fft_core.engines.engine import Engine, RelationKind, open_engine
-from fft_core.engines.spelling import ROWS
+from fft_core.engines.protocol import Engine, RelationKind, open_engine
+from fft_core.engines.spec.spelling import ROWS
 from fft_core.engines.stamp import unmarked, with_text
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fft_core import FftError, from_arrow, to_arrow
-from fft_core.engines.engine import Engine
+from fft_core.engines.protocol import Engine
 from fft_core.frames import FrameType
 
 LIBRARIES: tuple[FrameType, ...] = ("pandas", "polars", "arrow")

@@ -15,7 +15,7 @@ import pytest
 from targets import Target
 
 from fft_core import FftError, from_arrow, to_arrow
-from fft_core.engines.engine import Engine
+from fft_core.engines.protocol import Engine
 from fft_core.frames import FrameType
 
 LIBRARIES: tuple[FrameType, ...] = ("pandas", "polars", "arrow")

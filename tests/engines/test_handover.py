@@ -19,12 +19,12 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
+from fft_cli.app import app
 from fft_core import Project, build_model, load_project, make_plan, open_warehouse
 from fft_core.engines.duckdb import session as duckdb_engine
 from fft_core.engines.duckdb.queue import FileQueue
-from fft_core.engines.engine import open_engine
+from fft_core.engines.protocol import open_engine
 from fft_core.errors import BusyError, EngineError
-from fft_dagster.cli.app import app
 
 SCRIPT = Path(__file__).parent / "build_project.py"
 MODELS = 10
@@ -147,7 +147,7 @@ def test_a_step_goes_on_when_those_that_waited_have_given_up(tmp_path: Path) -> 
 
 def test_a_plan_does_not_wait_for_a_long_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_project(tmp_path, seconds=30, models=1)
-    monkeypatch.setattr("fft_dagster.cli.plan.PATIENCE_SECONDS", 1)
+    monkeypatch.setattr("fft_cli.plan.PATIENCE_SECONDS", 1)
     with building(tmp_path) as process:
         planned = CliRunner().invoke(app, ["plan", str(tmp_path)])
     assert isinstance(planned.exception, BusyError)
@@ -226,7 +226,8 @@ def test_another_name_of_the_file_is_the_same_queue(tmp_path: Path) -> None:
     with open_warehouse(project) as warehouse:
         build_model(warehouse, project.model("m0"))
         code = (
-            "import sys; from fft_core.engines.engine import open_engine; open_engine('duckdb', {'path': sys.argv[1]})"
+            "import sys; from fft_core.engines.protocol import open_engine; "
+            "open_engine('duckdb', {'path': sys.argv[1]})"
         )
         subprocess.run([sys.executable, "-c", code, str(tmp_path / "link.duckdb")], check=True, timeout=30)
 

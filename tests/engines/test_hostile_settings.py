@@ -14,7 +14,7 @@ import pytest
 from postgres_server import new_schema
 from targets import Target
 
-from fft_core.engines.engine import open_engine
+from fft_core.engines.protocol import open_engine
 
 # Each changes what a value looks like, what a text means, or which rows there are.
 SETTINGS = {
@@ -177,7 +177,7 @@ MODELS = {
 
 
 def fft(root: Path, *arguments: str, environment: Mapping[str, str]) -> str:
-    command = [sys.executable, "-m", "fft_dagster.cli", *arguments, str(root)]
+    command = [sys.executable, "-m", "fft_cli", *arguments, str(root)]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -12,8 +12,8 @@ import pytest
 from test_engines import Database
 
 from fft_core import Rebuilder, Request, Subjects, Warehouse, build_or_reuse, load_project, open_warehouse
-from fft_core.engines.engine import PublishMode, open_engine
 from fft_core.engines.postgres.session import PostgresEngine
+from fft_core.engines.protocol import PublishMode, open_engine
 from fft_core.errors import EngineError
 from fft_core.names import Relation
 

@@ -331,7 +331,7 @@ def test_processes_that_build_one_project_at_once_double_nothing(shop: Shop) -> 
 
 
 def test_dagster_builds_it_in_threads(shop: Shop) -> None:
-    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(shop.root)]
+    command = [sys.executable, "-m", "fft_cli", "build", str(shop.root)]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert shop.due() == set()

@@ -14,16 +14,15 @@ from pathlib import Path
 import pytest
 
 from fft_core import FftError, load_project, make_plan, new_project, open_warehouse
-from fft_core.engines import registry
-from fft_core.engines.registry import engine_names, installed_specs, spec_of
-from fft_core.engines.spec import Emulated, Full, Namespace, No, Setting
+from fft_core.engines.spec import Emulated, Full, Namespace, No, Setting, registry
+from fft_core.engines.spec.registry import engine_names, installed_specs, spec_of
 from fft_core.errors import EngineError, MissingDriverError, ProfileError
-from fft_core.project import environment
+from fft_core.project.profile import environment
 
 DRIVERS = ("duckdb", "psycopg", "pandas", "pyarrow", "polars")
 TOY = """\
 from dataclasses import replace
-from fft_core.engines.registry import spec_of
+from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec import Setting
 settings = {"file": Setting("FF_TOY_FILE", "path", required=True)}
 settings["token"] = Setting("FF_TOY_TOKEN", is_secret=True)
@@ -91,7 +90,7 @@ def test_settings_of_others_are_read_masked_and_set_by_variables(folder: Path) -
     install(folder, "toy_engine", "toy = toy_engine:SPEC")
     root = shop(folder / "shop", "dev: {engine: toy, toy: {token: hunter22}}\n")
     from fft_core import load_profile, project_masker
-    from fft_core.project.environment import counted_variables, is_secret
+    from fft_core.project.profile.environment import counted_variables, is_secret
 
     with pytest.raises(ProfileError, match=r"dev\.toy\.file is missing") as caught:
         load_profile(root, "dev", {})
@@ -189,7 +188,7 @@ def test_finders_of_others_are_asked_through_the_standard_library(
 def test_what_is_known_of_engines_imports_no_driver() -> None:
     absent = (*DRIVERS, "sqlglot", "pydantic", "dagster", "importlib.metadata")
     code = (
-        "import sys; from fft_core.engines.registry import installed_specs; installed_specs(); "
+        "import sys; from fft_core.engines.spec.registry import installed_specs; installed_specs(); "
         f"print(sorted(set({absent!r}) & set(sys.modules)))"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -228,7 +227,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 DSN = {"FF_PG_DSN": "postgresql://nobody@nowhere.invalid/x"}
-CLI = "sys.argv[0] = 'fft'; from fft_dagster.cli import entry; entry()"
+CLI = "sys.argv[0] = 'fft'; from fft_cli import entry; entry()"
 
 
 @pytest.mark.parametrize(

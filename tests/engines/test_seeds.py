@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seed_tables import Way, all_ways, read_by_all, refused_by_all
 
-from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 
 Ways = tuple[Way, ...]
 

@@ -63,7 +63,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 def build(project: Path, env: str, **variables: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FF_", "DAGSTER_"))}
     finished = subprocess.run(
-        [sys.executable, "-m", "fft_dagster.cli", "build", str(project), "--env", env],
+        [sys.executable, "-m", "fft_cli", "build", str(project), "--env", env],
         env={**environment, **variables},
         cwd=project.parent,
         capture_output=True,

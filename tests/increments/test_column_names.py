@@ -10,11 +10,11 @@ from targets import Target
 from workbench import Bench
 
 from fft_core import CheckFailedError, FftError, plan_comments
-from fft_core.checks.unit_test import compare
-from fft_core.column_names import AmbiguousColumnError, ColumnNames, paired
 from fft_core.errors import IncrementError
+from fft_core.names.columns import AmbiguousColumnError, ColumnNames, paired
+from fft_core.operations.prune import prunable_versions, prune_snapshot
 from fft_core.project.model import ExpectedRows
-from fft_core.prune import prunable_versions, prune_snapshot
+from fft_core.unit_tests.compare import compare
 
 MERGE = "materialized='incremental', unique_key='id'"
 SNAPSHOT = "materialized='snapshot', unique_key='id', snapshot={{'strategy': 'check', 'check_cols': {}}}"

@@ -16,7 +16,7 @@ from jsonschema import Draft7Validator
 
 from fft_core import Finding, sarif_report
 from fft_core.errors import Location
-from fft_core.lint.rules import RULES
+from fft_core.reports.lint.rules import RULES
 
 FILES = {
     "project.yml": "name: shop\nversion: '1'\nlint: {star-over-source: error}\n",
@@ -125,7 +125,7 @@ class Finished:
 
 def ci_check(*arguments: str | Path, cwd: Path) -> Finished:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("FF_", "FFT_", "DAGSTER_"))}
-    command = [sys.executable, "-m", "fft_dagster.cli", "ci-check", *map(str, arguments)]
+    command = [sys.executable, "-m", "fft_cli", "ci-check", *map(str, arguments)]
     ended = subprocess.run(command, cwd=cwd, env=inherited, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in ended.stderr
     return Finished(ended.returncode, ended.stdout, ended.stderr)
@@ -232,7 +232,7 @@ def test_neither_dagster_nor_a_driver_is_needed(tmp_path: Path) -> None:
     script = (
         "import sys; sys.argv = ['fft', 'ci-check', sys.argv[1]]\n"
         "sys.modules['duckdb'] = None  # as if it were not installed\n"
-        "from fft_dagster.cli import main\n"
+        "from fft_cli import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
         "print([n for n in sys.modules if n.partition('.')[0] in ('dagster', 'pandas', 'pyarrow')])"

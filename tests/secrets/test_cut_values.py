@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fft_core import FftError, OutputGuard, load_project, make_plan, open_warehouse
-from fft_core.masking import Masker
+from fft_core.engines.spec.masking import Masker
 
 VALUE = "h'T7wQz9LmR4xKc2V"
 

@@ -21,7 +21,7 @@ from fft_core import (
     rendered_sql,
     warn_of_short_secrets,
 )
-from fft_core.project.environment import WELL_KNOWN, counted_variables, is_secret, looks_secret
+from fft_core.project.profile.environment import WELL_KNOWN, counted_variables, is_secret, looks_secret
 
 LOOK = ["FF_API_TOKEN", "OUR_PASSWORD", "DB_PASSWD", "X_SECRET", "SECRET_KEY", "api_key", "MY_PRIVATE_KEY", "CRM_DSN"]
 DO_NOT = ["PWD", "OLDPWD", "FF_ACCESS_KEY_COLUMN", "FF_PASS_RATE", "FF_TOKEN_LIMIT", "FF_SECRET_NAME", "PASSWORD_FILE"]

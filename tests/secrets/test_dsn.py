@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fft_core import FftError, load_project, open_warehouse
-from fft_core.dsn import secret_parts
 from fft_core.engines.postgres.dsn import wrong_dsn
+from fft_core.engines.spec.dsn import secret_parts
 
 # `hun` and `ter` are the two halves of every password.
 REFUSED = [

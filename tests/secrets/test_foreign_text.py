@@ -97,7 +97,7 @@ def on_a_terminal(root: Path, *arguments: str) -> tuple[int, bytes]:
     if process == 0:
         os.chdir(root)
         os.environ.update(TERM="xterm-256color", COLUMNS="300", LINES="40")
-        os.execv(sys.executable, [sys.executable, "-m", "fft_dagster.cli", *arguments])
+        os.execv(sys.executable, [sys.executable, "-m", "fft_cli", *arguments])
     shown, deadline = b"", time.monotonic() + 90
     while time.monotonic() < deadline and select.select([terminal], [], [], 90)[0]:
         try:

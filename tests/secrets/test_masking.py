@@ -217,7 +217,7 @@ def test_a_guard_masks_streams_logs_and_warnings_and_gives_them_back(
 def test_the_trace_of_an_unexpected_error_is_written_without_secrets(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from fft_dagster.cli.crash import print_unexpected
+    from fft_cli.crash import print_unexpected
 
     (tmp_path / "project.yml").write_text("name: p\nversion: '1'\n")
     with OutputGuard(Masker.of(["hunter2"])):
@@ -228,7 +228,7 @@ def test_the_trace_of_an_unexpected_error_is_written_without_secrets(
 
 
 def test_json_for_programs_stays_json_whatever_the_secrets_are(capfd: pytest.CaptureFixture[str]) -> None:
-    from fft_dagster.cli.terminal import echo_json
+    from fft_cli.terminal import echo_json
 
     with OutputGuard(Masker.of(["true", "1234", "null", '","', "name"])):
         echo_json({"name": "a true name", "rows": 1234, "ok": True, "none": None, "said": 'x","y'})

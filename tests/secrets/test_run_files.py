@@ -40,7 +40,7 @@ def written(root: Path, content: Mapping[str, str]) -> frozenset[Path]:
 def fft(root: Path, *arguments: str, **environment: str) -> tuple[int, bytes]:
     """Call the command; give its exit code, and all that it printed."""
     finished = subprocess.run(
-        [sys.executable, "-m", "fft_dagster.cli", *arguments, "--vars", f"login={VARIABLE}"],
+        [sys.executable, "-m", "fft_cli", *arguments, "--vars", f"login={VARIABLE}"],
         cwd=root,
         env={**os.environ, **SECRETS, "FFT_CACHE_DIR": str(root / "caches"), **environment},
         capture_output=True,
@@ -85,7 +85,7 @@ def test_no_file_of_a_run_and_no_line_of_a_terminal_has_a_secret(profile: str, t
 RUN = """
 import sys, dagster as dg
 from fft_dagster import build_definitions
-from fft_dagster.executor import iterate_run
+from fft_dagster.execution.executor import iterate_run
 job = build_definitions(sys.argv[1]).resolve_implicit_global_asset_job_def()
 with dg.DagsterInstance.get() as instance:
     run = instance.create_run_for_job(job)

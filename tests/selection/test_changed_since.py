@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fft_core import FftError, install_packages, load_project, select_nodes
-from fft_core.changed import changed_nodes
+from fft_core.run.select.changed import changed_nodes
 
 UNIT_TEST = """\
 model: counted

@@ -42,7 +42,7 @@ def test_threads_that_record_at_once_do_not_disturb_each_other(tmp_path: Path) -
 
 def test_two_commands_on_one_file_both_succeed(tmp_path: Path) -> None:
     made = place(tmp_path, {**wide(tmp_path), "models/all.ff.sql": "select count(*) as n from {{ ref('m0') }}"})
-    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(made.root)]
+    command = [sys.executable, "-m", "fft_cli", "build", str(made.root)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
     ended = [process.communicate(timeout=60)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0], ended

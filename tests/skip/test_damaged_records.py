@@ -27,7 +27,7 @@ class Damaged:
     root: Path
 
     def fft(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "fft_dagster.cli", *arguments, str(self.root)]
+        command = [sys.executable, "-m", "fft_cli", *arguments, str(self.root)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def sql(self, *statements: str) -> None:

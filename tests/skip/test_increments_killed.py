@@ -82,7 +82,7 @@ def test_two_commands_at_once_apply_a_delta_once(chain: Chain) -> None:
     chain.write(1)
     assert not chain.place.build().failed
     chain.write(2)
-    command = [sys.executable, "-m", "fft_dagster.cli", "build", str(chain.place.root)]
+    command = [sys.executable, "-m", "fft_cli", "build", str(chain.place.root)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
     ended = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0], ended

@@ -51,7 +51,7 @@ def test_how_the_file_of_a_seed_is_written_counts(tmp_path: Path) -> None:
 def test_another_rule_for_types_builds_a_seed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"seeds/users.csv": CSV, "seeds/query.sql": "select 1 as id", "models/other.ff.sql": "select 1 as a"}
     made = built(tmp_path, files)
-    monkeypatch.setattr("fft_core.identity.READER_VERSION", "of another time")
+    monkeypatch.setattr("fft_core.compile.identity.READER_VERSION", "of another time")
     assert made.due() == {"users": ["config_changed"]}
     assert made.why("users") == "its config changed: reader"
     made.build()

@@ -34,7 +34,7 @@ FILES = {
 
 
 def fft_plan(root: Path, *arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "fft_dagster.cli", "plan", str(root), "--env", "dev", "--json", *arguments]
+    command = [sys.executable, "-m", "fft_cli", "plan", str(root), "--env", "dev", "--json", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(ended.stdout)
     return found
@@ -83,7 +83,7 @@ def test_all_reasons_are_named(shop: Place) -> None:
 
 
 def test_the_table_counts(shop: Place) -> None:
-    command = [sys.executable, "-m", "fft_dagster.cli", "plan", str(shop.root)]
+    command = [sys.executable, "-m", "fft_cli", "plan", str(shop.root)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.splitlines()[-1] == "0 to build, 5 to reuse"
 
@@ -121,7 +121,7 @@ def test_planning_imports_no_dagster_and_writes_nothing(shop: Place) -> None:
     before = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     script = (
         "import sys; sys.argv = ['fft', 'plan', sys.argv[1]]\n"
-        "from fft_dagster.cli import main\n"
+        "from fft_cli import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
         "print([name for name in sys.modules if name.partition('.')[0] in ('dagster', 'pandas', 'pyarrow')])"

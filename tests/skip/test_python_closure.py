@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from skip_helpers import CSV, built
 
+from fft_core.compile.python_closure import PythonReader, PythonSources
 from fft_core.plan.volatile_python import volatile_in_python
 from fft_core.project.model import Home
-from fft_core.project.python_closure import PythonReader, PythonSources
 
 ONE, TWO = "def f():\n    return 1\n", "def f():\n    return 2\n"
 

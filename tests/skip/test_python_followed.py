@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
+from fft_core.compile.python_environment import environment_read
 from fft_core.plan.volatile_python import volatile_in_python
-from fft_core.project.python_environment import environment_read
 
 HEAD = "import pandas as pd\nimport numpy as np\nimport polars as pl\n"
 _PICK = "def pick(df, seed=None):\n    return df.sample(3, random_state=seed)\n"

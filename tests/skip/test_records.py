@@ -21,9 +21,7 @@ CHECK = "name: skips\nversion: '1'\ntests:\n  - {type: row_count_between, table:
 
 
 def fft(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fft_dagster.cli", *arguments], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-m", "fft_cli", *arguments], capture_output=True, text=True, check=False)
 
 
 def test_the_columns_are_those_of_fft_and_ours_after_them(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sweeps import FACTOR
 
-from fft_core.engines.known import known_functions
+from fft_core.engines.spec.known import known_functions
 from fft_core.plan.canonical import tokens_of
 from fft_core.plan.relations import only_tracked, parsed, untracked_tables
 

@@ -13,9 +13,9 @@ from skip_helpers import CSV, place
 from targets import Target
 
 from fft_core import Rebuilder, Request, Subjects, build_or_reuse, build_seed, load_project, open_warehouse
-from fft_core.memory import OutdatedError
 from fft_core.plan.records import Published
-from fft_core.state import read_records
+from fft_core.run.memory import OutdatedError
+from fft_core.warehouse.records import read_records
 
 PATIENCE_SECONDS = 60
 

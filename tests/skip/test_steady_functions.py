@@ -9,7 +9,7 @@ import duckdb
 import psycopg
 import pytest
 
-from fft_core.engines.known import known_bytes, known_functions
+from fft_core.engines.spec.known import known_bytes, known_functions
 from fft_core.plan.volatile import read_sql
 
 ROOT = Path(__file__).parents[2]

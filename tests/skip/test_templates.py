@@ -10,8 +10,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from skip_helpers import built, place
 
 from fft_core import FftError, load_project
-from fft_core.identity import project_subjects
-from fft_core.project.sql_file import new_environment
+from fft_core.compile.identity import project_subjects
+from fft_core.project.read.sql_file import new_environment
 
 PROJECT = "name: skips\nversion: '1'\nvars: {day: 2020-01-01, name: a, cols: [1], few: !!set {a, b, c}}\n"
 

@@ -11,10 +11,10 @@ from typing import TypeAlias
 from fft_core.engines.bigquery.spelling import SPELLING as BIGQUERY
 from fft_core.engines.databricks.spelling import SPELLING as DATABRICKS
 from fft_core.engines.duckdb.spelling import SPELLING as DUCKDB
-from fft_core.engines.engine import ColumnType
 from fft_core.engines.postgres.spelling import SPELLING as POSTGRES
+from fft_core.engines.protocol import ColumnType
 from fft_core.engines.snowflake.spelling import SPELLING as SNOWFLAKE
-from fft_core.engines.spelling import CHANGED, NotSpelledError, Spelling, TypeWord
+from fft_core.engines.spec.spelling import CHANGED, NotSpelledError, Spelling, TypeWord
 from fft_core.names import Relation
 
 SPELLINGS = {s.dialect: s for s in (DUCKDB, POSTGRES, BIGQUERY, SNOWFLAKE, DATABRICKS)}

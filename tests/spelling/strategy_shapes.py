@@ -9,14 +9,14 @@ from functools import partial
 
 from shapes import Shape
 
-from fft_core.engines.engine import ColumnType
-from fft_core.engines.spelling import Spelling
+from fft_core.build.strategies import snapshot
+from fft_core.build.strategies.incremental import Application, newer_rows
+from fft_core.build.strategies.keys import ColumnPair, null_keys, repeated_keys
+from fft_core.build.strategies.snapshot import SnapshotRows
+from fft_core.engines.protocol import ColumnType
+from fft_core.engines.spec.spelling import Spelling
 from fft_core.names import Relation
 from fft_core.project.model import Incremental, IncrementalStrategy, Snapshot
-from fft_core.strategies import snapshot
-from fft_core.strategies.incremental import Application, newer_rows
-from fft_core.strategies.keys import ColumnPair, null_keys, repeated_keys
-from fft_core.strategies.snapshot import SnapshotRows
 
 EVENTS, DELTA = Relation("events", "shop"), Relation("_ff_stage_events", "shop")
 HISTORY, VERSIONS = Relation("history", "shop"), Relation("_ff_stage_versions", "shop")

@@ -18,7 +18,7 @@ import sqlglot
 from shapes import EXECUTED, SPELLINGS, Shape, shapes
 from strategy_shapes import strategy_shapes
 
-from fft_core.engines.spelling import Spelling, begin_of_query
+from fft_core.engines.spec.spelling import Spelling, begin_of_query
 
 GOLDEN = Path(__file__).parent / "golden"
 SHAPES = [*shapes(), *strategy_shapes()]

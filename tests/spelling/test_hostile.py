@@ -20,9 +20,9 @@ from shapes import SPELLINGS
 from sqlglot import TokenType
 from sqlglot.dialects.dialect import Dialect
 
-from fft_core.engines.engine import ColumnType
-from fft_core.engines.registry import spec_of
-from fft_core.engines.spelling import Spelling
+from fft_core.engines.protocol import ColumnType
+from fft_core.engines.spec.registry import spec_of
+from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import EngineError
 from fft_core.names import Relation
 

@@ -1,5 +1,5 @@
 """Databricks, and Spark: what their SQL looks like. There is no engine yet."""
 
-from fft_core.engines.lexis import Lexis
+from fft_core.engines.spec.lexis import Lexis
 
 LEXIS = Lexis(("'", '"', "`"), frozenset("'\""), raw_after="r", doubling=False, nested=True)

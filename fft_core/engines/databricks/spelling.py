@@ -7,11 +7,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from fft_core.engines.spelling import CHANGED, BackslashSpelling, TypeWord
+from fft_core.engines.spec.spelling import CHANGED, BackslashSpelling, TypeWord
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
-    from fft_core.engines.engine import ColumnType, RelationKind
+    from fft_core.engines.protocol import ColumnType, RelationKind
 
 
 class SparkValues(BackslashSpelling):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fft_core.engines.duckdb.spelling import SPELLING
-from fft_core.engines.lexis import DOLLAR_QUOTES
 from fft_core.engines.spec import LOCK_TIMEOUT, Capabilities, EngineSpec, Full, Namespace, No, Setting
+from fft_core.engines.spec.lexis import DOLLAR_QUOTES
 
 MEMORY = ":memory:"
 _PROFILES = """\

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 
 from fft_core.engines.duckdb.spelling import SPELLING
-from fft_core.engines.engine import Row
-from fft_core.engines.known import known_functions
+from fft_core.engines.protocol import Row
+from fft_core.engines.spec.known import known_functions
 from fft_core.errors import StatementError
-from fft_core.functions import Definition
+from fft_core.names.functions import Definition
 
 _MACROS = """\
 select database_name, schema_name, system.main.lower(function_name), function_type, parameters, parameter_types,

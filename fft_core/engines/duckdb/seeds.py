@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.engines.csv_arrow import ArrowRows
 from fft_core.engines.csv_file import CsvTable, ListedRows, declared_by_name, read_csv
 from fft_core.engines.duckdb.spelling import SPELLING
-from fft_core.engines.engine import Engine
 from fft_core.engines.parquet_file import parquet_schema, refuse_wide_decimals, refuse_wrong_texts
+from fft_core.engines.protocol import Engine
 from fft_core.engines.seed_casts import cast_columns
+from fft_core.engines.spec.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.errors import EngineError
 
 Register: TypeAlias = Callable[[str, object], AbstractContextManager[None]]  # a name for something that has rows

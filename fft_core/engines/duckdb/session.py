@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import duckdb
 
-from fft_core.csv_format import DEFAULT, CsvFormat
 from fft_core.engines.duckdb import MEMORY, SPEC, arrow, namespace, own_catalog, values
 from fft_core.engines.duckdb.definitions import definitions
 from fft_core.engines.duckdb.file import Connection, DuckDBFile, is_open_otherwise, shared_file
 from fft_core.engines.duckdb.spelling import SPELLING
-from fft_core.engines.engine import (
+from fft_core.engines.protocol import (
     ColumnType,
     Details,
     PublishMode,
@@ -31,12 +30,13 @@ from fft_core.engines.engine import (
     details_of,
 )
 from fft_core.engines.spec import Namespace
-from fft_core.engines.spelling import Spelling
+from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
+from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.stamp import marked, stamp_in
-from fft_core.engines.statements import Statements
+from fft_core.engines.trace import Statements
 from fft_core.errors import ConnectError, EngineError, StatementError
-from fft_core.functions import Definition
 from fft_core.names import Relation
+from fft_core.names.functions import Definition
 
 if TYPE_CHECKING:
     import pyarrow as pa

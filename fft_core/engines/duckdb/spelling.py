@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from fft_core.engines.spelling import Spelling
+from fft_core.engines.spec.spelling import Spelling
 
 if TYPE_CHECKING:
-    from fft_core.engines.engine import RelationKind
+    from fft_core.engines.protocol import RelationKind
 
 
 class DuckDBSpelling(Spelling):

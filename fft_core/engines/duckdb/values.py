@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from fft_core.written_number import WrittenNumber, json_text
+from fft_core.names.numbers import WrittenNumber, json_text
 
 
 def text(value: object, spelled: str) -> str:

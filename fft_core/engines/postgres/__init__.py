@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fft_core.engines.lexis import DOLLAR_QUOTES
 from fft_core.engines.postgres.dsn import EXAMPLE, HINT, wrong_dsn
 from fft_core.engines.postgres.spelling import SPELLING
 from fft_core.engines.spec import LOCK_TIMEOUT, Capabilities, EngineSpec, Full, Namespace, No, Setting
+from fft_core.engines.spec.lexis import DOLLAR_QUOTES
 
 _PROFILES = """\
 # FF_PG_DSN comes from the environment or from .env.local, which is not for version control.

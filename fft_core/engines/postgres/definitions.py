@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fft_core.engines.engine import Row
-from fft_core.functions import Definition
+from fft_core.engines.protocol import Row
+from fft_core.names.functions import Definition
 
 _OURS = 16384  # the oids below are those of initdb
 _RETURN = "RETURN "  # what the body of a function that has no quotes around it begins with

@@ -1,4 +1,4 @@
-"""A dsn as a profile has it: which spellings are taken. The secret parts of one are found by `fft_core.dsn`."""
+"""A dsn as a profile has it: which spellings are taken. `engines.spec.dsn` finds the secret parts of one."""
 
 from __future__ import annotations
 

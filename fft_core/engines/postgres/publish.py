@@ -21,7 +21,6 @@ from typing import Protocol
 
 from psycopg import errors
 
-from fft_core.engines.engine import PublishMode, Row
 from fft_core.engines.postgres.catalog import (
     ATTACHED,
     DEPENDENTS,
@@ -32,6 +31,7 @@ from fft_core.engines.postgres.catalog import (
     VIEW_STATEMENTS,
 )
 from fft_core.engines.postgres.spelling import SPELLING
+from fft_core.engines.protocol import PublishMode, Row
 from fft_core.errors import BusyError, EngineError, StatementError
 from fft_core.names import Relation
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import psycopg
 
-from fft_core.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.engines.csv_arrow import ArrowRows
 from fft_core.engines.csv_file import CsvTable, ListedRows, declared_by_name, read_csv
-from fft_core.engines.engine import Engine
 from fft_core.engines.parquet_file import parquet_schema, read_parquet, refuse_wrong_texts
 from fft_core.engines.postgres import copy as postgres_copy
 from fft_core.engines.postgres.publish import LONGEST_NAME
+from fft_core.engines.protocol import Engine
 from fft_core.engines.seed_casts import cast_columns
+from fft_core.engines.spec.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.errors import EngineError, SeedError, StatementError
 
 

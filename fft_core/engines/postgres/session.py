@@ -21,17 +21,6 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
 
-from fft_core.csv_format import DEFAULT, CsvFormat
-from fft_core.dsn import secret_parts
-from fft_core.engines.engine import (
-    ColumnType,
-    Details,
-    PublishMode,
-    RelationKind,
-    Row,
-    TableInfo,
-    details_of,
-)
 from fft_core.engines.postgres import SPEC, arrow, copy, namespace
 from fft_core.engines.postgres.definitions import definitions
 from fft_core.engines.postgres.dsn import HINT, wrong_dsn
@@ -40,15 +29,26 @@ from fft_core.engines.postgres.settings import set_settings
 from fft_core.engines.postgres.spelling import SPELLING
 from fft_core.engines.postgres.times import read_any_time
 from fft_core.engines.postgres.values import equality_query, has_equality, visible
+from fft_core.engines.protocol import (
+    ColumnType,
+    Details,
+    PublishMode,
+    RelationKind,
+    Row,
+    TableInfo,
+    details_of,
+)
 from fft_core.engines.spec import Namespace
-from fft_core.engines.spelling import Spelling
+from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
+from fft_core.engines.spec.dsn import secret_parts
+from fft_core.engines.spec.masking import Masker
+from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.stamp import marked, stamp_in
-from fft_core.engines.statements import Statements
+from fft_core.engines.trace import Statements
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError, UnreachableError
-from fft_core.functions import Definition
-from fft_core.masking import Masker
 from fft_core.names import Relation
-from fft_core.written_number import json_text, read_number
+from fft_core.names.functions import Definition
+from fft_core.names.numbers import json_text, read_number
 
 if TYPE_CHECKING:
     import pyarrow as pa

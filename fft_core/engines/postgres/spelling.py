@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from fft_core.engines.spelling import Spelling, word
+from fft_core.engines.spec.spelling import Spelling, word
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
-    from fft_core.engines.engine import RelationKind
+    from fft_core.engines.protocol import RelationKind
 
 
 class PostgresSpelling(Spelling):

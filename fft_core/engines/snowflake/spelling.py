@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from fft_core.engines.spelling import BackslashSpelling, TypeWord
+from fft_core.engines.spec.spelling import BackslashSpelling, TypeWord
 from fft_core.names import Relation
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 if TYPE_CHECKING:
-    from fft_core.engines.engine import ColumnType, RelationKind
+    from fft_core.engines.protocol import ColumnType, RelationKind
 
 
 class SnowflakeSpelling(BackslashSpelling):

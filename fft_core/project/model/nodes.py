@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from fft_core.csv_format import DEFAULT, CsvFormat
+from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import Location
 from fft_core.project.model.materialization import Ephemeral, Materialization, PublishMode, Table, View
 

@@ -15,7 +15,7 @@ from fft_core.project.model.nodes import PACKAGES, Model, Node, Seed, Source, So
 from fft_core.project.model.unit_test import UnitTest
 
 if TYPE_CHECKING:
-    from fft_core.project.profiles import Profiles
+    from fft_core.project.profile.profiles import Profiles
 
 LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 
@@ -94,7 +94,7 @@ class Project:
     @cached_property
     def profiles(self) -> Profiles:
         """What profiles.yml says; the file is read once, mostly when the project is loaded."""
-        from fft_core.project.profiles import Profiles  # with dotenv, which what the files say does not need
+        from fft_core.project.profile.profiles import Profiles  # with dotenv, which what the files say does not need
 
         return self.profiles_read or Profiles(self.root, self.env, self.environment)
 

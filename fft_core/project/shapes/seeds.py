@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from fft_core.csv_format import CsvFormat
+from fft_core.engines.spec.csv_format import CsvFormat
 from fft_core.errors import nearest
 from fft_core.project.shapes.shape import Shape
 

@@ -18,7 +18,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from fft_core.foreign_text import visible_line
+from fft_core.names.text import visible_line
 
 
 class Shape(BaseModel):

@@ -1,0 +1,175 @@
+"""The commands of `fft`, and what happens when one of them fails."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from importlib import import_module
+from io import StringIO
+
+import click
+
+from fft_cli.groups import SuggestingGroup
+from fft_cli.options import Invocation
+from fft_cli.terminal import echo, style
+from fft_core import OutputGuard, environment_masker
+from fft_core.errors import FftError
+
+# Each command stands in a module of its own, as `command`; it is imported when it is asked for.
+COMMANDS = {
+    "build": "fft_cli.build",
+    "cache": "fft_cli.cache",
+    "ci-check": "fft_cli.ci_check",
+    "clean": "fft_cli.clean",
+    "dag": "fft_cli.dag",
+    "deps": "fft_cli.deps",
+    "dev": "fft_cli.dev",
+    "docgen": "fft_cli.docgen",
+    "init": "fft_cli.init",
+    "ls": "fft_cli.ls",
+    "plan": "fft_cli.plan",
+    "run": "fft_cli.run",
+    "seed": "fft_cli.seed",
+    "snapshot": "fft_cli.snapshot",
+    "test": "fft_cli.test",
+    "show": "fft_cli.show",
+    "source": "fft_cli.source",
+    "sync-db-comments": "fft_cli.sync_db_comments",
+    "utest": "fft_cli.utest",
+    "version": "fft_cli.version",
+}
+# How `fft --help` groups them; one that is in no group is shown under the last heading.
+GROUPS = {
+    "Begin": ("init", "deps"),
+    "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source"),
+    "Look": ("plan", "ls", "show", "dag", "dev", "docgen"),
+    "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
+    "Other": ("version",),
+}
+
+
+class Commands(SuggestingGroup):
+    """A group whose commands are imported on first use, so that `fft plan` pays for nothing else."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, names in grouped_commands().items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(heading):
+                formatter.write_dl([(name, c.get_short_help_str(90)) for name, c in commands if c], col_max=16)
+
+
+def grouped_commands() -> dict[str, list[str]]:
+    """The commands that there are, by heading."""
+    grouped = {heading: [name for name in names if name in COMMANDS] for heading, names in GROUPS.items()}
+    known = {name for names in GROUPS.values() for name in names}
+    grouped["Other"] += [name for name in sorted(COMMANDS) if name not in known]
+    return {heading: names for heading, names in grouped.items() if names}
+
+
+def _show_versions(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from fft_cli.version import print_versions
+
+        print_versions()
+        context.exit()
+
+
+@click.command(
+    cls=Commands,
+    name="fft",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    help="Build SQL and Python models as Dagster assets.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_versions,
+    help="Show the versions of FFT and of what it stands on.",
+)
+def app() -> None:
+    """The commands."""
+
+
+def main() -> None:
+    """Run the command line; errors are printed to stderr, and tell by the exit code what kind they are."""
+    gc.set_threshold(50_000, 20, 100)  # a command ends soon: looking for cycles took a tenth of a build's time
+    with OutputGuard(environment_masker(os.environ)) as guard:
+        _run(Invocation(guard=guard))
+
+
+def _run(invocation: Invocation) -> None:
+    color = False if os.environ.get("NO_COLOR") else None
+    try:
+        app(standalone_mode=False, obj=invocation, color=color)
+    except click.ClickException as error:
+        shown = StringIO()
+        error.show(file=shown)
+        echo(shown.getvalue().rstrip("\n"), err=True)
+        sys.exit(error.exit_code)
+    except FftError as error:
+        print_error(error, color)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # whoever read our output has ended; Python would complain once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:  # a full disk, a folder that is gone or may not be read: nothing of ours is broken
+        named = f"{error.filename}: " if error.filename else ""
+        print_error(FftError(f"{named}{error.strerror or error}"), color)
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last boundary
+        from fft_cli.crash import print_unexpected
+
+        print_unexpected(f"{type(error).__name__}: {error}", traceback.format_exc(), invocation.root)
+        sys.exit(99)
+
+
+def entry() -> None:
+    """Run the command line as a process of its own, which ends with it."""
+    code: object = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    _leave(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _leave(code: int) -> None:
+    """End the process at once: the interpreter takes a second to take a run of 500 models apart, object by object.
+
+    What should happen at an exit has happened, as far as it is ours: databases are closed when the command returns.
+    """
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    with suppress(OSError):  # nobody reads any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def print_error(error: FftError, color: bool | None = None) -> None:
+    """Print an error; each problem of a project on its own. FFT_TRACE=1 shows where it came from."""
+    echo(f"{style('error', fg='red', bold=True)}: {error}", err=True, color=color)
+    if os.environ.get("FFT_TRACE"):
+        echo("".join(traceback.format_exception(error)), err=True)

@@ -1,0 +1,93 @@
+"""`fft clean`: what FFT has written and nobody needs any more is removed: files, or tables of models that are gone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fft_cli.option_values import with_options
+from fft_cli.options import ProjectOptions
+from fft_cli.terminal import echo, name_text
+
+if TYPE_CHECKING:
+    from fft_core import Orphan
+
+
+@click.command("clean")
+@with_options(ProjectOptions)
+@click.option("--history", is_flag=True, help="Also the project's own history of Dagster runs.")
+@click.option("--orphans", is_flag=True, help="Instead: tables and views of models that are gone from the project.")
+@click.option("--snapshots", is_flag=True, help="With --orphans, also snapshots: their history cannot be built again.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+def command(options: ProjectOptions, history: bool, orphans: bool, snapshots: bool, dry_run: bool) -> None:
+    """Remove reports, logs and caches that FFT wrote into .fastflowtransform/ and into the user's cache folder.
+
+    Databases, the build records in them, installed packages and seeds stay. So does the history of runs without
+    --history; one in DAGSTER_HOME always stays.
+
+    With --orphans, files stay, and tables and views are dropped that this project built in this environment for models
+    and seeds that it no longer has, or that lie elsewhere now. They are dropped only if they bear the mark of that
+    build: never a table of another project, or one that somebody replaced.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    if orphans:
+        if history:
+            raise click.UsageError("--history has nothing to do with --orphans: call the command twice")
+        sys.exit(clean_orphans(options, snapshots=snapshots, dry_run=dry_run))
+    if snapshots:
+        raise click.UsageError("--snapshots goes with --orphans")
+    clean_files(options.root, history=history, dry_run=dry_run)
+
+
+def clean_files(root: Path, *, history: bool, dry_run: bool) -> None:
+    """Remove files below the project's folder, or list them."""
+    from fft_cli.face import face
+    from fft_core import find_leftovers, remove_leftovers, shown_path
+
+    more = [root.resolve() / face().history()] if history else []
+    if history and os.environ.get("DAGSTER_HOME"):
+        echo("the history in DAGSTER_HOME is not the project's own: it stays", err=True)
+    found = find_leftovers(root, *more)
+    for path in found:
+        if not dry_run:
+            remove_leftovers(root, [path])
+        echo(name_text(shown_path(root.resolve(), path).as_posix()))
+    said = "would be removed" if dry_run else "removed"
+    echo(f"{len(found)} files {said}" if found else "nothing to remove")
+
+
+def clean_orphans(options: ProjectOptions, *, snapshots: bool, dry_run: bool) -> int:
+    """Drop the tables and views of models that are gone, or list them; return the exit code."""
+    from fft_cli.ctrl_c import opened_warehouse
+    from fft_core import find_orphans, remove_orphans
+
+    project = options.load()
+    with opened_warehouse(project, read_only=dry_run) as warehouse:
+        found = find_orphans(warehouse)
+        kept = [orphan for orphan in found if orphan.kind and orphan.place.keeps_history and not snapshots]
+        chosen = [orphan for orphan in found if orphan not in kept]
+        failed = {} if dry_run else remove_orphans(warehouse, chosen)
+    removed = [orphan for orphan in chosen if orphan not in failed]
+    for orphan in removed:
+        echo(orphan_line(orphan))
+    for orphan in kept:
+        echo(f"{orphan_line(orphan)}; it is a snapshot, and stays without --snapshots")
+    for orphan, error in failed.items():
+        reason = " ".join(error.problem.message.split())
+        echo(f"{orphan_line(orphan)}; it cannot be removed: {reason}", err=True)
+    said = "would be removed" if dry_run else "removed"
+    echo(f"{len(removed)} {said}" if removed else "nothing to remove")
+    return 1 if failed else 0
+
+
+def orphan_line(orphan: Orphan) -> str:
+    """Say what lies there, and why nobody needs it."""
+    place = orphan.place
+    why = f"{place.node} is {orphan.moved_to} now" if orphan.moved_to else f"{place.node} is not in the project"
+    what = (orphan.kind or "only a record").replace("_", " ")
+    return f"{what:12}  {place.relation}  {why}; built {place.built_at:%Y-%m-%d %H:%M} UTC"

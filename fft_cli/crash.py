@@ -1,0 +1,48 @@
+"""Errors that are no fault of the user's: a short message, and the trace in a file."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from fft_cli.terminal import echo, masked, style
+from fft_core import visible
+
+LOGS = Path(".fastflowtransform") / "logs"
+
+
+def print_unexpected(message: str, trace: str, root: Path | None) -> None:
+    """Say what happened on stderr, and where the trace is; FFT_TRACE=1 shows it."""
+    path = _write_trace(visible(masked(trace)), root)
+    echo(f"{style('unexpected', fg='red', bold=True)} {message}", err=True)
+    echo(f"    This is an error in FFT itself, or below it. The trace is in {path}", err=True)
+    if os.environ.get("FFT_TRACE"):
+        echo(trace, err=True)
+    else:
+        echo("    hint: FFT_TRACE=1 shows it here.", err=True)
+
+
+def _write_trace(trace: str, root: Path | None) -> Path:
+    """Write the trace where only the user can read it: into the project's logs, or for want of a project elsewhere."""
+    now = datetime.now(UTC)
+    name = f"{now:%Y%m%dT%H%M%S.%f}-{os.getpid()}.log"
+    text = "\n".join([f"{now.isoformat()} fft {version('fft-dagster')}", platform.platform(), sys.version, "", trace])
+    root = root or Path()
+    if (root / "project.yml").is_file():
+        try:
+            (root / LOGS).mkdir(parents=True, exist_ok=True)
+            return _written(root / LOGS / name, text)
+        except OSError:
+            pass  # the folder cannot be written to, which may be what the trace is about
+    return _written(Path(tempfile.gettempdir()) / f"fft-{name}", text)
+
+
+def _written(path: Path, text: str) -> Path:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    return path

@@ -1,0 +1,38 @@
+"""`fft dev`: the UI of the scheduler on a project and the history of its runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from fft_cli.option_values import with_options
+from fft_cli.options import ProjectOptions, parse_variables
+from fft_cli.terminal import echo
+
+
+@click.command("dev")
+@with_options(ProjectOptions)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
+@click.option(
+    "--port", "-p", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Where the UI listens."
+)
+def command(options: ProjectOptions, host: str, port: int) -> None:
+    """Open the Dagster UI on the project and the history of its runs.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    sys.exit(open_ui(options, host, port))
+
+
+def open_ui(options: ProjectOptions, host: str, port: int) -> int:
+    """Open the UI until it ends; return its exit code."""
+    from fft_cli.face import UiRequest, face
+
+    project, given = options.load(), parse_variables(options.variables)
+    variables = {
+        **({"FF_ENGINE": options.engine} if options.engine else {}),
+        **({"FFT_VARS": json.dumps(given, default=str)} if given else {}),
+    }
+    return face().open_ui(project, UiRequest(host, port, variables), echo)

@@ -1,0 +1,42 @@
+"""`fft docgen`: a static site about a project. Nothing here imports Dagster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fft_cli.option_values import with_options
+from fft_cli.options import ProjectOptions
+from fft_cli.terminal import echo
+
+DEFAULT_FOLDER = Path("site") / "docs"
+
+
+@click.command("docgen")
+@with_options(ProjectOptions)
+@click.option(
+    "--out",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the site is written. [default: site/docs of the project]",
+)
+@click.option("--emit-json", is_flag=True, help="Put manifest.json and catalog.json beside the pages.")
+@click.option("--open-source", is_flag=True, help="Show the source of the models.")
+@click.option("--no-catalog", is_flag=True, help="Open no database: columns and types as declared.")
+def command(options: ProjectOptions, folder: Path | None, emit_json: bool, open_source: bool, no_catalog: bool) -> None:
+    """Write a static site about the project: an index, the graph, and a page for each model, seed and source.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_core import open_warehouse, read_catalog, write_docs
+
+    project = options.load()
+    catalog = None
+    if not no_catalog:
+        with open_warehouse(project, read_only=True) as warehouse:
+            catalog = read_catalog(warehouse)
+    out = folder or project.root / DEFAULT_FOLDER
+    write_docs(project, catalog, out, with_source=open_source, with_json=emit_json)
+    echo(out / "index.html")

@@ -1,0 +1,66 @@
+"""The scheduler that carries out what a command has planned: an entry point of the group `fft.faces`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, cast
+
+from fft_core import FftError, Project, Run
+from fft_core.run.outcomes import RunEvent
+from fft_core.run.work import Work
+
+GROUP = "fft.faces"
+
+
+@dataclass(frozen=True)
+class UiRequest:
+    """Where a UI listens, and with what the project is loaded there.
+
+    Attributes:
+        host: A name or address of this machine.
+        port: A free port.
+        variables: Environment variables for the processes of the UI, such as FF_ENGINE.
+    """
+
+    host: str
+    port: int
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+class Face(Protocol):
+    """What the command line needs of a scheduler."""
+
+    def run(self, project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
+        """Carry out the work in this process; yield what becomes of the run and its steps, as it happens.
+
+        Args:
+            project: The project.
+            work: What is run.
+            planned: The run that the work was planned with: what it knows of the project is not worked out again.
+        """
+
+    def open_ui(self, project: Project, request: UiRequest, announce: Callable[[str], None]) -> int:
+        """Open the UI until it ends; return its exit code. `announce` is told where it is.
+
+        Raises:
+            FftError: the UI is not installed, is open already, or cannot listen there.
+        """
+
+    def history(self) -> Path:
+        """Return the folder with the history of runs, relative to a project's own."""
+
+
+def face() -> Face:
+    """Import the installed scheduler's face.
+
+    Raises:
+        FftError: none is installed.
+    """
+    from importlib.metadata import entry_points  # slow to import
+
+    found = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+    if not found:
+        raise FftError("no scheduler is installed that could run models", hint='pip install "fft-dagster[duckdb]"')
+    return cast("Face", found[0].load())

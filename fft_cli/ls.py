@@ -1,0 +1,74 @@
+"""`fft ls`: models and seeds, without opening the database. Nothing here imports Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from fft_cli.cells import aligned
+from fft_cli.option_values import with_options
+from fft_cli.options import ProjectOptions, Selection
+from fft_cli.terminal import echo, echo_json, name_text, style
+
+if TYPE_CHECKING:
+    from fft_core import Model, Seed
+
+_HEADS = ("name", "kind", "materialized", "tags", "file")
+
+
+@click.command("ls")
+@with_options(ProjectOptions, Selection)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["table", "name", "path", "json"]),
+    default="table",
+    show_default=True,
+    help="A table, one name or file a line, or JSON.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
+def command(
+    options: ProjectOptions,
+    selection: Selection,
+    output: Literal["table", "name", "path", "json"],
+    as_json: bool,
+) -> None:
+    """List models and seeds in build order. Opens no database, unless `state:` asks for it.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_core import described_node
+
+    project = options.load()
+    names = selection.names(project)
+    nodes = [node for node in project.stored() if node.name in names]
+    match "json" if as_json else output:
+        case "json":
+            echo_json({"nodes": [described_node(node) for node in nodes]})
+        case "table":
+            _print_table([_HEADS, *map(_cells, nodes)])
+        case "name":
+            _print_lines([node.name for node in nodes])
+        case "path":
+            _print_lines(list(dict.fromkeys(name_text(node.path.as_posix()) for node in nodes)))
+
+
+def _cells(node: Model | Seed) -> tuple[str, ...]:
+    from fft_core import described_node
+
+    described = described_node(node)
+    kind, materialized = described["kind"], described["materialized"]
+    shown = kind, "" if kind == materialized else materialized, ", ".join(node.tags), described["file"]
+    return node.name, *map(name_text, shown)
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    head, *lines = aligned(rows)
+    _print_lines([style(head, bold=True), *lines])
+
+
+def _print_lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        echo(line)

@@ -1,0 +1,255 @@
+"""The arguments and options that commands share, and the values that they become. Imports nothing slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import click
+
+from fft_cli.completion import complete_models, complete_names
+from fft_cli.option_values import included, option, read_by
+from fft_cli.statements import show_statements
+from fft_cli.terminal import echo
+
+if TYPE_CHECKING:
+    from fft_core import CacheMode, OutputGuard, Plan, Project, Request, Run, Warehouse
+
+
+@dataclass
+class Invocation:
+    """What is known of a call of `fft`: the folder that it was called for, and what guards its output."""
+
+    root: Path | None = None
+    guard: OutputGuard | None = None
+
+
+def _noted(context: click.Context, _: click.Parameter, root: Path) -> Path:
+    invocation = context.find_object(Invocation)
+    if invocation is not None:
+        invocation.root = root
+    return root
+
+
+takes_root = click.argument("root", metavar="[PROJECT]", type=click.Path(path_type=Path), default=".", callback=_noted)
+"""The project's folder only: for commands that need no profile."""
+
+
+@dataclass(frozen=True)
+class ProjectOptions:
+    """Which project, on which profile and engine, with which variables; and whether its statements are shown."""
+
+    root: Path = field(metadata=read_by(takes_root))
+    env: str | None = field(
+        default=None,
+        metadata=option(
+            "--env",
+            "-e",
+            metavar="NAME",
+            help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]",
+        ),
+    )
+    engine: str | None = field(
+        default=None,
+        metadata=option("--engine", metavar="NAME", help="Instead of the profile's engine."),
+    )
+    variables: Sequence[str] = field(
+        default=(),
+        metadata=option(
+            "--vars",
+            "variables",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Override vars; a YAML value; repeatable.",
+        ),
+    )
+    shows_statements: bool = False
+    as_json: bool = False
+
+    def load(self) -> Project:
+        """Load the project. Raises ProjectError with all that is wrong with it, UsageError for a malformed --vars."""
+        from fft_core import load_project
+
+        given = parse_variables(self.variables)
+        project = load_project(self.root, self.env, engine=self.engine, variables=given)
+        _guard(project)
+        warn_of_unread_variables(project, given)
+        debug = project.environment.get("FFT_SQL_DEBUG", "0").lower() not in ("", "0", "false")
+        if self.shows_statements or debug:
+            show_statements(as_json=self.as_json)
+        return project
+
+
+def _guard(project: Project) -> None:
+    """Mask the secrets of a project in all that the command prints from now on."""
+    from fft_core import project_masker, warn_of_short_secrets
+
+    context = click.get_current_context(silent=True)
+    invocation = context.find_object(Invocation) if context else None
+    if invocation is not None and invocation.guard is not None:
+        invocation.guard.masker = project_masker(project)
+    warn_of_short_secrets(project)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which models and seeds."""
+
+    select: Sequence[str] = field(
+        default=(),
+        metadata=option(
+            "--select",
+            "-s",
+            multiple=True,
+            metavar="MODELS",
+            shell_complete=complete_models,
+            help="As in +mart_users; repeatable.",
+        ),
+    )
+    exclude: Sequence[str] = field(
+        default=(),
+        metadata=option(
+            "--exclude",
+            multiple=True,
+            metavar="MODELS",
+            shell_complete=complete_models,
+            help="To leave out, in the same grammar; repeatable.",
+        ),
+    )
+    changed_since: str | None = field(
+        default=None,
+        metadata=option(
+            "--changed-since", metavar="REF", help="Only what changed since a git commit, and what reads it."
+        ),
+    )
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is said, so that it may be less than the whole project."""
+        return bool(self.select or self.exclude) or self.changed_since is not None
+
+    def names(self, project: Project, run: Run | None = None) -> frozenset[str]:
+        """Choose them; for a run, if there is one. A database is only opened for `state:`. Raises FftError."""
+        from fft_core import select_nodes
+
+        return select_nodes(project, self.select, self.exclude, changed_since=self.changed_since, run=run)
+
+
+Among: TypeAlias = "Callable[[Project, Selection, frozenset[str]], frozenset[str]]"
+"""What a command makes of the selected names: those that it is about."""
+
+
+@dataclass(frozen=True)
+class RequestOptions:
+    """What is asked of a plan: what it may reuse and record, and what is built in any case."""
+
+    cache: CacheMode = field(
+        default="rw",
+        metadata=option(
+            "--cache",
+            type=click.Choice(["off", "rw", "ro", "wo"]),
+            default="rw",
+            show_default=True,
+            help="rw: reuse and record; ro or wo: only one; off: none.",
+        ),
+    )
+    no_cache: bool = field(default=False, metadata=option("--no-cache", is_flag=True, help="The same as --cache off."))
+    rebuild: tuple[str, ...] = field(
+        default=(),
+        metadata=option(
+            "--rebuild",
+            multiple=True,
+            metavar="GLOB",
+            shell_complete=complete_names,
+            help="Models to build in any case; repeatable.",
+        ),
+    )
+    full_refresh: tuple[str, ...] = field(
+        default=(),
+        metadata=option(
+            "--full-refresh",
+            multiple=True,
+            metavar="GLOB",
+            shell_complete=complete_names,
+            help="Incremental models to build from scratch; repeatable.",
+        ),
+    )
+
+    def value(self) -> Request:
+        """Return it as the core takes it."""
+        from fft_core import Request
+
+        return Request("off" if self.no_cache else self.cache, self.rebuild, self.full_refresh)
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """What commands that plan have in common."""
+
+    project: ProjectOptions = field(metadata=included(ProjectOptions))
+    selection: Selection = field(metadata=included(Selection))
+    asked: RequestOptions = field(metadata=included(RequestOptions))
+
+    @property
+    def request(self) -> Request:
+        """What is asked of the plan."""
+        return self.asked.value()
+
+    def make_plan(
+        self,
+        among: Among | None = None,
+        patience_seconds: int | None = None,
+        afterwards: Callable[[Warehouse], None] | None = None,
+    ) -> tuple[Run, Plan]:
+        """Load the project, look at its warehouse, and decide: for what is selected, or what `among` makes of it.
+
+        `afterwards` is called while the warehouse is open.
+        """
+        from fft_cli.ctrl_c import cancelled_by_ctrl_c
+        from fft_core import Run
+
+        run = Run(self.project.load(), self.request)
+        chosen = self.selection.names(run.project, run)
+        if among is not None:
+            chosen = among(run.project, self.selection, chosen)
+        with (
+            run.open(read_only=True, patience_seconds=patience_seconds) as warehouse,
+            cancelled_by_ctrl_c(warehouse.engine.interrupt),
+        ):
+            plan = run.plan(warehouse, chosen)
+            if afterwards is not None:
+                afterwards(warehouse)
+            return run, plan
+
+
+def warn_of_unread_variables(project: Project, given: Mapping[str, object]) -> None:
+    """Say on stderr which variables of `--vars` no model reads."""
+    if not given:
+        return
+    from fft_core.errors import nearest
+
+    read = project.read_variables()
+    for name in given if "*" not in read else ():
+        if name not in read:
+            hint = nearest(name, read) or ""
+            echo(f"warning: --vars {name}: no model reads this variable. {hint}".rstrip(), err=True)
+
+
+def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
+    """Read `KEY=VALUE` pairs, whose values are YAML. Raises UsageError for anything else."""
+    if not given:
+        return {}
+    import yaml
+
+    variables = {}
+    for pair in given:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise click.UsageError("--vars: what is given is not KEY=VALUE")  # it may be a secret, and is not repeated
+        try:
+            variables[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise click.UsageError(f"--vars {key}: the value is not YAML") from error  # nor is it repeated
+    return variables

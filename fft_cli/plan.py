@@ -1,0 +1,72 @@
+"""`fft plan`: what a run would build, and why. Nothing here imports Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from fft_cli.cells import aligned
+from fft_cli.option_values import with_options
+from fft_cli.options import PlanOptions
+from fft_cli.terminal import echo, echo_json, style
+
+if TYPE_CHECKING:
+    from fft_core import Decision, Orphan, Plan
+
+PATIENCE_SECONDS = 60  # a build waits for others as long as its profile says; a question is not worth that
+_COLORS = {"build": "green", "reuse": "bright_black"}
+
+
+@click.command("plan")
+@with_options(PlanOptions)
+@click.option("--verbose", "-v", is_flag=True, help="Also list what is reused because nothing changed.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
+    """Say what `fft build` would build, and why; count what it would reuse. Changes nothing.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_core import find_orphans
+
+    orphans: list[Orphan] = []
+    _, plan = options.make_plan(
+        patience_seconds=PATIENCE_SECONDS, afterwards=lambda warehouse: orphans.extend(find_orphans(warehouse))
+    )
+    print_plan(plan, as_json=as_json, verbose=verbose)
+    left = [orphan for orphan in orphans if orphan.kind]
+    if left and not as_json:
+        what = (
+            "1 table or view of a model that is"
+            if len(left) == 1
+            else f"{len(left)} tables or views of models that are"
+        )
+        echo(f"{what} gone: `fft clean --orphans --dry-run` lists what can be dropped")
+
+
+def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:
+    """Print what would be built, and why; with `verbose`, also what is reused because nothing changed."""
+    if as_json:
+        echo_json(plan.to_json())
+        return
+    listed = [decision for decision in plan.decisions if verbose or not _is_unchanged(decision)]
+    for line in aligned([row for decision in listed for row in _rows(decision)]):
+        echo(line)
+    builds = len(plan.builds)
+    if listed:
+        echo()
+    echo(f"{builds} to build, {len(plan.decisions) - builds} to reuse")
+
+
+def _rows(decision: Decision) -> Iterator[tuple[str, str, str]]:
+    """What happens to a node, its name, and a reason; a row for each further reason."""
+    views = [view.said_of(decision.name) for view in decision.views]
+    first, *others = [*map(str, decision.reasons), *views]
+    first = f"increment: {first}" if decision.is_build and decision.is_increment else first
+    yield style(decision.action, fg=_COLORS[decision.action]), decision.name, first
+    yield from (("", "", reason) for reason in others)
+
+
+def _is_unchanged(decision: Decision) -> bool:
+    return not decision.is_build and all(reason.kind == "unchanged" for reason in decision.reasons)

@@ -1,0 +1,126 @@
+"""A live display for terminals: what runs and how long it has, below the lines of what has ended."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from fft_cli.lines import Display, PlainLines, Start
+from fft_cli.report import Report
+from fft_cli.run_options import Output
+from fft_cli.terminal import terminal_text
+from fft_core import StepEnded, StepStarted, visible
+from fft_core.run.outcomes import RunEvent
+
+# A refresh takes some milliseconds from the threads that work, however many lines have come meanwhile.
+REFRESH_SECONDS = 0.2
+LONGEST_LIST = 10
+
+
+@contextmanager
+def live_lines(output: Output, console: Console | None = None) -> Iterator[Display]:
+    """Show a run live; a terminal that cannot move its cursor gets plain lines."""
+    console = console or Console(highlight=False)
+    if console.is_dumb_terminal:
+        yield PlainLines(output)
+        return
+    live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=sys.stderr.isatty())
+    with live:
+        lines = LiveLines(output, live)
+        try:
+            yield lines
+        finally:
+            lines.stop()
+
+
+class LiveLines:
+    """Lines that are printed together at each refresh, and what runs below them."""
+
+    def __init__(self, output: Output, live: Live) -> None:
+        self._live = live
+        self._plain = PlainLines(output, self._add)
+        self._lines: list[str] = []
+        self._running: dict[str, float] = {}
+        self._total = self._ended = 0
+        self._has_failed = False
+        self._lock = threading.Lock()
+        self._is_over = threading.Event()
+        self._began = time.monotonic()
+        self._thread = threading.Thread(target=self._refresh_often, name="fft-progress", daemon=True)
+
+    def begin(self, start: Start) -> None:
+        self._total = len(start.names)
+        self._plain.begin(start)
+        self._live.update(self)
+        self._thread.start()
+
+    def see(self, event: RunEvent) -> None:
+        with self._lock:
+            match event:
+                case StepStarted(name):
+                    self._running[name] = time.monotonic()
+                case StepEnded(result):
+                    self._running.pop(result.name, None)
+                    self._ended += result.status != "not_started"
+                    self._has_failed |= result.status in ("failed", "blocked")
+        self._plain.see(event)
+
+    def end(self, report: Report, seconds: float) -> None:
+        self.stop()
+        self._live.stop()  # from here on stderr is stderr again
+        self._plain.end(report, seconds)
+        self._print_lines()
+
+    def stop(self) -> None:
+        """End the refreshes, and print what is left."""
+        self._is_over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._print_lines()
+
+    def _add(self, line: str) -> None:
+        with self._lock:
+            self._lines.append(line)
+
+    def _refresh_often(self) -> None:
+        while not self._is_over.wait(REFRESH_SECONDS):
+            if not self._print_lines():
+                self._live.refresh()
+
+    def _print_lines(self) -> bool:
+        """Print the lines that have come, above what runs."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+        if lines:
+            self._live.console.print(Text.from_ansi(terminal_text("\n".join(lines))), soft_wrap=True)
+        return bool(lines)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What is below the lines; drawn anew whenever something is printed."""
+        yield self._below()
+
+    def _below(self) -> RenderableType:
+        with self._lock:
+            running, now = sorted(self._running.items(), key=lambda item: item[1]), time.monotonic()
+        shown: list[RenderableType] = [
+            Text(visible(self._plain.running_line(name, now - began)), style="cyan", no_wrap=True, overflow="ellipsis")
+            for name, began in running[:LONGEST_LIST]
+        ]
+        if len(running) > LONGEST_LIST:
+            shown.append(Text(f"{'':11} and {len(running) - LONGEST_LIST} more", style="cyan"))
+        bar = Table.grid(padding=(0, 1))
+        color = "red" if self._has_failed else "green"
+        progress = ProgressBar(
+            total=max(1, self._total), completed=self._ended, width=30, complete_style=color, finished_style=color
+        )
+        bar.add_row(progress, f"{self._ended}/{self._total}", f"{now - self._began:.0f} s")
+        return Group(*shown, bar)

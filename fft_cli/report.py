@@ -1,0 +1,79 @@
+"""What came of a run: the results of its nodes, a summary, and the exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fft_core import NodeRunResult, RunError, StepEnded
+from fft_core.errors import Location, Problem
+from fft_core.run.outcomes import RunEnded, RunEvent, RunStarted, Unexpected
+
+FAILED, CHECKS_FAILED, UNEXPECTED, INTERRUPTED = 1, 2, 99, 130
+STATES = ("built", "reused", "checked", "blocked", "failed", "skipped", "interrupted", "not_started")
+_CHECKS = {"pass": "passed", "warn": "warned", "fail": "failed"}
+
+
+@dataclass
+class Report:
+    """What happened so far in a run; `results` are those of the nodes that have had their turn, in that order."""
+
+    results: dict[str, NodeRunResult] = field(default_factory=dict)
+    unexpected: list[Unexpected] = field(default_factory=list)
+    run_id: str | None = None
+    interrupted: bool = False
+    left_behind: bool = False
+
+    def see(self, event: RunEvent) -> None:
+        """Take one event in."""
+        match event:
+            case RunStarted(run_id):
+                self.run_id = run_id
+            case StepEnded(result):
+                self.results[result.name] = result
+            case Unexpected():
+                self.unexpected.append(event)
+            case RunEnded(interrupted, left_behind):
+                self.interrupted, self.left_behind = interrupted, left_behind
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many nodes are in each state, in the order of STATES."""
+        found = Counter[str](result.status for result in self.results.values())
+        return {state: found[state] for state in STATES if found[state]}
+
+    @property
+    def checks(self) -> dict[str, int]:
+        """How many checks passed, warned and failed."""
+        found = Counter[str](check.status for result in self.results.values() for check in result.checks)
+        return {said: found[status] for status, said in _CHECKS.items() if found[status]}
+
+    @property
+    def errors(self) -> list[str]:
+        """What failed, in full."""
+        return [_said(result.name, result.error) for result in self.results.values() if result.error]
+
+    @property
+    def exit_code(self) -> int:
+        """A model that failed outweighs checks that failed."""
+        if self.interrupted:
+            return INTERRUPTED
+        if self.unexpected:
+            return UNEXPECTED
+        if "failed" in self.states:
+            return FAILED
+        return CHECKS_FAILED if "blocked" in self.states or "failed" in self.checks else 0
+
+    def summary(self, seconds: float) -> str:
+        """Say what came of all of it, in one line."""
+        states = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in self.states.items())
+        checks = ", ".join(f"{count} {outcome}" for outcome, count in self.checks.items())
+        return f"{states or 'nothing to do'}{f'; checks: {checks}' if checks else ''}; {seconds:.1f} s"
+
+
+def _said(name: str, error: RunError) -> str:
+    """Say what is wrong; the place in a seed's file names the seed already."""
+    file = Path(error.file) if error.file else None
+    said = str(Problem(error.message, Location(file, error.line) if file else None, error.hint))
+    return said if file and file.parts[0] == "seeds" and file.stem == name else f"{name}: {said}"

@@ -1,0 +1,62 @@
+"""The options of the commands that run something, and the values that they become. Imports nothing slow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import click
+
+from fft_cli.option_values import included, option, read_by
+from fft_cli.options import PlanOptions, ProjectOptions
+
+JOBS = click.option("--jobs", "-j", type=click.IntRange(min=1), help="How many run at a time.")
+
+
+@dataclass(frozen=True)
+class Output:
+    """How much is printed, and how."""
+
+    quiet: bool = field(default=False, metadata=option("--quiet", "-q", is_flag=True, help="Print nothing but errors."))
+    verbosity: int = field(
+        default=0,
+        metadata=option(
+            "--verbose",
+            "-v",
+            "verbosity",
+            count=True,
+            help="Print reasons, too; -vv: every statement, on stderr.",
+        ),
+    )
+    as_json: bool = field(
+        default=False,
+        metadata=option(
+            "--json", "as_json", is_flag=True, envvar="FFT_LOG_JSON", help="Print a JSON object for each event."
+        ),
+    )
+
+    @property
+    def shows_reasons(self) -> bool:
+        """Whether more is told of each model than that it is built."""
+        return self.verbosity >= 1
+
+    def of(self, project: ProjectOptions) -> ProjectOptions:
+        """Show the statements of a project, too, where it is asked for."""
+        return replace(project, shows_statements=self.verbosity >= 2, as_json=self.as_json)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What commands that build have in common."""
+
+    planned: PlanOptions = field(metadata=included(PlanOptions))
+    jobs: int | None = field(metadata=read_by(JOBS))
+    keep_going: bool = field(
+        metadata=option("--keep-going", is_flag=True, help="After a failure, build what does not depend on it.")
+    )
+    dry_run: bool = field(metadata=option("--dry-run", is_flag=True, help="Print the plan, and change nothing."))
+    output: Output = field(metadata=included(Output))
+
+    @property
+    def plan(self) -> PlanOptions:
+        """What is planned; statements are shown if the output is to have them."""
+        return replace(self.planned, project=self.output.of(self.planned.project))

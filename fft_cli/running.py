@@ -1,0 +1,214 @@
+"""What the commands that run something share: what is run, shown, remembered, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fft_cli.crash import print_unexpected
+from fft_cli.lines import Display, Start, display
+from fft_cli.options import Among, Selection
+from fft_cli.plan import print_plan
+from fft_cli.report import Report
+from fft_cli.run_options import Output, RunOptions
+from fft_cli.terminal import echo
+from fft_core import Check, Decision, Model, NodeKind, NodeRunResult, Plan, Project, Run, RunResults
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What a command runs: models and seeds with their checks, checks alone, and what is left as it is.
+
+    `what` says it for people. `planned` are those of the builds that the plan does not expect to be reused.
+    """
+
+    what: str
+    builds: tuple[str, ...] = ()
+    planned: frozenset[str] = frozenset()
+    checks: tuple[Check, ...] = ()
+    reused: tuple[NodeRunResult, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The nodes that have their turn."""
+        return tuple(dict.fromkeys([*self.builds, *(str(check.node) for check in self.checks)]))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a command on a project: what it was asked for, and when it began."""
+
+    command: str
+    run: Run
+    output: Output
+    began: float
+    jobs: int | None = None
+    keep_going: bool = False
+
+    @property
+    def project(self) -> Project:
+        """The project."""
+        return self.run.project
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken."""
+        return time.perf_counter() - self.began
+
+
+def build_planned(
+    command: str,
+    options: RunOptions,
+    todo: Callable[[Project, Plan], Todo],
+    among: Among | None = None,
+    afterwards: Callable[[Call, tuple[str, ...]], None] | None = None,
+) -> int:
+    """Plan, and build what must be built; give the exit code.
+
+    Args:
+        command: The command's name.
+        options: Its options.
+        todo: What is done about a plan.
+        among: What the command makes of the selection; all of it if None.
+        afterwards: What is done with the call and all planned names when all went well, or nothing was to be done.
+    """
+    began = time.perf_counter()
+    looked, plan = options.plan.make_plan(among)
+    call = Call(command, looked, options.output, began, options.jobs, options.keep_going)
+    if options.dry_run:
+        print_plan(plan, as_json=options.output.as_json, verbose=options.output.shows_reasons)
+        code = 0
+    else:
+        code = run(call, todo(looked.project, plan))
+    if code == 0 and afterwards is not None:
+        afterwards(call, tuple(decision.name for decision in plan.decisions))
+    return code
+
+
+def run(call: Call, todo: Todo) -> int:
+    """Run what is to be done, show it, and write `run_results.json` and, where something ran, `manifest.json`.
+
+    Gives the exit code.
+    """
+    report = Report()
+    for result in todo.reused:
+        report.results[result.name] = result
+    with display(call.output, is_worth_watching=bool(todo.names)) as shown:
+        shown.begin(Start(call.command, call.project, todo.names, todo.reused, todo.what))
+        if todo.names:
+            _run(call, todo, report, shown)
+        shown.end(report, call.seconds)
+    for unexpected in report.unexpected:
+        print_unexpected(unexpected.message, unexpected.trace, call.project.root)
+    if todo.names:
+        from fft_core import make_manifest, write_manifest
+
+        write_manifest(make_manifest(call.project, call.run))
+    _remember(call, report)
+    if report.interrupted:
+        echo("interrupted", err=True)
+    if report.left_behind:
+        _leave(report.exit_code)
+    return report.exit_code
+
+
+def _run(call: Call, todo: Todo, report: Report, shown: Display) -> None:
+    from fft_cli.face import face
+    from fft_core.run.work import Work
+
+    work = Work(call.command, todo.builds, todo.checks, call.run.request, call.jobs, call.keep_going, todo.planned)
+    for event in face().run(call.project, work, call.run):
+        report.see(event)
+        shown.see(event)
+
+
+def _remember(call: Call, report: Report) -> None:
+    from importlib.metadata import version
+
+    from fft_core import write_run_results
+
+    results = RunResults(
+        fft_version=version("fft-dagster"),
+        generated_at=datetime.now(UTC),
+        command=call.command,
+        run_id=report.run_id,
+        project=call.project.name,
+        profile=call.project.env,
+        engine=call.project.engine,
+        exit_code=report.exit_code,
+        elapsed_ms=round(call.seconds * 1000),
+        results=tuple(report.results.values()),
+    )
+    write_run_results(call.project.root, results)
+
+
+def _leave(exit_code: int) -> None:
+    """End the process though threads work in it: the interpreter would wait for what they hold."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
+
+
+def reused(project: Project, decisions: Sequence[Decision]) -> tuple[NodeRunResult, ...]:
+    """Say that nodes are left as they are."""
+    return tuple(
+        NodeRunResult(
+            name=decision.name,
+            kind=kind_of(project, decision.name),
+            status="reused",
+            reasons=decision.reasons,
+            rows=decision.record.rows if decision.record else None,
+            relation=decision.record.relation if decision.record else None,
+        )
+        for decision in decisions
+    )
+
+
+_COMMANDS = {"seed": "fft seed", "snapshot": "fft snapshot run", "model": "fft run"}
+
+
+def only(project: Project, selection: Selection, chosen: frozenset[str], kinds: Container[str]) -> frozenset[str]:
+    """Keep the selected nodes of these kinds: seed, snapshot, model. If none is left, say on stderr what they are."""
+    kept = frozenset(name for name in chosen if _what(project, name) in kinds)
+    if chosen and not kept and selection.narrows:
+        for name in sorted(chosen)[:5]:
+            what = _what(project, name)
+            echo(f"{name} is a {what}: `fft build` or `{_COMMANDS[what]}` builds it", err=True)
+    return kept
+
+
+def _what(project: Project, name: str) -> str:
+    node = project.node(name)
+    if not isinstance(node, Model):
+        return "seed"
+    return "snapshot" if node.materialization.name == "snapshot" else "model"
+
+
+def kind_of(project: Project, name: str) -> NodeKind:
+    """Say what a node is."""
+    node = project.node(name)
+    return node.kind if isinstance(node, Model) else "seed"
+
+
+def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
+    """Say what is done about a plan: builds; with `checks_alone`, the checks that are due without one."""
+    builds = [d for d in plan.decisions if d.is_build or (checks_alone and d.checks_are_due)]
+    names = tuple(decision.name for decision in builds)
+    return Todo(
+        f"{len(plan.builds)} to build",
+        names,
+        frozenset(decision.name for decision in plan.builds),
+        _checks_of_sources(project, names) if checks_alone else (),
+        reused(project, [decision for decision in plan.decisions if decision.name not in set(names)]),
+    )
+
+
+def _checks_of_sources(project: Project, names: Sequence[str]) -> tuple[Check, ...]:
+    """The checks of the sources that models read: steps of their own."""
+    models = [project.models[name] for name in names if name in project.models]
+    read = {source for model in models for source in project.stored_inputs(model)}
+    return tuple(check for source in project.sources if source in read for check in project.checks_of(source))

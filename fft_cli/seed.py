@@ -1,0 +1,24 @@
+"""`fft seed`: the files of the seeds become tables."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import click
+
+from fft_cli.option_values import with_options
+from fft_cli.run_options import RunOptions
+
+
+@click.command("seed")
+@with_options(RunOptions)
+def command(options: RunOptions) -> None:
+    """Load the seeds that changed, or are not there.
+
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_cli.running import build_planned, only, planned
+
+    seeds = partial(only, kinds=("seed",))
+    sys.exit(build_planned("seed", options, partial(planned, checks_alone=False), seeds))

@@ -1,0 +1,110 @@
+"""`fft show`: the first rows of a model's query, or its SQL. Nothing here imports Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from fft_cli.cells import aligned, cell_text, json_value
+from fft_cli.completion import complete_names
+from fft_cli.option_values import with_options
+from fft_cli.options import ProjectOptions
+from fft_cli.terminal import echo, echo_json, style
+
+if TYPE_CHECKING:
+    from fft_core import Model, Preview, Project, Seed, Source
+
+
+@click.command("show")
+@click.argument("model", required=False, shell_complete=complete_names)
+@with_options(ProjectOptions)
+@click.option("--limit", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows.")
+@click.option("--sql", "only_sql", is_flag=True, help="Print the SQL instead; opens no database, but for Ibis models.")
+@click.option("--inline", metavar="QUERY", help="Instead of MODEL: a query, in which ref() and macros work.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    options: ProjectOptions, model: str | None, limit: int, only_sql: bool, inline: str | None, as_json: bool
+) -> None:
+    """Show the first rows of a model's query on what is published. Builds nothing.
+
+    MODEL may also be a seed, or a source as group.table; of these and of Python models that do not take Ibis tables,
+    the published rows are shown.
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_cli.ctrl_c import opened_warehouse
+    from fft_core import FftError, Model, find_node, inline_model, preview
+
+    if inline is not None and model is not None:  # then what would be the model is the project
+        if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
+            raise click.UsageError("give a model or --inline, not both")
+        options = replace(options, root=Path(model))
+    elif inline is None and model is None:
+        raise click.UsageError("name a model, or give a query with --inline")
+    project = options.load()
+    node: Model | Seed | Source
+    project, node = inline_model(project, inline) if inline is not None else (project, find_node(project, str(model)))
+    if only_sql:
+        if not isinstance(node, Model):
+            raise FftError(f"{str(node.name)!r} has no SQL: it is no model")
+        text = _sql_of(project, node)
+        if as_json:
+            echo_json({"model": node.name, "sql": text})
+        else:
+            echo(text)
+        return
+    with opened_warehouse(project, read_only=True) as warehouse:
+        shown = preview(warehouse, node, limit)
+    if as_json:
+        echo_json(_as_json(shown))
+    else:
+        echo("\n".join(_lines(shown)))
+
+
+def _sql_of(project: Project, model: Model) -> str:
+    from fft_cli.ctrl_c import opened_warehouse
+    from fft_core import rendered_sql
+
+    if not model.is_lazy:
+        return rendered_sql(project, model)
+    with opened_warehouse(project, read_only=True) as warehouse:  # it follows from the columns of its inputs
+        return rendered_sql(project, model, warehouse)
+
+
+def _lines(shown: Preview) -> Iterator[str]:
+    right = [_is_number(shown, index) for index in range(len(shown.columns))]
+    names, types = [column.name for column in shown.columns], [column.type for column in shown.columns]
+    rows = [[_cell(value) for value in row] for row in shown.rows]
+    head, kinds, *body = aligned([names, types, *rows], right=right)
+    yield style(head, bold=True)
+    yield style(kinds, dim=True)
+    yield from body
+    count = len(shown.rows)
+    rows_said = f"{count} row{'' if count == 1 else 's'}"
+    said = f"the first {rows_said}" if shown.has_more else rows_said
+    yield f"\n{said}" + (f", as published in {shown.published}" if shown.published else "")
+
+
+def _cell(value: object) -> str:
+    text = cell_text(value, quotes=False)
+    return style(text, dim=True) if value is None else text
+
+
+def _is_number(shown: Preview, index: int) -> bool:
+    values = [row[index] for row in shown.rows if row[index] is not None]
+    return bool(values) and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in values)
+
+
+def _as_json(shown: Preview) -> dict[str, object]:
+    names = [column.name for column in shown.columns]
+    return {
+        "columns": [{"name": column.name, "type": column.type} for column in shown.columns],
+        "rows": [dict(zip(names, map(json_value, row), strict=True)) for row in shown.rows],
+        "has_more": shown.has_more,
+        "published": str(shown.published) if shown.published else None,
+    }

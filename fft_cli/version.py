@@ -1,0 +1,37 @@
+"""`fft version`: what is installed, from its metadata. No driver is imported for it."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from fft_cli.terminal import echo
+
+
+@click.command("version")
+def command() -> None:
+    """Show the versions of FFT and of what it stands on."""
+    print_versions()
+
+
+def print_versions() -> None:
+    """Print one line for each."""
+    from fft_core import installed_specs
+
+    drivers = {name: name for spec in installed_specs().values() for name in spec.drivers}
+    packages = {"fft": "fft-dagster", "dagster": "dagster", **drivers}
+    for name, found in {**{name: _version(package) for name, package in packages.items()}, **_python()}.items():
+        echo(f"{name:8} {found}")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _python() -> dict[str, str]:
+    return {"python": platform.python_version()}

@@ -1,1 +1,0 @@
-"""What commands leave for other programs in `.fastflowtransform/target/`: JSON files, described by `schemas/`."""

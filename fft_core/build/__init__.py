@@ -1,0 +1,1 @@
+"""One node: its rows are staged, checked, published and recorded."""

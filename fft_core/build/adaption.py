@@ -1,0 +1,120 @@
+"""Fits the columns of staged rows to those of a table: what must be asked of the database to know what is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fft_core.build.strategies.columns import Adaption, Difference, adapted, compared, lost_in_casts
+from fft_core.build.strategies.keys import ColumnPair
+from fft_core.build.strategies.settings import explained_names, increment_error
+from fft_core.engines.protocol import ColumnType, Engine
+from fft_core.errors import IncrementError, StatementError
+from fft_core.names import Relation
+from fft_core.project.model import Model, OnSchemaChange, Snapshot
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Staged rows that are to be applied to a table.
+
+    Attributes:
+        engine: In a transaction.
+        model: Whose rows.
+        table: What they are applied to.
+        stored: Its columns that hold the model's rows.
+        rows: Where they are staged.
+        columns: Their columns.
+    """
+
+    engine: Engine
+    model: Model
+    table: Relation
+    stored: Sequence[ColumnType]
+    rows: Relation
+    columns: Sequence[ColumnType]
+
+    def adaption(self, policy: OnSchemaChange) -> Adaption:
+        """Find out what is done about columns that differ.
+
+        Raises:
+            IncrementError: the policy forbids it, or values would not be the same.
+        """
+        with explained_names(self.model):
+            difference = compared(self.stored, self.columns)
+        difference, held = self._without_untyped(difference, policy)
+        adaption = adapted(self.table, difference, policy, self.engine.spelling)
+        if adaption is None:
+            raise increment_error(
+                self.model,
+                f"its columns are not those of {self.table}, and on_schema_change is 'fail': {difference}",
+                f"Choose another on_schema_change, or build it anew: --full-refresh {self.model.name}",
+            )
+        self._refuse_lossy_casts(adaption)
+        return replace(adaption, casts={**adaption.casts, **held})
+
+    def pairs(self, adaption: Adaption, key: Sequence[str]) -> tuple[ColumnPair, ...]:
+        """Pair each column of the table that is written with that of the rows.
+
+        Raises:
+            IncrementError: the table lacks a column of the key.
+        """
+        stored = {given: name for name, given in adaption.columns.items()}
+        missing = [name for name in key if name not in stored]
+        if missing:
+            message = f"{self.table} has no column {missing[0]!r}, by which rows are to be told apart"
+            raise increment_error(self.model, message, f"Build it anew: --full-refresh {self.model.name}")
+        types = {column.name: column.type for column in self.cast_columns(adaption)}
+        return tuple(ColumnPair(name, given, types[given]) for name, given in adaption.columns.items())
+
+    def cast_columns(self, adaption: Adaption) -> tuple[ColumnType, ...]:
+        """Return the columns of the rows once they are cast to the types of the table."""
+        types = {adaption.columns[name]: old for name, (old, _) in adaption.casts.items()}
+        return tuple(replace(column, type=types.get(column.name, column.type)) for column in self.columns)
+
+    def _without_untyped(
+        self, difference: Difference, policy: OnSchemaChange
+    ) -> tuple[Difference, Mapping[str, tuple[str, str]]]:
+        """Let columns without a value have the type of the other side, as `null as n` says none: it became text.
+
+        A column of the table gets the type of the rows, unless nothing may change. Gives what differs then, and the
+        casts of rows that hold nothing.
+        """
+        text, retyped = self.engine.column_type("string").lower(), dict(difference.retyped)
+        coming = {name: types for name, types in retyped.items() if types[1].lower() == text}
+        held = {name: coming[name] for name in self._empty(self.rows, {n: difference.same[n] for n in coming})}
+        stored = [name for name, types in retyped.items() if types[0].lower() == text and policy != "fail"]
+        for name in self._empty(self.table, {name: name for name in stored}):
+            if self.engine.retype(self.table, ColumnType(name, retyped[name][1])):
+                held[name] = retyped[name]
+        rest = {name: types for name, types in retyped.items() if name not in held}
+        return replace(difference, retyped=rest), {name: held[name] for name in held if name in coming}
+
+    def _empty(self, relation: Relation, columns: Mapping[str, str]) -> list[str]:
+        """Name those columns that hold no value; each is given by its name in the relation."""
+        if not columns:
+            return []
+        counts = ", ".join(f"count({self.engine.spelling.quoted(name)})" for name in columns.values())
+        (found,) = self.engine.fetch(f"select {counts} from {relation.sql(self.engine.spelling)}")
+        return [name for name, count in zip(columns, found, strict=True) if not count]
+
+    def _refuse_lossy_casts(self, adaption: Adaption) -> None:
+        query = lost_in_casts(self.rows, adaption, self.engine)
+        try:
+            counts = self.engine.fetch(query)[0] if query else ()
+        except StatementError as error:
+            said = error.problem.message.splitlines()[0]
+            raise self._lossy(adaption.casts, f"some values would not be the same ({said})") from error
+        for (column, types), count in zip(adaption.casts.items(), counts, strict=True):
+            if count:
+                raise self._lossy({column: types}, f"{count} values would not be the same")
+
+    def _lossy(self, casts: Mapping[str, tuple[str, str]], what: str) -> IncrementError:
+        types = ", ".join(
+            f"its column {name!r} is {new}, and {old} in {self.table}" for name, (old, new) in casts.items()
+        )
+        if isinstance(self.model.materialization, Snapshot):
+            hint = "Cast it in the model: the versions in a snapshot keep the types that they have."
+        else:
+            hint = "Cast it in the model, or use on_schema_change='sync_all_columns'."
+        return increment_error(self.model, f"{types}: {what}", hint)

@@ -1,0 +1,232 @@
+"""Judges the checked views over what a build has staged, before their readers can see the rows through them.
+
+A view is live: once its table is published, its readers see the new rows, whatever its own checks say later. So they
+are asked first, inside the transaction of the table's build: on queries that read the stage instead of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from fft_core.build.rows import text_of
+from fft_core.checks.builtin import check_query
+from fft_core.checks.run import CheckResult, JudgedView, run_checks
+from fft_core.compile.render import Naming
+from fft_core.engines.protocol import ColumnType
+from fft_core.errors import FftError, StatementError
+from fft_core.names import Relation
+from fft_core.project.model import Check, SourceName
+from fft_core.warehouse.warehouse import Warehouse
+
+_STAND_IN = "_ff_view_{}"  # temporary: only this session sees it
+
+
+class UnreadableViewError(FftError):
+    """A view cannot be read with the rows that a build would publish."""
+
+    def __init__(self, node: str, view: str, cause: FftError, hint: str | None = None) -> None:
+        self.view = view
+        problem = cause.problem
+        super().__init__(
+            f"{node} is not published: the view {view}, whose checks judge its rows, could not be read any more: "
+            f"{problem.message}",
+            where=problem.where,
+            hint=hint or problem.hint or f"Change {view} as well, and build both.",
+        )
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """A view that is not judged though it is checked, and why."""
+
+    view: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the view {self.view} was not judged: {self.reason}"
+
+
+@dataclass(frozen=True)
+class StagedView:
+    """A checked view whose rows are made by the project's queries.
+
+    Attributes:
+        name: The view.
+        rendered: The views whose queries are rendered for it, itself among them: each after those that it reads. Others
+            are read as they are published.
+        new_texts: Those of them whose queries are others than those that are published.
+        checks: What judges it.
+    """
+
+    name: str
+    rendered: tuple[str, ...]
+    new_texts: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class PublishedView:
+    """A checked view that is judged as it is published.
+
+    Attributes:
+        name: The view.
+        old_texts: The views, itself or what it reads, whose published queries are not the project's.
+        checks: What may judge it.
+        waiting: The names of those that look into what the run is still to build: they do not judge it now.
+    """
+
+    name: str
+    old_texts: tuple[str, ...]
+    checks: tuple[Check, ...]
+    waiting: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ViewsToJudge:
+    """The views that one build judges, by when.
+
+    Attributes:
+        staged: Those whose text is known: before the rows are published.
+        published: Those where another text than the project's is published somewhere: after the new rows have their
+            place, and before anybody sees them there.
+        unjudged: The others.
+        outdated: Views whose published text may stay though the project has another one: judged as they are published,
+            after the new rows have their place.
+    """
+
+    staged: tuple[StagedView, ...] = ()
+    published: tuple[StagedView, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
+    outdated: tuple[PublishedView, ...] = ()
+
+
+def judge_views(
+    warehouse: Warehouse, name: str, place: Relation, views: Sequence[StagedView]
+) -> tuple[JudgedView, ...]:
+    """Run the blocking checks of views, with a relation in the place of a node.
+
+    Args:
+        warehouse: In the transaction of the node's build.
+        name: The node.
+        place: Where its rows are: the stage, or its published name.
+        views: What is judged, each after those that it reads.
+
+    Raises:
+        UnreadableViewError: a view does not work with these rows.
+    """
+    stand_ins = _StandIns(warehouse, name, place)
+    found = []
+    for view in views:
+        try:
+            found.append(stand_ins.judge(view))
+        except FftError as error:
+            raise UnreadableViewError(name, view.name, error) from error
+    stand_ins.drop()
+    return tuple(found)
+
+
+def judge_published(
+    warehouse: Warehouse, name: str, views: Sequence[PublishedView]
+) -> tuple[tuple[JudgedView, ...], tuple[Unjudged, ...]]:
+    """Run the blocking checks of views as they are published, once the new rows of a node have their place.
+
+    Args:
+        warehouse: In the transaction of the node's build.
+        name: The node.
+        views: What is judged.
+
+    Raises:
+        UnreadableViewError: a view does not work with these rows.
+    """
+    judged, unjudged = [], list[Unjudged]()
+    for view in views:
+        try:
+            results, lacks = _judge_as_published(warehouse, view)
+        except FftError as error:
+            hint = f"What is published of {', '.join(view.old_texts)} is not what the project says: build that first."
+            raise UnreadableViewError(name, view.name, error, hint) from error
+        results = tuple(replace(result, judged_with=name) for result in results)
+        judged.append(JudgedView(view.name, results, old_texts=view.old_texts))
+        unjudged += [Unjudged(view.name, f"as it is published, {lack}") for lack in lacks]
+    return tuple(judged), tuple(unjudged)
+
+
+def _judge_as_published(warehouse: Warehouse, view: PublishedView) -> tuple[tuple[CheckResult, ...], tuple[str, ...]]:
+    """Return what the checks found, and why others cannot judge this text."""
+    engine, relation = warehouse.engine, warehouse.relation(view.name)
+    columns = engine.columns(engine.spelling.select_all(relation))
+    checks, lacks = [], []
+    for check in view.checks:
+        lack = _lacks_for(check, warehouse, relation, columns, is_waiting=check.name in view.waiting)
+        if lack is None:
+            checks.append(check)
+        elif lack:
+            lacks.append(lack)
+    return run_checks(engine, relation, columns, checks, warehouse.relation).results if checks else (), tuple(lacks)
+
+
+def _lacks_for(
+    check: Check, warehouse: Warehouse, relation: Relation, columns: Sequence[ColumnType], *, is_waiting: bool
+) -> str | None:
+    """Say what a check names that is not there; None if all is, and nothing if what it looks into is to come."""
+    for read in check.rule.reads:
+        to = warehouse.relation(read)
+        if to not in warehouse.engine.kinds([to]):
+            return f"{check.name} looks into {read}, which is not there"
+        if is_waiting:
+            return ""
+    try:
+        check_query(check, relation, columns, warehouse.engine, warehouse.relation, datetime.now(UTC))
+    except StatementError:
+        raise
+    except FftError as error:  # a column that only the new text has
+        return error.problem.message
+    return None
+
+
+class _StandIns:
+    """Temporary views with the queries of views, which read a stage."""
+
+    def __init__(self, warehouse: Warehouse, name: str, place: Relation) -> None:
+        self._warehouse = warehouse
+        self._name = name
+        self._places: dict[str, Relation] = {name: place}
+        self._made: list[Relation] = []
+        self._naming = Naming(self._place, warehouse.engine.spelling)
+
+    def judge(self, view: StagedView) -> JudgedView:
+        for read in view.rendered:
+            if read not in self._places:
+                self._make(read)
+        engine, relation = self._warehouse.engine, self._place(view.name)
+        columns = engine.columns(engine.spelling.select_all(relation))
+        published = self._warehouse.relation(view.name)
+        judgement = run_checks(engine, relation, columns, view.checks, self._place, published=published)
+        results = tuple(replace(r, sql=self._spelled(r.sql), judged_with=self._name) for r in judgement.results)
+        return JudgedView(view.name, results, view.new_texts)
+
+    def drop(self) -> None:
+        for relation in reversed(self._made):
+            self._warehouse.engine.execute(self._warehouse.engine.spelling.drop(relation, "view"))
+
+    def _make(self, view: str) -> None:
+        engine, model = self._warehouse.engine, self._warehouse.project.models[view]
+        name = _STAND_IN.format(len(self._made))
+        query = text_of(self._warehouse, model, self._naming).sql
+        engine.execute(engine.spelling.create_temporary(name, query, "view"))
+        relation = engine.temporary(name)
+        self._made.append(relation)
+        self._places[view] = relation
+
+    def _place(self, node: str | SourceName) -> Relation:
+        behind = self._warehouse.project.seed_behind(node) if isinstance(node, SourceName) else node
+        return self._places.get(behind or "") or self._warehouse.relation(node)
+
+    def _spelled(self, text: str) -> str:
+        """A query that works when the build is over: it reads what is published."""
+        spelling = self._warehouse.engine.spelling
+        for node, place in self._places.items():
+            text = text.replace(place.sql(spelling), self._warehouse.relation(node).sql(spelling))
+        return text

@@ -1,0 +1,441 @@
+"""Stages the rows of one node, checks them, and publishes and records them together."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from fft_core.build.increment import Increment, Written, write_increment
+from fft_core.build.judged_views import (
+    StagedView,
+    Unjudged,
+    ViewsToJudge,
+    judge_published,
+    judge_views,
+)
+from fft_core.build.rows import model_rows
+from fft_core.build.seeds import seed_rows
+from fft_core.build.stage import Target, create
+from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
+from fft_core.engines.protocol import ColumnType, Engine, PublishMode, RelationKind
+from fft_core.engines.spec.spelling import rows_of
+from fft_core.errors import BusyError
+from fft_core.names import Relation
+from fft_core.plan.decide import Decision, first_load, version_of_load, view_version
+from fft_core.plan.records import BuildRecord, Published
+from fft_core.project.model import Check, Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
+from fft_core.warehouse.records import write_record
+from fft_core.warehouse.source_versions import digest_version
+from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeResult:
+    """What is published of a model or seed after its turn in a run, and why it was built or left as it is."""
+
+    relation: Relation
+    row_count: int | None
+    columns: tuple[ColumnType, ...]
+    checks: tuple[CheckResult, ...]
+    fingerprint: str
+    built_at: datetime
+    seconds: float
+    query_seconds: float
+    data_version: str
+    decision: Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult(NodeResult):
+    """What a build published; `checks` judged its rows before.
+
+    `changes` counts what an increment did. `size_bytes` is what the table takes, where the engine knows. `views` are
+    those over it whose checks judged the rows before; `unjudged` are views that could not be asked.
+    """
+
+    kind: RelationKind
+    row_count: int
+    changes: Mapping[str, int]
+    size_bytes: int | None
+    views: tuple[JudgedView, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """A frame that became a table."""
+
+    relation: Relation
+    row_count: int
+    columns: tuple[ColumnType, ...]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When the turn of a node began, and what its session had spent in statements by then."""
+
+    began: float
+    queries_before: float
+
+    @classmethod
+    def begun(cls, warehouse: Warehouse) -> Clock:
+        """Begin a turn."""
+        return cls(time.perf_counter(), warehouse.engine.statements.seconds)
+
+    @property
+    def seconds(self) -> float:
+        """How long the turn has taken."""
+        return time.perf_counter() - self.began
+
+    def query_seconds(self, warehouse: Warehouse) -> float:
+        """How much of it was spent in statements."""
+        return warehouse.engine.statements.seconds - self.queries_before
+
+
+@dataclass(frozen=True)
+class BuildTask:
+    """A build that was decided, with what it must know of its run: it asks the run for nothing else.
+
+    Attributes:
+        decision: What is built, and why.
+        clock: When the turn of the node began.
+        still_current: Raises if another run has built the node, or what it reads, since the decision. Called in the
+            transaction, before the rows are made and before they are published.
+        views: Returns the checked views over the node that its new rows are judged by. Called once the rows are staged
+            and have passed the node's own checks: what still has its turn in the run may have changed until then.
+        with_query: Returns the decision, completed by the texts of the query of a lazy model. Called when the query is
+            made, before it runs.
+        existing: What is published under the node's name; None if nothing is.
+        is_recorded: Whether the build is recorded.
+        replaces_record: Whether the node has a record, which the new one replaces.
+        run_id: Noted in the record.
+        known: Results of checks of the node that have judged these very rows already.
+    """
+
+    decision: Decision
+    clock: Clock
+    still_current: Callable[[], None]
+    views: Callable[[], ViewsToJudge]
+    with_query: Callable[[Sequence[str]], Decision]
+    existing: Published | None
+    is_recorded: bool = True
+    replaces_record: bool = True
+    run_id: str | None = None
+    known: tuple[CheckResult, ...] = ()
+
+
+@dataclass(frozen=True)
+class Built:
+    """A node that was built, and what its run should remember of that.
+
+    Attributes:
+        result: What was published.
+        record: Its record, written unless the task said not to.
+        published: What is there now.
+        judged: What the checks found of the views that were judged on staged rows, by their names.
+    """
+
+    result: BuildResult
+    record: BuildRecord
+    published: Published
+    judged: Mapping[str, tuple[CheckResult, ...]] = field(default_factory=dict)
+
+
+def build_node(warehouse: Warehouse, node: Model | Seed, task: BuildTask) -> Built:
+    """Build one node: its rows are staged, checked, published and recorded in one transaction.
+
+    Raises:
+        CheckFailedError: a check of severity error failed, its own or that of a view over it; the published rows stay
+            as they were.
+        UnreadableViewError: a checked view over it does not work with the new rows.
+        RenderError, ModelError, SeedError, StatementError: the rows cannot be made.
+        Whatever `task.still_current` raises: nothing is published then.
+    """
+    build = _Build(warehouse, task)
+    if isinstance(node, Seed):
+        with seed_rows(warehouse, node, build.first_load) as query:
+            return _publish(build, _Rows("table", query))
+    model = node if isinstance(node.materialization, Incremental | Snapshot) else None
+    with model_rows(warehouse, node, is_increment=task.decision.is_increment) as rows:
+        if node.is_lazy:
+            build = _Build(warehouse, replace(task, decision=task.with_query(rows.symbolic)))
+        return _publish(build, _Rows(_kind(node), rows.sql, model, warehouse.backing(node), node.publish))
+
+
+def publish_frame(
+    warehouse: Warehouse, relation: Relation, frame: pa.Table, source: SourceName | None = None
+) -> StoredFrame:
+    """Store a frame that was made elsewhere as a table: readers see the old rows or the new ones.
+
+    Args:
+        warehouse: The session of this thread.
+        relation: Where it is stored.
+        frame: The rows.
+        source: The source that it fills; its checks judge the rows before they are published.
+
+    Raises:
+        CheckFailedError: a check of severity error failed; nothing is published.
+    """
+    engine, checks = warehouse.engine, warehouse.project.checks_of(source) if source else ()
+    with engine.turn():
+        warehouse.ensure_schema(relation)
+        with engine.frame_query(frame) as query, engine.transaction():
+            columns = _publish_checked(warehouse, relation, query, checks, str(source))
+    return StoredFrame(relation, frame.num_rows, columns)
+
+
+def _publish_checked(
+    warehouse: Warehouse, relation: Relation, query: str, checks: Sequence[Check], name: str
+) -> tuple[ColumnType, ...]:
+    engine = warehouse.engine
+    engine.hold(relation)
+    stage = engine.stage(relation)
+    columns, _ = create(engine, Target(stage, replaced=engine.kinds([stage]).get(stage)), query)
+    judgement = run_checks(engine, stage, columns, checks, warehouse.relation, published=relation)
+    if any(result.blocks for result in judgement.results):
+        raise CheckFailedError(name, judgement.results)
+    engine.publish(stage, relation)
+    return columns
+
+
+@dataclass(frozen=True)
+class _Build:
+    """A task that is carried out in a session."""
+
+    warehouse: Warehouse
+    task: BuildTask
+
+    @property
+    def decision(self) -> Decision:
+        return self.task.decision
+
+    @cached_property
+    def first_load(self) -> datetime:
+        """When the content of a seed was first loaded: now, unless the last load was of the same."""
+        return first_load(self.decision.subject, self.decision.record) or datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What becomes a relation, or with a `model` what its table is changed by.
+
+    With a `backing`, the rows become that table, and the relation a view of it; `digest` then is that of the rows,
+    spelled as SQL: a view has rows, but no places of them.
+    """
+
+    kind: RelationKind
+    query: str
+    model: Model | None = None
+    backing: Relation | None = None
+    publish: PublishMode | None = None
+    digest: str | None = None
+
+
+def _kind(model: Model) -> RelationKind:
+    match model.materialization:
+        case View():
+            return "view"
+        case MaterializedView():
+            return "materialized_view"
+    return "table"
+
+
+def _publish(build: _Build, rows: _Rows) -> Built:
+    """Stage the rows, check them, and publish and record them in the one transaction that holds the stage."""
+    warehouse, task, name = build.warehouse, build.task, build.decision.name
+    engine, relation = warehouse.engine, warehouse.relation(name)
+    warehouse.ensure_schema(relation)
+    with engine.transaction():
+        engine.hold(relation)
+        task.still_current()
+        rows = _backed(build, rows)
+        written = _write(build, relation, rows)
+        judgement = _judged(build, relation, written, rows.digest or _digest(build, written))
+        if any(result.blocks for result in judgement.results):
+            raise CheckFailedError(name, judgement.results)
+        views = task.views()
+        staged = _judge_views(build, judgement, written.place, views.staged)
+        task.still_current()  # what it read may have changed meanwhile
+        record = _record(build, relation, written, judgement)
+        size = engine.publish(written.place, relation, rows.publish) if written.place != relation else None
+        published, unjudged = _judge_where_published(build, judgement, relation, views)
+        _seal(build, relation, rows, written, record)
+    result = replace(
+        _result(build, relation, rows, written, judgement, record),
+        size_bytes=size,
+        views=(*staged, *published),
+        unjudged=(*views.unjudged, *unjudged),
+    )
+    exists = Published(rows.kind, record.stamp, record.rows)
+    return Built(result, record, exists, {view.name: view.results for view in staged})
+
+
+def _seal(build: _Build, relation: Relation, rows: _Rows, written: Written, record: BuildRecord) -> None:
+    """Mark what is published, and record it."""
+    engine = build.warehouse.engine
+    engine.stamp(relation, rows.kind, record.stamp, written.columns)
+    if rows.backing is not None:
+        engine.stamp(rows.backing, "table", record.stamp, written.columns)
+    if build.task.is_recorded:
+        write_record(engine, record, replaces=build.task.replaces_record)
+
+
+def _result(
+    build: _Build, relation: Relation, rows: _Rows, written: Written, judgement: Judgement, record: BuildRecord
+) -> BuildResult:
+    return BuildResult(
+        relation=relation,
+        kind=rows.kind,
+        row_count=judgement.row_count,
+        columns=written.columns,
+        checks=judgement.results,
+        fingerprint=record.fingerprint.digest if record.fingerprint else "",
+        built_at=record.built_at,
+        data_version=record.data_version,
+        decision=build.decision,
+        changes=written.changes,
+        size_bytes=None,
+        seconds=build.task.clock.seconds,
+        query_seconds=build.task.clock.query_seconds(build.warehouse),
+    )
+
+
+def _judge_views(
+    build: _Build, judgement: Judgement, place: Relation, views: Sequence[StagedView]
+) -> tuple[JudgedView, ...]:
+    """Run the checks of the views over a node on its new rows. Raises CheckFailedError where one blocks."""
+    if not views:
+        return ()
+    judged = judge_views(build.warehouse, build.decision.name, place, views)
+    if any(view.blocks for view in judged):
+        raise CheckFailedError(build.decision.name, judgement.results, views=judged)
+    return judged
+
+
+def _judge_where_published(
+    build: _Build, judgement: Judgement, relation: Relation, views: ViewsToJudge
+) -> tuple[tuple[JudgedView, ...], tuple[Unjudged, ...]]:
+    """Do the same for views that are read by published texts, once the new rows have their place.
+
+    Of one that the project has another text for, what the new text gave counts as its result.
+    """
+    judged = _judge_views(build, judgement, relation, views.published)
+    if not views.outdated:
+        return judged, ()
+    outdated, unjudged = judge_published(build.warehouse, build.decision.name, views.outdated)
+    if any(view.blocks for view in outdated):
+        raise CheckFailedError(build.decision.name, judgement.results, views=outdated)
+    known = {view.name for view in (*views.staged, *views.published)}
+    return (*judged, *(view for view in outdated if view.name not in known)), unjudged
+
+
+def _backed(build: _Build, rows: _Rows) -> _Rows:
+    """Store what a view cannot compute by itself, the rows of a frame, in the table that it reads."""
+    if rows.backing is None:
+        return rows
+    engine = build.warehouse.engine
+    stage = engine.stage(rows.backing)
+    target = Target(stage, replaced=engine.kinds([stage]).get(stage))
+    written = Written(stage, *create(engine, target, rows.query))
+    digest = _digest(build, written)
+    if digest != "null":  # an aggregate: one row, however many there are
+        row = rows_of(column.name for column in written.columns)
+        digest = engine.spelling.literal(
+            engine.fetch(f"select {digest} from {stage.sql(engine.spelling)} as {row}")[0][0]
+        )
+    if stage != rows.backing:
+        engine.publish(stage, rows.backing)  # its rows may get other places there
+    return replace(rows, query=engine.spelling.select_all(rows.backing), digest=digest)
+
+
+def _write(build: _Build, relation: Relation, rows: _Rows) -> Written:
+    """Write the rows inside the transaction: where the engine stages a relation, or into the published one."""
+    engine, existing = build.warehouse.engine, build.task.existing
+    stage = engine.stage(relation)
+    target = Target(stage, rows.kind, existing.kind if existing and stage == relation else None)
+    if rows.model is None:
+        return Written(stage, *create(engine, target, rows.query))
+    is_first = not build.decision.is_increment
+    if not is_first:
+        _refuse_what_others_built(engine, build.decision.name, relation, existing)
+    checks = build.warehouse.project.checks_of(build.decision.name)
+    delta_checks = tuple(check for check in checks if check.scope == "delta")
+    return write_increment(build.warehouse, Increment(rows.model, relation, target, is_first, delta_checks), rows.query)
+
+
+def _refuse_what_others_built(engine: Engine, name: str, relation: Relation, existing: Published | None) -> None:
+    """Raise where another run changed the table since this one decided: its rows would be applied twice."""
+    now = engine.tables([relation]).get(relation)
+    if existing is not None and (now is None or now.stamp != existing.stamp):
+        raise BusyError(f"{name} was built by another run meanwhile", hint="Start this one again: it plans anew.")
+
+
+def _judged(build: _Build, relation: Relation, written: Written, digest: str) -> Judgement:
+    """Run the checks that judge the whole relation; those of the delta have been run, and others before its inputs."""
+    engine, known = build.warehouse.engine, {result.check.name: result for result in written.delta_checks}
+    known |= {result.check.name: result for result in build.task.known}
+    checks = build.warehouse.project.checks_of(build.decision.name)
+    judgement = run_checks(
+        engine,
+        written.place,
+        written.columns,
+        [check for check in checks if check.name not in known],
+        build.warehouse.relation,
+        published=relation,
+        digest=digest,
+    )
+    known |= {result.check.name: result for result in judgement.results}
+    return replace(judgement, results=tuple(known[check.name] for check in checks))
+
+
+def _digest(build: _Build, written: Written) -> str:
+    """Spell what tells these rows from the last ones: not for those of a seed or view, nor for very many.
+
+    What an increment of sorted rows makes of the order of a table is not known.
+    """
+    subject = build.decision.subject
+    limit = build.warehouse.project.fingerprint.digest_max_rows
+    is_digested = subject.has_digest and subject.data_version is None and (written.row_count or 0) <= limit
+    if not is_digested or (subject.is_sorted and build.decision.is_increment):
+        return "null"
+    engine, row = build.warehouse.engine, rows_of(column.name for column in written.columns)
+    return engine.digest(row, written.columns, in_order=subject.is_sorted)
+
+
+def _record(build: _Build, relation: Relation, written: Written, judgement: Judgement) -> BuildRecord:
+    decision, stamp = build.decision, uuid.uuid4().hex
+    fingerprint = decision.fingerprint(stamp)
+    names = [(column.name, column.type) for column in written.columns]
+    if decision.subject.data_version is not None:
+        data_version = version_of_load(decision.subject.data_version, build.first_load)
+    elif decision.subject.is_view and not decision.subject.volatile:
+        data_version = view_version(fingerprint)
+    elif judgement.digest is not None:
+        data_version = digest_version(names, judgement.row_count, judgement.digest)
+    elif written.is_unchanged and decision.record and decision.is_as_recorded:
+        data_version = decision.record.data_version
+    else:
+        data_version = f"build:{stamp}"
+    return BuildRecord(
+        node=decision.name,
+        relation=str(relation),
+        fingerprint=fingerprint,
+        data_version=data_version,
+        stamp=stamp,
+        rows=None if decision.subject.is_view else judgement.row_count,
+        checks=decision.checks,
+        built_at=datetime.now(UTC),
+        run_id=build.task.run_id,
+        engine=build.warehouse.engine.name,
+        project=build.warehouse.project.name,
+        environment=build.warehouse.project.env,
+        relation_path=(relation.catalog, relation.schema, relation.name),
+    )

@@ -1,0 +1,176 @@
+"""The rows of a model as a query: rendered SQL, or the frame that a function makes; and what their errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fft_core.build.fault import fault_of, joined_lines, shortened
+from fft_core.compile.render import Naming
+from fft_core.errors import (
+    EngineError,
+    FftError,
+    Location,
+    MissingRelationError,
+    ModelError,
+    StatementError,
+)
+from fft_core.names import Relation
+from fft_core.project.model import Incremental, Model, SourceName, SqlBody
+from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class ModelRows:
+    """The SELECT of a model's rows; of a lazy model, also its texts with symbols for relations, see `LazyQuery`."""
+
+    sql: str
+    symbolic: tuple[str, ...] = ()
+
+
+@contextmanager
+def model_rows(warehouse: Warehouse, model: Model, *, is_increment: bool = False) -> Iterator[ModelRows]:
+    """Give the SELECT of a model's rows: its own, or one over the frame that its function makes.
+
+    While the context lasts, an error of the database says which model it came from, and which input is missing.
+
+    Args:
+        warehouse: The session of this thread; it says where the inputs are.
+        model: What is rendered or called.
+        is_increment: Whether its rows are added to its table, which then is there.
+
+    Raises:
+        RenderError, ModelError: the template or the function fails.
+        StatementError, MissingRelationError: the database rejects a statement.
+    """
+    with explained(warehouse, model), _query(warehouse, model, is_increment) as query:
+        yield query
+
+
+@contextmanager
+def _query(warehouse: Warehouse, model: Model, is_increment: bool) -> Iterator[ModelRows]:
+    if model.has_query:
+        # a snapshot sees all rows each time
+        is_incremental = is_increment and isinstance(model.materialization, Incremental)
+        yield text_of(warehouse, model, replace(warehouse.naming, is_incremental=is_incremental))
+        return
+    this = (lambda: read_relation(warehouse, warehouse.relation(model.name))) if is_increment else None
+    frame = warehouse.compiler.frame(model, lambda name: _read(warehouse, model, name), _key_of(warehouse), this)
+    with ExitStack() as stack:
+        with _refused(model):
+            query = stack.enter_context(warehouse.engine.frame_query(frame))
+        yield ModelRows(query)
+
+
+def text_of(warehouse: Warehouse, model: Model, naming: Naming) -> ModelRows:
+    """Return the query of a model that has one. Raises RenderError, ModelError, StatementError."""
+    if not model.is_lazy:
+        return ModelRows(warehouse.compiler.sql(model, naming))
+    from fft_core.build.lazy_query import lazy_query  # only where there are such models
+
+    query = lazy_query(warehouse, model, naming)
+    return ModelRows(query.sql, query.symbolic)
+
+
+def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
+    """Read a whole relation as an Arrow table."""
+    return warehouse.engine.read_frame(warehouse.engine.spelling.select_all(relation))
+
+
+def _read(warehouse: Warehouse, model: Model, name: str | SourceName) -> pa.Table:
+    upstream = warehouse.project.models.get(name) if isinstance(name, str) else None
+    with _refused(model, f"its input {str(name)!r}: "):
+        if upstream is not None and upstream.is_ephemeral:
+            return warehouse.engine.read_frame(warehouse.compiler.sql(upstream, warehouse.naming))
+        return read_relation(warehouse, warehouse.relation(name))
+
+
+@contextmanager
+def _refused(model: Model, what: str = "") -> Iterator[None]:
+    """Say whose rows those are that have no place in a frame, or in a table."""
+    try:
+        yield
+    except EngineError as error:
+        if type(error) is not EngineError:  # the others tell of the database
+            raise
+        message = f"{model.name}: {what}{error.problem.message}"
+        raise ModelError(message, where=model.location, hint=error.problem.hint) from error
+
+
+def _key_of(warehouse: Warehouse) -> Callable[[str | SourceName], str]:
+    return lambda name: warehouse.relation(name).name
+
+
+@contextmanager
+def explained(warehouse: Warehouse, model: Model) -> Iterator[None]:
+    """Say which model and file a statement came from, and which input is missing if one is; and no secrets."""
+    try:
+        with _placed(warehouse, model):
+            yield
+    except FftError as error:
+        warehouse.masker.error(error)
+        raise
+
+
+@contextmanager
+def _placed(warehouse: Warehouse, model: Model) -> Iterator[None]:
+    try:
+        yield
+    except StatementError as error:
+        if error.problem.where:
+            raise
+        missing = _missing_input(warehouse, model, error)
+        if missing is not None:
+            raise MissingRelationError(
+                f"model {model.name!r} reads {warehouse.relation(missing)}, which is not there",
+                where=model.input_places.get(missing, model.location),
+                hint=how_to_get(warehouse, missing),
+            ) from error
+        raise _with_place(warehouse, model, error) from None
+
+
+def _with_place(warehouse: Warehouse, model: Model, error: StatementError) -> StatementError:
+    """Show the place in the rendered SQL, or all of it where the engine does not tell the place."""
+    fault, where = fault_of(error), model.location
+    if fault is None:
+        shown = f"The SQL as sent:\n{_indented(shortened(error.sql))}"
+    else:
+        shown = f"In the rendered SQL, line {fault.line}:\n{_indented(fault.excerpt)}"
+        written = fault.line_in(model.body.template) if isinstance(model.body, SqlBody) else None
+        where = Location(model.path, written or model.line)
+    said = f"model {model.name!r}: {error.problem.message}\n    {shown}"
+    hint = error.problem.hint
+    if hint is None and "syntax error" in error.problem.message and isinstance(model.body, SqlBody):
+        hint = joined_lines(model.body.template)
+    return StatementError(said, sql=error.sql, where=where, hint=hint, position=error.position)
+
+
+def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) -> str | SourceName | None:
+    if error.missing is None:
+        return None
+    relations = {name: warehouse.relation(name) for name in warehouse.project.stored_inputs(model)}
+    present = warehouse.engine.kinds(list(relations.values()))
+    return next((name for name, relation in relations.items() if relation not in present), None)
+
+
+def how_to_get(warehouse: Warehouse, node: str | SourceName) -> str:
+    """Say what to do where the relation of a model, seed or source is not there."""
+    if isinstance(node, SourceName):
+        source = warehouse.project.sources[node]
+        seed = warehouse.project.seeds.get(source.identifier)
+        return (
+            f"Build the seed {seed.name!r} first."
+            if seed
+            else f"The source {node} ({source.location}) must be filled first."
+        )
+    what = "seed" if node in warehouse.project.seeds else "model"
+    return f"Build the {what} {node!r} first."
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"      {line}" for line in text.splitlines())

@@ -1,0 +1,65 @@
+"""The rows of a seed as a query: those of its file, with the columns that say where and when they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
+
+from fft_core.compile.single_query import select_of
+from fft_core.errors import FftError, Location, SeedError, StatementError
+from fft_core.project.model import Seed
+from fft_core.warehouse.warehouse import Warehouse
+
+
+@contextmanager
+def seed_rows(warehouse: Warehouse, seed: Seed, loaded: datetime) -> Iterator[str]:
+    """Make the rows of a seed's file selectable while the context lasts; return the SELECT that reads them.
+
+    While the context lasts, an error of the database says which file it came from.
+
+    Args:
+        warehouse: The session of this thread.
+        seed: Whose file.
+        loaded: When this content was first loaded: readers see it, so that the same rows have the same.
+
+    Raises:
+        FftError: the file is missing.
+        SeedError: the file cannot be read as a table.
+    """
+    with _explained(seed):
+        if not (warehouse.project.root / seed.path).is_file():
+            message = f"the file of seed {seed.name!r} is not there"
+            raise FftError(message, where=Location(seed.path), hint="Was it moved?")
+        spelling = warehouse.engine.spelling
+        extra = (
+            f"{spelling.zoned(loaded)} as _ff_loaded_at, {spelling.literal(seed.seed_id)} as _ff_seed_id, "
+            f"{spelling.literal(seed.path.as_posix())} as _ff_seed_file"
+        )
+        with _file_query(warehouse, seed) as rows:
+            yield f"select *, {extra} from ({rows}) as _ff_seed"
+
+
+def _file_query(warehouse: Warehouse, seed: Seed) -> AbstractContextManager[str]:
+    path = warehouse.project.root / seed.path
+    if path.suffix == ".sql":
+        text = path.read_text(encoding="utf-8")
+        return nullcontext(select_of(text, warehouse.engine.dialect, Location(seed.path)))
+    return warehouse.engine.file_query(path, seed.column_types, seed.form)
+
+
+@contextmanager
+def _explained(seed: Seed) -> Iterator[None]:
+    try:
+        yield
+    except SeedError as error:
+        said = f"Say it in seeds/schema.yml: files: {{{seed.seed_id}: {{{error.setting}}}}}." if error.setting else None
+        where, hint = Location(seed.path, error.line), error.problem.hint or said
+        raise SeedError(error.problem.message, line=error.line, where=where, hint=hint) from error
+    except StatementError as error:
+        if error.problem.where:
+            raise
+        problem = error.problem
+        raise StatementError(
+            problem.message, sql=error.sql, where=Location(seed.path), hint=problem.hint, position=error.position
+        ) from error

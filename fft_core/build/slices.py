@@ -1,0 +1,278 @@
+"""Part of a table: the rows of some partitions, which are replaced and read without the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from fft_core.build.publish import StoredFrame
+from fft_core.build.strategies.columns import Adaption, compared, lost_in_casts
+from fft_core.checks.run import CheckFailedError, run_checks
+from fft_core.engines.protocol import ColumnType, Engine
+from fft_core.engines.spec.spelling import Spelling, word
+from fft_core.errors import FftError, StatementError, nearest
+from fft_core.names import Relation
+from fft_core.project.model import SourceName
+from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROWS = "_ff_slice"  # temporary: only this session sees it
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """A time and all until another one, which is not in it; both know their zone."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class PartitionColumn:
+    """A column by its name, in any case."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class PartitionExpression:
+    """An expression of SQL over the columns of a table."""
+
+    sql: str
+
+
+@dataclass(frozen=True)
+class Within:
+    """Rows by one of their values: it is one of these, or lies in one of these ranges."""
+
+    value: PartitionColumn | PartitionExpression
+    wanted: tuple[str, ...] | tuple[TimeRange, ...]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some rows of a table.
+
+    Attributes:
+        parts: A row is in the slice where it fits all of one of them; no row is where there are none.
+        name: What people call it.
+    """
+
+    parts: tuple[tuple[Within, ...], ...]
+    name: str
+
+
+def publish_slice(
+    warehouse: Warehouse, relation: Relation, frame: pa.Table, rows: Slice, source: SourceName | None = None
+) -> StoredFrame:
+    """Replace a slice of a table by a frame, in one transaction; the first one creates the table.
+
+    Args:
+        warehouse: The session of this thread.
+        relation: The table.
+        frame: The rows of the slice, and no others.
+        rows: Which slice it is.
+        source: The source that the table is; its checks judge the whole table before anything is published.
+
+    Raises:
+        FftError: rows lie outside of the slice, or the columns are not those of the table.
+        CheckFailedError: a check of severity error failed; nothing is published.
+    """
+    engine = warehouse.engine
+    with engine.turn():
+        warehouse.ensure_schema(relation)
+        with engine.frame_query(frame) as query, engine.transaction():
+            engine.hold(relation)
+            _replace(engine, relation, query, rows)
+            columns = engine.columns(engine.spelling.select_all(relation))
+            checks = warehouse.project.checks_of(source) if source else ()
+            judgement = run_checks(engine, relation, columns, checks, warehouse.relation)
+            if any(result.blocks for result in judgement.results):
+                raise CheckFailedError(str(source), judgement.results)
+    return StoredFrame(relation, frame.num_rows, columns)
+
+
+def read_slice(warehouse: Warehouse, relation: Relation, rows: Slice) -> pa.Table:
+    """Read a slice of a table as an Arrow table."""
+    everything = warehouse.engine.spelling.select_all(relation)
+    condition = _condition(warehouse.engine, relation, warehouse.engine.columns(everything), rows)
+    return warehouse.engine.read_frame(f"{everything} where {condition}")
+
+
+def _replace(engine: Engine, relation: Relation, query: str, rows: Slice) -> None:
+    kind = engine.kinds([relation]).get(relation, "table")
+    if kind != "table":
+        raise FftError(
+            f"{relation} is a {word(kind)}, and partitions are rows of a table", hint="Drop it, or rename it."
+        )
+    engine.execute(engine.spelling.create_temporary(_ROWS, query))
+    staged = Relation(_ROWS)
+    columns = engine.columns(engine.spelling.select_all(staged))
+    has_rows = _has_rows(engine, staged)
+    if has_rows:
+        _refuse_rows_outside(engine, staged, columns, rows)
+    is_there = relation in engine.kinds([relation])
+    if is_there and _has_rows(engine, relation):
+        _replace_in(engine, relation, staged, columns, rows)
+    elif not is_there or has_rows:  # what has no rows says little of its types
+        if is_there:
+            engine.execute(engine.spelling.drop(relation, "table"))
+        everything = engine.spelling.select_all(staged)
+        engine.execute(engine.spelling.create_as(relation, "table", everything, replaces=False))
+    engine.execute(engine.spelling.drop(staged, "table"))
+
+
+def _has_rows(engine: Engine, relation: Relation) -> bool:
+    return bool(engine.fetch(f"select 1 from {relation.sql(engine.spelling)} limit 1"))
+
+
+def _replace_in(
+    engine: Engine, relation: Relation, staged: Relation, columns: Sequence[ColumnType], rows: Slice
+) -> None:
+    spelling = engine.spelling
+    stored = engine.columns(spelling.select_all(relation))
+    values = _fitted(engine, relation, staged, stored, columns)
+    engine.execute(spelling.delete(relation, _condition(engine, relation, stored, rows)))
+    into = [spelling.quoted(name) for name in values]
+    added = f"select {', '.join(values.values())} from {staged.sql(spelling)}"
+    engine.execute(spelling.insert(relation, into, added))
+
+
+def _refuse_rows_outside(engine: Engine, staged: Relation, columns: Sequence[ColumnType], rows: Slice) -> None:
+    condition = _condition(engine, staged, columns, rows)
+    table = staged.sql(engine.spelling)
+    ((outside,),) = engine.fetch(f"select count(*) from {table} where ({condition}) is not true")
+    if outside:
+        values = ", ".join(_spelled(within.value, columns, engine.spelling) for within in rows.parts[0])
+        found = engine.fetch(f"select distinct {values} from {table} where ({condition}) is not true limit 3")
+        said = "; ".join(", ".join("NULL" if value is None else str(value) for value in row) for row in found)
+        raise FftError(
+            f"{outside} rows are not in {rows.name}: {values} is {said}",
+            hint="Return the rows of the partition only: others would be written twice, or would never be replaced.",
+        )
+
+
+def _fitted(
+    engine: Engine,
+    relation: Relation,
+    staged: Relation,
+    stored: Sequence[ColumnType],
+    columns: Sequence[ColumnType],
+) -> Mapping[str, str]:
+    """Map the table's columns to the values of the rows, which are cast where none changes by it."""
+    difference = compared(stored, columns)
+    if difference.added or difference.missing:
+        raise _other_columns(relation, str(difference))
+    spelling = engine.spelling
+    spelled = {name: spelling.quoted(coming) for name, coming in difference.same.items()}
+    casts = {}
+    for name, (old, new) in difference.retyped.items():
+        ((values,),) = engine.fetch(f"select count({spelled[name]}) from {staged.sql(spelling)}")
+        if values and _family(old) != _family(new):
+            raise _other_columns(relation, str(difference))
+        if values:
+            casts[name] = (old, new)
+        spelled[name] = f"cast({spelled[name] if values else 'null'} as {old})"
+    query = lost_in_casts(staged, Adaption((), difference.same, casts), engine)
+    try:
+        lost = engine.fetch(query)[0] if query else ()
+    except StatementError as error:  # a value that the type of the table cannot hold at all
+        raise _other_columns(relation, f"{difference}: {error.problem.message}") from error
+    if any(lost):
+        raise _other_columns(relation, f"{difference}, and values would not be the same")
+    return spelled
+
+
+def _other_columns(relation: Relation, difference: str) -> FftError:
+    return FftError(
+        f"the columns are not those of {relation}: {difference}",
+        hint="Give every partition the same columns. To change them, alter or drop the table, and write all partitions "
+        "again.",
+    )
+
+
+_NUMBER = re.compile(r"u?(?:tiny|small|big|huge)?int(?!erval)|dec|num|float|double|real")
+
+
+def _family(column_type: str) -> str:
+    """Types between which a value can be cast and still mean the same."""
+    text = column_type.lower()
+    if text.endswith("]"):
+        return text
+    if text.startswith(("timestamp", "date")):
+        return "time with zone" if "with time zone" in text or text.startswith("timestamptz") else "time"
+    if _NUMBER.match(text):
+        return "number"
+    return "text" if text.startswith(("varchar", "text", "char")) else text
+
+
+def _condition(engine: Engine, relation: Relation, columns: Sequence[ColumnType], rows: Slice) -> str:
+    """Spell which rows of a relation are in a slice."""
+    types: dict[str, str] = {}
+    parts = []
+    for part in rows.parts:
+        conditions = []
+        for within in part:
+            value = _spelled(within.value, columns, engine.spelling)
+            if value not in types:
+                types[value] = _type_of(engine, relation, value)
+            conditions.append(_is_within(value, types[value], within.wanted, engine.spelling))
+        parts.append(f"({' and '.join(conditions)})")
+    return " or ".join(parts) or "false"
+
+
+def _spelled(value: PartitionColumn | PartitionExpression, columns: Sequence[ColumnType], spelling: Spelling) -> str:
+    text = value.sql if isinstance(value, PartitionExpression) else value.name
+    known = {column.name.lower(): column.name for column in columns}
+    known |= {name: name for name in known.values()}
+    name = known.get(text, known.get(text.lower()))
+    if name is not None:  # quoted, as a column may be called by a word of the language
+        return spelling.quoted(name)
+    if isinstance(value, PartitionExpression):
+        return f"({text})"
+    raise FftError(
+        f"partition_by names {text!r}, which is not one of the columns",
+        hint=nearest(text, known.values()) or f"Columns: {', '.join(column.name for column in columns)}.",
+    )
+
+
+def _type_of(engine: Engine, relation: Relation, value: str) -> str:
+    try:
+        (column,) = engine.columns(f"select {value} as value from {relation.sql(engine.spelling)}")
+    except StatementError as error:
+        raise FftError(
+            f"partition_expr {value} cannot be evaluated: {error.problem.message}",
+            hint="It is an expression over the columns of the table, as in metadata={'partition_expr': 'day'}.",
+        ) from error
+    return column.type
+
+
+def _is_within(
+    value: str, column_type: str, wanted: tuple[str, ...] | tuple[TimeRange, ...], spelling: Spelling
+) -> str:
+    ranges = [item for item in wanted if isinstance(item, TimeRange)]
+    keys = [item for item in wanted if isinstance(item, str)]
+    conditions = [f"{value} in ({spelling.literals(keys)})"] if keys else []
+    family = _family(column_type)
+    if ranges and family not in ("time", "time with zone", "text"):
+        raise FftError(
+            f"{value} is {column_type}, and the partitions are times",
+            hint="Make it a date or timestamp: metadata={'partition_expr': 'to_timestamp(epoch)'}.",
+        )
+    if family == "text":
+        value = spelling.cast(value, "timestamp")
+    zoned = family == "time with zone"
+    conditions += [
+        f"({value} >= {_time(r.start, zoned, spelling)} and {value} < {_time(r.end, zoned, spelling)})" for r in ranges
+    ]
+    return f"({' or '.join(conditions) or 'false'})"
+
+
+def _time(time: datetime, zoned: bool, spelling: Spelling) -> str:
+    """Spell a time; without a zone it is that of a clock in the partitions' zone, as Dagster's IO managers have it."""
+    return spelling.zoned(time.astimezone(UTC)) if zoned else spelling.timestamp(time)

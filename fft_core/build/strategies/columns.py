@@ -1,0 +1,91 @@
+"""The columns of a table and of the rows that come: what differs, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fft_core.build.strategies.keys import Comparisons
+from fft_core.engines.protocol import ColumnType
+from fft_core.engines.spec.spelling import Spelling
+from fft_core.names import Relation
+from fft_core.names.columns import paired
+from fft_core.project.model import OnSchemaChange
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How the columns of rows differ from those of a table, see `column_names.py`.
+
+    `same` maps the table's name of a column to that of the rows, where both have it. `retyped` holds those of another
+    type, under the table's name: its type there, and that of the rows.
+    """
+
+    same: Mapping[str, str]
+    added: tuple[ColumnType, ...] = ()
+    missing: tuple[str, ...] = ()
+    retyped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.missing or self.retyped)
+
+    def __str__(self) -> str:
+        said = [f"{column.name} ({column.type}) is new" for column in self.added]
+        said += [f"{name} is not there any more" for name in self.missing]
+        said += [f"{name} is {new}, and was {old}" for name, (old, new) in self.retyped.items()]
+        return "; ".join(said)
+
+
+@dataclass(frozen=True)
+class Adaption:
+    """What is done to the table before rows are applied.
+
+    `columns` maps the table's name of each column that is written to that of the rows. `casts` are the columns whose
+    values are cast to the table's type: they must survive that.
+    """
+
+    statements: tuple[str, ...]
+    columns: Mapping[str, str]
+    casts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def compared(table: Sequence[ColumnType], rows: Sequence[ColumnType]) -> Difference:
+    """Compare the columns of a table with those of rows. Raises AmbiguousColumnError."""
+    pairs = paired([column.name for column in table], [column.name for column in rows])
+    known, coming = {column.name: column for column in table}, {column.name: column for column in rows}
+    taken = set(pairs.values())
+    both = [(known[old], coming[new]) for old, new in pairs.items()]
+    return Difference(
+        same=pairs,
+        added=tuple(column for column in rows if column.name not in taken),
+        missing=tuple(column.name for column in table if column.name not in pairs),
+        retyped={old.name: (old.type, new.type) for old, new in both if old.type != new.type},
+    )
+
+
+def adapted(relation: Relation, difference: Difference, policy: OnSchemaChange, spelling: Spelling) -> Adaption | None:
+    """Say what is done about a difference; None where the policy is to fail."""
+    columns = dict(difference.same)
+    statements: list[str] = []
+    if policy == "fail" and difference:
+        return None
+    if policy in ("append_new_columns", "sync_all_columns"):
+        statements += [spelling.add_column(relation, column) for column in difference.added]
+        columns |= {column.name: column.name for column in difference.added}
+    if policy != "sync_all_columns":
+        return Adaption(tuple(statements), columns, difference.retyped)
+    statements += [spelling.drop_column(relation, name) for name in difference.missing]
+    retyped = [ColumnType(name, new) for name, (_, new) in difference.retyped.items()]
+    statements += [spelling.change_type(relation, column) for column in retyped]
+    return Adaption(tuple(statements), columns)
+
+
+def lost_in_casts(rows: Relation, adaption: Adaption, engine: Comparisons) -> str | None:
+    """Spell a query that counts, for each column that is cast, the values that change by it; None without any."""
+    counts = []
+    for name, (old, new) in adaption.casts.items():
+        value = engine.spelling.quoted(adaption.columns[name])
+        there_and_back = engine.comparable(f"cast(cast({value} as {old}) as {new})", new)
+        is_lost = engine.spelling.differs(there_and_back, engine.comparable(value, new))
+        counts.append(f"count(case when {is_lost} then 1 end)")
+    return f"select {', '.join(counts)} from {rows.sql(engine.spelling)}" if counts else None

@@ -1,0 +1,154 @@
+"""Rows that are told apart by a key, and values that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fft_core.engines.protocol import ColumnType, Row
+from fft_core.engines.spec.spelling import Spelling
+from fft_core.names import Relation
+
+SHOWN = 5
+
+
+class Comparisons(Protocol):
+    """How an engine spells the comparison of values."""
+
+    @property
+    def spelling(self) -> Spelling:
+        """How its statements are spelled."""
+
+    def comparable(self, value: str, kind: str) -> str:
+        """Spell a value so that `=` and `group by` work on it."""
+
+    def visible(self, value: str, kind: str) -> str:
+        """Spell a value so that `is distinct from` tells it from whatever looks different."""
+
+    def unequal(self, value: str, kind: str) -> str | None:
+        """Spell another value, if an UPDATE takes what is equal to the new value for no change; else None."""
+
+
+@dataclass(frozen=True)
+class ColumnPair:
+    """A column of a table, the one of the rows that it gets, and the type of both."""
+
+    stored: str
+    given: str
+    type: str
+
+
+@dataclass(frozen=True)
+class KeyProbe:
+    """A query that finds rows whose keys are wrong.
+
+    Attributes:
+        sql: The query: how many there are, and some of them.
+        key: The columns that must be set, or must not have the same values twice.
+        called: What these columns are called in a message.
+        is_repeated: Whether it finds values that occur more than once, instead of rows without a value.
+    """
+
+    sql: str
+    key: tuple[str, ...]
+    called: str
+    is_repeated: bool = False
+
+    def message(self, rows: Sequence[Row]) -> str:
+        """Report what it has found."""
+        names, count = ", ".join(self.key), rows[0][0]
+        if not self.is_repeated:
+            said = "; ".join(say_key(self.key, row[1:]) for row in rows)
+            return f"rows with NULL in {self.called} ({names}): {count}, such as {said}"
+        said = "; ".join(f"{say_key(self.key, row[2:])} ({row[1]} times)" for row in rows)
+        return f"values of {self.called} ({names}) that occur more than once: {count}, such as {said}"
+
+    @property
+    def hint(self) -> str:
+        """What can be done about it."""
+        if self.is_repeated:
+            return "Keep one row of each, for example the latest by row_number()."
+        return "Leave such rows out, or give them a value."
+
+
+def key_probes(
+    relation: Relation,
+    columns: Sequence[ColumnType],
+    key: Sequence[str],
+    never_null: Sequence[str],
+    engine: Comparisons,
+) -> tuple[KeyProbe, ...]:
+    """Spell what must find nothing: rows without a key, and keys of several rows.
+
+    Args:
+        relation: The rows.
+        columns: Their columns.
+        key: Those of the key.
+        never_null: Further columns that each row must have.
+        engine: Compares values, and has the words for statements.
+    """
+    typed = {column.name: column for column in columns}
+    named = [(key, "unique_key"), (never_null, "the columns that must be set")]
+    probes = [
+        KeyProbe(null_keys(relation, [typed[name] for name in names], engine.spelling), tuple(names), called)
+        for names, called in named
+        if names
+    ]
+    if key:
+        repeated = repeated_keys(relation, [typed[name] for name in key], engine)
+        probes.append(KeyProbe(repeated, tuple(key), "unique_key", is_repeated=True))
+    return tuple(probes)
+
+
+def null_keys(relation: Relation, key: Sequence[ColumnType], spelling: Spelling) -> str:
+    """Spell a query for rows without a key: how many there are, and the key's columns of a few."""
+    names = [spelling.quoted(column.name) for column in key]
+    missing = " or ".join(f"{name} is null" for name in names)
+    return f"select count(*) over (), {', '.join(names)} from {relation.sql(spelling)} where {missing} limit {SHOWN}"
+
+
+def repeated_keys(relation: Relation, key: Sequence[ColumnType], engine: Comparisons) -> str:
+    """Spell a query for keys that occur more than once: how many such keys there are, how often, and which."""
+    spelling = engine.spelling
+    values = [engine.comparable(spelling.quoted(column.name), column.type) for column in key]
+    places = ", ".join(str(place) for place in range(1, len(key) + 1))
+    names = [f"_ff_key_{place}" for place in range(len(key))]
+    selected = ", ".join(f"{value} as {name}" for value, name in zip(values, names, strict=True))
+    groups = f"select {selected}, count(*) as _ff_rows from {relation.sql(spelling)} group by {places}"
+    keys = ", ".join(names)
+    return (
+        f"select count(*) over (), _ff_rows, {keys} from ({groups} having count(*) > 1) as _ff_groups "
+        f"order by {keys} limit {SHOWN}"
+    )
+
+
+def say_key(key: Sequence[str], values: Row) -> str:
+    """Name one key for people.
+
+    >>> say_key(["id", "day"], (7, None))
+    'id = 7, day = NULL'
+    """
+    pairs = zip(key, values, strict=True)
+    return ", ".join(f"{column} = {'NULL' if value is None else value}" for column, value in pairs)
+
+
+def same_key(left: str, right: str, key: Iterable[ColumnPair], engine: Comparisons) -> str:
+    """Spell that a row of a table has the key of a given row; keys are never NULL."""
+
+    def value(alias: str, name: str, kind: str) -> str:
+        return engine.comparable(f"{alias}.{engine.spelling.quoted(name)}", kind)
+
+    return " and ".join(f"{value(left, c.stored, c.type)} = {value(right, c.given, c.type)}" for c in key)
+
+
+def differs(left: str, right: str, column: ColumnPair, engine: Comparisons) -> str:
+    """Spell that a row of a table has a value that does not look like that of a given row."""
+    stored = engine.visible(f"{left}.{engine.spelling.quoted(column.stored)}", column.type)
+    given = engine.visible(f"{right}.{engine.spelling.quoted(column.given)}", column.type)
+    return engine.spelling.differs(stored, given)
+
+
+def is_exact(column: ColumnPair, engine: Comparisons) -> bool:
+    """Whether equal values of a column look alike."""
+    return engine.visible("x", column.type) == "x"

@@ -1,0 +1,283 @@
+"""A model becomes what an engine can take: the text of a query, or a frame made by the user's function."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from fft_core.compile.python_code import PythonCode
+from fft_core.compile.render import Naming, Renderer
+from fft_core.errors import (
+    FftError,
+    Location,
+    ModelError,
+    ModelRaisedError,
+    RequiredColumnsError,
+    message_of,
+    nearest,
+)
+from fft_core.frames import DEFAULT, from_arrow, to_arrow
+from fft_core.frames.ibis import IbisQuery, query_of, unbound_table
+from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Compiler:
+    """Renders and calls the models of one project; may be shared by threads."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._renderer = Renderer(project)
+        self._code: dict[Home, PythonCode] = {}
+        self._lock = threading.Lock()
+
+    def sql(self, model: Model, naming: Naming) -> str:
+        """Render a SQL model to one query. Raises RenderError."""
+        return self._renderer.sql(model, naming)
+
+    def frame(
+        self,
+        model: Model,
+        read: Callable[[str | SourceName], pa.Table],
+        key_of: Callable[..., str],
+        this: Callable[[], pa.Table] | None = None,
+    ) -> pa.Table:
+        """Call a Python model with its inputs.
+
+        Args:
+            model: A Python model.
+            read: Gives the rows of an input.
+            key_of: The physical name of an input, its key where the function takes a mapping.
+            this: Reads the model's own table, where its rows are added to it; None where they are all that it has.
+
+        Raises:
+            RequiredColumnsError: an input lacks a column that the model requires; the function is not called.
+            ModelError: the function raises, or returns something that is no frame.
+        """
+        assert isinstance(model.body, PythonBody)  # callers ask by model.kind
+        function, kind_of_this = self._function(model, model.body), model.body.frame_of_this
+        tables = {name: read(name) for name in model.inputs}
+        for name, table in tables.items():
+            _refuse_missing_columns(model, model.body, name, table.column_names)
+        with _unreadable(model):
+            frames = {name: _frame(name, table, kind) for (name, table), kind in _with_kinds(model.body, tables)}
+            own = (lambda: _frame("this", this(), kind_of_this)) if this else None
+            arguments, asked_for = _arguments(function, frames, key_of), _asked_for(model.body, own)
+        result = self._called(model, function, arguments, asked_for)
+        with _unreadable(model):
+            return to_arrow(result)
+
+    def lazy_query(
+        self,
+        model: Model,
+        columns: Callable[[str | SourceName], Mapping[str, str]],
+        dialect: str,
+        key_of: Callable[..., str],
+        *,
+        is_incremental: bool = False,
+    ) -> IbisQuery:
+        """Call a Python model with tables that have no rows, and return the query that it makes. Nothing is run.
+
+        Args:
+            model: A Python model that is lazy.
+            columns: Gives the columns of an input, or of the model's own table, with their types.
+            dialect: The engine's.
+            key_of: The physical name of an input, its key where the function takes a mapping.
+            is_incremental: Whether the rows of the query are added to the model's own table.
+
+        Raises:
+            RequiredColumnsError: an input lacks a column that the model requires; the function is not called.
+            ModelError: the function raises, or returns something that is no query over these tables.
+        """
+        assert isinstance(model.body, PythonBody)  # callers ask by model.is_lazy
+        function = self._function(model, model.body)
+        found = {name: columns(name) for name in model.inputs}
+        for name, types in found.items():
+            _refuse_missing_columns(model, model.body, name, list(types))
+        with _unreadable(model):
+            tables = {name: unbound_table(str(name), types, dialect) for name, types in found.items()}
+            own = (lambda: unbound_table(model.name, columns(model.name), dialect)) if is_incremental else None
+            arguments, asked_for = _arguments(function, tables, key_of), _asked_for(model.body, own)
+        result = self._called(model, function, arguments, asked_for)
+        with _unreadable(model):
+            return query_of(result, dialect)
+
+    def _called(
+        self, model: Model, function: Callable[..., Any], arguments: list[Any], asked_for: Mapping[str, Any]
+    ) -> Any:
+        try:
+            return function(*arguments, **asked_for)
+        except BaseException as error:
+            if not self._is_of_model(model, error):
+                raise
+            raise self._in_user_code(model, error, ModelRaisedError) from error
+
+    def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
+        home = self._project.home_of(model.path)
+        with self._lock:
+            if home not in self._code:  # made when it is needed: it changes how this process imports
+                self._code[home] = PythonCode(home)
+            code = self._code[home]
+        try:
+            return code.function(home.file(model.path), body.function)
+        except (Exception, SystemExit) as error:
+            raise self._in_user_code(model, error) from error
+
+    def _is_of_model(self, model: Model, error: BaseException) -> bool:
+        """Whether the model raised it: not Ctrl-C, and not what Dagster raises wherever a run is when it is ended."""
+        if isinstance(error, Exception | SystemExit):
+            return True
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            return False
+        home = self._project.home_of(model.path)
+        return trace is not None and _is_own(Path(trace.tb_frame.f_code.co_filename), home.root)
+
+    def _in_user_code(self, model: Model, error: BaseException, kind: type[ModelError] = ModelError) -> ModelError:
+        """Describe an exception by the user's own frames; ours and the libraries' are left out."""
+        frames = _own_frames(error, self._project.home_of(model.path))
+        lines = "".join(f"\n    {frame}" for frame in _few(frames))
+        location = frames[-1].location if frames else model.location
+        if isinstance(error, FftError):
+            kind = ModelRaisedError if error.can_retry else ModelError
+            return kind(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
+        said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
+        hint = _DECIMALS if isinstance(error, TypeError) and "decimal.Decimal" in said else None
+        return kind(f"model {model.name!r} raised {said}{lines}", where=location, hint=hint)
+
+
+_FRAMES_SHOWN = 6  # at the beginning, and at the end
+_DECIMALS = (
+    "A column holds decimals that no double can hold, so it has objects. Cast it in SQL, as in "
+    "cast(x as double precision), or in pandas with .astype(float)."
+)
+
+
+@contextmanager
+def _unreadable(model: Model) -> Iterator[None]:
+    """Say whose frame it is that cannot be read or stored."""
+    try:
+        yield
+    except ModelError as error:
+        problem = error.problem
+        message = f"{model.name}: {problem.message}"
+        raise ModelError(message, where=problem.where or model.location, hint=problem.hint) from error
+
+
+@dataclass(frozen=True)
+class _UserFrame:
+    """A line of the user's that an exception came through."""
+
+    location: Location
+    function: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.location} in {self.function}: {self.text}"
+
+
+def _few(frames: list[_UserFrame]) -> list[_UserFrame | str]:
+    """Leave out the middle of many frames, as those of a recursion."""
+    if len(frames) <= 2 * _FRAMES_SHOWN:
+        return [*frames]
+    left_out = len(frames) - 2 * _FRAMES_SHOWN
+    return [*frames[:_FRAMES_SHOWN], f"... {left_out} more ...", *frames[-_FRAMES_SHOWN:]]
+
+
+def _own_frames(error: BaseException, home: Home) -> list[_UserFrame]:
+    """The frames of an exception in the files of a project or package; its traceback is cut to begin there."""
+    frames = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if _is_own(path, home.root):
+            location = Location(home.shown / path.relative_to(home.root), frame.lineno)
+            frames.append(_UserFrame(location, frame.name, frame.line or ""))
+    error.__traceback__ = _from_project(error.__traceback__, home.root)
+    return frames
+
+
+def _from_project(trace: TracebackType | None, root: Path) -> TracebackType | None:
+    while trace is not None and not _is_own(Path(trace.tb_frame.f_code.co_filename), root):
+        trace = trace.tb_next
+    return trace
+
+
+def _is_own(path: Path, root: Path) -> bool:
+    """Whether a file is the user's; packages that are installed below the project's folder are not."""
+    return path.is_relative_to(root) and "site-packages" not in path.parts
+
+
+def _refuse_missing_columns(model: Model, body: PythonBody, name: str | SourceName, columns: list[str]) -> None:
+    required = body.requires.get(str(name), frozenset())
+    missing = sorted(required - set(columns))
+    if missing:
+        raise RequiredColumnsError(
+            f"model {model.name!r} requires {', '.join(map(repr, missing))} of {str(name)!r},"
+            f" which has {', '.join(map(repr, columns))}",
+            where=model.location,
+            hint=nearest(missing[0], columns),
+        )
+
+
+class _Frames(dict[str, Any]):
+    """Frames by physical relation; a logical name (`users.ff`, `crm.users`) finds them too."""
+
+    def __init__(self, frames: Mapping[str, Any], aliases: Mapping[str, str]) -> None:
+        super().__init__(frames)
+        self._aliases = aliases
+
+    def __missing__(self, key: str) -> Any:
+        if key in self._aliases:
+            return self[self._aliases[key]]
+        hint = nearest(key, self) or f"The inputs are {', '.join(map(repr, self))}."
+        raise FftError(f"{key!r} is not an input of this model", hint=hint)
+
+
+def _with_kinds(
+    body: PythonBody, tables: Mapping[str | SourceName, pa.Table]
+) -> Iterator[tuple[tuple[str | SourceName, pa.Table], str]]:
+    """Each input with the kind of its frame; those beyond the last count as the last."""
+    kinds = body.frames or (DEFAULT,)
+    for place, item in enumerate(tables.items()):
+        yield item, kinds[min(place, len(kinds) - 1)]
+
+
+def _asked_for(body: PythonBody, this: Callable[[], Any] | None) -> dict[str, Any]:
+    """What the function takes by name: its own table, which is only read if it is wanted, and whether there is one."""
+    given: dict[str, Any] = {"is_incremental": this is not None} if "is_incremental" in body.asks_for else {}
+    if "this" in body.asks_for:
+        given["this"] = this() if this else None
+    return given
+
+
+def _arguments(
+    function: Callable[..., Any], frames: Mapping[str | SourceName, Any], key_of: Callable[..., str]
+) -> list[Any]:
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in positional if p.default is p.empty]
+    if not frames:
+        return [None] * len(required)
+    by_position = len(frames) <= len(positional) or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if by_position:
+        return [*frames.values()]
+    aliases = {alias: key_of(name) for name in frames for alias in (str(name), f"{name}.ff")}
+    return [_Frames({key_of(name): frame for name, frame in frames.items()}, aliases)]
+
+
+def _frame(name: str | SourceName, table: pa.Table, kind: str) -> Any:
+    try:
+        return from_arrow(table, kind)
+    except ModelError as error:
+        raise ModelError(f"its input {str(name)!r}: {error.problem.message}", hint=error.problem.hint) from error

@@ -1,0 +1,358 @@
+"""What identifies the result of each node: its code, its settings, its inputs and its checks; no database is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from fft_core.compile.call import Compiler
+from fft_core.compile.code_cache import Code, CodeCache
+from fft_core.compile.python_closure import PythonReader, PythonSources
+from fft_core.compile.render import Naming
+from fft_core.compile.single_query import select_of
+from fft_core.engines.spec.csv_format import DEFAULT
+from fft_core.engines.spec.known import known_functions
+from fft_core.engines.spec.registry import spec_of
+from fft_core.errors import FftError, Location, Problem, ProjectError
+from fft_core.names import SYMBOL, Relation
+from fft_core.plan.compiled import QueryUses
+from fft_core.plan.fingerprint import Subject, digest_of
+from fft_core.project.model import (
+    Check,
+    Freshness,
+    Incremental,
+    MaterializedView,
+    Model,
+    Project,
+    PythonBody,
+    Seed,
+    SourceName,
+    SqlBody,
+)
+from fft_core.project.profile.environment import counted_variables
+from fft_core.project.profile.secrets import project_masker
+
+READER_VERSION = "2"  # counted up if the same file becomes other columns or values: the rule of `column_kinds`
+_FileState: TypeAlias = tuple[int, int, int]  # its size, when it was changed, and its number on the disk
+
+
+class Subjects:
+    """What identifies each model and seed of a project; worked out once, when first asked for.
+
+    Threads may share it. All that is done with one project in one process can share it, too.
+    """
+
+    def __init__(self, project: Project, compiler: Compiler, dialect: str, cache: CodeCache | None = None) -> None:
+        self._project = project
+        self._cache = cache or CodeCache.of(project)
+        self._compiler = compiler
+        self._naming = Naming(_symbol, spec_of(project.engine).spelling, hides="secrets")
+        self._known: dict[str, tuple[_FileState | None, Subject]] = {}
+        self._python_sources: dict[str, PythonSources | FftError] = {}
+        self._lock = threading.Lock()
+
+    def all(self) -> tuple[Subject, ...]:
+        """Give all of them, in build order. Raises ProjectError with everything that cannot be rendered or read."""
+        subjects, problems = list[Subject](), list[Problem]()
+        for node in self._project.stored():
+            try:
+                subjects.append(self.of(node))
+            except FftError as error:
+                problems.append(error.problem)
+        if problems:
+            failed = ProjectError(problems)
+            project_masker(self._project).error(failed)
+            raise failed
+        self._cache.save()
+        return tuple(subjects)
+
+    def of(self, node: Model | Seed) -> Subject:
+        """Give one. Raises RenderError where a template fails."""
+        state = _state_of(self._project.root / node.path, node) if isinstance(node, Seed) else None
+        known = self._known.get(node.name)
+        if known is None or known[0] != state:  # a seed is loaded as its file then is, which may have been edited
+            known = state, self._seed(node) if isinstance(node, Seed) else self._model(node)
+            self._known[node.name] = known
+        return known[1]
+
+    def _seed(self, seed: Seed) -> Subject:
+        path = self._project.root / seed.path
+        content = _digest_of_file(path)
+        read = self._read_seed(path, seed) if path.suffix == ".sql" else None
+        volatile = read.volatile if read else ()
+        config = {"column_types": digest_of(seed.column_types), "schema": seed.schema or "", "path": str(seed.path)}
+        if path.suffix != ".sql":
+            config["reader"] = READER_VERSION
+        if seed.form != DEFAULT:
+            config["file"] = digest_of(asdict(seed.form))
+        checks, check_inputs, check_code = self._checks(seed.name)
+        return Subject(
+            name=seed.name,
+            code=content,
+            config=config,
+            environment={},
+            place=self._place,
+            volatile=volatile,
+            data_version=None if volatile else f"seed:{digest_of([content, config])[:32]}",
+            checks=checks,
+            check_inputs=check_inputs,
+            code_name="file",
+            names=read.names if read else None,
+            unknown=read.unknown if read else (),
+            check_names=check_code.names if check_code else None,
+            check_unknown=check_code.unknown if check_code else (),
+        )
+
+    def _read_seed(self, path: Path, seed: Seed) -> Code:
+        return self._read_text(select_of(path.read_text("utf-8"), self._naming.dialect, Location(seed.path)))
+
+    def _read_text(self, text: str) -> Code:
+        """Find what a query that is not rendered uses."""
+        key = self._cache.key_of_text(text, self._naming.dialect)
+        known = self._cache.get(key)
+        if known is None:
+            known = self._code([text], ())
+        self._cache.put(key, known)
+        return known
+
+    def _code(self, texts: Sequence[str], reads: Iterable[str | SourceName]) -> Code:
+        """Read queries of one node: what they are, and what they use."""
+        from fft_core.plan.canonical import canonical, tokens_of  # slow to import: not where nothing changed
+        from fft_core.plan.volatile import read_sql
+
+        dialect = self._naming.dialect
+        functions = known_functions(self._project.engine)
+        tokens = {text: tokens_of(text, dialect) for text in texts}
+        codes = list(dict.fromkeys(canonical(found) for found in tokens.values()))
+        tracked = frozenset(_symbol(name).name for name in reads)
+        read = [read_sql(t, dialect, functions, tracked=tracked, tokens=found) for t, found in tokens.items()]
+        return Code(
+            digest_of(codes[0] if len(codes) == 1 else codes),
+            tuple(dict.fromkeys(what for found in read for what in found.volatile)),
+            tuple(dict.fromkeys(name for found in read for name in found.unknown)),
+            tuple(dict.fromkeys(name for found in read for name in found.names)),
+        )
+
+    def uses_of(self, model: Model, texts: Sequence[str]) -> QueryUses:
+        """Read the query of a lazy Python model, spelled with symbols for relations; that of an increment as well."""
+        from fft_core.plan.row_order import sorts_rows  # slow to import: not where nothing changed
+
+        code = self._code(texts, (*model.inputs, model.name))
+        is_sorted = any(sorts_rows(text, self._naming.dialect) for text in texts) or self._reads_sorted_view(model)
+        is_sorted = is_sorted or any(self._sorts(parent) for parent in self._inlined(model))
+        return QueryUses(code.digest, code.volatile, code.unknown, code.names, is_sorted)
+
+    def _model(self, model: Model) -> Subject:
+        self._refuse_what_the_engine_lacks(model)
+        code, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
+        settings = self._project.fingerprint
+        environment = self._project.environment
+        checks, check_inputs, check_code = self._checks(model.name)
+        inlined = self._inlined(model)
+        declared = ["config(volatile=true)"] if model.volatile else []
+        declared += [f"{parent.name}, which is volatile by its config" for parent in inlined if parent.volatile]
+        for body in (model.body, *(parent.body for parent in inlined if parent.volatile is not False)):
+            declared += body.volatile if isinstance(body, SqlBody) else ()
+        volatile = () if model.volatile is False else tuple(dict.fromkeys([*declared, *code.volatile]))
+        is_sql = isinstance(model.body, SqlBody)
+        return Subject(
+            name=model.name,
+            code=code.digest,
+            config=_config(model),
+            environment=counted_variables(
+                environment,
+                read,
+                all_of_ours=settings.environment == "all",
+                secrets=self._project.secrets,
+            ),
+            place=self._place,
+            inputs=tuple(dict.fromkeys(self._input(name) for name in self._project.stored_inputs(model))),
+            volatile=volatile,
+            is_view=model.is_query,
+            has_digest=model.early_cutoff and not model.is_query,
+            is_sorted=code.is_sorted or self._reads_sorted_view(model),
+            checks=checks,
+            check_inputs=check_inputs,
+            code_name="SQL" if is_sql else "Python",
+            names=code.names if is_sql or code.names else None,
+            unknown=code.unknown,
+            check_names=check_code.names if check_code else None,
+            check_unknown=check_code.unknown if check_code else (),
+            is_trusted=model.volatile is False,
+            keeps=model.materialization.keeps,
+        )
+
+    def _refuse_what_the_engine_lacks(self, model: Model) -> None:
+        engine = self._project.engine
+        is_missing = isinstance(model.materialization, MaterializedView)
+        if is_missing and not spec_of(engine).can.materialized_views:
+            message = f"model {model.name!r} is a materialized view, and {engine} has none"
+            raise FftError(message, where=model.config_location, hint="Use materialized='table', or another engine.")
+
+    def _sql(self, model: Model) -> tuple[Code, frozenset[str]]:
+        assert isinstance(model.body, SqlBody)  # the caller has asked
+        key = self._cache.key_of(model, self._naming.dialect)
+        known = self._cache.get(key)
+        if known is None:
+            known = self._read_sql(model)
+        self._cache.put(key, known)
+        return known, model.body.environment
+
+    def _read_sql(self, model: Model) -> Code:
+        """Read the SQL of a model; that of an incremental one is rendered both ways."""
+        from fft_core.plan.row_order import sorts_rows  # slow to import: not where nothing changed
+
+        texts = [self._compiler.sql(model, self._naming)]
+        if isinstance(model.materialization, Incremental):
+            texts.append(self._compiler.sql(model, self._naming.for_increment()))
+        code = self._code(texts, (*self._project.stored_inputs(model), model.name))
+        return replace(code, is_sorted=any(sorts_rows(text, self._naming.dialect) for text in texts))
+
+    def _python(self, model: Model) -> tuple[Code, frozenset[str]]:
+        sources = self._sources_of(model)
+        volatile = [*self._volatile_in(sources)]
+        if "*" in sources.environment:
+            volatile.append("environment variables by computed names")
+        parts, unknown, names = dict(sources.code), list[str](), list[str]()
+        for parent in self._inlined(model):  # its frame is made by the query of the parent
+            if parent.name in model.inputs:
+                read, _ = self._sql(parent)
+                parts[parent.name] = read.digest
+                names += read.names
+                volatile += () if parent.volatile is False else read.volatile
+                unknown += () if parent.volatile is False else read.unknown
+        once = [tuple(dict.fromkeys(found)) for found in (volatile, unknown, names)]
+        # a frame has an order
+        return Code(digest_of(parts), once[0], once[1], once[2], is_sorted=True), sources.environment
+
+    def _volatile_in(self, sources: PythonSources) -> tuple[str, ...]:
+        key = self._cache.key_of_text(digest_of(sources.modules), "python")
+        known = self._cache.get(key)
+        if known is None:
+            from fft_core.plan.volatile_python import volatile_in_python  # not where nothing changed
+
+            known = Code("", volatile_in_python(sources.modules))
+        self._cache.put(key, known)
+        return known.volatile
+
+    def _sources_of(self, model: Model) -> PythonSources:
+        """The code of a Python model. That of all is read at the first call, before any module is imported.
+
+        What is edited while a run imports it is then another code than the one recorded, and built next time.
+        """
+        with self._lock:
+            if not self._python_sources:
+                reader = PythonReader()
+                for other in self._project.models.values():
+                    if isinstance(other.body, PythonBody):
+                        self._python_sources[other.name] = self._read_sources(reader, other, other.body)
+        found = self._python_sources[model.name]
+        if isinstance(found, FftError):
+            raise found
+        return found
+
+    def _read_sources(self, reader: PythonReader, model: Model, body: PythonBody) -> PythonSources | FftError:
+        try:
+            return reader.sources(self._project.home_of(model.path), model.path, body.function)
+        except FftError as error:
+            return error
+
+    def _inlined(self, model: Model) -> tuple[Model, ...]:
+        """The ephemeral models whose queries a model takes in, directly or not."""
+        parents = [self._project.models[name] for name in model.refs if name in self._project.models]
+        return tuple(p for parent in parents if parent.is_ephemeral for p in (parent, *self._inlined(parent)))
+
+    def _reads_sorted_view(self, model: Model) -> bool:
+        """Whether a view that a model reads, directly or through others, sorts: its text is part of the query."""
+        todo = list(self._project.stored_inputs(model))
+        for name in todo:
+            view = self._project.models.get(name) if isinstance(name, str) else None
+            if view is None or not view.is_query:
+                continue
+            known = self._known.get(view.name)
+            if known[1].is_sorted if known else self._sorts(view):
+                return True
+            todo += () if known else (read for read in self._project.stored_inputs(view) if read not in todo)
+        return False
+
+    def _sorts(self, view: Model) -> bool:
+        """Whether a view sorts by itself. What cannot be read is an error of the view alone."""
+        with suppress(FftError):
+            return not isinstance(view.body, SqlBody) or self._sql(view)[0].is_sorted
+        return False
+
+    def _checks(self, node: str) -> tuple[str | None, tuple[str, ...], Code | None]:
+        """Digest the checks of a node, and name what else they read and use.
+
+        The digest is None where time alone can change the outcome.
+        """
+        checks = self._project.checks_of(node)
+        targets = [read for check in checks for read in check.rule.reads]
+        read = [self._read_text(f"select 1 where {check.where}") for check in checks if check.where is not None]
+        if any(isinstance(check.rule, Freshness) for check in checks) or any(code.volatile for code in read):
+            return None, (), None
+        unknown = tuple(dict.fromkeys(name for code in read for name in code.unknown))
+        names = tuple(dict.fromkeys(name for code in read for name in code.names))
+        digest = digest_of([_said(check) for check in checks]) if checks else ""
+        return digest, tuple(map(self._input, targets)), Code("", (), unknown, names) if read else None
+
+    def _input(self, name: str | SourceName) -> str:
+        """A source that a seed fills is that seed: its version is known without looking at the rows."""
+        seed = self._project.seed_behind(name) if isinstance(name, SourceName) else None
+        return seed or str(name)
+
+    @property
+    def _place(self) -> str:
+        return f"{self._project.engine}, profile {self._project.env}"
+
+
+def project_subjects(project: Project) -> tuple[Subject, ...]:
+    """Work out what identifies each model and seed, in build order, without opening the database.
+
+    Raises:
+        ProjectError: with every template that fails and every file that is missing.
+    """
+    return Subjects(project, Compiler(project), spec_of(project.engine).dialect).all()
+
+
+def _state_of(path: Path, seed: Seed) -> _FileState:
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path)) from None
+    return state.st_size, state.st_mtime_ns, state.st_ino
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _symbol(name: str | SourceName) -> Relation:
+    return Relation(f"{SYMBOL}{name}")
+
+
+def _config(model: Model) -> dict[str, str]:
+    """The settings that change rows: descriptions, tags and owners do not."""
+    config: dict[str, str] = {"materialized": model.materialization.name}
+    if model.materialization.keeps != "nothing":
+        settings = asdict(model.materialization)
+        said = {key: value for key, value in settings.items() if key not in ("name", "delta_sql")}  # that is code
+        config |= {key: str(value) for key, value in said.items() if value not in (None, ())}
+    if not isinstance(model.body, SqlBody):
+        requires = {name: sorted(columns) for name, columns in model.body.requires.items()}
+        config["requires"] = digest_of(requires)
+        config["function"] = model.body.function
+        config["deps"] = digest_of([str(name) for name in model.inputs])
+    return config
+
+
+def _said(check: Check) -> list[str]:
+    rule = [f"{key}={value!r}" for key, value in asdict(check.rule).items()]
+    scope = [] if check.scope == "table" else [check.scope]
+    return [check.type, *rule, check.severity, check.where or "", *scope]

@@ -1,0 +1,243 @@
+"""A model and a context become SQL text: one SELECT, with every relation spelled out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fft_core.compile.single_query import select_of
+from fft_core.engines.spec.spelling import Spelling
+from fft_core.errors import FftError, Location, RenderError, nearest
+from fft_core.names import Relation, model_name
+from fft_core.project.model import Incremental, Mentioned, Model, Project, SourceName, SqlBody
+from fft_core.project.profile.environment import is_secret, looks_secret
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How relations are spelled in the text: physically for a build, symbolically for a fingerprint.
+
+    `hides` says which values stand there as their names: of declared secrets, or of all that looks like a credential.
+    """
+
+    relation: Callable[[str | SourceName], Relation]
+    spelling: Spelling
+    hides: Literal["nothing", "secrets", "credentials"] = "nothing"
+    is_incremental: bool = False
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of the SQL, as sqlglot calls it."""
+        return self.spelling.dialect
+
+    def for_increment(self) -> Naming:
+        """The same names, for the rows that an incremental model adds to its table."""
+        return replace(self, is_incremental=True)
+
+
+@dataclass(frozen=True)
+class This:
+    """What `this` is in a template: its text is the relation; its parts are attributes."""
+
+    relation_sql: str
+    name: str
+    schema: str | None
+    database: str | None
+    materialized: str
+
+    @property
+    def relation(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return self.relation_sql
+
+
+class Renderer:
+    """Renders the models of one project. Macros are parsed once; each render gets globals of its own."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._templates: dict[tuple[Path, str], jinja2.Template] = {}
+
+    @cached_property
+    def _jinja(self) -> jinja2.Environment:
+        from fft_core.project.read.sql_file import new_environment  # most models need no Jinja: it is slow to import
+
+        return new_environment()
+
+    @cached_property
+    def _macro_files(self) -> dict[str, Path]:
+        from fft_core.project.read.sql_file import parse_macros
+
+        files = {}
+        for path, text in self._project.macros.items():
+            for macro in parse_macros(text, path, self._jinja, self._project.engine)[0]:
+                files[macro.name] = path
+        return files
+
+    def sql(self, model: Model, naming: Naming) -> str:
+        """Render the SELECT of a SQL model, without a trailing semicolon.
+
+        For an increment it is the model's `delta_sql`, where it has one, and `is_incremental()` is true.
+
+        Raises:
+            RenderError: the template fails, the text is not one statement, or the statement is not a query.
+        """
+        assert isinstance(model.body, SqlBody)  # callers ask by model.kind
+        pieces = model.body.pieces
+        if pieces is None:
+            text = self._text(model, model.body, naming)
+        else:
+            text = "".join(piece if isinstance(piece, str) else self._spelled(model, piece, naming) for piece in pieces)
+        return select_of(text, naming.dialect, Location(model.path))
+
+    def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
+        if isinstance(mentioned.target, str):
+            return self._ref(model, mentioned.target, naming)
+        return naming.relation(mentioned.target or model.name).sql(naming.spelling)
+
+    def _text(self, model: Model, body: SqlBody, naming: Naming) -> str:
+        import jinja2
+
+        root, scope = self._project.root, self._scope(model, naming)
+        try:
+            for macro_file in self._files_of(body.macros):
+                scope.update(self._macros(macro_file, scope))
+            text = _delta_of(model) if naming.is_incremental else None
+            return self._compiled(root / model.path, body.template if text is None else text).render(scope)
+        except FftError as error:
+            if error.problem.where:
+                raise
+            where = _user_place(error, root) or Location(model.path)
+            raise RenderError(error.problem.message, where=where, hint=error.problem.hint) from error
+        except jinja2.TemplateSyntaxError as error:
+            file = Path(error.filename or "")
+            where = Location(file.relative_to(root) if file.is_relative_to(root) else model.path, error.lineno)
+            raise RenderError(f"template error: {error.message}", where=where) from error
+        except Exception as error:
+            where = _user_place(error, root) or Location(model.path)
+            raise RenderError(f"template error: {_said(error)}", where=where) from error
+
+    def _files_of(self, macros: frozenset[str]) -> list[Path]:
+        wanted = {self._macro_files[name] for name in macros}
+        return [path for path in self._project.macros if path in wanted]
+
+    def _compiled(self, path: Path, text: str, *, macros_of: Path | None = None) -> jinja2.Template:
+        key = path, text
+        if key not in self._templates:
+            import jinja2
+
+            tree = self._jinja.parse(text, None, str(path))
+            if macros_of is not None:
+                self._leave_out_overridden(tree, macros_of)
+            code = self._jinja.compile(tree, None, str(path))  # Jinja quotes a name badly where it has an apostrophe
+            self._templates[key] = jinja2.Template.from_code(self._jinja, code, {}, None)
+        return self._templates[key]
+
+    def _macros(self, path: Path, scope: dict[str, Any]) -> dict[str, Any]:
+        template = self._compiled(self._project.root / path, self._project.macros[path], macros_of=path)
+        try:
+            module = template.make_module(scope, shared=True)
+        except Exception:  # noqa: BLE001 - it is raised again, with the lines of the file in its traceback
+            self._jinja.handle_exception()
+        return {name: value for name, value in vars(module).items() if not name.startswith("_")}
+
+    def _leave_out_overridden(self, tree: jinja2.nodes.Template, path: Path) -> None:
+        """A macro that a later file defines again is that one, for the other macros of its own file as well."""
+        import jinja2
+
+        tree.body = [
+            node
+            for node in tree.body
+            if not isinstance(node, jinja2.nodes.Macro) or self._macro_files.get(node.name) == path
+        ]
+
+    def _scope(self, model: Model, naming: Naming) -> dict[str, Any]:
+        """Make the names that a template sees. All are new for each render: nothing is shared between models."""
+        project = self._project
+        this = naming.relation(model.name)
+        return {
+            **self._jinja.globals,
+            "ref": lambda name: self._ref(model, name, naming),
+            "source": lambda group, table: self._source(model, SourceName(group, table), naming),
+            "this": This(this.sql(naming.spelling), this.name, this.schema, this.catalog, model.materialization.name),
+            "config": lambda **_: "",
+            "var": lambda name, default=None: self._var(name, default, naming),
+            "env": lambda name, default=None: self._env(name, default, naming),
+            "engine": lambda default=None: project.engine or default,
+            "is_incremental": lambda: naming.is_incremental,
+        }
+
+    def _env(self, name: str, default: object, naming: Naming) -> object:
+        return f"@env:{name}" if self._is_hidden(name, naming) else self._project.environment.get(name, default)
+
+    def _var(self, name: str, default: object, naming: Naming) -> object:
+        return f"@var:{name}" if self._is_hidden(name, naming) else _own(self._project.variables.get(name, default))
+
+    def _is_hidden(self, name: str, naming: Naming) -> bool:
+        if naming.hides == "nothing":
+            return False
+        return is_secret(name, self._project.secrets) or (naming.hides == "credentials" and looks_secret(name))
+
+    def _ref(self, model: Model, name: str, naming: Naming) -> str:
+        target = model_name(name)
+        if target not in model.inputs:
+            raise _not_declared(model, f"ref({name!r})", [str(i) for i in model.inputs], target)
+        upstream = self._project.models.get(target)
+        if upstream is not None and upstream.is_ephemeral:
+            return f"(\n{self.sql(upstream, replace(naming, is_incremental=False))}\n)"
+        return naming.relation(target).sql(naming.spelling)
+
+    def _source(self, model: Model, name: SourceName, naming: Naming) -> str:
+        if name not in model.inputs:
+            raise _not_declared(model, f"source({name.group!r}, {name.table!r})", map(str, model.inputs), str(name))
+        return naming.relation(name).sql(naming.spelling)
+
+
+def _delta_of(model: Model) -> str | None:
+    return model.materialization.delta_sql if isinstance(model.materialization, Incremental) else None
+
+
+def _own(value: object) -> object:
+    """Copy a variable's value: what a template does to a list shows nowhere else. A set gets an order."""
+    match value:
+        case dict():
+            return {key: _own(inner) for key, inner in value.items()}
+        case list():
+            return [_own(inner) for inner in value]
+        case set():
+            return sorted(value, key=repr)
+    return value
+
+
+def _not_declared(model: Model, call: str, known: Any, name: str) -> RenderError:
+    hint = (
+        nearest(name, list(known))
+        or "A macro that takes a name cannot be followed: pass it the result of ref() instead."
+    )
+    return RenderError(f"{call} is not written out in {model.path.name}", hint=hint)
+
+
+def _said(error: Exception) -> str:
+    import jinja2
+
+    text = str(error) or type(error).__name__
+    return text if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {text}"
+
+
+def _user_place(error: Exception, root: Path) -> Location | None:
+    """Find the innermost line of the user's own templates in a traceback."""
+    found, frame = None, error.__traceback__
+    while frame is not None:
+        path = Path(frame.tb_frame.f_code.co_filename)
+        if path.is_relative_to(root):
+            found = Location(path.relative_to(root), frame.tb_lineno)
+        frame = frame.tb_next
+    return found

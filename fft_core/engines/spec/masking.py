@@ -1,0 +1,198 @@
+"""Values that nobody may see become `***`, in whatever spelling they stand in a text, an exception or plain values."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from fft_core.errors import FftError, message_of
+from fft_core.names.text import visible
+
+MASK = "***"
+SHORTEST = 4  # characters; a shorter value stands in too many texts that have nothing to do with it
+_CUT_FROM = 12  # a value of so many characters is masked though only the greater half of it is there
+_SHORTEST_PART = 8
+_BREAK = r"(?:\\?\r?\n[ \t|│>]*)"
+
+
+@dataclass(frozen=True)
+class Masker:
+    """Knows some values, and masks them; those that are too short to be masked are left as they are."""
+
+    values: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @classmethod
+    def of(cls, values: Iterable[str]) -> Masker:
+        """Take values as they come; of one with several lines, each line counts."""
+        pieces = {piece.strip() for value in values for piece in (value, *value.splitlines())}
+        return cls(frozenset(piece for piece in pieces if len(piece) >= SHORTEST))
+
+    def __call__(self, text: str) -> str:
+        """Mask the values in a text.
+
+        >>> Masker.of(["pa/ss"])("postgresql://me:pa%2Fss@localhost, 'pa/ss'")
+        "postgresql://me:***@localhost, '***'"
+        """
+        if not self.values:
+            return text
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        if "\n" in text:
+            text = self._without_broken(text)
+        for head, tail, value in self._long:
+            if head in text or tail in text:
+                text = _without_part(_without_part(text, value, len(head)), value[::-1], len(head), backwards=True)
+        return text
+
+    def plain(self, value: Any) -> Any:  # Any: whatever JSON can hold
+        """Mask the texts in plain values; keys stay."""
+        match value:
+            case str():
+                return self(value)
+            case dict():
+                return {key: self.plain(inner) for key, inner in value.items()}
+            case list() | tuple():
+                return [self.plain(inner) for inner in value]
+        return value
+
+    def error(self, error: BaseException) -> BaseException:
+        """Give an exception that says the same without the values, in its notes, causes and contexts as well.
+
+        One of ours is changed. What stands in for another has the name of its class, and its traceback.
+        """
+        return self._error(error, {}) if self.values else error
+
+    def _error(self, error: BaseException, seen: dict[int, BaseException]) -> BaseException:
+        if id(error) in seen:  # a chain can lead back to its beginning
+            return seen[id(error)]
+        seen[id(error)] = error
+        cause = self._error(error.__cause__, seen) if error.__cause__ else None
+        context = self._error(error.__context__, seen) if error.__context__ else None
+        notes = [str(note) for note in getattr(error, "__notes__", ())]
+        masked = self._without_text(error)
+        if cause is not error.__cause__ or context is not error.__context__ or masked is not error:
+            suppresses = error.__suppress_context__
+            masked.__cause__, masked.__context__, masked.__suppress_context__ = cause, context, suppresses
+        if notes:
+            masked.__notes__ = list(map(self, notes))
+        seen[id(error)] = masked
+        return masked
+
+    def _without_text(self, error: BaseException) -> BaseException:
+        if isinstance(error, FftError):
+            error.mask(self)
+            return error
+        inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        said = "; ".join([message_of(error), *(f"{type(one).__name__}: {message_of(one)}" for one in inner)])
+        if self(said) == said:
+            return error
+        kind = type(error)
+        names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+        masked: BaseException = type(kind.__name__, (Exception,), names)(self(said))
+        return masked.with_traceback(error.__traceback__)
+
+    def begun(self, text: str) -> int:
+        """Count the characters at the end of a text that may be the beginning of a value, of which more is to come.
+
+        >>> Masker.of(["hunter2"]).begun("the password is hunt"), Masker.of(["hunter2"]).begun("hello")
+        (4, 0)
+        """
+        longest = min(len(text), self._longest - 1)
+        return next((n for n in range(longest, 0, -1) if text[-n:] in self._beginnings), 0)
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(map(len, self._forms), default=1)
+
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        return frozenset(form[:end] for form in self._forms for end in range(1, len(form)))
+
+    @cached_property
+    def _forms(self) -> tuple[str, ...]:
+        """The spellings of all values, longest first: a short value can be part of a long one."""
+        forms = {form for value in self.values for form in _spellings(value) if len(form) >= SHORTEST}
+        return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+    @cached_property
+    def _long(self) -> tuple[tuple[str, str, str], ...]:
+        """Values that are masked though a part of them was cut off, with the parts that give them away."""
+        long = [value for value in sorted(self.values) if len(value) >= _CUT_FROM and "://" not in value]
+        return tuple((value[: _half(value)], value[-_half(value) :], value) for value in long)
+
+    def _without_broken(self, text: str) -> str:
+        """Mask values with line breaks in them, as a terminal or a library that wraps lines makes them."""
+        joined = re.sub(_BREAK, "", text)
+        for form in self._forms:
+            if len(form) >= 2 * SHORTEST and form in joined:
+                text = re.sub(f"{_BREAK}?".join(map(re.escape, form)), MASK, text)
+        return text
+
+
+def _half(value: str) -> int:
+    return max(_SHORTEST_PART, (len(value) + 1) // 2)
+
+
+def _without_part(text: str, value: str, length: int, *, backwards: bool = False) -> str:
+    """Mask the beginnings of a value that have at least so many characters; its ends, where both are reversed."""
+    text = text[::-1] if backwards else text
+    start = text.find(value[:length])
+    while start >= 0:
+        end = start + length
+        while end < len(text) and end - start < len(value) and text[end] == value[end - start]:
+            end += 1
+        text = f"{text[:start]}{MASK}{text[end:]}"
+        start = text.find(value[:length], start + len(MASK))
+    return text[::-1] if backwards else text
+
+
+_ESCAPES: tuple[Callable[[str], str], ...] = (
+    lambda text: repr(text)[1:-1],
+    lambda text: text.replace("\\", "\\\\").replace("'", "\\'"),
+    lambda text: text.replace("\\", "\\\\").replace('"', '\\"'),
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    lambda text: text.replace("'", "''"),
+    lambda text: text.replace('"', '""'),
+    lambda text: text.replace("\\", "\\\\"),
+    lambda text: text.replace("|", "\\|"),
+    html.escape,
+    lambda text: html.escape(text, quote=False),
+    lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+    visible,
+    lambda text: quote(_bytes(text), safe=""),
+    lambda text: quote(_bytes(text)),
+    lambda text: quote(_bytes(text), safe="!$&'()*+,;=:~"),
+    lambda text: quote_plus(_bytes(text)),
+    lambda text: re.sub("%..", lambda found: found.group().lower(), quote(_bytes(text), safe="")),
+    lambda text: repr(_bytes(text))[2:-1],
+)
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """A value as it stands in text, and as code, JSON, SQL, HTML, URLs and encodings of bytes spell it."""
+    once = dict.fromkeys([value, *(escape(value) for escape in _ESCAPES)])
+    yield from once
+    if len(once) > 1:  # such as the SQL of a statement in the text of an exception
+        yield from (escape(form) for form in once for escape in _ESCAPES[:7])
+    yield _bytes(value).hex()
+    for skipped in range(3):  # how many bytes of another text may share its first group
+        encoded = base64.b64encode(b"\0" * skipped + _bytes(value)).decode()
+        own = encoded[(0, 2, 3)[skipped] :].rstrip("=")
+        own = own[:-1] if (skipped + len(_bytes(value))) % 3 else own
+        if len(own) >= 2 * SHORTEST:
+            yield own
+            yield own.replace("+", "-").replace("/", "_")
+    yield base64.b64encode(_bytes(value)).decode().rstrip("=")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

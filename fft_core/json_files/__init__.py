@@ -1,0 +1,67 @@
+"""Files are written whole or not at all: readers see the old content or the new one, never half of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fft_core.errors import ArtifactError
+from fft_core.names.text import json_escaped
+
+_EVERYBODY = 0o666  # less what the user's umask takes away
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """Return plain values as the text of a JSON file."""
+    return json_escaped(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
+
+
+def write_json_file(path: Path, value: Mapping[str, Any]) -> Path:
+    """Write plain values as one JSON file; see `write_text_file`."""
+    return write_text_file(path, json_text(value))
+
+
+def write_text_file(path: Path, text: str) -> Path:
+    """Write a text file, in UTF-8, with the permissions that the user's umask gives to new files.
+
+    Folders that are missing are made.
+
+    Raises:
+        ArtifactError: the file cannot be written; the old one is still there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text.encode())
+    except OSError as error:
+        raise ArtifactError(f"cannot write {path}: {_reason(error, path)}") from error
+    except UnicodeEncodeError as error:  # half of a surrogate pair, as an escape in YAML can give one
+        raise ArtifactError(f"cannot write {path}: {error}") from error
+    return path
+
+
+def replace_file(path: Path, content: bytes, *, mode: int = _EVERYBODY) -> None:
+    """Replace a file, or make it. Raises OSError.
+
+    Args:
+        path: The file, in a folder that exists.
+        content: All that it will hold.
+        mode: Its permissions; those that the user's umask forbids are not given.
+    """
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _reason(error: OSError, path: Path) -> str:
+    """Return what the system says, with the file or folder that it says it of if that is another one."""
+    of_another = error.filename is not None and Path(error.filename).parent != path.parent
+    return f"{error.strerror}: {error.filename}" if of_another else str(error.strerror)

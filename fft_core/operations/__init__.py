@@ -1,0 +1,1 @@
+"""What is asked or done outside of a run."""

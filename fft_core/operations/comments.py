@@ -1,0 +1,113 @@
+"""What the project says of its models, seeds and their columns becomes comments in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from fft_core.engines.protocol import Details, RelationKind
+from fft_core.engines.spec.spelling import Spelling
+from fft_core.engines.stamp import unmarked, with_text
+from fft_core.names import Relation
+from fft_core.names.columns import AmbiguousColumnError, ColumnNames
+from fft_core.project.model import Node
+from fft_core.warehouse.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class CommentChange:
+    """One comment that is to be written: of a node, or of one of its columns as the database calls it."""
+
+    node: str
+    column: str | None
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.column}" if self.column else self.node
+
+
+@dataclass(frozen=True)
+class CommentPlan:
+    """The comments that are to be written, and what is described but cannot have one, with the reason."""
+
+    changes: tuple[CommentChange, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) -> CommentPlan:
+    """Compare what the project says with the comments in the database. Changes nothing.
+
+    Args:
+        warehouse: An open warehouse.
+        chosen: The models and seeds that are looked at; all where None.
+    """
+    nodes = [node for node in warehouse.project.stored() if chosen is None or node.name in chosen]
+    described = [node for node in nodes if node.description or any(column.description for column in node.columns)]
+    relations = {node.name: warehouse.relation(node.name) for node in described}
+    tables = warehouse.engine.tables(list(relations.values()))
+    details = warehouse.engine.details(list(relations.values()))
+    changes, left_out = list[CommentChange](), list[str]()
+    for node in described:
+        table = tables.get(relations[node.name])
+        if table is None:
+            left_out.append(f"{node.name} is not built yet")
+        elif table.stamp is None:
+            left_out.append(f"{node.name}: {relations[node.name]} is not as FFT built it")
+        else:
+            found, missing = _compared(node, details[relations[node.name]])
+            changes += found
+            left_out += missing
+    return CommentPlan(tuple(changes), tuple(left_out))
+
+
+def write_comments(warehouse: Warehouse, changes: Sequence[CommentChange]) -> None:
+    """Write comments; those of one relation together. The marks of builds stay, so that nothing is built for it.
+
+    Raises:
+        BusyError: a relation is being built for too long.
+    """
+    engine = warehouse.engine
+    for name, group in groupby(changes, key=lambda change: change.node):
+        relation = warehouse.relation(name)
+        with engine.transaction():
+            engine.hold(relation)
+            kind = engine.kinds([relation]).get(relation)
+            if kind is not None:  # it may have been dropped meanwhile
+                now = engine.details([relation])[relation].comment
+                for statement in [_statement(change, relation, kind, now, engine.spelling) for change in group]:
+                    engine.execute(statement)
+
+
+def _statement(change: CommentChange, relation: Relation, kind: RelationKind, now: str, spelling: Spelling) -> str:
+    if change.column is None:
+        return spelling.comment_on(relation, kind, with_text(now, change.new))
+    return spelling.comment_on_column(relation, change.column, change.new)
+
+
+def _compared(node: Node, details: Details) -> tuple[list[CommentChange], list[str]]:
+    """Give the changes, and what is said of described columns that are not there."""
+    changes, missing = list[CommentChange](), list[str]()
+    text, old = _clean(node.description), unmarked(details.comment)
+    if text and text != old:
+        changes.append(CommentChange(node.name, None, old, text))
+    names = [column.name for column in details.columns]
+    spelled = ColumnNames(names)
+    for column in node.columns:
+        text = _clean(column.description)
+        try:
+            name = spelled.find(column.name)
+        except AmbiguousColumnError as error:
+            missing.append(f"{node.name}: {error.problem.message}")
+            continue
+        if text and name is None:
+            missing.append(f"{node.name} has no column {column.name!r}")
+        elif text and name and text != details.column_comments.get(name):
+            changes.append(CommentChange(node.name, name, details.column_comments.get(name, ""), text))
+    return changes, missing
+
+
+def _clean(description: str | None) -> str:
+    """A description as a comment can hold it: without NUL, and without what would be taken for the mark of a build."""
+    return unmarked((description or "").replace("\0", "")).strip()

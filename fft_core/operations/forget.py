@@ -1,0 +1,33 @@
+"""Builds are forgotten: without its record, a model or seed is built at the next chance. Rows are left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from fft_core.warehouse.records import built_times, delete_records, drop_records
+from fft_core.warehouse.warehouse import Warehouse
+
+
+def recorded_builds(warehouse: Warehouse) -> Mapping[str, datetime]:
+    """Say of which models and seeds there is a record, and when they were built, in UTC.
+
+    Raises:
+        StateError: the table of the records cannot be read, or was written by a newer version.
+    """
+    return built_times(warehouse.engine)
+
+
+def forget_builds(warehouse: Warehouse, names: Collection[str]) -> None:
+    """Delete the records of these, all or none."""
+    with warehouse.engine.transaction():
+        delete_records(warehouse.engine, names)
+
+
+def forget_all_builds(warehouse: Warehouse) -> None:
+    """Drop the tables of the records, also if they are damaged; the next build makes them again.
+
+    Raises:
+        StateError: they were written by a newer version.
+    """
+    drop_records(warehouse.engine)

@@ -1,0 +1,78 @@
+"""Tables and views of models that are gone: this project built them, and no model or seed of it lies there any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fft_core.engines.protocol import RelationKind
+from fft_core.errors import FftError
+from fft_core.names import Relation
+from fft_core.project.model import python_view_table
+from fft_core.warehouse.records import Place, delete_place, recorded_places
+from fft_core.warehouse.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A place where this project built a node that is gone, or lies elsewhere now.
+
+    Attributes:
+        place: The record.
+        kind: What lies there and bears the stamp of that build; None if there is nothing, or somebody else's.
+        moved_to: Where the node lies now; None if the project has none of that name.
+    """
+
+    place: Place
+    kind: RelationKind | None
+    moved_to: Relation | None
+
+
+def find_orphans(warehouse: Warehouse) -> tuple[Orphan, ...]:
+    """Return the orphans of this project in this environment, the newest first; so views come before what they read.
+
+    Only what the records name with project, environment, place and stamp counts: never a table of another project.
+
+    Raises:
+        StateError: the records cannot be read.
+    """
+    project, engine = warehouse.project, warehouse.engine
+    nodes = {node.name: warehouse.relation(node.name) for node in project.stored()}
+    taken = {*nodes.values(), *(warehouse.relation(name) for name in project.sources)}
+    places = recorded_places(engine, project.name, project.env)
+    gone = [place for place in places if place.relation not in taken]
+    tables = engine.tables([place.relation for place in gone]) if gone else {}
+    found = []
+    for place in gone:
+        table = tables.get(place.relation)
+        kind = table.kind if table is not None and table.stamp == place.stamp else None
+        found.append(Orphan(place, kind, nodes.get(place.node)))
+    return tuple(found)
+
+
+def remove_orphan(warehouse: Warehouse, orphan: Orphan) -> None:
+    """Drop what lies there, if it still bears the stamp, and delete its record, in one transaction.
+
+    Raises:
+        FftError: something of others depends on it; nothing is changed.
+    """
+    engine, place = warehouse.engine, orphan.place
+    with engine.transaction():
+        engine.hold(place.relation)
+        table_of_view = place.relation.named(python_view_table(place.node))
+        there = engine.tables([place.relation, table_of_view])
+        for relation in (place.relation, table_of_view):  # a view before the table that it reads
+            if relation in there and there[relation].stamp == place.stamp:
+                engine.execute(engine.spelling.drop(relation, there[relation].kind))
+        delete_place(engine, place)
+
+
+def remove_orphans(warehouse: Warehouse, orphans: Iterable[Orphan]) -> dict[Orphan, FftError]:
+    """Remove each of these that can be removed; return what went wrong with the others."""
+    failed = {}
+    for orphan in orphans:
+        try:
+            remove_orphan(warehouse, orphan)
+        except FftError as error:
+            failed[orphan] = error
+    return failed

@@ -1,0 +1,117 @@
+"""The first rows of a model's query, without building anything, and its SQL as it would be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fft_core.build.rows import explained, how_to_get, model_rows, text_of
+from fft_core.compile.render import Naming, Renderer
+from fft_core.engines.protocol import ColumnType, Row
+from fft_core.engines.spec.registry import spec_of
+from fft_core.errors import FftError, MissingRelationError, Problem, ProjectError, RequestError, nearest
+from fft_core.names import Relation, model_name
+from fft_core.project.model import Model, Project, Seed, Source
+from fft_core.warehouse.warehouse import Warehouse, planned_relations
+
+INLINE = Path("_inline.ff.sql")  # what a query that is no file's is called in messages
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows of something; `published` says where they were read, if they are not those of a query."""
+
+    columns: tuple[ColumnType, ...]
+    rows: tuple[Row, ...]
+    has_more: bool
+    published: Relation | None = None
+
+
+def find_node(project: Project, name: str) -> Model | Seed | Source:
+    """Find a model or seed by name, or a source as group.table. Raises RequestError for anything else."""
+    if model_name(name) in {*project.models, *project.seeds}:
+        return project.node(name)
+    sources = {str(source): value for source, value in project.sources.items()}
+    if name in sources:
+        return sources[name]
+    hint = nearest(model_name(name), [*project.models, *project.seeds, *sources])
+    raise RequestError(f"{name!r} is not a model, seed or source", hint=hint)
+
+
+def rendered_sql(project: Project, model: Model, warehouse: Warehouse | None = None) -> str:
+    """Render a SQL model as its first build does; opens no database. Credentials are shown as @env:NAME.
+
+    Args:
+        project: A loaded project.
+        model: A SQL model, or a Python model that takes Ibis tables.
+        warehouse: An open warehouse, which only the latter need: their SQL depends on the columns of their inputs.
+
+    Raises:
+        RenderError: the template fails.
+        MissingRelationError: an input of a lazy model is not there.
+        FftError: it is another Python model.
+    """
+    if model.is_lazy and warehouse is not None:
+        with explained(warehouse, model):
+            return warehouse.masker(text_of(warehouse, model, warehouse.naming).sql)
+    if model.kind != "sql":
+        raise FftError(f"{model.name!r} is a Python model: it has no SQL", where=model.location)
+    naming = Naming(planned_relations(project), spec_of(project.engine).spelling, hides="credentials")
+    return Renderer(project).sql(model, naming)
+
+
+def preview(warehouse: Warehouse, node: Model | Seed | Source, limit: int) -> Preview:
+    """Give the first rows of a model's query; of other Python models, seeds and sources, those that are published.
+
+    Args:
+        warehouse: May be read-only.
+        node: An incremental model is shown as its first build would make it.
+        limit: How many rows are given.
+
+    Raises:
+        MissingRelationError: what is read is not there.
+        RenderError, StatementError: the model fails.
+    """
+    engine = warehouse.engine
+    with _query(warehouse, node) as query:
+        columns = engine.columns(query)
+        rows = engine.fetch(f"select * from (\n{query}\n) as shown limit {limit + 1}")
+    is_query = isinstance(node, Model) and node.has_query
+    published = None if is_query else warehouse.relation(node.name)
+    return Preview(columns, tuple(rows[:limit]), len(rows) > limit, published)
+
+
+def inline_model(project: Project, text: str) -> tuple[Project, Model]:
+    """Make a model of a query; the project that is given back has it beside the others.
+
+    Raises:
+        ProjectError: its template is malformed, or what it reads is not there.
+    """
+    from fft_core.project.read.link import unknown_inputs  # with the parsers, which only this needs
+    from fft_core.project.read.parse import sql_model
+    from fft_core.project.read.sql_file import new_environment, parse_macros
+
+    jinja = new_environment()
+    texts, dialect = project.macros.items(), project.engine
+    macros = {m.name: m for path, code in texts for m in parse_macros(code, path, jinja, dialect)[0]}
+    problems: list[Problem] = []
+    for model in sql_model(text, INLINE, jinja, macros, problems, dialect=dialect):
+        problems.extend(unknown_inputs(model, project))
+        if not problems:
+            return replace(project, models={**project.models, model.name: model}), model
+    raise ProjectError(problems)
+
+
+@contextmanager
+def _query(warehouse: Warehouse, node: Model | Seed | Source) -> Iterator[str]:
+    if isinstance(node, Model) and node.has_query:
+        with model_rows(warehouse, node) as rows:
+            yield rows.sql
+        return
+    relation = warehouse.relation(node.name)
+    if relation not in warehouse.engine.kinds([relation]):
+        what = f"the published rows of {node.name} are" if isinstance(node, Model) else f"{node.name} is"
+        raise MissingRelationError(f"{what} not there: {relation}", hint=how_to_get(warehouse, node.name))
+    yield warehouse.engine.spelling.select_all(relation)

@@ -1,0 +1,1 @@
+"""Packages of other projects: found, installed, and read."""

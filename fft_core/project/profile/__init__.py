@@ -1,0 +1,1 @@
+"""What a profile says: the engine's settings, variables of the environment, secrets."""

@@ -1,0 +1,91 @@
+"""Which environment variables say what a model's rows are, which only say where things lie, and which are secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+
+from fft_core.engines.spec.registry import installed_specs
+
+_PREFIX = "FF_"
+# Connections, caches and the like: the same rows, elsewhere. They count where a Python model reads them by name.
+_WHERE = re.compile(
+    r"FF_(ENGINE(_VARIANT)?|CI_CHANGED_MODELS|(BQ|SF|SPARK|DBR|HTTP|TEST|LOG)_.*|DSN|PATH|SCHEMA|PROFILE)"
+)
+# Exact names, which docs/secrets.md lists: every one of them is a credential wherever it is set.
+WELL_KNOWN = frozenset(
+    """
+    ANTHROPIC_API_KEY AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AZURE_CLIENT_SECRET AZURE_STORAGE_CONNECTION_STRING
+    AZURE_STORAGE_KEY AZURE_STORAGE_SAS_TOKEN CI_JOB_TOKEN DAGSTER_CLOUD_API_TOKEN DATABASE_URL DATABRICKS_TOKEN
+    FF_API_KEY FF_API_TOKEN FF_DSN FF_PG_DSN FF_SF_PASSWORD GH_TOKEN GITHUB_TOKEN GITLAB_TOKEN HF_TOKEN MOTHERDUCK_TOKEN
+    MYSQL_PWD NPM_TOKEN OPENAI_API_KEY PGPASSWORD POSTGRES_PASSWORD SLACK_BOT_TOKEN SNOWFLAKE_PASSWORD
+    TWINE_PASSWORD VAULT_TOKEN motherduck_token
+    """.split()
+)
+_LOOKS_SECRET = re.compile(
+    r"(^|_)(PASS(WORD|WD|PHRASE)|SECRETS?|CREDENTIALS?|(API|ACCESS|PRIVATE)_?KEY)($|_)|(^|_)(PASS|PWD|TOKEN|DSN)\d*$"
+)
+# Of what is about a credential, or is none: the folder that a shell is in, columns, files and limits.
+_LOOKS_PLAIN = re.compile(
+    r"(OLD)?PWD|.*_(COLUMNS?|COUNT|DAYS|DIR|ENABLED|FIELD|FILE|FORMAT|ID|LENGTH|LIMIT|MODE|NAME|PATH|RATE|TABLE|TYPE|TTL)"
+)
+_NO_VALUES = frozenset(
+    {"true", "false", "none", "null", "auto", "default", "required", "optional", "enabled", "disabled"}
+)
+
+
+def is_secret(name: str, declared: Iterable[str] = ()) -> bool:
+    """Whether a variable is a secret: declared as one, by its name or a glob, or one of the well-known names.
+
+    Nothing else counts by the look of its name: it can change rows.
+
+    >>> is_secret("PGPASSWORD"), is_secret("FF_ACCESS_KEY_COLUMN"), is_secret("CRM_LOGIN", ["CRM_*"])
+    (True, False, True)
+    """
+    return name in WELL_KNOWN or name in _of_engines() or any(fnmatchcase(name, glob) for glob in declared)
+
+
+@cache  # asked for each variable of each model
+def _of_engines() -> frozenset[str]:
+    """The variables of secret settings of the installed engines."""
+    settings = (setting for spec in installed_specs().values() for setting in spec.settings.values())
+    return frozenset(setting.variable for setting in settings if setting.is_secret)
+
+
+@cache
+def _prefixes() -> tuple[str, ...]:
+    """How the variables of the installed engines begin."""
+    return tuple(spec.variables for spec in installed_specs().values() if spec.variables)
+
+
+def _says_where(name: str) -> bool:
+    return _WHERE.fullmatch(name) is not None or name.startswith(_prefixes())
+
+
+def looks_secret(name: str, value: object = None) -> bool:
+    """Whether a value is better not shown, going by its name: it counts, but is masked in what leaves the process.
+
+    >>> looks_secret("FF_API_TOKEN"), looks_secret("FF_ACCESS_KEY_COLUMN"), looks_secret("PWD")
+    (True, False, False)
+    """
+    upper = name.upper()
+    is_word = isinstance(value, str) and value.lower() in _NO_VALUES
+    return not is_word and _LOOKS_SECRET.search(upper) is not None and _LOOKS_PLAIN.fullmatch(upper) is None
+
+
+def counted_variables(
+    environment: Mapping[str, str], read: Iterable[str], *, all_of_ours: bool, secrets: Iterable[str] = ()
+) -> dict[str, str]:
+    """Choose the variables that count for a model: those that it reads, and all user FF_* variables where wanted.
+
+    Secrets never count; variables that say where rather than what only where they are read by name.
+
+    >>> counted_variables({"FF_DEMO_TOGGLE": "1", "FF_DUCKDB_PATH": "x", "HOME": "/"}, [], all_of_ours=True)
+    {'FF_DEMO_TOGGLE': '1'}
+    """
+    names = set(read)
+    if all_of_ours or "*" in names:
+        names |= {name for name in environment if name.startswith(_PREFIX) and not _says_where(name)}
+    return {name: environment[name] for name in sorted(names) if name in environment and not is_secret(name, secrets)}

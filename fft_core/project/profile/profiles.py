@@ -1,0 +1,348 @@
+"""The connection: .env layers, profiles.yml rendered with them, FF_* variables and explicit arguments on top."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+
+from fft_core.engines.spec import EngineSpec, Setting
+from fft_core.engines.spec.registry import engine_names, spec_of, unknown_hint
+from fft_core.errors import EngineError, FftError, Location, Problem, ProfileError, nearest
+from fft_core.project.read.yaml_file import YamlFile, parse_yaml
+
+_log = logging.getLogger(__name__)
+DEFAULT_ENV = "dev"
+UNIT_TESTS = "_utest"  # ends the name of the profile that unit tests run on
+FILE = Path("profiles.yml")
+
+
+class Environment(dict[str, str]):
+    """The variables that `env()` sees. They may be secrets: the text form hides them, a pickle holds none of them.
+
+    What is unpickled reads the layers again, in the process that it has come to.
+    """
+
+    def __init__(self, variables: Mapping[str, str], root: Path, env: str) -> None:
+        super().__init__(variables)
+        self._layers = root, env
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} variables>"
+
+    def __reduce__(self) -> tuple[Callable[..., Environment], tuple[Path, str]]:
+        return load_environment, self._layers
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How to reach the database: the engine's name and its settings, paths already absolute.
+
+    `settings` may hold credentials; its text form hides it.
+    """
+
+    name: str
+    engine: str
+    settings: Mapping[str, Any] = field(repr=False)  # one shape per engine; the engine's `connect` names them
+
+
+def active_env(env: str | None = None) -> str:
+    """Choose the environment's name: the argument, FFT_ACTIVE_ENV, or "dev"."""
+    return env or os.environ.get("FFT_ACTIVE_ENV") or DEFAULT_ENV
+
+
+def load_environment(root: Path, env: str, process: Mapping[str, str] | None = None) -> Environment:
+    """Merge the .env layers of a project; the process environment wins over all of them.
+
+    Args:
+        root: The project's folder.
+        env: The environment's name, as in `.env.<env>`.
+        process: The process environment; `os.environ` where None.
+    """
+    merged: dict[str, str] = {}
+    for name in (".env", ".env.local", f".env.{env}", f".env.{env}.local"):
+        merged |= _layer(root / name, name) if (root / name).is_file() else {}
+    return Environment({**merged, **(os.environ if process is None else process)}, root, env)
+
+
+def _layer(path: Path, name: str) -> dict[str, str]:
+    """Read one .env file. A line that is none is skipped, as documented for FFT, and said."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ProfileError(f"cannot be read: {said}", where=Location(Path(name))) from error
+    lines = list(parse_stream(StringIO(text)))
+    for line in lines:
+        if line.error:
+            _log.warning("%s:%d: not KEY=VALUE; the line is skipped", name, line.original.line)
+    good = "".join(line.original.string for line in lines if not line.error)
+    return {key: value for key, value in dotenv_values(stream=StringIO(good)).items() if value is not None}
+
+
+class Profiles:
+    """The file profiles.yml of a project: read when it is first asked for, and once.
+
+    It may hold credentials: its text form hides them, and a pickle holds none of them.
+
+    Args:
+        root: The project's folder; relative paths in a profile start there.
+        env: The name of the active profile; if it does not exist, the one named `default` is used, as documented for
+            FFT.
+        environment: What `env('NAME')` sees.
+    """
+
+    def __init__(self, root: Path, env: str, environment: Mapping[str, str]) -> None:
+        self._root = root
+        self._env = env
+        self._environment = environment
+
+    def __repr__(self) -> str:
+        return f"<profiles of {self._env}>"
+
+    def __reduce__(self) -> tuple[type[Profiles], tuple[Path, str, Mapping[str, str]]]:
+        return Profiles, (self._root, self._env, self._environment)
+
+    def active(self, *, engine: str | None = None, **overrides: object) -> Profile:
+        """Return the active profile.
+
+        Precedence: profiles.yml, then FF_* variables, then arguments. Without profiles.yml, FF_ENGINE and the FF_*
+        variables of that engine are enough.
+
+        Args:
+            engine: Overrides the profile's engine.
+            overrides: Settings of the engine, such as `path`.
+
+        Raises:
+            ProfileError: unknown profile, unknown or invalid key, or a variable that is not set and has no default.
+        """
+        environment = self._environment
+        wanted_engine = engine or environment.get("FF_ENGINE") or None
+        if self._file is None:
+            if wanted_engine is None:
+                hint = "Create it, or set FF_ENGINE."
+                raise ProfileError("profiles.yml does not exist", where=Location(FILE), hint=hint)
+            file, name, content = YamlFile(FILE, {}), self._env, dict[str, Any]()
+        else:
+            file = self._file
+            name, content = _active_profile(file, self._env)
+        chosen = str(wanted_engine or content.get("engine") or "")
+        spec = _spec(chosen, file, name)
+        variables = {key: s.variable for key, s in spec.settings.items() if environment.get(s.variable)}
+        return _profile(_Written(self._root, file, name, content), spec, variables, environment, overrides)
+
+    def unit_test(self) -> Profile | None:
+        """Return the profile `<env>_utest`, as documented for FFT; None if there is none.
+
+        FF_* variables do not override it: they say where the other commands go. One can only give a required setting
+        that the profile leaves out, such as a dsn.
+
+        Raises:
+            ProfileError: as `active`.
+        """
+        name = f"{self._env}{UNIT_TESTS}"
+        if self._file is None or name not in self._file.content:
+            return None
+        name, content = _active_profile(self._file, name)
+        spec = _spec(str(content.get("engine") or ""), self._file, name)
+        said = content.get(spec.name)
+        given = said if isinstance(said, dict) else {}
+        variables = {
+            key: setting.variable
+            for key, setting in spec.settings.items()
+            if setting.required and key not in given and self._environment.get(setting.variable)
+        }
+        return _profile(_Written(self._root, self._file, name, content), spec, variables, self._environment, {})
+
+    @cached_property
+    def _file(self) -> YamlFile | None:
+        return _profiles(self._root, self._environment) if (self._root / FILE).is_file() else None
+
+
+def load_profile(
+    root: Path, env: str, environment: Mapping[str, str], *, engine: str | None = None, **overrides: object
+) -> Profile:
+    """Read the active profile of profiles.yml, as `Profiles.active` does.
+
+    Raises:
+        ProfileError: unknown profile, unknown or invalid key, or a variable that is not set and has no default.
+    """
+    return Profiles(root, env, environment).active(engine=engine, **overrides)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A profile as written."""
+
+    root: Path
+    file: YamlFile
+    name: str
+    content: Mapping[str, Any]
+
+
+def _profile(
+    profile: _Written,
+    spec: EngineSpec,
+    variables: Mapping[str, str],
+    environment: Mapping[str, str],
+    overrides: Mapping[str, object],
+) -> Profile:
+    """Shape a profile; `variables` are those that give a setting, by its name."""
+    file, name, engine = profile.file, profile.name, spec.name
+    _refuse_unknown_keys(profile.content, ["engine", *engine_names()], file, (name,))
+    written = _written(profile.content, engine, file, name)
+    _refuse_unknown_keys({**written, **overrides}, list(spec.settings), file, (name, engine))
+    settings = {
+        **written,
+        **{key: environment[variable] for key, variable in variables.items()},
+        **{key: value for key, value in overrides.items() if value is not None},
+    }
+    values, wrong = spec.read_settings(settings)
+    if wrong:
+        problems = [
+            _wrong(key, spec.settings[key], said, variables, file, (name, engine)) for key, said in wrong.items()
+        ]
+        raise _first(problems)
+    located = {key: spec.settings[key].located(value, profile.root) for key, value in values.items()}
+    return Profile(name, engine, located)
+
+
+def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
+    """Find the part of the file that counts: a variable missing in another profile is no error here."""
+    name = env if env in file.content else "default"
+    if name not in file.content:
+        names = [key for key, value in file.content.items() if isinstance(value, dict) and "engine" in value]
+        hint = nearest(env, names) or f"Profiles here: {', '.join(map(repr, names)) or 'none'}."
+        raise ProfileError(f"profile {env!r} does not exist", where=Location(FILE), hint=hint)
+    content = file.content[name]
+    if not isinstance(content, dict):
+        raise ProfileError(f"profile {name!r} must be a mapping", where=file.location((name,)))
+    _refuse_missing_variables(content, file, (name,))
+    return name, content
+
+
+def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
+    file = parse_yaml(_render(root, environment), FILE)
+    if isinstance(file, Problem):
+        raise _first([Problem(_unquoting(file.message), file.where, file.hint)])
+    if not isinstance(file.content, dict):
+        raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(FILE))
+    return file
+
+
+_MISSING, _END = "\ufdd0missing:", "\ufdd0"  # a noncharacter, which nobody types
+
+
+def _render(root: Path, environment: Mapping[str, str]) -> str:
+    def env(name: str, default: object = None) -> object:
+        if name in environment:
+            return environment[name]
+        return f"{_MISSING}{name}{_END}" if default is None else default
+
+    try:
+        text = (root / FILE).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8 text: {error.reason} at byte {error.start}"
+        raise ProfileError(message, where=Location(FILE)) from error
+    if "{{" not in text and "{%" not in text and "{#" not in text:
+        return text
+    import jinja2  # slow, and rarely needed
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # the file is read when a shell completes a name
+
+    jinja = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    try:
+        return jinja.from_string(text).render(env=env, project_dir=lambda: str(root))
+    except jinja2.TemplateSyntaxError as error:
+        raise ProfileError(
+            f"template error: {_unquoting(str(error.message))}", where=Location(FILE, error.lineno)
+        ) from error
+    except Exception as error:  # whatever an expression of the user's raises
+        where = Location(FILE, _template_line(error))
+        raise ProfileError(f"template error: {_unquoting(str(error))}", where=where) from error
+
+
+def _unquoting(message: str) -> str:
+    """What is quoted of the file can be a part of a password; names of variables and arguments are none."""
+    is_about_a_name = re.search(r"'\w+' is undefined|argument|filter|test named", message)
+    return message if is_about_a_name else re.sub(r"(['\"]).{3,}\1", "...", message)
+
+
+def _template_line(error: Exception) -> int | None:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    return lines[-1] if lines else None
+
+
+def _refuse_missing_variables(value: object, file: YamlFile, keys: tuple[str | int, ...]) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_missing_variables(item, file, (*keys, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_missing_variables(item, file, (*keys, index))
+    elif isinstance(value, str) and _MISSING in value:
+        name = value.split(_MISSING, 1)[1].split(_END, 1)[0]
+        raise ProfileError(
+            f"environment variable {name} is not set and has no default",
+            where=file.location(keys),
+            hint=f"Set {name} (in the environment or a .env file), or write env({name!r}, 'default').",
+        )
+
+
+def _spec(engine: str, file: YamlFile, profile: str) -> EngineSpec:
+    """Find the engine of a profile, or say at its line what is wrong with the name."""
+    if not engine:
+        hint = f"Engines: {', '.join(engine_names())}."
+        raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)), hint=hint)
+    where = file.location((profile, "engine"))
+    if engine not in engine_names():
+        said = f"unknown engine {engine!r}" if engine.isidentifier() else "what stands for the engine is no name"
+        raise ProfileError(said, where=where, hint=unknown_hint(engine))  # it may be a dsn
+    try:
+        return spec_of(engine)
+    except EngineError as error:
+        raise ProfileError(error.problem.message, where=where, hint=error.problem.hint) from error
+
+
+def _refuse_unknown_keys(
+    content: Mapping[str, Any], known: list[str], file: YamlFile, place: tuple[str | int, ...]
+) -> None:
+    for key in content:
+        if key not in known:
+            hint = nearest(str(key), known) or f"Known keys: {', '.join(known)}"
+            said = f"unknown key {str(key)!r} in {'.'.join(map(str, place))}"
+            raise ProfileError(said, where=file.location((*place, key)), hint=hint)
+
+
+def _written(content: Mapping[str, Any], engine: str, file: YamlFile, name: str) -> dict[str, Any]:
+    settings = content.get(engine) or {}
+    if not isinstance(settings, dict):
+        raise ProfileError(f"{name}.{engine} must be a mapping", where=file.location((name, engine)))
+    return settings
+
+
+def _wrong(
+    key: str, setting: Setting, said: str, variables: Mapping[str, str], file: YamlFile, place: tuple[str | int, ...]
+) -> Problem:
+    """Name the variable where it, and not the file, is what is wrong."""
+    if key in variables:
+        return Problem(f"environment variable {variables[key]} {said}", hint=setting.hint)
+    if said == "is missing":
+        hint = f"Write it into profiles.yml, or set {setting.variable}."
+        return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)), hint)
+    return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)), setting.hint)
+
+
+def _first(problems: list[Problem]) -> FftError:
+    text = "\n".join(str(problem) for problem in problems[1:])
+    first = problems[0]
+    return ProfileError(first.message + (f"\n{text}" if text else ""), where=first.where, hint=first.hint)

@@ -1,0 +1,1 @@
+"""Files become a project: read in sorted order, checked, linked."""

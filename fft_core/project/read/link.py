@@ -1,0 +1,205 @@
+"""Names become links: every ref, source and tested table is found, or its line is reported."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
+from itertools import count
+
+from fft_core.errors import Location, Problem, nearest
+from fft_core.names import model_name
+from fft_core.project.model import (
+    Check,
+    Column,
+    Incremental,
+    Model,
+    Project,
+    Rule,
+    Scope,
+    Seed,
+    SourceName,
+    find_cycle,
+)
+from fft_core.project.read.schema_file import CheckDraft, SchemaEntry
+from fft_core.project.shapes.checks import AnyCheck
+
+
+def link(
+    project: Project, schemas: Iterable[SchemaEntry], drafts: Iterable[CheckDraft], problems: list[Problem]
+) -> Project:
+    """Join what the files say about each other. What does not fit is added to `problems`."""
+    schemas = list(schemas)
+    for model in project.models.values():
+        problems.extend(unknown_inputs(model, project))
+    problems.extend(_clashes(project))
+    cycle = find_cycle(project)
+    if cycle:
+        advice = "A model cannot read itself, not through others either."
+        problems.append(Problem(f"cycle: {' -> '.join(cycle)}", _location(cycle[0], project), advice))
+    models, seeds = dict(project.models), dict(project.seeds)
+    for entry in schemas:
+        name = model_name(entry.name)
+        if name in models:
+            models[name] = _described(models[name], entry)
+        elif name in seeds:
+            seeds[name] = _described_seed(seeds[name], entry)
+        else:
+            hint = nearest(name, [*models, *seeds])
+            problems.append(Problem(f"{entry.name!r} is not a model or seed", entry.location, hint))
+    project = replace(project, models=models, seeds=seeds)
+    known = [draft for entry in schemas if model_name(entry.name) in {*models, *seeds} for draft in entry.checks]
+    linked = replace(project, checks=_checks([*drafts, *known], project, problems))
+    round_checks = None if cycle else find_cycle(linked)
+    if round_checks:
+        advice = "A relationships check waits for the other table: put it on the one that is built later."
+        message = f"cycle through checks: {' -> '.join(round_checks)}"
+        problems.append(Problem(message, _location(round_checks[0], linked), advice))
+    return linked
+
+
+def _location(name: str, project: Project) -> Location:
+    return project.models[name].location if name in project.models else Location(project.seeds[name].path)
+
+
+def unknown_inputs(model: Model, project: Project) -> Iterable[Problem]:
+    """Say which inputs of a model are no model, seed or source."""
+    for name in model.inputs:
+        where = model.input_places.get(name, model.location)
+        if isinstance(name, SourceName):
+            if name not in project.sources:
+                hint = nearest(str(name), map(str, project.sources)) or "Declare it in sources.yml."
+                yield Problem(f"source({name.group!r}, {name.table!r}) is not in sources.yml", where, hint)
+        elif name not in project.models and name not in project.seeds:
+            seed = f"If it is a seed, its file is missing: seeds/{name}.csv."
+            yield Problem(
+                f"ref({name!r}) is not a model or seed", where, nearest(name, [*project.models, *project.seeds]) or seed
+            )
+
+
+def _clashes(project: Project) -> Iterable[Problem]:
+    seeds = {name.lower(): seed for name, seed in project.seeds.items()}
+    for name, model in project.models.items():
+        if name.lower() in seeds:
+            message = f"model {name!r} has the name of a seed ({seeds[name.lower()].path})"
+            yield Problem(message, model.location, "Rename one of them: both would be the same table.")
+
+
+def _described(model: Model, entry: SchemaEntry) -> Model:
+    return replace(
+        model,
+        description=entry.description or model.description,
+        tags=tuple(dict.fromkeys([*model.tags, *entry.tags])),
+        owners=tuple(dict.fromkeys([*model.owners, *entry.owners])),
+        columns=entry.columns or model.columns,
+        step=model.step.filled_from(entry.step),
+    )
+
+
+def _described_seed(seed: Seed, entry: SchemaEntry) -> Seed:
+    types = seed.column_types
+    said = {column.name: column for column in entry.columns}
+    columns = tuple(
+        Column(name, said[name].description if name in said else None, types.get(name)) for name in {**types, **said}
+    )
+    return replace(
+        seed,
+        description=entry.description,
+        columns=columns,
+        tags=entry.tags,
+        owners=entry.owners,
+        step=seed.step.filled_from(entry.step),
+    )
+
+
+def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Problem]) -> tuple[Check, ...]:
+    by_relation = _by_relation(project)
+    found: list[Check] = []
+    names: dict[object, set[str]] = {}
+    for draft in drafts:
+        node = _node(draft.node, project, by_relation)
+        if node is None:
+            hint = nearest(draft.node, [*project.models, *project.seeds, *map(str, project.sources)])
+            problems.append(Problem(f"{draft.node!r} is not a model, seed or source", draft.location, hint))
+            continue
+        if isinstance(node, str) and node in project.models and project.models[node].is_ephemeral:
+            hint = "Check the model that inlines it, or make it a view."
+            problems.append(Problem(f"{node!r} is ephemeral: it has no rows to check", draft.location, hint))
+            continue
+        if isinstance(node, SourceName):
+            node = project.seed_behind(node) or node  # so that bad rows of the seed are not published
+        rule = _resolved(draft.shape.rule(), draft, project, by_relation, problems)
+        taken = names.setdefault(node, set())
+        name = _free(_check_name(draft.shape), taken)
+        taken.add(name)
+        found.append(
+            Check(
+                name=name,
+                node=node,
+                type=draft.shape.type,
+                rule=rule,
+                location=draft.location,
+                severity=draft.shape.severity,
+                where=draft.shape.where,
+                tags=tuple(draft.shape.tags),
+                description=draft.shape.description,
+                scope=_scope(draft, node, project, problems),
+            )
+        )
+    return tuple(found)
+
+
+def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems: list[Problem]) -> Scope:
+    """Which rows a check judges; only the builds of incremental models have a delta."""
+    model = project.models.get(node) if isinstance(node, str) else None
+    if draft.shape.scope == "delta" and not (model and isinstance(model.materialization, Incremental)):
+        hint = "Take `scope` out: the check then judges all rows before they are published."
+        problems.append(Problem(f"scope: delta: {node!s} is not an incremental model", draft.location, hint))
+    return draft.shape.scope
+
+
+def _by_relation(project: Project) -> Mapping[str, SourceName]:
+    """Sources by what a test may call them: group.table, or the identifier where only one has it."""
+    identifiers = Counter(source.identifier for source in project.sources.values())
+    found = {str(name): name for name in project.sources}
+    found.update({s.identifier: n for n, s in project.sources.items() if identifiers[s.identifier] == 1})
+    return found
+
+
+def _node(text: str, project: Project, by_relation: Mapping[str, SourceName]) -> str | SourceName | None:
+    match = re.fullmatch(r"\s*(?:\{\{\s*)?(ref|source)\((.*?)\)(?:\s*\}\})?\s*", text)
+    if match:
+        parts = [part.strip().strip("'\"") for part in match.group(2).split(",")]
+        text = ".".join(parts)
+    name = model_name(text)
+    if name in project.models or name in project.seeds:
+        return name
+    return by_relation.get(text)
+
+
+def _resolved(
+    rule: Rule,
+    draft: CheckDraft,
+    project: Project,
+    by_relation: Mapping[str, SourceName],
+    problems: list[Problem],
+) -> Rule:
+    """Find what a rule reads: it is still called as the user wrote it."""
+    found = {text: _node(str(text), project, by_relation) for text in rule.reads}
+    for text in (text for text, target in found.items() if target is None):
+        hint = nearest(str(text), [*project.models, *project.seeds, *map(str, project.sources)])
+        problems.append(Problem(f"to: {text!r} is not a model, seed or source", draft.location, hint))
+    return rule.linked({text: target for text, target in found.items() if target is not None})
+
+
+def _check_name(shape: AnyCheck) -> str:
+    """Name a check by its type and columns, in characters that Dagster takes."""
+    column = shape.column
+    columns = column if isinstance(column, list) else [column] if column else []
+    text = shape.name or "_".join([shape.type, *columns])
+    return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or shape.type
+
+
+def _free(name: str, taken: Set[str]) -> str:
+    return next(n for i in count(1) if (n := name if i == 1 else f"{name}_{i}") not in taken)

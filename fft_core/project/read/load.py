@@ -1,0 +1,74 @@
+"""A folder becomes a Project; a second load of unchanged files comes from a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from fft_core.errors import Problem, ProfileError, ProjectError
+from fft_core.project.model import Project
+from fft_core.project.profile.profiles import Profiles, active_env, load_environment
+from fft_core.project.profile.secret_values import environment_masker
+from fft_core.project.read.cache import cached_project, keep_project
+from fft_core.project.read.files import find_files, refuse_no_project
+
+
+def load_project(
+    root: Path | str,
+    env: str | None = None,
+    *,
+    engine: str | None = None,
+    variables: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Project:
+    """Load the project in a folder; opens no database and runs no user code.
+
+    Args:
+        root: The folder that holds `project.yml` and `models/`.
+        env: The name of the environment: chooses the profile and the .env layers. FFT_ACTIVE_ENV or "dev" where None.
+        engine: The engine's name; the active profile's where None.
+        variables: Override the `vars` of project.yml.
+        environment: What `env()` sees; the .env layers below the process environment where None.
+
+    Raises:
+        ProjectError: with all problems of all files. A profile that cannot be used is one of them.
+
+    >>> project = load_project("example_project")  # doctest: +SKIP
+    >>> [model.name for model in project.order()]  # doctest: +SKIP
+    """
+    root, env = Path(root).resolve(), active_env(env)
+    refuse_no_project(root)
+    if environment is None:
+        environment = load_environment(root, env)
+    problems: list[Problem] = []
+    profiles = Profiles(root, env, environment)
+    try:
+        engine = engine or _engine_name(profiles, problems)
+        project = _read(root, env, engine, problems)
+    except ProjectError as error:
+        environment_masker({**environment, **(variables or {})}).error(error)
+        raise
+    given = {**project.variables, **(variables or {})}
+    return replace(project, environment=environment, variables=given, profiles_read=profiles)
+
+
+def _engine_name(profiles: Profiles, problems: list[Problem]) -> str:
+    try:
+        return profiles.active().engine
+    except ProfileError as error:
+        problems.append(error.problem)
+        return "unknown"
+
+
+def _read(root: Path, env: str, engine: str, problems: list[Problem]) -> Project:
+    files = find_files(root)
+    key = files.digest() + f":{env}:{engine}"
+    project = None if problems else cached_project(root, key)
+    if project is not None:
+        return project
+    from fft_core.project.read.reader import Reader  # with the parsers that it needs; a cached project needs none
+
+    project = Reader(root, env, engine, files, problems).read()
+    keep_project(project, key)
+    return project

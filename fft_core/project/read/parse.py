@@ -1,0 +1,255 @@
+"""One model file becomes Model values, not yet linked to the rest of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import jinja2
+
+from fft_core.errors import Location, Problem
+from fft_core.frames.kinds import KINDS, FrameKind
+from fft_core.names import is_plain, logical_name, model_name
+from fft_core.project.model import Ephemeral, Incremental, MaterializedView, Model, PythonBody, SourceName, SqlBody
+from fft_core.project.read.materialized import materialization_of
+from fft_core.project.read.python_file import GIVEN_BY_NAME, Declaration, parse_python
+from fft_core.project.read.python_frames import frames_of
+from fft_core.project.read.sql_file import Macro, Template, parse_template
+from fft_core.project.read.yaml_file import YamlFile, shaped
+from fft_core.project.shapes.model_config import IncrementalOverlayShape, ModelConfigShape
+
+MacroIndex: TypeAlias = Mapping[str, Macro]
+Overlays: TypeAlias = Mapping[str, IncrementalOverlayShape]
+
+
+def sql_model(
+    text: str,
+    path: Path,
+    jinja: jinja2.Environment,
+    macros: MacroIndex,
+    problems: list[Problem],
+    overlays: Overlays | None = None,
+    *,
+    dialect: str,
+) -> list[Model]:
+    """Read a *.ff.sql file: one model, or none where its name cannot be used.
+
+    `overlays` is what project.yml says of models, by name.
+    """
+    template = parse_template(text, path, jinja, dialect)
+    problems.extend(template.problems)
+    logical = logical_name(path)
+    config_place = Location(path, template.config_line)
+    settings = _config(template.config, config_place, problems)
+    if not _usable(logical, Location(path), problems):
+        return []
+    overlay = (overlays or {}).get(model_name(logical))
+    materialization = materialization_of(settings, overlay, config_place, problems)
+    own = [template]
+    if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
+        delta = parse_template(materialization.delta_sql, path, jinja, dialect)
+        materialization = replace(materialization, delta_sql=delta.text)
+        own.append(replace(delta, mentions=tuple(replace(m, where=config_place) for m in delta.mentions)))
+        problems.extend(replace(problem, where=config_place) for problem in delta.problems)
+    reached = _reached(frozenset().union(*(t.calls for t in own)), macros)
+    templates = [*own, *(macros[name].template for name in sorted(reached))]
+    return [
+        Model(
+            name=model_name(logical),
+            path=path,
+            body=SqlBody(
+                template.text,
+                frozenset(reached),
+                frozenset().union(*(t.variables for t in templates)),
+                frozenset().union(*(t.environment for t in templates)),
+                template.pieces if not reached and len(own) == 1 else None,
+                tuple(dict.fromkeys(said for t in templates for said in t.volatile)),
+            ),
+            inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
+            input_places=_input_places(templates),
+            materialization=materialization,
+            config_line=template.config_line,
+            tags=_tags(settings, overlay),
+            owners=tuple(settings.owners),
+            volatile=settings.volatile,
+            early_cutoff=settings.early_cutoff,
+            publish=settings.publish,
+            description=settings.description,
+            step=settings.step(),
+        )
+    ]
+
+
+def python_models(
+    text: str,
+    path: Path,
+    problems: list[Problem],
+    overlays: Overlays | None = None,
+    *,
+    kinds: Sequence[FrameKind] = KINDS,
+) -> list[Model]:
+    """Read a *.ff.py file: one model for each decorated function. `kinds` are the frames that these can take."""
+    declarations, found = parse_python(text, path)
+    problems.extend(found)
+    models = [_python_model(declaration, path, problems, overlays or {}, kinds) for declaration in declarations]
+    return [model for model in models if model is not None]
+
+
+def _python_model(
+    declaration: Declaration, path: Path, problems: list[Problem], overlays: Overlays, kinds: Sequence[FrameKind]
+) -> Model | None:
+    arguments = dict(declaration.arguments)
+    where = Location(path, declaration.line)
+    logical = arguments.pop("name", None) or logical_name(path)
+    deps, requires = arguments.pop("deps", None), arguments.pop("requires", None)
+    requires = arguments.pop("require", None) if requires is None else requires
+    arguments.pop("kind", None)
+    meta = arguments.pop("meta", None)
+    if not isinstance(meta, Mapping | None):
+        hint = "As in meta={'materialized': 'table', 'tags': ['daily']}."
+        problems.append(Problem("meta must be a mapping", where, hint))
+        meta = None
+    arguments = {**(meta or {}), **arguments}
+    settings = _config(arguments, where, problems, called="@model")
+    inputs = _inputs(deps, where, problems)
+    _refuse_wrong_parameters(declaration, len(inputs), where, problems)
+    overlay = overlays.get(model_name(logical)) if isinstance(logical, str) else None
+    materialization = materialization_of(settings, overlay, where, problems)
+    body = PythonBody(
+        declaration.function,
+        declaration.line,
+        _requires(requires, inputs, where, problems),
+        declaration.by_name,
+        **frames_of(declaration, len(inputs), path, problems, kinds),
+    )
+    if isinstance(materialization, Ephemeral) or (isinstance(materialization, MaterializedView) and not body.is_lazy):
+        hint = "Its rows are a function's: use 'table' or 'view'."
+        problems.append(Problem(f"a Python model cannot be {settings.materialized!r}", where, hint))
+    if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
+        hint = "Let the function take `is_incremental` or `this` by name, and return the rows of the delta."
+        problems.append(Problem("delta_sql is for SQL models", where, hint))
+    _refuse_unknown_requests(declaration, materialization, where, problems)
+    if not isinstance(logical, str) or not _usable(logical, where, problems):
+        return None
+    return Model(
+        name=model_name(logical),
+        path=path,
+        body=body,
+        inputs=inputs,
+        input_places=dict.fromkeys(inputs, where),
+        materialization=materialization,
+        config_line=declaration.line,
+        tags=_tags(settings, overlay),
+        owners=tuple(settings.owners),
+        volatile=settings.volatile,
+        early_cutoff=settings.early_cutoff,
+        publish=settings.publish,
+        description=settings.description or declaration.docstring,
+        line=declaration.line,
+        step=settings.step(),
+    )
+
+
+def _config(
+    content: Mapping[str, Any], where: Location, problems: list[Problem], called: str = "config"
+) -> ModelConfigShape:
+    """Shape the keyword arguments of config() or @model; all of them stand at one line."""
+    file = YamlFile(where.path, content, {(): where.line or 1})
+    value = shaped(ModelConfigShape, dict(content), file)
+    if not isinstance(value, list):
+        settings: ModelConfigShape = value
+        return settings
+    for problem in value:
+        message = problem.message.replace(" in the file", "")
+        problems.append(Problem(f"{called}(): {message}", problem.where, problem.hint))
+    return ModelConfigShape()
+
+
+def _tags(settings: ModelConfigShape, overlay: IncrementalOverlayShape | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*settings.tags, *(overlay.tags if overlay else ())]))
+
+
+def _refuse_unknown_requests(
+    declaration: Declaration, materialization: object, where: Location, problems: list[Problem]
+) -> None:
+    """A parameter that is given by name only is something that FFT knows, in a model for which it means something."""
+    for name in declaration.by_name:
+        if name not in GIVEN_BY_NAME:
+            hint = f"What a function may take by name: {', '.join(GIVEN_BY_NAME)}. Inputs are given by position."
+            problems.append(Problem(f"{declaration.function}() takes {name!r} by name only", where, hint))
+        elif not isinstance(materialization, Incremental):
+            hint = "Write materialized='incremental', or take the parameter out."
+            message = f"{declaration.function}() takes {name!r}, which only incremental models are given"
+            problems.append(Problem(message, where, hint))
+
+
+def _usable(logical: str, where: Location, problems: list[Problem]) -> bool:
+    if is_plain(model_name(logical)):
+        return True
+    hint = "Use letters, digits and underscores, not starting with a digit."
+    problems.append(Problem(f"{logical!r} cannot be the name of a model", where, hint))
+    return False
+
+
+def _reached(calls: frozenset[str], macros: MacroIndex) -> set[str]:
+    """The macros that a template calls, and those that they call."""
+    reached: set[str] = set()
+    frontier = [name for name in calls if name in macros]
+    while frontier:
+        name = frontier.pop()
+        if name not in reached:
+            reached.add(name)
+            frontier.extend(called for called in macros[name].template.calls if called in macros)
+    return reached
+
+
+def _input_places(templates: Iterable[Template]) -> dict[str | SourceName, Location]:
+    """Where each input is named first: in the model's own file, if it is named there."""
+    places: dict[str | SourceName, Location] = {}
+    for mention in (mention for template in templates for mention in template.mentions):
+        places.setdefault(mention.target, mention.where)
+    return places
+
+
+def _inputs(deps: object, where: Location, problems: list[Problem]) -> tuple[str | SourceName, ...]:
+    names = [deps] if isinstance(deps, str | SourceName) else deps or []
+    if not isinstance(names, list) or not all(isinstance(name, str | SourceName) for name in names):
+        problems.append(
+            Problem("deps must be a list of names", where, "As in deps=['users.ff', source('crm', 'orders')].")
+        )
+        return ()
+    return tuple(dict.fromkeys(model_name(name) if isinstance(name, str) else name for name in names))
+
+
+def _requires(
+    requires: object, inputs: tuple[str | SourceName, ...], where: Location, problems: list[Problem]
+) -> dict[str, frozenset[str]]:
+    if isinstance(requires, list | set | frozenset) and len(inputs) == 1:
+        requires = {str(inputs[0]): requires}
+    if requires is None:
+        return {}
+    if not isinstance(requires, dict) or not all(isinstance(v, list | set | frozenset) for v in requires.values()):
+        hint = "As in requires={'users': {'id', 'email'}}; a bare list is enough where there is one dep."
+        problems.append(Problem("requires must map an input to its columns", where, hint))
+        return {}
+    found = {model_name(str(name)): frozenset(map(str, columns)) for name, columns in requires.items()}
+    known = [str(name) for name in inputs]
+    for name in found:
+        if name not in known:
+            problems.append(
+                Problem(f"requires names {name!r}, which is not in deps", where, f"deps: {', '.join(known)}")
+            )
+    return found
+
+
+def _refuse_wrong_parameters(declaration: Declaration, inputs: int, where: Location, problems: list[Problem]) -> None:
+    count = len(declaration.parameters)
+    by_position = declaration.required <= inputs and (inputs <= count or declaration.takes_any_number)
+    as_mapping = inputs != 1 and declaration.required == 1
+    if not by_position and not as_mapping:
+        names = ", ".join(declaration.parameters) or "none"
+        hint = "One parameter for each dep, in their order; or one parameter, which gets a dict of all frames."
+        message = f"{declaration.function}() has {count} parameter(s) ({names}) for {inputs} dep(s)"
+        problems.append(Problem(message, where, hint))

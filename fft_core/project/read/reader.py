@@ -1,0 +1,358 @@
+"""Files become a Project: parses, links and validates, and reports every problem at once."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fft_core.engines.spec.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
+from fft_core.engines.spec.registry import lexis_of
+from fft_core.errors import Location, Problem, ProjectError, nearest
+from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain, model_name
+from fft_core.project.model import Column, Home, Model, Package, Project, Seed, Source, SourceName
+from fft_core.project.packages.packages import read_packages
+from fft_core.project.read.files import ProjectFiles, find_package_files
+from fft_core.project.read.link import link
+from fft_core.project.read.parse import MacroIndex, python_models, sql_model
+from fft_core.project.read.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
+from fft_core.project.read.sql_comments import without_jinja_in_comments
+from fft_core.project.read.sql_file import new_environment, parse_macros
+from fft_core.project.read.unit_test_file import link_unit_tests, read_unit_tests
+from fft_core.project.read.yaml_file import YamlFile, parse_yaml, shaped, shaped_in_part
+from fft_core.project.shapes.model_config import IncrementalOverlayShape
+from fft_core.project.shapes.project import ProjectShape
+from fft_core.project.shapes.seeds import SeedFileShape, SeedsShape
+from fft_core.project.shapes.sources import OldSources, SourcesShape
+
+_log = logging.getLogger(__name__)
+SEED_SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".pq", ".sql")
+_NO_SEEDS = ("schema.yml", "readme.md")
+
+
+class Reader:
+    """One reading of one folder: collects the problems on the way.
+
+    `problems` holds those that were found before; they are reported together with the others. `warn` is called with
+    what is odd and no problem, as a logger is.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        env: str,
+        engine: str,
+        files: ProjectFiles,
+        problems: list[Problem],
+        *,
+        warn: Callable[..., None] = _log.warning,
+    ) -> None:
+        self.root, self.env, self._warn = root, env, warn
+        self.problems = problems
+        self._engine = engine
+        self._files_of = {Home(root): files}
+        self._source_checks: list[CheckDraft] = []
+        self._incremental: Mapping[str, Any] = {}
+
+    def read(self) -> Project:
+        """Read all files. The project has no environment yet. Raises ProjectError with all problems."""
+        packages = self._packages()
+        settings, engine = self._settings(), self._engine
+        sources, seeds = self._sources(engine), self._seeds(engine)
+        macros = self._macros()
+        models = self._models(macros)
+        schemas = read_schema(list(self._schemas()), self.problems)
+        unique = self._unique(models)
+        self._warn_of_unused_overlays(unique)
+        project = link(
+            Project(
+                root=self.root,
+                name=settings.name,
+                version=settings.version,
+                env=self.env,
+                engine=engine,
+                models=unique,
+                seeds=seeds,
+                sources=sources,
+                variables=dict(settings.vars),
+                fingerprint=settings.fingerprint.settings(),
+                lint=dict(settings.lint),
+                macros={path: text for path, text, _ in macros},
+                dag_dir=Path(settings.docs.dag_dir),
+                packages=packages,
+                secrets=tuple(settings.secrets),
+            ),
+            schemas,
+            [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],
+            self.problems,
+        )
+        project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
+        if self.problems:
+            raise ProjectError(sorted(self.problems, key=_place))
+        return project
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def _packages(self) -> dict[str, Package]:
+        """Find the packages. Without them, too much is missing for the other problems to mean anything."""
+        found: list[Problem] = []
+        packages = read_packages(self.root, found)
+        if found:
+            raise ProjectError([*self.problems, *found])
+        own = self._files_of
+        self._files_of = {**{p.home: find_package_files(p.home) for p in packages}, **own}
+        return {package.name: package for package in packages}
+
+    def _settings(self) -> ProjectShape:
+        file = self._yaml(Path("project.yml"))
+        self._project_file = file or YamlFile(Path("project.yml"), {})
+        settings = self._shaped(ProjectShape, file)
+        if not isinstance(settings, ProjectShape):
+            return ProjectShape(name=self.root.name, version="0")
+        overlays = settings.models.get("incremental") or {}
+        if isinstance(overlays, Mapping):
+            self._incremental = {str(node): content for node, content in overlays.items()}
+        else:
+            where = self._project_file.location(("models", "incremental"))
+            self.problems.append(Problem("models.incremental must be a mapping of models to settings", where))
+        return settings
+
+    def _macros(self) -> list[tuple[Path, str, MacroIndex]]:
+        """Read the macros; those of packages first, as the later one of a name counts."""
+        jinja, found = new_environment(), list[tuple[Path, str, MacroIndex]]()
+        for home in self._files_of:
+            for path in self._files(home, home.models / "macros", (".sql", ".sql.j2")):
+                text = self._text(home, path)
+                macros, problems = parse_macros(text, path, jinja, self._engine)
+                self.problems.extend(problems)
+                visible = without_jinja_in_comments(text, lexis_of(self._engine))
+                found.append((path, visible, {macro.name: macro for macro in macros}))
+        return found
+
+    def _models(self, macros: list[tuple[Path, str, MacroIndex]]) -> Iterator[Model]:
+        jinja, overlays = new_environment(), self._overlays()
+        index = {name: macro for _, _, found in macros for name, macro in found.items()}
+        for home in self._files_of:
+            for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX)):
+                text = self._text(home, path)
+                if path.name.endswith(SQL_SUFFIX):
+                    models = sql_model(text, path, jinja, index, self.problems, overlays, dialect=self._engine)
+                else:
+                    models = python_models(text, path, self.problems, overlays)
+                yield from (replace(model, below=home.below) for model in models)
+
+    def _schemas(self) -> Iterator[YamlFile]:
+        """Read what is said of models; what the project says of a package's model comes last, and counts."""
+        for home in self._files_of:
+            for path in self._files(home, home.models, (".yml", ".yaml")):
+                file = self._parsed(self._text(home, path), path)
+                if file is not None:
+                    yield file
+
+    def _overlays(self) -> dict[str, IncrementalOverlayShape]:
+        """What project.yml says of incremental models, by name; the later one of two spellings counts."""
+        said, found = self._incremental, dict[str, IncrementalOverlayShape]()
+        for node, content in said.items():
+            shape = shaped(IncrementalOverlayShape, content or {}, self._project_file, ("models", "incremental", node))
+            if isinstance(shape, list):
+                self.problems.extend(shape)
+            else:
+                found[model_name(node)] = shape
+        return found
+
+    def _warn_of_unused_overlays(self, models: Mapping[str, Model]) -> None:
+        """As documented for FFT, what is said of a model that is not there is no error."""
+        for node in self._incremental:
+            if model_name(node) not in models:
+                where = self._project_file.location(("models", "incremental", node))
+                self._warn("%s: models.incremental names %r, which is not a model", where, node)
+
+    def _unique(self, models: Iterable[Model]) -> dict[str, Model]:
+        found: dict[str, Model] = {}
+        for model in models:
+            other = found.setdefault(model.name.lower(), model)
+            if other is not model:
+                hint = "Names are unique in a project, in any case; users.ff.sql and @model(name='users') are the same."
+                self.problems.append(Problem(f"model {model.name!r} is also in {other.location}", model.location, hint))
+        return dict(sorted((model.name, model) for model in found.values()))
+
+    # --- sources and seeds --------------------------------------------------------------------------------------------
+
+    def _sources(self, engine: str) -> dict[SourceName, Source]:
+        file = self._yaml(Path("sources.yml"))
+        if file is None:
+            return {}
+        if isinstance(file.content, dict) and not {"version", "sources"} & file.content.keys():
+            return self._old_sources(file, engine)
+        shape = self._shaped(SourcesShape, file)
+        if not isinstance(shape, SourcesShape):
+            return {}
+        found: dict[SourceName, Source] = {}
+        for i, group in enumerate(shape.sources):
+            for j, table in enumerate(group.tables):
+                name = SourceName(group.name, table.name)
+                where = file.location(("sources", i, "tables", j, "name"))
+                places = (table.overrides.get(engine), group.overrides.get(engine), table, group)
+                if name in found:
+                    self.problems.append(Problem(f"source {name} is declared twice", where))
+                keys = ("sources", i, "tables", j)
+                self._source_checks += table_checks(str(name), table, file, keys, self.problems)
+                found[name] = Source(
+                    name=name,
+                    identifier=next((p.identifier for p in places if p and p.identifier), table.name),
+                    location=where,
+                    schema=next((p.schema_ for p in places if p and p.schema_), None),
+                    catalog=next((p.catalog_name for p in places if p and p.catalog_name), None),
+                    description=table.description or group.description,
+                    columns=columns_of(table.columns),
+                    tags=tuple(dict.fromkeys([*group.tags, *table.tags])),
+                    version=table.version(),
+                    freshness=table.freshness.value() if table.freshness else None,
+                    partition_by=table.partition_by,
+                )
+        return found
+
+    def _old_sources(self, file: YamlFile, engine: str) -> dict[SourceName, Source]:
+        groups = self._shaped(OldSources, file)
+        if not isinstance(groups, dict):
+            return {}
+        found = {}
+        for group, tables in groups.items():
+            for table, place in tables.items():
+                name = SourceName(group, table)
+                places = [p for p in (place.overrides.get(engine) if place else None, place) if p]
+                found[name] = Source(
+                    name=name,
+                    identifier=next((p.identifier for p in places if p.identifier), table),
+                    location=file.location((group, table)),
+                    schema=next((p.schema_ for p in places if p.schema_), None),
+                    catalog=next((p.catalog_name for p in places if p.catalog_name), None),
+                    description=place.description if place else None,
+                    partition_by=place.partition_by if place else None,
+                )
+        return found
+
+    def _seeds(self, engine: str) -> dict[str, Seed]:
+        file = self._yaml(Path("seeds/schema.yml"))
+        shape = self._shaped(SeedsShape, file) if file else None
+        schema = shape if isinstance(shape, SeedsShape) else SeedsShape()
+        found: dict[str, Seed] = {}
+        used: set[str] = set()
+        for path in self._files(Home(self.root), Path("seeds"), SEED_SUFFIXES):
+            seed_id = path.relative_to("seeds").with_suffix("").as_posix()
+            ids = (seed_id, path.stem)
+            used.update(ids)
+            target = next((schema.targets[key] for key in ids if key in schema.targets), None)
+            name = (target.table if target else None) or path.stem
+            types = schema.columns.get(name) or schema.columns.get(seed_id) or {}
+            seed = Seed(
+                name=name,
+                seed_id=seed_id,
+                path=path,
+                schema=(target.schema_by_engine.get(engine) or target.schema_) if target else None,
+                columns=tuple(Column(c, None, t if isinstance(t, str) else t.type) for c, t in types.items()),
+                form=self._form(
+                    next(((key, schema.files[key]) for key in ids if key in schema.files), None), path, file
+                ),
+            )
+            if not is_plain(name):
+                place = f"targets: {{{seed_id}: {{table: {re.sub(r'[^A-Za-z0-9_]+', '_', name)}}}}}"
+                hint = f"Name its table in seeds/schema.yml: {place}."
+                self.problems.append(Problem(f"{name!r} cannot be the name of a seed", Location(path), hint))
+            if name in found:
+                hint = f"Name the table of one of them in seeds/schema.yml: targets: {{{seed_id}: {{table: ...}}}}."
+                self.problems.append(Problem(f"seed {name!r} is also in {found[name].path}", Location(path), hint))
+            found[name] = seed
+        if file:
+            self._refuse_unused(file, schema, found, used)
+        self._warn_of_files_that_are_no_seeds()
+        return found
+
+    def _form(self, said: tuple[str, SeedFileShape] | None, path: Path, file: YamlFile | None) -> CsvFormat:
+        """How the file of a seed is written."""
+        if said is None or file is None:
+            return DEFAULT
+        key, shape = said
+        if path.suffix not in CSV_SUFFIXES:
+            hint = f"The keys of `files` are about {' and '.join(CSV_SUFFIXES)} files."
+            self.problems.append(Problem(f"{path} is no CSV", file.location(("files", key)), hint))
+        return shape.value()
+
+    def _warn_of_files_that_are_no_seeds(self) -> None:
+        others = [
+            path.as_posix()
+            for path in self._files(Home(self.root), Path("seeds"), ("",))
+            if path.suffix not in SEED_SUFFIXES and path.name.lower() not in _NO_SEEDS
+        ]
+        if others:
+            more = f" and {len(others) - 10} more" if len(others) > 10 else ""
+            known = ", ".join(SEED_SUFFIXES)
+            self._warn("not read, as a seed's name ends in %s: %s%s", known, ", ".join(others[:10]), more)
+
+    def _refuse_unused(self, file: YamlFile, schema: SeedsShape, seeds: Mapping[str, Seed], used: set[str]) -> None:
+        names = {name for seed in seeds.values() for name in (seed.name, seed.seed_id)}
+        sections = (
+            ("targets", schema.targets, used),
+            ("files", schema.files, used),
+            ("columns", schema.columns, names),
+        )
+        for section, keys, known in sections:
+            for key in keys:
+                if key not in known:
+                    where = file.location((section, key))
+                    self.problems.append(
+                        Problem(
+                            f"there is no seed {key!r} below seeds/",
+                            where,
+                            nearest(key, names) or "Add the file, or take the entry out.",
+                        )
+                    )
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _files(self, home: Home, folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+        """The files below a folder, as they are shown."""
+        return [home.shown / path for path in self._files_of[home].below(folder, suffixes)]
+
+    def _unit_test_files(self) -> list[YamlFile]:
+        """Those in tests/unit itself, as documented for FFT."""
+        folder = Path("tests/unit")
+        paths = [p for p in self._files(Home(self.root), folder, (".yml", ".yaml")) if p.parent == folder]
+        return [file for path in paths if (file := self._yaml(path, keep_digits=True)) is not None]
+
+    def _yaml(self, path: Path, *, keep_digits: bool = False) -> YamlFile | None:
+        home = Home(self.root)
+        if not home.file(path).is_file():
+            return None
+        return self._parsed(self._text(home, path), path, keep_digits=keep_digits)
+
+    def _parsed(self, text: str, path: Path, *, keep_digits: bool = False) -> YamlFile | None:
+        parsed = parse_yaml(text, path, keep_digits=keep_digits)
+        if isinstance(parsed, Problem):
+            self.problems.append(parsed)
+            return None
+        return parsed
+
+    def _shaped(self, shape: Any, file: YamlFile | None) -> Any:
+        """Note the problems, and return the shape's value; None if it has none."""
+        if file is None:
+            return None
+        value, problems = shaped_in_part(shape, file)
+        self.problems.extend(problems)
+        return value
+
+    def _text(self, home: Home, path: Path) -> str:
+        try:
+            return home.file(path).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            self.problems.append(Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", Location(path)))
+        except OSError as error:  # as of a link that leads nowhere
+            self.problems.append(Problem(f"the file cannot be read: {error.strerror}", Location(path)))
+        return ""
+
+
+def _place(problem: Problem) -> tuple[str, int]:
+    return (str(problem.where.path), problem.where.line or 0) if problem.where else ("", 0)

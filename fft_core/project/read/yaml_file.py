@@ -1,0 +1,201 @@
+"""YAML with line numbers: plain values, where each key stands, and pydantic's complaints as problems with a place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from fft_core.errors import Location, Problem, nearest
+from fft_core.names.numbers import read_number
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Key = str | int
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NUMBER = re.compile(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
+
+
+class _ExactLoader(_Loader):  # type: ignore[misc, valid-type]  # chosen when it runs
+    """Keeps all digits of numbers."""
+
+
+def _number(loader: Any, node: yaml.ScalarNode) -> object:
+    plain: object = loader.construct_yaml_float(node)
+    return read_number(node.value) if _NUMBER.fullmatch(node.value) else plain
+
+
+_ExactLoader.add_constructor("tag:yaml.org,2002:float", _number)
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """A parsed file: `content` as plain values, `lines` the line of each key path."""
+
+    path: Path
+    content: Any  # whatever YAML holds; shaped by pydantic before anyone else sees it
+    lines: Mapping[tuple[Key, ...], int] = field(default_factory=dict)
+
+    def location(self, keys: tuple[Key, ...] = ()) -> Location:
+        """Where a key stands, or the nearest key around it."""
+        for end in range(len(keys), -1, -1):
+            if keys[:end] in self.lines:
+                return Location(self.path, self.lines[keys[:end]])
+        return Location(self.path)
+
+
+def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile | Problem:
+    """Parse one YAML document; an empty one is an empty mapping.
+
+    `keep_digits` makes a number that has more digits than a double a `WrittenNumber`.
+    """
+    loader = (_ExactLoader if keep_digits else _Loader)(text)
+    try:
+        node = loader.get_single_node()
+        content = loader.construct_document(node) if node else {}
+        lines = dict(_lines(node, ())) if node else {}
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        return Problem(f"invalid YAML: {error.problem}", Location(path, mark.line + 1 if mark else None))
+    except (yaml.YAMLError, ValueError) as error:
+        return Problem(f"invalid YAML: {error}", Location(path))
+    except RecursionError:
+        return Problem("invalid YAML: an anchor contains itself", Location(path))
+    finally:
+        loader.dispose()
+    return YamlFile(path, content, lines)
+
+
+def _lines(node: yaml.Node, keys: tuple[Key, ...]) -> Iterator[tuple[tuple[Key, ...], int]]:
+    yield keys, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name = key.value
+            yield from _lines(value, (*keys, name))
+            yield (*keys, name), key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _lines(item, (*keys, index))
+
+
+def shaped_in_part(shape: Any, file: YamlFile) -> tuple[Any | None, list[Problem]]:
+    """Validate a whole file; unknown keys are problems, and do not hide what else the file says.
+
+    The value is None if more than unknown keys is wrong.
+    """
+    value = shaped(shape, file.content, file)
+    if not isinstance(value, list):
+        return value, []
+    known_part = _without_unknown_keys(shape, file.content)
+    rest = value if known_part is None else shaped(shape, known_part, file)
+    return (None if isinstance(rest, list) else rest), value
+
+
+def _without_unknown_keys(shape: Any, content: object) -> object | None:
+    """Copy plain values without the keys that the shape does not know; None if that is not all that is wrong."""
+    from pydantic import ValidationError
+
+    content = deepcopy(content)
+    try:
+        _adapter(shape).validate_python(content)
+    except ValidationError as error:
+        for complaint in error.errors(include_url=False, include_input=False, include_context=False):
+            if complaint["type"] != "extra_forbidden":
+                return None
+            keys, holder = _keys_in(content, complaint["loc"])
+            if isinstance(holder, dict) and keys:
+                holder.pop(keys[-1], None)
+    return content
+
+
+def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()) -> Any | list[Problem]:
+    """Validate plain values against a pydantic shape: the shape's value, or every complaint with its line.
+
+    `shape` is anything that a pydantic TypeAdapter takes; `at` is where in the file the content stands.
+    """
+    from pydantic import ValidationError  # slow to import: only files that are not in the parse cache are shaped
+
+    adapter = _adapter(shape)
+    try:
+        return adapter.validate_python(content)
+    except ValidationError as error:
+        return [_problem(complaint, shape, content, file, at) for complaint in error.errors(include_url=False)]
+
+
+@cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    """Making an adapter costs a hundred times what using it does."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(shape)
+
+
+def _problem(complaint: Any, shape: Any, content: object, file: YamlFile, at: tuple[Key, ...]) -> Problem:
+    from fft_core.project.shapes.shape import known_keys
+
+    keys, _ = _keys_in(content, complaint["loc"])
+    where = file.location((*at, *keys))
+    name = ".".join(str(key) for key in (*at, *keys))
+    match complaint["type"]:
+        case "extra_forbidden":
+            key, known = str(complaint["loc"][-1]), known_keys(shape, complaint["loc"][:-1])
+            place = ".".join(str(key) for key in (*at, *keys)[:-1]) or "the file"
+            return Problem(
+                f"unknown key {key!r} in {place}", where, nearest(key, known) or f"Known keys: {', '.join(known)}"
+            )
+        case "missing":
+            return Problem(f"missing key {complaint['loc'][-1]!r}" + (f" in {name}" if name else ""), where)
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return Problem(f"{name or 'the file'} must be a mapping", where)
+        case "list_type":
+            return Problem(f"{name or 'the file'} must be a list", where)
+        case "union_tag_invalid":
+            context = complaint["ctx"]
+            key = context["discriminator"].strip("'")
+            known = [tag.strip("' ") for tag in context["expected_tags"].split(",")]
+            hint = nearest(context["tag"], known)
+            return Problem(
+                f"unknown {key} {context['tag']!r}",
+                file.location((*at, *keys, key)),
+                hint or f"Known: {', '.join(known)}",
+            )
+        case "literal_error":
+            known = _literals(complaint["ctx"]["expected"])
+            hint = nearest(str(complaint["input"]), known) or f"Known: {', '.join(known)}"
+            return Problem(f"{name}: unknown value {complaint['input']!r}", where, hint)
+        case "union_tag_not_found":
+            return Problem(f"missing key {complaint['ctx']['discriminator']} in {name}", where)
+        case _:
+            message = complaint["msg"].removeprefix("Value error, ")
+            return Problem(f"{name}: {message}" if name else message, where)
+
+
+def _literals(expected: str) -> list[str]:
+    """Take apart how pydantic lists the values of a Literal.
+
+    >>> _literals("'rw', 'ro' or 'off'")
+    ['rw', 'ro', 'off']
+    """
+    return [value.strip("'") for value in expected.replace(" or ", ", ").split(", ")]
+
+
+def _keys_in(content: object, loc: tuple[Key, ...]) -> tuple[tuple[Key, ...], object]:
+    """Keep those parts of pydantic's location that are keys of the content (it adds the names of union members).
+
+    The second value is the mapping or list that holds the last key.
+    """
+    keys: list[Key] = []
+    holder: object = None
+    for part in loc:
+        inner = dict(enumerate(content)) if isinstance(content, list) else content
+        if isinstance(inner, Mapping) and part in inner:
+            keys.append(part)
+            holder, content = content, inner[part]
+    return tuple(keys), holder

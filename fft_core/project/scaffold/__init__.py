@@ -1,0 +1,1 @@
+"""New projects, and what commands leave in their folders."""

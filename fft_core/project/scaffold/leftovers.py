@@ -1,0 +1,66 @@
+"""What FFT has written beside a project, and can write again: reports, caches and logs, never rows or history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fft_core.engines.spec.registry import installed_specs
+from fft_core.errors import FftError, Location
+from fft_core.project.read.cache_folder import ProjectCache
+from fft_core.project.read.files import GIT_PACKAGES, refuse_no_project
+
+_FOLDER = Path(".fastflowtransform")
+# In its cache folder, versions before 0.2 kept what is now in the user's own.
+_WRITTEN = ("target", "logs", "ci", "cache/project.pickle", "cache/code.json")
+_UNFINISHED = ("cache/tmp*", f"{GIT_PACKAGES.relative_to(_FOLDER)}/.new-*")  # left by what was killed
+
+
+def find_leftovers(root: Path | str, *more: Path) -> tuple[Path, ...]:
+    """List the files that can go, and those below `more`; a database that somebody keeps among them is left out.
+
+    Raises:
+        ProjectError: the folder is no project.
+    """
+    root = Path(root).resolve()
+    refuse_no_project(root)
+    home = root / _FOLDER
+    starts = [home / name for name in _WRITTEN] + [p for glob in _UNFINISHED for p in sorted(home.glob(glob))]
+    starts += ProjectCache(root).files()
+    found = [path for start in (*starts, *more) for path in _files(start)]
+    return tuple(path for path in found if not _is_database(path))
+
+
+def remove_leftovers(root: Path | str, paths: Iterable[Path]) -> None:
+    """Remove files, and the folders of the project that they leave empty. Raises FftError for one that stays."""
+    root = Path(root).resolve()
+    cache = ProjectCache(root).folder
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise FftError(f"cannot be removed: {error.strerror}", where=Location(shown_path(root, path))) from error
+        for folder in path.parents:
+            is_below = folder == cache or (folder != root and folder.is_relative_to(root))
+            if not is_below or any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+
+def shown_path(root: Path, path: Path) -> Path:
+    """Say where a file lies: relative to the project, if it is there."""
+    return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def _files(start: Path) -> Iterator[Path]:
+    """The files below a folder, sorted; a link is itself, not what it leads to."""
+    if start.is_symlink() or start.is_file():
+        yield start
+    elif start.is_dir():
+        for path in sorted(start.iterdir()):
+            yield from _files(path)
+
+
+def _is_database(path: Path) -> bool:
+    """Whether a file holds rows of an engine, or lies beside one that does."""
+    return not path.is_symlink() and any(spec.owns_file(path) for spec in installed_specs().values())

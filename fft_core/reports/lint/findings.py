@@ -1,0 +1,96 @@
+"""A project, looked at by all rules: findings with a place, a level and a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from fft_core.errors import Location, Problem, ProjectError, nearest
+from fft_core.project.model import Project
+from fft_core.project.read.yaml_file import YamlFile, parse_yaml
+
+Level: TypeAlias = Literal["error", "warning", "note"]
+INVALID = "invalid-project"  # the rule that cannot be switched off
+_PROJECT_FILE = Path("project.yml")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a rule found; `where` is relative to the project's folder."""
+
+    rule: str
+    level: Level
+    message: str
+    where: Location
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        hint = f"\n    hint: {self.hint}" if self.hint else ""
+        return f"{self.where}: {self.level}: {self.message} [{self.rule}]{hint}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the plain values that `fft ci-check --json` prints."""
+        return {
+            "rule": self.rule,
+            "level": self.level,
+            "message": self.message,
+            "file": self.where.path.as_posix(),
+            "line": self.where.line,
+            "hint": self.hint,
+        }
+
+
+def lint_project(project: Project) -> tuple[Finding, ...]:
+    """Look at a project that loads: at what it renders to, and with all rules that its `lint` settings leave on.
+
+    No database is opened, and no user code runs.
+
+    >>> for finding in lint_project(load_project("shop")):  # doctest: +SKIP
+    ...     print(finding)
+    """
+    from fft_core.reports.lint.reading import read  # with the parser of SQL, which is slow to import
+    from fft_core.reports.lint.rules import RULES
+
+    reading = read(project)
+    found = [*_findings(INVALID, "error", [*_unknown_settings(project, [*RULES]), *reading.broken])]
+    for name, rule in RULES.items():
+        level = project.lint.get(name, rule.level)
+        if level != "off":
+            found += _findings(name, level, (p for p in rule.find(reading) if _is_own(project, p)))
+    return _sorted(found)
+
+
+def problems_found(error: ProjectError) -> tuple[Finding, ...]:
+    """Give the problems of a project that does not load as findings."""
+    return _sorted(_findings(INVALID, "error", error.problems))
+
+
+def _is_own(project: Project, problem: Problem) -> bool:
+    """Whether a problem lies in the project itself: what is odd in a package, its own authors see."""
+    return problem.where is None or project.home_of(problem.where.path).root == project.root
+
+
+def _findings(rule: str, level: Level, problems: Iterable[Problem]) -> Iterator[Finding]:
+    for problem in dict.fromkeys(problems):
+        where = problem.where or Location(_PROJECT_FILE)
+        if where.path.is_absolute():  # the project's folder itself: it has no project.yml
+            where = Location(_PROJECT_FILE)
+        yield Finding(rule, level, problem.message, where, problem.hint)
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda f: (f.where.path.as_posix(), f.where.line or 0, f.rule, f.message)))
+
+
+def _unknown_settings(project: Project, names: Sequence[str]) -> Iterator[Problem]:
+    for name in project.lint:
+        if name not in names:
+            hint = nearest(name, names) or f"Rules: {', '.join(names)}."
+            yield Problem(f"lint: {name!r} is not a rule that can be set", _place(project.root, name), hint)
+
+
+def _place(root: Path, rule: str) -> Location:
+    file = parse_yaml((root / _PROJECT_FILE).read_text(encoding="utf-8-sig"), _PROJECT_FILE)
+    return file.location(("lint", rule)) if isinstance(file, YamlFile) else Location(_PROJECT_FILE)

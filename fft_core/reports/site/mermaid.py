@@ -1,0 +1,43 @@
+"""A graph as Mermaid's text, which GitHub, GitLab and many editors draw."""
+
+from __future__ import annotations
+
+import html
+
+from fft_core.reports.site.graph import Graph, GraphNode, Shape
+
+_SHAPES: dict[Shape, str] = {
+    "table": '["{}"]',
+    "view": '("{}")',
+    "materialized_view": '("{}")',
+    "ephemeral": '(["{}"])',
+    "incremental": '[["{}"]]',
+    "snapshot": '[["{}"]]',
+    "seed": '[/"{}"/]',
+    "source": '[("{}")]',
+}
+
+
+def mermaid(graph: Graph) -> str:
+    """Spell a graph from left to right.
+
+    >>> print(mermaid(Graph((GraphNode("users", "seed"), GraphNode("people", "table", "sql")), (("users", "people"),))))
+    flowchart LR
+        n_users[/"users"/]
+        n_people["people"]
+        n_users --> n_people
+    """
+    ids = {node.name: _id(node, number) for number, node in enumerate(graph.nodes)}
+    nodes = [f"{ids[node.name]}{_SHAPES[node.shape].format(_text(node.name))}" for node in graph.nodes]
+    edges = [f"{ids[start]} --> {ids[end]}" for start, end in graph.edges]
+    return "\n".join(["flowchart LR", *(f"    {line}" for line in [*nodes, *edges])])
+
+
+def _id(node: GraphNode, number: int) -> str:
+    """An id that is no word of Mermaid's: `end` alone would end the diagram. A source's name may hold anything."""
+    return f"source{number}" if node.shape == "source" else f"n_{node.name}"
+
+
+def _text(name: str) -> str:
+    """Mermaid's own codes (`#quot;`) are not decoded by all of its versions; labels are HTML, whose codes are."""
+    return html.escape(name, quote=False).replace('"', "&quot;").replace("`", "'")

@@ -1,0 +1,240 @@
+"""Pages of a project as text: one for each model, seed and source, an index with a search, and the graph."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from fft_core.checks.words import in_words
+from fft_core.errors import ArtifactError
+from fft_core.names import Relation
+from fft_core.names.columns import paired
+from fft_core.names.text import visible
+from fft_core.project.model import Check, Model, Project, Seed, Source
+from fft_core.reports.catalog import Catalog, CatalogEntry
+from fft_core.reports.site.graph import Graph, GraphNode, graph_of
+from fft_core.reports.site.layout import Drawing, draw
+from fft_core.version import VERSION
+from fft_core.warehouse.warehouse import planned_relations
+
+if TYPE_CHECKING:
+    import jinja2
+
+Subject: TypeAlias = Model | Seed | Source
+GENERATOR = "fft docgen"
+FOLDERS = ("models", "seeds", "sources")
+_STEPS = 2
+
+
+@dataclass(frozen=True)
+class PageColumn:
+    """A column as a page shows it: as declared, with the type that it has in the database."""
+
+    name: str
+    type: str | None
+    description: str | None
+    is_missing: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page of one node shows. `graph` is the part of the project's graph that is near."""
+
+    node: GraphNode
+    href: str
+    subject: Subject
+    graph: Graph
+    relation: Relation | None
+    entry: CatalogEntry | None
+    declared_checks: tuple[Check, ...]
+    source: str | None
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.node.name
+
+    @property
+    def description(self) -> str | None:
+        """What the project says of it."""
+        return self.subject.description
+
+    @property
+    def first_line(self) -> str:
+        """The description's first line."""
+        return (self.description or "").strip().partition("\n")[0]
+
+    @property
+    def file(self) -> str:
+        """Where it is written, relative to the project."""
+        where = self.subject.location.path if isinstance(self.subject, Source) else self.subject.path
+        return where.as_posix()
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags."""
+        return self.subject.tags
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Who looks after it."""
+        return () if isinstance(self.subject, Source) else self.subject.owners
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """What it reads directly."""
+        return self.graph.parents(self.name)
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        """What reads it directly."""
+        return self.graph.children(self.name)
+
+    @property
+    def columns(self) -> tuple[PageColumn, ...]:
+        """The columns of the relation in their order, then those that are only declared."""
+        declared = {column.name: column for column in self.subject.columns}
+        there = self.entry.columns if self.entry else ()
+        pairs = paired((column.name for column in there), declared)
+        is_known = self.entry is not None and self.entry.error is None
+        found = []
+        for column in there:
+            said = declared.pop(pairs.get(column.name, ""), None)
+            found.append(PageColumn(column.name, column.type, said.description if said else None))
+        rest = (PageColumn(c.name, c.type, c.description, is_missing=is_known) for c in declared.values())
+        return (*found, *rest)
+
+    @property
+    def checks(self) -> tuple[tuple[Check, str], ...]:
+        """Its checks, each with its rule in words."""
+        return tuple((check, in_words(check)) for check in self.declared_checks)
+
+    @property
+    def search(self) -> str:
+        """What the search on the index looks at, in lower case."""
+        columns = [text for column in self.columns for text in (column.name, column.description)]
+        texts = [self.name, self.description, self.file, *self.tags, *self.owners, *columns]
+        return " ".join(text for text in texts if text).lower()
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        """Where the nodes and edges of its graph are."""
+        return drawn(self.graph)
+
+
+def render_site(project: Project, catalog: Catalog | None, *, with_source: bool = False) -> Mapping[str, str]:
+    """Give the text of each page by its path, relative to the folder of the site.
+
+    Args:
+        project: A project.
+        catalog: What is in its database; None where that is not known.
+        with_source: Show the files of the models.
+
+    Raises:
+        ArtifactError: the file of a model cannot be read.
+        ProfileError: the profile cannot be used.
+    """
+    graph = graph_of(project)
+    hrefs = _hrefs(graph)
+    relation_of = planned_relations(project)
+    subjects = _subjects(project)
+    jinja = _environment(project)
+    shared = {"hrefs": hrefs, "with_catalog": catalog is not None}
+    pages = [
+        Page(
+            node=node,
+            href=hrefs[node.name],
+            subject=subject,
+            graph=graph.around(node.name, _STEPS),
+            relation=None if node.shape == "ephemeral" else relation_of(subject.name),
+            entry=catalog.entries.get(node.name) if catalog else None,
+            declared_checks=project.checks_of(subject.name),
+            source=_source_of(project, subject) if with_source and isinstance(subject, Model) else None,
+        )
+        for node in graph.nodes
+        for subject in [subjects[node.name]]
+    ]
+    template = jinja.get_template("node.html.j2")
+    texts = {page.href: template.render(page=page, **shared) for page in pages}
+    texts["index.html"] = jinja.get_template("index.html.j2").render(groups=_groups(pages))
+    texts["dag.html"] = jinja.get_template("dag.html.j2").render(graph=graph, drawing=drawn(graph), **shared)
+    return {href: visible(text) for href, text in texts.items()}
+
+
+def render_dag(project: Project, graph: Graph) -> str:
+    """Give one page that shows a graph, and needs no other file."""
+    template = _environment(project).get_template("dag.html.j2")
+    return visible(template.render(graph=graph, drawing=drawn(graph), hrefs={}))
+
+
+def drawn(graph: Graph) -> Drawing:
+    """Place a graph."""
+    return draw([node.name for node in graph.nodes], graph.edges)
+
+
+def _environment(project: Project) -> jinja2.Environment:
+    import jinja2  # only pages need it
+
+    folder = Path(__file__).parent / "templates"
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        project=project,
+        generator=GENERATOR,
+        version=VERSION,
+        now=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+    )
+    return environment
+
+
+def _subjects(project: Project) -> dict[str, Subject]:
+    sources = {str(name): source for name, source in project.sources.items()}
+    return {**sources, **project.seeds, **project.models}
+
+
+def _source_of(project: Project, model: Model) -> str:
+    try:
+        return project.file(model.path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"cannot read {model.path}: {error}") from error
+
+
+def _groups(pages: list[Page]) -> list[tuple[str, list[Page]]]:
+    ordered = sorted(pages, key=lambda page: page.name)
+    return [
+        ("Models", [page for page in ordered if isinstance(page.subject, Model)]),
+        ("Seeds", [page for page in ordered if isinstance(page.subject, Seed)]),
+        ("Sources", [page for page in ordered if isinstance(page.subject, Source)]),
+    ]
+
+
+def _hrefs(graph: Graph) -> dict[str, str]:
+    return {node.name: f"{_folder(node)}/{_file_name(node)}.html" for node in graph.nodes}
+
+
+def _folder(node: GraphNode) -> str:
+    models, seeds, sources = FOLDERS
+    return {"seed": seeds, "source": sources}.get(node.shape, models)
+
+
+def _file_name(node: GraphNode) -> str:
+    """Name the page of a node as every file system takes it: the name of a source may hold anything.
+
+    >>> _file_name(GraphNode("crm.users", "source")), _file_name(GraphNode("crm.a/b", "source"))
+    ('crm.users', 'crm.a-b-1f7994fd')
+    """
+    plain = re.sub(r"[^a-z0-9_.]", "-", node.name.lower())[:100]
+    if node.shape != "source" or plain == node.name:
+        return node.name
+    return f"{plain}-{hashlib.sha256(node.name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,90 @@
+"""Pages become files in a folder, where other people's files stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fft_core.errors import ArtifactError
+from fft_core.json_files import json_text, write_text_file
+from fft_core.project.model import Project
+from fft_core.reports.catalog import Catalog, write_catalog
+from fft_core.reports.manifest import make_manifest, write_manifest
+from fft_core.reports.site.graph import Graph
+from fft_core.reports.site.pages import FOLDERS, GENERATOR, render_dag, render_site
+
+_MARK = f'<meta name="generator" content="{GENERATOR}">'
+_HEAD = 300  # characters in which the mark stands
+
+
+def write_docs(
+    project: Project, catalog: Catalog | None, folder: Path, *, with_source: bool = False, with_json: bool = False
+) -> None:
+    """Write a site about a project, and its manifest and catalog into the project's target folder.
+
+    Args:
+        project: A project.
+        catalog: What is in its database; None where that is not known.
+        folder: Where the site goes; see `write_site`.
+        with_source: Show the files of the models.
+        with_json: Put manifest and catalog beside the pages as well.
+
+    Raises:
+        ArtifactError: a file cannot be written, or is somebody else's.
+        ProjectError: with every template that fails.
+    """
+    manifest = make_manifest(project)
+    texts = dict(render_site(project, catalog, with_source=with_source))
+    if with_json:
+        texts["manifest.json"] = json_text(manifest.to_json())
+    if with_json and catalog:
+        texts["catalog.json"] = json_text(catalog.to_json())
+    write_site(folder, texts)
+    write_manifest(manifest)
+    if catalog:
+        write_catalog(catalog)
+
+
+def write_dag(project: Project, graph: Graph) -> Path:
+    """Write a page that shows a graph into the folder that project.yml names; give its path. Raises ArtifactError."""
+    return write_text_file(project.root / project.dag_dir / "index.html", render_dag(project, graph))
+
+
+def write_site(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write the files of a site, and take away pages of an earlier one that are not in this one.
+
+    Args:
+        folder: Where; created where it is missing. Only pages that `fft docgen` wrote are replaced or taken away.
+        texts: Each file's text by its path in the folder.
+
+    Raises:
+        ArtifactError: a file cannot be written, or is somebody else's.
+    """
+    is_ours = (folder / "index.html").exists() and not _is_others(folder / "index.html")
+    others = [folder / name for name in texts if _is_others(folder / name) and not (is_ours and name.endswith(".json"))]
+    if others:
+        hint = "Choose another folder with --out, or move the file away."
+        raise ArtifactError(f"{others[0]} was not written by fft docgen, and is left as it is", hint=hint)
+    for name, text in texts.items():
+        write_text_file(folder / name, text)
+    old = [path for kind in FOLDERS for path in (folder / kind).glob("*.html")]
+    for path in old:
+        if path.relative_to(folder).as_posix() not in texts and not _is_others(path):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        raise ArtifactError(f"cannot take {path} away: {error.strerror}") from error
+
+
+def _is_others(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return _MARK not in file.read(_HEAD)
+    except (FileNotFoundError, NotADirectoryError):  # of the latter, the write says more
+        return False
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""One run: decide, build, tell."""

@@ -1,0 +1,144 @@
+"""What one run remembers of its warehouse: the records, what exists, versions of sources, and what it built itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from fft_core.engines.spec.known import known_functions
+from fft_core.names import Relation
+from fft_core.plan.decide import reached_by_views
+from fft_core.plan.definitions import Definitions
+from fft_core.plan.fingerprint import Subject
+from fft_core.plan.records import BuildRecord, Published, Remembered
+from fft_core.project.model import Model, Project, Seed, SourceName
+from fft_core.warehouse.records import read_records
+from fft_core.warehouse.source_versions import source_version
+from fft_core.warehouse.warehouse import Warehouse
+
+
+class OutdatedError(Exception):
+    """Another run has built what a decision is about, or what it reads, since this run looked."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a run read of its warehouse at one moment, with what it has published itself since then.
+
+    Attributes:
+        number: How often the run has read it; a later look has a higher number.
+        openings: How often the process had got the database by then, see `Engine.openings`.
+        remembered: The records and what exists.
+    """
+
+    number: int
+    openings: int
+    remembered: Remembered
+
+
+class Memory:
+    """What one run remembers. Threads may share it: what they are given is frozen.
+
+    Versions of sources are read at most once in a look, before the first build that reads them.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._lock = threading.Lock()
+        self._number = 1
+        self._look: Look | None = None
+        self._source_versions: dict[str, str | None] = {}
+
+    def look(self, warehouse: Warehouse) -> Look:
+        """Return the current look; read the warehouse first if there is none. Raises StateError."""
+        with self._lock:
+            if self._look is None:
+                remembered = self._read(warehouse)
+                self._look = Look(self._number, warehouse.engine.openings(), remembered)
+            return self._look
+
+    def again(self, look: Look) -> Look:
+        """Return a look with what was published since. Raises OutdatedError if the warehouse has been read again."""
+        with self._lock:
+            if self._look is None or self._look.number != look.number:
+                raise OutdatedError("the records were read again")
+            return self._look
+
+    def recall(self, warehouse: Warehouse) -> Remembered:
+        """Return what is remembered, as of now."""
+        return self.look(warehouse).remembered
+
+    def known_to(
+        self, warehouse: Warehouse, subjects: Sequence[Subject]
+    ) -> tuple[Remembered, Mapping[str, str | None]]:
+        """Return what is remembered, and the versions of all sources that some nodes read, through views as well."""
+        with warehouse.engine.turn():
+            remembered = self.recall(warehouse)
+            names = reached_by_views(remembered, {n for s in subjects for n in (*s.inputs, *s.check_inputs)})
+            return remembered, self.versions_of_sources(warehouse, names)
+
+    def versions_of_sources(self, warehouse: Warehouse, names: Iterable[str]) -> dict[str, str | None]:
+        """Return the versions of those names that are sources; None for a source that can give no version."""
+        sources = {str(name): source for name, source in self._project.sources.items()}
+        wanted = [name for name in names if name in sources]
+        with self._lock:
+            for name in wanted:
+                if name not in self._source_versions:
+                    source = sources[name]
+                    relation = warehouse.relation(source.name)
+                    settings = self._project.fingerprint
+                    self._source_versions[name] = source_version(warehouse.engine, source, relation, settings)
+            return {name: self._source_versions[name] for name in wanted}
+
+    def note(self, record: BuildRecord, published: Published) -> BuildRecord | None:
+        """Remember what this run has just published; return the record that was known of the node before."""
+        with self._lock:
+            if self._look is None:
+                return None
+            last = self._look.remembered.records.get(record.node)
+            self._look = replace(self._look, remembered=self._look.remembered.with_build(record, published))
+            return last
+
+    def forget(self) -> None:
+        """Read the records and the versions of sources again, when they are next asked for."""
+        with self._lock:
+            self._number += 1
+            self._look = None
+            self._source_versions.clear()
+
+    def forget_source(self, name: SourceName) -> None:
+        """Read the version of a source again: this run has filled it."""
+        with self._lock:
+            self._source_versions.pop(str(name), None)
+
+    def _read(self, warehouse: Warehouse) -> Remembered:
+        engine = warehouse.engine
+        found = tuple(engine.definitions())
+        definitions = Definitions(
+            engine.dialect, found, partial(known_functions, engine.name), partial(self._place, warehouse)
+        )
+        return Remembered(read_records(engine), published_nodes(warehouse, self._project.stored()), definitions)
+
+    def _place(self, warehouse: Warehouse, name: str) -> str:
+        """Where a model, seed or source lies, as `schema.name`."""
+        sources = {str(source): settings.name for source, settings in self._project.sources.items()}
+        relation = warehouse.relation(sources.get(name, name))
+        return f"{relation.schema}.{relation.name}"
+
+
+def published_nodes(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:
+    """Look up what exists under the names of some nodes, and with which stamp."""
+    nodes = list(nodes)
+    relations = {node.name: warehouse.relation(node.name) for node in nodes}
+    backing = {node.name: place for node in nodes if (place := warehouse.backing(node)) is not None}
+    tables = warehouse.engine.tables([*relations.values(), *backing.values()])
+    published = {}
+    for name, relation in relations.items():
+        rows_at: Relation = backing.get(name, relation)
+        table, rows = tables.get(relation), tables.get(rows_at)
+        if table is not None:
+            stamp = table.stamp if rows and rows.stamp == table.stamp else None
+            published[name] = Published(table.kind, stamp, rows.rows if rows else None, str(relation))
+    return published

@@ -1,0 +1,125 @@
+"""Nothing that a process prints or logs says a secret: its streams, log records and warnings are masked meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import Any, BinaryIO, TextIO, cast
+
+from fft_core.engines.spec.masking import Masker
+from fft_core.names.text import visible
+
+
+class OutputGuard(AbstractContextManager["OutputGuard"]):
+    """Masks what this process prints, logs and warns of while it is entered, whoever does it.
+
+    `masker` may be exchanged as more becomes known. What user code prints keeps its escape sequences: they are colours
+    and progress bars. What it logs does not. A child process, or C code that writes by itself, is not seen.
+    """
+
+    def __init__(self, masker: Masker) -> None:
+        self.masker = masker
+
+    def __enter__(self) -> OutputGuard:
+        self._streams = sys.stdout, sys.stderr
+        self._wrapped = tuple(MaskedStream(stream, self) for stream in self._streams)
+        sys.stdout, sys.stderr = (cast("TextIO", stream) for stream in self._wrapped)
+        self._make_record, self._format_warning = logging.getLogRecordFactory(), warnings.formatwarning
+        logging.setLogRecordFactory(self._record)
+        warnings.formatwarning = self._warning
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give back what nobody else has taken over meanwhile."""
+        for wrapped in self._wrapped:
+            wrapped.release()
+        if sys.stdout is self._wrapped[0]:
+            sys.stdout = self._streams[0]
+        if sys.stderr is self._wrapped[1]:
+            sys.stderr = self._streams[1]
+        if logging.getLogRecordFactory() == self._record:
+            logging.setLogRecordFactory(self._make_record)
+        if warnings.formatwarning == self._warning:
+            warnings.formatwarning = self._format_warning
+
+    def _record(self, *arguments: Any, **keywords: Any) -> logging.LogRecord:  # Any: as the factory of logging
+        record: logging.LogRecord = self._make_record(*arguments, **keywords)
+        try:
+            said = record.getMessage()
+        except Exception:  # noqa: BLE001 - arguments that do not fit: the handler complains of them
+            return record
+        shown = visible(self.masker(said))
+        if shown != said:
+            record.msg, record.args = shown, None
+        if record.exc_info and record.exc_info[1] is not None:
+            error = self.masker.error(record.exc_info[1])
+            record.exc_info = type(error), error, record.exc_info[2]
+        return record
+
+    def _warning(self, *arguments: Any, **keywords: Any) -> str:  # Any: as warnings.formatwarning
+        return visible(self._format_warning(*arguments, **keywords))
+
+
+class MaskedStream:
+    """A text stream that masks what is written to it, and in all else is the stream below."""
+
+    def __init__(self, stream: TextIO, guard: OutputGuard) -> None:
+        self.unmasked = stream
+        self.guard = guard
+        self._held = ""
+
+    def write(self, text: str) -> int:
+        """Write a text; what may be the beginning of a secret waits for the rest of it."""
+        masker = self.guard.masker
+        known = self._held + text
+        begun = masker.begun(known)
+        self._held = known[len(known) - begun :] if begun else ""
+        self.unmasked.write(masker(known[: len(known) - begun] if begun else known))
+        return len(text)
+
+    def release(self) -> None:
+        """Write what waits: nothing more is to come."""
+        held, self._held = self._held, ""
+        if held:
+            self.unmasked.write(held)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    @property
+    def buffer(self) -> Any:  # Any: as the stream below, which need not have one
+        return _MaskedBytes(self.unmasked.buffer, self.guard)
+
+    def __getattr__(self, name: str) -> Any:  # Any: whatever the stream below has
+        return getattr(self.unmasked, name)
+
+
+class _MaskedBytes:
+    """The same for what is written as bytes."""
+
+    def __init__(self, stream: BinaryIO, guard: OutputGuard) -> None:
+        self._stream = stream
+        self.guard = guard
+
+    def write(self, content: bytes | bytearray | memoryview) -> int:
+        given = bytes(content)
+        masked = self.guard.masker(given.decode("utf-8", "surrogateescape"))
+        self._stream.write(masked.encode("utf-8", "surrogateescape"))
+        return len(given)
+
+    def __getattr__(self, name: str) -> Any:  # Any: see above
+        return getattr(self._stream, name)
+
+
+def guarded_output(masker: Masker) -> AbstractContextManager[OutputGuard | None]:
+    """Guard the output, unless it is guarded already for at least the same values."""
+    guard = getattr(sys.stdout, "guard", None)
+    known = isinstance(guard, OutputGuard) and masker.values <= guard.masker.values
+    return nullcontext() if known else OutputGuard(masker)

@@ -1,0 +1,157 @@
+"""Decides for the nodes of one run: gathers what must be known; what it means is decided in `plan`."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence, Set
+from dataclasses import replace
+
+from fft_core.compile.identity import Subjects
+from fft_core.errors import RequestError, nearest
+from fft_core.names import model_name
+from fft_core.plan.decide import (
+    Decision,
+    InputVersion,
+    Plan,
+    Request,
+    decide,
+    decide_all,
+    is_refreshed,
+    reached_by_views,
+    recorded_version,
+    with_query,
+)
+from fft_core.plan.modified import modified
+from fft_core.plan.records import BuildRecord, Published
+from fft_core.project.model import Model, Project, Seed, SourceName
+from fft_core.run.live_views import LiveViews
+from fft_core.run.memory import Look, Memory, OutdatedError, published_nodes
+from fft_core.run.run_views import RunViews, with_views
+from fft_core.warehouse.records import recorded_stamps
+from fft_core.warehouse.warehouse import Warehouse
+
+
+class Rebuilder:
+    """Decides for the nodes of one run, by what the warehouse remembered when it began and what was built since.
+
+    Threads may share it. Versions of sources are read at most once, before the first build that reads them.
+
+    Args:
+        project: Whose nodes.
+        subjects: What identifies them.
+        request: What the user asked for.
+        nodes: Those that have their turn in this run; all where None.
+        live_views: The checked views, where it is known better which of the nodes the run may build.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        subjects: Subjects,
+        request: Request,
+        *,
+        nodes: Set[str] | None = None,
+        live_views: LiveViews | None = None,
+    ) -> None:
+        refuse_unknown_nodes(project, request)
+        self.request = request
+        self.memory = Memory(project)
+        self.views = RunViews(self.memory, project, subjects, request, live_views or LiveViews(project, nodes), nodes)
+        self._project = project
+        self._subjects = subjects
+
+    def plan(self, warehouse: Warehouse, selected: frozenset[str] | None = None) -> Plan:
+        """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
+        subjects = self._subjects.all()
+        wanted = [s for s in subjects if selected is None or s.name in selected]
+        remembered, sources = self.memory.known_to(warehouse, wanted)
+        plan = decide_all(subjects, remembered, sources, self.request, selected)
+        return with_views(plan, self._project, remembered, selected)
+
+    def modified(self, warehouse: Warehouse) -> frozenset[str]:
+        """Name the nodes that differ from what was built. Raises StateError where records cannot be read."""
+        subjects = self._subjects.all()
+        return modified(subjects, *self.memory.known_to(warehouse, subjects))
+
+    def decide(self, warehouse: Warehouse, node: Model | Seed, look: Look | None = None) -> Decision:
+        """Decide for one node at the time of its step: what it reads has been built, or is left as it is.
+
+        Args:
+            warehouse: The session of this thread.
+            node: What is decided about.
+            look: What the decision is made by, for those that ask later whether it still holds; the current one if
+                None.
+        """
+        with warehouse.engine.turn():  # before any lock: a thread that holds one must not wait for its turn
+            return self._decide(warehouse, node, look or self.memory.look(warehouse))
+
+    def _decide(self, warehouse: Warehouse, node: Model | Seed, look: Look) -> Decision:
+        subject, remembered = self._subjects.of(node), look.remembered
+        names = (*subject.inputs, *subject.check_inputs)
+        sources = self.memory.versions_of_sources(warehouse, reached_by_views(remembered, names))
+        versions = {name: InputVersion(version, is_source=True) for name, version in sources.items()}
+        versions |= {name: recorded_version(remembered, name, versions) for name in names if name not in versions}
+        decision = decide(subject, versions, remembered, self.request)
+        if decision.is_build:
+            return decision
+        now = published_nodes(warehouse, [node])  # it may have been dropped since the run began
+        return decide(subject, versions, replace(remembered, published=now), self.request)
+
+    def with_query(self, warehouse: Warehouse, decision: Decision, texts: Sequence[str]) -> Decision:
+        """Complete the decision to build a lazy Python model by its query, which has not run yet."""
+        model = self._project.models[decision.name]
+        uses = self._subjects.uses_of(model, texts)
+        return with_query(decision, self._subjects.of(model), uses, self.memory.recall(warehouse).definitions)
+
+    def note(self, record: BuildRecord, published: Published) -> None:
+        """Remember what this run has just published."""
+        last = self.memory.note(record, published)
+        if last is not None and last.reads != record.reads:
+            self.views.note_changed()
+
+    def refuse_outdated(self, warehouse: Warehouse, decision: Decision, look: Look) -> None:
+        """Raise OutdatedError if another run has recorded the node, or what it reads, since that look."""
+        now, engine = self.memory.again(look), warehouse.engine
+        is_alone = engine.capabilities.one_writer_process and engine.openings() == now.openings
+        if is_alone or not self.request.records:  # what is not recorded cannot be told from what this run builds
+            return
+        names = sorted(reached_by_views(now.remembered, (decision.name, *decision.subject.inputs)))
+        for name, stamp in recorded_stamps(engine, names).items():
+            known = now.remembered.records.get(name)
+            if known is None or known.stamp != stamp:
+                raise OutdatedError(f"another run has built {name}")
+
+    def forget_source(self, name: SourceName) -> None:
+        """Read the version of a source again: this run has filled it."""
+        self.memory.forget_source(name)
+
+
+def make_plan(warehouse: Warehouse, request: Request | None = None, selected: frozenset[str] | None = None) -> Plan:
+    """Decide what a run would build and what it would reuse, and why. Changes nothing.
+
+    Args:
+        warehouse: An open warehouse.
+        request: Cache mode and nodes to build in any case.
+        selected: The nodes that the run includes; all where None.
+
+    Raises:
+        StateError: the records of earlier builds cannot be read.
+        RenderError: a template fails.
+    """
+    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
+    return Rebuilder(warehouse.project, subjects, request or Request()).plan(warehouse, selected)
+
+
+def refuse_unknown_nodes(project: Project, request: Request) -> None:
+    """Raise RequestError for a glob of `--rebuild` or `--full-refresh` that matches nothing."""
+    names = [node.name for node in project.stored()]
+    for pattern in request.rebuild:
+        if not fnmatch.filter(names, model_name(pattern)):
+            raise RequestError(f"--rebuild {pattern!r} matches no model or seed", hint=nearest(pattern, names))
+    models = [node for node in project.stored() if isinstance(node, Model)]
+    kept = {m.name: m.materialization.keeps for m in models if m.materialization.keeps != "nothing"}
+    for pattern in request.full_refresh:
+        if not any(is_refreshed(name, what, pattern) for name, what in kept.items()):
+            others = "Others keep no rows: --rebuild builds them. Write a snapshot's whole name."
+            hint = nearest(pattern, kept) or others
+            raise RequestError(f"--full-refresh {pattern!r} matches no incremental model", hint=hint)

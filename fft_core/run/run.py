@@ -1,0 +1,196 @@
+"""One run of a project: what its plan, its steps and its reports share, each part made when it is first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Set
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fft_core.compile.call import Compiler
+from fft_core.compile.identity import Subjects
+from fft_core.engines.spec.masking import Masker
+from fft_core.engines.spec.registry import spec_of
+from fft_core.plan.decide import Plan, Request
+from fft_core.project.model import Check, Model, Project, Seed, SourceName
+from fft_core.project.profile.profiles import Profile
+from fft_core.project.profile.secrets import project_masker
+from fft_core.run.live_views import LiveViews
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.sessions import Sessions
+from fft_core.warehouse.warehouse import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from fft_core.build.publish import BuildResult
+    from fft_core.checks.run import CheckResult
+    from fft_core.run.turn import ReuseResult
+
+_T = TypeVar("_T")
+
+
+class _once(cached_property[_T]):
+    """A cached property that one thread makes while the others wait for it."""
+
+    if not TYPE_CHECKING:  # the types are those of cached_property
+
+        def __get__(self, run: Any, owner: Any = None) -> Any:  # Any: whatever it is that is made once
+            if run is None:
+                return self
+            with run._lock:
+                return super().__get__(run, owner)
+
+
+class Run:
+    """One run of a project: what its plan, its steps and its reports share. A context manager; threads may share it.
+
+    Nothing is read or opened before it is needed, and each thing once: what identifies the nodes, the profile, the
+    database with a session for each thread, and what the run remembers of it. The command line, a run of Dagster and a
+    loop in Python stand on it.
+
+    Args:
+        project: A loaded project.
+        request: Cache mode and nodes to build in any case.
+        nodes: The models and seeds that have their turn in this run; all if None.
+        may_build: Those of them that are not expected to be reused, where a plan says so: checks of views wait for
+            the last of these; all `nodes` if None.
+        settings: Settings of the engine that win over profile and variables, such as `path`.
+
+    >>> with Run(load_project("shop"), path=":memory:") as run:  # doctest: +SKIP
+    ...     for node in run.order():
+    ...         result = run.build(node)
+    ...         print(node.name, result.decision.action, result.row_count)
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        request: Request | None = None,
+        *,
+        nodes: Set[str] | None = None,
+        may_build: Set[str] | None = None,
+        **settings: object,
+    ) -> None:
+        self.project = project
+        self.request = request or Request()
+        self.nodes = nodes
+        self._may_build = may_build if may_build is not None else nodes
+        self._settings = settings
+        self._lock = threading.RLock()
+
+    @_once
+    def compiler(self) -> Compiler:
+        """Renders and calls the models."""
+        return Compiler(self.project)
+
+    @_once
+    def identities(self) -> Subjects:
+        """What identifies each model and seed."""
+        return Subjects(self.project, self.compiler, spec_of(self.project.engine).dialect)
+
+    @_once
+    def profile(self) -> Profile:
+        """The profile that the run is made on. Raises ProfileError."""
+        return self.project.profiles.active(engine=self.project.engine, **self._settings)
+
+    @_once
+    def masker(self) -> Masker:
+        """What masks the project's secrets in all that is told of the run."""
+        return project_masker(self.project)
+
+    @_once
+    def sessions(self) -> Sessions:
+        """The database, opened when the first thread asks for its session."""
+        return Sessions(self.open)
+
+    @_once
+    def live_views(self) -> LiveViews:
+        """The checked views, by what this run may build below them."""
+        return LiveViews(self.project, self._may_build)
+
+    @_once
+    def rebuilder(self) -> Rebuilder:
+        """What decides for the nodes. Raises RequestError if the request names what is not there."""
+        return Rebuilder(self.project, self.identities, self.request, nodes=self.nodes, live_views=self.live_views)
+
+    def limited(self, nodes: Set[str], may_build: Set[str] | None = None) -> Run:
+        """Return a run of some nodes, which shares the sessions and what is known of the project.
+
+        What this run remembers of the database is not shared: the other one looks anew.
+        """
+        run = Run(self.project, self.request, nodes=nodes, may_build=may_build, **self._settings)
+        shared = {"compiler": self.compiler, "identities": self.identities, "masker": self.masker}
+        run.__dict__.update(shared, sessions=self.sessions)
+        return run
+
+    def open(self, *, read_only: bool = False, patience_seconds: int | None = None) -> Warehouse:
+        """Open the database apart from the run's own sessions, as for a plan before it; the caller closes it.
+
+        Args:
+            read_only: For plans and questions: nothing is changed, and no database is created.
+            patience_seconds: The longest wait for other processes, if the profile allows a longer one.
+
+        Raises:
+            ProfileError: the profile cannot be used.
+            MissingDriverError, ConnectError, BusyError: the database cannot be opened.
+        """
+        return open_warehouse(
+            self.project, self.profile, read_only=read_only, patience_seconds=patience_seconds, compiler=self.compiler
+        )
+
+    def order(self) -> tuple[Model | Seed, ...]:
+        """Return the nodes of the run, each after those that it waits for: what it and its checks read."""
+        names = [node.name for node in self.project.stored() if self.nodes is None or node.name in self.nodes]
+        return tuple(map(self.project.node, self.live_views.ordered(names)))
+
+    def plan(self, warehouse: Warehouse | None = None, selected: frozenset[str] | None = None) -> Plan:
+        """Decide what the run would build and what it would reuse, and why. Changes nothing.
+
+        Args:
+            warehouse: Where it looks; this thread's session if None.
+            selected: The nodes that the run includes; its own if None.
+
+        Raises:
+            StateError: the records of earlier builds cannot be read.
+            ProjectError: with every template that fails and every file that is missing.
+        """
+        nodes = frozenset(self.nodes) if self.nodes is not None and selected is None else selected
+        return self.rebuilder.plan(warehouse or self.sessions.of_thread(), nodes)
+
+    def build(self, node: Model | Seed, *, run_id: str | None = None) -> BuildResult | ReuseResult:
+        """Build a node or leave it as it is, as the plan says, in this thread's session.
+
+        Args:
+            node: One of `order()`; what it waits for has had its turn.
+            run_id: Noted in the record.
+
+        Raises:
+            CheckFailedError: a check of severity error failed; the published rows stay as they were.
+            FftError: the node cannot be built; see `build_or_reuse`.
+        """
+        from fft_core.run.turn import build_or_reuse  # a plan needs nothing of what builds
+
+        return build_or_reuse(self.sessions.of_thread(), self.rebuilder, node, run_id=run_id)
+
+    def check(self, node: str | SourceName, checks: tuple[Check, ...] | None = None) -> tuple[CheckResult, ...]:
+        """Run checks on the published rows of a node or source; all of its checks if None. Builds nothing.
+
+        Raises:
+            MissingRelationError: nothing is published yet.
+        """
+        from fft_core.run.turn import check_node
+
+        wanted = self.project.checks_of(node) if checks is None else checks
+        return check_node(self.sessions.of_thread(), node, wanted)
+
+    def close(self) -> None:
+        """Close the run's sessions, if the database was opened."""
+        self.sessions.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

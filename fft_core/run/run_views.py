@@ -1,0 +1,183 @@
+"""What a run knows of its checked views: which texts their readers find, what is still to come, and what was judged."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
+from functools import cached_property
+from typing import Literal
+
+from fft_core.checks.run import CheckResult
+from fft_core.compile.identity import Subjects
+from fft_core.plan.decide import Decision, Plan, ReadByView, Request, decide_all, is_as_written, reached_by_views
+from fft_core.plan.records import Remembered
+from fft_core.project.model import Model, Project, Seed
+from fft_core.run.live_views import LiveView, LiveViews
+from fft_core.run.memory import Memory
+from fft_core.warehouse.warehouse import Warehouse
+
+
+def with_views(plan: Plan, project: Project, remembered: Remembered, selected: Set[str] | None) -> Plan:
+    """Say of what a plan builds which checked views are live over it, and with which build they are judged."""
+    if not plan.builds:
+        return plan
+    live = LiveViews(project, {decision.name for decision in plan.builds})
+    over = published_readers(project, live, remembered)
+
+    def views(decision: Decision) -> tuple[ReadByView, ...]:
+        record, published = remembered.records.get(decision.name), remembered.published.get(decision.name)
+        if decision.subject.is_view and is_as_written(decision.subject, record, published):
+            return ()  # its readers see no other text
+        known = live.over(decision.name)
+        found = [
+            ReadByView(view.name, view.last or decision.name)
+            for view in known
+            if selected is None or view.name in selected or view.name in remembered.published
+        ]
+        names = {view.name for view in known}  # the others are live over it by their published texts only
+        found += [ReadByView(view, decision.name) for view in over.get(decision.name, ()) if view not in names]
+        return tuple(found)
+
+    return Plan(tuple(replace(d, views=found) if d.is_build and (found := views(d)) else d for d in plan.decisions))
+
+
+def published_readers(project: Project, live: LiveViews, remembered: Remembered) -> Mapping[str, tuple[str, ...]]:
+    """Name the checked nodes that are published as views, by what their published texts read, also through views."""
+    fills = {str(source): seed for source in project.sources if (seed := project.seed_behind(source)) is not None}
+    found: dict[str, list[str]] = {}
+    for name, published in remembered.published.items():
+        if published.is_query and live.checks_of(name):
+            for read in reached_by_views(remembered, [name]) - {name}:
+                found.setdefault(fills.get(read, read), []).append(name)
+    return {read: tuple(names) for read, names in found.items()}
+
+
+class RunViews:
+    """The checked views of one run. Threads may share it.
+
+    Args:
+        memory: What the run remembers.
+        project: Whose views.
+        subjects: What identifies them.
+        request: What the user asked for.
+        live: What they are live over.
+        nodes: What has its turn in the run; all where None.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        project: Project,
+        subjects: Subjects,
+        request: Request,
+        live: LiveViews,
+        nodes: Set[str] | None,
+    ) -> None:
+        self.live = live
+        self._memory = memory
+        self._request = request
+        self._project = project
+        self._subjects = subjects
+        self._nodes = nodes
+        self._lock = threading.Lock()
+        self._ended: dict[str, bool] = {}  # the nodes that have had their turn, and whether they failed
+        self._judged: dict[str, tuple[object, tuple[CheckResult, ...]]] = {}  # what checks found, and of what
+        self._changed = 0  # how many views got other inputs
+        self._readers: tuple[object, Mapping[str, tuple[str, ...]]] = None, {}
+
+    def end(self, name: str, *, failed: bool) -> None:
+        """Note that a node has had its turn."""
+        with self._lock:
+            self._ended[name] = failed
+
+    def text_of(self, warehouse: Warehouse, view: str) -> Literal["project", "published", "none"]:
+        """Say which text readers of a view find when this run is over: the project's, another one, or none."""
+        has_its_turn = self._takes_part(view) and not self._ended.get(view, False)
+        if has_its_turn or self.is_as_written(warehouse, view):
+            return "project"
+        published = self._memory.recall(warehouse).published.get(view)
+        return "published" if published is not None and published.is_query else "none"
+
+    def note_changed(self) -> None:
+        """Note that the published text of a view reads something else than before."""
+        with self._lock:
+            self._changed += 1
+
+    def published_over(self, warehouse: Warehouse, name: str) -> Mapping[str, tuple[str, ...]]:
+        """Give the checked views whose published texts read a node, also through views: what of it differs.
+
+        That names the view, or views that it reads, whose published texts are others than the project's. If none is,
+        readers find what the project says. The node itself is left out.
+        """
+        look = self._memory.look(warehouse)
+        remembered, key = look.remembered, (look.number, self._changed)
+        if self._readers[0] != key:
+            self._readers = key, published_readers(self._project, self.live, remembered)
+        found = {}
+        for view in self._readers[1].get(name, ()):
+            differs = self._differing(warehouse, remembered, reached_by_views(remembered, [view]) - {name})
+            if view != name and differs:
+                found[view] = (view,) if view in differs else differs
+        return found
+
+    def _differing(self, warehouse: Warehouse, remembered: Remembered, names: Iterable[str]) -> tuple[str, ...]:
+        published = remembered.published
+        queries = (name for name in names if name in published and published[name].is_query)
+        return tuple(name for name in queries if not self.is_as_written(warehouse, name))
+
+    def is_bound_to_replace(self, warehouse: Warehouse, names: Iterable[str], view: LiveView, build: str) -> bool:
+        """Say whether texts will be replaced if the checks of a view pass in a build: nothing else is still to come."""
+        with self._lock:
+            ended = dict(self._ended)
+        if any(ended.values()) or not all(self._takes_part(name) and name not in ended for name in names):
+            return False
+        return not any(self.is_to_come(warehouse, n) for n in (*view.tables, *view.targets) if n != build)
+
+    def is_as_written(self, warehouse: Warehouse, name: str) -> bool:
+        """Say whether what is published of a node was built from what the project says now."""
+        remembered = self._memory.recall(warehouse)
+        subject = self._subjects.of(self._project.node(name))
+        return is_as_written(subject, remembered.records.get(name), remembered.published.get(name))
+
+    def is_to_come(self, warehouse: Warehouse, name: str) -> bool:
+        """Predict whether this run will still build a node. After a failure nothing is sure to come."""
+        with self._lock:
+            ended = dict(self._ended)
+        if name in ended or any(ended.values()) or not self._takes_part(name):
+            return False
+        upstream = self._project.upstream(name) | {name}
+        subjects = [self._subjects.of(node) for node in self._in_order if node.name in upstream]
+        pending = frozenset(s.name for s in subjects if s.name not in ended and self._takes_part(s.name))
+        remembered, sources = self._memory.known_to(warehouse, subjects)
+        plan = decide_all(subjects, remembered, sources, self._request, pending)
+        return any(decision.name == name for decision in plan.builds)
+
+    def note_judged(self, warehouse: Warehouse, name: str, results: tuple[CheckResult, ...]) -> None:
+        """Remember what the blocking checks of a view found on the rows that are published now."""
+        view = self.live.of(name)
+        if view is not None:
+            state = self._state_below(warehouse, view)
+            with self._lock:
+                self._judged[name] = state, results
+
+    def judged(self, warehouse: Warehouse, name: str) -> tuple[CheckResult, ...]:
+        """Give what the blocking checks of a view found in this run, if what it reads is still the same."""
+        known, view = self._judged.get(name), self.live.of(name)
+        if known is None or view is None or known[0] != self._state_below(warehouse, view):
+            return ()
+        return known[1]
+
+    @cached_property
+    def _in_order(self) -> tuple[Model | Seed, ...]:
+        return self._project.stored()
+
+    def _takes_part(self, name: str) -> bool:
+        return self._nodes is None or name in self._nodes
+
+    def _state_below(self, warehouse: Warehouse, view: LiveView) -> object:
+        """What the rows of a view follow from, as far as this run knows: nothing equal if they change by themselves."""
+        records, names = self._memory.recall(warehouse).records, (*view.tables, *view.targets)
+        if any(self._subjects.of(self._project.node(name)).volatile for name in view.rendered):
+            return object()
+        return [(name, record.stamp) for name in names if (record := records.get(name)) is not None]

@@ -1,0 +1,253 @@
+"""Which models and seeds changed since a commit: by their files, and by what the project of that commit said."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from fft_core.compile.python_closure import PythonReader
+from fft_core.errors import FftError, Location, ModelError, Problem, ProjectError, RequestError, nearest
+from fft_core.names import model_name
+from fft_core.project.model import Model, Node, Package, Project, PythonBody, SourceName, SqlBody
+from fft_core.project.profile.secret_values import environment_masker
+from fft_core.project.read.files import ProjectFiles, find_files, find_package_files
+from fft_core.project.read.load import load_project
+from fft_core.project.read.yaml_file import YamlFile, parse_yaml
+from fft_core.run.select.commits import Changes, changes_since
+
+LISTED = "FF_CI_CHANGED_MODELS"
+_PROJECT, _PACKAGES, _PROFILES = Path("project.yml"), Path("packages.yml"), Path("profiles.yml")
+_NOWHERE = Location(Path())
+_log = logging.getLogger(__name__)
+Key = TypeVar("Key")
+
+
+def affected_nodes(project: Project, ref: str) -> frozenset[str]:
+    """Name what changed since a commit, and all that reads it. Raises FftError, as `changed_nodes` does."""
+    changed = changed_nodes(project, ref)
+    return changed | {below for name in changed for below in project.downstream(name)}
+
+
+def changed_nodes(project: Project, ref: str) -> frozenset[str]:
+    """Name the models and seeds that changed since a commit: by their files, or by others that say something of them.
+
+    FF_CI_CHANGED_MODELS, a list of names with commas between them, is believed instead of git where it is set. If the
+    project of the commit does not load, all count as changed; a warning says why.
+
+    Raises:
+        FftError: git cannot be asked, there is no such commit, or a name in the list is not there.
+    """
+    listed = [name.strip() for name in project.environment.get(LISTED, "").split(",") if name.strip()]
+    if listed:
+        return frozenset(_known(project, name) for name in listed)
+    changes = changes_since(project.root, ref, _PROJECT)
+    packages = {package.name: _changes_of(package, ref, changes) for package in project.packages.values()}
+    return frozenset(_changed(project, changes, packages))
+
+
+def _known(project: Project, text: str) -> str:
+    name = model_name(text)
+    if name not in project.models and name not in project.seeds:
+        hint = nearest(name, [*project.models, *project.seeds])
+        raise RequestError(f"{LISTED} names {text!r}, which is not a model or seed", hint=hint)
+    return name
+
+
+def _changes_of(package: Package, ref: str, project: Changes) -> Changes | None:
+    """What changed in the folder of a package; None if the project's repository does not know it."""
+    try:
+        changes = changes_since(package.home.root, ref, _PROJECT)
+    except FftError:
+        return None
+    return changes if changes.repository == project.repository else None
+
+
+def _changed(project: Project, changes: Changes, packages: Mapping[str, Changes | None]) -> Iterator[str]:
+    if changes.files & set(map(Path, _loaded(project.env))):
+        yield from _all(project)
+    files = set(changes.files)
+    for package in project.packages.values():
+        of_package = packages[package.name]
+        if of_package is not None:
+            files |= {package.home.shown / path for path in of_package.files}
+        elif package.commit is None:  # one from git is what packages.lock.yml says
+            yield from _made_with(project, package)
+    yield from (node.name for node in _nodes(project) if node.path in files)
+    yield from _importing(project, files)
+    if any(map(_says_of_others, files)):
+        yield from _said_otherwise(project, changes, packages)
+
+
+def _says_of_others(path: Path) -> bool:
+    """Whether a file can say something of models that are in other files: only then is the older project loaded."""
+    return path.suffix in (".yml", ".yaml") or "macros" in path.parts
+
+
+def _loaded(env: str) -> tuple[str, ...]:
+    """The files that can change each model."""
+    return ("packages.yml", "packages.lock.yml", ".env", ".env.local", f".env.{env}", f".env.{env}.local")
+
+
+def _all(project: Project) -> tuple[str, ...]:
+    return (*project.models, *project.seeds)
+
+
+def _nodes(project: Project) -> tuple[Node, ...]:
+    return (*project.models.values(), *project.seeds.values())
+
+
+def _made_with(project: Project, package: Package) -> Iterator[str]:
+    files = [path for path in project.macros if path.is_relative_to(package.home.shown)]
+    yield from (model.name for model in project.models.values() if model.package == package.name)
+    yield from _calling(project, _macros(project, files))
+
+
+def _importing(project: Project, files: Collection[Path]) -> Iterator[str]:
+    """Python models with one of these modules in their code; one whose code cannot be read counts as changed."""
+    reader = PythonReader()
+    for model in project.models.values() if any(path.suffix == ".py" for path in files) else ():
+        if isinstance(model.body, PythonBody):
+            home = project.home_of(model.path)
+            try:
+                code = reader.sources(home, model.path, model.body.function).code
+            except ModelError:
+                yield model.name
+            else:
+                yield from [model.name] if any(home.shown / path in files for path in code) else []
+
+
+# --- the project as it was --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the files of one moment say; of profiles.yml and `models.incremental`, as it is written."""
+
+    project: Project
+    profile: object
+    increments: Mapping[str, object]
+
+
+def _said_otherwise(project: Project, changes: Changes, packages: Mapping[str, Changes | None]) -> Iterable[str]:
+    """What the files of the commit say otherwise of models and seeds; all, if they are no project that loads."""
+    now = load_project(project.root, project.env, engine=project.engine, environment=project.environment)
+    try:
+        before = _before(now, changes, packages)
+    except (ProjectError, OSError) as error:
+        if isinstance(error, ProjectError):
+            environment_masker(project.environment).error(error)
+        reason = f"the project of commit {changes.commit[:12]} does not load: {str(error).splitlines()[0]}"
+        _log.warning("--changed-since counts all models and seeds as changed: %s", reason)
+        return _all(now)
+    after = _said(now, now.root)
+    is_elsewhere = _PROFILES in changes.files and before.profile != after.profile
+    return _all(now) if is_elsewhere else _different(before, after)
+
+
+def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | None]) -> _Said:
+    """Load the project with the files of the commit. What did not change, or git does not know, is as it is."""
+    from fft_core.project.read.reader import Reader  # with the parsers that it needs
+
+    if _PROJECT in changes.files - changes.earlier:
+        raise ProjectError([Problem("there was no such file: the project is new", Location(_PROJECT))])
+    with tempfile.TemporaryDirectory(prefix="fft-commit-") as folder:
+        root = _restored(changes, find_files(now.root), Path(folder))
+        homes = {}
+        for package in now.packages.values():
+            before, home = packages[package.name], package.home
+            place = _restored(before, find_package_files(home), Path(folder)) if before else home.root
+            homes[package.name] = {"path": str(place), "models_dir": home.models.as_posix()}
+        if homes:  # wherever they are, and without asking for the commits of those from git
+            (root / _PACKAGES).unlink(missing_ok=True)
+            (root / _PACKAGES).write_text(yaml.safe_dump(homes, allow_unicode=True), encoding="utf-8")
+        project = Reader(root, now.env, now.engine, find_files(root), [], warn=lambda *_: None).read()
+        return _said(project, root)
+
+
+def _restored(changes: Changes, files: ProjectFiles, tree: Path) -> Path:
+    """Restore what changed, and link to what did not. Returns what stands for the folder of these changes."""
+    folder = changes.restore(tree)
+    for path in files.paths:
+        if path not in changes.files and not (folder / path).is_symlink():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).symlink_to(changes.root / path)
+    return folder
+
+
+def _said(project: Project, root: Path) -> _Said:
+    profiles, settings = _written(root / _PROFILES), _written(root / _PROJECT) or {}
+    # only a template that is plain YAML equals another
+    profile = object() if profiles is None else profiles.get(project.env, profiles.get("default"))
+    increments = (settings.get("models") or {}).get("incremental") or {}
+    return _Said(project, profile, {model_name(str(name)): said for name, said in increments.items()})
+
+
+def _written(path: Path) -> dict[str, Any] | None:
+    """The mapping in a YAML file; None if it is none."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    file = parse_yaml(text, path)
+    return file.content if isinstance(file, YamlFile) and isinstance(file.content, dict) else None
+
+
+# --- two projects -----------------------------------------------------------------------------------------------------
+
+
+def _different(earlier: _Said, later: _Said) -> Iterator[str]:
+    """Name the nodes of a project that another one says something else of."""
+    before, now = earlier.project, later.project
+    if before.secrets != now.secrets:
+        yield from _all(now)
+    yield from _differing(earlier.increments, later.increments) & set(_all(now))
+    yield from _differing(_said_of_nodes(before), _said_of_nodes(now)) & set(_all(now))
+    sources = _differing(_said_of_sources(before), _said_of_sources(now))
+    yield from (model.name for model in now.models.values() if sources.intersection(model.sources))
+    yield from (seed for source in sources & now.sources.keys() if (seed := now.seed_behind(source)))
+    variables = _differing(before.variables, now.variables)
+    for model, body in _sql_models(now):
+        if variables & body.variables or (variables and "*" in body.variables):
+            yield model.name
+    macros = [_macros(project, project.macros) for project in (before, now)]
+    files = _differing(before.macros, now.macros)
+    called = frozenset[str]().union(*(_macros(p, files & p.macros.keys()) for p in (before, now)))
+    yield from _calling(now, called if macros[0] <= macros[1] else None)
+
+
+def _differing(before: Mapping[Key, object], now: Mapping[Key, object]) -> set[Key]:
+    return {key for key in {**before, **now} if (key in before, before.get(key)) != (key in now, now.get(key))}
+
+
+def _said_of_nodes(project: Project) -> dict[str, object]:
+    return {node.name: (node, _checks(project, node.name)) for node in _nodes(project)}
+
+
+def _said_of_sources(project: Project) -> dict[SourceName, object]:
+    sources = project.sources.items()
+    return {name: (replace(source, location=_NOWHERE), _checks(project, name)) for name, source in sources}
+
+
+def _checks(project: Project, node: str | SourceName) -> list[object]:
+    return [replace(check, location=_NOWHERE) for check in project.checks_of(node)]
+
+
+def _sql_models(project: Project) -> Iterator[tuple[Model, SqlBody]]:
+    return ((model, model.body) for model in project.models.values() if isinstance(model.body, SqlBody))
+
+
+def _calling(project: Project, macros: Collection[str] | None) -> Iterator[str]:
+    """SQL models that use one of these macros; all for None, as where one is gone another name may stand in."""
+    return (model.name for model, body in _sql_models(project) if macros is None or body.macros & set(macros))
+
+
+def _macros(project: Project, files: Collection[Path]) -> frozenset[str]:
+    """The names of the macros in files."""
+    from fft_core.project.read.sql_file import new_environment, parse_macros  # Jinja is slow to import
+
+    jinja = new_environment() if files else None
+    parsed = [parse_macros(project.macros[path], path, jinja, project.engine)[0] for path in files if jinja]
+    return frozenset(macro.name for macros in parsed for macro in macros)

@@ -1,0 +1,116 @@
+"""A selection as the command line takes it: the grammar, with what only the warehouse, the last run and git know."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TypeAlias, get_args
+
+from fft_core.plan.decide import Request
+from fft_core.project.model import Check, Project, SourceName
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.results import NodeRunResult, Outcome, read_run_results
+from fft_core.run.run import Run
+from fft_core.run.select.grammar import choose, refuse_unknown, select
+
+
+def select_nodes(
+    project: Project,
+    expressions: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    *,
+    changed_since: str | None = None,
+    run: Run | None = None,
+) -> frozenset[str]:
+    """Choose stored models and seeds by name, in the grammar of `select`.
+
+    The database is opened, read-only, where an expression says `state:`; the results of the last run are read where
+    one says `result:`.
+
+    Args:
+        project: What is chosen from.
+        expressions: All of it where there is none.
+        exclude: What to leave out.
+        changed_since: Keep only what changed since this commit, and what reads it.
+        run: The run that they are chosen for: what identifies the nodes is worked out once for both.
+
+    Raises:
+        FftError: an expression is wrong, or what it asks for cannot be known.
+    """
+    asked = _Asked(project, run or Run(project))
+    chosen = select(project, expressions, exclude, {"state": asked.state, "result": asked.result})
+    if changed_since is None:
+        return chosen
+    from fft_core.run.select.changed import affected_nodes  # with git, which most commands do not ask
+
+    return chosen & affected_nodes(project, changed_since)
+
+
+class _Asked:
+    """What was asked for, once each."""
+
+    def __init__(self, project: Project, run: Run) -> None:
+        self._project = project
+        self._run = run
+
+    def state(self, value: str) -> frozenset[str]:
+        refuse_unknown("state", value, ["modified"])
+        return self._modified
+
+    def result(self, value: str) -> frozenset[str]:
+        refuse_unknown("result", value, get_args(Outcome))
+        return frozenset(result.name for result in self._results if result.outcome == value)
+
+    @cached_property
+    def _modified(self) -> frozenset[str]:
+        rebuilder = Rebuilder(self._project, self._run.identities, Request())
+        with self._run.open(read_only=True) as warehouse:
+            return rebuilder.modified(warehouse)
+
+    @cached_property
+    def _results(self) -> Sequence[NodeRunResult]:
+        return read_run_results(self._project.root).results
+
+
+def select_checks(
+    project: Project, expressions: Sequence[str] = (), exclude: Sequence[str] = (), *, changed_since: str | None = None
+) -> tuple[Check, ...]:
+    """Choose checks: those of the nodes that an expression selects, and those that it means themselves.
+
+    A check is meant by its name, by its tag (`tag:fk`, or only `fk` where no model or seed is called so), and a check
+    of a source by `source:`. All checks are chosen where there is no expression.
+
+    Raises:
+        FftError: an expression is wrong, or what it asks for cannot be known.
+    """
+    identities = map(_identity, project.checks)
+    chosen = choose(identities, expressions, exclude, lambda term: _checks_of_term(project, term))
+    if changed_since is not None:
+        affected = select_nodes(project, changed_since=changed_since)
+        chosen = frozenset(check for check in chosen if check[0] in affected)
+    return tuple(check for check in project.checks if _identity(check) in chosen)
+
+
+CheckIdentity: TypeAlias = tuple[str | SourceName, str]
+
+
+def _identity(check: Check) -> CheckIdentity:
+    return check.node, check.name
+
+
+def _checks_of_term(project: Project, term: str) -> frozenset[CheckIdentity]:
+    own = frozenset(_identity(check) for check in project.checks if _is_meant(check, term))
+    if own and ":" not in term and term not in {node.name for node in project.stored()}:
+        return own
+    nodes = select_nodes(project, [term])
+    return own | frozenset(_identity(check) for check in project.checks if check.node in nodes)
+
+
+def _is_meant(check: Check, term: str) -> bool:
+    method, colon, value = term.partition(":")
+    if not colon:
+        return term == check.name or term in check.tags
+    if method == "source" and isinstance(check.node, SourceName):
+        return fnmatch.fnmatchcase(str(check.node), value) or check.node.group == value
+    return method == "tag" and value in check.tags

@@ -1,0 +1,213 @@
+"""The turn of one node in a run: decide, then build it or leave it as it is; or only check it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+from fft_core.build.judged_views import Unjudged, UnreadableViewError
+from fft_core.build.publish import BuildResult, BuildTask, Clock, NodeResult, build_node
+from fft_core.build.rows import how_to_get
+from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
+from fft_core.compile.identity import Subjects
+from fft_core.errors import FftError, MissingRelationError
+from fft_core.plan.decide import Decision, Request
+from fft_core.plan.records import BuildRecord
+from fft_core.project.model import Check, Model, Seed, SourceName
+from fft_core.run.chosen_views import views_to_judge
+from fft_core.run.memory import Look, OutdatedError
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.warehouse.records import write_checks
+from fft_core.warehouse.warehouse import Warehouse
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReuseResult(NodeResult):
+    """What was left as it is.
+
+    `checks` holds the results of checks that were due; `unchanged_checks` are the others, which passed on these rows.
+    """
+
+    unchanged_checks: tuple[Check, ...]
+
+
+def build_or_reuse(
+    warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, *, run_id: str | None = None
+) -> BuildResult | ReuseResult:
+    """Do what the plan says for one model or seed, at its turn in a run.
+
+    Args:
+        warehouse: The session of this thread.
+        rebuilder: The one of the run.
+        node: A model or seed, whose inputs have had their turn.
+        run_id: Noted in the record.
+
+    Raises:
+        CheckFailedError: a check of severity error failed, its own or that of a view over it; the published rows stay
+            as they were.
+        UnreadableViewError: a checked view over it does not work with the new rows.
+        MissingRelationError: an input is not in the database.
+        RenderError, ModelError, StatementError: the model fails, with its file and the SQL as sent.
+        StateError: the records of earlier builds cannot be read.
+    """
+    failed = True
+    try:
+        with warehouse.engine.turn(), warehouse.engine.statements.about(node.name):
+            result = _build_or_reuse(warehouse, rebuilder, node, run_id)
+        failed = False
+        return result
+    finally:
+        rebuilder.views.end(node.name, failed=failed)
+
+
+def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
+    """Build one model whether something changed or not: its rows are staged, checked and published together.
+
+    Raises what `build_or_reuse` raises.
+    """
+    return _build_unconditionally(warehouse, model)
+
+
+def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
+    """Load a seed's file as a table, with `_ff_loaded_at`, `_ff_seed_id` and `_ff_seed_file` (relative path) added.
+
+    Raises:
+        CheckFailedError: a check of severity error failed.
+        FftError: the file is missing or cannot be read.
+    """
+    return _build_unconditionally(warehouse, seed)
+
+
+def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check, ...]) -> tuple[CheckResult, ...]:
+    """Run checks on the published rows, without building.
+
+    Raises:
+        MissingRelationError: nothing is published yet.
+    """
+    relation = warehouse.relation(node)
+    engine = warehouse.engine
+    if relation not in engine.kinds([relation]):
+        raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
+    with engine.statements.about(str(node)):
+        columns = engine.columns(engine.spelling.select_all(relation))
+        return run_checks(engine, relation, columns, checks, warehouse.relation).results
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """The turn of a node."""
+
+    warehouse: Warehouse
+    rebuilder: Rebuilder
+    node: Model | Seed
+    run_id: str | None
+    clock: Clock
+
+    def still_current(self, decision: Decision, look: Look) -> None:
+        """Look once more if others may build during this turn. Raises OutdatedError."""
+        if not self.warehouse.engine.capabilities.one_writer_process:
+            self.rebuilder.refuse_outdated(self.warehouse, decision, look)
+
+
+def _build_or_reuse(
+    warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, run_id: str | None
+) -> BuildResult | ReuseResult:
+    turn, unreadable = _Turn(warehouse, rebuilder, node, run_id, Clock.begun(warehouse)), tuple[Unjudged, ...]()
+    while True:
+        look = rebuilder.memory.look(warehouse)
+        decision = rebuilder.decide(warehouse, node, look)
+        if not decision.is_build and decision.record is not None:
+            return _reuse(warehouse, rebuilder, decision, decision.record, turn.clock)
+        if rebuilder.request.records:
+            warehouse.ensure_records()
+        try:
+            rebuilder.refuse_outdated(warehouse, decision, look)
+            return _build(turn, decision, look, unreadable)
+        except OutdatedError as error:
+            _log.info("%s, and so %s is decided anew", error, node.name)
+            rebuilder.memory.forget()
+        except UnreadableViewError as error:
+            if error.view in rebuilder.memory.recall(warehouse).published:
+                raise
+            unreadable = (*unreadable, Unjudged(error.view, str(error.problem.message)))  # its own step says it
+
+
+def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudged, ...]) -> BuildResult:
+    warehouse, rebuilder, name = turn.warehouse, turn.rebuilder, turn.node.name
+    remembered = rebuilder.memory.again(look).remembered
+    task = BuildTask(
+        decision,
+        turn.clock,
+        still_current=partial(turn.still_current, decision, look),
+        views=partial(views_to_judge, warehouse, rebuilder.views, name, unreadable),
+        with_query=partial(rebuilder.with_query, warehouse, decision),
+        existing=remembered.published.get(name),
+        is_recorded=rebuilder.request.records,
+        replaces_record=name in remembered.records,
+        run_id=turn.run_id,
+        known=rebuilder.views.judged(warehouse, name),
+    )
+    built = build_node(warehouse, turn.node, task)
+    rebuilder.note(built.record, built.published)
+    for view, results in built.judged.items():  # spares the views' own turns what was found on the rows of now
+        rebuilder.views.note_judged(warehouse, view, results)
+    return built.result
+
+
+def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
+    if isinstance(node, Model) and node.is_ephemeral:
+        raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
+    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
+    rebuilder = Rebuilder(warehouse.project, subjects, Request(cache="wo"), nodes=frozenset({node.name}))
+    result = build_or_reuse(warehouse, rebuilder, node)
+    assert isinstance(result, BuildResult)  # with "wo" nothing is reused
+    return result
+
+
+def _reuse(
+    warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, record: BuildRecord, clock: Clock
+) -> ReuseResult:
+    relation = warehouse.relation(decision.name)
+    due, unchanged = _due_checks(warehouse, decision)
+    columns = warehouse.engine.columns(warehouse.engine.spelling.select_all(relation))
+    return ReuseResult(
+        relation=relation,
+        row_count=record.rows,
+        columns=columns,
+        checks=_check_reused(warehouse, rebuilder, decision, due),
+        unchanged_checks=unchanged,
+        fingerprint=record.fingerprint.digest if record.fingerprint else "",
+        built_at=record.built_at,
+        data_version=record.data_version,
+        decision=decision,
+        seconds=clock.seconds,
+        query_seconds=clock.query_seconds(warehouse),
+    )
+
+
+def _due_checks(warehouse: Warehouse, decision: Decision) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
+    """Part the checks of a reused node in those that run and those that passed on its rows before.
+
+    That a blocking check passed is known from the record. What a warning found is not kept, so that it runs each time.
+    """
+    checks = warehouse.project.checks_of(decision.name)
+    if decision.checks_are_due:
+        return checks, ()
+    due = tuple(check for check in checks if check.severity == "warn")
+    return due, tuple(check for check in checks if check.severity == "error")
+
+
+def _check_reused(
+    warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, checks: tuple[Check, ...]
+) -> tuple[CheckResult, ...]:
+    """Run checks of a reused node on its published rows, and note that they passed where that was not known."""
+    results = check_node(warehouse, decision.name, checks) if checks else ()
+    if any(result.blocks for result in results):
+        raise CheckFailedError(decision.name, results, published=True)
+    if decision.checks_are_due and rebuilder.request.records:
+        with warehouse.engine.transaction():
+            write_checks(warehouse.engine, decision.name, decision.checks)
+    return results

@@ -1,0 +1,188 @@
+"""Runs unit tests: a model on given rows, in temporary tables that nobody else sees, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from fft_core.build.increment import Increment, write_increment
+from fft_core.build.rows import model_rows
+from fft_core.build.stage import Target
+from fft_core.engines.protocol import ColumnType, Engine, Row, open_engine
+from fft_core.engines.spec.registry import spec_of
+from fft_core.errors import FftError, RequestError, StatementError, nearest
+from fft_core.names import model_name
+from fft_core.project.model import GivenRows, Incremental, Model, Project, Snapshot, SourceName, Table, UnitTest
+from fft_core.unit_tests.compare import Mismatch, compare
+from fft_core.unit_tests.given_rows import given_query
+from fft_core.warehouse.warehouse import Warehouse
+
+UnitTestStatus: TypeAlias = Literal["pass", "fail", "error"]
+
+
+@dataclass(frozen=True)
+class UnitTestResult:
+    """What came of one case: equal rows, a mismatch, or an error of the model or its inputs."""
+
+    test: UnitTest
+    row_count: int
+    seconds: float
+    mismatch: Mismatch | None = None
+    error: FftError | None = None
+
+    @property
+    def status(self) -> UnitTestStatus:
+        """In one word."""
+        return "error" if self.error else "fail" if self.mismatch else "pass"
+
+
+def select_unit_tests(
+    project: Project,
+    *,
+    models: frozenset[str] | None = None,
+    model: str | None = None,
+    case: str | None = None,
+) -> tuple[UnitTest, ...]:
+    """Choose unit tests: those of some models, of one, and the cases of one name.
+
+    Raises:
+        RequestError: `model` is not a model, or no case has that name.
+    """
+    if model is not None and model_name(model) not in project.models:
+        raise RequestError(f"{model!r} is not a model", hint=nearest(model_name(model), project.models))
+    wanted = None if model is None else model_name(model)
+    tests = [t for t in project.unit_tests if (models is None or t.model in models) and wanted in (None, t.model)]
+    found = tuple(test for test in tests if case in (None, test.name))
+    if case is not None and not found:
+        names = [test.name for test in tests]
+        hint = nearest(case, names) or (f"There are {', '.join(names)}." if names else "There are no unit tests here.")
+        raise RequestError(f"there is no case {case!r}", hint=hint)
+    return found
+
+
+def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[UnitTestResult]:
+    """Run unit tests, each in a session of its own; give the results as they come.
+
+    They run on the profile `<env>_utest` where there is one; else on a DuckDB in memory, or in a session on the
+    profile's Postgres. All that they create are temporary tables, which end with their session.
+
+    Raises:
+        ProfileError, ConnectError, MissingDriverError: there is nowhere to run them.
+    """
+    if not tests:
+        return
+    project, engine = _opened(project)
+    try:
+        places = _Places(project, engine)
+        for test in tests:
+            yield _result(places, test)
+    finally:
+        engine.close()
+
+
+def _opened(project: Project) -> tuple[Project, Engine]:
+    """Open the place where they run; the project is then one of that engine."""
+    profile = project.profiles.unit_test()
+    if profile is not None:
+        return replace(project, engine=profile.engine), open_engine(profile.engine, profile.settings)
+    profile = project.profiles.active(engine=project.engine)
+    return project, spec_of(profile.engine).connect(profile.settings, scratch=True)
+
+
+class _Places:
+    """Warehouses for tests: one for each set of ephemeral models that are given rows, instead of being inlined."""
+
+    def __init__(self, project: Project, engine: Engine) -> None:
+        self._project, self._engine = project, engine
+        self._warehouses: dict[frozenset[str], Warehouse] = {}
+
+    @contextmanager
+    def session(self, test: UnitTest) -> Iterator[Warehouse]:
+        """Give a session in which all that the model reads, and the model itself, are temporary tables."""
+        nodes = [node for given in test.inputs for node in given.nodes]
+        stored = frozenset(n for n in nodes if isinstance(n, str) and n in self._project.models)
+        stored = frozenset(name for name in stored if self._project.models[name].is_ephemeral)
+        if stored not in self._warehouses:
+            models = {name: replace(self._project.models[name], materialization=Table()) for name in stored}
+            project = replace(self._project, models={**self._project.models, **models})
+            self._warehouses[stored] = Warehouse(project, self._engine)
+        with self._warehouses[stored].with_temporary(_table_names(self._project, test)) as session:
+            yield session
+
+
+def _table_names(project: Project, test: UnitTest) -> Mapping[str | SourceName, str]:
+    """The tables of a test: called as always, except where two sources of other schemas have one name."""
+    names: dict[str | SourceName, str] = {test.model: test.model}
+    for given in test.inputs:
+        first = given.nodes[0]
+        name = project.sources[first].identifier if isinstance(first, SourceName) else first
+        if name in names.values() and isinstance(first, SourceName):
+            name = f"{first.group}__{first.table}"
+        names.update(dict.fromkeys(given.nodes, name))
+    return names
+
+
+def _result(places: _Places, test: UnitTest) -> UnitTestResult:
+    started = time.perf_counter()
+    try:
+        with (
+            places.session(test) as warehouse,
+            warehouse.engine.turn(),  # temporary tables are gone if another process gets the file in between
+            warehouse.engine.statements.about(test.model),
+        ):
+            columns, rows = _rows_of(warehouse, test)
+            mismatch = compare(test.expected, [column.name for column in columns], rows)
+    except FftError as error:
+        return UnitTestResult(test, 0, time.perf_counter() - started, error=error)
+    return UnitTestResult(test, len(rows), time.perf_counter() - started, mismatch)
+
+
+def _rows_of(warehouse: Warehouse, test: UnitTest) -> tuple[tuple[ColumnType, ...], list[Row]]:
+    """Create the inputs, and give the rows of the model."""
+    engine, model = warehouse.engine, warehouse.project.models[test.model]
+    for given in sorted(test.inputs, key=lambda given: test.model in given.nodes):  # its own table needs the others
+        _create(warehouse, model, given)
+    with model_rows(warehouse, model, is_increment=test.is_incremental) as rows:
+        query = rows.sql
+        if isinstance(model.materialization, Incremental | Snapshot):
+            query = _applied(warehouse, model, query, is_first=not test.is_incremental)
+        return engine.columns(query), engine.fetch(query)
+
+
+def _create(warehouse: Warehouse, model: Model, given: GivenRows) -> None:
+    relation = warehouse.relation(given.nodes[0])
+    types = _own_types(warehouse, model) if model.name in given.nodes else {}
+    query = given_query(given, warehouse.engine, warehouse.project.root, types)
+    try:
+        warehouse.engine.execute(warehouse.engine.spelling.create_temporary(relation.name, query))
+    except StatementError as error:
+        message = f"the rows of {given.nodes[0]} cannot be stored: {error.problem.message}"
+        hint = _type_hint(given)
+        raise FftError(message, where=given.location, hint=hint) from error
+
+
+def _type_hint(given: GivenRows) -> str:
+    if not given.types:
+        return "Types are taken from the values, or from what is declared; `columns` says them for this input."
+    declared = ", ".join(f"{name} {kind}" for name, kind in given.types.items())
+    return f"Values must fit the declared types: {declared}. A list is an array; a mapping is a struct, map or JSON."
+
+
+def _own_types(warehouse: Warehouse, model: Model) -> Mapping[str, str]:
+    """The types that the table of a query has when it is built first. Those of a function's frame are not known."""
+    if not model.has_query:
+        return {}
+    with model_rows(warehouse, model) as rows:
+        columns = warehouse.engine.columns(rows.sql)
+        return {column.name: warehouse.engine.usable_type(column.type) for column in columns}
+
+
+def _applied(warehouse: Warehouse, model: Model, query: str, *, is_first: bool) -> str:
+    """Apply the rows to the model's table as a build does; give the SELECT of the table after it."""
+    relation = warehouse.relation(model.name)
+    target = Target(relation, is_temporary=True)
+    write_increment(warehouse, Increment(model, relation, target, is_first), query)
+    return warehouse.engine.spelling.select_all(relation)

@@ -1,0 +1,282 @@
+"""The `_ff_meta` table: what the warehouse remembers of how its tables were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fft_core.engines.protocol import Engine, Row
+from fft_core.engines.spec.spelling import TypeWord
+from fft_core.errors import StateError, StatementError
+from fft_core.names import Relation
+from fft_core.plan.records import BuildRecord, Fingerprint
+
+TABLE = "_ff_meta"
+MIGRATIONS_TABLE = "_ff_migrations"
+
+# Each is applied once, in order, and adds columns. The first makes the table, as documented for FFT.
+_MIGRATIONS: tuple[Mapping[str, TypeWord], ...] = (
+    {"node_name": "text", "relation": "text", "fingerprint": "text", "engine": "text", "built_at": "timestamp"},
+    {
+        "data_version": "text",
+        "stamp": "text",
+        "row_count": "integer",
+        "checks": "text",
+        "run_id": "text",
+        "parts": "text",
+    },
+    {"project": "text", "environment": "text", "relation_path": "text"},
+)
+_NUMBERS: Mapping[str, TypeWord] = {"number": "small integer", "applied_at": "timestamp"}
+_COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_at, run_id, engine, parts"
+# What is written and not needed for a plan is read all the same: a lost column is found before anything is built.
+_MORE_COLUMNS = ("", "", "fingerprint", "fingerprint, project, environment, relation_path")
+_HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
+
+
+def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
+    """Read all records; none where nothing was ever built, or only by the original FFT.
+
+    Raises:
+        StateError: the records cannot be read, or were written by a newer version. Nothing can be decided then.
+    """
+    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
+    try:
+        present = engine.kinds([meta, migrations])
+        if meta not in present or migrations not in present:
+            return {}
+        more = _MORE_COLUMNS[_refuse_newer(engine)]
+        if not more:
+            return {}
+        rows = engine.fetch(f"select {_COLUMNS}, {more} from {meta.sql(engine.spelling)} order by built_at")
+    except StatementError as error:
+        raise _unreadable(meta, error) from error
+    return {row[0]: _record(row, str(meta)) for row in rows}
+
+
+def recorded_stamps(engine: Engine, nodes: Sequence[str]) -> Mapping[str, str]:
+    """Give the stamps of the newest records of some nodes, where there are any; the table must be there."""
+    table = engine.relation(TABLE).sql(engine.spelling)
+    rows = engine.fetch(
+        f"select node_name, stamp from {table} where node_name in ({engine.spelling.literals(nodes)}) order by built_at"
+    )
+    return {node: stamp or "" for node, stamp in rows}
+
+
+def built_times(engine: Engine) -> Mapping[str, datetime]:
+    """Read which nodes have a record, and when they were built, in UTC; also where a record itself cannot be read.
+
+    Raises:
+        StateError: the table cannot be read, or was written by a newer version.
+    """
+    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
+    try:
+        if len(engine.kinds([meta, migrations])) < 2:
+            return {}
+        _refuse_newer(engine)
+        rows = engine.fetch(f"select node_name, max(built_at) from {meta.sql(engine.spelling)} group by node_name")
+        return {node: _in_utc(built_at) for node, built_at in rows}
+    except StatementError as error:
+        raise _unreadable(meta, error) from error
+    except ValueError as error:
+        raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
+
+
+def drop_records(engine: Engine) -> None:
+    """Drop the tables of the records, whatever state they are in: every model counts as never built.
+
+    Raises:
+        StateError: they were written by a newer version.
+    """
+    tables = [engine.relation(name) for name in (TABLE, MIGRATIONS_TABLE)]
+    with engine.transaction():
+        kinds = engine.kinds(tables)
+        is_readable = tables[1] in kinds and "number" in _column_names(engine, tables[1])
+        if is_readable and isinstance(_last_migration(engine), int):
+            _refuse_newer(engine)
+        for relation, kind in kinds.items():
+            engine.execute(engine.spelling.drop(relation, kind))
+
+
+def _column_names(engine: Engine, relation: Relation) -> set[str]:
+    return {column.name.lower() for column in engine.columns(engine.spelling.select_all(relation))}
+
+
+def _unreadable(meta: Relation, error: StatementError) -> StateError:
+    said = error.problem.message.partition("\n")[0]
+    return StateError(f"the build records in {meta} cannot be read: {said}", hint=_HINT)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a project built a node: the relation, the stamp that the build left on it, and when it was."""
+
+    node: str
+    relation: Relation
+    stamp: str
+    built_at: datetime
+    keeps_history: bool
+
+
+def recorded_places(engine: Engine, project: str, environment: str) -> tuple[Place, ...]:
+    """Return all places that this project recorded in this environment, the newest first.
+
+    Records of other projects, and those that older versions wrote without a project, are left out.
+
+    Raises:
+        StateError: the table cannot be read, or was written by a newer version.
+    """
+    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
+    try:
+        if len(engine.kinds([meta, migrations])) < 2 or _refuse_newer(engine) < 3:
+            return ()
+        literal = engine.spelling.literal
+        rows = engine.fetch(
+            f"select node_name, relation_path, stamp, built_at, parts from {meta.sql(engine.spelling)} "
+            f"where project = {literal(project)} and environment = {literal(environment)} "
+            "and relation_path is not null order by built_at desc"
+        )
+        return tuple(_place(*row) for row in rows)
+    except StatementError as error:
+        raise _unreadable(meta, error) from error
+    except (ValueError, TypeError) as error:
+        raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
+
+
+def _place(node: str, path: str, stamp: str, built_at: object, parts: str | None) -> Place:
+    catalog, schema, name = json.loads(path)
+    fingerprint = Fingerprint.from_json(parts) if parts else None
+    is_history = fingerprint is not None and fingerprint.config.get("materialized") == "snapshot"
+    return Place(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at), is_history)
+
+
+def delete_place(engine: Engine, place: Place) -> None:
+    """Delete the record of one build at one place."""
+    spelling = engine.spelling
+    same = f"node_name = {spelling.literal(place.node)} and stamp = {spelling.literal(place.stamp)}"
+    engine.execute(spelling.delete(engine.relation(TABLE), same))
+
+
+def delete_records(engine: Engine, nodes: Collection[str]) -> None:
+    """Delete the records of these nodes."""
+    if nodes:
+        named = f"node_name in ({engine.spelling.literals(sorted(nodes))})"
+        engine.execute(engine.spelling.delete(engine.relation(TABLE), named))
+
+
+def migrate(engine: Engine) -> None:
+    """Create the tables of the records, or bring them up to date. Raises StateError where they are newer."""
+    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
+    engine.create_schema(migrations)
+    with engine.transaction():
+        engine.hold(migrations)
+        engine.execute(engine.spelling.create_table(migrations, _NUMBERS))
+        applied = _refuse_newer(engine)
+        if meta not in engine.kinds([meta]):  # dropped, or not restored
+            engine.execute(engine.spelling.delete(migrations, None))
+            applied = 0
+        for number in range(applied + 1, len(_MIGRATIONS) + 1):
+            for statement in _statements_of(engine, meta, number):
+                engine.execute(statement)
+            engine.execute(engine.spelling.insert_row(migrations, {"number": number, "applied_at": _now()}))
+
+
+def _statements_of(engine: Engine, meta: Relation, number: int) -> Sequence[str]:
+    columns, spelling = _MIGRATIONS[number - 1], engine.spelling
+    if number == 1:
+        return [spelling.create_table(meta, columns)]
+    return [spelling.add_missing_column(meta, name, kind) for name, kind in columns.items()]
+
+
+def is_migrated(engine: Engine) -> bool:
+    """Whether the tables of the records are there and up to date."""
+    tables = [engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)]
+    return len(engine.kinds(tables)) == len(tables) and _refuse_newer(engine) == len(_MIGRATIONS)
+
+
+def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) -> None:
+    """Write the record of a node; called inside the transaction that publishes it.
+
+    Without `replaces` no older one is looked for. Should there be one after all, the newest counts.
+    """
+    spelling, table = engine.spelling, engine.relation(TABLE)
+    if replaces:  # the place that a node has left stays on record: its table is there until it is removed
+        same = f"relation = {spelling.literal(record.relation)} or relation_path is null"
+        engine.execute(spelling.delete(table, f"node_name = {spelling.literal(record.node)} and ({same})"))
+    values = {
+        "node_name": record.node,
+        "relation": record.relation,
+        "fingerprint": record.fingerprint.digest if record.fingerprint else None,
+        "engine": record.engine,
+        "built_at": record.built_at,
+        "data_version": record.data_version,
+        "stamp": record.stamp,
+        "row_count": record.rows,
+        "checks": record.checks,
+        "run_id": record.run_id,
+        "parts": record.fingerprint.to_json() if record.fingerprint else None,
+        "project": record.project,
+        "environment": record.environment,
+        "relation_path": json.dumps(record.relation_path),
+    }
+    engine.execute(spelling.insert_row(table, values))
+
+
+def write_checks(engine: Engine, node: str, checks: str | None) -> None:
+    """Note that the checks of a node passed on its published rows."""
+    spelling = engine.spelling
+    values = {"checks": spelling.literal(checks)}
+    engine.execute(spelling.update(engine.relation(TABLE), values, f"node_name = {spelling.literal(node)}"))
+
+
+def _refuse_newer(engine: Engine) -> int:
+    """Return the number of the last migration. Raises StateError if a newer version, or nobody, knows it."""
+    number = _last_migration(engine)
+    if not isinstance(number, int):
+        table = engine.relation(MIGRATIONS_TABLE)
+        raise StateError(f"the build records cannot be read: {table} holds the number {number!r}", hint=_HINT)
+    if number > len(_MIGRATIONS):
+        raise StateError(
+            f"the build records were written by a newer version of FFT (format {number}, this one knows "
+            f"{len(_MIGRATIONS)})",
+            hint="Upgrade fft-dagster.",
+        )
+    return number
+
+
+def _last_migration(engine: Engine) -> object:
+    table = engine.relation(MIGRATIONS_TABLE).sql(engine.spelling)
+    ((number,),) = engine.fetch(f"select max(number) from {table}")
+    return 0 if number is None else number
+
+
+def _record(row: Row, table: str) -> BuildRecord:
+    node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, *_ = row
+    try:
+        if not isinstance(node, str):
+            raise ValueError(f"node_name is {node!r}")
+        if rows is not None and not isinstance(rows, int):
+            raise ValueError(f"row_count is {rows!r}, which is no number")
+        fingerprint = Fingerprint.from_json(parts) if parts else None
+        built_at = _in_utc(built_at)
+    except ValueError as error:
+        raise StateError(
+            f"the build record of {node!r} in {table} cannot be read: {error}",
+            hint=f"Delete its row from {table}: the model is built once more then. {_HINT}",
+        ) from error
+    return BuildRecord(
+        node, relation, fingerprint, data_version or "", stamp or "", rows, checks, built_at, run_id, engine
+    )
+
+
+def _in_utc(built_at: object) -> datetime:
+    """Read a time of the column, which has no zone and holds UTC. Raises ValueError."""
+    if not isinstance(built_at, datetime):
+        raise ValueError(f"built_at is {built_at!r}, which is no time")
+    return built_at.replace(tzinfo=UTC)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

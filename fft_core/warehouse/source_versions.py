@@ -1,0 +1,67 @@
+"""The version of a source: the cheapest truthful thing that its engine and its declaration offer."""
+
+from __future__ import annotations
+
+from fft_core.engines.protocol import Engine
+from fft_core.engines.spec.spelling import rows_of
+from fft_core.errors import StatementError
+from fft_core.names import Relation
+from fft_core.names.columns import ColumnNames
+from fft_core.plan.records import digest_of
+from fft_core.project.model import (
+    FingerprintSettings,
+    NoVersion,
+    Source,
+    VersionByColumn,
+    VersionByDigest,
+    VersionByQuery,
+)
+
+
+def source_version(engine: Engine, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:
+    """Give a text that changes whenever the rows of a source do; None where none can be had.
+
+    Raises:
+        StatementError: a declared column or query does not work; where the source is, is in the message.
+    """
+    if relation not in engine.kinds([relation]):
+        return None
+    try:
+        value = _version(engine, source, relation, settings)
+    except StatementError as error:
+        message = f"the version of source {source.name} cannot be read: {error.problem.message}"
+        raise StatementError(message, sql=error.sql, where=source.location) from error
+    return None if value is None else f"{relation}:{value}"
+
+
+def _version(engine: Engine, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:
+    table = relation.sql(engine.spelling)
+    match source.version:
+        case NoVersion():
+            return None
+        case VersionByQuery(query):
+            return "query:" + digest_of([query, [[str(value) for value in row] for row in engine.fetch(query)]])
+        case VersionByColumn(column):
+            there = ColumnNames(c.name for c in engine.columns(engine.spelling.select_all(relation)))
+            name = engine.spelling.quoted(there.find(column) or column)
+            ((latest, rows),) = engine.fetch(f"select max({name}), count(*) from {table}")
+            return f"column:{column}:{latest}:{rows}"
+        case VersionByDigest(max_rows):
+            limit = settings.digest_max_rows if max_rows is None else max_rows
+            ((rows,),) = engine.fetch(f"select count(*) from {table}")
+            return rows_digest(engine, relation) if rows <= limit else None
+
+
+def rows_digest(engine: Engine, relation: Relation) -> str:
+    """Digest a relation's columns and all its rows, in one scan."""
+    columns = engine.columns(engine.spelling.select_all(relation))
+    row = rows_of(column.name for column in columns)
+    ((rows, digest),) = engine.fetch(
+        f"select count(*), {engine.digest(row, columns)} from {relation.sql(engine.spelling)} as {row}"
+    )
+    return digest_version([(column.name, column.type) for column in columns], rows, digest)
+
+
+def digest_version(columns: list[tuple[str, str]], rows: int, digest: str | None) -> str:
+    """Make a data version of the columns, the number of rows and the engine's digest of them."""
+    return f"digest:{digest_of([columns, rows, digest])[:32]}"

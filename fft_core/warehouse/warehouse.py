@@ -1,0 +1,153 @@
+"""An engine and a project on it: where each relation lies. Opened from a profile; one session per thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from fft_core.compile.call import Compiler
+from fft_core.compile.render import Naming
+from fft_core.engines.protocol import Engine, open_engine
+from fft_core.engines.spec import LOCK_TIMEOUT
+from fft_core.engines.spec.masking import Masker
+from fft_core.engines.spec.registry import spec_of
+from fft_core.names import Relation
+from fft_core.project.model import Model, Project, Seed, SourceName
+from fft_core.project.profile.profiles import Profile
+from fft_core.project.profile.secrets import project_masker
+from fft_core.warehouse.records import is_migrated, migrate
+
+
+@dataclass
+class _Shared:
+    """What the sessions of one process share."""
+
+    compiler: Compiler
+    masker: Masker
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    schemas: set[Relation] = field(default_factory=set)
+    has_records: bool = False
+
+
+class Warehouse:
+    """One session: the engine of one thread, and the project whose models live there. A context manager."""
+
+    def __init__(
+        self,
+        project: Project,
+        engine: Engine,
+        shared: _Shared | None = None,
+        elsewhere: Mapping[str | SourceName, Relation] | None = None,
+    ) -> None:
+        self.project = project
+        self.engine = engine
+        self._shared = shared or _Shared(Compiler(project), project_masker(project))
+        self._elsewhere = elsewhere or {}
+        self.compiler = self._shared.compiler
+        self.masker = self._shared.masker
+        engine.statements.mask = self.masker
+        self.naming = Naming(self.relation, engine.spelling)
+
+    def relation(self, node: str | SourceName) -> Relation:
+        """Where a model, seed or source lies. Raises KeyError for an unknown source."""
+        if node in self._elsewhere:
+            return self._elsewhere[node]
+        return self.engine.relation(*_placed(self.project, node))
+
+    def backing(self, node: Model | Seed) -> Relation | None:
+        """Where the rows of a Python model in a view are stored; None for every other node."""
+        name = node.backing_name if isinstance(node, Model) else None
+        return self.relation(node.name).named(name) if name else None
+
+    def session(self) -> Warehouse:
+        """Give a session for another thread on the same database, to be closed by the caller."""
+        return Warehouse(self.project, self.engine.for_thread(), self._shared)
+
+    def with_temporary(self, relations: Mapping[str | SourceName, str]) -> Warehouse:
+        """Give a session in which temporary tables of these names stand in for models, seeds and sources.
+
+        The session is the caller's to close; the tables are his to create, and end with it.
+        """
+        engine = self.engine.for_thread()
+        elsewhere = {node: engine.temporary(name) for node, name in relations.items()}
+        return Warehouse(self.project, engine, self._shared, elsewhere)
+
+    def ensure_schema(self, relation: Relation) -> None:
+        """Create the schema of a relation where it is missing; once, and outside any transaction of a build."""
+        place = relation.named("")
+        with self._shared.lock:
+            if place not in self._shared.schemas:
+                self.engine.create_schema(relation)
+                self._shared.schemas.add(place)
+
+    def ensure_records(self) -> None:
+        """Create or migrate the tables of the build records, once."""
+        with self._shared.lock:
+            if not self._shared.has_records:
+                if not is_migrated(self.engine):
+                    migrate(self.engine)
+                self._shared.has_records = True
+
+    def close(self) -> None:
+        """End the session."""
+        self.engine.close()
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def planned_relations(project: Project) -> Callable[[str | SourceName], Relation]:
+    """Say where models, seeds and sources lie by the project's profile, without opening the database."""
+    profile = project.profiles.active(engine=project.engine)
+    place = spec_of(profile.engine).namespace(profile.settings)
+
+    def relation(node: str | SourceName) -> Relation:
+        return place.relation(*_placed(project, node))
+
+    return relation
+
+
+def _placed(project: Project, node: str | SourceName) -> tuple[str, str | None, str | None]:
+    if isinstance(node, SourceName):
+        source = project.sources[node]
+        return source.identifier, source.schema, source.catalog
+    seed = project.seeds.get(node)
+    return node, seed.schema if seed else None, None
+
+
+def open_warehouse(
+    project: Project,
+    profile: Profile | None = None,
+    *,
+    read_only: bool = False,
+    patience_seconds: int | None = None,
+    compiler: Compiler | None = None,
+    **overrides: object,
+) -> Warehouse:
+    """Open the database that the project's profile names.
+
+    Args:
+        project: A loaded project; its `env` chooses the profile.
+        profile: The profile, if it has been read already.
+        read_only: For plans and questions: nothing is changed, and a database that does not exist is not created.
+        patience_seconds: The longest wait for other processes, where the profile allows a longer one.
+        compiler: That of the project, if there is one already.
+        overrides: Settings of the engine that win over profile and variables, such as `path`.
+
+    Raises:
+        ProfileError: the profile cannot be used.
+        MissingDriverError, ConnectError, BusyError: the database cannot be opened.
+    """
+    profile = profile or project.profiles.active(engine=project.engine, **overrides)
+    settings = dict(profile.settings)
+    if patience_seconds is not None and LOCK_TIMEOUT in settings:
+        settings[LOCK_TIMEOUT] = min(patience_seconds, settings[LOCK_TIMEOUT])
+    engine = open_engine(profile.engine, settings, read_only=read_only)
+    return Warehouse(project, engine, _Shared(compiler or Compiler(project), project_masker(project)))

@@ -1,5 +1,0 @@
-"""`fft`: parse, call, print. Nothing here imports Dagster before a command needs it."""
-
-from fft_dagster.cli.app import entry, main
-
-__all__ = ["entry", "main"]

@@ -1,0 +1,1 @@
+"""Runs the steps of a Dagster run in threads of one process."""

@@ -1,0 +1,499 @@
+"""Runs the steps of a Dagster run in threads of the run's own process: `Definitions(..., executor=thread_executor)`."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from asyncio import AbstractEventLoop
+from bisect import insort
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from sys import exc_info
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from dagster import (
+    DagsterEvent,
+    DagsterExecutionInterruptedError,
+    DagsterInstance,
+    DagsterRun,
+    EventLogEntry,
+    Executor,
+    Field,
+    InitExecutorContext,
+    JobDefinition,
+    executor,
+)
+
+from fft_core import lend_databases
+from fft_dagster.execution.order import inverted, remaining_seconds
+from fft_dagster.execution.supported import require_supported_dagster
+from fft_dagster.execution.threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
+
+require_supported_dagster()  # before the imports below, which may not exist in another version
+
+# Private, all of it. The class or function that uses a name says what it relies on.
+from dagster._config.pythonic_config import IAttachDifferentObjectToOpContext  # noqa: E402
+from dagster._core.definitions.job_base import InMemoryJob  # noqa: E402
+from dagster._core.definitions.scoped_resources_builder import Resources, ScopedResourcesBuilder  # noqa: E402
+from dagster._core.events import EngineEventData  # noqa: E402
+from dagster._core.execution.api import ExecuteRunWithPlanIterable, execute_run_iterator  # noqa: E402
+from dagster._core.execution.compute_logs import create_compute_log_file_key  # noqa: E402
+from dagster._core.execution.context_creation_job import PlanExecutionContextManager  # noqa: E402
+from dagster._core.execution.plan.active import ActiveExecution  # noqa: E402
+from dagster._core.execution.plan.execute_plan import (  # noqa: E402
+    _handle_compute_log_setup_error,
+    _handle_compute_log_teardown_error,
+    _trigger_hook,
+    dagster_event_sequence_for_step,
+)
+from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext  # noqa: E402
+from dagster._core.execution.plan.state import KnownExecutionState  # noqa: E402
+from dagster._core.execution.retries import RetryMode, get_retries_config  # noqa: E402
+from dagster._core.execution.tags import get_tag_concurrency_limits_config  # noqa: E402
+from dagster._core.instance.types import _EventListenerLogHandler  # noqa: E402
+from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG  # noqa: E402
+
+if TYPE_CHECKING:
+    from dagster._core.execution.context.system import (
+        PlanExecutionContext,
+        PlanOrchestrationContext,
+        StepExecutionContext,
+    )
+    from dagster._core.execution.plan.plan import ExecutionPlan
+    from dagster._core.execution.plan.step import ExecutionStep
+
+__all__ = ["ThreadExecutor", "interruptible", "iterate_run", "thread_executor"]
+
+# How late a termination, a slot that another run freed, or an event of a running step may be noticed.
+TICK_SECONDS = 0.1
+SECOND_WISH_SECONDS = 0.5
+NODE_TAG = "fft/node"  # what the steps of models, seeds and sources are tagged with
+TERMINATING = "Termination requested: interrupting the running steps"
+
+
+@dataclass(frozen=True)
+class ThreadOptions:
+    max_concurrent: int
+    tag_concurrency_limits: list[dict[str, Any]] | None  # Any: as in Dagster's config schema
+    keep_going: bool
+    cancel_grace_seconds: float
+
+
+class ThreadExecutor(Executor):
+    """Runs up to `max_concurrent` steps at once, each in a thread; resources are made once for all of them."""
+
+    def __init__(self, retries: RetryMode, options: ThreadOptions) -> None:
+        self._retries = retries
+        self._options = options
+
+    @property
+    def retries(self) -> RetryMode:
+        return self._retries
+
+    def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        """Private: the frame of the stock in-process executor, around a loop of our own."""
+        process = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
+        threads = f"up to {self._options.max_concurrent} threads (pid: {os.getpid()})"
+        yield DagsterEvent.engine_event(plan_context, f"Executing steps in {threads}", process)
+        started = time.monotonic()
+        yield from ExecuteRunWithPlanIterable(
+            execution_plan=plan_context.execution_plan,
+            iterator=partial(_run_steps, options=self._options),
+            execution_context_manager=self._execution_context(plan_context),
+        )
+        seconds = time.monotonic() - started
+        yield DagsterEvent.engine_event(plan_context, f"Finished steps in {threads} in {seconds:.2f}s", process)
+
+    def _execution_context(self, plan_context: PlanOrchestrationContext) -> PlanExecutionContextManager:
+        return PlanExecutionContextManager(
+            job=plan_context.job,
+            retry_mode=plan_context.retry_mode,
+            execution_plan=plan_context.execution_plan,
+            run_config=plan_context.run_config,
+            dagster_run=plan_context.dagster_run,
+            instance=plan_context.instance,
+            raise_on_error=plan_context.raise_on_error,
+            output_capture=plan_context.output_capture,
+            step_dependency_config=self.step_dependency_config,
+        )
+
+
+@executor(
+    name="threads",
+    config_schema={
+        "max_concurrent": Field(int, default_value=0, description="Steps at once; 0: one a processor, at least 4."),
+        "tag_concurrency_limits": get_tag_concurrency_limits_config(),  # type: ignore[no-untyped-call]
+        "retries": get_retries_config(),  # type: ignore[no-untyped-call]
+        "keep_going": Field(bool, default_value=True, description="Whether a failure leaves other branches running."),
+        "cancel_grace_seconds": Field(float, default_value=20.0, description="For running steps, once terminated."),
+    },
+)
+def thread_executor(init_context: InitExecutorContext) -> ThreadExecutor:
+    """Steps in threads of one process: for work that a database does, and for hundreds of small steps."""
+    config: Mapping[str, Any] = init_context.executor_config  # Any: the schema above has checked the types
+    return ThreadExecutor(
+        RetryMode(next(iter(config["retries"]))),
+        ThreadOptions(
+            max_concurrent=config["max_concurrent"] or max(4, os.cpu_count() or 1),
+            tag_concurrency_limits=config.get("tag_concurrency_limits"),
+            keep_going=config["keep_going"],
+            cancel_grace_seconds=config["cancel_grace_seconds"],
+        ),
+    )
+
+
+def iterate_run(job: JobDefinition, run: DagsterRun, instance: DagsterInstance) -> Iterator[DagsterEvent]:
+    """Runs a job in this process, with the job's own executor: `dg.materialize` would use Dagster's in-process one.
+
+    run = instance.create_run_for_job(job)
+    for event in iterate_run(job, run, instance): ...
+    """
+    return execute_run_iterator(InMemoryJob(job), run, instance)
+
+
+def _run_steps(
+    job_context: PlanExecutionContext, execution_plan: ExecutionPlan, *, options: ThreadOptions
+) -> Iterator[DagsterEvent]:
+    execution_data = job_context._execution_data  # private: of this run only
+    job_context._execution_data = execution_data._replace(
+        scoped_resources_builder=_RunResources(*execution_data.scoped_resources_builder)
+    )
+    # Imported here, as our storage below: to load definitions, nobody needs SQLAlchemy.
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+    takes_turns = isinstance(job_context.instance.event_log_storage, SqliteEventLogStorage)
+    if not takes_turns:
+        _keep_connections(job_context.instance, options.max_concurrent)
+    run = RunThreads(job_context.log, takes_turns=takes_turns, store=_only_listener(job_context))
+    with ExitStack() as stack:
+        stack.enter_context(_deferred_events(job_context))
+        pools = stack.enter_context(_Pools(job_context.instance, job_context.dagster_run))
+        steps = stack.enter_context(_steps_to_run(job_context, execution_plan, pools, options))
+        stack.enter_context(PythonLogs(run).attached())
+        yield from _with_compute_logs(job_context, execution_plan, _StepLoop(job_context, run, steps, pools, options))
+
+
+def _deferred_events(job_context: PlanExecutionContext) -> AbstractContextManager[None]:
+    from fft_dagster.storage.event_log import PooledSqliteEventLogStorage
+
+    storage = job_context.instance.event_log_storage
+    return storage.deferring(job_context.run_id) if isinstance(storage, PooledSqliteEventLogStorage) else nullcontext()
+
+
+def _keep_connections(instance: DagsterInstance, threads: int) -> None:
+    """Private, and what the web server does: dagster-postgres opens a connection for each call otherwise.
+
+    A timeout of 0 is none, as before. Its pool keeps one connection, and closes what other threads bring back: this one
+    keeps one for each.
+    """
+    from sqlalchemy.pool import QueuePool
+
+    for storage in (instance.event_log_storage, instance.run_storage):
+        storage.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=threads)
+        engine: Any = getattr(storage, "_engine", None)  # Any: private in dagster-postgres; other storages have none
+        if engine is not None and isinstance(engine.pool, QueuePool):
+            engine.pool._pool.maxsize = threads + 1
+
+
+def _only_listener(job_context: PlanExecutionContext) -> Callable[[EventLogEntry], None] | None:
+    """Private: what stock's own handler of events calls, where dagster.yaml has no handlers beside it."""
+    handlers = job_context.log._dagster_handler._handlers
+    return job_context.instance.handle_new_event if [type(h) for h in handlers] == [_EventListenerLogHandler] else None
+
+
+def _steps_to_run(
+    job_context: PlanExecutionContext, execution_plan: ExecutionPlan, pools: _Pools, options: ThreadOptions
+) -> _Steps:
+    return _Steps(
+        execution_plan,
+        rank=_rank_by_critical_path(job_context, execution_plan, options),
+        retry_mode=job_context.retry_mode,
+        max_concurrent=options.max_concurrent,
+        tag_concurrency_limits=options.tag_concurrency_limits,
+        instance_concurrency_context=pools,
+        step_dependency_config=job_context.step_dependency_config,
+    )
+
+
+def _with_compute_logs(
+    job_context: PlanExecutionContext, execution_plan: ExecutionPlan, loop: _StepLoop
+) -> Iterator[DagsterEvent]:
+    """Captures stdout and stderr once for the run: they belong to the process, so steps cannot have their own."""
+    logs = job_context.instance.compute_log_manager
+    log_key = logs.build_log_key_for_run(job_context.run_id, create_compute_log_file_key())  # type: ignore[no-untyped-call]
+    step_keys = [step.key for step in execution_plan.get_steps_to_execute_in_topo_order()]
+    with ExitStack() as capture:
+        try:
+            captured = capture.enter_context(logs.capture_logs(log_key))
+            yield DagsterEvent.capture_logs(job_context, step_keys, log_key, captured)
+        except Exception:  # noqa: BLE001 - somebody's plugin; as in stock Dagster, a run does not fail over its output
+            yield from _handle_compute_log_setup_error(job_context, exc_info())
+        yield from loop.events()
+        try:
+            capture.close()
+        except Exception:  # noqa: BLE001 - see above
+            yield from _handle_compute_log_teardown_error(job_context, exc_info())
+
+
+def _events_of_step(context: StepExecutionContext, event_loop: AbstractEventLoop) -> Iterator[DagsterEvent]:
+    """Private: all that stock executors do for one step; it stores each event before it yields it."""
+    context._event_loop = event_loop  # private: stock has one for the whole run, which only one thread can use
+    if NODE_TAG not in context.step.tags:
+        lend_databases()
+    events = []
+    for event in dagster_event_sequence_for_step(context):
+        events.append(event)
+        yield event
+    yield from _trigger_hook(context, events)
+
+
+class _StepLoop:
+    """Starts the steps of a run as they become ready, and follows them to their end: the run's own thread."""
+
+    def __init__(
+        self, job_context: PlanExecutionContext, run: RunThreads, steps: _Steps, pools: _Pools, options: ThreadOptions
+    ) -> None:
+        self._job_context = job_context
+        self._run = run
+        self._steps = steps
+        self._pools = pools
+        self._options = options
+        self._workers = Workers(run)
+        self._running: set[str] = set()
+        self._error: BaseException | None = None
+        self._starts_no_more = False
+        self._terminated_at: float | None = None
+        self._deadline: float | None = None  # of the running steps, once the run is terminated
+
+    def events(self) -> Iterator[DagsterEvent]:
+        try:
+            while self._running or not (self._starts_no_more or self._steps.is_complete):
+                with self._run.bookkeeping():
+                    events = list(self._turn())
+                yield from events
+                if self._running or not self._steps.is_complete:
+                    self._workers.wait(min(TICK_SECONDS, self._steps.seconds_to_next_retry()))
+        finally:
+            self._run.is_over = True
+            self._workers.dismiss()
+            if self._running:
+                self._run.termination.request()
+        if self._deadline is not None:
+            raise DagsterExecutionInterruptedError("The run was terminated.")
+        if self._error is not None:
+            raise self._error
+
+    def _turn(self) -> Iterator[DagsterEvent]:
+        if self._steps.check_for_interrupts():
+            yield from self._terminate() if self._terminated_at is None else self._hurry(self._terminated_at)
+        yield from self._follow_running_steps()
+        if self._starts_no_more:
+            self._abandon_rest()
+        else:
+            yield from self._steps.plan_events_iterator(self._job_context)  # skipped, or downstream of a failure
+            yield from self._start_ready_steps()
+        if self._deadline is not None and time.monotonic() > self._deadline and self._running:
+            yield self._leave_running_steps_behind(self._options.cancel_grace_seconds)
+
+    def _follow_running_steps(self) -> Iterator[DagsterEvent]:
+        for report in self._workers.reports():
+            if isinstance(report, StepEnded):
+                self._running.discard(report.step_key)
+                self._steps.verify_complete(self._job_context, report.step_key)
+                if report.error is not None and self._deadline is None:
+                    yield from self._stop_starting(report.error)
+                continue
+            yield report
+            if report.step_key in self._running:
+                self._steps.handle_event(report)
+            if report.is_step_failure and not self._options.keep_going:
+                yield from self._stop_starting(None)
+
+    def _start_ready_steps(self) -> Iterator[DagsterEvent]:
+        free = self._options.max_concurrent - len(self._running)
+        if free > 0:
+            for step in self._steps.get_steps_to_execute(limit=free):
+                self._running.add(step.key)
+                self._workers.start(self._task(step), running=len(self._running))
+            yield from self._steps.concurrency_event_iterator(self._job_context)  # says which pools are full
+
+    def _task(self, step: ExecutionStep) -> StepTask:
+        context = self._job_context.for_step(step, self._steps.get_known_state())
+        log = StepLog(context.log, self._run)
+        context._log_manager = log  # private: what context.log returns
+        return StepTask(step.key, log, partial(_events_of_step, context))
+
+    def _stop_starting(self, error: BaseException | None) -> Iterator[DagsterEvent]:
+        self._error = self._error or error
+        if not self._starts_no_more:
+            self._starts_no_more = True
+            rest = self._abandon_rest()
+            if rest:
+                yield self._engine_event(f"Not starting {len(rest)} remaining steps after a failure")
+
+    def _abandon_rest(self) -> list[str]:
+        self._pools.withdraw()
+        return self._steps.abandon_rest()
+
+    def _terminate(self) -> Iterator[DagsterEvent]:
+        self._starts_no_more = True
+        self._terminated_at = time.monotonic()
+        self._deadline = self._terminated_at + self._options.cancel_grace_seconds
+        self._steps.mark_interrupted()
+        self._run.termination.request()
+        yield self._engine_event(TERMINATING, EngineEventData.interrupted(sorted(self._running)))
+
+    def _hurry(self, terminated_at: float) -> Iterator[DagsterEvent]:
+        """Wait no longer for the running steps: it was asked for twice, and not by one key that came as two signals."""
+        seconds = time.monotonic() - terminated_at
+        if seconds > SECOND_WISH_SECONDS and self._running:
+            yield self._leave_running_steps_behind(round(seconds, 1))
+
+    def _leave_running_steps_behind(self, seconds: float) -> DagsterEvent:
+        left_behind = sorted(self._running)
+        self._running.clear()
+        self._run.termination.give_up()
+        return self._engine_event(f"Steps did not end within {seconds:g} s of the termination: {left_behind}")
+
+    def _engine_event(self, message: str, details: EngineEventData | None = None) -> DagsterEvent:
+        return DagsterEvent.engine_event(self._job_context, message, details or EngineEventData())
+
+
+class _Pools(InstanceConcurrencyContext):
+    """Private: the claims of a run's steps on slots of pools, and when to ask again for those it did not get."""
+
+    def free_step(self, step_key: str) -> None:
+        """Frees its slot; stock would let a step of this same run wait for 1 to 15 seconds before it looks again."""
+        was_claimed = step_key in self._claims
+        super().free_step(step_key)
+        if was_claimed:
+            self._pending_timeouts.update(dict.fromkeys(self._pending_timeouts, 0.0))
+
+    def withdraw(self) -> None:
+        for step_key in self.pending_claim_steps():
+            self._instance.event_log_storage.free_concurrency_slot_for_step(self._run_id, step_key)
+            self._pending_claims.remove(step_key)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        for step_key in list(self._claims):  # steps that were left behind, in a process that is about to end
+            self.free_step(step_key)
+
+
+class _Steps(ActiveExecution):
+    """Private: Dagster's state machine of a plan's steps, without its scans of all steps at every event of each.
+
+    Relies on _update moving steps from _pending to _executable, and on _mark_complete for every step that ends.
+    """
+
+    def __init__(self, plan: ExecutionPlan, *, rank: Callable[[ExecutionStep], float], **options: Any) -> None:
+        self._dependents: dict[str, list[str]] | None = None
+        self._changed: set[str] = set()
+        self._known_state = KnownExecutionState(
+            step_output_versions=plan.known_state.step_output_versions, parent_state=plan.known_state.parent_state
+        )
+        limited = any(step.pool or GLOBAL_CONCURRENCY_TAG in (step.tags or {}) for step in plan.step_dict.values())
+        self._takes_best_first = not limited and not options["tag_concurrency_limits"]
+        super().__init__(plan, sort_key_fn=rank, **options)
+
+    def _update(self) -> None:
+        ready = len(self._executable)
+        if self._dependents is None or self._new_dynamic_mappings:
+            super()._update()
+            self._dependents = inverted(self._pending)
+        elif self._changed or self._waiting_to_retry:
+            self._update_dependents(self._dependents)
+        self._changed.clear()
+        fresh = self._executable[ready:]
+        del self._executable[ready:]
+        for step_key in fresh:
+            insort(self._executable, step_key, key=self._rank)
+
+    def _update_dependents(self, dependents: Mapping[str, Sequence[str]]) -> None:
+        pending = self._pending
+        candidates = {key for changed in self._changed for key in (changed, *dependents.get(changed, ()))}
+        self._pending = {key: pending.pop(key) for key in candidates if key in pending}
+        super()._update()
+        pending.update(self._pending)
+        self._pending = pending
+
+    def _rank(self, step_key: str) -> float:
+        return self._sort_key_fn(self.get_step_by_key(step_key))
+
+    def _mark_complete(self, step_key: str) -> None:
+        super()._mark_complete(step_key)
+        self._changed.add(step_key)
+
+    def get_steps_to_execute(self, limit: int | None = None) -> Sequence[ExecutionStep]:
+        """The best of the ready steps; stock sorts them all each time. A full pool may make it look at all of them."""
+        self._update()
+        if not self._takes_best_first:
+            return super().get_steps_to_execute(limit)
+        self._executable, later = self._executable[:limit], self._executable[limit:]
+        try:
+            return super().get_steps_to_execute(limit)
+        finally:
+            self._executable = [*self._executable, *later]
+
+    def get_known_state(self) -> KnownExecutionState:
+        """As stock, but without checking the type of every output of the run so far, for each of its steps."""
+        return self._known_state._replace(
+            previous_retry_attempts=self._retry_state.snapshot_attempts(),
+            dynamic_mappings=dict(self._completed_dynamic_outputs),
+            ready_outputs=self._step_outputs,
+        )
+
+    def seconds_to_next_retry(self) -> float:
+        return max(0.0, min(self._waiting_to_retry.values(), default=TICK_SECONDS + time.time()) - time.time())
+
+    def abandon_rest(self) -> list[str]:
+        steps = (self._pending, self._executable, self._waiting_to_retry, self._pending_skip, self._pending_abandon)
+        rest = [step_key for step_keys in steps for step_key in step_keys]
+        for step_keys in steps:
+            step_keys.clear()
+        for step_key in rest:
+            self._in_flight.add(step_key)
+            self.mark_abandoned(step_key)
+        return rest
+
+
+class _RunResources(ScopedResourcesBuilder):
+    """Private: makes what op bodies see as `context.resources`; stock creates a class for it three times a step."""
+
+    def __init__(self, resource_instance_dict: Mapping[str, object], contains_generator: bool) -> None:
+        self._built: dict[frozenset[str], Resources] = {}
+        # Such a resource may want to attach another object in every step.
+        self._attach = any(isinstance(r, IAttachDifferentObjectToOpContext) for r in resource_instance_dict.values())
+
+    def build(self, required_resource_keys: Set[str] | None) -> Resources:
+        keys = frozenset(required_resource_keys or ())
+        if self._attach or keys not in self._built:
+            self._built[keys] = super().build(keys)
+        return self._built[keys]
+
+
+def _rank_by_critical_path(
+    job_context: PlanExecutionContext, plan: ExecutionPlan, options: ThreadOptions
+) -> Callable[[ExecutionStep], float]:
+    """The tag dagster/priority comes first, as in stock; among equals the longest way to the end of the run does."""
+    dependencies = plan.get_all_step_deps()  # private: every step, also those which dynamic outputs will multiply
+    seconds: Mapping[str, float] = {}
+    if len(dependencies) > options.max_concurrent:
+        from fft_dagster.storage.event_log import step_seconds_of_earlier_runs
+
+        run = job_context.dagster_run
+        seconds = step_seconds_of_earlier_runs(job_context.instance, run.job_name, set(dependencies))
+    remaining = remaining_seconds(dependencies, seconds)
+    longest = max(remaining.values(), default=0.0)
+
+    def rank(step: ExecutionStep) -> float:
+        step_key = re.sub(r"\[.*?\]", "[?]", step.key)  # private: how a step of a dynamic output is called in the plan
+        return -int(step.tags.get(PRIORITY_TAG, 0)) - remaining.get(step_key, 0.0) / (longest + 1)
+
+    return rank

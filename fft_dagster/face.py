@@ -1,0 +1,50 @@
+"""Dagster as the command line sees it: the entry point `dagster` of the group `fft.faces`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from fft_core import Project, Run
+
+if TYPE_CHECKING:
+    from fft_core.run.outcomes import RunEvent
+    from fft_core.run.work import Work
+
+
+class _UiRequest(Protocol):
+    """What the command line says of a UI."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def variables(self) -> Mapping[str, str]: ...
+
+
+class DagsterFace:
+    """Runs work in Dagster runs of this process, on the project's own instance or that of DAGSTER_HOME."""
+
+    def run(self, project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
+        """Run the steps; yield what becomes of each. Raises FftError if the history of runs cannot be read."""
+        from fft_dagster.runs.runs import open_instance, run_work  # imports Dagster, which costs a second
+
+        with open_instance(project.root) as instance:
+            yield from run_work(project, work, instance, planned)
+
+    def open_ui(self, project: Project, request: _UiRequest, announce: Callable[[str], None]) -> int:
+        """Run `dagster dev` until it ends; return its exit code. Raises FftError if it cannot begin."""
+        from fft_dagster.runs.ui import open_ui
+
+        return open_ui(project, request.host, request.port, request.variables, announce)
+
+    def history(self) -> Path:
+        """Return where the instance of a project is, relative to the project."""
+        from fft_dagster.runs.instance import FOLDER
+
+        return FOLDER
+
+
+FACE = DagsterFace()

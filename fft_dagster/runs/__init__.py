@@ -1,0 +1,1 @@
+"""Runs that the command line starts, follows and keeps the history of."""

@@ -1,0 +1,531 @@
+"""The event log in SQLite, with its connections kept open: stock files and schema at a fraction of the cost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import groupby, takewhile
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import sqlalchemy as db
+from sqlalchemy.engine import Connection
+from watchdog.events import FileSystemEvent
+from watchdog.observers import Observer
+
+from fft_dagster.execution.supported import require_supported_dagster
+from fft_dagster.storage.connections import (
+    OpenDatabases,
+    bound,
+    create_like,
+    driver_of,
+    insert_text,
+    is_stamped,
+    one_creates,
+    update_text,
+)
+
+# Enough for the parents of a wide layer; a record takes a few kilobytes.
+MAX_REMEMBERED_RECORDS = 1000
+# How late an event of a run of our executor may be in the log: what a killed process may lose of it.
+DEFER_SECONDS = 0.1
+
+
+require_supported_dagster()  # before the imports below, which may not exist in another version
+
+from dagster import (  # noqa: E402
+    AssetCheckEvaluation,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterInvariantViolationError,
+    DagsterRunStatus,
+    EventLogRecord,
+    RunsFilter,
+)
+
+# Private: the three groups of event types which the index database mirrors from the databases of the runs.
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS  # noqa: E402
+
+# Private: what a check's row in its table says of an evaluation.
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus  # noqa: E402
+
+# Private: the index by which the table of assets itself knows which of them are wiped.
+from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS  # noqa: E402
+
+# Private: names and columns of the tables; the schema itself stays in Dagster's hands (we never create a table).
+from dagster._core.storage.event_log.schema import (  # noqa: E402
+    AssetCheckExecutionsTable,
+    AssetEventTagsTable,
+    AssetKeyTable,
+    SqlEventLogStorageTable,
+)
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: E402
+
+# Private: the stock storage, whose one method that opens a connection is replaced.
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (  # noqa: E402
+    INDEX_SHARD_NAME,
+    SqliteEventLogStorage,
+    SqliteEventLogStorageWatchdog,
+)
+from dagster._serdes import ConfigurableClassData  # noqa: E402
+
+if TYPE_CHECKING:
+    from dagster import AssetKey, EventLogEntry
+    from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
+    from dagster._core.event_api import EventHandlerFn
+
+STEP_SUCCESS = DagsterEventType.STEP_SUCCESS.value
+FINISHED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+_PLANNED, _SUCCEEDED, _FAILED = (
+    status.value
+    for status in (
+        AssetCheckExecutionRecordStatus.PLANNED,
+        AssetCheckExecutionRecordStatus.SUCCEEDED,
+        AssetCheckExecutionRecordStatus.FAILED,
+    )
+)
+_MIRRORED_EVENTS = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS})
+
+
+# What a step stores, as text: SQLAlchemy would take longer over each of these than SQLite does. All else goes its way.
+_EVENT_ROW = ("run_id", "event", "dagster_event_type", "timestamp", "step_key", "asset_key", "partition")
+_INSERT_EVENT = insert_text(SqlEventLogStorageTable, *_EVENT_ROW)
+_INSERT_TAG = insert_text(AssetEventTagsTable, "event_id", "asset_key", "key", "value", "event_timestamp")
+_EVALUATION = (
+    "execution_status",
+    "evaluation_event",
+    "evaluation_event_timestamp",
+    "evaluation_event_storage_id",
+    "materialization_event_storage_id",
+)
+_INSERT_PLANNED_CHECK = insert_text(
+    AssetCheckExecutionsTable, "asset_key", "check_name", "partition", "run_id", *_EVALUATION[:-1]
+)
+_UPDATE_PLANNED_CHECK = update_text(
+    AssetCheckExecutionsTable,
+    _EVALUATION,
+    "asset_key = :asset_key and check_name = :check_name and run_id = :run_id and partition is :partition",
+)
+_ASSET_ROW = ("id", "asset_key", "last_materialization", "last_run_id", "asset_details", "cached_status_data")
+_SELECT_ASSETS = (
+    f"select {', '.join(AssetKeyTable.c[name].name for name in _ASSET_ROW)} from {AssetKeyTable.name} "
+    "where asset_key in ({}) and (wipe_timestamp is null or last_materialization_timestamp > wipe_timestamp) "
+    "order by asset_key"
+)
+MAX_ASSETS_A_QUERY = 500
+
+
+class _RememberedRecords:
+    """Deserialised materializations, found again by their text: what is read is always what the database says now."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, tuple[str, EventLogRecord]] = {}
+
+    def remember(self, asset_key: str, text: str, record: EventLogRecord) -> None:
+        if len(self._records) >= MAX_REMEMBERED_RECORDS:
+            self._records.clear()  # and needs no lock, which a fork could leave taken
+        self._records[asset_key] = (text, record)
+
+    def find(self, asset_key: str, text: str) -> EventLogRecord | None:
+        known_text, record = self._records.get(asset_key, ("", None))
+        return record if text and text == known_text else None
+
+
+@dataclass(frozen=True)
+class _Serialised:
+    """An event, and its row as the database takes it."""
+
+    entry: EventLogEntry
+    row: Mapping[str, Any]  # Any: whatever SQLite takes
+
+
+class _WalWatchdog(SqliteEventLogStorageWatchdog):
+    """Watches the write-ahead log too: with a connection open, commits do not touch the database file itself."""
+
+    def __init__(
+        self, storage: SqliteEventLogStorage, run_id: str, callback: EventHandlerFn, cursor: str | None
+    ) -> None:
+        super().__init__(storage, run_id, callback, cursor)
+        # Private, in watchdog: the patterns that PatternMatchingEventHandler compares paths with.
+        self._patterns = [self._log_path, f"{self._log_path}-wal"]
+        self._reading = threading.Lock()
+
+    def on_modified(self, event: FileSystemEvent) -> None:
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        with self._reading:
+            self._process_log()
+
+
+class PooledSqliteEventLogStorage(SqliteEventLogStorage):
+    """The stock event log of one database a run and an index database, with its connections kept open."""
+
+    _obs: Any  # Any: stock declares it as None
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._storing_deferred = 0  # the thread that does
+        self._forget_deferred()
+        self._databases = OpenDatabases(durable=False, in_forked_child=self._forget_deferred)
+        self._records = _RememberedRecords()
+        self._held = threading.local()  # connections of the transaction that this thread is in
+        self._forget_schema()
+        super().__init__(base_dir, inst_data)
+
+    def _forget_schema(self) -> None:
+        self._tables: set[str] = set()
+        self._columns: set[str] = set()
+        self._indexes: set[str] = set()
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        """Private in stock: the one place where all of its methods get their connections, each in a transaction."""
+        held = self._held_connections().get(shard)
+        if held is not None:
+            yield held
+            return
+        if self._deferred or self._storing_deferred:
+            self.store_deferred()
+        self._initialise(shard)
+        with self._databases.transaction(self.conn_string_for_shard(shard)) as connection:
+            yield connection
+
+    def _initialise(self, shard: str) -> None:
+        """Creates the database of a run at first use, and again after another process wiped the storage."""
+        path = self.path_for_shard(shard)
+        if shard in self._initialized_dbs and os.path.exists(path):  # noqa: PTH110 - asked for each event
+            return
+        if shard != INDEX_SHARD_NAME:
+            self._initialise(INDEX_SHARD_NAME)  # first: the lock below is not taken twice
+        with one_creates(self._base_dir):
+            if shard in self._initialized_dbs and not os.path.exists(path):  # noqa: PTH110
+                self._databases.close()
+            if not is_stamped(path) and not self._created_like_index(shard):
+                with self._databases.engine(self.conn_string_for_shard(shard)) as engine:
+                    self._initdb(engine)
+            self._initialized_dbs.add(shard)
+
+    def _created_like_index(self, shard: str) -> bool:
+        """Stock asks alembic for what the index has already: all databases of the log have the same tables."""
+        path, index = self.path_for_shard(shard), self.path_for_shard(INDEX_SHARD_NAME)
+        if os.path.exists(path) or not is_stamped(index):  # noqa: PTH110
+            return False
+        with self._connect(INDEX_SHARD_NAME) as connection, suppress(sqlite3.OperationalError):
+            create_like(path, driver_of(connection))
+            return True
+        return False
+
+    def _held_connections(self) -> dict[str, Connection]:
+        if not hasattr(self._held, "connections"):
+            self._held.connections = {}
+        connections: dict[str, Connection] = self._held.connections
+        return connections
+
+    @contextmanager
+    def _transaction(self, shard: str) -> Iterator[Connection]:
+        """Makes everything that this thread does with one database, in whichever method, a single transaction."""
+        held = self._held_connections()
+        if shard in held:
+            yield held[shard]
+            return
+        with self._connect(shard) as connection:
+            held[shard] = connection
+            try:
+                yield connection
+            finally:
+                del held[shard]
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Stores what stock stores, to the byte, in one transaction a database, with the event serialised once."""
+        stored = _Serialised(event, bound(self._event_to_row(event)))
+        if event.run_id in self._deferring:
+            self._deferred.append(stored)
+            return
+        with self._databases.writing:
+            self.store_deferred()
+            self._store(event.run_id, [stored])
+
+    def _store(self, run_id: str, events: Sequence[_Serialised], in_run: Callable[[], None] = lambda: None) -> None:
+        """The run's database commits first, as in stock: the index never knows more than the run.
+
+        `in_run` is called in between: should the index fail then, the run must not get the events once more.
+        """
+        with self._transaction(run_id) as run:
+            driver_of(run).executemany(_INSERT_EVENT, [event.row for event in events])
+        in_run()
+        mirrored = [e for e in events if e.entry.is_dagster_event and e.entry.dagster_event_type in _MIRRORED_EVENTS]
+        if mirrored:
+            with self._transaction(INDEX_SHARD_NAME) as index:
+                for event in mirrored:
+                    self._mirror(driver_of(index), event.entry, event.row)
+
+    # Events of a run may be stored together, a moment later: two commits for several steps instead of eight for each.
+
+    @contextmanager
+    def deferring(self, run_id: str) -> Iterator[None]:
+        """Store the events of a run in groups while the context is open: DEFER_SECONDS late at most.
+
+        Whatever this process reads, it reads with all events in it. Other processes see them a moment later, and a
+        process that is killed has not stored those of that last moment.
+        """
+        over = threading.Event()
+        self._deferring.add(run_id)
+        threading.Thread(target=self._store_deferred_until, args=(over,), name="event-log", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+            self._deferring.discard(run_id)
+            self.store_deferred()
+
+    def _store_deferred_until(self, over: threading.Event) -> None:
+        while not over.wait(DEFER_SECONDS):
+            try:
+                self.store_deferred()
+            except (
+                Exception
+            ):  # a thread that nobody waits for: the events are kept, and the next reader meets the error
+                logging.getLogger(__name__).exception("The event log could not be written; it is tried again")
+
+    def store_deferred(self) -> None:
+        """Store what is deferred. Returns when it can be read, whichever thread stores it."""
+        if self._storing_deferred == threading.get_ident():
+            return  # asks for a connection to store them with
+        with self._databases.writing:
+            self._storing_deferred = threading.get_ident()
+            try:
+                while self._deferred:
+                    self._store_first_deferred()
+            finally:
+                self._storing_deferred = 0
+
+    def _store_first_deferred(self) -> None:
+        events = list(self._deferred)
+        run_id = events[0].entry.run_id
+        of_one_run = list(takewhile(lambda event: event.entry.run_id == run_id, events))
+
+        def forget() -> None:
+            for _ in of_one_run:
+                self._deferred.popleft()
+
+        self._store(run_id, of_one_run, forget)
+
+    def _forget_deferred(self) -> None:
+        """In a forked child, they are the parent's to store."""
+        self._deferred: deque[_Serialised] = deque()
+        self._deferring: set[str] = set()
+        self._storing_deferred = 0
+
+    def _mirror(self, index: sqlite3.Connection, event: EventLogEntry, row: Mapping[str, Any]) -> None:
+        event_id = index.execute(_INSERT_EVENT, row).lastrowid or 0
+        if event.dagster_event_type in ASSET_CHECK_EVENTS:
+            if not (event.run_id and _store_check(index, event, event_id, row)):
+                self.store_asset_check_event(event, event_id)
+        elif event.dagster_event_type in ASSET_EVENTS:
+            if tags := self._tags_for_asset_event(event):
+                self._store_tags(index, tags, event_id, row)
+            self._store_asset(index, event, event_id, row)
+
+    def _store_tags(
+        self, index: sqlite3.Connection, tags: Mapping[str, str], event_id: int, row: Mapping[str, Any]
+    ) -> None:
+        if self.has_table(AssetEventTagsTable.name):
+            common = {"event_id": event_id, "asset_key": row["asset_key"], "event_timestamp": row["timestamp"]}
+            index.executemany(_INSERT_TAG, [{**common, "key": key, "value": value} for key, value in tags.items()])
+
+    def _store_asset(
+        self, index: sqlite3.Connection, event: EventLogEntry, event_id: int, row: Mapping[str, Any]
+    ) -> None:
+        """Stock inserts first, and serialises the event again: but the row is there already from the planned event."""
+        if row["asset_key"] is None:
+            return
+        record = None
+        if event.get_dagster_event().is_step_materialization:
+            record = EventLogRecord(storage_id=event_id, event_log_entry=event)
+            values = {"last_materialization": _record_text(row["event"], event_id), "last_run_id": event.run_id}
+            if self.has_asset_key_index_cols():
+                values["last_materialization_timestamp"] = row["timestamp"]
+        else:
+            values = bound(self._get_asset_entry_values(event, event_id, self.has_asset_key_index_cols()))
+        if not values:
+            return
+        key = {"asset_key": row["asset_key"]}
+        update = update_text(AssetKeyTable, values, "asset_key = :asset_key")
+        if not index.execute(update, {**values, **key}).rowcount:
+            index.execute(insert_text(AssetKeyTable, *key, *values), {**values, **key})
+        if record:
+            self._records.remember(row["asset_key"], values["last_materialization"], record)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """One transaction a database for all of the events; the instance stores them one by one should that fail."""
+        for run_id, events_of_run in groupby(events, key=lambda event: event.run_id):
+            stored = [_Serialised(event, bound(self._event_to_row(event))) for event in events_of_run]
+            with self._databases.writing:
+                self.store_deferred()
+                self._store(run_id, stored)
+
+    def _fetch_raw_asset_rows(
+        self,
+        asset_keys: Sequence[AssetKey] | None = None,
+        **limits: Any,  # Any: prefix, limit, cursor, key_only
+    ) -> tuple[Iterable[Any], bool, str | None]:
+        """Private in stock, where it builds a query for each step's parents."""
+        by_key = asset_keys and len(asset_keys) <= MAX_ASSETS_A_QUERY and not any(limits.values())
+        migrated = self.has_secondary_index(ASSET_KEY_INDEX_COLS) and self.can_read_asset_status_cache()
+        if not (asset_keys and by_key and migrated):
+            return super()._fetch_raw_asset_rows(asset_keys, **limits)
+        keys = [key.to_string() for key in asset_keys]
+        with self._index_for(keys) as index:
+            rows = driver_of(index).execute(_SELECT_ASSETS.format(", ".join("?" * len(keys))), keys).fetchall()
+        return [dict(zip(_ASSET_ROW, row, strict=True)) for row in rows], False, None
+
+    def _index_for(self, asset_keys: Sequence[str]) -> AbstractContextManager[Connection]:
+        """A connection that sees all events of some assets: events that are deferred for others may stay so."""
+        deferred = {e.row["asset_key"] for e in list(self._deferred) if e.entry.dagster_event_type in ASSET_EVENTS}
+        if (
+            self._storing_deferred
+            or not deferred.isdisjoint(asset_keys)
+            or INDEX_SHARD_NAME in self._held_connections()
+        ):
+            return self._connect(INDEX_SHARD_NAME)
+        self._initialise(INDEX_SHARD_NAME)
+        return self._databases.transaction(self.conn_string_for_shard(INDEX_SHARD_NAME))
+
+    def _get_latest_materialization_records(
+        self,
+        raw_asset_rows: Sequence[Any],  # Any: rows are untyped in Dagster
+    ) -> Mapping[AssetKey, EventLogRecord | None]:
+        """Private in stock: turns rows of the table of assets into records, at 0.5 ms each. A run asks for every
+        parent of every step, and they are mostly what this process has just written."""
+        found: dict[AssetKey, EventLogRecord | None] = {}
+        unknown = []
+        for row in raw_asset_rows:
+            text = row["last_materialization"] or ""
+            # A wiped asset keeps its last materialization in the row: only stock code knows what counts then.
+            record = None if row["asset_details"] else self._records.find(row["asset_key"], text)
+            if record is None or record.asset_key is None:
+                unknown.append(row)
+            else:
+                found[record.asset_key] = record
+        return {**found, **self._read_materialization_records(unknown)} if unknown else found
+
+    def _read_materialization_records(self, rows: Sequence[Any]) -> Mapping[AssetKey, EventLogRecord | None]:
+        records = super()._get_latest_materialization_records(rows)
+        texts = {row["asset_key"]: row["last_materialization"] for row in rows if not row["asset_details"]}
+        for asset_key, record in records.items():
+            if record is not None and (text := texts.get(asset_key.to_string())):
+                self._records.remember(asset_key.to_string(), text, record)
+        return records
+
+    # Stock asks the database about its schema four or five times a step. What exists does not vanish.
+
+    def has_table(self, table_name: str) -> bool:
+        if table_name not in self._tables:
+            with self._connect(INDEX_SHARD_NAME) as connection:
+                self._tables.update(db.inspect(connection).get_table_names())
+        return table_name in self._tables
+
+    def has_asset_key_col(self, column_name: str) -> bool:
+        return column_name in self._columns or super().has_asset_key_col(column_name)
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        if column_name not in self._columns:
+            self._columns.update(column["name"] for column in db.inspect(conn).get_columns(AssetKeyTable.name))
+        return column_name in self._columns
+
+    def has_secondary_index(self, name: str) -> bool:
+        if name not in self._indexes and super().has_secondary_index(name):
+            self._indexes.add(name)
+        return name in self._indexes
+
+    def watch(self, run_id: str, cursor: str | None, callback: EventHandlerFn) -> None:
+        if not self._obs:
+            self._obs = Observer()
+            self._obs.start()
+        watchdog = _WalWatchdog(self, run_id, callback, cursor)
+        watched = self._obs.schedule(watchdog, self._base_dir, recursive=True)
+        self._watchers[run_id][callback] = (watchdog, watched)
+        watchdog.catch_up()  # what was stored between the caller's last look and now
+
+    def upgrade(self) -> None:
+        super().upgrade()
+        self._forget_schema()
+
+    def wipe(self) -> None:
+        self._databases.close()
+        super().wipe()
+
+    def dispose(self) -> None:
+        super().dispose()
+        self._obs = None
+        self._databases.close()
+
+
+def _record_text(event: str, event_id: int) -> str:
+    """What serialising the record of a serialised event gives."""
+    return f'{{"__class__": "EventLogRecord", "event_log_entry": {event}, "storage_id": {event_id}}}'
+
+
+def _store_check(index: sqlite3.Connection, event: EventLogEntry, event_id: int, row: Mapping[str, Any]) -> bool:
+    """Stores a planned check or a result that one was planned for; False leaves it to stock: partitions, no plan."""
+    details = cast("AssetCheckEvaluation | AssetCheckEvaluationPlanned", event.get_dagster_event().event_specific_data)
+    values = {
+        "asset_key": details.asset_key.to_string(),
+        "check_name": details.check_name,
+        "run_id": event.run_id,
+        "evaluation_event": row["event"],
+        "evaluation_event_timestamp": row["timestamp"],
+        "evaluation_event_storage_id": event_id,
+    }
+    if not isinstance(details, AssetCheckEvaluation):
+        if details.partitions_subset:
+            return False
+        index.execute(_INSERT_PLANNED_CHECK, {**values, "partition": None, "execution_status": _PLANNED})
+        return True
+    target = details.target_materialization_data
+    values["partition"] = details.partition
+    values["execution_status"] = _SUCCEEDED if details.passed else _FAILED
+    values["materialization_event_storage_id"] = target.storage_id if target else None
+    rows = index.execute(_UPDATE_PLANNED_CHECK, values).rowcount
+    if rows > 1:
+        raise DagsterInvariantViolationError(f"{details.asset_check_key} was planned {rows} times in {event.run_id}")
+    return rows == 1
+
+
+def step_seconds_of_earlier_runs(
+    instance: DagsterInstance, job_name: str, step_keys: Set[str], *, max_runs: int = 5
+) -> dict[str, float]:
+    """How long steps took when they last succeeded, as far as the last runs of the job know. Reads no event's body."""
+    storage = instance.event_log_storage
+    seconds: dict[str, float] = {}
+    if isinstance(storage, SqlEventLogStorage):  # private: so that it has run_connection and the columns below
+        for run in instance.get_runs(RunsFilter(job_name=job_name, statuses=list(FINISHED_STATUSES)), limit=max_runs):
+            if step_keys <= seconds.keys():
+                break
+            seconds = {**_step_seconds_of_run(storage, run.run_id), **seconds}
+    return {step_key: seconds[step_key] for step_key in step_keys & seconds.keys()}
+
+
+def _step_seconds_of_run(storage: SqlEventLogStorage, run_id: str) -> dict[str, float]:
+    columns = SqlEventLogStorageTable.c
+    types = [DagsterEventType.STEP_START.value, DagsterEventType.STEP_RESTARTED.value, STEP_SUCCESS]
+    query = db.select(columns.step_key, columns.dagster_event_type, columns.timestamp).order_by(columns.id)
+    query = query.where(columns.run_id == run_id, columns.dagster_event_type.in_(types))
+    with storage.run_connection(run_id) as connection:
+        rows = connection.execute(query).all()
+    started, seconds = {}, {}
+    for step_key, event_type, timestamp in rows:
+        if event_type != STEP_SUCCESS:
+            started[step_key] = timestamp
+        elif step_key in started:
+            seconds[step_key] = (timestamp - started[step_key]).total_seconds()
+    return seconds
