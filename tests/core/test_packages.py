@@ -371,7 +371,7 @@ def test_a_load_never_runs_git(git_shop: Path, monkeypatch: pytest.MonkeyPatch) 
         ("ref: v0.1.0", "0.1.0"),
         ("ref: next", "0.3.0"),
         ("branch: next", "0.3.0"),
-        ("rev: {first}", "0.1.0"),
+        ("rev: '{first}'", "0.1.0"),  # a short commit can be all digits
         ("", "0.2.0"),
     ],
 )

@@ -223,6 +223,13 @@ CASES: Mapping[str, tuple[Files, str]] = {
             "project.yml:8: tests.4.max_delay_minutes: Input should be less than or equal to 1000000000"
         ),
     ),
+    "text that YAML reads as something else": (
+        {**ONE, "packages.yml": "packages: [{name: shared, git: 'file:///x', rev: 1234567890}]\n"},
+        (
+            "packages.yml:1: packages.0.rev must be text, and YAML reads it as another kind of value\n"
+            "    hint: Put it in quotes, as it stands there."
+        ),
+    ),
     "values that no column has": (
         {
             **ONE,

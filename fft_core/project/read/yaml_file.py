@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Key = str | int
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_QUOTE = "Put it in quotes, as it stands there."
 _NUMBER = re.compile(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
 
 
@@ -170,6 +172,8 @@ def _problem(complaint: Any, shape: Any, content: object, file: YamlFile, at: tu
             known = _literals(complaint["ctx"]["expected"])
             hint = nearest(str(complaint["input"]), known) or f"Known: {', '.join(known)}"
             return Problem(f"{name}: unknown value {complaint['input']!r}", where, hint)
+        case "string_type" if isinstance(complaint["input"], bool | int | float | date):
+            return Problem(f"{name} must be text, and YAML reads it as another kind of value", where, _QUOTE)
         case "union_tag_not_found":
             return Problem(f"missing key {complaint['ctx']['discriminator']} in {name}", where)
         case _:
