@@ -363,7 +363,10 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=KEPT, help="where results are kept between calls")
     options = parser.parse_args()
     package = HERE.parent
-    subprocess.run([PYTHON, "-m", "compileall", "-q", package / "fft_core", package / "fft_dagster"], check=True)
+    subprocess.run(
+        [PYTHON, "-m", "compileall", "-q", package / "fft_core", package / "fft_cli", package / "fft_dagster"],
+        check=True,
+    )
     print(HEAD)
     options.keep.parent.mkdir(exist_ok=True)
     kept: dict[str, list[str]] = json.loads(options.keep.read_text()) if options.parts and options.keep.exists() else {}

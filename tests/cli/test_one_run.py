@@ -18,7 +18,7 @@ counts = collections.Counter()
 
 def called(frame, event, _):
     code = frame.f_code
-    if event == "call" and code.co_filename.endswith(os.path.join("fft_core", "identity.py")):
+    if event == "call" and code.co_filename.endswith(os.path.join("compile", "identity.py")):
         if code.co_name in ("_model", "_seed"):
             node = frame.f_locals.get("model") or frame.f_locals.get("seed")
             counts[f"identity of {node.name}"] += 1
