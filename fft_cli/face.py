@@ -62,5 +62,5 @@ def face() -> Face:
 
     found = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
     if not found:
-        raise FftError("no scheduler is installed that could run models", hint='pip install "fft-dagster[duckdb]"')
+        raise FftError("no scheduler is installed that could run models", hint="pip install fft-dagster")
     return cast("Face", found[0].load())
