@@ -26,12 +26,12 @@ class StatementLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         told = record.__dict__
-        subject, milliseconds = told["subject"] or None, told["milliseconds"]
+        node, milliseconds = told["node"] or None, told["milliseconds"]
         sql = told["sql"]
         if self._as_json:
-            values = {"event": "statement", "name": subject, "milliseconds": milliseconds, "sql": sql}
+            values = {"event": "statement", "name": node, "milliseconds": milliseconds, "sql": sql}
             echo_json(values, indent=None, err=True)
         else:
-            mark = style(f"sql [{subject or 'fft'}] {milliseconds:.1f} ms:", fg="cyan")
+            mark = style(f"sql [{node or 'fft'}] {milliseconds:.1f} ms:", fg="cyan")
             lines = sql.split("\n")
             echo(f"{mark} {lines[0]}" if len(lines) == 1 else "\n    ".join([mark, *lines]), err=True)

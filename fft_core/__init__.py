@@ -18,8 +18,8 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_core.checks.run import CheckResult as CheckResult
     from fft_core.checks.run import JudgedView as JudgedView
     from fft_core.checks.words import in_words as in_words
-    from fft_core.compile.identity import Subjects as Subjects
-    from fft_core.compile.identity import project_subjects as project_subjects
+    from fft_core.compile.identity import Identities as Identities
+    from fft_core.compile.identity import project_identities as project_identities
     from fft_core.engines.duckdb.session import duckdb_connection as duckdb_connection
     from fft_core.engines.lending import keep_databases as keep_databases
     from fft_core.engines.lending import lend_databases as lend_databases
@@ -157,7 +157,7 @@ _HOMES = {
         "build.slices": "PartitionColumn PartitionExpression Slice TimeRange Within publish_slice read_slice",
         "checks.run": "CheckFailedError CheckResult JudgedView",
         "checks.words": "in_words",
-        "compile.identity": "Subjects project_subjects",
+        "compile.identity": "Identities project_identities",
         "engines.duckdb.session": "duckdb_connection",
         "engines.lending": "keep_databases lend_databases",
         "engines.spec": "EngineSpec",

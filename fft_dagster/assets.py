@@ -66,10 +66,10 @@ def project_assets(
     """
     bound, run = bound_project(project, translator), run or Run(project)
     steps = StepNames(bound, taken)
-    subjects = {subject.name: subject for subject in run.identities.all()}
+    identities = {identity.name: identity for identity in run.identities.all()}
     nodes = [node for node in project.stored() if names is None or node.name in names]
     return [
-        _node_asset(node, bound, subjects[node.name].code, run.live_views, steps.of(node), resource_prefix)
+        _node_asset(node, bound, identities[node.name].code, run.live_views, steps.of(node), resource_prefix)
         for node in nodes
     ]
 

@@ -88,7 +88,7 @@ class Clock:
     @classmethod
     def begun(cls, warehouse: Warehouse) -> Clock:
         """Begin a turn."""
-        return cls(time.perf_counter(), warehouse.engine.statements.seconds)
+        return cls(time.perf_counter(), warehouse.engine.trace.seconds)
 
     @property
     def seconds(self) -> float:
@@ -97,7 +97,7 @@ class Clock:
 
     def query_seconds(self, warehouse: Warehouse) -> float:
         """How much of it was spent in statements."""
-        return warehouse.engine.statements.seconds - self.queries_before
+        return warehouse.engine.trace.seconds - self.queries_before
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ class _Build:
     @cached_property
     def first_load(self) -> datetime:
         """When the content of a seed was first loaded: now, unless the last load was of the same."""
-        return first_load(self.decision.subject, self.decision.record) or datetime.now(UTC)
+        return first_load(self.decision.identity, self.decision.record) or datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -401,22 +401,22 @@ def _digest(build: _Build, written: Written) -> str:
 
     What an increment of sorted rows makes of the order of a table is not known.
     """
-    subject = build.decision.subject
+    identity = build.decision.identity
     limit = build.warehouse.project.fingerprint.digest_max_rows
-    is_digested = subject.has_digest and subject.data_version is None and (written.row_count or 0) <= limit
-    if not is_digested or (subject.is_sorted and build.decision.is_increment):
+    is_digested = identity.has_digest and identity.data_version is None and (written.row_count or 0) <= limit
+    if not is_digested or (identity.is_sorted and build.decision.is_increment):
         return "null"
     engine, row = build.warehouse.engine, rows_of(column.name for column in written.columns)
-    return engine.digest(row, written.columns, in_order=subject.is_sorted)
+    return engine.digest(row, written.columns, in_order=identity.is_sorted)
 
 
 def _record(build: _Build, relation: Relation, written: Written, judgement: Judgement) -> BuildRecord:
     decision, stamp = build.decision, uuid.uuid4().hex
     fingerprint = decision.fingerprint(stamp)
     names = [(column.name, column.type) for column in written.columns]
-    if decision.subject.data_version is not None:
-        data_version = version_of_load(decision.subject.data_version, build.first_load)
-    elif decision.subject.is_view and not decision.subject.volatile:
+    if decision.identity.data_version is not None:
+        data_version = version_of_load(decision.identity.data_version, build.first_load)
+    elif decision.identity.is_view and not decision.identity.volatile:
         data_version = view_version(fingerprint)
     elif judgement.digest is not None:
         data_version = digest_version(names, judgement.row_count, judgement.digest)
@@ -430,7 +430,7 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
         fingerprint=fingerprint,
         data_version=data_version,
         stamp=stamp,
-        rows=None if decision.subject.is_view else judgement.row_count,
+        rows=None if decision.identity.is_view else judgement.row_count,
         checks=decision.checks,
         built_at=datetime.now(UTC),
         run_id=build.task.run_id,

@@ -60,7 +60,7 @@ def _query(warehouse: Warehouse, model: Model, is_increment: bool) -> Iterator[M
         yield text_of(warehouse, model, replace(warehouse.naming, is_incremental=is_incremental))
         return
     this = (lambda: read_relation(warehouse, warehouse.relation(model.name))) if is_increment else None
-    frame = warehouse.compiler.frame(model, lambda name: _read(warehouse, model, name), _key_of(warehouse), this)
+    frame = warehouse.compiler.call_model(model, lambda name: _read(warehouse, model, name), _key_of(warehouse), this)
     with ExitStack() as stack:
         with _refused(model):
             query = stack.enter_context(warehouse.engine.frame_query(frame))

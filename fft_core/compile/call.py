@@ -44,7 +44,7 @@ class Compiler:
         """Render a SQL model to one query. Raises RenderError."""
         return self._renderer.sql(model, naming)
 
-    def frame(
+    def call_model(
         self,
         model: Model,
         read: Callable[[str | SourceName], pa.Table],

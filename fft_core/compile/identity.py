@@ -21,7 +21,7 @@ from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import FftError, Location, Problem, ProjectError
 from fft_core.names import SYMBOL, Relation
 from fft_core.plan.compiled import QueryUses
-from fft_core.plan.fingerprint import Subject, digest_of
+from fft_core.plan.fingerprint import NodeIdentity, digest_of
 from fft_core.project.model import (
     Check,
     Freshness,
@@ -41,7 +41,7 @@ READER_VERSION = "2"  # counted up if the same file becomes other columns or val
 _FileState: TypeAlias = tuple[int, int, int]  # its size, when it was changed, and its number on the disk
 
 
-class Subjects:
+class Identities:
     """What identifies each model and seed of a project; worked out once, when first asked for.
 
     Threads may share it. All that is done with one project in one process can share it, too.
@@ -52,16 +52,16 @@ class Subjects:
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
         self._naming = Naming(_symbol, spec_of(project.engine).spelling, hides="secrets")
-        self._known: dict[str, tuple[_FileState | None, Subject]] = {}
+        self._known: dict[str, tuple[_FileState | None, NodeIdentity]] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._lock = threading.Lock()
 
-    def all(self) -> tuple[Subject, ...]:
+    def all(self) -> tuple[NodeIdentity, ...]:
         """Give all of them, in build order. Raises ProjectError with everything that cannot be rendered or read."""
-        subjects, problems = list[Subject](), list[Problem]()
+        identities, problems = list[NodeIdentity](), list[Problem]()
         for node in self._project.stored():
             try:
-                subjects.append(self.of(node))
+                identities.append(self.of(node))
             except FftError as error:
                 problems.append(error.problem)
         if problems:
@@ -69,9 +69,9 @@ class Subjects:
             project_masker(self._project).error(failed)
             raise failed
         self._cache.save()
-        return tuple(subjects)
+        return tuple(identities)
 
-    def of(self, node: Model | Seed) -> Subject:
+    def of(self, node: Model | Seed) -> NodeIdentity:
         """Give one. Raises RenderError where a template fails."""
         state = _state_of(self._project.root / node.path, node) if isinstance(node, Seed) else None
         known = self._known.get(node.name)
@@ -80,7 +80,7 @@ class Subjects:
             self._known[node.name] = known
         return known[1]
 
-    def _seed(self, seed: Seed) -> Subject:
+    def _seed(self, seed: Seed) -> NodeIdentity:
         path = self._project.root / seed.path
         content = _digest_of_file(path)
         read = self._read_seed(path, seed) if path.suffix == ".sql" else None
@@ -91,7 +91,7 @@ class Subjects:
         if seed.form != DEFAULT:
             config["file"] = digest_of(asdict(seed.form))
         checks, check_inputs, check_code = self._checks(seed.name)
-        return Subject(
+        return NodeIdentity(
             name=seed.name,
             code=content,
             config=config,
@@ -147,7 +147,7 @@ class Subjects:
         is_sorted = is_sorted or any(self._sorts(parent) for parent in self._inlined(model))
         return QueryUses(code.digest, code.volatile, code.unknown, code.names, is_sorted)
 
-    def _model(self, model: Model) -> Subject:
+    def _model(self, model: Model) -> NodeIdentity:
         self._refuse_what_the_engine_lacks(model)
         code, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
         settings = self._project.fingerprint
@@ -160,7 +160,7 @@ class Subjects:
             declared += body.volatile if isinstance(body, SqlBody) else ()
         volatile = () if model.volatile is False else tuple(dict.fromkeys([*declared, *code.volatile]))
         is_sql = isinstance(model.body, SqlBody)
-        return Subject(
+        return NodeIdentity(
             name=model.name,
             code=code.digest,
             config=_config(model),
@@ -311,13 +311,13 @@ class Subjects:
         return f"{self._project.engine}, profile {self._project.env}"
 
 
-def project_subjects(project: Project) -> tuple[Subject, ...]:
+def project_identities(project: Project) -> tuple[NodeIdentity, ...]:
     """Work out what identifies each model and seed, in build order, without opening the database.
 
     Raises:
         ProjectError: with every template that fails and every file that is missing.
     """
-    return Subjects(project, Compiler(project), spec_of(project.engine).dialect).all()
+    return Identities(project, Compiler(project), spec_of(project.engine).dialect).all()
 
 
 def _state_of(path: Path, seed: Seed) -> _FileState:

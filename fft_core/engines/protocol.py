@@ -12,7 +12,7 @@ from fft_core.engines.spec import Capabilities
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec.spelling import Spelling
-from fft_core.engines.trace import Statements
+from fft_core.engines.trace import Trace
 from fft_core.names import Relation
 from fft_core.names.functions import Definition
 
@@ -61,7 +61,7 @@ class Engine(Protocol):
     dialect: str
     capabilities: Capabilities
     spelling: Spelling
-    statements: Statements
+    trace: Trace
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
         """Complete a physical name with the profile's schema and catalog."""

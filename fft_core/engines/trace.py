@@ -11,28 +11,28 @@ LOGGER = "fft.sql"
 _log = logging.getLogger(LOGGER)
 
 
-class Statements:
+class Trace:
     """The statements of one session, which is used by one thread at a time.
 
     Attributes:
         seconds: What all of them took together.
-        subject: The model, seed or source that they are run for, for the log.
+        node: The model, seed or source that they are run for, for the log.
         mask: Takes secrets out of what the log is told.
     """
 
     def __init__(self) -> None:
         self.mask: Callable[[str], str] = str
         self.seconds = 0.0
-        self.subject = ""
+        self.node = ""
 
     @contextmanager
-    def about(self, subject: str) -> Iterator[None]:
+    def about(self, node: str) -> Iterator[None]:
         """Say in the log what the statements inside are run for."""
-        before, self.subject = self.subject, subject
+        before, self.node = self.node, node
         try:
             yield
         finally:
-            self.subject = before
+            self.node = before
 
     def ended(self, sql: str, started: float) -> None:
         """Count a statement that began at this time of `time.perf_counter()`, and show it to those who listen."""
@@ -41,5 +41,5 @@ class Statements:
         if _log.isEnabledFor(logging.DEBUG):
             milliseconds = round(seconds * 1000, 3)
             sql = self.mask(sql)
-            told = {"subject": self.subject, "milliseconds": milliseconds, "sql": sql}
-            _log.debug("%s: %.1f ms: %s", self.subject or "-", milliseconds, sql, extra=told)
+            told = {"node": self.node, "milliseconds": milliseconds, "sql": sql}
+            _log.debug("%s: %.1f ms: %s", self.node or "-", milliseconds, sql, extra=told)

@@ -38,7 +38,7 @@ def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
         IncrementError: the model is no snapshot, or its table has other columns.
     """
     engine, table = warehouse.engine, warehouse.relation(model.name)
-    with engine.statements.about(model.name), engine.transaction():
+    with engine.trace.about(model.name), engine.transaction():
         engine.hold(table)
         found = engine.tables([table]).get(table)
         if found is None:

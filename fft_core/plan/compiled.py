@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 
-from fft_core.plan.fingerprint import Subject
+from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.records import BuildRecord
 
 QUERY = "its query"  # among the inputs of a fingerprint; the name of no node is like that
@@ -37,13 +37,13 @@ class QueryUses:
         """Return it as the text that stands for it in a fingerprint."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
 
-    def of(self, subject: Subject) -> Subject:
-        """Add it to the subject of its model."""
+    def of(self, identity: NodeIdentity) -> NodeIdentity:
+        """Add it to the identity of its model."""
         return replace(
-            subject,
-            volatile=subject.volatile if subject.is_trusted else (*subject.volatile, *self.volatile),
-            unknown=(*subject.unknown, *self.unknown),
-            names=(*(subject.names or ()), *self.names),
+            identity,
+            volatile=identity.volatile if identity.is_trusted else (*identity.volatile, *self.volatile),
+            unknown=(*identity.unknown, *self.unknown),
+            names=(*(identity.names or ()), *self.names),
             is_sorted=self.is_sorted,
         )
 
@@ -53,16 +53,16 @@ def recorded_query(record: BuildRecord | None) -> str | None:
     return record.fingerprint.inputs.get(QUERY) if record and record.fingerprint else None
 
 
-def still_recorded_query(subject: Subject, record: BuildRecord | None) -> str | None:
+def still_recorded_query(identity: NodeIdentity, record: BuildRecord | None) -> str | None:
     """Return the same as long as the code is that of the record: other code has another query, or none."""
-    is_same = record is not None and record.fingerprint is not None and record.fingerprint.code == subject.code
+    is_same = record is not None and record.fingerprint is not None and record.fingerprint.code == identity.code
     return recorded_query(record) if is_same else None
 
 
-def with_query_of(subject: Subject, text: str | None) -> Subject:
-    """Add what a query uses to the subject of its model, if there is one."""
+def with_query_of(identity: NodeIdentity, text: str | None) -> NodeIdentity:
+    """Add what a query uses to the identity of its model, if there is one."""
     if text is None:
-        return subject
+        return identity
     said = json.loads(text)
     used = {name: tuple(map(str, said[name])) for name in ("volatile", "unknown", "names")}
-    return QueryUses(str(said["digest"]), is_sorted=bool(said["is_sorted"]), **used).of(subject)
+    return QueryUses(str(said["digest"]), is_sorted=bool(said["is_sorted"]), **used).of(identity)

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from fft_core.names.functions import is_definition
 from fft_core.plan.compiled import QUERY, QueryUses, recorded_query, still_recorded_query, with_query_of
 from fft_core.plan.definitions import Definitions, Version, completed
-from fft_core.plan.fingerprint import Fingerprint, Subject, changed_keys, digest_of, fingerprint_of
+from fft_core.plan.fingerprint import Fingerprint, NodeIdentity, changed_keys, digest_of, fingerprint_of
 from fft_core.plan.records import BuildRecord, Published, Remembered
 
 _VIEW = "view:"
@@ -116,7 +116,7 @@ class Decision:
     name: str
     action: Literal["build", "reuse"]
     reasons: tuple[Reason, ...]
-    subject: Subject
+    identity: NodeIdentity
     inputs: Mapping[str, str | None]
     checks: str | None
     record: BuildRecord | None
@@ -137,7 +137,7 @@ class Decision:
     def fingerprint(self, instead: str) -> Fingerprint:
         """Give the fingerprint to record; an input without a version gets a text that will never be met again."""
         versions = {name: version or f"unknown:{instead}" for name, version in self.inputs.items()}
-        return fingerprint_of(self.subject, versions)
+        return fingerprint_of(self.identity, versions)
 
     def to_json(self) -> dict[str, Any]:
         """Give the plain values that `fft plan --json` prints."""
@@ -164,16 +164,16 @@ class Plan:
 
 
 def decide_all(
-    subjects: Sequence[Subject],
+    identities: Sequence[NodeIdentity],
     remembered: Remembered,
     source_versions: Mapping[str, str | None],
     request: Request,
     selected: frozenset[str] | None = None,
 ) -> Plan:
-    """Decide for all subjects, each after its inputs.
+    """Decide for all identities, each after its inputs.
 
     Args:
-        subjects: In build order.
+        identities: In build order.
         remembered: Records, and what is there.
         source_versions: The version of every source that is read; None where none can be had.
         request: What the user asked for.
@@ -181,43 +181,43 @@ def decide_all(
     """
     versions = {name: InputVersion(version, is_source=True) for name, version in source_versions.items()}
     decisions = []
-    for subject in subjects:
-        if selected is not None and subject.name not in selected:
-            versions[subject.name] = recorded_version(remembered, subject.name, versions)
+    for identity in identities:
+        if selected is not None and identity.name not in selected:
+            versions[identity.name] = recorded_version(remembered, identity.name, versions)
             continue
-        decision = decide(subject, versions, remembered, request)
-        versions[subject.name] = _version_after(decision)
+        decision = decide(identity, versions, remembered, request)
+        versions[identity.name] = _version_after(decision)
         decisions.append(decision)
     return Plan(tuple(decisions))
 
 
 def decide(
-    subject: Subject, versions: Mapping[str, InputVersion], remembered: Remembered, request: Request
+    identity: NodeIdentity, versions: Mapping[str, InputVersion], remembered: Remembered, request: Request
 ) -> Decision:
     """Decide for one model or seed, given the versions of its inputs."""
-    record = remembered.records.get(subject.name)
-    checks = _checks_version(subject, versions, remembered)
-    query = still_recorded_query(subject, record)
-    subject, defined = completed(with_query_of(subject, query), remembered.definitions)
-    inputs = {name: versions.get(name, InputVersion(None)) for name in subject.inputs}
+    record = remembered.records.get(identity.name)
+    checks = _checks_version(identity, versions, remembered)
+    query = still_recorded_query(identity, record)
+    identity, defined = completed(with_query_of(identity, query), remembered.definitions)
+    inputs = {name: versions.get(name, InputVersion(None)) for name in identity.inputs}
     inputs |= {QUERY: InputVersion(query)} if query else {}
     inputs |= {key: InputVersion(version.digest) for key, version in defined.items()}
     known = {name: value.version for name, value in inputs.items()}
-    published = remembered.published.get(subject.name)
-    is_increment = _is_increment(subject, published, request)
+    published = remembered.published.get(identity.name)
+    is_increment = _is_increment(identity, published, request)
     replaced = _not_there(record, published)
-    own = [*replaced, *_itself_changed(subject, record)]
+    own = [*replaced, *_itself_changed(identity, record)]
     reasons = [
-        *_asked_for(subject, request),
-        *(_kept(subject, reason) if is_increment else reason for reason in own),
+        *_asked_for(identity, request),
+        *(_kept(identity, reason) if is_increment else reason for reason in own),
         *_inputs_changed(inputs, record, defined),
     ]
     if reasons:
         return Decision(
-            name=subject.name,
+            name=identity.name,
             action="build",
             reasons=tuple(reasons),
-            subject=subject,
+            identity=identity,
             inputs=known,
             checks=checks,
             record=record,
@@ -226,10 +226,10 @@ def decide(
         )
     unchanged = Reason("unchanged", "nothing changed")
     reuse = Decision(
-        name=subject.name,
+        name=identity.name,
         action="reuse",
         reasons=(unchanged,),
-        subject=subject,
+        identity=identity,
         inputs=known,
         checks=checks,
         record=record,
@@ -240,35 +240,35 @@ def decide(
     return replace(reuse, reasons=(due,))
 
 
-def is_as_written(subject: Subject, record: BuildRecord | None, published: Published | None) -> bool:
+def is_as_written(identity: NodeIdentity, record: BuildRecord | None, published: Published | None) -> bool:
     """Whether what is published was built from what the project says now, whatever its inputs are by now."""
-    if _not_there(record, published) or _itself_changed(subject, record):
+    if _not_there(record, published) or _itself_changed(identity, record):
         return False
     if record is None or record.fingerprint is None:
         return False
-    return {*record.fingerprint.inputs} - {QUERY} == {*subject.inputs}
+    return {*record.fingerprint.inputs} - {QUERY} == {*identity.inputs}
 
 
-def with_query(decision: Decision, subject: Subject, query: QueryUses, definitions: Definitions) -> Decision:
+def with_query(decision: Decision, identity: NodeIdentity, query: QueryUses, definitions: Definitions) -> Decision:
     """Complete the decision to build a lazy model, once its query is known.
 
     Args:
         decision: What was decided, by what the query of the last build used.
-        subject: What identifies the model.
+        identity: What identifies the model.
         query: Its query, which has not run yet.
         definitions: What users of the database defined.
     """
-    subject, defined = completed(query.of(subject), definitions)
-    inputs = {name: decision.inputs.get(name) for name in subject.inputs}
+    identity, defined = completed(query.of(identity), definitions)
+    inputs = {name: decision.inputs.get(name) for name in identity.inputs}
     inputs |= {key: version.digest for key, version in defined.items()}
-    return replace(decision, subject=subject, inputs={**inputs, QUERY: query.to_text()})
+    return replace(decision, identity=identity, inputs={**inputs, QUERY: query.to_text()})
 
 
-def _is_increment(subject: Subject, published: Published | None, request: Request) -> bool:
+def _is_increment(identity: NodeIdentity, published: Published | None, request: Request) -> bool:
     """Whether a build changes the table that is there. Who built it does not matter: its rows may be irreplaceable."""
-    if subject.keeps == "nothing" or published is None or published.kind != "table":
+    if identity.keeps == "nothing" or published is None or published.kind != "table":
         return False
-    return not any(is_refreshed(subject.name, subject.keeps, pattern) for pattern in request.full_refresh)
+    return not any(is_refreshed(identity.name, identity.keeps, pattern) for pattern in request.full_refresh)
 
 
 def is_refreshed(name: str, keeps: str, pattern: str) -> bool:
@@ -277,10 +277,10 @@ def is_refreshed(name: str, keeps: str, pattern: str) -> bool:
     return name == wanted if keeps == "history" else keeps == "rows" and fnmatch.fnmatchcase(name, wanted)
 
 
-def _kept(subject: Subject, reason: Reason) -> Reason:
+def _kept(identity: NodeIdentity, reason: Reason) -> Reason:
     """Say what a change of the model itself does not change."""
-    kept = "versions" if subject.keeps == "history" else "rows"
-    what = f"{kept} that are there stay as they are (--full-refresh {subject.name} builds all anew)"
+    kept = "versions" if identity.keeps == "history" else "rows"
+    what = f"{kept} that are there stay as they are (--full-refresh {identity.name} builds all anew)"
     return replace(reason, detail=f"{reason.detail}; {what}")
 
 
@@ -340,41 +340,41 @@ def version_of_load(content: str, first: datetime) -> str:
     return f"{content}@{first.astimezone(UTC).isoformat()}"
 
 
-def first_load(subject: Subject, record: BuildRecord | None) -> datetime | None:
+def first_load(identity: NodeIdentity, record: BuildRecord | None) -> datetime | None:
     """Say when the content that a seed has now was first loaded; None if the last load was of another one."""
     content, _, time = record.data_version.partition("@") if record else ("", "", "")
-    return datetime.fromisoformat(time) if time and content == subject.data_version else None
+    return datetime.fromisoformat(time) if time and content == identity.data_version else None
 
 
 def _version_after(decision: Decision) -> InputVersion:
     """Predict the version that readers of a node will find."""
-    subject = decision.subject
+    identity = decision.identity
     if not decision.is_build and decision.record:
         return InputVersion(decision.record.data_version)
-    if subject.data_version is not None:
-        first = first_load(subject, decision.record)
-        return InputVersion(version_of_load(subject.data_version, first) if first else f"{subject.data_version}@")
-    if subject.volatile:
-        return InputVersion(None, may_stay=subject.has_digest and not subject.is_view)
-    if subject.is_view:
+    if identity.data_version is not None:
+        first = first_load(identity, decision.record)
+        return InputVersion(version_of_load(identity.data_version, first) if first else f"{identity.data_version}@")
+    if identity.volatile:
+        return InputVersion(None, may_stay=identity.has_digest and not identity.is_view)
+    if identity.is_view:
         is_known = None not in decision.inputs.values()
         return InputVersion(view_version(decision.fingerprint("")) if is_known else None, may_stay=True)
-    may_stay = subject.has_digest or decision.is_increment
+    may_stay = identity.has_digest or decision.is_increment
     return InputVersion(None, may_stay=may_stay and decision.record is not None)
 
 
-def _asked_for(subject: Subject, request: Request) -> list[Reason]:
+def _asked_for(identity: NodeIdentity, request: Request) -> list[Reason]:
     reasons = []
     if request.cache in ("off", "wo"):
         reasons.append(Reason("cache_off", f"--cache {request.cache} builds everything"))
     for pattern in request.rebuild:
-        if fnmatch.fnmatchcase(subject.name, pattern.removesuffix(".ff")):
+        if fnmatch.fnmatchcase(identity.name, pattern.removesuffix(".ff")):
             reasons.append(Reason("requested", f"asked for by --rebuild {pattern}"))
     for pattern in request.full_refresh:
-        if is_refreshed(subject.name, subject.keeps, pattern):
+        if is_refreshed(identity.name, identity.keeps, pattern):
             detail = f"asked for by --full-refresh {pattern}: all its rows are built anew"
             reasons.append(Reason("full_refresh", detail))
-    reasons += [Reason("volatile", f"always built: it uses {what}") for what in subject.volatile]
+    reasons += [Reason("volatile", f"always built: it uses {what}") for what in identity.volatile]
     return reasons
 
 
@@ -392,16 +392,16 @@ def _not_there(record: BuildRecord | None, published: Published | None) -> list[
     return []
 
 
-def _itself_changed(subject: Subject, record: BuildRecord | None) -> list[Reason]:
+def _itself_changed(identity: NodeIdentity, record: BuildRecord | None) -> list[Reason]:
     if record is None:
         return []
     old = record.fingerprint
     if old is None:
         return [Reason("format_changed", "it was recorded by another version of FFT")]
     reasons = []
-    now = fingerprint_of(subject, old.inputs)
+    now = fingerprint_of(identity, old.inputs)
     if old.code != now.code:
-        reasons.append(Reason("code_changed", f"its {subject.code_name} changed"))
+        reasons.append(Reason("code_changed", f"its {identity.code_name} changed"))
     if old.config != now.config:
         keys = ", ".join(changed_keys(old.config, now.config))
         reasons.append(Reason("config_changed", f"its config changed: {keys}"))
@@ -463,14 +463,14 @@ def _input_reason(name: str, value: InputVersion, before: str | None, *, is_firs
     return Reason(kind, f"{name} changed") if value.version != before else None
 
 
-def _checks_version(subject: Subject, versions: Mapping[str, InputVersion], remembered: Remembered) -> str | None:
+def _checks_version(identity: NodeIdentity, versions: Mapping[str, InputVersion], remembered: Remembered) -> str | None:
     """Digest what the outcome of the checks depends on, beside the rows; None where that cannot be known."""
-    if remembered.definitions.strange(subject.check_unknown):
+    if remembered.definitions.strange(identity.check_unknown):
         return None
-    defined = remembered.definitions.used_by(subject.check_names, (subject.name, *subject.check_inputs))
-    if not subject.check_inputs and not defined:
-        return subject.checks
-    targets = {name: versions.get(name, InputVersion(None)).version for name in subject.check_inputs}
-    targets.pop(subject.name, None)
+    defined = remembered.definitions.used_by(identity.check_names, (identity.name, *identity.check_inputs))
+    if not identity.check_inputs and not defined:
+        return identity.checks
+    targets = {name: versions.get(name, InputVersion(None)).version for name in identity.check_inputs}
+    targets.pop(identity.name, None)
     targets |= {version.key: version.digest for version in defined}
-    return None if None in targets.values() else digest_of([subject.checks, targets])
+    return None if None in targets.values() else digest_of([identity.checks, targets])

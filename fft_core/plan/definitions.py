@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from fft_core.names.functions import Definition, KnownFunctions
-from fft_core.plan.fingerprint import Subject, digest_of
+from fft_core.plan.fingerprint import NodeIdentity, digest_of
 
 _UNKNOWN = "which FFT does not know to give the same rows each time"
 
@@ -134,22 +134,22 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     return {group: tuple(sorted(keys)) for group, keys in groups.items()}
 
 
-def completed(subject: Subject, definitions: Definitions) -> tuple[Subject, Mapping[str, Version]]:
-    """Add to a subject what users of the database defined and it uses: as inputs, or as what makes it volatile."""
-    versions = {version.key: version for version in definitions.used_by(subject.names, subject.inputs)}
+def completed(identity: NodeIdentity, definitions: Definitions) -> tuple[NodeIdentity, Mapping[str, Version]]:
+    """Add to a identity what users of the database defined and it uses: as inputs, or as what makes it volatile."""
+    versions = {version.key: version for version in definitions.used_by(identity.names, identity.inputs)}
     doubtful = [f"{version.said}, {version.why}" for version in versions.values() if version.digest is None]
-    doubtful += definitions.strange(subject.unknown)
+    doubtful += definitions.strange(identity.unknown)
     steady = {key: version for key, version in versions.items() if version.digest is not None}
     if not versions and not doubtful:
-        return subject, {}
-    volatile = subject.volatile if subject.is_trusted else (*subject.volatile, *doubtful)
-    data_version = subject.data_version
+        return identity, {}
+    volatile = identity.volatile if identity.is_trusted else (*identity.volatile, *doubtful)
+    data_version = identity.data_version
     if data_version is not None and versions:
         digests = [version.digest for _, version in sorted(versions.items())]
         data_version = f"seed:{digest_of([data_version, digests])[:32]}"
     found = replace(
-        subject,
-        inputs=(*subject.inputs, *steady),
+        identity,
+        inputs=(*identity.inputs, *steady),
         volatile=volatile,
         data_version=None if volatile else data_version,
     )

@@ -13,7 +13,7 @@ _KINDS = {"code": str, "config": dict, "environment": str, "environment_names": 
 
 
 @dataclass(frozen=True)
-class Subject:
+class NodeIdentity:
     """What a plan must know of a model or seed, apart from its inputs and its records.
 
     Attributes:
@@ -64,7 +64,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A subject and the versions of its inputs, at one moment. Two that are equal give equal rows."""
+    """An identity and the versions of its inputs, at one moment. Two that are equal give equal rows."""
 
     code: str
     config: Mapping[str, str]
@@ -100,18 +100,18 @@ class Fingerprint:
             raise ValueError(str(error)) from error
 
 
-def fingerprint_of(subject: Subject, inputs: Mapping[str, str]) -> Fingerprint:
-    """Join a subject with the versions of its inputs.
+def fingerprint_of(identity: NodeIdentity, inputs: Mapping[str, str]) -> Fingerprint:
+    """Join an identity with the versions of its inputs.
 
     The values of environment variables are digested together with the code: alone, a short one could be guessed back.
     """
-    environment = digest_of([VERSION, subject.code, subject.place, sorted(subject.environment.items())])
+    environment = digest_of([VERSION, identity.code, identity.place, sorted(identity.environment.items())])
     return Fingerprint(
-        code=subject.code,
-        config=dict(subject.config),
+        code=identity.code,
+        config=dict(identity.config),
         environment=environment,
-        environment_names=tuple(sorted(subject.environment)),
-        place=subject.place,
+        environment_names=tuple(sorted(identity.environment)),
+        place=identity.place,
         inputs=dict(inputs),
     )
 

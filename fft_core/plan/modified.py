@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from fft_core.plan.decide import InputVersion, ReasonKind, Request, decide, recorded_version
-from fft_core.plan.fingerprint import Subject
+from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.records import Remembered
 
 # These reasons build a model without telling of a difference from what was built.
@@ -26,19 +26,19 @@ DIFFERENCES: frozenset[ReasonKind] = frozenset(get_args(ReasonKind)) - _NO_DIFFE
 
 
 def modified(
-    subjects: Sequence[Subject], remembered: Remembered, source_versions: Mapping[str, str | None]
+    identities: Sequence[NodeIdentity], remembered: Remembered, source_versions: Mapping[str, str | None]
 ) -> frozenset[str]:
     """Name the nodes that a plan of each one alone would build because something differs from the record.
 
     What reads a modified node is none itself before that is built: its own inputs are still those of its record.
 
     Args:
-        subjects: In build order.
+        identities: In build order.
         remembered: Records, and what is there.
         source_versions: The version of every source that is read; None where none can be had.
     """
     versions = {name: InputVersion(version, is_source=True) for name, version in source_versions.items()}
-    for subject in subjects:
-        versions[subject.name] = recorded_version(remembered, subject.name, versions)
-    decisions = (decide(subject, versions, remembered, Request()) for subject in subjects)
+    for identity in identities:
+        versions[identity.name] = recorded_version(remembered, identity.name, versions)
+    decisions = (decide(identity, versions, remembered, Request()) for identity in identities)
     return frozenset(d.name for d in decisions if any(reason.kind in DIFFERENCES for reason in d.reasons))

@@ -12,7 +12,7 @@ from fft_core.checks.words import in_words
 from fft_core.json_files import write_json_file
 from fft_core.json_files.artifacts import artifact_path, spelled
 from fft_core.names import Relation
-from fft_core.plan.fingerprint import Subject, fingerprint_of
+from fft_core.plan.fingerprint import NodeIdentity, fingerprint_of
 from fft_core.project.model import Check, Column, Model, Node, Project, Source, SourceName
 from fft_core.run.run import Run
 from fft_core.version import VERSION
@@ -28,7 +28,7 @@ class Manifest:
     """A project, what identifies each of its nodes, and where each lies; made without opening the database."""
 
     project: Project
-    subjects: Mapping[str, Subject]
+    identities: Mapping[str, NodeIdentity]
     relation_of: RelationOf
     generated_at: datetime
 
@@ -58,13 +58,13 @@ class Manifest:
         }
 
     def _node(self, node: Node) -> dict[str, Any]:
-        project, subject = self.project, self.subjects.get(node.name)
+        project, identity = self.project, self.identities.get(node.name)
         return {
             **described_node(node),
-            "relation": asdict(self.relation_of(node.name)) if subject else None,
+            "relation": asdict(self.relation_of(node.name)) if identity else None,
             "columns": _columns(node.columns),
             "checks": [_check(check) for check in project.checks_of(node.name)],
-            "fingerprint": _fingerprint(subject) if subject else None,
+            "fingerprint": _fingerprint(identity) if identity else None,
         }
 
     def _source(self, source: Source) -> dict[str, Any]:
@@ -95,9 +95,8 @@ def make_manifest(project: Project, run: Run | None = None) -> Manifest:
         ProjectError: with every template that fails and every file that is missing.
         ProfileError: the profile cannot be used.
     """
-    identities = (run or Run(project)).identities
-    subjects = {subject.name: subject for subject in identities.all()}
-    return Manifest(project, subjects, planned_relations(project), datetime.now(UTC))
+    identities = {identity.name: identity for identity in (run or Run(project)).identities.all()}
+    return Manifest(project, identities, planned_relations(project), datetime.now(UTC))
 
 
 def write_manifest(manifest: Manifest) -> Path:
@@ -156,9 +155,9 @@ def _check(check: Check) -> dict[str, Any]:
     }
 
 
-def _fingerprint(subject: Subject) -> dict[str, Any]:
+def _fingerprint(identity: NodeIdentity) -> dict[str, Any]:
     """What identifies a node apart from its inputs, whose versions only the database knows."""
-    found = fingerprint_of(subject, {})
+    found = fingerprint_of(identity, {})
     return {
         "code": found.code,
         "config": dict(found.config),

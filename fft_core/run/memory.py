@@ -11,7 +11,7 @@ from fft_core.engines.spec.known import known_functions
 from fft_core.names import Relation
 from fft_core.plan.decide import reached_by_views
 from fft_core.plan.definitions import Definitions
-from fft_core.plan.fingerprint import Subject
+from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.model import Model, Project, Seed, SourceName
 from fft_core.warehouse.records import read_records
@@ -71,12 +71,12 @@ class Memory:
         return self.look(warehouse).remembered
 
     def known_to(
-        self, warehouse: Warehouse, subjects: Sequence[Subject]
+        self, warehouse: Warehouse, identities: Sequence[NodeIdentity]
     ) -> tuple[Remembered, Mapping[str, str | None]]:
         """Return what is remembered, and the versions of all sources that some nodes read, through views as well."""
         with warehouse.engine.turn():
             remembered = self.recall(warehouse)
-            names = reached_by_views(remembered, {n for s in subjects for n in (*s.inputs, *s.check_inputs)})
+            names = reached_by_views(remembered, {n for s in identities for n in (*s.inputs, *s.check_inputs)})
             return remembered, self.versions_of_sources(warehouse, names)
 
     def versions_of_sources(self, warehouse: Warehouse, names: Iterable[str]) -> dict[str, str | None]:

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Sequence, Set
 from dataclasses import replace
 
-from fft_core.compile.identity import Subjects
+from fft_core.compile.identity import Identities
 from fft_core.errors import RequestError, nearest
 from fft_core.names import model_name
 from fft_core.plan.decide import (
@@ -38,7 +38,7 @@ class Rebuilder:
 
     Args:
         project: Whose nodes.
-        subjects: What identifies them.
+        identities: What identifies them.
         request: What the user asked for.
         nodes: Those that have their turn in this run; all where None.
         live_views: The checked views, where it is known better which of the nodes the run may build.
@@ -47,7 +47,7 @@ class Rebuilder:
     def __init__(
         self,
         project: Project,
-        subjects: Subjects,
+        identities: Identities,
         request: Request,
         *,
         nodes: Set[str] | None = None,
@@ -56,22 +56,22 @@ class Rebuilder:
         refuse_unknown_nodes(project, request)
         self.request = request
         self.memory = Memory(project)
-        self.views = RunViews(self.memory, project, subjects, request, live_views or LiveViews(project, nodes), nodes)
+        self.views = RunViews(self.memory, project, identities, request, live_views or LiveViews(project, nodes), nodes)
         self._project = project
-        self._subjects = subjects
+        self._subjects = identities
 
     def plan(self, warehouse: Warehouse, selected: frozenset[str] | None = None) -> Plan:
         """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
-        subjects = self._subjects.all()
-        wanted = [s for s in subjects if selected is None or s.name in selected]
+        identities = self._subjects.all()
+        wanted = [s for s in identities if selected is None or s.name in selected]
         remembered, sources = self.memory.known_to(warehouse, wanted)
-        plan = decide_all(subjects, remembered, sources, self.request, selected)
+        plan = decide_all(identities, remembered, sources, self.request, selected)
         return with_views(plan, self._project, remembered, selected)
 
     def modified(self, warehouse: Warehouse) -> frozenset[str]:
         """Name the nodes that differ from what was built. Raises StateError where records cannot be read."""
-        subjects = self._subjects.all()
-        return modified(subjects, *self.memory.known_to(warehouse, subjects))
+        identities = self._subjects.all()
+        return modified(identities, *self.memory.known_to(warehouse, identities))
 
     def decide(self, warehouse: Warehouse, node: Model | Seed, look: Look | None = None) -> Decision:
         """Decide for one node at the time of its step: what it reads has been built, or is left as it is.
@@ -86,16 +86,16 @@ class Rebuilder:
             return self._decide(warehouse, node, look or self.memory.look(warehouse))
 
     def _decide(self, warehouse: Warehouse, node: Model | Seed, look: Look) -> Decision:
-        subject, remembered = self._subjects.of(node), look.remembered
-        names = (*subject.inputs, *subject.check_inputs)
+        identity, remembered = self._subjects.of(node), look.remembered
+        names = (*identity.inputs, *identity.check_inputs)
         sources = self.memory.versions_of_sources(warehouse, reached_by_views(remembered, names))
         versions = {name: InputVersion(version, is_source=True) for name, version in sources.items()}
         versions |= {name: recorded_version(remembered, name, versions) for name in names if name not in versions}
-        decision = decide(subject, versions, remembered, self.request)
+        decision = decide(identity, versions, remembered, self.request)
         if decision.is_build:
             return decision
         now = published_nodes(warehouse, [node])  # it may have been dropped since the run began
-        return decide(subject, versions, replace(remembered, published=now), self.request)
+        return decide(identity, versions, replace(remembered, published=now), self.request)
 
     def with_query(self, warehouse: Warehouse, decision: Decision, texts: Sequence[str]) -> Decision:
         """Complete the decision to build a lazy Python model by its query, which has not run yet."""
@@ -115,7 +115,7 @@ class Rebuilder:
         is_alone = engine.capabilities.one_writer_process and engine.openings() == now.openings
         if is_alone or not self.request.records:  # what is not recorded cannot be told from what this run builds
             return
-        names = sorted(reached_by_views(now.remembered, (decision.name, *decision.subject.inputs)))
+        names = sorted(reached_by_views(now.remembered, (decision.name, *decision.identity.inputs)))
         for name, stamp in recorded_stamps(engine, names).items():
             known = now.remembered.records.get(name)
             if known is None or known.stamp != stamp:
@@ -138,8 +138,8 @@ def make_plan(warehouse: Warehouse, request: Request | None = None, selected: fr
         StateError: the records of earlier builds cannot be read.
         RenderError: a template fails.
     """
-    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
-    return Rebuilder(warehouse.project, subjects, request or Request()).plan(warehouse, selected)
+    identities = Identities(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
+    return Rebuilder(warehouse.project, identities, request or Request()).plan(warehouse, selected)
 
 
 def refuse_unknown_nodes(project: Project, request: Request) -> None:

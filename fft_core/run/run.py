@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fft_core.compile.call import Compiler
-from fft_core.compile.identity import Subjects
+from fft_core.compile.identity import Identities
 from fft_core.engines.spec.masking import Masker
 from fft_core.engines.spec.registry import spec_of
 from fft_core.plan.decide import Plan, Request
@@ -84,9 +84,9 @@ class Run:
         return Compiler(self.project)
 
     @_once
-    def identities(self) -> Subjects:
+    def identities(self) -> Identities:
         """What identifies each model and seed."""
-        return Subjects(self.project, self.compiler, spec_of(self.project.engine).dialect)
+        return Identities(self.project, self.compiler, spec_of(self.project.engine).dialect)
 
     @_once
     def profile(self) -> Profile:

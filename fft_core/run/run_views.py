@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from fft_core.checks.run import CheckResult
-from fft_core.compile.identity import Subjects
+from fft_core.compile.identity import Identities
 from fft_core.plan.decide import Decision, Plan, ReadByView, Request, decide_all, is_as_written, reached_by_views
 from fft_core.plan.records import Remembered
 from fft_core.project.model import Model, Project, Seed
@@ -27,7 +27,7 @@ def with_views(plan: Plan, project: Project, remembered: Remembered, selected: S
 
     def views(decision: Decision) -> tuple[ReadByView, ...]:
         record, published = remembered.records.get(decision.name), remembered.published.get(decision.name)
-        if decision.subject.is_view and is_as_written(decision.subject, record, published):
+        if decision.identity.is_view and is_as_written(decision.identity, record, published):
             return ()  # its readers see no other text
         known = live.over(decision.name)
         found = [
@@ -59,7 +59,7 @@ class RunViews:
     Args:
         memory: What the run remembers.
         project: Whose views.
-        subjects: What identifies them.
+        identities: What identifies them.
         request: What the user asked for.
         live: What they are live over.
         nodes: What has its turn in the run; all where None.
@@ -69,7 +69,7 @@ class RunViews:
         self,
         memory: Memory,
         project: Project,
-        subjects: Subjects,
+        identities: Identities,
         request: Request,
         live: LiveViews,
         nodes: Set[str] | None,
@@ -78,7 +78,7 @@ class RunViews:
         self._memory = memory
         self._request = request
         self._project = project
-        self._subjects = subjects
+        self._subjects = identities
         self._nodes = nodes
         self._lock = threading.Lock()
         self._ended: dict[str, bool] = {}  # the nodes that have had their turn, and whether they failed
@@ -137,8 +137,8 @@ class RunViews:
     def is_as_written(self, warehouse: Warehouse, name: str) -> bool:
         """Say whether what is published of a node was built from what the project says now."""
         remembered = self._memory.recall(warehouse)
-        subject = self._subjects.of(self._project.node(name))
-        return is_as_written(subject, remembered.records.get(name), remembered.published.get(name))
+        identity = self._subjects.of(self._project.node(name))
+        return is_as_written(identity, remembered.records.get(name), remembered.published.get(name))
 
     def is_to_come(self, warehouse: Warehouse, name: str) -> bool:
         """Predict whether this run will still build a node. After a failure nothing is sure to come."""
@@ -147,10 +147,10 @@ class RunViews:
         if name in ended or any(ended.values()) or not self._takes_part(name):
             return False
         upstream = self._project.upstream(name) | {name}
-        subjects = [self._subjects.of(node) for node in self._in_order if node.name in upstream]
-        pending = frozenset(s.name for s in subjects if s.name not in ended and self._takes_part(s.name))
-        remembered, sources = self._memory.known_to(warehouse, subjects)
-        plan = decide_all(subjects, remembered, sources, self._request, pending)
+        identities = [self._subjects.of(node) for node in self._in_order if node.name in upstream]
+        pending = frozenset(s.name for s in identities if s.name not in ended and self._takes_part(s.name))
+        remembered, sources = self._memory.known_to(warehouse, identities)
+        plan = decide_all(identities, remembered, sources, self._request, pending)
         return any(decision.name == name for decision in plan.builds)
 
     def note_judged(self, warehouse: Warehouse, name: str, results: tuple[CheckResult, ...]) -> None:

@@ -10,7 +10,7 @@ from fft_core.build.judged_views import Unjudged, UnreadableViewError
 from fft_core.build.publish import BuildResult, BuildTask, Clock, NodeResult, build_node
 from fft_core.build.rows import how_to_get
 from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
-from fft_core.compile.identity import Subjects
+from fft_core.compile.identity import Identities
 from fft_core.errors import FftError, MissingRelationError
 from fft_core.plan.decide import Decision, Request
 from fft_core.plan.records import BuildRecord
@@ -55,7 +55,7 @@ def build_or_reuse(
     """
     failed = True
     try:
-        with warehouse.engine.turn(), warehouse.engine.statements.about(node.name):
+        with warehouse.engine.turn(), warehouse.engine.trace.about(node.name):
             result = _build_or_reuse(warehouse, rebuilder, node, run_id)
         failed = False
         return result
@@ -91,7 +91,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     engine = warehouse.engine
     if relation not in engine.kinds([relation]):
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
-    with engine.statements.about(str(node)):
+    with engine.trace.about(str(node)):
         columns = engine.columns(engine.spelling.select_all(relation))
         return run_checks(engine, relation, columns, checks, warehouse.relation).results
 
@@ -160,8 +160,8 @@ def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudg
 def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
     if isinstance(node, Model) and node.is_ephemeral:
         raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
-    subjects = Subjects(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
-    rebuilder = Rebuilder(warehouse.project, subjects, Request(cache="wo"), nodes=frozenset({node.name}))
+    identities = Identities(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
+    rebuilder = Rebuilder(warehouse.project, identities, Request(cache="wo"), nodes=frozenset({node.name}))
     result = build_or_reuse(warehouse, rebuilder, node)
     assert isinstance(result, BuildResult)  # with "wo" nothing is reused
     return result

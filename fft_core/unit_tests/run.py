@@ -131,7 +131,7 @@ def _result(places: _Places, test: UnitTest) -> UnitTestResult:
         with (
             places.session(test) as warehouse,
             warehouse.engine.turn(),  # temporary tables are gone if another process gets the file in between
-            warehouse.engine.statements.about(test.model),
+            warehouse.engine.trace.about(test.model),
         ):
             columns, rows = _rows_of(warehouse, test)
             mismatch = compare(test.expected, [column.name for column in columns], rows)

@@ -47,7 +47,7 @@ class Warehouse:
         self._elsewhere = elsewhere or {}
         self.compiler = self._shared.compiler
         self.masker = self._shared.masker
-        engine.statements.mask = self.masker
+        engine.trace.mask = self.masker
         self.naming = Naming(self.relation, engine.spelling)
 
     def relation(self, node: str | SourceName) -> Relation:

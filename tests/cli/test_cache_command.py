@@ -9,9 +9,9 @@ import pytest
 from test_build_command import fft, write
 
 from fft_core import (
+    Identities,
     Rebuilder,
     Request,
-    Subjects,
     build_or_reuse,
     load_project,
     make_plan,
@@ -38,7 +38,7 @@ SHOP = {
 def build(root: Path) -> None:
     project = load_project(root, environment={})
     with open_warehouse(project) as warehouse:
-        rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, "duckdb"), Request())
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, "duckdb"), Request())
         for node in project.stored():
             build_or_reuse(warehouse, rebuilder, node)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from targets import Target
 
-from fft_core import Rebuilder, Request, Subjects, build_or_reuse, load_project, open_warehouse
+from fft_core import Identities, Rebuilder, Request, build_or_reuse, load_project, open_warehouse
 
 SNAPSHOT = "{{ config(materialized='snapshot', unique_key='id', snapshot={'strategy': 'check', 'check_cols': 'all'}) }}"
 MODELS = {
@@ -50,8 +50,8 @@ class Shop:
     def build(self) -> None:
         project = load_project(self.root, environment={})
         with open_warehouse(project) as warehouse:
-            subjects = Subjects(project, warehouse.compiler, warehouse.engine.dialect)
-            rebuilder = Rebuilder(project, subjects, Request())
+            identities = Identities(project, warehouse.compiler, warehouse.engine.dialect)
+            rebuilder = Rebuilder(project, identities, Request())
             for node in project.stored():
                 build_or_reuse(warehouse, rebuilder, node)
 

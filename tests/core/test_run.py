@@ -35,7 +35,7 @@ def statements_of(root: Path, caplog: pytest.LogCaptureFixture) -> Counter[str]:
     with caplog.at_level(logging.DEBUG, "fft.sql"), Run(load_project(root)) as run:
         for node in run.order():
             run.build(node)
-    return Counter(record.__dict__["subject"] for record in caplog.records if record.name == "fft.sql")
+    return Counter(record.__dict__["node"] for record in caplog.records if record.name == "fft.sql")
 
 
 def test_a_loop_runs_as_many_statements_for_each_of_many_models_as_for_each_of_a_few(

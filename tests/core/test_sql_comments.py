@@ -13,7 +13,7 @@ from sqlglot import Dialect, TokenError
 from targets import Target
 from written_projects import loaded, problems, write_project
 
-from fft_core import FftError, build_model, load_project, open_warehouse, project_subjects
+from fft_core import FftError, build_model, load_project, open_warehouse, project_identities
 from fft_core.engines import bigquery, databricks, postgres, snowflake
 from fft_core.engines.spec.registry import spec_of
 from fft_core.project.read.sql_comments import blank_comments, comment_problems, comments_of, without_jinja_in_comments
@@ -251,7 +251,7 @@ MACRO_ERRORS = {
 def test_an_error_in_a_macro_names_its_file_and_line(tmp_path: Path, macros: str) -> None:
     files = {"models/m.ff.sql": "select {{ x() }} as x", "models/macros/x.sql": macros, "seeds/one.csv": "a\n1\n"}
     with pytest.raises(FftError) as caught:
-        project_subjects(loaded(tmp_path, files))
+        project_identities(loaded(tmp_path, files))
     assert str(caught.value).startswith(MACRO_ERRORS[macros])
 
 
@@ -265,4 +265,4 @@ def test_an_error_in_a_packages_macro_names_its_file_and_line(tmp_path: Path) ->
     write_project(tmp_path / "shop", {})
     write_project(tmp_path, files)
     with pytest.raises(FftError, match=r"^packages/shared/models/macros/x\.sql:3: template error: ZeroDivisionError"):
-        project_subjects(load_project(tmp_path / "shop", "dev", environment={}))
+        project_identities(load_project(tmp_path / "shop", "dev", environment={}))

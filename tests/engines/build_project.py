@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fft_core import Rebuilder, Request, Subjects, build_or_reuse, load_project, open_warehouse
+from fft_core import Identities, Rebuilder, Request, build_or_reuse, load_project, open_warehouse
 
 if __name__ == "__main__":
     project = load_project(Path(sys.argv[1]), "dev", environment={})
     with open_warehouse(project) as warehouse:
         print("begin", flush=True)
-        rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, warehouse.engine.dialect), Request())
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, warehouse.engine.dialect), Request())
         for node in project.stored():
             result = build_or_reuse(warehouse, rebuilder, node)
             print(f"{node.name} {result.decision.action}", flush=True)

@@ -15,10 +15,10 @@ from fft_core import (
     BuildResult,
     CheckFailedError,
     FftError,
+    Identities,
     Rebuilder,
     Request,
     ReuseResult,
-    Subjects,
     Warehouse,
     build_or_reuse,
     load_project,
@@ -53,8 +53,8 @@ class Shop:
         """Do what Dagster does, with nothing below a failure; give what came of each node that had its turn."""
         with self.open() as warehouse:
             project, nodes = warehouse.project, frozenset(selected) or None
-            subjects = Subjects(project, warehouse.compiler, warehouse.engine.dialect)
-            rebuilder = Rebuilder(project, subjects, Request(cache), nodes=nodes)  # type: ignore[arg-type]
+            identities = Identities(project, warehouse.compiler, warehouse.engine.dialect)
+            rebuilder = Rebuilder(project, identities, Request(cache), nodes=nodes)  # type: ignore[arg-type]
             live, found = rebuilder.views.live, dict[str, Outcome]()
             reads = {n.name: {*project.upstream(n.name), *project.waits_for(n.name)} for n in project.stored()}
             order = TopologicalSorter({name: {*reads[name], *live.goes_after(name)} for name in reads}).static_order()

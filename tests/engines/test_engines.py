@@ -403,18 +403,18 @@ def test_a_rejected_statement_says_where_its_fault_is(database: Database, query:
 def test_what_statements_take_is_counted_and_each_is_told(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     engine = database.engine.for_thread()
     engine.fetch("select 1")
-    before = engine.statements.seconds
-    with caplog.at_level(logging.DEBUG, "fft.sql"), engine.statements.about("orders"):
+    before = engine.trace.seconds
+    with caplog.at_level(logging.DEBUG, "fft.sql"), engine.trace.about("orders"):
         engine.execute("select count(*) from generate_series(1, 1000000) as t(i)")
         engine.read_frame("select 2 as b")
         with pytest.raises(StatementError):
             engine.fetch("select nothing")
     engine.fetch("select 3")  # nobody listens
-    told = [(record.__dict__["subject"], record.__dict__["sql"]) for record in caplog.records]
+    told = [(record.__dict__["node"], record.__dict__["sql"]) for record in caplog.records]
     statements = ["select count(*) from generate_series(1, 1000000) as t(i)", "select 2 as b", "select nothing"]
     assert told == [("orders", statement) for statement in statements]
     milliseconds = sum(record.__dict__["milliseconds"] for record in caplog.records)
-    assert 0 < milliseconds <= (engine.statements.seconds - before) * 1000 + 0.01
+    assert 0 < milliseconds <= (engine.trace.seconds - before) * 1000 + 0.01
     engine.close()
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from test_engines import Database
 
-from fft_core import Rebuilder, Request, Subjects, Warehouse, build_or_reuse, load_project, open_warehouse
+from fft_core import Identities, Rebuilder, Request, Warehouse, build_or_reuse, load_project, open_warehouse
 from fft_core.engines.postgres.session import PostgresEngine
 from fft_core.engines.protocol import PublishMode, open_engine
 from fft_core.errors import EngineError
@@ -219,7 +219,7 @@ def built(warehouse: Warehouse, root: Path) -> Warehouse:
     """Build the project in a folder as it is now."""
     project = load_project(root, "dev", environment={})
     again = Warehouse(project, warehouse.engine)
-    rebuilder = Rebuilder(project, Subjects(project, again.compiler, "postgres"), Request())
+    rebuilder = Rebuilder(project, Identities(project, again.compiler, "postgres"), Request())
     for node in project.stored():
         build_or_reuse(again, rebuilder, node)
     return again

@@ -19,16 +19,16 @@ from sweeps import FACTOR
 from fft_core import (
     CheckFailedError,
     FftError,
+    Identities,
     Project,
     Rebuilder,
     Request,
-    Subjects,
     Warehouse,
     build_or_reuse,
     load_project,
     make_plan,
     open_warehouse,
-    project_subjects,
+    project_identities,
     prunable_versions,
     prune_snapshot,
     read_run_results,
@@ -73,7 +73,7 @@ class Shop:
         """Build what must be built; give the names."""
         with open_warehouse(self.load()) as warehouse:
             project = warehouse.project
-            rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, warehouse.engine.dialect), Request())
+            rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, warehouse.engine.dialect), Request())
             results = {node.name: build_or_reuse(warehouse, rebuilder, node) for node in project.stored()}
         return {name for name, result in results.items() if result.decision.is_build}
 
@@ -222,7 +222,7 @@ def test_duckdb_has_no_materialized_views(make_shop: Callable[[str], Shop]) -> N
     shop = make_shop("duckdb")
     shop.write(FILES)
     shop.write({"models/big.ff.sql": MATERIALIZED.format(kind="materialized_view", least=4)})
-    for ask in (shop.due, shop.build, lambda: project_subjects(shop.load())):
+    for ask in (shop.due, shop.build, lambda: project_identities(shop.load())):
         with pytest.raises(FftError) as caught:
             ask()
         assert str(caught.value) == (
@@ -262,7 +262,7 @@ def test_readers_never_miss_what_is_rebuilt(shop: Shop) -> None:
             shop.write({"models/orders.ff.sql": query.format(config=kind, n=n, more=more)})
             project = shop.load()
             session = Warehouse(project, warehouse.engine)
-            rebuilder = Rebuilder(project, Subjects(project, session.compiler, session.engine.dialect), Request())
+            rebuilder = Rebuilder(project, Identities(project, session.compiler, session.engine.dialect), Request())
             for node in project.stored():
                 build_or_reuse(session, rebuilder, node)
         done.set()

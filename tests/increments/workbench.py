@@ -13,12 +13,12 @@ from targets import Target
 
 from fft_core import (
     BuildResult,
+    Identities,
     Plan,
     Rebuilder,
     Request,
     ReuseResult,
     SourceName,
-    Subjects,
     Warehouse,
     build_or_reuse,
     load_project,
@@ -74,7 +74,7 @@ class Bench:
         warehouse = self.reload()
         request = Request(cache, full_refresh=tuple(full_refresh))  # type: ignore[arg-type]
         project = warehouse.project
-        rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, warehouse.engine.dialect), request)
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, warehouse.engine.dialect), request)
         return {node.name: build_or_reuse(warehouse, rebuilder, node) for node in project.stored()}
 
     def plan(self, *, full_refresh: Sequence[str] = ()) -> Plan:

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fft_core import Rebuilder, Request, Subjects, build_or_reuse, load_project, open_warehouse
+from fft_core import Identities, Rebuilder, Request, build_or_reuse, load_project, open_warehouse
 
 if __name__ == "__main__":
     project = load_project(Path(sys.argv[1]), "dev", environment={})
     settings: dict[str, Any] = {"path": sys.argv[2]} if sys.argv[2:] else {}
     with open_warehouse(project, **settings) as warehouse:
         print("begin", flush=True)
-        rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, warehouse.engine.dialect), Request())
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, warehouse.engine.dialect), Request())
         for node in project.stored():
             build_or_reuse(warehouse, rebuilder, node)
         print("end", flush=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from skip_helpers import CSV, place
 
-from fft_core import BuildResult, Rebuilder, Request, Subjects, build_or_reuse
+from fft_core import BuildResult, Identities, Rebuilder, Request, build_or_reuse
 
 MODELS = 40
 
@@ -25,8 +25,8 @@ def test_threads_that_record_at_once_do_not_disturb_each_other(tmp_path: Path) -
         made.environment["FF_LABEL"] = label
         with made.opened() as warehouse:
             project = warehouse.project
-            subjects = Subjects(project, warehouse.compiler, warehouse.engine.dialect)
-            rebuilder = Rebuilder(project, subjects, Request())
+            identities = Identities(project, warehouse.compiler, warehouse.engine.dialect)
+            rebuilder = Rebuilder(project, identities, Request())
 
             def build(name: str) -> str:
                 with warehouse.session() as session:
@@ -58,7 +58,7 @@ def test_threads_that_apply_deltas_at_once_do_not_mix_them(tmp_path: Path) -> No
     made.write({"seeds/users.csv": f"{CSV}3,cam\n"})
     with made.opened() as warehouse:
         project = warehouse.project
-        rebuilder = Rebuilder(project, Subjects(project, warehouse.compiler, warehouse.engine.dialect), Request())
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, warehouse.engine.dialect), Request())
 
         def build(name: str) -> dict[str, int]:
             with warehouse.session() as session:

@@ -8,10 +8,10 @@ import pytest
 
 from fft_core import (
     FftError,
+    Identities,
     Rebuilder,
     Request,
     SourceName,
-    Subjects,
     build_model,
     load_project,
     make_plan,
@@ -46,12 +46,12 @@ def test_a_source_is_found_however_its_schema_is_spelled(tmp_path: Path) -> None
 def test_a_rebuild_glob_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
     project = load_project(write(tmp_path, {"models/users.ff.sql": "select 1 as id"}), environment={})
     with open_warehouse(project) as warehouse:
-        subjects = Subjects(project, warehouse.compiler, warehouse.engine.dialect)
+        identities = Identities(project, warehouse.compiler, warehouse.engine.dialect)
         with pytest.raises(
             FftError, match=r"--rebuild 'user' matches no model or seed\n    hint: Did you mean 'users'\?"
         ):
-            Rebuilder(project, subjects, Request(rebuild=("user",)))
-        assert Rebuilder(project, subjects, Request(rebuild=("use*",))).plan(warehouse).builds
+            Rebuilder(project, identities, Request(rebuild=("user",)))
+        assert Rebuilder(project, identities, Request(rebuild=("use*",))).plan(warehouse).builds
 
 
 def test_a_failing_statement_does_not_show_credentials(tmp_path: Path) -> None:

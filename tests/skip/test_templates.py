@@ -10,7 +10,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from skip_helpers import built, place
 
 from fft_core import FftError, load_project
-from fft_core.compile.identity import project_subjects
+from fft_core.compile.identity import project_identities
 from fft_core.project.read.sql_file import new_environment
 
 PROJECT = "name: skips\nversion: '1'\nvars: {day: 2020-01-01, name: a, cols: [1], few: !!set {a, b, c}}\n"
@@ -19,8 +19,8 @@ PROJECT = "name: skips\nversion: '1'\nvars: {day: 2020-01-01, name: a, cols: [1]
 def volatile(root: Path, template: str, macros: str = "") -> tuple[str, ...]:
     files = {"project.yml": PROJECT, "models/m.ff.sql": template, "models/macros/x.sql": macros}
     project = load_project(place(root, files).root, "dev", environment={"A": "a"})
-    (subject,) = project_subjects(project)
-    return subject.volatile
+    (identity,) = project_identities(project)
+    return identity.volatile
 
 
 COMPUTED: Mapping[str, Mapping[str, str]] = {
@@ -108,8 +108,8 @@ def test_readers_of_an_ephemeral_model_are_volatile_with_it(tmp_path: Path) -> N
         "models/chance.ff.sql": "{{ config(materialized='ephemeral') }} select {{ [1, 2] | random }} as x",
         "models/m.ff.sql": "select * from {{ ref('chance') }}",
     }
-    (subject,) = project_subjects(load_project(place(tmp_path, files).root, "dev", environment={}))
-    assert subject.volatile == ("the filter random",)
+    (identity,) = project_identities(load_project(place(tmp_path, files).root, "dev", environment={}))
+    assert identity.volatile == ("the filter random",)
 
 
 STEADY = [

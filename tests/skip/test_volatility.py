@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from skip_helpers import CSV, EVENTS, SOURCES, built, place
 
-from fft_core import load_project, project_subjects
+from fft_core import load_project, project_identities
 from fft_core.plan.definitions import Definitions, completed
 
 U = "{{ ref('users') }}"
@@ -155,7 +155,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[str, .
     }
     made = place(tmp_path_factory.mktemp("volatile"), files)
     project = load_project(made.root, "dev", environment={})
-    return {subject.name: completed(subject, Definitions())[0].volatile for subject in project_subjects(project)}
+    return {identity.name: completed(identity, Definitions())[0].volatile for identity in project_identities(project)}
 
 
 @pytest.mark.parametrize("name", VOLATILE)

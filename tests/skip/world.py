@@ -14,6 +14,7 @@ from targets import Target
 from fft_core import (
     CheckFailedError,
     FftError,
+    Identities,
     Model,
     Plan,
     Project,
@@ -21,7 +22,6 @@ from fft_core import (
     Request,
     Seed,
     SourceName,
-    Subjects,
     Warehouse,
     build_or_reuse,
     load_project,
@@ -220,8 +220,8 @@ class Outcome:
 def run(warehouse: Warehouse, selected: frozenset[str] | None = None, request: Request | None = None) -> Outcome:
     """Do what Dagster does: each node after what it waits for, nothing below a failure."""
     project = warehouse.project
-    subjects = Subjects(project, warehouse.compiler, warehouse.engine.dialect)
-    rebuilder = Rebuilder(project, subjects, request or Request(), nodes=selected)
+    identities = Identities(project, warehouse.compiler, warehouse.engine.dialect)
+    rebuilder = Rebuilder(project, identities, request or Request(), nodes=selected)
     built: set[str] = set()
     reused: set[str] = set()
     failed: set[str] = set()

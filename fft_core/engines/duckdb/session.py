@@ -33,7 +33,7 @@ from fft_core.engines.spec import Namespace
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.stamp import marked, stamp_in
-from fft_core.engines.trace import Statements
+from fft_core.engines.trace import Trace
 from fft_core.errors import ConnectError, EngineError, StatementError
 from fft_core.names import Relation
 from fft_core.names.functions import Definition
@@ -186,7 +186,7 @@ class DuckDBEngine:
     def __init__(
         self, file: DuckDBFile, place: Namespace, lock_timeout_seconds: float, settings: Sequence[str] = ()
     ) -> None:
-        self.statements = Statements()
+        self.trace = Trace()
         self._file = file
         self._place = place
         self._timeout = lock_timeout_seconds
@@ -449,7 +449,7 @@ class DuckDBEngine:
                 raise KeyboardInterrupt from error
             raise
         finally:
-            self.statements.ended(sql, started)
+            self.trace.ended(sql, started)
 
 
 def _explained(error: duckdb.Error, sql: str) -> StatementError:

@@ -44,7 +44,7 @@ from fft_core.engines.spec.dsn import secret_parts
 from fft_core.engines.spec.masking import Masker
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.stamp import marked, stamp_in
-from fft_core.engines.trace import Statements
+from fft_core.engines.trace import Trace
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError, UnreachableError
 from fft_core.names import Relation
 from fft_core.names.functions import Definition
@@ -148,7 +148,7 @@ class PostgresEngine:
         *,
         read_only: bool = False,
     ) -> None:
-        self.statements = Statements()
+        self.trace = Trace()
         self._conninfo = conninfo
         self._read_only = read_only
         self._settings = set_settings(f"{SPELLING.quoted(place.schema or '')}, public", read_only=read_only)
@@ -476,7 +476,7 @@ class PostgresEngine:
             gone, stopped = self._connection.closed, self._cancelled.is_set()
             raise _explained(error, sql, is_closed=gone, is_interrupted=stopped) from error
         finally:
-            self.statements.ended(sql, started)
+            self.trace.ended(sql, started)
         if self._cut_name:
             raise StatementError(
                 self._cut_name, sql=sql, hint=f"Postgres cuts names at {LONGEST_NAME} bytes: choose a shorter one."

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from fft_core.build.strategies.snapshot import ADDED
 from fft_core.compile.call import Compiler
-from fft_core.compile.identity import project_subjects
+from fft_core.compile.identity import project_identities
 from fft_core.compile.render import Naming
 from fft_core.engines.csv_text import SEED_COLUMNS, header_of
 from fft_core.engines.spec.csv_format import CSV_SUFFIXES, CsvFormat
@@ -120,7 +120,7 @@ def read(project: Project) -> Reading:
 
 def _broken_code(project: Project) -> tuple[Problem, ...]:
     try:
-        project_subjects(project)
+        project_identities(project)
     except ProjectError as error:
         return tuple(error.problems)
     return ()
