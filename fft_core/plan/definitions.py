@@ -135,7 +135,7 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 
 
 def completed(identity: NodeIdentity, definitions: Definitions) -> tuple[NodeIdentity, Mapping[str, Version]]:
-    """Add to a identity what users of the database defined and it uses: as inputs, or as what makes it volatile."""
+    """Add to an identity what users of the database defined and it uses: as inputs, or as what makes it volatile."""
     versions = {version.key: version for version in definitions.used_by(identity.names, identity.inputs)}
     doubtful = [f"{version.said}, {version.why}" for version in versions.values() if version.digest is None]
     doubtful += definitions.strange(identity.unknown)
