@@ -41,6 +41,8 @@ def environment(folder: Path, version: str, *more: str) -> Path:
     done = subprocess.run([*install, *packages], capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"{packages[0]} cannot be installed here: {done.stderr.strip()[-300:]}")
+    # The package itself: engines are found by what is installed
+    subprocess.run([*install, "--no-deps", str(ROOT)], check=True)
     return python
 
 
