@@ -55,6 +55,8 @@ DUCKDB_CHANGING = words(
 )
 # The catalog calls these VOLATILE, so that they are not computed while a query is planned. They only raise an error.
 DUCKDB_STEADY = words("error")
+# Ordered aggregates of the parser, which calls quantile_cont and quantile_disc for them.
+DUCKDB_ORDERED = words("percentile_cont percentile_disc")
 # `error` with the macros that call it is fine; those that read the catalog are found by reading their bodies.
 DUCKDB_COUNTS = {"age": frozenset({2})}  # with one, until today
 DUCKDB_ROWS = words("range generate_series unnest repeat repeat_row json_each json_tree")
@@ -124,7 +126,7 @@ def duckdb_functions() -> tuple[KnownFunctions, str]:
     of = "select distinct function_name from duckdb_functions() where internal and function_type"
     scalar = f"{of} in ('scalar', 'aggregate', 'window')"
     unsteady = names(f"{scalar} and stability <> 'CONSISTENT'") - DUCKDB_STEADY | DUCKDB_CHANGING
-    steady = names(scalar) - unsteady - DUCKDB_COUNTS.keys()
+    steady = (names(scalar) | DUCKDB_ORDERED) - unsteady - DUCKDB_COUNTS.keys()
     tables = names(f"{of} in ('table', 'table_macro', 'pragma')")
     syntax = (
         _GRAMMAR

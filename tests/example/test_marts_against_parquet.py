@@ -30,6 +30,7 @@ class Built:
     """What `fft build` left behind."""
 
     output: str
+    again: str
     warehouse: duckdb.DuckDBPyConnection
     project: Path
 
@@ -55,8 +56,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     project = folder / "example_project"
     shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     output = build(project, "dev", FF_DUCKDB_PATH=str(database))
+    again = build(project, "dev", FF_DUCKDB_PATH=str(database))
     warehouse = duckdb.connect(str(database), read_only=True)
-    yield Built(output, warehouse, project)
+    yield Built(output, again, warehouse, project)
     warehouse.close()
 
 
@@ -96,6 +98,11 @@ def assert_same(actual: Sequence[Row], expected: Sequence[Row], rounded_to: int)
 
 def _about(value: Any, rounded_to: int) -> Any:
     return pytest.approx(value, abs=0.5 * 10**-rounded_to + 1e-9) if isinstance(value, float) else value
+
+
+def test_a_second_build_has_nothing_to_do(built: Built) -> None:
+    assert "20 reused" in built.again
+    assert "built " not in built.again
 
 
 def test_the_warning_counts_flights_whose_aircraft_is_unknown(built: Built, parquet: Parquet) -> None:

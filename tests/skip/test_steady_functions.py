@@ -60,6 +60,8 @@ unicode(s); unnest(l); upper(s); url_encode(s); var_pop(x); variance(x); week(d)
 yearweek(d); s.lower(); s.trim().upper(); ifnull(a, b); try(1 / x)
 [z + 1 for z in l if z > 1]; {'a': x}; l[1:2]; d + interval 1 day; j->>'$.a'
 s like 'a%'; s ilike 'a%'; x in (1, 2); x between 1 and 2; x::decimal(10, 2); date '2020-01-01'; t at time zone 'UTC'
+percentile_cont(0.5) within group (order by x); percentile_disc(0.5) within group (order by x desc)
+mode() within group (order by x)
 case when x > (1) then 1 end; columns(c -> c like 'a%'); interval (x) day; s similar to 'a'; 'now'; current_user
 """,
     "postgres": """
