@@ -249,6 +249,9 @@ def test_every_everyday_call_of_duckdb_names_functions_that_there_are() -> None:
     names = {row[0].lower() for row in connection.execute("select function_name from duckdb_functions()").fetchall()}
     known = known_functions("duckdb")
     for dialect, call, _ in CASES:
+        if dialect == "duckdb" and "within group" in call:  # the parser's
+            assert connection.execute(f"select {call} from (select 1 as x)").fetchall() == [(1,)]
+            continue
         name = call.partition("(")[0].lower()
         if dialect == "duckdb" and "(" in call and name.isidentifier() and "never" not in call:
             assert name in names or name in known.syntax or name in known.types, call
