@@ -89,6 +89,7 @@ _PLANNED, _SUCCEEDED, _FAILED = (
         AssetCheckExecutionRecordStatus.FAILED,
     )
 )
+_ENDS_OF_RUNS = frozenset({DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED})
 _MIRRORED_EVENTS = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS})
 
 
@@ -249,6 +250,8 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         stored = _Serialised(event, bound(self._event_to_row(event)))
         if event.run_id in self._deferring:
             self._deferred.append(stored)
+            if event.is_dagster_event and event.dagster_event_type in _ENDS_OF_RUNS:
+                self.store_deferred()  # the status of the run is set next: whoever sees that finds its events
             return
         with self._databases.writing:
             self.store_deferred()

@@ -339,6 +339,24 @@ def test_deferred_events_are_in_the_file_a_moment_later(make_instance: MakeInsta
     assert stored_numbers(reader, "run") == [0, 1]
 
 
+def test_whoever_sees_that_a_run_is_over_finds_its_events(make_instance: MakeInstance) -> None:
+    instance, reader = make_instance(), make_instance("stock")
+    run = instance.create_run_for_job(dg.Definitions(assets=[plain]).resolve_implicit_global_asset_job_def())
+    with deferring(instance, run.run_id):
+        instance.event_log_storage.store_event(make_log_entry(run.run_id, 0))
+        instance.report_run_canceled(run)
+        stored = reader.get_run_by_id(run.run_id)
+        assert stored is not None
+        assert stored.status == dg.DagsterRunStatus.CANCELED
+        kinds = [record.event_log_entry.dagster_event_type for record in reader.get_records_for_run(run.run_id).records]
+        assert kinds[-1] == dg.DagsterEventType.RUN_CANCELED
+
+
+@dg.asset
+def plain() -> int:
+    return 1
+
+
 def test_threads_that_defer_and_read_lose_and_reorder_nothing(instance: dg.DagsterInstance) -> None:
     def work(thread: int) -> None:
         for number in range(50):
