@@ -28,11 +28,11 @@ def command(options: ProjectOptions, host: str, port: int) -> None:
 
 def open_ui(options: ProjectOptions, host: str, port: int) -> int:
     """Open the UI until it ends; return its exit code."""
-    from fft_cli.face import UiRequest, face
+    from fft_cli.face import face
 
     project, given = options.load(), parse_variables(options.variables)
     variables = {
         **({"FF_ENGINE": options.engine} if options.engine else {}),
         **({"FFT_VARS": json.dumps(given, default=str)} if given else {}),
     }
-    return face().open_ui(project, UiRequest(host, port, variables), echo)
+    return face().open_ui(project, host, port, variables, echo)

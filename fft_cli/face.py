@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -12,21 +11,6 @@ from fft_core.run.outcomes import RunEvent
 from fft_core.run.work import Work
 
 GROUP = "fft.faces"
-
-
-@dataclass(frozen=True)
-class UiRequest:
-    """Where a UI listens, and with what the project is loaded there.
-
-    Attributes:
-        host: A name or address of this machine.
-        port: A free port.
-        variables: Environment variables for the processes of the UI, such as FF_ENGINE.
-    """
-
-    host: str
-    port: int
-    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Face(Protocol):
@@ -41,8 +25,17 @@ class Face(Protocol):
             planned: The run that the work was planned with: what it knows of the project is not worked out again.
         """
 
-    def open_ui(self, project: Project, request: UiRequest, announce: Callable[[str], None]) -> int:
-        """Open the UI until it ends; return its exit code. `announce` is told where it is.
+    def open_ui(
+        self, project: Project, host: str, port: int, variables: Mapping[str, str], announce: Callable[[str], None]
+    ) -> int:
+        """Open the UI until it ends; return its exit code.
+
+        Args:
+            project: The project.
+            host: Where the UI listens: a name or address of this machine.
+            port: A free port.
+            variables: Environment variables for the processes of the UI, such as FF_ENGINE.
+            announce: Is told where the UI is.
 
         Raises:
             FftError: the UI is not installed, is open already, or cannot listen there.

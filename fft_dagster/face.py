@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fft_core import Project, Run
 
 if TYPE_CHECKING:
     from fft_core.run.outcomes import RunEvent
     from fft_core.run.work import Work
-
-
-class _UiRequest(Protocol):
-    """What the command line says of a UI."""
-
-    @property
-    def host(self) -> str: ...
-    @property
-    def port(self) -> int: ...
-    @property
-    def variables(self) -> Mapping[str, str]: ...
 
 
 class DagsterFace:
@@ -34,11 +23,13 @@ class DagsterFace:
         with open_instance(project.root) as instance:
             yield from run_work(project, work, instance, planned)
 
-    def open_ui(self, project: Project, request: _UiRequest, announce: Callable[[str], None]) -> int:
+    def open_ui(
+        self, project: Project, host: str, port: int, variables: Mapping[str, str], announce: Callable[[str], None]
+    ) -> int:
         """Run `dagster dev` until it ends; return its exit code. Raises FftError if it cannot begin."""
         from fft_dagster.runs.ui import open_ui
 
-        return open_ui(project, request.host, request.port, request.variables, announce)
+        return open_ui(project, host, port, variables, announce)
 
     def history(self) -> Path:
         """Return where the instance of a project is, relative to the project."""

@@ -1,0 +1,46 @@
+"""The command line finds its scheduler by an entry point, of whichever package."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from run_helpers import shop
+
+from fft_cli import face
+from fft_core import FftError
+
+FACE = """\
+from fft_core import FftError
+
+class Face:
+    def run(self, project, work, planned):
+        raise FftError(f"asked to run {' '.join(sorted(work.builds))} of {project.name}")
+        yield
+
+FACE = Face()
+"""
+
+
+def test_a_scheduler_of_another_package_is_asked_to_run(tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    info = packages / "another_scheduler-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: another-scheduler\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[fft.faces]\naaa = another_scheduler:FACE\n")  # before dagster
+    (packages / "another_scheduler.py").write_text(FACE)
+    command = [sys.executable, "-m", "fft_cli", "build", str(shop(tmp_path / "shop"))]
+    environment = {**os.environ, "PYTHONPATH": str(packages)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "asked to run domains history names users of shop" in done.stdout + done.stderr
+
+
+def test_without_a_scheduler_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(face, "GROUP", "fft.faces.of_nobody")
+    with pytest.raises(FftError, match="no scheduler is installed") as raised:
+        face.face()
+    assert raised.value.problem.hint == "pip install fft-dagster"
