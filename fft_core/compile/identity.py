@@ -47,7 +47,7 @@ class Identities:
     Threads may share it. All that is done with one project in one process can share it, too.
     """
 
-    def __init__(self, project: Project, compiler: Compiler, dialect: str, cache: CodeCache | None = None) -> None:
+    def __init__(self, project: Project, compiler: Compiler, cache: CodeCache | None = None) -> None:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
@@ -317,7 +317,7 @@ def project_identities(project: Project) -> tuple[NodeIdentity, ...]:
     Raises:
         ProjectError: with every template that fails and every file that is missing.
     """
-    return Identities(project, Compiler(project), spec_of(project.engine).dialect).all()
+    return Identities(project, Compiler(project)).all()
 
 
 def _state_of(path: Path, seed: Seed) -> _FileState:

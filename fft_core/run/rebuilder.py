@@ -138,7 +138,7 @@ def make_plan(warehouse: Warehouse, request: Request | None = None, selected: fr
         StateError: the records of earlier builds cannot be read.
         RenderError: a template fails.
     """
-    identities = Identities(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
+    identities = Identities(warehouse.project, warehouse.compiler)
     return Rebuilder(warehouse.project, identities, request or Request()).plan(warehouse, selected)
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fft_core.compile.call import Compiler
 from fft_core.compile.identity import Identities
 from fft_core.engines.spec.masking import Masker
-from fft_core.engines.spec.registry import spec_of
 from fft_core.plan.decide import Plan, Request
 from fft_core.project.model import Check, Model, Project, Seed, SourceName
 from fft_core.project.profile.profiles import Profile
@@ -86,7 +85,7 @@ class Run:
     @_once
     def identities(self) -> Identities:
         """What identifies each model and seed."""
-        return Identities(self.project, self.compiler, spec_of(self.project.engine).dialect)
+        return Identities(self.project, self.compiler)
 
     @_once
     def profile(self) -> Profile:

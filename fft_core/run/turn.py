@@ -160,7 +160,7 @@ def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudg
 def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
     if isinstance(node, Model) and node.is_ephemeral:
         raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
-    identities = Identities(warehouse.project, warehouse.compiler, warehouse.engine.dialect)
+    identities = Identities(warehouse.project, warehouse.compiler)
     rebuilder = Rebuilder(warehouse.project, identities, Request(cache="wo"), nodes=frozenset({node.name}))
     result = build_or_reuse(warehouse, rebuilder, node)
     assert isinstance(result, BuildResult)  # with "wo" nothing is reused

@@ -38,7 +38,7 @@ SHOP = {
 def build(root: Path) -> None:
     project = load_project(root, environment={})
     with open_warehouse(project) as warehouse:
-        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, "duckdb"), Request())
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), Request())
         for node in project.stored():
             build_or_reuse(warehouse, rebuilder, node)
 

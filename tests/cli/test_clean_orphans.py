@@ -50,7 +50,7 @@ class Shop:
     def build(self) -> None:
         project = load_project(self.root, environment={})
         with open_warehouse(project) as warehouse:
-            identities = Identities(project, warehouse.compiler, warehouse.engine.dialect)
+            identities = Identities(project, warehouse.compiler)
             rebuilder = Rebuilder(project, identities, Request())
             for node in project.stored():
                 build_or_reuse(warehouse, rebuilder, node)

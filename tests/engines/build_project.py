@@ -11,7 +11,7 @@ if __name__ == "__main__":
     project = load_project(Path(sys.argv[1]), "dev", environment={})
     with open_warehouse(project) as warehouse:
         print("begin", flush=True)
-        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, warehouse.engine.dialect), Request())
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), Request())
         for node in project.stored():
             result = build_or_reuse(warehouse, rebuilder, node)
             print(f"{node.name} {result.decision.action}", flush=True)

@@ -53,7 +53,7 @@ class Shop:
         """Do what Dagster does, with nothing below a failure; give what came of each node that had its turn."""
         with self.open() as warehouse:
             project, nodes = warehouse.project, frozenset(selected) or None
-            identities = Identities(project, warehouse.compiler, warehouse.engine.dialect)
+            identities = Identities(project, warehouse.compiler)
             rebuilder = Rebuilder(project, identities, Request(cache), nodes=nodes)  # type: ignore[arg-type]
             live, found = rebuilder.views.live, dict[str, Outcome]()
             reads = {n.name: {*project.upstream(n.name), *project.waits_for(n.name)} for n in project.stored()}

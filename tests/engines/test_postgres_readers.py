@@ -219,7 +219,7 @@ def built(warehouse: Warehouse, root: Path) -> Warehouse:
     """Build the project in a folder as it is now."""
     project = load_project(root, "dev", environment={})
     again = Warehouse(project, warehouse.engine)
-    rebuilder = Rebuilder(project, Identities(project, again.compiler, "postgres"), Request())
+    rebuilder = Rebuilder(project, Identities(project, again.compiler), Request())
     for node in project.stored():
         build_or_reuse(again, rebuilder, node)
     return again

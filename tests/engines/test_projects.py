@@ -73,7 +73,7 @@ class Shop:
         """Build what must be built; give the names."""
         with open_warehouse(self.load()) as warehouse:
             project = warehouse.project
-            rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, warehouse.engine.dialect), Request())
+            rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), Request())
             results = {node.name: build_or_reuse(warehouse, rebuilder, node) for node in project.stored()}
         return {name for name, result in results.items() if result.decision.is_build}
 
@@ -262,7 +262,7 @@ def test_readers_never_miss_what_is_rebuilt(shop: Shop) -> None:
             shop.write({"models/orders.ff.sql": query.format(config=kind, n=n, more=more)})
             project = shop.load()
             session = Warehouse(project, warehouse.engine)
-            rebuilder = Rebuilder(project, Identities(project, session.compiler, session.engine.dialect), Request())
+            rebuilder = Rebuilder(project, Identities(project, session.compiler), Request())
             for node in project.stored():
                 build_or_reuse(session, rebuilder, node)
         done.set()

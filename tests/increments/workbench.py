@@ -74,7 +74,7 @@ class Bench:
         warehouse = self.reload()
         request = Request(cache, full_refresh=tuple(full_refresh))  # type: ignore[arg-type]
         project = warehouse.project
-        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, warehouse.engine.dialect), request)
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), request)
         return {node.name: build_or_reuse(warehouse, rebuilder, node) for node in project.stored()}
 
     def plan(self, *, full_refresh: Sequence[str] = ()) -> Plan:

@@ -13,7 +13,7 @@ if __name__ == "__main__":
     settings: dict[str, Any] = {"path": sys.argv[2]} if sys.argv[2:] else {}
     with open_warehouse(project, **settings) as warehouse:
         print("begin", flush=True)
-        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, warehouse.engine.dialect), Request())
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), Request())
         for node in project.stored():
             build_or_reuse(warehouse, rebuilder, node)
         print("end", flush=True)

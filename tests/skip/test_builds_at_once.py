@@ -25,7 +25,7 @@ def test_threads_that_record_at_once_do_not_disturb_each_other(tmp_path: Path) -
         made.environment["FF_LABEL"] = label
         with made.opened() as warehouse:
             project = warehouse.project
-            identities = Identities(project, warehouse.compiler, warehouse.engine.dialect)
+            identities = Identities(project, warehouse.compiler)
             rebuilder = Rebuilder(project, identities, Request())
 
             def build(name: str) -> str:
@@ -58,7 +58,7 @@ def test_threads_that_apply_deltas_at_once_do_not_mix_them(tmp_path: Path) -> No
     made.write({"seeds/users.csv": f"{CSV}3,cam\n"})
     with made.opened() as warehouse:
         project = warehouse.project
-        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, warehouse.engine.dialect), Request())
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), Request())
 
         def build(name: str) -> dict[str, int]:
             with warehouse.session() as session:

@@ -46,7 +46,7 @@ def test_a_source_is_found_however_its_schema_is_spelled(tmp_path: Path) -> None
 def test_a_rebuild_glob_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
     project = load_project(write(tmp_path, {"models/users.ff.sql": "select 1 as id"}), environment={})
     with open_warehouse(project) as warehouse:
-        identities = Identities(project, warehouse.compiler, warehouse.engine.dialect)
+        identities = Identities(project, warehouse.compiler)
         with pytest.raises(
             FftError, match=r"--rebuild 'user' matches no model or seed\n    hint: Did you mean 'users'\?"
         ):

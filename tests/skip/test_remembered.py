@@ -38,7 +38,7 @@ def test_a_thread_looks_for_other_runs_while_others_publish(tmp_path: Path, post
         (tmp_path / "profiles.yml").write_text(profile)
         project = load_project(tmp_path, environment={})
         with open_warehouse(project) as warehouse:
-            rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, "postgres"), Request())
+            rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), Request())
             build_or_reuse(warehouse, rebuilder, project.model("a"))
             record = read_records(warehouse.engine)["a"]
             for number in range(2000):  # as in a project of many models
@@ -68,7 +68,7 @@ def test_a_decision_by_an_earlier_look_is_refused_though_another_thread_has_look
     assert not made.build().failed
     with made.opened() as warehouse:
         project = warehouse.project
-        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, "duckdb"), Request(rebuild=("m",)))
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), Request(rebuild=("m",)))
         look = rebuilder.memory.look(warehouse)
         version = look.remembered.records["users"].data_version
         build_seed(warehouse, project.seeds["users"])  # as another run may
@@ -85,7 +85,7 @@ def test_a_look_knows_what_its_own_run_has_published_since(tmp_path: Path) -> No
     made = place(tmp_path, {"seeds/users.csv": CSV, "models/m.ff.sql": "select id from {{ ref('users') }}"})
     with made.opened() as warehouse:
         project = warehouse.project
-        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler, "duckdb"), Request())
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), Request())
         look = rebuilder.memory.look(warehouse)
         build_or_reuse(warehouse, rebuilder, project.seeds["users"])
         assert "users" not in look.remembered.records  # a value does not change

@@ -220,7 +220,7 @@ class Outcome:
 def run(warehouse: Warehouse, selected: frozenset[str] | None = None, request: Request | None = None) -> Outcome:
     """Do what Dagster does: each node after what it waits for, nothing below a failure."""
     project = warehouse.project
-    identities = Identities(project, warehouse.compiler, warehouse.engine.dialect)
+    identities = Identities(project, warehouse.compiler)
     rebuilder = Rebuilder(project, identities, request or Request(), nodes=selected)
     built: set[str] = set()
     reused: set[str] = set()

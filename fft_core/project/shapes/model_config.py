@@ -122,7 +122,7 @@ class ModelConfigShape(IncrementalOverlayShape, StepKeys):
 
     @field_validator("tags", "owners", mode="before")
     @classmethod
-    def _tupleas_list(cls, value: object) -> object:
+    def _tuple_as_list(cls, value: object) -> object:
         if isinstance(value, str):
             return [value]
         return [] if value is None else as_list(value)
