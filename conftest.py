@@ -10,13 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 
 from postgres_server import drop_schema, new_schema, running_server
+from sweeps import FIRST_SEED
 from targets import Target
 
 from fft_core.engines.protocol import Engine, open_engine
+
+settings.register_profile("same examples each time", derandomize=True, deadline=None)
+settings.register_profile("other examples each time", deadline=None, database=None, print_blob=True)
+settings.load_profile("other examples each time" if FIRST_SEED else "same examples each time")
 
 
 def pytest_configure(config: pytest.Config) -> None:

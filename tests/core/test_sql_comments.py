@@ -100,6 +100,7 @@ JINJA = [
 
 
 @settings(max_examples=500, deadline=None)
+@example(["E'", "\\", '{{ "it\'s--" }}', "--'"])
 @given(st.lists(st.sampled_from([*COMMON, *QUOTES["postgres"], *JINJA]), max_size=14))
 def test_jinja_between_pieces_of_sql_changes_no_comment(pieces: list[str]) -> None:
     """Whatever is in it, it counts as much as commas: it is jumped over."""

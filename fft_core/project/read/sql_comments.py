@@ -194,7 +194,7 @@ class _Scan:
         """Patterns of what ends text in these quotes, and of what is to be taken as one piece in it."""
         lexis, letter = self._lexis, prefix.lower() or None
         escapes = letter == lexis.escaping_after or (quote in lexis.escaping and letter != lexis.raw_after)
-        pieces = [r"\\."] if escapes else []
+        pieces = [r"\\(?!\{[{%#])."] if escapes else []  # before Jinja, it escapes what that renders
         return (re.escape(quote), *pieces, *([re.escape(quote) * 2] if lexis.doubling else []))
 
     def _behind_text(self, position: int, end: str, *pieces: str) -> int:
