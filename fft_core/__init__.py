@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_core.engines.lending import keep_databases as keep_databases
     from fft_core.engines.lending import lend_databases as lend_databases
     from fft_core.engines.spec import EngineSpec as EngineSpec
+    from fft_core.engines.spec.frames import frame_type_of as frame_type_of
     from fft_core.engines.spec.masking import Masker as Masker
     from fft_core.engines.spec.registry import default_engine as default_engine
     from fft_core.engines.spec.registry import installed_specs as installed_specs
@@ -35,7 +36,6 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_core.errors import ProjectError as ProjectError
     from fft_core.errors import RequiredColumnsError as RequiredColumnsError
     from fft_core.errors import StateError as StateError
-    from fft_core.frames import frame_type_of as frame_type_of
     from fft_core.frames import from_arrow as from_arrow
     from fft_core.frames import to_arrow as to_arrow
     from fft_core.json_files import write_json_file as write_json_file
@@ -161,10 +161,11 @@ _HOMES = {
         "engines.duckdb.session": "duckdb_connection",
         "engines.lending": "keep_databases lend_databases",
         "engines.spec": "EngineSpec",
+        "engines.spec.frames": "frame_type_of",
         "engines.spec.masking": "Masker",
         "engines.spec.registry": "default_engine installed_specs spec_of",
         "errors": "ArtifactError FftError ModelError ProfileError ProjectError RequiredColumnsError StateError",
-        "frames": "frame_type_of from_arrow to_arrow",
+        "frames": "from_arrow to_arrow",
         "json_files": "write_json_file write_text_file",
         "names": "Relation",
         "names.text": "json_escaped visible visible_line",

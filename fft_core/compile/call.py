@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from fft_core.compile.python_code import PythonCode
 from fft_core.compile.render import Naming, Renderer
+from fft_core.engines.spec.frames import DEFAULT
+from fft_core.engines.spec.registry import frame_kinds_of
 from fft_core.errors import (
     FftError,
     Location,
@@ -23,7 +25,7 @@ from fft_core.errors import (
     message_of,
     nearest,
 )
-from fft_core.frames import DEFAULT, from_arrow, to_arrow
+from fft_core.frames import from_arrow, to_arrow
 from fft_core.frames.ibis import IbisQuery, query_of, unbound_table
 from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
 
@@ -122,6 +124,7 @@ class Compiler:
             raise self._in_user_code(model, error, ModelRaisedError) from error
 
     def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
+        self._refuse_native(model, body)
         home = self._project.home_of(model.path)
         with self._lock:
             if home not in self._code:  # made when it is needed: it changes how this process imports
@@ -131,6 +134,14 @@ class Compiler:
             return code.function(home.file(model.path), body.function)
         except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
+
+    def _refuse_native(self, model: Model, body: PythonBody) -> None:
+        """An engine's own frame is made by the engine, and never of rows that went through this process."""
+        taken = {*body.frames, body.frame_of_this}
+        for kind in frame_kinds_of(self._project.engine):
+            if kind.is_native and kind.name in taken:
+                message = f"model {model.name!r} takes {kind.type_name}, which {self._project.engine} does not give yet"
+                raise ModelError(message, where=model.location, hint="Take a frame of a library.")
 
     def _is_of_model(self, model: Model, error: BaseException) -> bool:
         """Whether the model raised it: not Ctrl-C, and not what Dagster raises wherever a run is when it is ended."""
@@ -248,7 +259,7 @@ def _with_kinds(
     body: PythonBody, tables: Mapping[str | SourceName, pa.Table]
 ) -> Iterator[tuple[tuple[str | SourceName, pa.Table], str]]:
     """Each input with the kind of its frame; those beyond the last count as the last."""
-    kinds = body.frames or (DEFAULT,)
+    kinds = body.frames or (DEFAULT.name,)
     for place, item in enumerate(tables.items()):
         yield item, kinds[min(place, len(kinds) - 1)]
 

@@ -3,16 +3,6 @@
 from __future__ import annotations
 
 from fft_core.frames.arrow import from_arrow, to_arrow
-from fft_core.frames.kinds import DEFAULT, KINDS, FrameKind, FrameType, frame_type_of, kind_named, kind_of
+from fft_core.frames.kinds import FrameType
 
-__all__ = [
-    "DEFAULT",
-    "KINDS",
-    "FrameKind",
-    "FrameType",
-    "frame_type_of",
-    "from_arrow",
-    "kind_named",
-    "kind_of",
-    "to_arrow",
-]
+__all__ = ["FrameType", "from_arrow", "to_arrow"]

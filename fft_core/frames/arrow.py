@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import ModelError
 from fft_core.frames.columns import said
-from fft_core.frames.kinds import KINDS, kind_named
+from fft_core.frames.kinds import READERS, WRITERS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,12 +21,14 @@ def from_arrow(table: pa.Table, frame_type: str) -> Any:
 
     Args:
         table: The rows.
-        frame_type: The name of a kind of frame, as `frame_type_of` returns it.
+        frame_type: The name of a kind of frame: pandas, polars, polars_lazy, arrow or narwhals.
 
     Raises:
         ModelError: a column has values that this library cannot hold; it is named. Or there is no such type.
     """
-    return kind_named(frame_type).read(table)
+    if frame_type not in READERS:
+        raise ModelError(f"{frame_type!r} is no kind of frame", hint=f"There are {', '.join(READERS)}.")
+    return READERS[frame_type](table)
 
 
 def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that no library is imported that the model does not use
@@ -52,10 +54,9 @@ def _arrow_table(frame: Any) -> pa.Table:
         return frame
     if callable(getattr(frame, "to_native", None)):  # narwhals: what is inside knows more, such as an index
         return _arrow_table(frame.to_native())
-    tables = (kind.to_arrow(frame) for kind in KINDS)
-    known = next((table for table in tables if table is not None), None)
-    if known is not None:
-        return known
+    write = next((write for is_frame, write in WRITERS if is_frame(frame)), None)
+    if write is not None:
+        return write(frame)
     if not hasattr(frame, "__arrow_c_stream__") or type(frame).__name__ in ("Series", "ChunkedArray"):
         raise ModelError(
             f"a model must return a frame, not {type(frame).__name__}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -15,12 +14,14 @@ import pyarrow as pa
 import pytest
 from written_projects import loaded, opened, problems
 
-from fft_core import FftError, ModelError, frame_type_of
+from fft_core import FftError, ModelError
+from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind, frame_type_of, kind_of
 from fft_core.errors import Problem
-from fft_core.frames.kinds import KINDS, kind_of
+from fft_core.frames.kinds import READERS
 from fft_core.project.read.parse import python_models
 
 HEAD = "from fft_core import model\n"
+NATIVE = FrameKind("native", "snowflake.snowpark", "DataFrame", is_lazy=True, is_native=True)
 FILES = {"models/a.ff.sql": "select 1 as x"}
 
 
@@ -151,7 +152,7 @@ def test_what_nobody_owns_is_an_error_at_load(tmp_path: Path, what: str) -> None
     assert found.startswith(f"models/m.ff.py:{line}: m(frame: {annotation.strip(chr(39))}): ")
     assert said in found
     if what != "two kinds":
-        for kind in KINDS:
+        for kind in LIBRARY_FRAMES:
             assert kind.type_name in found
 
 
@@ -168,26 +169,12 @@ def test_a_parameter_that_is_given_no_frame_may_have_any_type(tmp_path: Path) ->
     assert frames(code, tmp_path) == ()
 
 
-@dataclass(frozen=True)
-class Native:
-    """A kind of frame of some engine."""
-
-    name: str = "native"
-    type_name: str = "snowflake.snowpark.DataFrame"
-    is_lazy: bool = True
-
-    def owns(self, type_name: str) -> bool:
-        return type_name == self.type_name
-
-    def read(self, table: pa.Table) -> Any:
-        raise NotImplementedError
-
-    def to_arrow(self, frame: Any) -> pa.Table | None:
-        return None
+def test_frames_of_every_library_can_be_read() -> None:
+    assert list(READERS) == [kind.name for kind in LIBRARY_FRAMES if not kind.is_native]
 
 
 def test_an_engine_can_add_kinds() -> None:
-    kinds = (Native(), *KINDS)
+    kinds = (NATIVE, *LIBRARY_FRAMES)
     assert kind_of(["snowflake.snowpark.DataFrame"], kinds).name == "native"
     assert kind_of([], kinds).name == "pandas"
     code = "import snowflake.snowpark as sp\nfrom fft_core import model\n" + m("sp.DataFrame")

@@ -22,7 +22,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "engines": (),
     "plan": (),
     "frames": (),
-    "project": ("engines.spec", "frames.kinds"),
+    "project": ("engines.spec",),
     "compile": ("project", "plan", "frames", "engines.spec"),
     "checks": ("project.model", "engines", "compile"),
     "warehouse": ("compile", "project", "plan.records", "engines"),

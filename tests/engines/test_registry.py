@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import FftError, load_project, make_plan, new_project, open_warehouse
+from fft_core import FftError, ModelError, ProjectError, Run, load_project, make_plan, new_project, open_warehouse
 from fft_core.engines.spec import Emulated, Full, Namespace, No, Setting, registry
 from fft_core.engines.spec.registry import engine_names, installed_specs, spec_of
 from fft_core.errors import EngineError, MissingDriverError, ProfileError
+from fft_core.project.model import PythonBody
 from fft_core.project.profile import environment
 
 DRIVERS = ("duckdb", "psycopg", "pandas", "pyarrow", "polars")
@@ -101,6 +102,46 @@ def test_settings_of_others_are_read_masked_and_set_by_variables(folder: Path) -
     assert counted_variables(variables, [], all_of_ours=True) == {"FF_TOYS": "1"}
     assert is_secret("FF_TOY_TOKEN")
     assert project_masker(load_project(root, environment=variables))("it is hunter22") == "it is ***"
+
+
+NATIVE = f"""{TOY}
+from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
+native = FrameKind("toy", "toyframes", "Frame", is_native=True)
+frames = (native, *(kind for kind in LIBRARY_FRAMES if kind.name != "ibis"))
+ours = spec_of("duckdb")
+SPEC = replace(SPEC, frames=frames, settings=ours.settings, namespace=ours.namespace, module=ours.module)
+"""
+
+
+def test_an_engine_says_which_frames_its_models_can_be_given(folder: Path) -> None:
+    install(folder, "toy_engine", "toy = toy_engine:SPEC", NATIVE)
+    root = shop(folder / "shop", "dev: {engine: toy}\n")
+    code = "from fft_core import model\nimport {0}\n\n\n@model(deps=['orders'])\ndef one(o: {0}.{1}):\n    return o\n"
+    path = root / "models" / "one.ff.py"
+    path.write_text(code.format("ibis", "Table"))
+    with pytest.raises(ProjectError, match=r"one\.ff\.py:6: .*ibis\.Table is no type of frame") as caught:
+        load_project(root)
+    assert "There are toyframes.Frame, pandas.DataFrame" in str(caught.value)
+    path.write_text(code.format("toyframes", "Frame"))
+    body = load_project(root).models["one"].body
+    assert isinstance(body, PythonBody)
+    assert body.frames == ("toy",)
+
+
+def test_a_frame_of_the_engines_own_is_not_made_of_rows(folder: Path) -> None:
+    """Nor is another one given in its place."""
+    install(folder, "toy_engine", "toy = toy_engine:SPEC", NATIVE)
+    (folder / "toyframes.py").write_text("class Frame: ...\n")
+    root = shop(folder / "shop", "dev: {engine: toy}\n")
+    code = "from fft_core import model\nfrom toyframes import Frame\n\n\n"
+    code += "@model(deps=['one'])\ndef two(one: Frame):\n    return one\n"
+    (root / "models" / "one.ff.sql").write_text("select 1 as x")
+    (root / "models" / "two.ff.py").write_text(code)
+    with Run(load_project(root), path=":memory:") as run:
+        one, two = (node for node in run.order() if node.name in ("one", "two"))
+        run.build(one)
+        with pytest.raises(ModelError, match=r"model 'two' takes toyframes\.Frame, which toy does not give yet"):
+            run.build(two)
 
 
 def test_fft_init_writes_a_profile_for_an_engine_of_others(folder: Path) -> None:

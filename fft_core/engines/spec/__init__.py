@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
 from fft_core.engines.spec.lexis import Lexis
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import MissingDriverError
@@ -194,6 +195,7 @@ class EngineSpec:
         drivers: The packages of the driver, for `fft version`.
         title: The engine's name for people.
         variables: How the environment variables of its settings begin. They say where rows lie, not which.
+        frames: The kinds of frames that its Python models can be given, those of its own first.
         lexis: How its SQL writes text, names and comments.
         functions: The file that holds what is known of its functions, see `known`. Without one, no function counts as
             steady.
@@ -214,6 +216,7 @@ class EngineSpec:
     drivers: tuple[str, ...] = ()
     title: str = ""
     variables: str = ""
+    frames: tuple[FrameKind, ...] = LIBRARY_FRAMES
     lexis: Lexis = field(default_factory=Lexis)
     functions: Path | None = None
     profiles: str = ""

@@ -18,6 +18,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from fft_core.engines.spec import EngineSpec
+from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
 from fft_core.engines.spec.lexis import DOLLAR_QUOTES, Lexis
 from fft_core.errors import EngineError, nearest
 
@@ -69,6 +70,12 @@ def lexis_of(name: str) -> Lexis:
     """Return how the SQL of an engine writes text, names and comments; common rules if it is not installed."""
     spec = installed_specs().get(name)
     return spec.lexis if spec else DOLLAR_QUOTES
+
+
+def frame_kinds_of(name: str) -> tuple[FrameKind, ...]:
+    """Return the frames that Python models of an engine can be given; those of libraries if it is not installed."""
+    spec = installed_specs().get(name)
+    return spec.frames if spec else LIBRARY_FRAMES
 
 
 def default_engine() -> str:

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import jinja2
 
+from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
 from fft_core.errors import Location, Problem
-from fft_core.frames.kinds import KINDS, FrameKind
 from fft_core.names import is_plain, logical_name, model_name
 from fft_core.project.model import Ephemeral, Incremental, MaterializedView, Model, PythonBody, SourceName, SqlBody
 from fft_core.project.read.materialized import materialization_of
@@ -88,7 +88,7 @@ def python_models(
     problems: list[Problem],
     overlays: Overlays | None = None,
     *,
-    kinds: Sequence[FrameKind] = KINDS,
+    kinds: Sequence[FrameKind] = LIBRARY_FRAMES,
 ) -> list[Model]:
     """Read a *.ff.py file: one model for each decorated function. `kinds` are the frames that these can take."""
     declarations, found = parse_python(text, path)

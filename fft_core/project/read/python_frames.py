@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict
 
+from fft_core.engines.spec.frames import DEFAULT, LIBRARY_FRAMES, FrameKind, kind_of
 from fft_core.errors import Location, ModelError, Problem
-from fft_core.frames.kinds import DEFAULT, KINDS, FrameKind, kind_of
 from fft_core.project.read.python_file import Declaration
 
 
@@ -20,7 +20,11 @@ class Frames(TypedDict):
 
 
 def frames_of(
-    declaration: Declaration, inputs: int, path: Path, problems: list[Problem], kinds: Sequence[FrameKind] = KINDS
+    declaration: Declaration,
+    inputs: int,
+    path: Path,
+    problems: list[Problem],
+    kinds: Sequence[FrameKind] = LIBRARY_FRAMES,
 ) -> Frames:
     """Return the kinds of frames that a function takes.
 
@@ -29,7 +33,7 @@ def frames_of(
         inputs: How many inputs it has.
         path: Its file.
         problems: Grows by annotations that nobody owns, and by kinds that do not go together.
-        kinds: The kinds that there are: those of libraries, and before them those of the project's engine.
+        kinds: Those that the project's engine has, as its spec declares them.
     """
     taken = [*_parameters(declaration, inputs)]
     asks_for_this = "this" in declaration.by_name
@@ -38,7 +42,7 @@ def frames_of(
     others = [name for name, kind in named.items() if kind is not None and not kind.is_lazy]
     if lazy and others:
         problems.append(_mixture(declaration, (lazy[0], named[lazy[0]]), (others[0], named[others[0]]), path))
-    names = {name: kind.name if kind else DEFAULT for name, kind in named.items()}
+    names = {name: (kind or DEFAULT).name for name, kind in named.items()}
     return Frames(frames=tuple(names[name] for name in taken), frame_of_this=names.get("this", ""), is_lazy=bool(lazy))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fft_core.engines.spec.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
-from fft_core.engines.spec.registry import lexis_of
+from fft_core.engines.spec.registry import frame_kinds_of, lexis_of
 from fft_core.errors import Location, Problem, ProjectError, nearest
 from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain, model_name
 from fft_core.project.model import Column, Home, Model, Package, Project, Seed, Source, SourceName
@@ -133,7 +133,7 @@ class Reader:
         return found
 
     def _models(self, macros: list[tuple[Path, str, MacroIndex]]) -> Iterator[Model]:
-        jinja, overlays = new_environment(), self._overlays()
+        jinja, overlays, kinds = new_environment(), self._overlays(), frame_kinds_of(self._engine)
         index = {name: macro for _, _, found in macros for name, macro in found.items()}
         for home in self._files_of:
             for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX)):
@@ -141,7 +141,7 @@ class Reader:
                 if path.name.endswith(SQL_SUFFIX):
                     models = sql_model(text, path, jinja, index, self.problems, overlays, dialect=self._engine)
                 else:
-                    models = python_models(text, path, self.problems, overlays)
+                    models = python_models(text, path, self.problems, overlays, kinds=kinds)
                 yield from (replace(model, below=home.below) for model in models)
 
     def _schemas(self) -> Iterator[YamlFile]:
