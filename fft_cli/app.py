@@ -17,8 +17,9 @@ import click
 from fft_cli.groups import SuggestingGroup
 from fft_cli.options import Invocation
 from fft_cli.terminal import echo, style
-from fft_core import OutputGuard, environment_masker
 from fft_core.errors import FftError
+from fft_core.project.profile.secret_values import environment_masker
+from fft_core.run.output_guard import OutputGuard
 
 # Each command stands in a module of its own, as `command`; it is imported when it is asked for.
 COMMANDS = {

@@ -51,7 +51,8 @@ def clear(options: ProjectOptions, selection: Selection, everything: bool, dry_r
     project, names, built = recorded_among(options, selection)
     found = [name for name in names if name in built]
     if found and not dry_run:
-        from fft_core import forget_builds, open_warehouse
+        from fft_core import open_warehouse
+        from fft_core.operations.forget import forget_builds
 
         with open_warehouse(project) as warehouse:
             forget_builds(warehouse, found)
@@ -62,7 +63,8 @@ def clear(options: ProjectOptions, selection: Selection, everything: bool, dry_r
 
 def clear_all(options: ProjectOptions, *, dry_run: bool) -> None:
     """Drop the tables of the records."""
-    from fft_core import forget_all_builds, open_warehouse
+    from fft_core import open_warehouse
+    from fft_core.operations.forget import forget_all_builds
 
     project = options.load()
     if not dry_run:
@@ -73,7 +75,8 @@ def clear_all(options: ProjectOptions, *, dry_run: bool) -> None:
 
 def recorded_among(options: ProjectOptions, selection: Selection) -> tuple[Project, list[str], Mapping[str, datetime]]:
     """Load the project; give the selected nodes in build order, and when recorded ones were built."""
-    from fft_core import open_warehouse, recorded_builds
+    from fft_core import open_warehouse
+    from fft_core.operations.forget import recorded_builds
 
     project = options.load()
     chosen = selection.names(project)

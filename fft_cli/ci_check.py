@@ -15,7 +15,7 @@ from fft_cli.options import ProjectOptions
 from fft_cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
-    from fft_core import Finding
+    from fft_core.reports.lint.findings import Finding
 
 _COLORS = {"error": "red", "warning": "yellow", "note": "bright_black"}
 
@@ -34,7 +34,8 @@ def command(options: ProjectOptions, sarif: Path | None, as_json: bool) -> None:
 
 def check_files(options: ProjectOptions, sarif: Path | None, as_json: bool) -> int:
     """Print what is found; give the exit code, which is 1 where there are errors."""
-    from fft_core import sarif_report, write_json_file
+    from fft_core.json_files import write_json_file
+    from fft_core.reports.lint.sarif import sarif_report
 
     findings = _findings(options)
     if sarif is not None:
@@ -47,7 +48,8 @@ def check_files(options: ProjectOptions, sarif: Path | None, as_json: bool) -> i
 
 
 def _findings(options: ProjectOptions) -> Sequence[Finding]:
-    from fft_core import ProjectError, lint_project, problems_found
+    from fft_core import ProjectError
+    from fft_core.reports.lint.findings import lint_project, problems_found
 
     try:
         return lint_project(options.load())

@@ -14,7 +14,7 @@ from fft_cli.options import ProjectOptions
 from fft_cli.terminal import echo, name_text
 
 if TYPE_CHECKING:
-    from fft_core import Orphan
+    from fft_core.operations.orphans import Orphan
 
 
 @click.command("clean")
@@ -47,7 +47,7 @@ def command(options: ProjectOptions, history: bool, orphans: bool, snapshots: bo
 def clean_files(root: Path, *, history: bool, dry_run: bool) -> None:
     """Remove files below the project's folder, or list them."""
     from fft_cli.face import face
-    from fft_core import find_leftovers, remove_leftovers, shown_path
+    from fft_core.project.scaffold.leftovers import find_leftovers, remove_leftovers, shown_path
 
     more = [root.resolve() / face().history()] if history else []
     if history and os.environ.get("DAGSTER_HOME"):
@@ -64,7 +64,7 @@ def clean_files(root: Path, *, history: bool, dry_run: bool) -> None:
 def clean_orphans(options: ProjectOptions, *, snapshots: bool, dry_run: bool) -> int:
     """Drop the tables and views of models that are gone, or list them; return the exit code."""
     from fft_cli.ctrl_c import opened_warehouse
-    from fft_core import find_orphans, remove_orphans
+    from fft_core.operations.orphans import find_orphans, remove_orphans
 
     project = options.load()
     with opened_warehouse(project, read_only=dry_run) as warehouse:

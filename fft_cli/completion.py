@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from fft_core import visible_line
+from fft_core.names.text import visible_line
 
 if TYPE_CHECKING:
     from fft_core import Model, Project, Seed
@@ -23,7 +23,7 @@ def complete_names(context: click.Context, _: click.Parameter, incomplete: str) 
 
 def complete_models(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer what can end a selection: after `+` or `@` and after a space or comma, names again; after `tag:`, tags."""
-    from fft_core import split_last_term
+    from fft_core.run.select.grammar import split_last_term
 
     project = _project(context)
     if project is None:
@@ -39,7 +39,8 @@ def complete_models(context: click.Context, _: click.Parameter, incomplete: str)
 
 def _project(context: click.Context) -> Project | None:
     """The project as last loaded, whatever has changed since; loaded now where it never was."""
-    from fft_core import FftError, last_loaded, load_project
+    from fft_core import FftError, load_project
+    from fft_core.project.read.cache import last_loaded
 
     # an option that waits for its value ends the parsing: what stands before it is left over
     root = Path(next(iter(context.args), None) or context.params.get("root") or ".")

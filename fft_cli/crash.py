@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fft_cli.terminal import echo, masked, style
-from fft_core import visible
+from fft_core.names.text import visible
 
 LOGS = Path(".fastflowtransform") / "logs"
 

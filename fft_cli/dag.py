@@ -21,7 +21,9 @@ def command(
 
     PROJECT is the folder that holds project.yml.
     """
-    from fft_core import graph_of, mermaid, write_dag
+    from fft_core.reports.site.graph import graph_of
+    from fft_core.reports.site.mermaid import mermaid
+    from fft_core.reports.site.site import write_dag
 
     project = options.load()
     graph = graph_of(project, selection.names(project) if selection.narrows else None)

@@ -22,7 +22,7 @@ def command(root: Path, upgrade: bool) -> None:
 
     PROJECT is the folder that holds project.yml.
     """
-    from fft_core import install_packages
+    from fft_core.project.packages.install import install_packages
 
     packages = install_packages(root, upgrade=upgrade, say=lambda text: echo(f"fetching {text}", err=True))
     if not packages:

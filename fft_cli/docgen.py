@@ -30,7 +30,9 @@ def command(options: ProjectOptions, folder: Path | None, emit_json: bool, open_
 
     PROJECT is the folder that holds project.yml.
     """
-    from fft_core import open_warehouse, read_catalog, write_docs
+    from fft_core import open_warehouse
+    from fft_core.reports.catalog import read_catalog
+    from fft_core.reports.site.site import write_docs
 
     project = options.load()
     catalog = None

@@ -29,13 +29,13 @@ class EngineName(click.ParamType[str]):
 
 
 def _engines() -> tuple[str, ...]:
-    from fft_core import installed_specs
+    from fft_core.engines.spec.registry import installed_specs
 
     return tuple(installed_specs())
 
 
 def _default_engine() -> str:
-    from fft_core import default_engine
+    from fft_core.engines.spec.registry import default_engine
 
     return default_engine()
 
@@ -55,7 +55,9 @@ def command(folder: Path | None, engine: str) -> None:
     DIR is its folder, and is made if it is missing. Without DIR, it is the current folder, which must be empty, apart
     from hidden files. A file that is there already is never overwritten: nothing is written then.
     """
-    from fft_core import FftError, new_project, spec_of
+    from fft_core import FftError
+    from fft_core.engines.spec.registry import spec_of
+    from fft_core.project.scaffold.new import new_project
 
     if folder is None:
         folder = Path()

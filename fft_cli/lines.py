@@ -14,8 +14,9 @@ from fft_cli.cells import padded, widest
 from fft_cli.report import Report
 from fft_cli.run_options import Output
 from fft_cli.terminal import echo, echo_json, style
-from fft_core import NodeRunResult, Project, StepEnded, StepStarted
-from fft_core.run.outcomes import RunEvent, RunStarted, Terminating
+from fft_core import Project
+from fft_core.run.outcomes import RunEvent, RunStarted, StepEnded, StepStarted, Terminating
+from fft_core.run.results import NodeRunResult
 
 COLORS = {
     "built": "green",

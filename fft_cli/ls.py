@@ -39,7 +39,7 @@ def command(
 
     PROJECT is the folder that holds project.yml.
     """
-    from fft_core import described_node
+    from fft_core.reports.manifest import described_node
 
     project = options.load()
     names = selection.names(project)
@@ -56,7 +56,7 @@ def command(
 
 
 def _cells(node: Model | Seed) -> tuple[str, ...]:
-    from fft_core import described_node
+    from fft_core.reports.manifest import described_node
 
     described = described_node(node)
     kind, materialized = described["kind"], described["materialized"]

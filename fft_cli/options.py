@@ -15,7 +15,9 @@ from fft_cli.statements import show_statements
 from fft_cli.terminal import echo
 
 if TYPE_CHECKING:
-    from fft_core import CacheMode, OutputGuard, Plan, Project, Request, Run, Warehouse
+    from fft_core import Plan, Project, Request, Run, Warehouse
+    from fft_core.plan.decide import CacheMode
+    from fft_core.run.output_guard import OutputGuard
 
 
 @dataclass
@@ -84,7 +86,7 @@ class ProjectOptions:
 
 def _guard(project: Project) -> None:
     """Mask the secrets of a project in all that the command prints from now on."""
-    from fft_core import project_masker, warn_of_short_secrets
+    from fft_core.project.profile.secrets import project_masker, warn_of_short_secrets
 
     context = click.get_current_context(silent=True)
     invocation = context.find_object(Invocation) if context else None
@@ -132,7 +134,7 @@ class Selection:
 
     def names(self, project: Project, run: Run | None = None) -> frozenset[str]:
         """Choose them; for a run, if there is one. A database is only opened for `state:`. Raises FftError."""
-        from fft_core import select_nodes
+        from fft_core.run.select.facts import select_nodes
 
         return select_nodes(project, self.select, self.exclude, changed_since=self.changed_since, run=run)
 

@@ -13,7 +13,8 @@ from fft_cli.options import PlanOptions
 from fft_cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
-    from fft_core import Decision, Orphan, Plan
+    from fft_core import Decision, Plan
+    from fft_core.operations.orphans import Orphan
 
 PATIENCE_SECONDS = 60  # a build waits for others as long as its profile says; a question is not worth that
 _COLORS = {"build": "green", "reuse": "bright_black"}
@@ -28,7 +29,7 @@ def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
 
     PROJECT is the folder that holds project.yml.
     """
-    from fft_core import find_orphans
+    from fft_core.operations.orphans import find_orphans
 
     orphans: list[Orphan] = []
     _, plan = options.make_plan(

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fft_core import NodeRunResult, RunError, StepEnded
 from fft_core.errors import Location, Problem
-from fft_core.run.outcomes import RunEnded, RunEvent, RunStarted, Unexpected
+from fft_core.run.outcomes import RunEnded, RunEvent, RunStarted, StepEnded, Unexpected
+from fft_core.run.results import NodeRunResult, RunError
 
 FAILED, CHECKS_FAILED, UNEXPECTED, INTERRUPTED = 1, 2, 99, 130
 STATES = ("built", "reused", "checked", "blocked", "failed", "skipped", "interrupted", "not_started")

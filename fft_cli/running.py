@@ -16,7 +16,9 @@ from fft_cli.plan import print_plan
 from fft_cli.report import Report
 from fft_cli.run_options import Output, RunOptions
 from fft_cli.terminal import echo
-from fft_core import Check, Decision, Model, NodeKind, NodeRunResult, Plan, Project, Run, RunResults
+from fft_core import Decision, Model, Plan, Project, Run
+from fft_core.project.model import Check
+from fft_core.run.results import NodeKind, NodeRunResult, RunResults
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def run(call: Call, todo: Todo) -> int:
     for unexpected in report.unexpected:
         print_unexpected(unexpected.message, unexpected.trace, call.project.root)
     if todo.names:
-        from fft_core import make_manifest, write_manifest
+        from fft_core.reports.manifest import make_manifest, write_manifest
 
         write_manifest(make_manifest(call.project, call.run))
     _remember(call, report)
@@ -129,7 +131,7 @@ def _run(call: Call, todo: Todo, report: Report, shown: Display) -> None:
 def _remember(call: Call, report: Report) -> None:
     from importlib.metadata import version
 
-    from fft_core import write_run_results
+    from fft_core.run.results import write_run_results
 
     results = RunResults(
         fft_version=version("fft-dagster"),

@@ -18,7 +18,8 @@ from fft_cli.options import ProjectOptions
 from fft_cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
-    from fft_core import Model, Preview, Project, Seed, Source
+    from fft_core import Model, Project, Seed, Source
+    from fft_core.operations.preview import Preview
 
 
 @click.command("show")
@@ -38,7 +39,8 @@ def command(
     PROJECT is the folder that holds project.yml.
     """
     from fft_cli.ctrl_c import opened_warehouse
-    from fft_core import FftError, Model, find_node, inline_model, preview
+    from fft_core import FftError, Model, preview
+    from fft_core.operations.preview import find_node, inline_model
 
     if inline is not None and model is not None:  # then what would be the model is the project
         if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
@@ -68,7 +70,7 @@ def command(
 
 def _sql_of(project: Project, model: Model) -> str:
     from fft_cli.ctrl_c import opened_warehouse
-    from fft_core import rendered_sql
+    from fft_core.operations.preview import rendered_sql
 
     if not model.is_lazy:
         return rendered_sql(project, model)

@@ -44,7 +44,7 @@ def run_snapshots(options: RunOptions, prune: bool, keep_last: int | None) -> No
 
 def _prune(call: Call, names: tuple[str, ...], *, keep_last: int, dry_run: bool) -> None:
     from fft_cli.ctrl_c import opened_warehouse
-    from fft_core import prunable_versions, prune_snapshot
+    from fft_core.operations.prune import prunable_versions, prune_snapshot
 
     work = prunable_versions if dry_run else prune_snapshot
     with opened_warehouse(call.project, read_only=dry_run) as warehouse:

@@ -16,7 +16,7 @@ from fft_cli.options import ProjectOptions
 from fft_cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
-    from fft_core import FreshnessResult
+    from fft_core.operations.freshness import FreshnessResult
 
 _COLORS = {"pass": "green", "warn": "yellow", "error": "red"}
 
@@ -36,7 +36,8 @@ def freshness(options: ProjectOptions, select: tuple[str, ...], as_json: bool) -
     PROJECT is the folder that holds project.yml.
     """
     from fft_cli.ctrl_c import opened_warehouse
-    from fft_core import select_sources, source_freshness
+    from fft_core import source_freshness
+    from fft_core.run.select.sources import select_sources
 
     project = options.load()
     sources = [source for source in select_sources(project, select) if source.freshness]

@@ -13,7 +13,7 @@ from fft_cli.options import ProjectOptions, Selection
 from fft_cli.terminal import echo
 
 if TYPE_CHECKING:
-    from fft_core import CommentChange
+    from fft_core.operations.comments import CommentChange
 
 _WIDTH = 80
 
@@ -30,7 +30,8 @@ def command(
 
     PROJECT is the folder that holds project.yml.
     """
-    from fft_core import open_warehouse, plan_comments, write_comments
+    from fft_core import open_warehouse
+    from fft_core.operations.comments import plan_comments, write_comments
 
     project = options.load()
     names = selection.names(project)

@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 import click
 
-from fft_core import OutputGuard, json_escaped, visible, visible_line
+from fft_core.names.text import json_escaped, visible, visible_line
+from fft_core.run.output_guard import OutputGuard
 
 # Stands for the escape character in a line that is being made, so that one in foreign text is told from ours: at worst,
 # a text that holds this noncharacter has a colour.

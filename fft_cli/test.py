@@ -33,7 +33,8 @@ def command(options: TestOptions, skip_build: bool) -> None:
     that holds project.yml.
     """
     from fft_cli.running import Call, Todo, run
-    from fft_core import Run, select_checks
+    from fft_core import Run
+    from fft_core.run.select.facts import select_checks
 
     began = time.perf_counter()
     selection, output = options.selection, options.output

@@ -17,7 +17,9 @@ from fft_cli.options import ProjectOptions, Selection
 from fft_cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
-    from fft_core import Mismatch, UnitTest, UnitTestResult
+    from fft_core.project.model import UnitTest
+    from fft_core.unit_tests.compare import Mismatch
+    from fft_core.unit_tests.run import UnitTestResult
 
 FAILED = 2
 MOST_ROWS = 20
@@ -46,14 +48,14 @@ def command(
 
     PROJECT is the folder that holds project.yml.
     """
-    import fft_core
+    from fft_core.unit_tests.run import run_unit_tests, select_unit_tests
 
     project = replace(options, shows_statements=verbose >= 2, as_json=as_json).load()
     models = selection.names(project) if selection.narrows else None
-    tests = fft_core.select_unit_tests(project, models=models, model=model, case=case)
+    tests = select_unit_tests(project, models=models, model=model, case=case)
     widths = [widest(_COLORS), *(widest(names) for names in zip(*map(_names, tests), strict=True))]
     results = []
-    for result in _apart(fft_core.run_unit_tests(project, tests)):
+    for result in _apart(run_unit_tests(project, tests)):
         results.append(result)
         if not as_json and not (quiet and result.status == "pass"):
             echo("\n".join(_lines(result, widths)))

@@ -18,7 +18,7 @@ def command() -> None:
 
 def print_versions() -> None:
     """Print one line for each."""
-    from fft_core import installed_specs
+    from fft_core.engines.spec.registry import installed_specs
 
     drivers = {name: name for spec in installed_specs().values() for name in spec.drivers}
     packages = {"fft": "fft-dagster", "dagster": "dagster", **drivers}

@@ -62,7 +62,16 @@ class Problem:
 
 
 class FftError(Exception):
-    """The base of all errors of FFT; `str(error)` is what the user should read."""
+    """The base of all errors of FFT; `str(error)` is what the user should read.
+
+    >>> from fft_core import FftError, load_project
+    >>> try:
+    ...     load_project("nowhere")
+    ... except FftError as error:
+    ...     print(error)
+    /.../nowhere: this is not an FFT project: there is no project.yml
+        hint: Name the folder that holds project.yml, as in: fft build path/to/project
+    """
 
     exit_code = 1
     can_retry = False
@@ -88,7 +97,19 @@ class RequestError(FftError):
 
 
 class ProjectError(FftError):
-    """The project cannot be loaded; `problems` lists all that was found, not only the first."""
+    """The project cannot be loaded; `problems` lists all that was found, not only the first.
+
+    >>> from fft_core import ProjectError, load_project
+    >>> with open("shop/models/emails.ff.sql", "w") as file:
+    ...     written = file.write("select email from {{ ref('user') }}")
+    >>> try:
+    ...     load_project("shop")
+    ... except ProjectError as error:
+    ...     for problem in error.problems:
+    ...         print(problem)
+    models/emails.ff.sql:1: ref('user') is not a model or seed
+        hint: Did you mean 'users' or 'raw_users'?
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: Sequence[Problem] = tuple(problems)
@@ -100,7 +121,16 @@ class ProjectError(FftError):
 
 
 class ProfileError(FftError):
-    """The connection profile is missing or invalid."""
+    """The connection profile is missing or invalid.
+
+    >>> from fft_core import ProfileError, load_project, open_warehouse
+    >>> try:
+    ...     open_warehouse(load_project("shop"), pat=":memory:")
+    ... except ProfileError as error:
+    ...     print(error)
+    profiles.yml:1: unknown key 'pat' in dev.duckdb
+        hint: Did you mean 'path'?
+    """
 
 
 class RenderError(FftError):
@@ -108,11 +138,31 @@ class RenderError(FftError):
 
 
 class ModelError(FftError):
-    """A Python model raises, or returns something that is not a frame."""
+    """A Python model raises, or returns something that is not a frame.
+
+    >>> from fft_core import ModelError, to_arrow
+    >>> try:
+    ...     to_arrow([1, 2])
+    ... except ModelError as error:
+    ...     print(error.problem.message)
+    a model must return a frame, not list
+    """
 
 
 class RequiredColumnsError(ModelError):
-    """An input frame lacks columns that the model requires."""
+    r"""An input frame lacks columns that the model requires.
+
+    >>> from fft_core import RequiredColumnsError, Run, load_project
+    >>> ages = "@model(deps=['raw_users'], requires=['age'])\ndef ages(users):\n    return users\n"
+    >>> with open("shop/models/ages.ff.py", "w") as file:
+    ...     written = file.write("from fft_core import model\n" + ages)
+    >>> with Run(load_project("shop"), nodes={"raw_users", "ages"}, path=":memory:") as run:
+    ...     try:
+    ...         results = [run.build(node) for node in run.order()]
+    ...     except RequiredColumnsError as error:
+    ...         print(error.problem.message.partition(",")[0])
+    model 'ages' requires 'age' of 'raw_users'
+    """
 
 
 class ModelRaisedError(ModelError):
@@ -203,7 +253,18 @@ class StepTimeoutError(FftError):
 
 
 class StateError(FftError):
-    """The build records cannot be read, so that nothing can be decided."""
+    """The build records cannot be read, so that nothing can be decided.
+
+    >>> from fft_core import StateError, load_project, make_plan, open_warehouse
+    >>> with open_warehouse(load_project("shop"), path=":memory:") as warehouse:
+    ...     warehouse.ensure_records()
+    ...     changed = warehouse.engine.execute("insert into _ff_migrations values (99, now())")
+    ...     try:
+    ...         make_plan(warehouse)
+    ...     except StateError as error:
+    ...         print(error.problem.message)
+    the build records were written by a newer version of FFT (format 99, this one knows ...)
+    """
 
 
 class ArtifactError(FftError):

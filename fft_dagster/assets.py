@@ -9,29 +9,15 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import (
-    BuildResult,
-    Check,
-    CheckFailedError,
-    FftError,
-    JudgedView,
-    LiveViews,
-    Masker,
-    Model,
-    NodeRunResult,
-    Project,
-    Run,
-    Seed,
-    Source,
-    StepStarted,
-    Warehouse,
-    check_node,
-    ended_with_checks,
-    ended_with_error,
-    ended_with_rows,
-    not_started,
-    source_freshness,
-)
+from fft_core import CheckFailedError, FftError, Model, Project, Run, Seed, Source, Warehouse, source_freshness
+from fft_core.build.publish import BuildResult
+from fft_core.checks.run import JudgedView
+from fft_core.engines.spec.masking import Masker
+from fft_core.project.model import Check
+from fft_core.run.live_views import LiveViews
+from fft_core.run.outcomes import StepStarted, ended_with_checks, ended_with_error, ended_with_rows, not_started
+from fft_core.run.results import NodeRunResult
+from fft_core.run.turn import check_node
 from fft_dagster import events
 from fft_dagster.execution.executor import NODE_TAG, interruptible
 from fft_dagster.execution.time_limit import limited

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fft_core import FftError, Project, duckdb_connection
+from fft_core import FftError, Project
+from fft_core.engines.duckdb.session import duckdb_connection
 
 try:
     from dagster_duckdb import DuckDBResource

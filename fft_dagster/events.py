@@ -9,18 +9,13 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import (
-    BuildResult,
-    CheckFailedError,
-    CheckResult,
-    FftError,
-    FreshnessResult,
-    JudgedView,
-    Masker,
-    ReuseResult,
-    visible,
-)
+from fft_core import CheckFailedError, FftError, ReuseResult
+from fft_core.build.publish import BuildResult
+from fft_core.checks.run import CheckResult, JudgedView
+from fft_core.engines.spec.masking import Masker
 from fft_core.errors import StatementError
+from fft_core.names.text import visible
+from fft_core.operations.freshness import FreshnessResult
 from fft_dagster.markdown import fenced, inline, table
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"

@@ -7,22 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import (
-    FftError,
-    Masker,
-    Model,
-    Project,
-    Seed,
-    Slice,
-    Source,
-    frame_type_of,
-    from_arrow,
-    publish_frame,
-    publish_slice,
-    read_relation,
-    read_slice,
-    to_arrow,
-)
+from fft_core import FftError, Model, Project, Seed, Source, from_arrow, publish_frame, read_relation, to_arrow
+from fft_core.build.slices import Slice, publish_slice, read_slice
+from fft_core.engines.spec.frames import frame_type_of
+from fft_core.engines.spec.masking import Masker
 from fft_dagster import events
 from fft_dagster.collisions import refuse_relation
 from fft_dagster.partitions import partition_slice

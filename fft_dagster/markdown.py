@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fft_core import visible, visible_line
+from fft_core.names.text import visible, visible_line
 
 _ACTS = re.compile(r"[\\`*\[\]<>|&~]|(?<!\w)_|_(?!\w)")
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import FftError, PartitionColumn, PartitionExpression, Slice, TimeRange, Within
+from fft_core import FftError
+from fft_core.build.slices import PartitionColumn, PartitionExpression, Slice, TimeRange, Within
 
 Wanted = tuple[str, ...] | tuple[TimeRange, ...]
 

@@ -10,7 +10,10 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import FftError, Model, Project, Relation, Seed, Source, SourceName, planned_relations, spec_of
+from fft_core import FftError, Model, Project, Relation, Seed, Source
+from fft_core.engines.spec.registry import spec_of
+from fft_core.project.model import SourceName
+from fft_core.warehouse.warehouse import planned_relations
 from fft_dagster.translator import FftTranslator
 
 PROJECT_KEY = "fft/project"

@@ -11,18 +11,11 @@ from typing import Any, TypeAlias, get_args
 
 import dagster as dg
 
-from fft_core import (
-    CacheMode,
-    FftError,
-    Masker,
-    Project,
-    Request,
-    Run,
-    StepEnded,
-    StepStarted,
-    Warehouse,
-    guarded_output,
-)
+from fft_core import FftError, Project, Request, Run, Warehouse
+from fft_core.engines.spec.masking import Masker
+from fft_core.plan.decide import CacheMode
+from fft_core.run.outcomes import StepEnded, StepStarted
+from fft_core.run.output_guard import guarded_output
 from fft_dagster.projects import BoundProject, current_project, loaded_projects
 from fft_dagster.runs.settings import refuse_other_settings
 

@@ -10,7 +10,11 @@ from typing import Any
 
 import dagster as dg
 
-from fft_core import Check, Model, Project, Relation, Seed, Source, SourceName, in_words, planned_relations, visible
+from fft_core import Model, Project, Relation, Seed, Source
+from fft_core.checks.words import in_words
+from fft_core.names.text import visible
+from fft_core.project.model import Check, SourceName
+from fft_core.warehouse.warehouse import planned_relations
 
 IO_MANAGER_KEY = "fft_io_manager"
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.\-]+")

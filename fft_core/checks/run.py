@@ -103,6 +103,16 @@ class CheckFailedError(FftError):
 
     `published` tells which rows failed: those that were published before, or staged ones, which then are not published.
     `views` are those over the node whose checks judged its staged rows; where they are the reason, its own have passed.
+
+    >>> from fft_core import CheckFailedError, Run, load_project
+    >>> with open("shop/models/users.ff.sql", "w") as file:
+    ...     changed = file.write("select 1 as id from {{ ref('raw_users') }}")
+    >>> with Run(load_project("shop"), nodes={"raw_users", "users"}, path=":memory:") as run:
+    ...     try:
+    ...         results = [run.build(node) for node in run.order()]
+    ...     except CheckFailedError as error:
+    ...         print(*error.results)
+    unique_id: 1 value occurs more than once
     """
 
     exit_code = 2

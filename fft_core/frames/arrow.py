@@ -25,6 +25,11 @@ def from_arrow(table: pa.Table, frame_type: str) -> Any:
 
     Raises:
         ModelError: a column has values that this library cannot hold; it is named. Or there is no such type.
+
+    >>> import pyarrow
+    >>> from fft_core import from_arrow
+    >>> from_arrow(pyarrow.table({"id": [1, None]}), "pandas").dtypes["id"]
+    Int64Dtype()
     """
     if frame_type not in READERS:
         raise ModelError(f"{frame_type!r} is no kind of frame", hint=f"There are {', '.join(READERS)}.")
@@ -36,6 +41,11 @@ def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that no library is 
 
     Raises:
         ModelError: it is no frame, has columns without a name of their own, or values that no table can hold.
+
+    >>> import pandas
+    >>> from fft_core import to_arrow
+    >>> to_arrow(pandas.DataFrame({"id": [1, 2]})).schema.names
+    ['id']
     """
     try:
         table = _arrow_table(frame)

@@ -48,7 +48,12 @@ class Quoting(Protocol):
 
 @dataclass(frozen=True, order=True)
 class Relation:
-    """A physical table or view; a part that is None is left to the database's defaults."""
+    """A physical table or view; a part that is None is left to the database's defaults.
+
+    >>> from fft_core import Relation
+    >>> str(Relation("users", schema="staging"))
+    'staging.users'
+    """
 
     name: str
     schema: str | None = None

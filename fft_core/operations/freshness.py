@@ -37,6 +37,14 @@ def source_freshness(warehouse: Warehouse, source: Source, now: datetime | None 
         warehouse: The session of this thread.
         source: A source with `freshness`.
         now: The time to measure against; the clock's where None.
+
+    >>> from fft_core import Run, SourceName, load_project, source_freshness
+    >>> project = load_project("shop")
+    >>> with Run(project, nodes={"raw_orders"}) as run:
+    ...     results = [run.build(node) for node in run.order()]
+    ...     with run.open(read_only=True) as warehouse:
+    ...         source_freshness(warehouse, project.sources[SourceName("crm", "orders")]).status
+    'warn'
     """
     limits = source.freshness
     if limits is None:

@@ -73,6 +73,13 @@ def preview(warehouse: Warehouse, node: Model | Seed | Source, limit: int) -> Pr
     Raises:
         MissingRelationError: what is read is not there.
         RenderError, StatementError: the model fails.
+
+    >>> from fft_core import Run, load_project, preview
+    >>> with Run(load_project("shop"), nodes={"raw_users"}) as run:
+    ...     results = [run.build(node) for node in run.order()]
+    ...     with run.open(read_only=True) as warehouse:
+    ...         preview(warehouse, warehouse.project.models["users"], limit=1).rows
+    ((1, 'ann@example.com'),)
     """
     engine = warehouse.engine
     with _query(warehouse, node) as query:

@@ -60,6 +60,12 @@ class Request:
         rebuild: Globs of nodes to build in any case.
         full_refresh: Globs of incremental models to build as if their tables were not there. A snapshot is only
             meant where it is named in full: its history cannot be had again.
+
+    >>> from fft_core import Request, Run, load_project
+    >>> with Run(load_project("shop"), Request(rebuild=("us*",)), nodes={"raw_users", "users"}) as run:
+    ...     results = [run.build(node) for node in run.order()]
+    ...     [decision.name for decision in run.plan().builds]
+    ['users']
     """
 
     cache: CacheMode = "rw"
@@ -111,6 +117,12 @@ class Decision:
     have passed, None where they must run again at every chance. `is_increment` tells that a build changes the table
     that is there, instead of replacing it; `is_as_recorded`, that this table is the one of the record. `views` has the
     checked views over what is built, where a whole plan is made.
+
+    >>> from fft_core import Run, load_project
+    >>> with Run(load_project("shop"), path=":memory:") as run:
+    ...     decision = run.plan().decisions[0]
+    >>> decision.name, decision.action, [str(reason) for reason in decision.reasons]
+    ('raw_orders', 'build', ['there is no record of a build'])
     """
 
     name: str
@@ -149,7 +161,14 @@ class Decision:
 
 @dataclass(frozen=True)
 class Plan:
-    """Decisions in build order."""
+    """Decisions in build order.
+
+    >>> from fft_core import Run, load_project
+    >>> with Run(load_project("shop"), path=":memory:") as run:
+    ...     plan = run.plan(selected=frozenset({"raw_users", "users"}))
+    >>> [decision.name for decision in plan.builds]
+    ['raw_users', 'users']
+    """
 
     decisions: tuple[Decision, ...] = field(default_factory=tuple)
 

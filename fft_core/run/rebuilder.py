@@ -137,6 +137,12 @@ def make_plan(warehouse: Warehouse, request: Request | None = None, selected: fr
     Raises:
         StateError: the records of earlier builds cannot be read.
         RenderError: a template fails.
+
+    >>> from fft_core import load_project, make_plan, open_warehouse
+    >>> with open_warehouse(load_project("shop"), path=":memory:") as warehouse:
+    ...     plan = make_plan(warehouse, selected=frozenset({"users"}))
+    >>> [str(reason) for reason in plan.builds[0].reasons]
+    ['there is no record of a build']
     """
     identities = Identities(warehouse.project, warehouse.compiler)
     return Rebuilder(warehouse.project, identities, request or Request()).plan(warehouse, selected)

@@ -55,10 +55,13 @@ class Run:
             the last of these; all `nodes` if None.
         settings: Settings of the engine that win over profile and variables, such as `path`.
 
-    >>> with Run(load_project("shop"), path=":memory:") as run:  # doctest: +SKIP
+    >>> from fft_core import Run, load_project
+    >>> with Run(load_project("shop"), nodes={"raw_users", "users"}, path=":memory:") as run:
     ...     for node in run.order():
     ...         result = run.build(node)
     ...         print(node.name, result.decision.action, result.row_count)
+    raw_users build 2
+    users build 2
     """
 
     def __init__(

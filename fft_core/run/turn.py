@@ -29,6 +29,12 @@ class ReuseResult(NodeResult):
     """What was left as it is.
 
     `checks` holds the results of checks that were due; `unchanged_checks` are the others, which passed on these rows.
+
+    >>> from fft_core import ReuseResult, Run, load_project
+    >>> with Run(load_project("shop"), path=":memory:") as run:
+    ...     results = [run.build(node) for node in (*run.order(), *run.order())]
+    >>> [result.row_count for result in results if isinstance(result, ReuseResult)]
+    [1, 2, 2, 2]
     """
 
     unchanged_checks: tuple[Check, ...]

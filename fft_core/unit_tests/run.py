@@ -71,6 +71,11 @@ def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[Unit
 
     Raises:
         ProfileError, ConnectError, MissingDriverError: there is nowhere to run them.
+
+    >>> from fft_core import load_project, run_unit_tests
+    >>> project = load_project("shop")
+    >>> [(result.test.name, result.status) for result in run_unit_tests(project, project.unit_tests)]
+    [('lower case', 'pass')]
     """
     if not tests:
         return

@@ -32,7 +32,15 @@ class _Shared:
 
 
 class Warehouse:
-    """One session: the engine of one thread, and the project whose models live there. A context manager."""
+    """One session: the engine of one thread, and the project whose models live there. A context manager.
+
+    >>> from fft_core import Warehouse, load_project, open_warehouse
+    >>> def where(warehouse: Warehouse) -> list[str]:
+    ...     return [str(warehouse.relation(node.name)) for node in warehouse.project.stored()]
+    >>> with open_warehouse(load_project("shop"), schema="staging", path=":memory:") as warehouse:
+    ...     where(warehouse)[-1]
+    'memory.staging.domains'
+    """
 
     def __init__(
         self,
@@ -144,6 +152,11 @@ def open_warehouse(
     Raises:
         ProfileError: the profile cannot be used.
         MissingDriverError, ConnectError, BusyError: the database cannot be opened.
+
+    >>> from fft_core import load_project, open_warehouse
+    >>> with open_warehouse(load_project("shop"), path=":memory:") as warehouse:
+    ...     print(warehouse.relation("users"))
+    memory.main.users
     """
     profile = profile or project.profiles.active(engine=project.engine, **overrides)
     settings = dict(profile.settings)

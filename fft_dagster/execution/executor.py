@@ -28,7 +28,7 @@ from dagster import (
     executor,
 )
 
-from fft_core import lend_databases
+from fft_core.engines.lending import lend_databases
 from fft_dagster.execution.order import inverted, remaining_seconds
 from fft_dagster.execution.supported import require_supported_dagster
 from fft_dagster.execution.threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible

@@ -20,7 +20,7 @@ from typing import Any
 
 from dagster import DagsterEvent, DagsterExecutionInterruptedError, DagsterLogManager, EventLogEntry
 
-from fft_core import keep_databases
+from fft_core.engines.lending import keep_databases
 
 # A statement which has not yet begun when the run is terminated does not notice an interruption: it is repeated.
 CANCEL_AGAIN_SECONDS = 0.2

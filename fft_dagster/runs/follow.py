@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from fft_core import CheckResult, Masker, NodeRunResult, RunError, StepEnded, StepStarted, with_checks
-from fft_core.run.outcomes import RunEnded, RunEvent, Terminating, Unexpected
+from fft_core.checks.run import CheckResult
+from fft_core.engines.spec.masking import Masker
+from fft_core.run.outcomes import RunEnded, RunEvent, StepEnded, StepStarted, Terminating, Unexpected, with_checks
+from fft_core.run.results import NodeRunResult, RunError
 from fft_dagster.execution.executor import TERMINATING
 
 

@@ -6,7 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from fft_core import FftError, write_text_file
+from fft_core import FftError
+from fft_core.json_files import write_text_file
 
 _MODULE = "fft_dagster.location"
 FOLDER = Path(".fastflowtransform") / "dagster"

@@ -19,18 +19,13 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from dagster._core.snap import snapshot_from_execution_plan
 from sqlalchemy.exc import DatabaseError
 
-from fft_core import (
-    FftError,
-    LiveViews,
-    NodeRunResult,
-    Project,
-    Run,
-    SourceName,
-    not_started,
-    planned_relations,
-)
-from fft_core.run.outcomes import RunEvent, RunStarted, Terminating
+from fft_core import FftError, Project, Run
+from fft_core.project.model import SourceName
+from fft_core.run.live_views import LiveViews
+from fft_core.run.outcomes import RunEvent, RunStarted, Terminating, not_started
+from fft_core.run.results import NodeRunResult
 from fft_core.run.work import Work
+from fft_core.warehouse.warehouse import planned_relations
 from fft_dagster.definitions import project_definitions
 from fft_dagster.execution.executor import iterate_run
 from fft_dagster.projects import BoundProject

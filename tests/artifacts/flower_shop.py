@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
-from fft_core import Project, build_model, build_seed, load_project, open_warehouse
+from fft_core import Project, load_project, open_warehouse
+from fft_core.run.turn import build_model, build_seed
 
 FILES: Mapping[str, str] = {
     "project.yml": """\

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from flower_shop import build_shop, load_shop, write_shop
 
-from fft_core import graph_of, open_warehouse, read_catalog, write_dag, write_docs
+from fft_core import open_warehouse
+from fft_core.reports.catalog import read_catalog
+from fft_core.reports.site.graph import graph_of
+from fft_core.reports.site.site import write_dag, write_docs
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [

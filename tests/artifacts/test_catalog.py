@@ -9,7 +9,8 @@ import pytest
 from flower_shop import build_shop, load_shop, write_shop
 from validation import validate
 
-from fft_core import Project, open_warehouse, read_catalog, write_catalog
+from fft_core import Project, open_warehouse
+from fft_core.reports.catalog import read_catalog, write_catalog
 
 
 @pytest.fixture(params=["duckdb", "postgres"])

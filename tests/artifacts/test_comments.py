@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from flower_shop import FILES, build_shop, load_shop, write_shop
 
-from fft_core import Project, Warehouse, build_model, make_plan, open_warehouse, plan_comments, write_comments
+from fft_core import Project, Warehouse, make_plan, open_warehouse
 from fft_core.engines.stamp import unmarked
+from fft_core.operations.comments import plan_comments, write_comments
+from fft_core.run.turn import build_model
 
 PEOPLE = 'One row per person; names with <script>alert("x")</script> & "quotes" stay text.'
 EXPECTED = {

@@ -12,9 +12,10 @@ from flower_shop import load_shop, write_shop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fft_core import Graph, graph_of, mermaid, select
-from fft_core.reports.site.graph import GraphNode
+from fft_core import select
+from fft_core.reports.site.graph import Graph, GraphNode, graph_of
 from fft_core.reports.site.layout import Box, draw
+from fft_core.reports.site.mermaid import mermaid
 
 
 def shown(root: Path, *selected: str) -> set[str]:

@@ -10,7 +10,8 @@ import pytest
 from flower_shop import FILES, load_shop, write_shop
 from validation import validate
 
-from fft_core import ProjectError, make_manifest, write_manifest
+from fft_core import ProjectError
+from fft_core.reports.manifest import make_manifest, write_manifest
 
 
 def manifest(root: Path, **environment: str) -> dict[str, Any]:

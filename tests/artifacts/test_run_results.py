@@ -11,19 +11,18 @@ from typing import Any
 import pytest
 from validation import validate
 
-from fft_core import (
-    ArtifactError,
+from fft_core import FftError
+from fft_core.errors import ArtifactError, Location
+from fft_core.plan.decide import Reason
+from fft_core.run.results import (
     CheckRunResult,
-    FftError,
     HttpRunResult,
     NodeRunResult,
-    Reason,
     RunError,
     RunResults,
     read_run_results,
     write_run_results,
 )
-from fft_core.errors import Location
 
 WARNED = CheckRunResult(name="not_null_id", status="warn", severity="warn", failing_rows=3)
 FULL = NodeRunResult(

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 from flower_shop import build_shop, load_shop, write_shop
 
-from fft_core import ArtifactError, Catalog, graph_of, open_warehouse, read_catalog, write_dag, write_docs
+from fft_core import open_warehouse
+from fft_core.errors import ArtifactError
+from fft_core.reports.catalog import Catalog, read_catalog
+from fft_core.reports.site.graph import graph_of
 from fft_core.reports.site.pages import render_site
+from fft_core.reports.site.site import write_dag, write_docs
 
 VOID = {"meta", "input", "path", "rect", "br"}
 

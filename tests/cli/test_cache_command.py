@@ -8,16 +8,11 @@ import duckdb
 import pytest
 from test_build_command import fft, write
 
-from fft_core import (
-    Identities,
-    Rebuilder,
-    Request,
-    build_or_reuse,
-    load_project,
-    make_plan,
-    open_warehouse,
-    recorded_builds,
-)
+from fft_core import Request, load_project, make_plan, open_warehouse
+from fft_core.compile.identity import Identities
+from fft_core.operations.forget import recorded_builds
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.turn import build_or_reuse
 
 SHOP = {
     "project.yml": "name: shop\nversion: '1'\n",

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from targets import Target
 
-from fft_core import Identities, Rebuilder, Request, build_or_reuse, load_project, open_warehouse
+from fft_core import Request, load_project, open_warehouse
+from fft_core.compile.identity import Identities
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.turn import build_or_reuse
 
 SNAPSHOT = "{{ config(materialized='snapshot', unique_key='id', snapshot={'strategy': 'check', 'check_cols': 'all'}) }}"
 MODELS = {

@@ -8,18 +8,10 @@ from pathlib import Path
 import pytest
 from test_build_command import fft
 
-from fft_core import (
-    FftError,
-    Project,
-    build_model,
-    build_seed,
-    forget_builds,
-    load_project,
-    new_project,
-    open_warehouse,
-    recorded_builds,
-    select,
-)
+from fft_core import FftError, Project, load_project, open_warehouse, select
+from fft_core.operations.forget import forget_builds, recorded_builds
+from fft_core.project.scaffold.new import new_project
+from fft_core.run.turn import build_model, build_seed
 
 
 def test_a_new_project_is_built_and_checked_at_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from run_helpers import SHOP, Fft, called_fft, golden, rows, run_results, shop, write
 
-from fft_core import read_run_results
+from fft_core.run.results import read_run_results
 
 
 @pytest.fixture

@@ -11,16 +11,10 @@ import duckdb
 import pytest
 from written_projects import USERS_ORDERS, opened, write_project
 
-from fft_core import (
-    CheckFailedError,
-    FftError,
-    build_model,
-    build_seed,
-    load_project,
-    open_warehouse,
-    planned_relations,
-)
+from fft_core import CheckFailedError, FftError, load_project, open_warehouse
 from fft_core.errors import BusyError, StatementError
+from fft_core.run.turn import build_model, build_seed
+from fft_core.warehouse.warehouse import planned_relations
 
 ONE = {"models/one.ff.sql": "select 1 as x"}
 

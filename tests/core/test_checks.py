@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from written_projects import opened
 
-from fft_core import CheckFailedError, CheckResult, FftError, Relation, check_node
-from fft_core.checks.run import run_checks
+from fft_core import CheckFailedError, FftError, Relation
+from fft_core.checks.run import CheckResult, run_checks
 from fft_core.engines.duckdb.session import DuckDBEngine, connect
 from fft_core.errors import Location, MissingRelationError
 from fft_core.project.model import (
@@ -32,6 +32,7 @@ from fft_core.project.model import (
     SourceName,
     Unique,
 )
+from fft_core.run.turn import check_node
 
 TABLE = Relation("t", "main", "memory")
 PARENT = Relation("parent", "main", "memory")

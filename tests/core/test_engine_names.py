@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[2]
 NAMES = re.compile(r"(?i)duckdb|postgres|psycopg|libpq|bigquery|snowflake|databricks|spark")
 # Each of these is about one engine, and says so; nothing here asks which engine a project has.
 ALLOWED = {
-    "fft_core/__init__.py": "duckdb_connection is a public name, for companions of dagster-duckdb's resource",
     "fft_dagster/__init__.py": "FftDuckDBResource is a public name",
     "fft_dagster/duckdb_resource.py": "a companion of dagster-duckdb",
     "fft_core/project/profile/environment.py": "names of other programs' environment variables that hold credentials",

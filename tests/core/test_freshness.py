@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from written_projects import loaded, opened, problems, write_project
 
-from fft_core import FftError, FreshnessResult, Warehouse, open_warehouse, select_sources, source_freshness
+from fft_core import FftError, Warehouse, open_warehouse, source_freshness
+from fft_core.operations.freshness import FreshnessResult
+from fft_core.run.select.sources import select_sources
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 BOTH = "warn_after: {count: 30, period: minute}, error_after: {count: 1, period: day}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import ArtifactError
+from fft_core.errors import ArtifactError
 from fft_core.json_files import replace_file, write_json_file, write_text_file
 
 

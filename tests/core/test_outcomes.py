@@ -7,18 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import (
-    CheckFailedError,
-    FftError,
-    NodeRunResult,
-    Run,
-    ended_with_checks,
-    ended_with_error,
-    ended_with_rows,
-    load_project,
-    not_started,
-    planned_relations,
-)
+from fft_core import CheckFailedError, FftError, Run, load_project
+from fft_core.run.outcomes import ended_with_checks, ended_with_error, ended_with_rows, not_started
+from fft_core.run.results import NodeRunResult
+from fft_core.warehouse.warehouse import planned_relations
 
 FILES = {
     "project.yml": "name: told\nversion: '1'\ntests:\n"

@@ -10,7 +10,8 @@ import pytest
 from git_repositories import commit, git
 from written_projects import loaded, opened, problems, write_project
 
-from fft_core import ProjectError, install_packages, load_project
+from fft_core import ProjectError, load_project
+from fft_core.project.packages.install import install_packages
 from fft_core.project.read import cache
 from fft_core.project.read.cache_folder import ProjectCache
 

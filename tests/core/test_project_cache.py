@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 import fft_core.project.model
-from fft_core import Project, ProjectError, last_loaded, load_project
+from fft_core import Project, ProjectError, load_project
 from fft_core.project.read import cache
+from fft_core.project.read.cache import last_loaded
 from fft_core.project.read.cache_folder import ProjectCache
 
 

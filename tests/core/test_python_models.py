@@ -293,7 +293,7 @@ def test_imports_inside_functions_work_in_threads(tmp_path: Path) -> None:
     code = "@model\ndef m():\n    import helpers\n    return pd.DataFrame({'x': [helpers.X]})\n"
     files = {f"models/m{i}.ff.py": IMPORTS + code for i in range(6)}
     with opened(tmp_path, {"helpers.py": "import time; time.sleep(0.05); X = 5\n", **files}) as shop:
-        from fft_core import build_model
+        from fft_core.run.turn import build_model
 
         failures: list[BaseException] = []
 

@@ -133,7 +133,8 @@ def test_a_small_seed_needs_no_arrow_and_leaves_nothing(tmp_path: Path) -> None:
     loaded(tmp_path, {"seeds/s.csv": "a,b\n1,x\n"})
     script = f"""if True:
         import sys
-        from fft_core import build_seed, load_project, open_warehouse
+        from fft_core import load_project, open_warehouse
+        from fft_core.run.turn import build_seed
         project = load_project({str(tmp_path)!r}, "dev", environment={{}})
         with open_warehouse(project) as warehouse:
             build_seed(warehouse, project.seeds["s"])

@@ -8,19 +8,9 @@ from pathlib import Path
 import pytest
 from written_projects import loaded, opened, write_project
 
-from fft_core import (
-    FftError,
-    Preview,
-    Project,
-    ProjectError,
-    find_node,
-    inline_model,
-    load_project,
-    open_warehouse,
-    preview,
-    rendered_sql,
-)
+from fft_core import FftError, Project, ProjectError, load_project, open_warehouse, preview
 from fft_core.errors import MissingRelationError, RenderError, StatementError
+from fft_core.operations.preview import Preview, find_node, inline_model, rendered_sql
 
 FILES = {
     "seeds/raw_users.csv": "id,email\n1,a@x.at\n2,b@x.at\n3,\n",

@@ -13,10 +13,12 @@ from sqlglot import Dialect, TokenError
 from targets import Target
 from written_projects import loaded, problems, write_project
 
-from fft_core import FftError, build_model, load_project, open_warehouse, project_identities
+from fft_core import FftError, load_project, open_warehouse
+from fft_core.compile.identity import project_identities
 from fft_core.engines import bigquery, databricks, postgres, snowflake
 from fft_core.engines.spec.registry import spec_of
 from fft_core.project.read.sql_comments import blank_comments, comment_problems, comments_of, without_jinja_in_comments
+from fft_core.run.turn import build_model
 
 LEXES = {
     "duckdb": spec_of("duckdb").lexis,

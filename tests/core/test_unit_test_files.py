@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from written_projects import loaded, problems
 
-from fft_core import SourceName
-from fft_core.project.model import CsvFile, CsvText
+from fft_core.project.model import CsvFile, CsvText, SourceName
 
 FILES = {
     "seeds/raw_users.csv": "id,email\n1,a@x.at\n",

@@ -10,9 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from fft_core import Mismatch
 from fft_core.project.model import ExpectedRows
-from fft_core.unit_tests.compare import compare, most_pairs, same
+from fft_core.unit_tests.compare import Mismatch, compare, most_pairs, same
 
 NOON = datetime(2025, 1, 1, 12)
 

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from written_projects import opened, write_project
 
-from fft_core import FftError, Project, UnitTestResult, load_project, run_unit_tests, select_unit_tests
+from fft_core import FftError, Project, load_project, run_unit_tests
+from fft_core.unit_tests.run import UnitTestResult, select_unit_tests
 
 Files = Mapping[str, str]
 USERS = "select id, lower(email) as email from {{ ref('raw_users') }} where email is not null"

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from written_projects import Files, loaded, opened, problems, write_project
 
-from fft_core import FftError, ProfileError, ProjectError, build_seed, load_project, open_warehouse
+from fft_core import FftError, ProfileError, ProjectError, load_project, open_warehouse
 from fft_core.errors import ConnectError, MissingRelationError, StatementError
 from fft_core.project.profile.profiles import load_environment, load_profile
+from fft_core.run.turn import build_seed
 
 ONE = {"models/one.ff.sql": "select 1 as x"}
 TWO_LINES = "name: shop\nversion: '1'\n"

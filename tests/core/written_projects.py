@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import BuildResult, Project, ProjectError, Warehouse, build_model, build_seed, load_project
+from fft_core import Project, ProjectError, Warehouse, load_project
 from fft_core import open_warehouse as open_by_profile
+from fft_core.build.publish import BuildResult
+from fft_core.run.turn import build_model, build_seed
 
 PROJECT = 'name: shop\nversion: "1"\n'
 PROFILES = "dev:\n  engine: duckdb\n  duckdb: {path: warehouse.duckdb}\n"

@@ -16,8 +16,10 @@ import pytest
 from dagster_duckdb import DuckDBResource
 
 from conftest import FinishedRun, run_job
-from fft_core import BuildResult, FftError, build_model, load_project, open_warehouse
+from fft_core import FftError, load_project, open_warehouse
+from fft_core.build.publish import BuildResult
 from fft_core.engines.duckdb import file as duckdb_file
+from fft_core.run.turn import build_model
 from fft_dagster import FftDuckDBResource, build_definitions
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ import dagster as dg
 import pytest
 
 from conftest import MakeInstance
-from fft_core import Project, Request, StepEnded, load_project
+from fft_core import Project, Request, load_project
+from fft_core.run.outcomes import StepEnded
 from fft_core.run.work import Work
 from fft_dagster import build_definitions
 from fft_dagster.runs.runs import run_work

@@ -113,7 +113,10 @@ COVERED = {
     "fft dev shop": "in the README it is started",
 }
 # What the pieces of a page stand in, where they are no whole programs.
-PRELUDES = {"executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n"}
+PRELUDES = {
+    "executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n",
+    "artifacts.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
+}
 OWN_FILES = {"incremental.md", "snapshots.md", "packages.md", "unit-tests.md"}  # pages whose commands build their files
 START_SECONDS = 180
 
@@ -336,7 +339,8 @@ def test_the_python_of_a_page_runs(page: Path, with_shop: Path) -> None:
 
 
 BUILD_THE_SHOP = """\
-from fft_core import build_model, build_seed, load_project, open_warehouse
+from fft_core import load_project, open_warehouse
+from fft_core.run.turn import build_model, build_seed
 project = load_project("shop")
 with open_warehouse(project) as warehouse:
     for node in project.stored():

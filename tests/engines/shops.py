@@ -12,19 +12,19 @@ from typing import Any
 from targets import Target
 
 from fft_core import (
-    BuildResult,
     CheckFailedError,
     FftError,
-    Identities,
-    Rebuilder,
     Request,
     ReuseResult,
     Warehouse,
-    build_or_reuse,
     load_project,
     make_plan,
     open_warehouse,
 )
+from fft_core.build.publish import BuildResult
+from fft_core.compile.identity import Identities
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.turn import build_or_reuse
 
 VIEW, TABLE = "{{ config(materialized='view') }} ", "{{ config(materialized='table') }} "
 Outcome = BuildResult | ReuseResult | FftError

@@ -20,11 +20,12 @@ import pytest
 from click.testing import CliRunner
 
 from fft_cli.app import app
-from fft_core import Project, build_model, load_project, make_plan, open_warehouse
+from fft_core import Project, load_project, make_plan, open_warehouse
 from fft_core.engines.duckdb import session as duckdb_engine
 from fft_core.engines.duckdb.queue import FileQueue
 from fft_core.engines.protocol import open_engine
 from fft_core.errors import BusyError, EngineError
+from fft_core.run.turn import build_model
 
 SCRIPT = Path(__file__).parent / "build_project.py"
 MODELS = 10

@@ -12,17 +12,9 @@ import pytest
 from shops import Shop, blocked, built, shop_on, states
 from targets import Target
 
-from fft_core import (
-    FftError,
-    ProjectError,
-    find_node,
-    load_project,
-    make_plan,
-    preview,
-    rendered_sql,
-    run_unit_tests,
-)
+from fft_core import FftError, ProjectError, load_project, make_plan, preview, run_unit_tests
 from fft_core.frames.ibis import query_of, unbound_table
+from fft_core.operations.preview import find_node, rendered_sql
 
 HEAD = "import ibis\nfrom ibis import _\nfrom fft_core import model, source\n\n\n"
 ORDERS = "id,city,amount\n1,Graz,5\n2,Graz,7\n3,Linz,1\n"

@@ -9,7 +9,7 @@ import pytest
 from shops import TABLE, Shop, shop_on, states
 from targets import Target
 
-from fft_core import forget_builds
+from fft_core.operations.forget import forget_builds
 
 
 @pytest.fixture

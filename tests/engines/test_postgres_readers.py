@@ -11,11 +11,14 @@ import psycopg
 import pytest
 from test_engines import Database
 
-from fft_core import Identities, Rebuilder, Request, Warehouse, build_or_reuse, load_project, open_warehouse
+from fft_core import Request, Warehouse, load_project, open_warehouse
+from fft_core.compile.identity import Identities
 from fft_core.engines.postgres.session import PostgresEngine
 from fft_core.engines.protocol import PublishMode, open_engine
 from fft_core.errors import EngineError
 from fft_core.names import Relation
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.turn import build_or_reuse
 
 Rows = list[tuple[object, ...]]
 

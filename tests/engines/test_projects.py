@@ -16,24 +16,13 @@ from pathlib import Path
 import pytest
 from sweeps import FACTOR
 
-from fft_core import (
-    CheckFailedError,
-    FftError,
-    Identities,
-    Project,
-    Rebuilder,
-    Request,
-    Warehouse,
-    build_or_reuse,
-    load_project,
-    make_plan,
-    open_warehouse,
-    project_identities,
-    prunable_versions,
-    prune_snapshot,
-    read_run_results,
-)
+from fft_core import CheckFailedError, FftError, Project, Request, Warehouse, load_project, make_plan, open_warehouse
+from fft_core.compile.identity import Identities, project_identities
 from fft_core.errors import IncrementError, StatementError
+from fft_core.operations.prune import prunable_versions, prune_snapshot
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.results import read_run_results
+from fft_core.run.turn import build_or_reuse
 
 SCRIPT = Path(__file__).parent / "build_project.py"
 Rows = Mapping[str, list[tuple[object, ...]]]

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import FftError, ModelError, ProjectError, Run, load_project, make_plan, new_project, open_warehouse
+from fft_core import FftError, ModelError, ProjectError, Run, load_project, make_plan, open_warehouse
 from fft_core.engines.spec import Emulated, Full, Namespace, No, Setting, registry
 from fft_core.engines.spec.registry import engine_names, installed_specs, spec_of
 from fft_core.errors import EngineError, MissingDriverError, ProfileError
 from fft_core.project.model import PythonBody
 from fft_core.project.profile import environment
+from fft_core.project.scaffold.new import new_project
 
 DRIVERS = ("duckdb", "psycopg", "pandas", "pyarrow", "polars")
 TOY = """\
@@ -90,8 +91,9 @@ def test_an_engine_of_others_is_found_and_used(folder: Path) -> None:
 def test_settings_of_others_are_read_masked_and_set_by_variables(folder: Path) -> None:
     install(folder, "toy_engine", "toy = toy_engine:SPEC")
     root = shop(folder / "shop", "dev: {engine: toy, toy: {token: hunter22}}\n")
-    from fft_core import load_profile, project_masker
     from fft_core.project.profile.environment import counted_variables, is_secret
+    from fft_core.project.profile.profiles import load_profile
+    from fft_core.project.profile.secrets import project_masker
 
     with pytest.raises(ProfileError, match=r"dev\.toy\.file is missing") as caught:
         load_profile(root, "dev", {})

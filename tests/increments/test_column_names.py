@@ -9,9 +9,10 @@ import pytest
 from targets import Target
 from workbench import Bench
 
-from fft_core import CheckFailedError, FftError, plan_comments
+from fft_core import CheckFailedError, FftError
 from fft_core.errors import IncrementError
 from fft_core.names.columns import AmbiguousColumnError, ColumnNames, paired
+from fft_core.operations.comments import plan_comments
 from fft_core.operations.prune import prunable_versions, prune_snapshot
 from fft_core.project.model import ExpectedRows
 from fft_core.unit_tests.compare import compare

@@ -9,7 +9,8 @@ import pytest
 from targets import Target
 from workbench import EVENTS, Bench, bench
 
-from fft_core import BuildResult, CheckFailedError, FftError, ProjectError
+from fft_core import CheckFailedError, FftError, ProjectError
+from fft_core.build.publish import BuildResult
 
 
 @pytest.fixture

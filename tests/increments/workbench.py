@@ -11,20 +11,12 @@ from pathlib import Path
 
 from targets import Target
 
-from fft_core import (
-    BuildResult,
-    Identities,
-    Plan,
-    Rebuilder,
-    Request,
-    ReuseResult,
-    SourceName,
-    Warehouse,
-    build_or_reuse,
-    load_project,
-    make_plan,
-    open_warehouse,
-)
+from fft_core import Plan, Request, ReuseResult, Warehouse, load_project, make_plan, open_warehouse
+from fft_core.build.publish import BuildResult
+from fft_core.compile.identity import Identities
+from fft_core.project.model import SourceName
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.turn import build_or_reuse
 
 SOURCES = "version: 2\nsources: [{name: raw, tables: [{name: events}]}]\n"
 Rows = Sequence[tuple[object, ...]]

@@ -14,9 +14,10 @@ from urllib.parse import unquote
 import pytest
 from jsonschema import Draft7Validator
 
-from fft_core import Finding, sarif_report
 from fft_core.errors import Location
+from fft_core.reports.lint.findings import Finding
 from fft_core.reports.lint.rules import RULES
+from fft_core.reports.lint.sarif import sarif_report
 
 FILES = {
     "project.yml": "name: shop\nversion: '1'\nlint: {star-over-source: error}\n",

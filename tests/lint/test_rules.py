@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import ProjectError, lint_project, load_project, problems_found
+from fft_core import ProjectError, load_project
+from fft_core.reports.lint.findings import lint_project, problems_found
 
 PLAIN: Mapping[str, str] = {
     "project.yml": "name: shop\nversion: '1'\n",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import FftError, OutputGuard, load_project, make_plan, open_warehouse
+from fft_core import FftError, load_project, make_plan, open_warehouse
 from fft_core.engines.spec.masking import Masker
+from fft_core.run.output_guard import OutputGuard
 
 VALUE = "h'T7wQz9LmR4xKc2V"
 

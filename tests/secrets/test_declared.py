@@ -8,20 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import (
-    FftError,
-    Model,
-    Project,
-    ProjectError,
-    build_model,
-    load_project,
-    make_plan,
-    open_warehouse,
-    project_masker,
-    rendered_sql,
-    warn_of_short_secrets,
-)
+from fft_core import FftError, Model, Project, ProjectError, load_project, make_plan, open_warehouse
+from fft_core.operations.preview import rendered_sql
 from fft_core.project.profile.environment import WELL_KNOWN, counted_variables, is_secret, looks_secret
+from fft_core.project.profile.secrets import project_masker, warn_of_short_secrets
+from fft_core.run.turn import build_model
 
 LOOK = ["FF_API_TOKEN", "OUR_PASSWORD", "DB_PASSWD", "X_SECRET", "SECRET_KEY", "api_key", "MY_PRIVATE_KEY", "CRM_DSN"]
 DO_NOT = ["PWD", "OLDPWD", "FF_ACCESS_KEY_COLUMN", "FF_PASS_RATE", "FF_TOKEN_LIMIT", "FF_SECRET_NAME", "PASSWORD_FILE"]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import ProjectError, json_escaped, load_project, visible, visible_line
+from fft_core import ProjectError, load_project
+from fft_core.names.text import json_escaped, visible, visible_line
 from fft_dagster.markdown import fenced, inline, table
 
 HOSTILE = "\x1b]0;owned\x07\x1b[8mX\x9b31m\u202eY\u200bZ\U000e0041\rW"

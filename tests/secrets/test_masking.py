@@ -19,8 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fft_core import Masker, OutputGuard
+from fft_core.engines.spec.masking import Masker
 from fft_core.errors import FftError, Location, Problem, ProjectError, StatementError
+from fft_core.run.output_guard import OutputGuard
 
 VALUES = [
     "hunter2",

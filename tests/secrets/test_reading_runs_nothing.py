@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import FftError, last_loaded, load_project
+from fft_core import FftError, load_project
+from fft_core.project.read.cache import last_loaded
 
 # Each would make the file `ran` in the project's folder.
 COMMAND = "touch {root}/ran"

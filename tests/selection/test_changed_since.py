@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import FftError, install_packages, load_project, select_nodes
+from fft_core import FftError, load_project
+from fft_core.project.packages.install import install_packages
 from fft_core.run.select.changed import changed_nodes
+from fft_core.run.select.facts import select_nodes
 
 UNIT_TEST = """\
 model: counted

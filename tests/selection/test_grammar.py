@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import FACTOR
 
-from fft_core import FftError, Model, Project, Seed, Source, SourceName, select
+from fft_core import FftError, Model, Project, Seed, Source, select
 from fft_core.errors import Location
-from fft_core.project.model import Ephemeral, Incremental, Materialization, PythonBody, SqlBody, Table, View
+from fft_core.project.model import Ephemeral, Incremental, Materialization, PythonBody, SourceName, SqlBody, Table, View
 
 NAMES = ("alpha", "beta", "gamma", "delta", "alphabet", "mart_a", "mart_b")
 TAGS = ("nightly", "core", "engine:duckdb", "engine:postgres")

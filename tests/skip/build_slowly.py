@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fft_core import Identities, Rebuilder, Request, build_or_reuse, load_project, open_warehouse
+from fft_core import Request, load_project, open_warehouse
+from fft_core.compile.identity import Identities
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.turn import build_or_reuse
 
 if __name__ == "__main__":
     project = load_project(Path(sys.argv[1]), "dev", environment={})

@@ -9,7 +9,11 @@ from pathlib import Path
 
 from skip_helpers import CSV, place
 
-from fft_core import BuildResult, Identities, Rebuilder, Request, build_or_reuse
+from fft_core import Request
+from fft_core.build.publish import BuildResult
+from fft_core.compile.identity import Identities
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.turn import build_or_reuse
 
 MODELS = 40
 

@@ -12,7 +12,8 @@ import pytest
 from targets import Target
 from world import run
 
-from fft_core import Request, StateError, forget_all_builds, load_project, make_plan, open_warehouse
+from fft_core import Request, StateError, load_project, make_plan, open_warehouse
+from fft_core.operations.forget import forget_all_builds
 
 FILES = {
     "project.yml": "name: damaged\nversion: '1'\n",

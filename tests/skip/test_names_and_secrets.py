@@ -6,18 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fft_core import (
-    FftError,
-    Identities,
-    Rebuilder,
-    Request,
-    SourceName,
-    build_model,
-    load_project,
-    make_plan,
-    open_warehouse,
-    select,
-)
+from fft_core import FftError, Request, load_project, make_plan, open_warehouse, select
+from fft_core.compile.identity import Identities
+from fft_core.project.model import SourceName
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.turn import build_model
 
 
 def write(root: Path, files: dict[str, str]) -> Path:

@@ -12,9 +12,12 @@ import pytest
 from skip_helpers import CSV, place
 from targets import Target
 
-from fft_core import Identities, Rebuilder, Request, build_or_reuse, build_seed, load_project, open_warehouse
+from fft_core import Request, load_project, open_warehouse
+from fft_core.compile.identity import Identities
 from fft_core.plan.records import Published
 from fft_core.run.memory import OutdatedError
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.turn import build_or_reuse, build_seed
 from fft_core.warehouse.records import read_records
 
 PATIENCE_SECONDS = 60

@@ -9,15 +9,9 @@ from pathlib import Path
 import pytest
 from skip_helpers import CSV, EVENTS, PROJECT, READS_EVENTS, SOURCES, Place, built, place
 
-from fft_core import (
-    CheckRunResult,
-    FftError,
-    NodeRunResult,
-    RunResults,
-    load_project,
-    select_nodes,
-    write_run_results,
-)
+from fft_core import FftError, load_project
+from fft_core.run.results import CheckRunResult, NodeRunResult, RunResults, write_run_results
+from fft_core.run.select.facts import select_nodes
 
 FILES = {
     "seeds/users.csv": CSV,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from skip_helpers import CSV, EVENTS, SOURCES, built, place
 
-from fft_core import load_project, project_identities
+from fft_core import load_project
+from fft_core.compile.identity import project_identities
 from fft_core.plan.definitions import Definitions, completed
 
 U = "{{ ref('users') }}"

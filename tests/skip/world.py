@@ -14,20 +14,20 @@ from targets import Target
 from fft_core import (
     CheckFailedError,
     FftError,
-    Identities,
     Model,
     Plan,
     Project,
-    Rebuilder,
     Request,
     Seed,
-    SourceName,
     Warehouse,
-    build_or_reuse,
     load_project,
     make_plan,
     open_warehouse,
 )
+from fft_core.compile.identity import Identities
+from fft_core.project.model import SourceName
+from fft_core.run.rebuilder import Rebuilder
+from fft_core.run.turn import build_or_reuse
 
 SEEDS = ("seed_a", "seed_b")
 SOURCE = "raw_events"

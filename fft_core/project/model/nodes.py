@@ -26,7 +26,12 @@ class Column:
 
 @dataclass(frozen=True)
 class SourceName:
-    """The logical name of a source table."""
+    """The logical name of a source table.
+
+    >>> from fft_core import SourceName
+    >>> str(SourceName("crm", "orders"))
+    'crm.orders'
+    """
 
     group: str
     table: str
@@ -78,6 +83,10 @@ class Source:
     """A table that somebody else fills; `schema` None means the profile's schema.
 
     `partition_by` names the column that tells the partition of a row, or one for each dimension of the partitions.
+
+    >>> from fft_core import SourceName, load_project
+    >>> load_project("shop").sources[SourceName("crm", "orders")].identifier
+    'raw_orders'
     """
 
     name: SourceName
@@ -134,6 +143,10 @@ class Seed:
     """A file below seeds/ that becomes a table; `path` is relative to the project, `seed_id` to seeds/.
 
     `form` is how it is written, if it is a CSV.
+
+    >>> from fft_core import load_project
+    >>> load_project("shop").seeds["raw_orders"].column_types
+    {'id': 'integer', 'ordered_at': 'timestamp'}
     """
 
     name: str
@@ -215,6 +228,11 @@ class Model:
 
     `path` is relative to the project; that of a package's model begins with packages/NAME, wherever it lies: see
     `Project.file`. `below` is the folder of models that it was found in.
+
+    >>> from fft_core import load_project
+    >>> domains = load_project("shop").models["domains"]
+    >>> domains.inputs, domains.kind, domains.materialization.name
+    (('users',), 'python', 'table')
     """
 
     name: str

@@ -69,7 +69,13 @@ class Package:
 
 @dataclass(frozen=True)
 class Project:
-    """All of a project, linked and valid. It opens nothing and holds no credentials; it can be pickled."""
+    """All of a project, linked and valid. It opens nothing and holds no credentials; it can be pickled.
+
+    >>> from fft_core import load_project
+    >>> project = load_project("shop")
+    >>> list(project.models), list(project.seeds), [check.name for check in project.checks]
+    (['domains', 'users'], ['raw_orders', 'raw_users'], ['unique_id'])
+    """
 
     root: Path
     name: str

@@ -34,8 +34,10 @@ def load_project(
     Raises:
         ProjectError: with all problems of all files. A profile that cannot be used is one of them.
 
-    >>> project = load_project("example_project")  # doctest: +SKIP
-    >>> [model.name for model in project.order()]  # doctest: +SKIP
+    >>> from fft_core import load_project
+    >>> project = load_project("shop")
+    >>> [model.name for model in project.order()]
+    ['users', 'domains']
     """
     root, env = Path(root).resolve(), active_env(env)
     refuse_no_project(root)

@@ -59,6 +59,7 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
     The frames are of the type that the parameter is annotated with: pandas (default), Polars, pyarrow, narwhals; or
     Ibis tables, which have no rows: the function then returns a query, which the database runs.
 
+    >>> from fft_core import model
     >>> @model(name="loud_users", deps=["users.ff"], requires={"users": {"id", "email"}})
     ... def build(users):
     ...     return users.assign(email=users["email"].str.upper())
@@ -71,8 +72,11 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
 def relation_for(name: str) -> str:
     """Give the key under which a Python model of several inputs finds a model's or seed's frame.
 
-    >>> relation_for("users.ff")
-    'users'
+    `ref` is another name for it.
+
+    >>> from fft_core import ref, relation_for
+    >>> relation_for("users.ff"), ref("users")
+    ('users', 'users')
     """
     return model_name(name)
 
@@ -83,6 +87,7 @@ ref = relation_for
 def source(group: str, table: str) -> str:
     """Name a source table in `deps`, and find its frame in a model of several inputs.
 
+    >>> from fft_core import source
     >>> source("crm", "users")
     'crm.users'
     """

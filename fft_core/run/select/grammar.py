@@ -43,7 +43,9 @@ def select(
     Raises:
         RequestError: a term is no term, or something that it names is not there.
 
-    >>> select(project, ["tag:nightly,+mart_*"], exclude=["type:view"])  # doctest: +SKIP
+    >>> from fft_core import load_project, select
+    >>> sorted(select(load_project("shop"), ["kind:seed,+domains", "raw_*"], exclude=["raw_orders"]))
+    ['raw_users']
     """
     stored = [node.name for node in project.stored()]
     return choose(stored, expressions, exclude, lambda term: _term(project, term, facts or {}))
