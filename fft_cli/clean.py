@@ -69,7 +69,7 @@ def clean_orphans(options: ProjectOptions, *, snapshots: bool, dry_run: bool) ->
     project = options.load()
     with opened_warehouse(project, read_only=dry_run) as warehouse:
         found = find_orphans(warehouse)
-        kept = [orphan for orphan in found if orphan.kind and orphan.place.keeps_history and not snapshots]
+        kept = [orphan for orphan in found if orphan.kind and orphan.recorded.keeps_history and not snapshots]
         chosen = [orphan for orphan in found if orphan not in kept]
         failed = {} if dry_run else remove_orphans(warehouse, chosen)
     removed = [orphan for orphan in chosen if orphan not in failed]
@@ -87,7 +87,7 @@ def clean_orphans(options: ProjectOptions, *, snapshots: bool, dry_run: bool) ->
 
 def orphan_line(orphan: Orphan) -> str:
     """Say what lies there, and why nobody needs it."""
-    place = orphan.place
-    why = f"{place.node} is {orphan.moved_to} now" if orphan.moved_to else f"{place.node} is not in the project"
+    recorded = orphan.recorded
+    why = f"{recorded.node} is {orphan.moved_to} now" if orphan.moved_to else f"{recorded.node} is not in the project"
     what = (orphan.kind or "only a record").replace("_", " ")
-    return f"{what:12}  {place.relation}  {why}; built {place.built_at:%Y-%m-%d %H:%M} UTC"
+    return f"{what:12}  {recorded.relation}  {why}; built {recorded.built_at:%Y-%m-%d %H:%M} UTC"

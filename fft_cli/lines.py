@@ -126,8 +126,8 @@ class JsonLines:
 
     def begin(self, start: Start) -> None:
         project = start.project
-        place = {"project": project.name, "profile": project.env, "engine": project.engine}
-        self._print("run_started", command=start.command, **place, nodes=list(start.names))
+        about = {"project": project.name, "profile": project.env, "engine": project.engine}
+        self._print("run_started", command=start.command, **about, nodes=list(start.names))
         for result in start.reused:
             self.see(StepEnded(result))
 

@@ -52,9 +52,9 @@ class Problem:
     hint: str | None = None
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
+        where = f"{self.where}: " if self.where else ""
         hint = f"\n    hint: {self.hint}" if self.hint else ""
-        return f"{place}{self.message}{hint}"
+        return f"{where}{self.message}{hint}"
 
     def masked(self, mask: Callable[[str], str]) -> Problem:
         """Give the same problem with other texts."""

@@ -64,8 +64,8 @@ class BoundProject:
         node = self.nodes.get(key)
         if node is not None:
             return self.relation_of(node.name)
-        place = self.relation_of(key.path[-1])
-        return Relation(key.path[-1], key.path[-2] if len(key.path) > 1 else place.schema, place.catalog)
+        relation = self.relation_of(key.path[-1])
+        return Relation(key.path[-1], key.path[-2] if len(key.path) > 1 else relation.schema, relation.catalog)
 
 
 # Not state of a run: where no asset tells the project, it is the only one that is loaded in this process.

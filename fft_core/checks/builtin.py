@@ -88,8 +88,8 @@ def check_query(
             return spell.by_total("max", time, lambda latest: f"{latest} is null or {latest} < {oldest}", "latest")
         case Unique(key):
             names = ", ".join(f"{spell.comparable(column)} as {spell.name(column)}" for column in key)
-            places = ", ".join(str(place) for place in range(1, len(key) + 1))
-            rows = f"select {names}, count(*) as row_count from {spell.rows} group by {places} having count(*) > 1"
+            positions = ", ".join(str(position) for position in range(1, len(key) + 1))
+            rows = f"select {names}, count(*) as row_count from {spell.rows} group by {positions} having count(*) > 1"
             return CheckQuery(check, None, rows)
         case Relationships(column, to, field):
             table = relation_of(to)

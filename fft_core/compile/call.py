@@ -260,8 +260,8 @@ def _with_kinds(
 ) -> Iterator[tuple[tuple[str | SourceName, pa.Table], str]]:
     """Each input with the kind of its frame; those beyond the last count as the last."""
     kinds = body.frames or (DEFAULT.name,)
-    for place, item in enumerate(tables.items()):
-        yield item, kinds[min(place, len(kinds) - 1)]
+    for index, item in enumerate(tables.items()):
+        yield item, kinds[min(index, len(kinds) - 1)]
 
 
 def _asked_for(body: PythonBody, this: Callable[[], Any] | None) -> dict[str, Any]:

@@ -289,7 +289,7 @@ class Identities:
     def _checks(self, node: str) -> tuple[str | None, tuple[str, ...], Code | None]:
         """Digest the checks of a node, and name what else they read and use.
 
-        The digest is None where time alone can change the outcome.
+        The digest is None if time alone can change the result.
         """
         checks = self._project.checks_of(node)
         targets = [read for check in checks for read in check.rule.reads]

@@ -15,13 +15,13 @@ def environment_read(nodes: Iterable[ast.AST]) -> Iterator[str]:
     understood: set[int] = set()
     for node in nodes:
         if isinstance(node, ast.Subscript) and _ends(node.value, _MAPPINGS):
-            place, name = node.value, _literal(node.slice)
+            used, name = node.value, _literal(node.slice)
         elif isinstance(node, ast.Compare) and _ends(node.comparators[0], _MAPPINGS):
-            place, name = node.comparators[0], _literal(node.left)
+            used, name = node.comparators[0], _literal(node.left)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _ends(node.func.value, _MAPPINGS):
-            place, name = node.func.value, _literal(node.args[0]) if node.args else "*"
+            used, name = node.func.value, _literal(node.args[0]) if node.args else "*"
         elif isinstance(node, ast.Call) and _ends(node.func, _FUNCTIONS):
-            place, name = node.func, _literal(node.args[0]) if node.args else "*"
+            used, name = node.func, _literal(node.args[0]) if node.args else "*"
         else:
             is_renamed = isinstance(node, ast.alias) and node.name in _WORDS and node.asname not in (None, node.name)
             is_named = isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in _WORDS
@@ -29,7 +29,7 @@ def environment_read(nodes: Iterable[ast.AST]) -> Iterator[str]:
             if is_renamed or is_named or (is_other and id(node) not in understood):
                 yield "*"
             continue
-        understood.add(id(place))
+        understood.add(id(used))
         yield name
 
 

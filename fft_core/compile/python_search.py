@@ -57,7 +57,7 @@ class Search:
             folders = [own, *self._own_folders] if own else self._own_folders
             found = tuple(f for folder in folders for f in _files_of(module, folder))
             # as at run time: elsewhere is looked only for what the project does not have itself
-            self._known[module, own] = found or tuple(f for place in self._others for f in _files_of(module, place))
+            self._known[module, own] = found or tuple(f for other in self._others for f in _files_of(module, other))
         return self._known[module, own]
 
     def _package_of(self, importer: Found, level: int) -> _Folder | None:

@@ -115,14 +115,14 @@ class Renderer:
         except FftError as error:
             if error.problem.where:
                 raise
-            where = _user_place(error, root) or Location(model.path)
+            where = _user_location(error, root) or Location(model.path)
             raise RenderError(error.problem.message, where=where, hint=error.problem.hint) from error
         except jinja2.TemplateSyntaxError as error:
             file = Path(error.filename or "")
             where = Location(file.relative_to(root) if file.is_relative_to(root) else model.path, error.lineno)
             raise RenderError(f"template error: {error.message}", where=where) from error
         except Exception as error:
-            where = _user_place(error, root) or Location(model.path)
+            where = _user_location(error, root) or Location(model.path)
             raise RenderError(f"template error: {_said(error)}", where=where) from error
 
     def _files_of(self, macros: frozenset[str]) -> list[Path]:
@@ -232,7 +232,7 @@ def _said(error: Exception) -> str:
     return text if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {text}"
 
 
-def _user_place(error: Exception, root: Path) -> Location | None:
+def _user_location(error: Exception, root: Path) -> Location | None:
     """Find the innermost line of the user's own templates in a traceback."""
     found, frame = None, error.__traceback__
     while frame is not None:

@@ -104,10 +104,10 @@ class ArrowRows:
 
     @property
     def schema(self) -> pa.Schema:
-        """Name the columns by their places, all of them text."""
+        """Name the columns by their numbers, all of them text."""
         import pyarrow as pa
 
-        return pa.schema([(f"c{place}", pa.string()) for place in range(len(self.names))])
+        return pa.schema([(f"c{index}", pa.string()) for index in range(len(self.names))])
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa

@@ -94,9 +94,9 @@ class CsvTable:
         """What is done to the texts of each column."""
         return [column.fixes for column in self.columns]
 
-    def misfit(self, place: int, text: str) -> SeedError:
+    def misfit(self, index: int, text: str) -> SeedError:
         """Tell that the engine refused a text for a column's type."""
-        return misfit(self.rows, place, text, f"of the type {self.columns[place].type}")
+        return misfit(self.rows, index, text, f"of the type {self.columns[index].type}")
 
 
 def read_csv(path: Path, form: CsvFormat, declared: Mapping[str, str]) -> CsvTable:
@@ -135,8 +135,8 @@ def _inferred(rows: Rows) -> Iterator[CsvColumn]:
     seen = [Seen()] * len(rows.names)
     for part in rows.parts():
         seen = [before.with_more(texts) for before, texts in zip(seen, part, strict=True)]
-    for place, name in enumerate(rows.names):
-        kind = kind_of(seen[place], (part[place] for part in rows.parts()))
+    for index, name in enumerate(rows.names):
+        kind = kind_of(seen[index], (part[index] for part in rows.parts()))
         yield CsvColumn(name, kind, () if kind == TEXT else (TRIM,))
 
 
@@ -168,15 +168,15 @@ def _declared_column(name: str, kind: str) -> CsvColumn:
 
 def _refuse_misfits(rows: Rows, forms: Sequence[Form | None]) -> None:
     for part in rows.parts():
-        for place, form in enumerate(forms):
-            text = form.wrong(part[place]) if form else None
+        for index, form in enumerate(forms):
+            text = form.wrong(part[index]) if form else None
             if form and text is not None:
-                raise misfit(rows, place, text, form.words)
+                raise misfit(rows, index, text, form.words)
 
 
-def misfit(rows: Rows, place: int, text: str, wanted: str) -> SeedError:
+def misfit(rows: Rows, index: int, text: str, wanted: str) -> SeedError:
     """Tell that a text cannot be what its column is declared as."""
     shown = text if len(text) <= 60 else f"{text[:57]}..."
-    message = f"column {rows.names[place]!r}: {shown!r} is not {wanted}"
+    message = f"column {rows.names[index]!r}: {shown!r} is not {wanted}"
     hint = "Correct it, or declare another type in seeds/schema.yml; `string` keeps every text."
-    return SeedError(message, line=rows.line_of(place, text), hint=hint)
+    return SeedError(message, line=rows.line_of(index, text), hint=hint)

@@ -43,17 +43,17 @@ def decoded(content: bytes, encoding: str) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         raise no_text(content, error.start, encoding) from None
-    place = text.find("\0")
-    if place >= 0:
-        raise nul(content, _line_at(text, place))
+    offset = text.find("\0")
+    if offset >= 0:
+        raise nul(content, _line_at(text, offset))
     return text
 
 
-def no_text(before: bytes, place: int, encoding: str) -> SeedError:
-    """Tell where a file is not in its encoding. `before` begins where the file does, and holds the place."""
-    byte = before[place]
-    line = _line_at(before[:place].decode(encoding, "replace"), place)
-    message = f"byte 0x{byte:02x} at offset {place} is not {encoding.upper()}"
+def no_text(before: bytes, offset: int, encoding: str) -> SeedError:
+    """Tell where a file is not in its encoding. `before` is its beginning, with that byte."""
+    byte = before[offset]
+    line = _line_at(before[:offset].decode(encoding, "replace"), offset)
+    message = f"byte 0x{byte:02x} at offset {offset} is not {encoding.upper()}"
     if codecs.lookup(encoding).name != "utf-8":
         return SeedError(message, line=line, hint="Which encoding does the program write that made the file?")
     if before.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -69,8 +69,8 @@ def nul(beginning: bytes, line: int) -> SeedError:
     return SeedError("a NUL character is no text", line=line, setting=setting, hint=hint)
 
 
-def _line_at(text: str, place: int) -> int:
-    return len(_LINE_END.findall(text[:place])) + 1
+def _line_at(text: str, offset: int) -> int:
+    return len(_LINE_END.findall(text[:offset])) + 1
 
 
 def records(lines: Iterable[str], form: CsvFormat, path: Path) -> Iterator[Record]:
@@ -116,7 +116,7 @@ def header_of(lines: Iterable[str], form: CsvFormat, path: Path) -> Header:
         _refuse_other_delimiter(first, form, path)
         names = tuple(name.strip() for name in first.fields)
     else:
-        names = tuple(f"column_{place}" for place in range(1, len(first.fields) + 1))
+        names = tuple(f"column_{number}" for number in range(1, len(first.fields) + 1))
     wrong = wrong_names(names)
     if wrong:
         hint = "A separator at the end of the line begins one more column." if not names[-1] else None
@@ -132,10 +132,10 @@ def _noted(lines: Iterable[str], read: list[str]) -> Iterator[str]:
 
 def wrong_names(names: Sequence[str]) -> str | None:
     """Say what is wrong with names of columns: databases invent some, or cannot tell two that differ in case."""
-    for place, name in enumerate(names, 1):
+    for number, name in enumerate(names, 1):
         if not name:
-            return f"column {place} of the header has no name"
-        earlier = next((other for other in names[: place - 1] if other.lower() == name.lower()), None)
+            return f"column {number} of the header has no name"
+        earlier = next((other for other in names[: number - 1] if other.lower() == name.lower()), None)
         if earlier is not None:
             spelled = "" if earlier == name else f": {earlier!r} is the same name"
             return f"the header has the column {name!r} twice{spelled}"

@@ -80,7 +80,7 @@ def _refuse_names(names: list[str]) -> None:
         raise ModelError("the frame has no columns", hint="Name the columns, also where there are no rows.")
     if not all(names):
         raise ModelError("the frame cannot be stored: a column has an empty name", hint="Name every column.")
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
     if twice is not None:
         raise ModelError(
             f"the frame cannot be stored: it has the column {twice!r} twice", hint="Rename or drop one of them."

@@ -83,7 +83,7 @@ def _numbers(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
     quick = _of_few_digits(column)
     if quick is not None:
         return pd.Series(quick)
-    # Arrow's own cast of a decimal to a double is off by one in the last place now and then; that of a text is not
+    # Arrow's own cast of a decimal to a double is off by one in the last digit now and then; that of a text is not
     doubles = column.cast(pa.string()).cast(pa.float64())
     if column.type.precision <= 15 or _are_exact(column, doubles):
         return doubles.to_pandas()
@@ -134,9 +134,9 @@ def to_arrow(frame: Any) -> pa.Table:
         frame = frame.to_wkb()
     _refuse_index(frame.index)
     names = _names(frame)
-    objects = [place for place, kind in enumerate(frame.dtypes) if kind.kind == "O" and kind.name == "object"]
-    for place in objects:
-        _refuse_mixed(names[place], frame.iloc[:, place])
+    objects = [position for position, kind in enumerate(frame.dtypes) if kind.kind == "O" and kind.name == "object"]
+    for position in objects:
+        _refuse_mixed(names[position], frame.iloc[:, position])
     frame = frame.set_axis(names, axis=1)
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
@@ -148,7 +148,7 @@ def to_arrow(frame: Any) -> pa.Table:
 
 
 def _refuse_index(index: Any) -> None:
-    """Raise where an index holds more than the places of rows."""
+    """Raise if an index holds more than the numbers of rows."""
     names = [name for name in index.names if name is not None]
     if not names and index.nlevels == 1 and index.inferred_type in ("integer", "empty"):
         return
@@ -173,7 +173,7 @@ def _names(frame: Any) -> list[str]:
             hint="Name it by a text: df.columns = df.columns.map(str)",
         )
     names = [str(name) for name in frame.columns]
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
     if twice is not None:
         raise ModelError(
             f"the frame cannot be stored: it has the column {twice!r} twice", hint="Rename or drop one of them."
@@ -204,15 +204,15 @@ def _give(name: str, column: Any) -> None:
         ) from error
 
 
-def _with_wide_decimals(table: pa.Table, places: list[int]) -> pa.Table:
+def _with_wide_decimals(table: pa.Table, positions: list[int]) -> pa.Table:
     """Give decimals among objects all their digits: a precision by the largest value would change with the rows."""
     import pyarrow as pa
 
-    for place in places:
-        field, column = table.schema.field(place), table.column(place)
+    for position in positions:
+        field, column = table.schema.field(position), table.column(position)
         if pa.types.is_decimal128(field.type):
             wide = field.with_type(pa.decimal128(38, field.type.scale))
-            table = table.set_column(place, wide, column.cast(wide.type))
+            table = table.set_column(position, wide, column.cast(wide.type))
     return table
 
 

@@ -1,4 +1,4 @@
-"""JSON files of `.fastflowtransform/target/`: where they are, and how they are read; errors name the place."""
+"""JSON files of `.fastflowtransform/target/`: where they are, and how they are read; errors name the key."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Part:
 
     value: Any  # Any: whatever the file holds
     path: Path
-    place: str = ""
+    pointer: str = ""
 
     def part(self, key: str) -> Part:
         """The object under a key."""
@@ -113,7 +113,7 @@ class Part:
 
     def _get(self, key: str, *kinds: type) -> Any:  # Any: of one of these kinds
         if not isinstance(self.value, dict):
-            raise ArtifactError(f"{self.path}: {self.place or 'the file'} is not an object", hint="Delete the file.")
+            raise ArtifactError(f"{self.path}: {self.pointer or 'the file'} is not an object", hint="Delete the file.")
         if key not in self.value:
             raise self._error(key, "is missing")
         found = self.value[key]
@@ -122,7 +122,7 @@ class Part:
         return found
 
     def _at(self, key: str) -> str:
-        return f"{self.place}.{key}" if self.place else key
+        return f"{self.pointer}.{key}" if self.pointer else key
 
     def _error(self, key: str, what: str) -> ArtifactError:
         return ArtifactError(f"{self.path}: {self._at(key)} {what}", hint="Delete the file: it is written again.")

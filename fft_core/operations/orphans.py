@@ -9,21 +9,21 @@ from fft_core.engines.protocol import RelationKind
 from fft_core.errors import FftError
 from fft_core.names import Relation
 from fft_core.project.model import python_view_table
-from fft_core.warehouse.records import Place, delete_place, recorded_places
+from fft_core.warehouse.records import RecordedRelation, delete_recorded, recorded_relations
 from fft_core.warehouse.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """A place where this project built a node that is gone, or lies elsewhere now.
+    """A relation that this project built for a node that is gone, or lies elsewhere now.
 
     Attributes:
-        place: The record.
+        recorded: What the records say of it.
         kind: What lies there and bears the stamp of that build; None if there is nothing, or somebody else's.
         moved_to: Where the node lies now; None if the project has none of that name.
     """
 
-    place: Place
+    recorded: RecordedRelation
     kind: RelationKind | None
     moved_to: Relation | None
 
@@ -39,14 +39,14 @@ def find_orphans(warehouse: Warehouse) -> tuple[Orphan, ...]:
     project, engine = warehouse.project, warehouse.engine
     nodes = {node.name: warehouse.relation(node.name) for node in project.stored()}
     taken = {*nodes.values(), *(warehouse.relation(name) for name in project.sources)}
-    places = recorded_places(engine, project.name, project.env)
-    gone = [place for place in places if place.relation not in taken]
-    tables = engine.tables([place.relation for place in gone]) if gone else {}
+    known = recorded_relations(engine, project.name, project.env)
+    gone = [recorded for recorded in known if recorded.relation not in taken]
+    tables = engine.tables([recorded.relation for recorded in gone]) if gone else {}
     found = []
-    for place in gone:
-        table = tables.get(place.relation)
-        kind = table.kind if table is not None and table.stamp == place.stamp else None
-        found.append(Orphan(place, kind, nodes.get(place.node)))
+    for recorded in gone:
+        table = tables.get(recorded.relation)
+        kind = table.kind if table is not None and table.stamp == recorded.stamp else None
+        found.append(Orphan(recorded, kind, nodes.get(recorded.node)))
     return tuple(found)
 
 
@@ -56,15 +56,15 @@ def remove_orphan(warehouse: Warehouse, orphan: Orphan) -> None:
     Raises:
         FftError: something of others depends on it; nothing is changed.
     """
-    engine, place = warehouse.engine, orphan.place
+    engine, recorded = warehouse.engine, orphan.recorded
     with engine.transaction():
-        engine.hold(place.relation)
-        table_of_view = place.relation.named(python_view_table(place.node))
-        there = engine.tables([place.relation, table_of_view])
-        for relation in (place.relation, table_of_view):  # a view before the table that it reads
-            if relation in there and there[relation].stamp == place.stamp:
+        engine.hold(recorded.relation)
+        table_of_view = recorded.relation.named(python_view_table(recorded.node))
+        there = engine.tables([recorded.relation, table_of_view])
+        for relation in (recorded.relation, table_of_view):  # a view before the table that it reads
+            if relation in there and there[relation].stamp == recorded.stamp:
                 engine.execute(engine.spelling.drop(relation, there[relation].kind))
-        delete_place(engine, place)
+        delete_recorded(engine, recorded)
 
 
 def remove_orphans(warehouse: Warehouse, orphans: Iterable[Orphan]) -> dict[Orphan, FftError]:

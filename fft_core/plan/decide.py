@@ -483,7 +483,7 @@ def _input_reason(name: str, value: InputVersion, before: str | None, *, is_firs
 
 
 def _checks_version(identity: NodeIdentity, versions: Mapping[str, InputVersion], remembered: Remembered) -> str | None:
-    """Digest what the outcome of the checks depends on, beside the rows; None where that cannot be known."""
+    """Digest what the results of the checks depend on, beside the rows; None where that cannot be known."""
     if remembered.definitions.strange(identity.check_unknown):
         return None
     defined = remembered.definitions.used_by(identity.check_names, (identity.name, *identity.check_inputs))

@@ -225,8 +225,8 @@ def followed(origin: str) -> str:
 def _standard_module(name: str) -> ModuleType | None:
     """A module of the standard library; nothing if something else has taken its name."""
     spec = sys.modules[name].__spec__ if name in sys.modules else find_spec(name)
-    place = (spec.origin if spec else None) or "built-in"
-    if not spec or not (place in ("built-in", "frozen") or place.startswith(get_path("stdlib"))):
+    origin = (spec.origin if spec else None) or "built-in"
+    if not spec or not (origin in ("built-in", "frozen") or origin.startswith(get_path("stdlib"))):
         return None
     with catch_warnings():
         simplefilter("ignore")

@@ -41,8 +41,9 @@ class StepEnded:
 def not_started(node: Model | Seed | Source, relation: Relation | None) -> NodeRunResult:
     """Return what a report says of a node before its turn; for a source, that of its checks."""
     kind: NodeKind = "source" if isinstance(node, Source) else node.kind if isinstance(node, Model) else "seed"
-    place = None if relation is None else str(relation)
-    return NodeRunResult(name=str(node.name), kind=kind, status="not_started", relation=place)
+    return NodeRunResult(
+        name=str(node.name), kind=kind, status="not_started", relation=str(relation) if relation else None
+    )
 
 
 def ended_with_rows(step: NodeRunResult, found: BuildResult | ReuseResult) -> StepEnded:

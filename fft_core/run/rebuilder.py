@@ -58,11 +58,11 @@ class Rebuilder:
         self.memory = Memory(project)
         self.views = RunViews(self.memory, project, identities, request, live_views or LiveViews(project, nodes), nodes)
         self._project = project
-        self._subjects = identities
+        self._identities = identities
 
     def plan(self, warehouse: Warehouse, selected: frozenset[str] | None = None) -> Plan:
         """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
-        identities = self._subjects.all()
+        identities = self._identities.all()
         wanted = [s for s in identities if selected is None or s.name in selected]
         remembered, sources = self.memory.known_to(warehouse, wanted)
         plan = decide_all(identities, remembered, sources, self.request, selected)
@@ -70,7 +70,7 @@ class Rebuilder:
 
     def modified(self, warehouse: Warehouse) -> frozenset[str]:
         """Name the nodes that differ from what was built. Raises StateError where records cannot be read."""
-        identities = self._subjects.all()
+        identities = self._identities.all()
         return modified(identities, *self.memory.known_to(warehouse, identities))
 
     def decide(self, warehouse: Warehouse, node: Model | Seed, look: Look | None = None) -> Decision:
@@ -86,7 +86,7 @@ class Rebuilder:
             return self._decide(warehouse, node, look or self.memory.look(warehouse))
 
     def _decide(self, warehouse: Warehouse, node: Model | Seed, look: Look) -> Decision:
-        identity, remembered = self._subjects.of(node), look.remembered
+        identity, remembered = self._identities.of(node), look.remembered
         names = (*identity.inputs, *identity.check_inputs)
         sources = self.memory.versions_of_sources(warehouse, reached_by_views(remembered, names))
         versions = {name: InputVersion(version, is_source=True) for name, version in sources.items()}
@@ -100,8 +100,8 @@ class Rebuilder:
     def with_query(self, warehouse: Warehouse, decision: Decision, texts: Sequence[str]) -> Decision:
         """Complete the decision to build a lazy Python model by its query, which has not run yet."""
         model = self._project.models[decision.name]
-        uses = self._subjects.uses_of(model, texts)
-        return with_query(decision, self._subjects.of(model), uses, self.memory.recall(warehouse).definitions)
+        uses = self._identities.uses_of(model, texts)
+        return with_query(decision, self._identities.of(model), uses, self.memory.recall(warehouse).definitions)
 
     def note(self, record: BuildRecord, published: Published) -> None:
         """Remember what this run has just published."""

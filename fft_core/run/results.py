@@ -22,7 +22,7 @@ RunStatus: TypeAlias = Literal[
 ]
 CheckStatus: TypeAlias = Literal["pass", "warn", "fail"]
 NodeKind: TypeAlias = Literal["sql", "python", "seed", "source"]
-Outcome: TypeAlias = Literal["ok", "warn", "fail", "error"]
+SelectorStatus: TypeAlias = Literal["ok", "warn", "fail", "error"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +146,8 @@ class NodeRunResult:
     error: RunError | None = None
 
     @property
-    def outcome(self) -> Outcome | None:
-        """What `result:` selects it by; None where it had no turn, or did not come to an end."""
+    def selector_status(self) -> SelectorStatus | None:
+        """The status by which `result:` selects it; None where it had no turn, or did not come to an end."""
         found = {check.status for check in self.checks}
         match self.status:
             case "failed":

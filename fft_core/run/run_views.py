@@ -78,7 +78,7 @@ class RunViews:
         self._memory = memory
         self._request = request
         self._project = project
-        self._subjects = identities
+        self._identities = identities
         self._nodes = nodes
         self._lock = threading.Lock()
         self._ended: dict[str, bool] = {}  # the nodes that have had their turn, and whether they failed
@@ -137,7 +137,7 @@ class RunViews:
     def is_as_written(self, warehouse: Warehouse, name: str) -> bool:
         """Say whether what is published of a node was built from what the project says now."""
         remembered = self._memory.recall(warehouse)
-        identity = self._subjects.of(self._project.node(name))
+        identity = self._identities.of(self._project.node(name))
         return is_as_written(identity, remembered.records.get(name), remembered.published.get(name))
 
     def is_to_come(self, warehouse: Warehouse, name: str) -> bool:
@@ -147,7 +147,7 @@ class RunViews:
         if name in ended or any(ended.values()) or not self._takes_part(name):
             return False
         upstream = self._project.upstream(name) | {name}
-        identities = [self._subjects.of(node) for node in self._in_order if node.name in upstream]
+        identities = [self._identities.of(node) for node in self._in_order if node.name in upstream]
         pending = frozenset(s.name for s in identities if s.name not in ended and self._takes_part(s.name))
         remembered, sources = self._memory.known_to(warehouse, identities)
         plan = decide_all(identities, remembered, sources, self._request, pending)
@@ -178,6 +178,6 @@ class RunViews:
     def _state_below(self, warehouse: Warehouse, view: LiveView) -> object:
         """What the rows of a view follow from, as far as this run knows: nothing equal if they change by themselves."""
         records, names = self._memory.recall(warehouse).records, (*view.tables, *view.targets)
-        if any(self._subjects.of(self._project.node(name)).volatile for name in view.rendered):
+        if any(self._identities.of(self._project.node(name)).volatile for name in view.rendered):
             return object()
         return [(name, record.stamp) for name in names if (record := records.get(name)) is not None]

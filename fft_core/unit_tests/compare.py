@@ -236,7 +236,7 @@ class _Comparison:
 
     def unordered(self, wanted: Sequence[Row], found: Sequence[Row]) -> Mismatch:
         """Pair as many equal rows as can be, then those that are alike."""
-        wanted, found = sorted(wanted, key=self._place), sorted(found, key=self._place)
+        wanted, found = sorted(wanted, key=self._sort_key), sorted(found, key=self._sort_key)
         pairs = most_pairs(len(wanted), len(found), lambda i, j: self._equal(wanted[i], found[j]))
         missing = [row for i, row in enumerate(wanted) if i not in pairs]
         taken = set(pairs.values())
@@ -253,7 +253,7 @@ class _Comparison:
     def _equal(self, wanted: Row, found: Row) -> bool:
         return all(map(same, wanted, found, self.tolerances))
 
-    def _place(self, row: Row) -> tuple[tuple[int, float | Decimal, str], ...]:
+    def _sort_key(self, row: Row) -> tuple[tuple[int, float | Decimal, str], ...]:
         """Sort numbers as numbers, and the rest as texts; NULL comes last."""
         cells = [row[i] for i in self.key] + list(row)
         return tuple(_sorted_as(cell) for cell in cells)

@@ -190,8 +190,8 @@ def _distinct(given: GivenRows, names: Iterable[str]) -> Sequence[str]:
 
 
 def _csv_path(given: GivenRows, path: Path, root: Path) -> Path:
-    places = (root / given.location.path.parent / path, root / path)
-    found = next((place for place in places if place.is_file()), None)
+    candidates = (root / given.location.path.parent / path, root / path)
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
     if found is None:
         hint = "Name it from the file of the tests, or from the project's folder; CSV text has a line with its columns."
         raise FftError(f"there is no file {path}", where=given.location, hint=hint)
@@ -202,7 +202,7 @@ def _csv(given: GivenRows, read: Callable[[], ListedRows]) -> _Rows:
     try:
         csv = read()
     except SeedError as error:
-        place = f"line {error.line} of the CSV: " if error.line else "the CSV: "
-        raise FftError(place + error.problem.message, where=given.location, hint=error.problem.hint) from error
+        said_where = f"line {error.line} of the CSV: " if error.line else "the CSV: "
+        raise FftError(said_where + error.problem.message, where=given.location, hint=error.problem.hint) from error
     rows = [dict(zip(csv.names, row, strict=True)) for row in zip(*csv.columns, strict=True)]
     return _Rows(given, csv.names, rows, is_csv=True)

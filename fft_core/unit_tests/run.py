@@ -81,15 +81,15 @@ def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[Unit
         return
     project, engine = _opened(project)
     try:
-        places = _Places(project, engine)
+        warehouses = _Warehouses(project, engine)
         for test in tests:
-            yield _result(places, test)
+            yield _result(warehouses, test)
     finally:
         engine.close()
 
 
 def _opened(project: Project) -> tuple[Project, Engine]:
-    """Open the place where they run; the project is then one of that engine."""
+    """Open the database in which they run; the project is then one of that engine."""
     profile = project.profiles.unit_test()
     if profile is not None:
         return replace(project, engine=profile.engine), open_engine(profile.engine, profile.settings)
@@ -97,7 +97,7 @@ def _opened(project: Project) -> tuple[Project, Engine]:
     return project, spec_of(profile.engine).connect(profile.settings, scratch=True)
 
 
-class _Places:
+class _Warehouses:
     """Warehouses for tests: one for each set of ephemeral models that are given rows, instead of being inlined."""
 
     def __init__(self, project: Project, engine: Engine) -> None:
@@ -130,11 +130,11 @@ def _table_names(project: Project, test: UnitTest) -> Mapping[str | SourceName, 
     return names
 
 
-def _result(places: _Places, test: UnitTest) -> UnitTestResult:
+def _result(warehouses: _Warehouses, test: UnitTest) -> UnitTestResult:
     started = time.perf_counter()
     try:
         with (
-            places.session(test) as warehouse,
+            warehouses.session(test) as warehouse,
             warehouse.engine.turn(),  # temporary tables are gone if another process gets the file in between
             warehouse.engine.trace.about(test.model),
         ):

@@ -110,7 +110,7 @@ def _unreadable(meta: Relation, error: StatementError) -> StateError:
 
 
 @dataclass(frozen=True)
-class Place:
+class RecordedRelation:
     """Where a project built a node: the relation, the stamp that the build left on it, and when it was."""
 
     node: str
@@ -120,8 +120,8 @@ class Place:
     keeps_history: bool
 
 
-def recorded_places(engine: Engine, project: str, environment: str) -> tuple[Place, ...]:
-    """Return all places that this project recorded in this environment, the newest first.
+def recorded_relations(engine: Engine, project: str, environment: str) -> tuple[RecordedRelation, ...]:
+    """Return all relations that this project recorded in this environment, the newest first.
 
     Records of other projects, and those that older versions wrote without a project, are left out.
 
@@ -138,24 +138,24 @@ def recorded_places(engine: Engine, project: str, environment: str) -> tuple[Pla
             f"where project = {literal(project)} and environment = {literal(environment)} "
             "and relation_path is not null order by built_at desc"
         )
-        return tuple(_place(*row) for row in rows)
+        return tuple(_recorded(*row) for row in rows)
     except StatementError as error:
         raise _unreadable(meta, error) from error
     except (ValueError, TypeError) as error:
         raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
 
 
-def _place(node: str, path: str, stamp: str, built_at: object, parts: str | None) -> Place:
+def _recorded(node: str, path: str, stamp: str, built_at: object, parts: str | None) -> RecordedRelation:
     catalog, schema, name = json.loads(path)
     fingerprint = Fingerprint.from_json(parts) if parts else None
     is_history = fingerprint is not None and fingerprint.config.get("materialized") == "snapshot"
-    return Place(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at), is_history)
+    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at), is_history)
 
 
-def delete_place(engine: Engine, place: Place) -> None:
-    """Delete the record of one build at one place."""
+def delete_recorded(engine: Engine, recorded: RecordedRelation) -> None:
+    """Delete the record of one build of a relation."""
     spelling = engine.spelling
-    same = f"node_name = {spelling.literal(place.node)} and stamp = {spelling.literal(place.stamp)}"
+    same = f"node_name = {spelling.literal(recorded.node)} and stamp = {spelling.literal(recorded.stamp)}"
     engine.execute(spelling.delete(engine.relation(TABLE), same))
 
 

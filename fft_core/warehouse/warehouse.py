@@ -84,11 +84,11 @@ class Warehouse:
 
     def ensure_schema(self, relation: Relation) -> None:
         """Create the schema of a relation where it is missing; once, and outside any transaction of a build."""
-        place = relation.named("")
+        schema = relation.named("")
         with self._shared.lock:
-            if place not in self._shared.schemas:
+            if schema not in self._shared.schemas:
                 self.engine.create_schema(relation)
-                self._shared.schemas.add(place)
+                self._shared.schemas.add(schema)
 
     def ensure_records(self) -> None:
         """Create or migrate the tables of the build records, once."""
@@ -114,10 +114,10 @@ class Warehouse:
 def planned_relations(project: Project) -> Callable[[str | SourceName], Relation]:
     """Say where models, seeds and sources lie by the project's profile, without opening the database."""
     profile = project.profiles.active(engine=project.engine)
-    place = spec_of(profile.engine).namespace(profile.settings)
+    namespace = spec_of(profile.engine).namespace(profile.settings)
 
     def relation(node: str | SourceName) -> Relation:
-        return place.relation(*_placed(project, node))
+        return namespace.relation(*_placed(project, node))
 
     return relation
 

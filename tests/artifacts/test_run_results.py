@@ -104,7 +104,7 @@ def test_what_is_written_follows_the_schema(tmp_path: Path) -> None:
     ],
 )
 def test_the_outcome_by_which_a_node_is_selected(result: NodeRunResult, outcome: str | None) -> None:
-    assert result.outcome == outcome
+    assert result.selector_status == outcome
 
 
 def test_results_that_are_not_there(tmp_path: Path) -> None:

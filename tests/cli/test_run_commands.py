@@ -224,7 +224,7 @@ def test_all_checks_run_though_some_fail(fft: Fft, tmp_path: Path) -> None:
         "error: users: project.yml:4: users has bad rows: 1 check(s) failed: not_null_id: 1 of 2 rows fail\n"
         "    hint: The first of them: id = NULL, email = b@x.at, name = Bob\n"
     ) in tested.err
-    outcomes = {result.name: result.outcome for result in read_run_results(root).results}
+    outcomes = {result.name: result.selector_status for result in read_run_results(root).results}
     assert outcomes == {"users": "fail", "crm.users": "fail", "history": "ok"}
     with duckdb.connect(str(root / "dev.duckdb")) as connection:
         connection.execute("drop table users cascade")
@@ -348,7 +348,7 @@ def test_the_results_are_written_down(fft: Fft, tmp_path: Path) -> None:
     assert 0 < users.query_duration_ms <= users.duration_ms
     assert users.started_at is not None
     assert users.started_at <= written.generated_at
-    assert users.outcome == "warn"
+    assert users.selector_status == "warn"
     assert (source.kind, source.status, source.relation) == ("source", "checked", "dev.main.crm_users")
     assert fft("build", root).code == 0
     again = read_run_results(root)

@@ -54,7 +54,7 @@ def test_rows_that_were_built_and_then_reused(run: Run) -> None:
     with run:
         first = ended_with_rows(begun(run, "good"), run.build(run.project.node("good")))
         second = ended_with_rows(begun(run, "good"), run.build(run.project.node("good")))
-    assert (first.result.status, first.result.rows, first.result.outcome) == ("built", 1, "warn")
+    assert (first.result.status, first.result.rows, first.result.selector_status) == ("built", 1, "warn")
     assert first.remarks == ("warned: accepted_values_id: 1 of 1 rows fail",)
     assert [check.status for check in first.result.checks] == ["pass", "warn"]
     assert (second.result.status, [reason.kind for reason in second.result.reasons]) == ("reused", ["unchanged"])
@@ -65,7 +65,7 @@ def test_checks_that_stop_a_build_and_a_query_that_fails(run: Run) -> None:
     with run:
         blocked = ended_with_error(begun(run, "bad"), failed(run, "bad"))
         broken = ended_with_error(begun(run, "broken"), failed(run, "broken"))
-    assert (blocked.result.status, blocked.result.outcome) == ("blocked", "fail")
+    assert (blocked.result.status, blocked.result.selector_status) == ("blocked", "fail")
     assert blocked.remarks == ("failed: not_null_id: 1 of 1 rows fail",)
     assert (broken.result.status, broken.result.checks) == ("failed", ())
     assert broken.result.error is not None
@@ -87,6 +87,6 @@ def test_checks_alone(run: Run) -> None:
         passed = ended_with_checks(begun(run, "good"), run.check("good"))
         (first, *_) = run.check("good")
     wrong = ended_with_checks(begun(run, "good"), (replace(first, failing_rows=1),))
-    assert (passed.result.status, passed.result.error, passed.result.outcome) == ("checked", None, "warn")
-    assert (wrong.result.status, wrong.result.outcome) == ("checked", "fail")
+    assert (passed.result.status, passed.result.error, passed.result.selector_status) == ("checked", None, "warn")
+    assert (wrong.result.status, wrong.result.selector_status) == ("checked", "fail")
     assert wrong.result.error is not None

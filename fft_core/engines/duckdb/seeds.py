@@ -42,9 +42,9 @@ def file_query(
 def _listed(engine: Engine, table: CsvTable, rows: ListedRows) -> Iterator[str]:
     """No Arrow is needed for it, which is slow to import."""
     lists = rows.fixed(table.fixes)
-    for place, texts in enumerate(lists):
-        _refuse_misfits(engine, table, place, "(select unnest(?::varchar[]))", [texts])
-    columns = ", ".join(f"unnest(?::varchar[]) as c{place}" for place in range(len(lists)))
+    for index, texts in enumerate(lists):
+        _refuse_misfits(engine, table, index, "(select unnest(?::varchar[]))", [texts])
+    columns = ", ".join(f"unnest(?::varchar[]) as c{index}" for index in range(len(lists)))
     name = engine.temporary(f"_ff_file_{id(table)}").sql(engine.spelling)
     engine.execute(f"create temporary table {name} as select {_casts(engine, table)} from (select {columns})", lists)
     try:
@@ -58,8 +58,8 @@ def _listed(engine: Engine, table: CsvTable, rows: ListedRows) -> Iterator[str]:
 def _streamed(engine: Engine, register: Register, table: CsvTable) -> Iterator[str]:
     name = f"_ff_file_{id(table)}"
     with register(name, _Stream(table)):
-        for place in range(len(table.columns)):
-            _refuse_misfits(engine, table, place, f"(select c{place} from {name})")
+        for index in range(len(table.columns)):
+            _refuse_misfits(engine, table, index, f"(select c{index} from {name})")
         yield f"select {_casts(engine, table)} from {name}"
 
 
@@ -81,14 +81,14 @@ class _Stream:
 
 def _casts(engine: Engine, table: CsvTable) -> str:
     return ", ".join(
-        f"cast(c{place} as {engine.column_type(column.type)}) as {engine.spelling.quoted(column.name)}"
-        for place, column in enumerate(table.columns)
+        f"cast(c{index} as {engine.column_type(column.type)}) as {engine.spelling.quoted(column.name)}"
+        for index, column in enumerate(table.columns)
     )
 
 
-def _refuse_misfits(engine: Engine, table: CsvTable, place: int, texts: str, parameters: Sequence[object] = ()) -> None:
+def _refuse_misfits(engine: Engine, table: CsvTable, index: int, texts: str, parameters: Sequence[object] = ()) -> None:
     """Name the first text that only the engine can tell is not of its type."""
-    column = table.columns[place]
+    column = table.columns[index]
     if column.is_checked:
         return
     cast = f"try_cast(t as {engine.column_type(column.type)})"
@@ -96,7 +96,7 @@ def _refuse_misfits(engine: Engine, table: CsvTable, place: int, texts: str, par
         f"select t from {texts} as texts(t) where t is not null and {cast} is null limit 1", parameters
     )
     if wrong:
-        raise table.misfit(place, wrong[0][0])
+        raise table.misfit(index, wrong[0][0])
 
 
 def _parquet_query(engine: Engine, path: Path, column_types: Mapping[str, str]) -> str:

@@ -48,7 +48,7 @@ def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
     if not content:
         return pa.Table.from_arrays([pa.array([], _final_type(f.oid, f.modifier)) for f in fields], names=names)
     texts = _texts(cursor, fields, content)
-    columns = [_read(cursor, field, texts.column(place)) for place, field in enumerate(fields)]
+    columns = [_read(cursor, field, texts.column(index)) for index, field in enumerate(fields)]
     return pa.Table.from_arrays(columns, names=names)
 
 

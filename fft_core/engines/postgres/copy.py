@@ -308,7 +308,7 @@ def _json(value: Any, kind: Any) -> str:
 def _refuse_repeated(keys: list[str]) -> None:
     """Raise for a map that has a key twice: `jsonb` would keep its last value alone."""
     if len(set(keys)) < len(keys):
-        repeated = next(key for place, key in enumerate(keys) if key in keys[:place])
+        repeated = next(key for index, key in enumerate(keys) if key in keys[:index])
         raise _Unstorable(f"the key {repeated} twice in one map, and jsonb keeps one value of a key")
 
 

@@ -35,18 +35,18 @@ def _wrong_url(rest: str) -> str | None:
     if _PERCENT.search(rest):
         return "has a % that no two hexadecimal digits follow: it must be written as %25"
     authority, rest_of_path = re.match(r"([^/]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
-    userinfo, at, place = authority.rpartition("@")
+    userinfo, at, address = authority.rpartition("@")
     if not at:  # a ? before the first @ can be the query's, or a character of the password
         authority, rest_of_path = re.match(r"([^/?]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
-        place = authority
+        address = authority
     else:
-        place, mark, query = place.partition("?")
+        address, mark, query = address.partition("?")
         rest_of_path = mark + query + rest_of_path
     if "@" in userinfo or "@" in rest_of_path:
         return "has an @ after the host: a special character of user or password is not percent-encoded"
     if "[" in userinfo or "]" in userinfo:
         return "has a bracket in user or password, which must be percent-encoded"
-    if not all(_is_host(host) for host in place.split(",")):
+    if not all(_is_host(host) for host in address.split(",")):
         return "has no host and port where they are expected"
     database, mark, query = rest_of_path.removeprefix("/").partition("?")
     if "/" in database or "#" in database or ":" in database:

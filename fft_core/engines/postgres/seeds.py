@@ -70,10 +70,10 @@ def _refused(error: StatementError, table: CsvTable) -> EngineError | SeedError:
     """Name the text that Postgres refused, if it tells the column."""
     cause = error.__cause__
     context = cause.diag.context if isinstance(cause, psycopg.Error) else None
-    for place, column in enumerate(table.columns):
+    for index, column in enumerate(table.columns):
         found = re.search(rf'column {re.escape(column.name)}: "(.*)"$', context or "", re.DOTALL)
         if found:
-            return table.misfit(place, found[1])
+            return table.misfit(index, found[1])
     return error
 
 

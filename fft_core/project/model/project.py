@@ -184,9 +184,11 @@ class Project:
 
     def seed_behind(self, source: SourceName) -> str | None:
         """The seed that fills a source, where the project has one of that relation."""
-        place = self.sources.get(source)
-        seed = self.seeds.get(place.identifier) if place else None
-        return seed.name if place and seed and place.catalog is None and place.schema in (None, seed.schema) else None
+        declared = self.sources.get(source)
+        seed = self.seeds.get(declared.identifier) if declared else None
+        if declared is None or seed is None or declared.catalog is not None:
+            return None
+        return seed.name if declared.schema in (None, seed.schema) else None
 
     @cached_property
     def _stored(self) -> tuple[Node, ...]:

@@ -138,14 +138,14 @@ def _put_in_place(
     root: Path, declared: tuple[Declared, ...], fetched: Mapping[str, _Fetched], staging: Path
 ) -> tuple[InstalledPackage, ...]:
     for name in fetched:
-        place, old = git_folder(root, name), staging / f"{name}.old"
-        if place.exists():
-            place.rename(old)
+        target, old = git_folder(root, name), staging / f"{name}.old"
+        if target.exists():
+            target.rename(old)
         try:
-            (staging / name).rename(place)
+            (staging / name).rename(target)
         except OSError:
             if old.exists():
-                old.rename(place)
+                old.rename(target)
             raise
     wanted = {package.name for package in declared if package.shape.git}
     gone = [
@@ -205,15 +205,15 @@ def _commit(folder: Path, package: Declared, pin: Pin | None) -> str:
             raise _GitError(message, "To take what is there now: fft deps --upgrade")
         return found
     kind, name = package.shape.revision or ("default", "HEAD")
-    places = {
+    revisions = {
         "default": ["refs/remotes/origin/HEAD", "HEAD"],
         "branch": [f"refs/remotes/origin/{name}"],
         "tag": [f"refs/tags/{name}"],
         "rev": [name],
         "ref": [f"refs/remotes/origin/{name}", f"refs/tags/{name}", name],
     }[kind]
-    for place in places:
-        found = _resolved(folder, package, f"{place}^{{commit}}")
+    for revision in revisions:
+        found = _resolved(folder, package, f"{revision}^{{commit}}")
         if found is not None:
             return found
     if kind == "default":

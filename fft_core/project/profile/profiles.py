@@ -314,13 +314,13 @@ def _spec(engine: str, file: YamlFile, profile: str) -> EngineSpec:
 
 
 def _refuse_unknown_keys(
-    content: Mapping[str, Any], known: list[str], file: YamlFile, place: tuple[str | int, ...]
+    content: Mapping[str, Any], known: list[str], file: YamlFile, at: tuple[str | int, ...]
 ) -> None:
     for key in content:
         if key not in known:
             hint = nearest(str(key), known) or f"Known keys: {', '.join(known)}"
-            said = f"unknown key {str(key)!r} in {'.'.join(map(str, place))}"
-            raise ProfileError(said, where=file.location((*place, key)), hint=hint)
+            said = f"unknown key {str(key)!r} in {'.'.join(map(str, at))}"
+            raise ProfileError(said, where=file.location((*at, key)), hint=hint)
 
 
 def _written(content: Mapping[str, Any], engine: str, file: YamlFile, name: str) -> dict[str, Any]:
@@ -331,15 +331,15 @@ def _written(content: Mapping[str, Any], engine: str, file: YamlFile, name: str)
 
 
 def _wrong(
-    key: str, setting: Setting, said: str, variables: Mapping[str, str], file: YamlFile, place: tuple[str | int, ...]
+    key: str, setting: Setting, said: str, variables: Mapping[str, str], file: YamlFile, at: tuple[str | int, ...]
 ) -> Problem:
     """Name the variable where it, and not the file, is what is wrong."""
     if key in variables:
         return Problem(f"environment variable {variables[key]} {said}", hint=setting.hint)
     if said == "is missing":
         hint = f"Write it into profiles.yml, or set {setting.variable}."
-        return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)), hint)
-    return Problem(f"{'.'.join(map(str, (*place, key)))} {said}", file.location((*place, key)), setting.hint)
+        return Problem(f"{'.'.join(map(str, (*at, key)))} {said}", file.location((*at, key)), hint)
+    return Problem(f"{'.'.join(map(str, (*at, key)))} {said}", file.location((*at, key)), setting.hint)
 
 
 def _first(problems: list[Problem]) -> FftError:

@@ -76,9 +76,9 @@ def _walk(root: Path, folder: str) -> Iterator[Path]:
 
     if not (root / folder).is_dir():
         return
-    for place, folders, names in os.walk(root / folder, onerror=refuse):
+    for path, folders, names in os.walk(root / folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
-        relative = Path(place).relative_to(root)
+        relative = Path(path).relative_to(root)
         for name in names:
             if not name.startswith(".") and (folder == "seeds" or name.endswith(_TEXTS)):
                 yield relative / name

@@ -48,8 +48,8 @@ def _kind(
     if kind in (None, "incremental"):
         return "incremental" if is_enabled or kind else "table"
     if is_enabled and (blocks or overlay):
-        place = "its block 'incremental'" if settings.incremental else "project.yml: models.incremental"
-        message = f"it is materialized={kind!r}, and incremental by {place}"
+        said = "its block 'incremental'" if settings.incremental else "project.yml: models.incremental"
+        message = f"it is materialized={kind!r}, and incremental by {said}"
         problems.append(Problem(message, where, "Write materialized='incremental', or take the other one out."))
     return kind
 

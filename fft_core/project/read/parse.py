@@ -41,18 +41,18 @@ def sql_model(
     template = parse_template(text, path, jinja, dialect)
     problems.extend(template.problems)
     logical = logical_name(path)
-    config_place = Location(path, template.config_line)
-    settings = _config(template.config, config_place, problems)
+    config_location = Location(path, template.config_line)
+    settings = _config(template.config, config_location, problems)
     if not _usable(logical, Location(path), problems):
         return []
     overlay = (overlays or {}).get(model_name(logical))
-    materialization = materialization_of(settings, overlay, config_place, problems)
+    materialization = materialization_of(settings, overlay, config_location, problems)
     own = [template]
     if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
         delta = parse_template(materialization.delta_sql, path, jinja, dialect)
         materialization = replace(materialization, delta_sql=delta.text)
-        own.append(replace(delta, mentions=tuple(replace(m, where=config_place) for m in delta.mentions)))
-        problems.extend(replace(problem, where=config_place) for problem in delta.problems)
+        own.append(replace(delta, mentions=tuple(replace(m, where=config_location) for m in delta.mentions)))
+        problems.extend(replace(problem, where=config_location) for problem in delta.problems)
     reached = _reached(frozenset().union(*(t.calls for t in own)), macros)
     templates = [*own, *(macros[name].template for name in sorted(reached))]
     return [

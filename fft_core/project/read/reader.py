@@ -91,7 +91,7 @@ class Reader:
         )
         project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
         if self.problems:
-            raise ProjectError(sorted(self.problems, key=_place))
+            raise ProjectError(sorted(self.problems, key=_location))
         return project
 
     # --- files --------------------------------------------------------------------------------------------------------
@@ -354,5 +354,5 @@ class Reader:
         return ""
 
 
-def _place(problem: Problem) -> tuple[str, int]:
+def _location(problem: Problem) -> tuple[str, int]:
     return (str(problem.where.path), problem.where.line or 0) if problem.where else ("", 0)

@@ -148,9 +148,9 @@ def _problem(complaint: Any, shape: Any, content: object, file: YamlFile, at: tu
     match complaint["type"]:
         case "extra_forbidden":
             key, known = str(complaint["loc"][-1]), known_keys(shape, complaint["loc"][:-1])
-            place = ".".join(str(key) for key in (*at, *keys)[:-1]) or "the file"
+            parent = ".".join(str(key) for key in (*at, *keys)[:-1]) or "the file"
             return Problem(
-                f"unknown key {key!r} in {place}", where, nearest(key, known) or f"Known keys: {', '.join(known)}"
+                f"unknown key {key!r} in {parent}", where, nearest(key, known) or f"Known keys: {', '.join(known)}"
             )
         case "missing":
             return Problem(f"missing key {complaint['loc'][-1]!r}" + (f" in {name}" if name else ""), where)

@@ -27,15 +27,15 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
-def known_keys(shape: Any, place: Sequence[str | int]) -> list[str]:
+def known_keys(shape: Any, location: Sequence[str | int]) -> list[str]:
     """Return the keys that a mapping inside a shape may have, where pydantic found an unknown one.
 
     Args:
         shape: What was read: anything that a TypeAdapter takes.
-        place: Where the mapping is, as pydantic says it: keys and indices, with the names of members of unions.
+        location: Where the mapping is, as pydantic says it: keys and indices, with the names of members of unions.
     """
     shapes = [shape]
-    for part in place:
+    for part in location:
         shapes = [inner for outer in shapes for inner in _inside(outer, part)]
     mappings = [kind for outer in shapes for kind in _members(outer) if _is_mapping(kind)]
     keys = [field.alias or name for kind in mappings for name, field in kind.model_fields.items()]

@@ -1,4 +1,4 @@
-"""A project, looked at by all rules: findings with a place, a level and a hint."""
+"""A project, looked at by all rules: findings with a location, a level and a hint."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def _unknown_settings(project: Project, names: Sequence[str]) -> Iterator[Proble
     for name in project.lint:
         if name not in names:
             hint = nearest(name, names) or f"Rules: {', '.join(names)}."
-            yield Problem(f"lint: {name!r} is not a rule that can be set", _place(project.root, name), hint)
+            yield Problem(f"lint: {name!r} is not a rule that can be set", _location(project.root, name), hint)
 
 
-def _place(root: Path, rule: str) -> Location:
+def _location(root: Path, rule: str) -> Location:
     file = parse_yaml((root / _PROJECT_FILE).read_text(encoding="utf-8-sig"), _PROJECT_FILE)
     return file.location(("lint", rule)) if isinstance(file, YamlFile) else Location(_PROJECT_FILE)

@@ -83,7 +83,7 @@ class Reading:
             return {name: Relation(name) if isinstance(name, str) else said[name] for name in names}
         return {name: planned(name) for name in names}
 
-    def place_of(self, model: Model, name: str) -> Location:
+    def location_of(self, model: Model, name: str) -> Location:
         """Where a model names a relation: in its own file, or in a macro; the model's first line where neither does."""
         texts = {model.path: model.body.template, **self.project.macros} if isinstance(model.body, SqlBody) else {}
         word = rf"[\w.\"`]*\b{re.escape(name)}\b"

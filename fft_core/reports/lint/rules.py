@@ -21,7 +21,7 @@ _CATALOGS = ("information_schema", "pg_catalog")
 
 
 @dataclass(frozen=True)
-class Rule:
+class LintRule:
     """A kind of finding; project.yml can set another level."""
 
     level: Level
@@ -102,7 +102,7 @@ def _hard_coded_relations(reading: Reading) -> Iterator[Problem]:
             case None:
                 continue
         message = f"{written} is written out: {model.name} {does}, and is built every time"
-        yield Problem(message, reading.place_of(model, written.name), f"Write {{{{ {call} }}}}.")
+        yield Problem(message, reading.location_of(model, written.name), f"Write {{{{ {call} }}}}.")
 
 
 def _undeclared_tables(reading: Reading) -> Iterator[Problem]:
@@ -110,7 +110,7 @@ def _undeclared_tables(reading: Reading) -> Iterator[Problem]:
         if _meant(reading, written) is None:
             message = f"{written} is neither a model nor a source: {model.name} is built every time"
             hint = "Declare it in sources.yml, and read it by source()."
-            yield Problem(message, reading.place_of(model, written.name), hint)
+            yield Problem(message, reading.location_of(model, written.name), hint)
 
 
 def _sources_that_are_models(reading: Reading) -> Iterator[Problem]:
@@ -187,19 +187,21 @@ def _unused_ephemeral_models(reading: Reading) -> Iterator[Problem]:
             yield Problem(f"{name} is ephemeral, and nothing reads it: it has no effect", model.location, hint)
 
 
-RULES: Mapping[str, Rule] = {
-    "unreadable-sql": Rule("error", "The SQL of a model cannot be parsed.", _unreadable_sql),
-    "unknown-column": Rule(
+RULES: Mapping[str, LintRule] = {
+    "unreadable-sql": LintRule("error", "The SQL of a model cannot be parsed.", _unreadable_sql),
+    "unknown-column": LintRule(
         "warning", "A check, a key or `requires` names a column that is not there.", _unknown_columns
     ),
-    "hard-coded-relation": Rule(
+    "hard-coded-relation": LintRule(
         "warning", "A model names a relation of the project without ref() or source().", _hard_coded_relations
     ),
-    "undeclared-table": Rule("warning", "A model reads a table that is no model and no source.", _undeclared_tables),
-    "source-is-model": Rule("warning", "A source is the relation of a model.", _sources_that_are_models),
-    "unset-variable": Rule("warning", "var() has no default, and the variable is not set.", _unset_variables),
-    "unused-ephemeral": Rule("warning", "Nothing reads an ephemeral model.", _unused_ephemeral_models),
-    "unused-source": Rule("warning", "Nothing reads or checks a source.", _unused_sources),
-    "unused-macro": Rule("note", "No model uses a macro.", _unused_macros),
-    "star-over-source": Rule("note", "A model takes all columns of a source.", _stars_over_sources),
+    "undeclared-table": LintRule(
+        "warning", "A model reads a table that is no model and no source.", _undeclared_tables
+    ),
+    "source-is-model": LintRule("warning", "A source is the relation of a model.", _sources_that_are_models),
+    "unset-variable": LintRule("warning", "var() has no default, and the variable is not set.", _unset_variables),
+    "unused-ephemeral": LintRule("warning", "Nothing reads an ephemeral model.", _unused_ephemeral_models),
+    "unused-source": LintRule("warning", "Nothing reads or checks a source.", _unused_sources),
+    "unused-macro": LintRule("note", "No model uses a macro.", _unused_macros),
+    "star-over-source": LintRule("note", "A model takes all columns of a source.", _stars_over_sources),
 }

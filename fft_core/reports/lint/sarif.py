@@ -39,9 +39,9 @@ def _rule(name: str, level: Level, summary: str) -> dict[str, Any]:
 
 def _result(finding: Finding, folder: Path) -> dict[str, Any]:
     uri = quote((folder / finding.where.path).as_posix())
-    place: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
+    location: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
     if finding.where.line is not None:
-        place["region"] = {"startLine": finding.where.line}
+        location["region"] = {"startLine": finding.where.line}
     text = visible(f"{finding.message}\n{finding.hint}" if finding.hint else finding.message)
     text = re.sub(r"\[(?=[^\]]*\]\()", r"\\[", text)  # in SARIF, [text](target) is a link
     # the same finding on another line is the same: lines move when something else is edited
@@ -50,7 +50,7 @@ def _result(finding: Finding, folder: Path) -> dict[str, Any]:
         "ruleId": finding.rule,
         "level": finding.level,
         "message": {"text": text},
-        "locations": [{"physicalLocation": place}],
+        "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"fftFinding/v1": identity[:32]},
     }
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from fft_core.project.model import Model, Node, Project, Source
 from fft_core.reports.manifest import parents_of
 
-Shape: TypeAlias = Literal[
+NodeShape: TypeAlias = Literal[
     "table", "view", "materialized_view", "ephemeral", "incremental", "snapshot", "seed", "source"
 ]
 
@@ -20,7 +20,7 @@ class GraphNode:
     """One node as it is shown; `language` is None for what is no model."""
 
     name: str
-    shape: Shape
+    shape: NodeShape
     language: Literal["sql", "python"] | None = None
 
     @property

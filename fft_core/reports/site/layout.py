@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A graph with a place for everything; boxes and lines in the order of the nodes and edges."""
+    """A graph with a position for everything; boxes and lines in the order of the nodes and edges."""
 
     width: float
     height: float
@@ -111,14 +111,14 @@ def _layers(levels: Mapping[str, int], chains: Iterable[Sequence[Spot]]) -> list
 
 
 def _ordered(layers: list[list[Spot]], before: Neighbours, after: Neighbours) -> list[list[Spot]]:
-    """Sort each layer by the mean place of the neighbours, to and fro; keep what crosses least."""
+    """Sort each layer by the mean position of the neighbours, to and fro; keep what crosses least."""
     best, fewest = layers, _crossings(layers, after)
     for sweep in range(_SWEEPS):
         neighbours, order = (before, 1) if sweep % 2 == 0 else (after, -1)
         swept: list[list[Spot]] = []
         for layer in layers[::order]:
-            place = {spot: i for i, spot in enumerate(swept[-1])} if swept else {}
-            swept.append(sorted(layer, key=_mean_place(layer, neighbours, place).__getitem__))
+            position = {spot: i for i, spot in enumerate(swept[-1])} if swept else {}
+            swept.append(sorted(layer, key=_mean_position(layer, neighbours, position).__getitem__))
         layers = swept[::order]
         crossings = _crossings(layers, after)
         if crossings < fewest:
@@ -126,11 +126,11 @@ def _ordered(layers: list[list[Spot]], before: Neighbours, after: Neighbours) ->
     return best
 
 
-def _mean_place(layer: Sequence[Spot], neighbours: Neighbours, place: Mapping[Spot, int]) -> dict[Spot, float]:
-    """The mean place of each spot's neighbours; a spot without neighbours stays where it is."""
+def _mean_position(layer: Sequence[Spot], neighbours: Neighbours, position: Mapping[Spot, int]) -> dict[Spot, float]:
+    """The mean position of each spot's neighbours; a spot without neighbours stays where it is."""
     means: dict[Spot, float] = {}
     for i, spot in enumerate(layer):
-        found = [place[other] for other in neighbours.get(spot, ()) if other in place]
+        found = [position[other] for other in neighbours.get(spot, ()) if other in position]
         means[spot] = sum(found) / len(found) if found else float(i)
     return means
 
@@ -138,10 +138,10 @@ def _mean_place(layer: Sequence[Spot], neighbours: Neighbours, place: Mapping[Sp
 def _crossings(layers: Sequence[Sequence[Spot]], after: Neighbours) -> int:
     total = 0
     for layer, following in pairwise(layers):
-        place = {spot: i for i, spot in enumerate(following)}
+        position = {spot: i for i, spot in enumerate(following)}
         seen: list[int] = []
         for spot in layer:
-            ends = sorted(place[end] for end in after.get(spot, ()))
+            ends = sorted(position[end] for end in after.get(spot, ()))
             total += sum(len(seen) - bisect.bisect_right(seen, end) for end in ends)
             for end in ends:
                 bisect.insort(seen, end)
@@ -169,7 +169,7 @@ def _gap(upper: Spot, lower: Spot) -> float:
 
 
 def _spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
-    """Give the places nearest to those that are wanted (least squares) that keep their order and the gaps.
+    """Give the positions nearest to those that are wanted (least squares) that keep their order and the gaps.
 
     >>> _spread([0, 0, 9], [2, 2])
     [-1.0, 1.0, 9.0]
@@ -177,7 +177,7 @@ def _spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
     offsets = [0.0]
     for gap in gaps:
         offsets.append(offsets[-1] + gap)
-    blocks: list[tuple[float, int]] = []  # without the gaps, places must not fall: pool neighbours that do
+    blocks: list[tuple[float, int]] = []  # without the gaps, positions must not fall: pool neighbours that do
     for want, offset in zip(wanted, offsets, strict=False):
         mean, count = want - offset, 1
         while blocks and blocks[-1][0] > mean:
@@ -185,7 +185,7 @@ def _spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
             mean, count = (mean * count + other * others) / (count + others), count + others
         blocks.append((mean, count))
     pooled = [mean for mean, count in blocks for _ in range(count)]
-    return [place + offset for place, offset in zip(pooled, offsets, strict=False)]
+    return [position + offset for position, offset in zip(pooled, offsets, strict=False)]
 
 
 def _columns(layers: Sequence[Sequence[Spot]]) -> list[tuple[float, float]]:

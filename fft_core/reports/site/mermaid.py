@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 
-from fft_core.reports.site.graph import Graph, GraphNode, Shape
+from fft_core.reports.site.graph import Graph, GraphNode, NodeShape
 
-_SHAPES: dict[Shape, str] = {
+_SHAPES: dict[NodeShape, str] = {
     "table": '["{}"]',
     "view": '("{}")',
     "materialized_view": '("{}")',

@@ -26,7 +26,7 @@ from fft_core.warehouse.warehouse import planned_relations
 if TYPE_CHECKING:
     import jinja2
 
-Subject: TypeAlias = Model | Seed | Source
+Documented: TypeAlias = Model | Seed | Source
 GENERATOR = "fft docgen"
 FOLDERS = ("models", "seeds", "sources")
 _STEPS = 2
@@ -48,7 +48,7 @@ class Page:
 
     node: GraphNode
     href: str
-    subject: Subject
+    documented: Documented
     graph: Graph
     relation: Relation | None
     entry: CatalogEntry | None
@@ -63,7 +63,7 @@ class Page:
     @property
     def description(self) -> str | None:
         """What the project says of it."""
-        return self.subject.description
+        return self.documented.description
 
     @property
     def first_line(self) -> str:
@@ -73,18 +73,18 @@ class Page:
     @property
     def file(self) -> str:
         """Where it is written, relative to the project."""
-        where = self.subject.location.path if isinstance(self.subject, Source) else self.subject.path
+        where = self.documented.location.path if isinstance(self.documented, Source) else self.documented.path
         return where.as_posix()
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Its tags."""
-        return self.subject.tags
+        return self.documented.tags
 
     @property
     def owners(self) -> tuple[str, ...]:
         """Who looks after it."""
-        return () if isinstance(self.subject, Source) else self.subject.owners
+        return () if isinstance(self.documented, Source) else self.documented.owners
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ class Page:
     @property
     def columns(self) -> tuple[PageColumn, ...]:
         """The columns of the relation in their order, then those that are only declared."""
-        declared = {column.name: column for column in self.subject.columns}
+        declared = {column.name: column for column in self.documented.columns}
         there = self.entry.columns if self.entry else ()
         pairs = paired((column.name for column in there), declared)
         is_known = self.entry is not None and self.entry.error is None
@@ -143,22 +143,22 @@ def render_site(project: Project, catalog: Catalog | None, *, with_source: bool 
     graph = graph_of(project)
     hrefs = _hrefs(graph)
     relation_of = planned_relations(project)
-    subjects = _subjects(project)
+    documented_by_name = _documented(project)
     jinja = _environment(project)
     shared = {"hrefs": hrefs, "with_catalog": catalog is not None}
     pages = [
         Page(
             node=node,
             href=hrefs[node.name],
-            subject=subject,
+            documented=documented,
             graph=graph.around(node.name, _STEPS),
-            relation=None if node.shape == "ephemeral" else relation_of(subject.name),
+            relation=None if node.shape == "ephemeral" else relation_of(documented.name),
             entry=catalog.entries.get(node.name) if catalog else None,
-            declared_checks=project.checks_of(subject.name),
-            source=_source_of(project, subject) if with_source and isinstance(subject, Model) else None,
+            declared_checks=project.checks_of(documented.name),
+            source=_source_of(project, documented) if with_source and isinstance(documented, Model) else None,
         )
         for node in graph.nodes
-        for subject in [subjects[node.name]]
+        for documented in [documented_by_name[node.name]]
     ]
     template = jinja.get_template("node.html.j2")
     texts = {page.href: template.render(page=page, **shared) for page in pages}
@@ -198,7 +198,7 @@ def _environment(project: Project) -> jinja2.Environment:
     return environment
 
 
-def _subjects(project: Project) -> dict[str, Subject]:
+def _documented(project: Project) -> dict[str, Documented]:
     sources = {str(name): source for name, source in project.sources.items()}
     return {**sources, **project.seeds, **project.models}
 
@@ -213,9 +213,9 @@ def _source_of(project: Project, model: Model) -> str:
 def _groups(pages: list[Page]) -> list[tuple[str, list[Page]]]:
     ordered = sorted(pages, key=lambda page: page.name)
     return [
-        ("Models", [page for page in ordered if isinstance(page.subject, Model)]),
-        ("Seeds", [page for page in ordered if isinstance(page.subject, Seed)]),
-        ("Sources", [page for page in ordered if isinstance(page.subject, Source)]),
+        ("Models", [page for page in ordered if isinstance(page.documented, Model)]),
+        ("Seeds", [page for page in ordered if isinstance(page.documented, Seed)]),
+        ("Sources", [page for page in ordered if isinstance(page.documented, Source)]),
     ]
 
 

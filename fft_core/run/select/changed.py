@@ -161,8 +161,8 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
         homes = {}
         for package in now.packages.values():
             before, home = packages[package.name], package.home
-            place = _restored(before, find_package_files(home), Path(folder)) if before else home.root
-            homes[package.name] = {"path": str(place), "models_dir": home.models.as_posix()}
+            restored = _restored(before, find_package_files(home), Path(folder)) if before else home.root
+            homes[package.name] = {"path": str(restored), "models_dir": home.models.as_posix()}
         if homes:  # wherever they are, and without asking for the commits of those from git
             (root / _PACKAGES).unlink(missing_ok=True)
             (root / _PACKAGES).write_text(yaml.safe_dump(homes, allow_unicode=True), encoding="utf-8")

@@ -48,9 +48,9 @@ class Changes:
             index = Path(folder) / "index"  # the user's own stays as it is
             _git(self.root, "read-tree", self.commit, index=index)
             _git(self.root, "checkout-index", "--force", "-z", "--stdin", f"--prefix={tree}/", given=names, index=index)
-        place = tree / self.root.relative_to(self.repository)
-        place.mkdir(parents=True, exist_ok=True)
-        return place
+        restored = tree / self.root.relative_to(self.repository)
+        restored.mkdir(parents=True, exist_ok=True)
+        return restored
 
 
 def changes_since(root: Path, ref: str, kept: Path) -> Changes:

@@ -10,7 +10,7 @@ from typing import TypeAlias, get_args
 from fft_core.plan.decide import Request
 from fft_core.project.model import Check, Project, SourceName
 from fft_core.run.rebuilder import Rebuilder
-from fft_core.run.results import NodeRunResult, Outcome, read_run_results
+from fft_core.run.results import NodeRunResult, SelectorStatus, read_run_results
 from fft_core.run.run import Run
 from fft_core.run.select.grammar import choose, refuse_unknown, select
 
@@ -59,8 +59,8 @@ class _Asked:
         return self._modified
 
     def result(self, value: str) -> frozenset[str]:
-        refuse_unknown("result", value, get_args(Outcome))
-        return frozenset(result.name for result in self._results if result.outcome == value)
+        refuse_unknown("result", value, get_args(SelectorStatus))
+        return frozenset(result.name for result in self._results if result.selector_status == value)
 
     @cached_property
     def _modified(self) -> frozenset[str]:
