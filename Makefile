@@ -10,7 +10,7 @@ help:
 	@echo "make example   build the example project through Dagster, on DuckDB"
 	@echo "make dev       open the Dagster UI on the example project"
 	@echo "make test      lint, types and all the tests"
-	@echo "make sweep     the property tests and kill tests with more examples"
+	@echo "make sweep     the property tests and kill tests with many more examples"
 	@echo "make bench     measure, and write docs/benchmarks.md"
 	@echo "make docs      write docs/commands again from the commands"
 	@echo "make functions write fft_core/engines/*/functions.json again from the engines' catalogs"
@@ -52,7 +52,7 @@ test: lint types
 	@echo
 	@echo "All checks passed. Next: make example"
 
-# The property tests and kill tests with five times as many examples; FFT_SWEEP_SEED=1 tries others
+# The property tests and kill tests with many more examples; FFT_SWEEP_SEED=1 tries others
 sweep: $(READY)
 	@FFT_SWEEP=5 $(BIN)/pytest -n auto --dist loadgroup tests/skip tests/increments tests/selection tests/engines
 

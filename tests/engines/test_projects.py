@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sweeps import FACTOR
+from sweeps import examples
 
 from fft_core import CheckFailedError, FftError, Project, Request, Warehouse, load_project, make_plan, open_warehouse
 from fft_core.compile.identity import Identities, project_identities
@@ -366,7 +366,7 @@ def test_pruning_a_snapshot_builds_what_reads_it(shop: Shop) -> None:
     assert shop.rows("versions") == [(2,)]
 
 
-@pytest.mark.parametrize("attempt", range(2 * FACTOR))
+@pytest.mark.parametrize("attempt", range(examples(2, 10)))
 def test_a_killed_build_leaves_whole_tables(make_shop: Callable[[str], Shop], attempt: int) -> None:
     shop = make_shop("postgres")
     for version in (1, 2):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sweeps import FACTOR
+from sweeps import examples
 from targets import Target
 from workbench import EVENTS, Bench, bench
 
@@ -16,7 +16,7 @@ QUERY = f"select id, day, val, ts from {EVENTS} as e"
 NEWEST = "(select coalesce(max(ts), timestamp '1900-01-01') from {{ this }})"
 NEWER = f"{{% if is_incremental() %}} where e.ts > {NEWEST} {{% endif %}}"
 START = datetime(2024, 1, 1)
-MANY = settings(max_examples=4 * FACTOR, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+MANY = settings(max_examples=examples(2, 20), deadline=None, suppress_health_check=list(HealthCheck), database=None)
 VALUES = st.sampled_from(["a", "b", "c", None])
 BATCHES = st.lists(
     st.lists(st.tuples(st.sampled_from(["put", "put", "delete"]), st.integers(0, 5), st.integers(0, 2), VALUES)),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sweeps import FACTOR
+from sweeps import examples
 from targets import Target
 from workbench import EVENTS, Bench, bench
 
@@ -27,7 +27,7 @@ QUERY = f"select id, val, ts from {EVENTS} as e"
 TIMESTAMP = "materialized='snapshot', unique_key='id', snapshot={'strategy': 'timestamp', 'updated_at': 'ts'%s}"
 CHECK = "materialized='snapshot', unique_key='id', snapshot={'strategy': 'check', 'check_cols': %s}"
 START = datetime(2024, 1, 1)
-MANY = settings(max_examples=6 * FACTOR, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+MANY = settings(max_examples=examples(3, 30), deadline=None, suppress_health_check=list(HealthCheck), database=None)
 ROWS = st.dictionaries(st.integers(0, 3), st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, 9)), max_size=4)
 RUNS = st.lists(ROWS, min_size=2, max_size=6)
 Source = dict[int, tuple[str | None, int]]  # value and minute, by id

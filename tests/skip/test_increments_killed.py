@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from skip_helpers import Place, place
-from sweeps import FACTOR
+from sweeps import examples
 from targets import Target
 from test_killed import seconds_of_a_build, start, wait_for
 
@@ -56,7 +56,7 @@ def chain(tmp_path: Path, target: Target) -> Iterator[Chain]:
         yield Chain(place(tmp_path / "project", {"profiles.yml": profile}))
 
 
-@pytest.mark.parametrize("attempt", range(3 * FACTOR))
+@pytest.mark.parametrize("attempt", range(examples(2, 15)))
 def test_a_killed_increment_is_done_wholly_or_not_at_all(chain: Chain, attempt: int) -> None:
     root = chain.place.root
     chain.write(1)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from sweeps import FACTOR
+from sweeps import examples
 from world import run
 
 from fft_core import load_project, make_plan, open_warehouse
@@ -58,7 +58,7 @@ def seconds_of_a_build(root: Path, *database: Path) -> float:
     return seconds
 
 
-@pytest.mark.parametrize("attempt", range(3 * FACTOR))
+@pytest.mark.parametrize("attempt", range(examples(2, 15)))
 def test_a_killed_build_leaves_whole_tables_and_the_next_one_heals(tmp_path: Path, attempt: int) -> None:
     root, database = tmp_path / "project", tmp_path / "db.duckdb"
     write_project(root, 1)

@@ -16,13 +16,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sweeps import FACTOR, FIRST_SEED
+from sweeps import FIRST_SEED, examples
 from targets import Target
 from world import SEEDS, SOURCE, ModelText, Rows, World, clean_build, contents, plan, run
 
 from fft_core import FftError
 
-SEQUENCES = 40 * FACTOR
+SEQUENCES = examples(12, 200)
 SHARDS = 4
 KINDS = st.sampled_from(["table", "table", "view", "ephemeral", "python"])
 ROWS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99)), max_size=6)
@@ -236,7 +236,7 @@ def test_a_run_with_skips_equals_a_clean_build(shard: int) -> None:
 
 
 def test_a_run_with_skips_equals_a_clean_build_on_postgres(postgres_dsn: str) -> None:
-    ask(seed(FIRST_SEED)(type("Shard", (Oracle,), {"target": Target(postgres_dsn)})), SEQUENCES // 8, steps=6)
+    ask(seed(FIRST_SEED)(type("Shard", (Oracle,), {"target": Target(postgres_dsn)})), SEQUENCES // 4, steps=6)
 
 
 def ask(machine: type[RuleBasedStateMachine], sequences: int, *, steps: int) -> None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import seed
 from hypothesis import strategies as st
-from sweeps import FACTOR, FIRST_SEED
+from sweeps import FIRST_SEED, examples
 from targets import Target
 from test_oracle import Oracle, ask
 from world import ModelText, plan, run
 
 from fft_core import Model, Warehouse
 
-SEQUENCES = 8 * FACTOR
+SEQUENCES = examples(4, 40)
 KINDS = st.sampled_from(["table", "view", "ephemeral", "incremental", "incremental", "snapshot", "snapshot"])
 CONFIGS = {
     "incremental": "materialized='incremental', unique_key='id'",

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from sweeps import FACTOR
+from sweeps import examples
 
 from fft_core.engines.spec.known import known_functions
 from fft_core.plan.canonical import tokens_of
@@ -120,7 +120,7 @@ def queries(draw: st.DrawFn, dialect: str) -> str:
     return Queries(draw, dialect).query(3)
 
 
-many = settings(max_examples=30 * FACTOR, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=examples(30, 150), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @many
