@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +57,23 @@ class FinishedRun:
 MakeInstance = Callable[..., dg.DagsterInstance]
 
 
+@pytest.fixture(scope="session")
+def empty_homes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """The databases that each storage has created: to create them takes longer than most tests do."""
+    homes = {storage: tmp_path_factory.mktemp(storage) / "home" for storage in STORAGES}
+    for storage, home in homes.items():
+        write_dagster_yaml(home, storage)
+        dg.DagsterInstance.from_config(str(home)).dispose()
+    return homes
+
+
 @pytest.fixture
-def make_instance(tmp_path: Path) -> Iterator[MakeInstance]:
+def make_instance(tmp_path: Path, empty_homes: Mapping[str, Path]) -> Iterator[MakeInstance]:
     opened: list[dg.DagsterInstance] = []
 
     def make(storage: str = "pooled", home: Path = tmp_path / "home", **settings: Any) -> dg.DagsterInstance:
+        if not home.exists():
+            shutil.copytree(empty_homes[storage], home)
         write_dagster_yaml(home, storage, **settings)
         opened.append(dg.DagsterInstance.from_config(str(home)))
         return opened[-1]

@@ -1,9 +1,6 @@
 """Other libraries open the project's DuckDB file in the process of a run, beside our steps and in the same file."""
 
 import importlib.util
-import os
-import re
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -22,7 +19,6 @@ from fft_core.engines.duckdb import file as duckdb_file
 from fft_core.run.turn import build_model
 from fft_dagster import FftDuckDBResource, build_definitions
 
-ROOT = Path(__file__).parents[2]
 HAS_PANDAS_MANAGER = importlib.util.find_spec("dagster_duckdb_pandas") is not None
 
 
@@ -199,7 +195,9 @@ def test_a_file_that_is_no_database_is_still_said_to_be_none(shop: Path, databas
         open_warehouse(load_project(shop, "dev"))
 
 
-@pytest.mark.skipif(not HAS_PANDAS_MANAGER, reason="wants an older pandas: see the test below")
+@pytest.mark.skipif(
+    not HAS_PANDAS_MANAGER, reason="dagster-duckdb-pandas takes no pandas 3: test_dagster_versions.py tries it"
+)
 def test_dagster_duckdbs_io_manager_in_the_same_run(shop: Path, database: str, instance: dg.DagsterInstance) -> None:
     from dagster_duckdb_pandas import DuckDBPandasIOManager  # type: ignore[import-not-found]
 
@@ -216,30 +214,3 @@ def test_dagster_duckdbs_io_manager_in_the_same_run(shop: Path, database: str, i
     with duckdb.connect(database) as connection:
         assert connection.sql("select n from last").fetchall() == [(1,)]
         assert connection.sql("select id from landing.visits").fetchall() == [(3,)]
-
-
-@pytest.fixture
-def older_pandas(tmp_path: Path) -> Path:
-    """An environment of its own: dagster-duckdb-pandas takes no pandas 3."""
-    from test_dagster_versions import environment
-
-    wanted = ["dagster-duckdb-pandas", "duckdb>=1.4", "pyarrow>=17", "jinja2>=3.1", "sqlglot>=30.12,<32"]
-    return environment(tmp_path / "env", "newest", *wanted)
-
-
-@pytest.mark.skipif(HAS_PANDAS_MANAGER, reason="it is this environment")
-def test_dagster_duckdbs_io_manager_in_an_environment_of_its_own(older_pandas: Path, tmp_path: Path) -> None:
-    variables = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "DAGSTER_"))}
-    variables["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "dagster"), str(ROOT)])
-    command = [str(older_pandas), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--noconftest", "-p", "conftest"]
-    done = subprocess.run(
-        [*command, str(Path(__file__))],
-        cwd=tmp_path,
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    assert re.search(r"[1-9]\d* passed, 1 skipped", done.stdout)

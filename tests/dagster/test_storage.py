@@ -330,11 +330,10 @@ def test_deferred_events_are_read_at_once_and_in_order(instance: dg.DagsterInsta
 
 def test_deferred_events_are_in_the_file_a_moment_later(make_instance: MakeInstance) -> None:
     instance, reader = make_instance(), make_instance("stock")  # of the same folder, with nothing in common in memory
+    assert DEFER_SECONDS <= 0.2
     with deferring(instance, "run"):
-        began = time.monotonic()
         instance.event_log_storage.store_event(make_log_entry("run", 0))
-        eventually(lambda: stored_numbers(reader, "run") == [0])
-        assert time.monotonic() - began < 20 * DEFER_SECONDS  # mostly 0.1 s; the machine may be busy
+        eventually(lambda: stored_numbers(reader, "run") == [0])  # nothing else makes it be written meanwhile
         instance.event_log_storage.store_event(make_log_entry("run", 1))
     assert stored_numbers(reader, "run") == [0, 1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,25 @@ FILES = {
 NAMES = ["users", "a", "b", "c"]
 
 
+@pytest.fixture(scope="module")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The databases of Dagster, which take long to create."""
+    home = tmp_path_factory.mktemp("empty")
+    local_instance(home).dispose()
+    return home
+
+
+def local_instance(home: Path) -> dg.DagsterInstance:
+    """With our storage: that of Dagster takes a second of a core for each run."""
+    ours = {"module": "fft_dagster.storage", "class": "PooledSqliteStorage", "config": {"base_dir": str(home)}}
+    return dg.DagsterInstance.local_temp(str(home), overrides={"storage": {"custom": ours}})
+
+
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(tmp_path: Path, empty_home: Path) -> Iterator[dg.DagsterInstance]:
     home = tmp_path / "home"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home)) as instance:
+    shutil.copytree(empty_home, home)
+    with local_instance(home) as instance:
         yield instance
 
 
