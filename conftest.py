@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -36,6 +37,22 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.mkdtemp(prefix="fft_cache_")
     os.environ["XDG_CACHE_HOME" if sys.platform == "linux" else "FFT_CACHE_DIR"] = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+# Tests that share what takes long to make, by how their names begin: one process of xdist runs all of them. Its own
+# mark for that, xdist_group, has no effect: pytest 9.2 does not read the names that xdist 3.8 gives.
+TOGETHER = ("tests/example/test_marts_against_parquet.py::", "tests/cli/test_dev_command.py::test_in_the_ui_")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneByOneOrTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((names for names in TOGETHER if nodeid.startswith(names)), nodeid)
+
+    return OneByOneOrTogether(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -149,46 +149,74 @@ class Ui:
         return launched["run"]
 
 
-def test_the_ui_shows_the_history_and_materializes_all(tmp_path: Path) -> None:
-    root = tmp_path / "users_orders"
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with two runs of `fft build`: one that failed, and the last one, for which there were no variables."""
+    root = tmp_path_factory.mktemp("dev") / "users_orders"
     shutil.copytree(USERS_ORDERS, root, ignore=shutil.ignore_patterns(".*"))
-    (root / "models" / "labelled.ff.sql").write_text("select '{{ var('label', ['built']) | join('-') }}' as label")
+    model = root / "models" / "labelled.ff.sql"
+    model.write_text("select nosuch as label")
+    assert build(root, "--keep-going", "--vars", "label=[from, dev]") == 1
+    model.write_text("select '{{ var('label', ['built']) | join('-') }}' as label")
     assert build(root) == 0
-    (root / "seeds" / "seed_orders.csv").write_text("order_id,user_id,amount\n100,1,19.9\n101,2,7\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def shown(root: Path) -> Iterator[Ui]:
+    """The UI of both tests below, which conftest.py keeps together: it takes ten seconds of a core to start."""
     with open_ui(root) as ui:
-        (built,) = ui.runs()
-        assert (built["status"], built["jobName"]) == ("SUCCESS", "__ASSET_JOB")
-        found = {"repositoryLocationName": ui.location, "repositoryName": ui.repository}
-        assert built["repositoryOrigin"] == found
-        launched = ui.ask(LAUNCH, location=ui.location, repository=ui.repository)["launchRun"]
-        assert ui.end(launched["run"]) == "SUCCESS"
-        refused = ui.end(ui.again(built, "ALL_STEPS"))
-        assert "made by `fft build` for another engine or other variables (--vars)" in refused
-    with duckdb.connect(str(root / ".local" / "demo.duckdb"), read_only=True) as connection:
+        yield ui
+
+
+@contextmanager
+def database(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the project's, when the process of the last run has let go of it."""
+
+    def opened() -> duckdb.DuckDBPyConnection | None:
+        with suppress(duckdb.IOException):
+            return duckdb.connect(str(root / ".local" / "demo.duckdb"))
+        return None
+
+    with until(opened) as connection:
+        yield connection
+
+
+def test_in_the_ui_the_history_is_shown_and_all_is_materialized(root: Path, shown: Ui) -> None:
+    (root / "seeds" / "seed_orders.csv").write_text("order_id,user_id,amount\n100,1,19.9\n101,2,7\n")
+    built, failed = shown.runs()
+    assert [(run["status"], run["jobName"]) for run in (built, failed)] == [
+        ("SUCCESS", "__ASSET_JOB"),
+        ("FAILURE", "__ASSET_JOB"),
+    ]
+    found = {"repositoryLocationName": shown.location, "repositoryName": shown.repository}
+    assert built["repositoryOrigin"] == found
+    launched = shown.ask(LAUNCH, location=shown.location, repository=shown.repository)["launchRun"]
+    assert shown.end(launched["run"]) == "SUCCESS"
+    refused = shown.end(shown.again(built, "ALL_STEPS"))
+    assert "made by `fft build` for another engine or other variables (--vars)" in refused
+    with database(root) as connection:
         amounts = connection.execute("select order_id, amount from mart_orders_enriched order by 1").fetchall()
         labels = connection.execute("select label from labelled").fetchall()
     assert labels == [("from-dev",)]
     assert amounts == [(100, 19.9), (101, 7.0)]
 
 
-def test_runs_of_the_command_line_are_executed_again_in_the_ui(tmp_path: Path) -> None:
-    root = tmp_path / "users_orders"
-    shutil.copytree(USERS_ORDERS, root, ignore=shutil.ignore_patterns(".*"))
-    model = root / "models" / "labelled.ff.sql"
-    model.write_text("select nosuch as label")
-    assert build(root, "--keep-going", "--vars", "label=[from, dev]") == 1
-    model.write_text("select '{{ var('label') | join('-') }}' as label")
-    with open_ui(root) as ui:
-        (failed,) = ui.runs()
-        healed = ui.again(failed, "FROM_FAILURE")
-        assert ui.end(healed) == "SUCCESS"
-        assert healed["stepKeysToExecute"] == ["labelled"]
-        again = ui.again(failed, "ALL_STEPS")
-        assert len(again["assetSelection"]) > 3
-        config, place = yaml.safe_load(failed["runConfigYaml"]), {"location": ui.location, "repository": ui.repository}
-        one = ui.ask(AGAIN_BY_SELECTION, parent=failed["runId"], config=config, **place)["launchRunReexecution"]
-        assert ui.end(again) == ui.end(one["run"]) == "SUCCESS"
-    with duckdb.connect(str(root / ".local" / "demo.duckdb"), read_only=True) as connection:
+def test_in_the_ui_runs_of_the_command_line_are_executed_again(root: Path, shown: Ui) -> None:
+    with database(root) as connection:
+        connection.execute("drop table labelled")
+    failed = shown.runs()[-1]
+    assert failed["status"] == "FAILURE"
+    healed = shown.again(failed, "FROM_FAILURE")
+    assert shown.end(healed) == "SUCCESS"
+    assert healed["stepKeysToExecute"] == ["labelled"]
+    again = shown.again(failed, "ALL_STEPS")
+    assert len(again["assetSelection"]) > 3
+    place = {"location": shown.location, "repository": shown.repository}
+    config = yaml.safe_load(failed["runConfigYaml"])
+    one = shown.ask(AGAIN_BY_SELECTION, parent=failed["runId"], config=config, **place)["launchRunReexecution"]
+    assert shown.end(again) == shown.end(one["run"]) == "SUCCESS"
+    with database(root) as connection:
         assert connection.execute("select label from labelled").fetchall() == [("from-dev",)]
 
 
