@@ -53,14 +53,21 @@ class Shop:
         return str(event.step_failure_data.error_display_string)
 
 
+@pytest.fixture(scope="module")
+def history() -> Iterator[dg.DagsterInstance]:
+    """One for all tests, which read what a run gives, and not what earlier ones have stored."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
 @pytest.fixture
-def shop(tmp_path: Path, target: Target) -> Iterator[Shop]:
-    with target.profile("warehouse.duckdb") as profile, dg.DagsterInstance.ephemeral() as instance:
+def shop(tmp_path: Path, target: Target, history: dg.DagsterInstance) -> Iterator[Shop]:
+    with target.profile("warehouse.duckdb") as profile:
         (tmp_path / "models").mkdir()
         (tmp_path / "project.yml").write_text("name: shop\nversion: '1'\n")
         (tmp_path / "profiles.yml").write_text(profile)
         (tmp_path / "sources.yml").write_text("web:\n  visits: {schema: landing_p, partition_by: Letter}\n")
-        yield Shop(tmp_path, instance)
+        yield Shop(tmp_path, history)
         with open_warehouse(load_project(tmp_path, "dev")) as warehouse:
             warehouse.engine.execute("drop schema if exists landing_p cascade")
 
