@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+from fft_process import run_process
 from run_helpers import shop
 
 # Runs `fft` with a profile function that counts calls, and a hook that sees which files are opened.
@@ -52,13 +52,8 @@ ONCE = {
 def counted(root: Path, *arguments: str) -> tuple[dict[str, int], str]:
     """Run `fft build`; return what was counted, and what it said on stderr: with -vv, each statement."""
     counts = root / "counts.json"
-    finished = subprocess.run(
-        [sys.executable, "-c", COUNTING, "build", str(root), "-vv", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COUNTS": str(counts)},
-        check=False,
-    )
+    command = (sys.executable, "-c", COUNTING, "build", str(root), "-vv", *arguments)
+    finished = run_process(*command, environment={**os.environ, "COUNTS": str(counts)})
     assert finished.returncode == 0, finished.stdout + finished.stderr
     found: dict[str, int] = json.loads(counts.read_text())
     return found, finished.stderr

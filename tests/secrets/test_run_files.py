@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from fft_process import run_process
 from told import DOT_ENV, SECRETS, VARIABLE, files, leaks, leaks_below
 
 PASSWORD = "pg-pass/word-1"
@@ -39,14 +40,12 @@ def written(root: Path, content: Mapping[str, str]) -> frozenset[Path]:
 
 def fft(root: Path, *arguments: str, **environment: str) -> tuple[int, bytes]:
     """Call the command; give its exit code, and all that it printed."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "fft_cli", *arguments, "--vars", f"login={VARIABLE}"],
+    finished = run_process(
+        *(sys.executable, "-m", "fft_cli", *arguments, "--vars", f"login={VARIABLE}"),
         cwd=root,
-        env={**os.environ, **SECRETS, "FFT_CACHE_DIR": str(root / "caches"), **environment},
-        capture_output=True,
-        timeout=120,
+        environment={**os.environ, **SECRETS, "FFT_CACHE_DIR": str(root / "caches"), **environment},
     )
-    return finished.returncode, finished.stdout + finished.stderr
+    return finished.returncode, (finished.stdout + finished.stderr).encode()
 
 
 @both_engines
