@@ -40,7 +40,7 @@ def run_process(
     environment: Mapping[str, str] | None = None,
     timeout: float = PATIENCE_SECONDS,
 ) -> CompletedProcess[str]:
-    """Run the installed `fft`, or `python -m` or `python -c`; its output is a pipe, and is given when it has ended.
+    """Run the installed `fft`, or Python with a script, `-m` or `-c`, to its end; its output is a pipe.
 
     Args:
         command: The program, `FFT` or `sys.executable`, and its arguments.
@@ -78,8 +78,8 @@ class _Server:
     free: threading.Lock = field(default_factory=threading.Lock)
 
     def may_run(self, command: Sequence[str], environment: Mapping[str, str]) -> bool:
-        known = command[0] == str(FFT) or (command[0] == sys.executable and command[1] in ("-m", "-c"))
-        return known and _early(environment) == _early(self.environment)
+        is_python = command[0] == sys.executable and (command[1] in ("-m", "-c") or command[1].endswith(".py"))
+        return (is_python or command[0] == str(FFT)) and _early(environment) == _early(self.environment)
 
     def run(
         self, command: list[str], cwd: str, environment: Mapping[str, str], timeout: float
