@@ -25,16 +25,19 @@ LEFT_OUT = ("fft_cli.__main__", "fft_dagster.location", "fft_dagster.duckdb_reso
 # What ours and Dagster import in functions. Not numpy, pandas, pyarrow and polars: they start threads.
 LATE = (
     "duckdb",
-    "jinja2.sandbox",
+    "jinja2.ext",
     "rich.live",
     "sqlglot.dialects.duckdb",
-    "upath",
+    "upath.implementations.local",
+    "dagster._core.definitions.external_asset",
     "dagster._core.definitions.repository_definition.repository_data_builder",
     "dagster._core.instance.factory",
+    "dagster._core.instance.runs.run_domain",
     "dagster._core.secrets.env_file",
     "dagster._core.storage.migration.utils",
     "dagster._core.storage.noop_compute_log_manager",
     "dagster._core.storage.root",
+    "dagster._core.system_config.composite_descent",
 )
 NUMBER = struct.Struct("!q")
 
