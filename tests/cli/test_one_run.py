@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from fft_process import run_process
-from run_helpers import shop
+from run_helpers import installed_fft, shop
 
 # Runs `fft` with a profile function that counts calls, and a hook that sees which files are opened.
 COUNTING = """\
@@ -73,7 +73,7 @@ def test_a_build_works_each_thing_out_once_and_looks_twice_at_the_database(tmp_p
 
 def test_a_selection_by_state_looks_once_more_and_works_nothing_out_again(tmp_path: Path) -> None:
     root = shop(tmp_path)
-    counted(root)
+    assert installed_fft("build", root).code == 0
     path = root / "models" / "users.ff.sql"
     path.write_text(path.read_text().replace("u.id,", "u.id + 0 as id,"))
     counts, said = counted(root, "--select", "state:modified")
