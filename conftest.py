@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+sys.path.insert(0, str(Path(__file__).parent / "tests" / "cli"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 
 from postgres_server import drop_schema, new_schema, running_server

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
@@ -15,8 +14,8 @@ from typing import Any
 
 import duckdb
 import pytest
+from fft_process import FFT, run_process
 
-FFT = Path(sys.executable).with_name("fft")  # as pip installs it
 SHOP: Mapping[str, str] = {
     "project.yml": """\
         name: shop
@@ -100,14 +99,7 @@ def clean_environment(**environment: str) -> dict[str, str]:
 
 def installed_fft(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Finished:
     """Call the installed command; its output is a pipe."""
-    finished = subprocess.run(
-        [FFT, *map(str, arguments)],
-        cwd=cwd,
-        env=clean_environment(**environment),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    finished = run_process(FFT, *arguments, cwd=cwd, environment=clean_environment(**environment))
     return Finished(finished.returncode, finished.stdout, finished.stderr)
 
 

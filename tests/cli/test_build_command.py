@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import dagster as dg
 import duckdb
 import pytest
 import yaml
+from fft_process import run_process
 
 SHOP: Mapping[str, str] = {
     "project.yml": """\
@@ -64,14 +64,8 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
 def fft(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Finished:
     """Run `fft`; whatever happens, no trace of Python is shown."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("FF_", "FFT_", "DAGSTER_", "SHOP_"))}
-    finished = subprocess.run(
-        [sys.executable, "-m", "fft_cli", *map(str, arguments)],
-        cwd=cwd,
-        env={**inherited, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command = (sys.executable, "-m", "fft_cli", *arguments)
+    finished = run_process(*command, cwd=cwd, environment={**inherited, **environment})
     assert "Traceback" not in finished.stderr + finished.stdout, finished.stderr + finished.stdout
     return Finished(finished.returncode, finished.stdout, finished.stderr)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+from fft_process import run_process
 from targets import Target
 
 from fft_core import Request, load_project, open_warehouse
@@ -46,9 +47,8 @@ class Shop:
             (self.root / "models" / f"{model}.ff.sql").write_text(text)
         (self.root / "models" / "gone_py.ff.py").write_text(PYTHON_VIEW)
 
-    def fft(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "fft_cli", *arguments, str(self.root)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+    def fft(self, *arguments: str) -> CompletedProcess[str]:
+        return run_process(sys.executable, "-m", "fft_cli", *arguments, self.root)
 
     def build(self) -> None:
         project = load_project(self.root, environment={})

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from run_helpers import FFT, SHOP, installed_fft, run_results, shop, write
+from fft_process import FFT
+from run_helpers import SHOP, installed_fft, run_results, shop, write
 
 
 def test_0_and_2_for_checks(tmp_path: Path) -> None:
@@ -114,7 +115,7 @@ def test_99_for_what_nobody_expected_in_a_step(tmp_path: Path) -> None:
 def test_a_reader_that_ends_early_is_no_error_of_ours(tmp_path: Path) -> None:
     import subprocess
 
-    from run_helpers import FFT, clean_environment
+    from run_helpers import clean_environment
 
     root = shop(tmp_path)
     command = f"{FFT} plan {root} --json | true; exit ${{PIPESTATUS[0]}}"

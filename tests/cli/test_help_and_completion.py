@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from fft_process import FFT, run_process
 from test_build_command import Finished, fft, write
 
 from fft_cli.app import COMMANDS
@@ -40,9 +41,7 @@ def completed(line: str, shell: str = "bash", cwd: Path | None = None) -> list[s
 
 def installed(*arguments: str, cwd: Path | None = None, **variables: str) -> Finished:
     """Run the command as it is installed: a shell completes that name."""
-    command = [str(Path(sys.executable).parent / "fft"), *arguments]
-    environment = {**os.environ, **variables}
-    finished = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60)
+    finished = run_process(FFT, *arguments, cwd=cwd, environment={**os.environ, **variables})
     return Finished(finished.returncode, finished.stdout, finished.stderr)
 
 

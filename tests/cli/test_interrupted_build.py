@@ -16,7 +16,8 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from run_helpers import FFT, clean_environment, installed_fft, run_results, write
+from fft_process import FFT
+from run_helpers import clean_environment, installed_fft, run_results, write
 
 ENDLESS = "select count(*) from range(1000000) as a(i), range(1000000) as b(j) where (i * j) % 7 = 3"
 FILES = {

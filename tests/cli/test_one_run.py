@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from run_helpers import shop
+from fft_process import run_process
+from run_helpers import installed_fft, shop
 
 # Runs `fft` with a profile function that counts calls, and a hook that sees which files are opened.
 COUNTING = """\
@@ -52,13 +52,8 @@ ONCE = {
 def counted(root: Path, *arguments: str) -> tuple[dict[str, int], str]:
     """Run `fft build`; return what was counted, and what it said on stderr: with -vv, each statement."""
     counts = root / "counts.json"
-    finished = subprocess.run(
-        [sys.executable, "-c", COUNTING, "build", str(root), "-vv", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COUNTS": str(counts)},
-        check=False,
-    )
+    command = (sys.executable, "-c", COUNTING, "build", str(root), "-vv", *arguments)
+    finished = run_process(*command, environment={**os.environ, "COUNTS": str(counts)})
     assert finished.returncode == 0, finished.stdout + finished.stderr
     found: dict[str, int] = json.loads(counts.read_text())
     return found, finished.stderr
@@ -78,7 +73,7 @@ def test_a_build_works_each_thing_out_once_and_looks_twice_at_the_database(tmp_p
 
 def test_a_selection_by_state_looks_once_more_and_works_nothing_out_again(tmp_path: Path) -> None:
     root = shop(tmp_path)
-    counted(root)
+    assert installed_fft("build", root).code == 0
     path = root / "models" / "users.ff.sql"
     path.write_text(path.read_text().replace("u.id,", "u.id + 0 as id,"))
     counts, said = counted(root, "--select", "state:modified")

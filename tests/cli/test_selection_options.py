@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fft_process import run_process
 
 FILES = {
     "project.yml": "name: shop\nversion: '1'\n",
@@ -41,8 +42,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def fft(shop: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fft_cli", *arguments]
-    ended = subprocess.run(command, cwd=shop, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    ended = run_process(sys.executable, "-m", "fft_cli", *arguments, cwd=shop, environment=ENVIRONMENT)
     assert "Traceback" not in ended.stderr
     return ended
 

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from run_helpers import FFT, clean_environment, golden, installed_fft, shop, write
+from fft_process import FFT
+from run_helpers import clean_environment, golden, installed_fft, shop, write
 
 from fft_cli.cells import aligned, in_columns
 from fft_cli.terminal import style, terminal_text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from fft_process import run_process
 
 from fft_core import load_project, open_warehouse, read_relation
 
@@ -64,15 +64,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 
 def build(project: Path, env: str, **variables: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FF_", "DAGSTER_"))}
-    finished = subprocess.run(
-        [sys.executable, "-m", "fft_cli", "build", str(project), "--env", env],
-        env={**environment, **variables},
-        cwd=project.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    command = (sys.executable, "-m", "fft_cli", "build", project, "--env", env)
+    finished = run_process(*command, cwd=project.parent, environment={**environment, **variables}, timeout=600)
     output = finished.stdout + finished.stderr
     assert finished.returncode == 0, output
     return output

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from fft_process import run_process
 from jsonschema import Draft7Validator
 
 from fft_core.errors import Location
@@ -126,8 +127,7 @@ class Finished:
 
 def ci_check(*arguments: str | Path, cwd: Path) -> Finished:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("FF_", "FFT_", "DAGSTER_"))}
-    command = [sys.executable, "-m", "fft_cli", "ci-check", *map(str, arguments)]
-    ended = subprocess.run(command, cwd=cwd, env=inherited, capture_output=True, text=True, timeout=60)
+    ended = run_process(sys.executable, "-m", "fft_cli", "ci-check", *arguments, cwd=cwd, environment=inherited)
     assert "Traceback" not in ended.stderr
     return Finished(ended.returncode, ended.stdout, ended.stderr)
 

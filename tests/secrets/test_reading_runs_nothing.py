@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from fft_process import FFT, run_process
 
 from fft_core import FftError, load_project
 from fft_core.project.read.cache import last_loaded
@@ -47,11 +46,9 @@ def project(root: Path, profile: str) -> Path:
 
 def complete(root: Path) -> str:
     """Press TAB in the project's folder."""
-    command = [Path(sys.executable).with_name("fft")]
     words = {"_FFT_COMPLETE": "bash_complete", "COMP_WORDS": "fft plan --select ", "COMP_CWORD": "3"}
-    finished = subprocess.run(
-        command, cwd=root, env={**os.environ, **words}, capture_output=True, text=True, check=True
-    )
+    finished = run_process(FFT, cwd=root, environment={**os.environ, **words})
+    finished.check_returncode()
     return finished.stdout
 
 
@@ -76,9 +73,7 @@ def test_completion_listing_and_linting_run_no_model(tmp_path: Path) -> None:
     assert last_loaded(root) is not None
     assert complete(root).splitlines() == ["plain,m", "plain,n"]
     for command in ("ls", "dag"):
-        ended = subprocess.run(
-            [Path(sys.executable).with_name("fft"), command, str(root)], capture_output=True, text=True
-        )
+        ended = run_process(FFT, command, root)
         assert ended.returncode == 0, ended.stderr
     assert not (root / "ran").exists()
     assert not (root / ".cache").exists()
@@ -91,6 +86,6 @@ def test_names_that_would_act_on_the_terminal_are_not_offered(tmp_path: Path) ->
     words = {"_FFT_COMPLETE": "zsh_complete", "COMP_WORDS": "fft plan --select n", "COMP_CWORD": "3"}
     for typed, expected in (("n", "plain\nn\n\\x1b]0;owned\\x07 it\n"), ("tag:", "plain\ntag:nightly\n_\n")):
         environment = {**os.environ, **words, "COMP_WORDS": f"fft plan --select {typed}"}
-        command = [Path(sys.executable).with_name("fft")]
-        ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
+        ended = run_process(FFT, cwd=root, environment=environment)
+        ended.check_returncode()
         assert ended.stdout == expected

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from fft_process import run_process
 from told import DOT_ENV, SECRETS, VARIABLE, files, leaks, leaks_below
 
 PASSWORD = "pg-pass/word-1"
@@ -39,14 +39,12 @@ def written(root: Path, content: Mapping[str, str]) -> frozenset[Path]:
 
 def fft(root: Path, *arguments: str, **environment: str) -> tuple[int, bytes]:
     """Call the command; give its exit code, and all that it printed."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "fft_cli", *arguments, "--vars", f"login={VARIABLE}"],
+    finished = run_process(
+        *(sys.executable, "-m", "fft_cli", *arguments, "--vars", f"login={VARIABLE}"),
         cwd=root,
-        env={**os.environ, **SECRETS, "FFT_CACHE_DIR": str(root / "caches"), **environment},
-        capture_output=True,
-        timeout=120,
+        environment={**os.environ, **SECRETS, "FFT_CACHE_DIR": str(root / "caches"), **environment},
     )
-    return finished.returncode, finished.stdout + finished.stderr
+    return finished.returncode, (finished.stdout + finished.stderr).encode()
 
 
 @both_engines
@@ -83,7 +81,9 @@ def test_no_file_of_a_run_and_no_line_of_a_terminal_has_a_secret(profile: str, t
 
 
 RUN = """
-import sys, dagster as dg
+import sys, warnings
+warnings.simplefilter("always")
+import dagster as dg
 from fft_dagster import build_definitions
 from fft_dagster.execution.executor import iterate_run
 job = build_definitions(sys.argv[1]).resolve_implicit_global_asset_job_def()
@@ -107,11 +107,10 @@ def test_no_secret_is_in_the_history_and_compute_logs_of_dagsters_own_storage(pr
     (root / "models" / "bad_jinja.ff.sql").unlink()
     written(home, {"dagster.yaml": DAGSTER_YAML.format(home=home)})
     environment = {**os.environ, **SECRETS, "DAGSTER_HOME": str(home), "FFT_VARS": json.dumps({"login": VARIABLE})}
-    command = [sys.executable, "-W", "always", "-c", RUN, str(root)]
-    finished = subprocess.run(command, env=environment, capture_output=True, timeout=120, cwd=tmp_path)
-    assert finished.stdout.endswith(b" failures\n"), finished.stderr.decode()[-2000:]
+    finished = run_process(sys.executable, "-c", RUN, root, cwd=tmp_path, environment=environment)
+    assert finished.stdout.endswith(" failures\n"), finished.stderr[-2000:]
     assert int(finished.stdout.split()[-2]) >= 6
-    assert list(leaks(finished.stdout + finished.stderr, ALL)) == []
+    assert list(leaks((finished.stdout + finished.stderr).encode(), ALL)) == []
     assert leaks_below(tmp_path, ALL, by_hand) == []
     captured = {path.suffix: path.read_bytes() for path in home.rglob("*") if path.suffix in (".out", ".err")}
     assert b"out ***" in captured[".out"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+from fft_process import run_process
 from targets import Target
 from world import run
 
@@ -27,9 +28,8 @@ FILES = {
 class Damaged:
     root: Path
 
-    def fft(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "fft_cli", *arguments, str(self.root)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+    def fft(self, *arguments: str) -> CompletedProcess[str]:
+        return run_process(sys.executable, "-m", "fft_cli", *arguments, self.root)
 
     def sql(self, *statements: str) -> None:
         project = load_project(self.root, environment={})

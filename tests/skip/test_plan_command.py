@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fft_process import run_process
 from skip_helpers import CSV, EVENTS, PROJECT, SOURCES, Place, built, place
 from sweeps import FACTOR, FIRST_SEED
 
@@ -34,8 +35,8 @@ FILES = {
 
 
 def fft_plan(root: Path, *arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "fft_cli", "plan", str(root), "--env", "dev", "--json", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    ended = run_process(sys.executable, "-m", "fft_cli", "plan", root, "--env", "dev", "--json", *arguments)
+    ended.check_returncode()
     found: dict[str, Any] = json.loads(ended.stdout)
     return found
 
@@ -83,9 +84,9 @@ def test_all_reasons_are_named(shop: Place) -> None:
 
 
 def test_the_table_counts(shop: Place) -> None:
-    command = [sys.executable, "-m", "fft_cli", "plan", str(shop.root)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said.splitlines()[-1] == "0 to build, 5 to reuse"
+    ended = run_process(sys.executable, "-m", "fft_cli", "plan", shop.root)
+    ended.check_returncode()
+    assert ended.stdout.splitlines()[-1] == "0 to build, 5 to reuse"
 
 
 @pytest.mark.parametrize(

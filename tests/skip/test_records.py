@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+from fft_process import run_process
 from skip_helpers import CSV, Place, built, place
 
 from fft_core import StateError
@@ -20,8 +21,8 @@ FILES = {
 CHECK = "name: skips\nversion: '1'\ntests:\n  - {type: row_count_between, table: t, min_rows: 1, max_rows: 2}\n"
 
 
-def fft(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "fft_cli", *arguments], capture_output=True, text=True, check=False)
+def fft(*arguments: str) -> CompletedProcess[str]:
+    return run_process(sys.executable, "-m", "fft_cli", *arguments)
 
 
 def test_the_columns_are_those_of_fft_and_ours_after_them(tmp_path: Path) -> None:
