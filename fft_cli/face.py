@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from fft_core import FftError, Project, Run
+from fft_core.engines.spec.entry_points import declared
 from fft_core.run.outcomes import RunEvent
 from fft_core.run.work import Work
 
@@ -46,14 +47,12 @@ class Face(Protocol):
 
 
 def face() -> Face:
-    """Import the installed scheduler's face.
+    """Import the face of the installed scheduler; of several, the first by name.
 
     Raises:
         FftError: none is installed.
     """
-    from importlib.metadata import entry_points  # slow to import
-
-    found = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+    found = declared(GROUP)
     if not found:
         raise FftError("no scheduler is installed that could run models", hint="pip install fft-dagster")
-    return cast("Face", found[0].load())
+    return cast("Face", found[min(found)][0].load())

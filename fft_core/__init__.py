@@ -30,7 +30,9 @@ def __getattr__(name: str) -> Any:  # Any: the type of an export is the type in 
 
 def _other_homes(name: str) -> list[str]:
     """The modules that define a name, for those who know it from earlier versions."""
-    if name.startswith("_") or (_HERE / name).exists():  # Python asks for a room before it imports it
+    if name.startswith("_") or name.isupper():  # programs ask many modules for a __wrapped__ or a VERSION
+        return []
+    if (_HERE / name).exists():  # Python asks for a room before it imports it
         return []
     defines = re.compile(rf"^(?:class |def |async def ){name}\b|^{name}(?:: .*)? = ", re.MULTILINE)
     paths = (path for path in sorted(_HERE.rglob("*.py")) if defines.search(path.read_text(encoding="utf-8")))

@@ -1,11 +1,12 @@
 """One step per model and seed, each with its checks; a step that only checks, where only checks are selected."""
 
 import inspect
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import dagster as dg
 
@@ -74,13 +75,8 @@ def source_checks(
     taken: Collection[str] = (),
 ) -> list[dg.AssetChecksDefinition]:
     """Make the checks of the sources: one definition for each source that has some."""
-    bound = bound_project(project, translator)
-    steps = StepNames(bound, taken)
-    return [
-        _source_check(source, checks, bound, steps.of_checks(source), resource_prefix)
-        for source in project.sources.values()
-        if (checks := project.checks_of(source.name))
-    ]
+    steps = _SourceSteps.named(project, translator, resource_prefix, taken)
+    return [steps.of_checks(source) for source in project.sources.values() if project.checks_of(source.name)]
 
 
 def freshness_checks(
@@ -91,13 +87,8 @@ def freshness_checks(
     taken: Collection[str] = (),
 ) -> list[dg.AssetChecksDefinition]:
     """Make a check for each source whose freshness is limited. It blocks nothing: old rows are no bad rows."""
-    bound = bound_project(project, translator)
-    steps = StepNames(bound, taken)
-    return [
-        _freshness_check(source, bound, steps.of_freshness(source), resource_prefix)
-        for source in project.sources.values()
-        if source.freshness
-    ]
+    steps = _SourceSteps.named(project, translator, resource_prefix, taken)
+    return [steps.of_freshness(source) for source in project.sources.values() if source.freshness]
 
 
 def _node_asset(
@@ -201,44 +192,66 @@ def _sessions(
     return resource.of(bound)
 
 
-def _source_check(
-    source: Source, checks: Sequence[Check], bound: BoundProject, step_name: str, prefix: str
-) -> dg.AssetChecksDefinition:
-    key = bound.translator.get_asset_key(source)
+# What a step finds at a source, given the run's sessions, this thread's one, what is told of it, the checks wanted.
+_Evaluate: TypeAlias = Callable[[WarehouseSessions, Warehouse, NodeRunResult, Set[str]], Iterable[dg.AssetCheckResult]]
 
-    @dg.multi_asset_check(
-        name=step_name,
-        specs=[bound.translator.get_check_spec(check, source) for check in checks],
-        can_subset=True,
-        required_resource_keys={f"{prefix}{RESOURCE_KEY}"},
-        **_step_options(source, bound.translator),
-    )
-    def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        resource = _sessions(context, prefix, bound)
-        wanted = {check_key.name for check_key in context.selected_asset_check_keys}
-        begun = _begun(bound, source)
-        with _turn(resource, source, begun) as warehouse:
+
+@dataclass(frozen=True)
+class _SourceSteps:
+    """Makes the steps that look at sources."""
+
+    bound: BoundProject
+    names: StepNames
+    prefix: str
+
+    @classmethod
+    def named(
+        cls, project: Project, translator: FftTranslator | None, prefix: str, taken: Collection[str]
+    ) -> "_SourceSteps":
+        bound = bound_project(project, translator)
+        return cls(bound, StepNames(bound, taken), prefix)
+
+    def of_checks(self, source: Source) -> dg.AssetChecksDefinition:
+        """Make the step that runs the checks of a source."""
+        translator, checks = self.bound.translator, self.bound.project.checks_of(source.name)
+        key = translator.get_asset_key(source)
+
+        def evaluate(
+            resource: WarehouseSessions, warehouse: Warehouse, begun: NodeRunResult, wanted: Set[str]
+        ) -> Iterator[dg.AssetCheckResult]:
             selected = [check for check in checks if check.name in wanted]
-            yield from _check(resource, warehouse, source, key, selected, begun)
+            return _check(resource, warehouse, source, key, selected, begun)
 
-    return step
+        specs = [translator.get_check_spec(check, source) for check in checks]
+        return self._step(source, self.names.of_checks(source), specs, evaluate)
 
+    def of_freshness(self, source: Source) -> dg.AssetChecksDefinition:
+        """Make the step that looks how old a source is."""
+        spec = self.bound.translator.get_freshness_spec(source, self.bound.project)
 
-def _freshness_check(source: Source, bound: BoundProject, step_name: str, prefix: str) -> dg.AssetChecksDefinition:
-    spec = bound.translator.get_freshness_spec(source, bound.project)
+        def evaluate(_: WarehouseSessions, warehouse: Warehouse, *__: object) -> list[dg.AssetCheckResult]:
+            return [events.freshness_result(spec, source_freshness(warehouse, source))]
 
-    @dg.multi_asset_check(
-        name=step_name,
-        specs=[spec],
-        required_resource_keys={f"{prefix}{RESOURCE_KEY}"},
-        **_step_options(source, bound.translator),
-    )
-    def step(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        resource = _sessions(context, prefix, bound)
-        with _turn(resource, source, _begun(bound, source)) as warehouse:
-            return events.freshness_result(spec, source_freshness(warehouse, source))
+        return self._step(source, self.names.of_freshness(source), [spec], evaluate)
 
-    return step
+    def _step(
+        self, source: Source, name: str, specs: Sequence[dg.AssetCheckSpec], evaluate: _Evaluate
+    ) -> dg.AssetChecksDefinition:
+        @dg.multi_asset_check(
+            name=name,
+            specs=specs,
+            can_subset=True,
+            required_resource_keys={f"{self.prefix}{RESOURCE_KEY}"},
+            **_step_options(source, self.bound.translator),
+        )
+        def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+            resource = _sessions(context, self.prefix, self.bound)
+            wanted = {key.name for key in context.selected_asset_check_keys}
+            begun = _begun(self.bound, source)
+            with _turn(resource, source, begun) as warehouse:
+                yield from evaluate(resource, warehouse, begun, wanted)
+
+        return step
 
 
 def _begun(bound: BoundProject, node: Model | Seed | Source) -> NodeRunResult:

@@ -44,3 +44,11 @@ def test_without_a_scheduler_the_error_says_what_to_install(monkeypatch: pytest.
     with pytest.raises(FftError, match="no scheduler is installed") as raised:
         face.face()
     assert raised.value.problem.hint == "pip install fft-dagster"
+
+
+def test_the_scheduler_is_found_as_engines_are() -> None:
+    """Without `importlib.metadata`, which takes longer to import than a small plan."""
+    code = "import sys; from fft_core.engines.spec.entry_points import declared; "
+    code += "print(declared('fft.faces')['dagster'][0].value, 'importlib.metadata' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "fft_dagster.face:FACE False\n"

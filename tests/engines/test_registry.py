@@ -15,6 +15,7 @@ import pytest
 
 from fft_core import FftError, ModelError, ProjectError, Run, load_project, make_plan, open_warehouse
 from fft_core.engines.spec import Emulated, Full, Namespace, No, Setting, registry
+from fft_core.engines.spec.entry_points import declared
 from fft_core.engines.spec.registry import engine_names, installed_specs, spec_of
 from fft_core.errors import EngineError, MissingDriverError, ProfileError
 from fft_core.project.model import PythonBody
@@ -24,6 +25,7 @@ from fft_core.project.scaffold.new import new_project
 DRIVERS = ("duckdb", "psycopg", "pandas", "pyarrow", "polars")
 TOY = """\
 from dataclasses import replace
+from fft_core.engines.spec.entry_points import declared
 from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec import Setting
 settings = {"file": Setting("FF_TOY_FILE", "path", required=True)}
@@ -70,10 +72,10 @@ def shop(root: Path, profile: str) -> Path:
 
 
 def test_ours_are_declared_like_those_of_others() -> None:
-    declared = {entry.name: entry.value for entry in importlib.metadata.entry_points(group=registry.GROUP)}
-    ours = {name: value for name, value in declared.items() if value.startswith("fft_core.")}
+    known = {entry.name: entry.value for entry in importlib.metadata.entry_points(group=registry.GROUP)}
+    ours = {name: value for name, value in known.items() if value.startswith("fft_core.")}
     assert ours == {"duckdb": "fft_core.engines.duckdb:SPEC", "postgres": "fft_core.engines.postgres:SPEC"}
-    assert set(declared) == set(engine_names())
+    assert set(known) == set(engine_names())
 
 
 def test_an_engine_of_others_is_found_and_used(folder: Path) -> None:
@@ -214,7 +216,7 @@ def test_finders_of_others_are_asked_through_the_standard_library(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(folder, "toy_engine", "toy = toy_engine:SPEC")
-    quick = dict(registry._entries_on(tuple(sys.path)))
+    quick = dict(declared(registry.GROUP))
 
     class Finder(importlib.metadata.DistributionFinder):
         def find_distributions(self, context: object = None) -> list[importlib.metadata.Distribution]:
@@ -222,7 +224,7 @@ def test_finders_of_others_are_asked_through_the_standard_library(
 
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder()])
     monkeypatch.setattr(sys, "path", [*sys.path, str(folder / "nothing")])  # nothing remembered of this path
-    slow = registry._entries_on(tuple(sys.path))
+    slow = declared(registry.GROUP)
     assert {name: [e.value for e in found] for name, found in slow.items()} == {
         name: [e.value for e in found] for name, found in quick.items()
     }

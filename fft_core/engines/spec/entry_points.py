@@ -1,0 +1,118 @@
+"""What the installed packages declare as entry points of our groups, those whose names begin with `fft.`.
+
+They are read from the metadata of the packages, which takes one or two milliseconds; `importlib.metadata` alone takes
+longer to import than a plan of a small project. It is asked only if packages can come from elsewhere than from folders.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+_OURS = "fft."
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that a package declares.
+
+    Attributes:
+        group: What it is: `fft.engines`, `fft.faces`.
+        name: What it is called in its group.
+        value: Where it lies: `module:NAME`.
+        distribution: The package, with its version.
+    """
+
+    group: str
+    name: str
+    value: str
+    distribution: str
+
+    def load(self) -> object:
+        """Import it. Raises whatever its package raises; AttributeError if the module lacks it."""
+        module, _, attribute = self.value.partition(":")
+        loaded: object = getattr(importlib.import_module(module.strip()), attribute.strip())
+        return loaded
+
+
+def declared(group: str) -> Mapping[str, tuple[Entry, ...]]:
+    """Return the entries of a group by name, of which two packages can declare one; nothing is imported."""
+    return _declared_on(tuple(sys.path)).get(group, {})
+
+
+@lru_cache(maxsize=4)
+def _declared_on(path: tuple[str, ...]) -> Mapping[str, Mapping[str, tuple[Entry, ...]]]:
+    """Find all entries by group; of a package that is installed twice, the first on the path counts."""
+    seen, found = set[str](), dict[str, dict[str, tuple[Entry, ...]]]()
+    for name, distribution, text in _metadata(path):
+        if name in seen:
+            continue
+        seen.add(name)
+        for entry in _parsed(text, distribution):
+            group = found.setdefault(entry.group, {})
+            group[entry.name] = (*group.get(entry.name, ()), entry)
+    return found
+
+
+def _metadata(path: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    """The packages that declare entry points: the normalized name, the name with its version, and what is declared."""
+    if any(hasattr(finder, "find_distributions") for finder in sys.meta_path if not _is_path_finder(finder)):
+        yield from _by_importlib()
+        return
+    for folder in path:
+        if Path(folder or ".").is_file():  # a zip
+            yield from _by_importlib()
+            return
+    for folder in dict.fromkeys(path):
+        yield from _in_folder(folder or ".")
+
+
+def _is_path_finder(finder: object) -> bool:
+    return getattr(finder, "__module__", "") == "_frozen_importlib_external"
+
+
+def _in_folder(folder: str) -> Iterator[tuple[str, str, str]]:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder))
+    except OSError:
+        return
+    for name in names:
+        found = re.fullmatch(r"(.+?)(?:-([^-]+)(?:-[^-]+)?)?\.(?:dist-info|egg-info)", name)
+        if found is None:
+            continue
+        try:
+            text = Path(folder, name, "entry_points.txt").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            text = ""  # it declares none, and hides one of its name that comes later
+        yield _normalized(found[1]), f"{found[1].replace('_', '-')} {found[2] or ''}".strip(), text
+
+
+def _by_importlib() -> Iterator[tuple[str, str, str]]:
+    from importlib.metadata import distributions
+
+    for distribution in distributions():
+        name = distribution.metadata["Name"] or ""
+        text = distribution.read_text("entry_points.txt") or ""
+        yield _normalized(name), f"{name} {distribution.version}", text
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _parsed(text: str, distribution: str) -> Iterator[Entry]:
+    if _OURS not in text:
+        return
+    group = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            group = line.strip("[]").strip()
+        elif group.startswith(_OURS) and "=" in line and not line.startswith(("#", ";")):
+            name, _, value = line.partition("=")
+            yield Entry(group, name.strip(), value.partition("[")[0].strip(), distribution)
