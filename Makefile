@@ -48,13 +48,13 @@ types: $(READY)
 	@$(BIN)/mypy
 
 test: lint types
-	@$(BIN)/pytest -n auto --dist loadgroup
+	@$(BIN)/pytest -n auto
 	@echo
 	@echo "All checks passed. Next: make example"
 
 # The property tests and kill tests with many more examples; FFT_SWEEP_SEED=1 tries others
 sweep: $(READY)
-	@FFT_SWEEP=5 $(BIN)/pytest -n auto --dist loadgroup tests/skip tests/increments tests/selection tests/engines
+	@FFT_SWEEP=5 $(BIN)/pytest -n auto tests/skip tests/increments tests/selection tests/engines
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --write docs/benchmarks.md

@@ -50,9 +50,9 @@ def face() -> Face:
     """Import the face of the installed scheduler; of several, the first by name.
 
     Raises:
-        FftError: none is installed.
+        FftError: none is installed, or it cannot be imported.
     """
     found = declared(GROUP)
     if not found:
         raise FftError("no scheduler is installed that could run models", hint="pip install fft-dagster")
-    return cast("Face", found[min(found)][0].load())
+    return cast("Face", found[min(found)][0].load("the scheduler"))

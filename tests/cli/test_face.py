@@ -25,18 +25,32 @@ FACE = Face()
 """
 
 
-def test_a_scheduler_of_another_package_is_asked_to_run(tmp_path: Path) -> None:
+def build_with(tmp_path: Path, module: str) -> tuple[int, str]:
+    """Build a project where a package declares a scheduler that comes before dagster."""
     packages = tmp_path / "packages"
     info = packages / "another_scheduler-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: another-scheduler\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[fft.faces]\naaa = another_scheduler:FACE\n")  # before dagster
-    (packages / "another_scheduler.py").write_text(FACE)
+    (info / "entry_points.txt").write_text("[fft.faces]\naaa = another_scheduler:FACE\n")
+    (packages / "another_scheduler.py").write_text(module)
     command = [sys.executable, "-m", "fft_cli", "build", str(shop(tmp_path / "shop"))]
     environment = {**os.environ, "PYTHONPATH": str(packages)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "asked to run domains history names users of shop" in done.stdout + done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_scheduler_of_another_package_is_asked_to_run(tmp_path: Path) -> None:
+    code, said = build_with(tmp_path, FACE)
+    assert code == 1
+    assert "asked to run domains history names users of shop" in said
+
+
+def test_a_scheduler_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    code, said = build_with(tmp_path, "import nosuch\n")
+    assert code == 1
+    assert "the scheduler 'aaa' of another-scheduler 1.0 cannot be loaded: ModuleNotFoundError: No module" in said
+    assert "hint: It is declared as 'another_scheduler:FACE'." in said
+    assert "Traceback" not in said
 
 
 def test_without_a_scheduler_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

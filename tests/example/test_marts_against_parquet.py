@@ -20,8 +20,6 @@ from fft_core import load_project, open_warehouse, read_relation
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 TABLES = ("airlines", "airports", "flights", "planes", "weather")
 
-pytestmark = pytest.mark.xdist_group("example")  # one build for the module, also when tests run in parallel
-
 Row = tuple[Any, ...]
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from fft_core.errors import EngineError
+
 _OURS = "fft."
 
 
@@ -34,10 +36,18 @@ class Entry:
     value: str
     distribution: str
 
-    def load(self) -> object:
-        """Import it. Raises whatever its package raises; AttributeError if the module lacks it."""
+    def load(self, what: str) -> object:
+        """Import it; `what` it is, is for the message.
+
+        Raises:
+            EngineError: its module cannot be imported, or lacks it.
+        """
         module, _, attribute = self.value.partition(":")
-        loaded: object = getattr(importlib.import_module(module.strip()), attribute.strip())
+        try:
+            loaded: object = getattr(importlib.import_module(module.strip()), attribute.strip())
+        except Exception as error:  # whatever a package of others does when it is imported
+            said = f"{what} {self.name!r} of {self.distribution} cannot be loaded: {type(error).__name__}: {error}"
+            raise EngineError(said, hint=f"It is declared as {self.value!r}.") from error
         return loaded
 
 

@@ -74,11 +74,7 @@ _NONE_IS_INSTALLED = "The installed packages declare none: install fft-dagster a
 
 @cache
 def _loaded(entry: Entry) -> EngineSpec:
-    try:
-        spec = entry.load()
-    except Exception as error:  # whatever a package of others does when it is imported
-        said = f"the engine {entry.name!r} of {entry.distribution} cannot be loaded: {type(error).__name__}: {error}"
-        raise EngineError(said, hint=f"It is declared as {entry.value!r}.") from error
+    spec = entry.load("the engine")
     if not isinstance(spec, EngineSpec) or spec.name != entry.name:
         said = f"is not the spec of {entry.name!r}" if isinstance(spec, EngineSpec) else "is no EngineSpec"
         raise EngineError(f"the engine {entry.name!r} of {entry.distribution}: {entry.value} {said}")
