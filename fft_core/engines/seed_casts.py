@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fft_core.engines.parquet_file import rounded
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Session
 
 _TEXTS = ("VARCHAR", "text")  # of them the texts were looked at
 
 
-def cast_columns(engine: Engine, query: str, types: Mapping[str, str]) -> str:
+def cast_columns(engine: Session, query: str, types: Mapping[str, str]) -> str:
     """Cast some columns of a query to other types.
 
     Raises:

@@ -13,7 +13,7 @@ import pytest
 from fft_core.engines import csv_file
 from fft_core.engines.duckdb import session as duckdb
 from fft_core.engines.postgres import session as postgres
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Session
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import FftError
 
@@ -50,13 +50,13 @@ class Table:
 class Way:
     """An engine, and whether files count as large."""
 
-    engine: Engine
+    engine: Session
     is_large: bool
 
     def read(self, path: Path, form: CsvFormat = DEFAULT, types: Mapping[str, str] | None = None) -> Table:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(csv_file, "LISTED_BELOW_BYTES", 0 if self.is_large else 1 << 30)
-            with self.engine.file_query(path, types or {}, form) as query:
+            with self.engine.frames.file_query(path, types or {}, form) as query:
                 columns = self.engine.columns(query)
                 rows, again = (tuple(map(_in_utc, self.engine.fetch(query))) for _ in range(2))
                 assert repr(rows) == repr(again)  # as often as is asked for
@@ -77,7 +77,7 @@ def _in_utc(row: tuple[object, ...]) -> tuple[object, ...]:
 
 @contextmanager
 def all_ways(dsn: str) -> Iterator[tuple[Way, ...]]:
-    engines: list[Engine] = [duckdb.connect(), postgres.connect(dsn=dsn)]
+    engines: list[Session] = [duckdb.connect(), postgres.connect(dsn=dsn)]
     try:
         yield tuple(Way(engine, is_large) for engine in engines for is_large in (False, True))
     finally:

@@ -126,7 +126,7 @@ def test_what_would_be_lost_is_refused(ways: Mapping[str, Way], tmp_path: Path, 
 
 def test_nanoseconds_stay_where_the_engine_has_them(ways: Mapping[str, Way], tmp_path: Path) -> None:
     path = written(tmp_path, [NANOSECONDS], pa.timestamp("ns"))
-    with ways["duckdb"].engine.file_query(path, {}) as query:
+    with ways["duckdb"].engine.frames.file_query(path, {}) as query:
         assert ways["duckdb"].engine.fetch(f"select epoch_ns(a) from ({query})") == [(NANOSECONDS,)]
 
 

@@ -120,6 +120,9 @@ def shapes() -> Iterator[Shape]:
     yield Shape("comment on a column", lambda s: s.comment_on_column(ORDERS, "order", HOSTILE))
     yield Shape("drop a materialized view", lambda s: s.drop(STORED, "materialized_view"))
     yield Shape("drop a view", lambda s: s.drop(VIEW, "view"))
+    yield Shape(
+        "names beside a table that begin so", lambda s: s.names_like(ORDERS, "_ff_stage_ord"), "_ff_stage_orders"
+    )
     yield Shape("rename a table", lambda s: s.rename(STAGE, "gone"))
     yield Shape("drop a table", lambda s: s.drop(GONE, "table"))
     yield from expressions()

@@ -18,7 +18,6 @@ class Steps:
     Attributes:
         casts: Statements that give the staged rows the types of the table.
         alterations: Statements that change the table's columns.
-        staged: Queries whose rows are staged after that, by the names of the temporary tables.
         counts: Queries for what a build counts as its changes, by what is counted.
         needs: Which of the counts must not be zero; else no rows are changed. None if it does not matter.
         statements: Statements that change the table's rows.
@@ -26,7 +25,6 @@ class Steps:
 
     casts: tuple[str, ...] = ()
     alterations: tuple[str, ...] = ()
-    staged: Mapping[str, str] = field(default_factory=dict)
     counts: Mapping[str, str] = field(default_factory=dict)
     needs: str | None = None
     statements: tuple[str, ...] = ()

@@ -295,6 +295,13 @@ class Spelling(Definitions):
         """Read all of a relation."""
         return f"select * from {self.relation(relation)}"
 
+    def names_like(self, relation: Relation, prefix: str) -> str:
+        """Read the names of what lies beside a relation and begins so, as this dialect keeps plain names."""
+        catalog = f"{self.quoted(relation.catalog)}." if relation.catalog else ""
+        is_named = f"substr(table_name, 1, {len(prefix)}) = {self.text(prefix)}"
+        where = f"table_schema = {self.literal(relation.schema)} and {is_named}"
+        return f"select table_name from {catalog}information_schema.tables where {where}"
+
     def insert_row(self, relation: Relation, values: Mapping[str, object]) -> str:
         """Insert a row into a table of ours; names of columns need no quotes."""
         names = ", ".join(values)
