@@ -298,6 +298,10 @@ class SwapByStatement:
             except EngineError as error:
                 _log.warning("what was staged for %s is left to a later build: %s", relation, error)
 
+    def make_room(self, relation: Relation, kind: RelationKind) -> None:
+        """Drop what has the name of a relation of another kind; readers miss it for a moment."""
+        self.session.execute(self.session.spelling.drop(relation, kind))
+
     def copied(self, relation: Relation, stage: Relation) -> str:
         """Spell the statement that makes a stage with the rows of a table: a clone, if the engine has those."""
         spelling = self.session.spelling
@@ -345,13 +349,15 @@ class _SwapStage(_StagedRows):
         return relation, usable_columns(self.session, relation, written or query, is_table=kind == "table")
 
     def publish(self, seal: Seal) -> Sealed:
-        comment = self._comment(self.order, seal)
-        if self.order.kind == "table":
-            self._swap(self.order, self._publisher.swapped(self.place, self.order.relation, comment))
+        order, comment = self.order, self._comment(self.place, self.order.kind, seal)
+        if order.kind == "table":
+            self._swap(order, self._publisher.swapped(self.place, order.relation, comment))
         else:
-            self._replace(self.order, self._query, comment)
-        if self.order.view is not None:
-            self._replace(self.order.shown, self.session.spelling.select_all(self.order.relation), comment)
+            self._replace(order, self._query, comment)
+        if order.view is not None:
+            query = self.session.spelling.select_all(order.relation)
+            shown, _ = self.scratch("", query, kind="view")
+            self._replace(order.shown, query, self._comment(shown, "view", seal))
         for statement in seal.record:
             self.session.execute(statement)
         return Sealed()
@@ -362,19 +368,21 @@ class _SwapStage(_StagedRows):
     def _swap(self, order: Order, statement: str) -> None:
         there = self.session.inspect([order.relation]).get(order.relation)
         if there is not None and there.kind != order.kind:
-            self.session.execute(self.session.spelling.drop(order.relation, there.kind))
+            self._publisher.make_room(order.relation, there.kind)
         self.session.execute(statement)
 
-    def _comment(self, order: Order, seal: Seal) -> str:
+    def _comment(self, made: Relation, kind: RelationKind, seal: Seal) -> str:
         """The mark of this build, behind what people wrote into the comment."""
-        shown = order.shown.relation
+        shown = self.order.shown.relation
         there = self.session.inspect([shown], Want.COMMENTS).get(shown)
         text = unmarked(there.comment) if there else ""
         if seal.stamp is None:
             return text
-        return marked(text, seal.stamp, self._publisher.signature(self.place, order.kind, seal.columns))
+        return marked(text, seal.stamp, self._publisher.signature(made, kind, seal.columns))
 
     def clean(self) -> None:
-        made, self._made = self._made, []
-        for relation, info in self.session.inspect(made).items() if made else ():
-            self.session.execute(self.session.spelling.drop(relation, info.kind))
+        made, self._made = self._made[::-1], []  # views before what they read
+        there = self.session.inspect(made) if made else {}
+        for relation in made:
+            if relation in there:
+                self.session.execute(self.session.spelling.drop(relation, there[relation].kind))

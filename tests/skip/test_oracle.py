@@ -227,7 +227,7 @@ class Oracle(RuleBasedStateMachine):
             place = self.world.warehouse.relation("any").schema
             query = f"select table_name from information_schema.tables where table_schema = '{place}'"
             tables = self.world.warehouse.engine.fetch(query)
-            assert not [name for (name,) in tables if "stage" in name or name == "by_hand"]
+            assert not [name for (name,) in tables if "_ff_stage" in name or "_ff_swap" in name or name == "by_hand"]
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property, partial
+from typing import Self
 
 import psycopg
 from psycopg import errors
@@ -75,10 +76,13 @@ def connect(
         scratch: Any session will do: its temporary tables are nobody else's, and gone when it ends.
     """
     place = namespace({"db_schema": db_schema})
-    return PostgresSession(_conninfo(dsn), place, lock_timeout_seconds, replace_in_place_up_to_mb, read_only=read_only)
+    return PostgresSession(
+        conninfo_of(dsn), place, lock_timeout_seconds, replace_in_place_up_to_mb, read_only=read_only
+    )
 
 
-def _conninfo(dsn: str) -> str:
+def conninfo_of(dsn: str) -> str:
+    """Return a dsn as libpq reads it, with our defaults. Raises ConnectError, which repeats nothing of it."""
     wrong = wrong_dsn(dsn)
     try:
         given = {} if wrong else conninfo_to_dict(re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn))
@@ -217,7 +221,7 @@ class PostgresSession(BaseSession):
             raise
         finally:
             self._in_transaction = False
-        if self._cancelled.is_set():  # between two statements, as while a Python model works
+        if self.is_cancelled:  # between two statements, as while a Python model works
             self._connection.execute("rollback")
             raise EngineError("the statement was interrupted")
         self.execute("commit")
@@ -292,10 +296,15 @@ class PostgresSession(BaseSession):
         yield
         self.execute("set local lock_timeout to default")  # the user's, who may have set one for the role or the dsn
 
-    def for_thread(self) -> PostgresSession:
-        return PostgresSession(
+    def for_thread(self) -> Self:
+        return type(self)(
             self._conninfo, self._namespace, self._timeout, self._in_place_up_to_mb, read_only=self._read_only
         )
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether this turn was interrupted."""
+        return self._cancelled.is_set()
 
     def interrupt(self) -> None:
         self._cancelled.set()

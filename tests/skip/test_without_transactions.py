@@ -1,0 +1,92 @@
+"""The oracles and the kill tests on a warehouse without transactions: what is skipped is never wrong there, either."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from autocommit_installed import autocommit_installed
+from hypothesis import seed
+from skip_helpers import place
+from sweeps import FIRST_SEED, examples
+from targets import Target
+from test_increments_killed import MODELS, ROWS, Chain
+from test_killed import seconds_of_a_build, start, wait_for
+from test_oracle import Oracle, ask
+from test_oracle_increments import KeptOracle
+
+from fft_core.engines import leftovers
+
+
+@pytest.fixture(scope="module")
+def target(postgres_dsn: str) -> Iterator[Target]:
+    with autocommit_installed():
+        yield Target(postgres_dsn, "autocommit")
+
+
+@pytest.fixture
+def chain(tmp_path: Path, target: Target) -> Iterator[Chain]:
+    with target.profile() as profile:
+        yield Chain(place(tmp_path / "project", {"profiles.yml": profile}))
+
+
+def test_a_run_with_skips_equals_a_clean_build(target: Target) -> None:
+    ask(seed(FIRST_SEED)(type("Shard", (Oracle,), {"target": target})), examples(4, 60), steps=6)
+
+
+def test_what_is_kept_and_what_is_added(target: Target) -> None:
+    ask(seed(FIRST_SEED)(type("Shard", (KeptOracle,), {"target": target})), examples(3, 40), steps=5)
+
+
+@pytest.mark.parametrize("attempt", range(examples(2, 15)))
+def test_a_killed_increment_is_done_wholly_or_not_at_all(chain: Chain, attempt: int) -> None:
+    root = chain.place.root
+    chain.write(1)
+    seconds = seconds_of_a_build(root)
+    chain.write(2)
+    process = start(root)
+    wait_for(process, ["begin"])
+    time.sleep(random.Random(attempt).uniform(0, seconds * 1.5))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    old, new, both = [(1, ROWS)], [(2, ROWS)], [(1, ROWS), (2, ROWS)]
+    assert chain.versions("merged") in (old, new)
+    assert chain.versions("added") in (old, both)
+    assert chain.versions("history") in (old, both)
+    assert not chain.place.build().failed
+    assert chain.versions("merged") == new
+    # a build that ended between its rows and its record is done once more, from nothing
+    assert chain.versions("added") in (new, both)
+    assert chain.versions("history") in (new, both)
+    assert not chain.place.due()
+
+
+def test_what_a_kill_leaves_staged_is_removed_by_a_build_of_the_next_day(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain.write(1)
+    assert not chain.place.build().failed
+    monkeypatch.setattr(leftovers.time, "time", lambda: 1_700_000_000.0)
+    left = leftovers.swap_name("merged")
+    monkeypatch.undo()
+    fresh, of_others = leftovers.swap_name("merged"), left.replace("_ff_swap_", "_ff_swap_0")
+    for name in (left, fresh, of_others):
+        chain.place.sql(f"create table {name} as select 1 as a")
+    chain.write(2)
+    assert not chain.place.build().failed
+    assert chain.tables() == {"start", *MODELS, "_ff_meta", "_ff_migrations", fresh, of_others}
+
+
+def test_a_build_that_fails_leaves_nothing_staged(tmp_path: Path, target: Target) -> None:
+    with target.profile() as profile:
+        project = "name: p\nversion: '1'\ntests:\n  - {type: not_null, table: t, column: a}\n"
+        made = place(tmp_path, {"profiles.yml": profile, "project.yml": project, "models/t.ff.sql": "select 1 as a"})
+        assert not made.build().failed
+        made.write({"models/t.ff.sql": "select cast(null as integer) as a"})
+        assert made.build().failed == {"t"}
+        assert made.sql("select a from t") == [(1,)]
+        assert Chain(made).tables() == {"t", "_ff_meta", "_ff_migrations"}
