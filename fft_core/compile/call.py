@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fft_core.compile.python_code import PythonCode
 from fft_core.compile.render import Naming, Renderer
 from fft_core.engines.spec.frames import DEFAULT
 from fft_core.engines.spec.registry import frame_kinds_of
@@ -28,6 +27,8 @@ from fft_core.errors import (
 from fft_core.frames import from_arrow, to_arrow
 from fft_core.frames.ibis import IbisQuery, query_of, unbound_table
 from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
+from fft_core.project.python.code import PythonCode
+from fft_core.project.read.conditions import seen_by_code
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -125,10 +126,11 @@ class Compiler:
 
     def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
         self._refuse_native(model, body)
-        home = self._project.home_of(model.path)
+        project = self._project
+        home = project.home_of(model.path)
         with self._lock:
             if home not in self._code:  # made when it is needed: it changes how this process imports
-                self._code[home] = PythonCode(home)
+                self._code[home] = PythonCode(home, seen_by_code(project.environment, project.engine, project.env))
             code = self._code[home]
         try:
             return code.function(home.file(model.path), body.function)

@@ -16,6 +16,7 @@ from fft_core.project.model.checks import (
     Severity,
     Unique,
 )
+from fft_core.project.model.extras import Budget, Budgets, Hook, Limits, Phase
 from fft_core.project.model.materialization import (
     Ephemeral,
     HardDeletes,
@@ -53,6 +54,7 @@ from fft_core.project.model.nodes import (
     python_view_table,
 )
 from fft_core.project.model.project import (
+    Conditions,
     FingerprintSettings,
     Home,
     LintSetting,
@@ -72,8 +74,11 @@ from fft_core.project.model.unit_test import (
 __all__ = [
     "PACKAGES",
     "AcceptedValues",
+    "Budget",
+    "Budgets",
     "Check",
     "Column",
+    "Conditions",
     "CsvFile",
     "CsvText",
     "Ephemeral",
@@ -84,9 +89,11 @@ __all__ = [
     "GreaterEqual",
     "HardDeletes",
     "Home",
+    "Hook",
     "Incremental",
     "IncrementalStrategy",
     "Keeps",
+    "Limits",
     "LintSetting",
     "Materialization",
     "MaterializedView",
@@ -98,6 +105,7 @@ __all__ = [
     "NotNull",
     "OnSchemaChange",
     "Package",
+    "Phase",
     "Project",
     "PublishMode",
     "PythonBody",

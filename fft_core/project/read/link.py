@@ -45,7 +45,7 @@ def link(
             models[name] = _described(models[name], entry)
         elif name in seeds:
             seeds[name] = _described_seed(seeds[name], entry)
-        else:
+        elif name not in project.elsewhere:
             hint = nearest(name, [*models, *seeds])
             problems.append(Problem(f"{entry.name!r} is not a model or seed", entry.location, hint))
     project = replace(project, models=models, seeds=seeds)
@@ -73,9 +73,10 @@ def unknown_inputs(model: Model, project: Project) -> Iterable[Problem]:
                 yield Problem(f"source({name.group!r}, {name.table!r}) is not in sources.yml", where, hint)
         elif name not in project.models and name not in project.seeds:
             seed = f"If it is a seed, its file is missing: seeds/{name}.csv."
-            yield Problem(
-                f"ref({name!r}) is not a model or seed", where, nearest(name, [*project.models, *project.seeds]) or seed
-            )
+            hint = nearest(name, [*project.models, *project.seeds]) or seed
+            if name in project.elsewhere:
+                hint = "It is there for other engines: give it a file for this one, or leave out what reads it."
+            yield Problem(f"ref({name!r}) is not a model or seed", where, hint)
 
 
 def _clashes(project: Project) -> Iterable[Problem]:
@@ -119,6 +120,8 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
     names: dict[object, set[str]] = {}
     for draft in drafts:
         node = _node(draft.node, project, by_relation)
+        if node is None and model_name(draft.node) in project.elsewhere:
+            continue
         if node is None:
             hint = nearest(draft.node, [*project.models, *project.seeds, *map(str, project.sources)])
             problems.append(Problem(f"{draft.node!r} is not a model, seed or source", draft.location, hint))

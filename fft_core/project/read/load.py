@@ -11,6 +11,7 @@ from fft_core.project.model import Project
 from fft_core.project.profile.profiles import Profiles, active_env, load_environment
 from fft_core.project.profile.secret_values import environment_masker
 from fft_core.project.read.cache import cached_project, keep_project
+from fft_core.project.read.conditions import hold, seen_by_code
 from fft_core.project.read.files import find_files, refuse_no_project
 
 
@@ -23,6 +24,9 @@ def load_project(
     environment: Mapping[str, str] | None = None,
 ) -> Project:
     """Load the project in a folder; opens no database and runs no user code.
+
+    The exception are Python models whose decorators have computed arguments: each such file is imported, alone and in
+    a process of its own, if what it reads has changed.
 
     Args:
         root: The folder that holds `project.yml` and `models/`.
@@ -47,7 +51,7 @@ def load_project(
     profiles = Profiles(root, env, environment)
     try:
         engine = engine or _engine_name(profiles, problems)
-        project = _read(root, env, engine, problems)
+        project = _read(root, env, engine, environment, problems)
     except ProjectError as error:
         environment_masker({**environment, **(variables or {})}).error(error)
         raise
@@ -63,14 +67,15 @@ def _engine_name(profiles: Profiles, problems: list[Problem]) -> str:
         return "unknown"
 
 
-def _read(root: Path, env: str, engine: str, problems: list[Problem]) -> Project:
+def _read(root: Path, env: str, engine: str, environment: Mapping[str, str], problems: list[Problem]) -> Project:
     files = find_files(root)
     key = files.digest() + f":{env}:{engine}"
     project = None if problems else cached_project(root, key)
-    if project is not None:
+    if project is not None and hold(project.conditions, seen_by_code(environment, engine, env)):
         return project
     from fft_core.project.read.reader import Reader  # with the parsers that it needs; a cached project needs none
 
-    project = Reader(root, env, engine, files, problems).read()
-    keep_project(project, key)
+    project = Reader(root, env, engine, files, problems, environment=environment).read()
+    if project.conditions.is_complete:
+        keep_project(project, key)
     return project

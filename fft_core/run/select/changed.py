@@ -166,7 +166,16 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
         if homes:  # wherever they are, and without asking for the commits of those from git
             (root / _PACKAGES).unlink(missing_ok=True)
             (root / _PACKAGES).write_text(yaml.safe_dump(homes, allow_unicode=True), encoding="utf-8")
-        project = Reader(root, now.env, now.engine, find_files(root), [], warn=lambda *_: None).read()
+        project = Reader(
+            root,
+            now.env,
+            now.engine,
+            find_files(root),
+            [],
+            environment=now.environment,
+            warn=lambda *_: None,
+            keeps=False,
+        ).read()
         return _said(project, root)
 
 
