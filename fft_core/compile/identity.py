@@ -37,6 +37,7 @@ from fft_core.project.model import (
 from fft_core.project.profile.environment import counted_variables
 from fft_core.project.profile.secrets import project_masker
 
+_COMPUTED_NAMES = "environment variables by computed names"
 READER_VERSION = "2"  # counted up if the same file becomes other columns or values: the rule of `column_kinds`
 _FileState: TypeAlias = tuple[int, int, int]  # its size, when it was changed, and its number on the disk
 
@@ -54,6 +55,8 @@ class Identities:
         self._naming = Naming(_symbol, spec_of(project.engine).spelling, hides="secrets")
         self._known: dict[str, tuple[_FileState | None, NodeIdentity]] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
+        self._macro_sources: dict[str, PythonSources] = {}
+        self._macro_reader = PythonReader()
         self._lock = threading.Lock()
 
     def all(self) -> tuple[NodeIdentity, ...]:
@@ -196,12 +199,32 @@ class Identities:
 
     def _sql(self, model: Model) -> tuple[Code, frozenset[str]]:
         assert isinstance(model.body, SqlBody)  # the caller has asked
+        macros = [self._sources_of_macro(name) for name in self._python_macros(model)]
         key = self._cache.key_of(model, self._naming.dialect)
+        if macros:
+            key = digest_of([key, [dict(sources.code) for sources in macros]])
         known = self._cache.get(key)
         if known is None:
             known = self._read_sql(model)
         self._cache.put(key, known)
-        return known, model.body.environment
+        environment = frozenset[str]().union(*(sources.environment for sources in macros))
+        volatile = [said for sources in macros for said in self._volatile_in(sources)]
+        volatile += [_COMPUTED_NAMES] if "*" in environment else []
+        code = replace(known, volatile=tuple(dict.fromkeys([*known.volatile, *volatile])))
+        return code, model.body.environment | environment
+
+    def _python_macros(self, model: Model) -> list[str]:
+        """The functions of macros_py that the text of a model is made with."""
+        bodies = [node.body for node in (model, *self._inlined(model))]
+        return sorted({name for body in bodies if isinstance(body, SqlBody) for name in body.python_macros})
+
+    def _sources_of_macro(self, name: str) -> PythonSources:
+        """The code of a function of macros_py. Raises ModelError if its file is not Python."""
+        with self._lock:
+            if name not in self._macro_sources:
+                path = self._project.python_macros[name]
+                self._macro_sources[name] = self._macro_reader.sources(self._project.home_of(path), path, name)
+            return self._macro_sources[name]
 
     def _read_sql(self, model: Model) -> Code:
         """Read the SQL of a model; that of an incremental one is rendered both ways."""
@@ -217,7 +240,7 @@ class Identities:
         sources = self._sources_of(model)
         volatile = [*self._volatile_in(sources)]
         if "*" in sources.environment:
-            volatile.append("environment variables by computed names")
+            volatile.append(_COMPUTED_NAMES)
         parts, unknown, names = dict(sources.code), list[str](), list[str]()
         for parent in self._inlined(model):  # its frame is made by the query of the parent
             if parent.name in model.inputs:

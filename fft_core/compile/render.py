@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fft_core.compile.project_code import ProjectCode
 from fft_core.compile.single_query import select_of
+from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
 from fft_core.project.model import Incremental, Mentioned, Model, Project, SourceName, SqlBody
 from fft_core.project.profile.environment import is_secret, looks_secret
+from fft_core.project.read.conditions import seen_by_code
 
 if TYPE_CHECKING:
     import jinja2
@@ -62,15 +65,44 @@ class This:
 class Renderer:
     """Renders the models of one project. Macros are parsed once; each render gets globals of its own."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, code: ProjectCode | None = None) -> None:
         self._project = project
+        self._code = code or ProjectCode(project)
         self._templates: dict[tuple[Path, str], jinja2.Template] = {}
 
     @cached_property
     def _jinja(self) -> jinja2.Environment:
+        from fft_core.compile.stdlib import filters_of
         from fft_core.project.read.sql_file import new_environment  # most models need no Jinja: it is slow to import
 
-        return new_environment()
+        jinja = new_environment()
+        jinja.filters.update({name: self._late(name) for name in self._project.python_macros})
+        jinja.filters.update(filters_of(spec_of(self._project.engine)))
+        return jinja
+
+    def _late(self, name: str) -> Callable[..., Any]:
+        """Return a filter that imports its function when it is applied: not each macro of a file that is used is."""
+        return lambda *values, **named: self._python_macro(name)(*values, **named)
+
+    def _python_macro(self, name: str) -> Any:
+        """Return what a module of macros_py has under a name, which need not be a function."""
+        return self._code.function(self._project.python_macros[name], name)
+
+    def _python_macros(self, names: Iterable[str]) -> dict[str, Any]:
+        found = {name: self._python_macro(name) for name in sorted(names)}
+        functions = {name: value for name, value in found.items() if callable(value)}
+        self._jinja.filters.update(functions)
+        return functions
+
+    @cached_property
+    def _environment(self) -> Mapping[str, str]:
+        return seen_by_code(self._project.environment, self._project.engine, self._project.env)
+
+    @cached_property
+    def _helpers(self) -> dict[str, Callable[..., Any]]:
+        from fft_core.compile.stdlib import helpers_of
+
+        return helpers_of(spec_of(self._project.engine))
 
     @cached_property
     def _macro_files(self) -> dict[str, Path]:
@@ -108,6 +140,7 @@ class Renderer:
 
         root, scope = self._project.root, self._scope(model, naming)
         try:
+            scope.update(self._python_macros(body.python_macros))
             for macro_file in self._files_of(body.macros):
                 scope.update(self._macros(macro_file, scope))
             text = _delta_of(model) if naming.is_incremental else None
@@ -165,6 +198,7 @@ class Renderer:
         this = naming.relation(model.name)
         return {
             **self._jinja.globals,
+            **self._helpers,
             "ref": lambda name: self._ref(model, name, naming),
             "source": lambda group, table: self._source(model, SourceName(group, table), naming),
             "this": This(this.sql(naming.spelling), this.name, this.schema, this.catalog, model.materialization.name),
@@ -176,7 +210,7 @@ class Renderer:
         }
 
     def _env(self, name: str, default: object, naming: Naming) -> object:
-        return f"@env:{name}" if self._is_hidden(name, naming) else self._project.environment.get(name, default)
+        return f"@env:{name}" if self._is_hidden(name, naming) else self._environment.get(name, default)
 
     def _var(self, name: str, default: object, naming: Naming) -> object:
         return f"@var:{name}" if self._is_hidden(name, naming) else _own(self._project.variables.get(name, default))

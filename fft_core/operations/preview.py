@@ -105,7 +105,7 @@ def inline_model(project: Project, text: str) -> tuple[Project, Model]:
     texts, dialect = project.macros.items(), project.engine
     macros = {m.name: m for path, code in texts for m in parse_macros(code, path, jinja, dialect)[0]}
     problems: list[Problem] = []
-    reading = Reading(problems, Scope(dialect, project.environment))
+    reading = Reading(problems, Scope(dialect, project.environment), python_macros=project.python_macros)
     for model in sql_model(text, INLINE, jinja, macros, reading):
         problems.extend(unknown_inputs(model, project))
         if not problems:

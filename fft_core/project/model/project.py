@@ -108,6 +108,7 @@ class Project:
     dag_dir: Path = Path("site/dag")
     packages: Mapping[str, Package] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()  # names and globs of environment variables and vars
+    python_macros: Mapping[str, Path] = field(default_factory=dict)  # names of macros_py, with their files
     hooks: tuple[Hook, ...] = ()  # those of its engine and environment, in their order
     budgets: Budgets = field(default_factory=Budgets)
     elsewhere: frozenset[str] = frozenset()  # models that other engines have, and this one has not

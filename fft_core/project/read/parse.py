@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -69,6 +69,7 @@ def sql_model(
                 frozenset().union(*(t.environment for t in templates)),
                 template.pieces if not reached and len(own) == 1 else None,
                 tuple(dict.fromkeys(said for t in templates for said in t.volatile)),
+                frozenset(name for t in templates for name in (*t.calls, *t.filters) if name in reading.python_macros),
             ),
             inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
             input_places=_input_places(templates),
@@ -96,6 +97,7 @@ class Reading:
         kinds: The frames that Python models can take.
         evaluate: Imports a Python file whose decorators have computed arguments. Raises ModelError.
         warn: Called with what is odd and no problem, as a logger is.
+        python_macros: The names of macros_py.
     """
 
     problems: list[Problem]
@@ -104,6 +106,7 @@ class Reading:
     kinds: Sequence[FrameKind] = LIBRARY_FRAMES
     evaluate: Callable[[Path], Evaluated] | None = None
     warn: Callable[..., None] = _log.warning
+    python_macros: Collection[str] = ()
 
 
 def python_models(text: str, path: Path, reading: Reading) -> list[Model]:

@@ -33,6 +33,7 @@ from fft_core.project.read.files import ProjectFiles, find_package_files
 from fft_core.project.read.hook_files import HookFiles, hook_functions, hooks_of
 from fft_core.project.read.link import link
 from fft_core.project.read.parse import MacroIndex, Reading, python_models, sql_model
+from fft_core.project.read.python_macros import public_names
 from fft_core.project.read.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
 from fft_core.project.read.scope import Scope
 from fft_core.project.read.sql_comments import without_jinja_in_comments
@@ -84,8 +85,8 @@ class Reader:
         packages = self._packages()
         settings, engine = self._settings(), self._engine
         sources, seeds = self._sources(engine), self._seeds(engine)
-        macros = self._macros()
-        models = self._models(macros)
+        macros, python_macros = self._macros(), self._python_macros()
+        models = self._models(macros, python_macros)
         schemas = read_schema(list(self._schemas()), self.problems)
         unique = self._unique(models)
         self._warn_of_unused_overlays(unique)
@@ -107,6 +108,7 @@ class Reader:
                 dag_dir=Path(settings.docs.dag_dir),
                 packages=packages,
                 secrets=tuple(settings.secrets),
+                python_macros=python_macros,
                 hooks=hooks,
                 budgets=self._budgets(unique),
                 elsewhere=frozenset(self._scope.elsewhere) - unique.keys(),
@@ -159,9 +161,19 @@ class Reader:
                 found.append((path, visible, {macro.name: macro for macro in macros}))
         return found
 
-    def _models(self, macros: list[tuple[Path, str, MacroIndex]]) -> Iterator[Model]:
+    def _python_macros(self) -> dict[str, Path]:
+        """Find the names of macros_py; those of packages first, as the later one of a name counts."""
+        found = {}
+        for home in self._files_of:
+            for path in self._files(home, home.models / "macros_py", (".py",)):
+                found.update(dict.fromkeys(public_names(self._text(home, path), path, self.problems), path))
+        return found
+
+    def _models(self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]) -> Iterator[Model]:
         jinja, kinds = new_environment(), frame_kinds_of(self._engine)
-        reading = Reading(self.problems, self._scope, self._overlays(), kinds, self._evaluate, self._warn)
+        reading = Reading(
+            self.problems, self._scope, self._overlays(), kinds, self._evaluate, self._warn, python_macros
+        )
         index = {name: macro for _, _, found in macros for name, macro in found.items()}
         for home in self._files_of:
             for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX)):
