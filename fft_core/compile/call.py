@@ -27,7 +27,8 @@ from fft_core.errors import (
 )
 from fft_core.frames import from_arrow, to_arrow
 from fft_core.frames.ibis import IbisQuery, query_of, unbound_table
-from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
+from fft_core.names import Relation
+from fft_core.project.model import Home, Model, Project, PythonBody, SourceName, SqlCheck
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +45,10 @@ class Compiler:
     def sql(self, model: Model, naming: Naming) -> str:
         """Render a SQL model to one query. Raises RenderError."""
         return self._renderer.sql(model, naming)
+
+    def check_sql(self, rule: SqlCheck, naming: Naming, table: Relation, where: str | None) -> str:
+        """Render a custom check, as `Renderer.check` does. Raises RenderError."""
+        return self._renderer.check(rule, naming, table, where)
 
     def call_model(
         self,

@@ -14,7 +14,7 @@ from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
-from fft_core.project.model import Incremental, Mentioned, Model, Project, SourceName, SqlBody
+from fft_core.project.model import Incremental, Mentioned, Model, Project, SourceName, SqlBody, SqlCheck
 from fft_core.project.profile.environment import is_secret, looks_secret
 from fft_core.project.read.conditions import seen_by_code
 
@@ -130,15 +130,33 @@ class Renderer:
             text = "".join(piece if isinstance(piece, str) else self._spelled(model, piece, naming) for piece in pieces)
         return select_of(text, naming.dialect, Location(model.path))
 
+    def check(self, rule: SqlCheck, naming: Naming, table: Relation, where: str | None) -> str:
+        """Render a custom check over a table. Raises RenderError.
+
+        Args:
+            rule: The template, and what the test gives it.
+            naming: Spells what else it mentions.
+            table: The rows that it judges.
+            where: The condition of the test.
+        """
+        body = SqlBody(rule.template, rule.macros, python_macros=rule.python_macros)
+        model = Model(table.name, rule.path, body, rule.inputs)
+        spelled = table.sql(naming.spelling)
+        this = This(spelled, table.name, table.schema, table.catalog, model.materialization.name)
+        given = {"this": this, "table": spelled, "column": rule.column, "params": _own(dict(rule.params))}
+        text = self._text(model, body, naming, {**given, "where": where or rule.params.get("where")})
+        return select_of(text, naming.dialect, Location(rule.path))
+
     def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
         if isinstance(mentioned.target, str):
             return self._ref(model, mentioned.target, naming)
         return naming.relation(mentioned.target or model.name).sql(naming.spelling)
 
-    def _text(self, model: Model, body: SqlBody, naming: Naming) -> str:
+    def _text(self, model: Model, body: SqlBody, naming: Naming, given: Mapping[str, object] | None = None) -> str:
         import jinja2
 
-        root, scope = self._project.root, self._scope(model, naming)
+        this = {"this": self._this(model, naming)} if given is None else given
+        root, scope = self._project.root, {**self._scope(model, naming), **this}
         try:
             scope.update(self._python_macros(body.python_macros))
             for macro_file in self._files_of(body.macros):
@@ -195,19 +213,21 @@ class Renderer:
     def _scope(self, model: Model, naming: Naming) -> dict[str, Any]:
         """Make the names that a template sees. All are new for each render: nothing is shared between models."""
         project = self._project
-        this = naming.relation(model.name)
         return {
             **self._jinja.globals,
             **self._helpers,
             "ref": lambda name: self._ref(model, name, naming),
             "source": lambda group, table: self._source(model, SourceName(group, table), naming),
-            "this": This(this.sql(naming.spelling), this.name, this.schema, this.catalog, model.materialization.name),
             "config": lambda **_: "",
             "var": lambda name, default=None: self._var(name, default, naming),
             "env": lambda name, default=None: self._env(name, default, naming),
             "engine": lambda default=None: project.engine or default,
             "is_incremental": lambda: naming.is_incremental,
         }
+
+    def _this(self, model: Model, naming: Naming) -> This:
+        this = naming.relation(model.name)
+        return This(this.sql(naming.spelling), this.name, this.schema, this.catalog, model.materialization.name)
 
     def _env(self, name: str, default: object, naming: Naming) -> object:
         return f"@env:{name}" if self._is_hidden(name, naming) else self._environment.get(name, default)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fft_core.errors import Problem, ProfileError, ProjectError
-from fft_core.project.model import Project
+from fft_core.project.model import CheckContext, CustomRule, Project
 from fft_core.project.profile.profiles import Profiles, active_env, load_environment
 from fft_core.project.profile.secret_values import environment_masker
 from fft_core.project.read.cache import cached_project, keep_project
@@ -56,7 +56,18 @@ def load_project(
         environment_masker({**environment, **(variables or {})}).error(error)
         raise
     given = {**project.variables, **(variables or {})}
-    return replace(project, environment=environment, variables=given, profiles_read=profiles)
+    loaded = replace(project, environment=environment, variables=given, profiles_read=profiles)
+    return _with_context(loaded) if any(isinstance(check.rule, CustomRule) for check in loaded.checks) else loaded
+
+
+def _with_context(project: Project) -> Project:
+    """Give custom checks what their code may use: the project without what only others use."""
+    context = CheckContext(replace(project, models={}, seeds={}, checks=(), unit_tests=()))
+    checks = [
+        replace(check, rule=replace(check.rule, context=context)) if isinstance(check.rule, CustomRule) else check
+        for check in project.checks
+    ]
+    return replace(project, checks=tuple(checks))
 
 
 def _engine_name(profiles: Profiles, problems: list[Problem]) -> str:

@@ -56,7 +56,7 @@ def sql_model(
         materialization = replace(materialization, delta_sql=delta.text)
         own.append(replace(delta, mentions=tuple(replace(m, where=config_location) for m in delta.mentions)))
         problems.extend(replace(problem, where=config_location) for problem in delta.problems)
-    reached = _reached(frozenset().union(*(t.calls for t in own)), macros)
+    reached = reached_macros(frozenset().union(*(t.calls for t in own)), macros)
     templates = [*own, *(macros[name].template for name in sorted(reached))]
     return [
         Model(
@@ -251,7 +251,7 @@ def _usable(logical: str, where: Location, problems: list[Problem]) -> bool:
     return False
 
 
-def _reached(calls: frozenset[str], macros: MacroIndex) -> set[str]:
+def reached_macros(calls: frozenset[str], macros: MacroIndex) -> set[str]:
     """The macros that a template calls, and those that they call."""
     reached: set[str] = set()
     frontier = [name for name in calls if name in macros]

@@ -29,6 +29,7 @@ from fft_core.project.packages.packages import read_packages
 from fft_core.project.python.evaluate import Evaluated, Evaluator
 from fft_core.project.read.budgets import budgets_of
 from fft_core.project.read.conditions import joined, seen_by_code
+from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_check
 from fft_core.project.read.files import ProjectFiles, find_package_files
 from fft_core.project.read.hook_files import HookFiles, hook_functions, hooks_of
 from fft_core.project.read.link import link
@@ -41,6 +42,7 @@ from fft_core.project.read.sql_file import new_environment, parse_macros
 from fft_core.project.read.unit_test_file import link_unit_tests, read_unit_tests
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml, shaped, shaped_in_part
 from fft_core.project.shapes.budgets import BudgetsShape
+from fft_core.project.shapes.checks import BUILT_IN
 from fft_core.project.shapes.model_config import IncrementalOverlayShape
 from fft_core.project.shapes.project import ProjectShape
 from fft_core.project.shapes.seeds import SeedFileShape, SeedsShape
@@ -84,10 +86,11 @@ class Reader:
         """Read all files. The project has no environment yet. Raises ProjectError with all problems."""
         packages = self._packages()
         settings, engine = self._settings(), self._engine
-        sources, seeds = self._sources(engine), self._seeds(engine)
         macros, python_macros = self._macros(), self._python_macros()
+        self._customs = self._custom_checks(macros, python_macros)
+        sources, seeds = self._sources(engine), self._seeds(engine)
         models = self._models(macros, python_macros)
-        schemas = read_schema(list(self._schemas()), self.problems)
+        schemas = read_schema(list(self._schemas()), self._customs, self.problems)
         unique = self._unique(models)
         self._warn_of_unused_overlays(unique)
         hooks = hooks_of(settings.hooks, self._project_file, self._hook_files(), engine, self.env, self.problems)
@@ -115,7 +118,7 @@ class Reader:
                 conditions=joined([*self._conditions, Conditions(self._scope.read)]),
             ),
             schemas,
-            [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],
+            [*read_checks(settings.tests, self._project_file, self._customs, self.problems), *self._source_checks],
             self.problems,
         )
         project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
@@ -183,6 +186,28 @@ class Reader:
                 else:
                     models = python_models(text, path, reading)
                 yield from (replace(model, below=home.below) for model in models)
+
+    def _custom_checks(
+        self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]
+    ) -> dict[str, CustomCheck]:
+        jinja, index = new_environment(), {name: macro for _, _, found in macros for name, macro in found.items()}
+        home, found = Home(self.root), list[CustomCheck | None]()
+        for path in self._files(home, Path("tests"), (SQL_SUFFIX, PYTHON_SUFFIX)):
+            text = self._text(home, path)
+            if path.name.endswith(SQL_SUFFIX):
+                found.append(sql_check(text, path, jinja, index, python_macros, self._engine, self.problems))
+            else:
+                found.extend(python_checks(text, path, self.problems))
+        return self._unique_types(check for check in found if check is not None)
+
+    def _unique_types(self, checks: Iterable[CustomCheck]) -> dict[str, CustomCheck]:
+        found: dict[str, CustomCheck] = {}
+        for check in checks:
+            other = found.setdefault(check.type, check)
+            if other is not check or check.type in BUILT_IN:
+                place = "built in" if check.type in BUILT_IN else f"also in {other.location}"
+                self.problems.append(Problem(f"the check {check.type!r} is {place}", check.location, "Rename it."))
+        return found
 
     def _hook_files(self) -> HookFiles:
         home, folder = Home(self.root), Path("hooks")
@@ -261,7 +286,7 @@ class Reader:
                     self.problems.append(Problem(f"source {name} is declared twice", where))
                 keys = ("sources", i, "tables", j)
                 self.problems.extend(_unread_places(name, places[:2], where, engine))
-                self._source_checks += table_checks(str(name), table, file, keys, self.problems)
+                self._source_checks += table_checks(str(name), table, file, keys, self._customs, self.problems)
                 found[name] = Source(
                     name=name,
                     identifier=next((p.identifier for p in places if p and p.identifier), table.name),
