@@ -27,10 +27,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "checks": ("project.model", "engines", "compile"),
     "warehouse": ("compile", "project", "plan.records", "engines"),
     "build": ("warehouse", "checks", "compile", "plan", "frames", "engines", "project.model"),
-    "run": ("build", "warehouse", "checks", "compile", "plan", "project", "engines"),
+    "run": ("build", "warehouse", "checks", "compile", "plan", "project", "engines", "http"),
     "unit_tests": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
     "operations": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
-    "compat": ("project",),
+    "http": ("frames", "project.profile"),
+    "compat": ("project", "http"),
     "reports": (
         "operations", "unit_tests", "run", "build", "warehouse", "checks", "compile", "plan", "frames", "project",
         "engines",

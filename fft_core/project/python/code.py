@@ -15,7 +15,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from fft_core.project.model import Home
-from fft_core.project.python.stand_ins import former, importlib_with, is_former, os_with
+from fft_core.project.python.stand_ins import Former, importlib_with, is_former, os_with
 
 _numbers = count(1)  # a process-wide counter of names, nothing else
 
@@ -41,6 +41,7 @@ class PythonCode:
         package = ModuleType(self._package)
         package.__path__ = self._folders
         self._stand_ins: dict[str, ModuleType] = {"importlib": importlib_with(self._import_module)}
+        self._former = Former(environment, home.root)
         if environment is not None:
             self._stand_ins["os"] = os_with(environment)
         sys.modules[self._package] = package
@@ -86,8 +87,10 @@ class PythonCode:
     ) -> ModuleType:
         top = name.partition(".")[0]
         if not level and is_former(name):
-            found = former(name)
-            return _with_submodules(found, fromlist) if fromlist else former(top)
+            if fromlist:
+                return self._former.with_submodules(name, fromlist)
+            self._former.module(name)
+            return self._former.module(top)
         if level or not self._owns(top):
             return self._stood_in(builtins.__import__(name, globals, locals, fromlist, level))
         own = builtins.__import__(f"{self._package}.{name}", globals, locals, fromlist or ("__name__",), 0)
@@ -101,7 +104,7 @@ class PythonCode:
         """Import a module by its name, as `importlib.import_module` does, the project's own first."""
         absolute = importlib.util.resolve_name(name, package)
         if is_former(absolute):
-            return former(absolute)
+            return self._former.module(absolute)
         if not self._owns(absolute.partition(".")[0]):
             return self._stood_in(importlib.import_module(absolute))
         self._import(absolute)
@@ -115,14 +118,6 @@ class PythonCode:
         spec = PathFinder.find_spec(top, self._folders)
         # a folder without __init__.py (docs/, seeds/) must not hide an installed package of its name
         return spec is not None and (spec.origin is not None or importlib.util.find_spec(top) is None)
-
-
-def _with_submodules(module: ModuleType, names: Sequence[str]) -> ModuleType:
-    """Import those of the names that are modules of a package: `from fastflowtransform.testing import base`."""
-    for name in names:
-        if hasattr(module, "__path__") and importlib.util.find_spec(f"{module.__name__}.{name}") is not None:
-            importlib.import_module(f"{module.__name__}.{name}")
-    return module
 
 
 class _ProjectFinder:

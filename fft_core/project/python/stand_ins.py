@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -79,8 +81,51 @@ def is_former(module: str) -> bool:
     return module.partition(".")[0] in FORMER_NAMES
 
 
-def former(module: str) -> ModuleType:
-    """Return what stands for a module of a former package. Raises ModuleNotFoundError, which tells what there is."""
+class Former:
+    """The modules of the former packages, as one project finds them: with its variables, and its folder.
+
+    Args:
+        environment: What the project's files find in `os.environ`; that of the process if None.
+        root: The project's folder.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None, root: Path) -> None:
+        self._environment, self._root = environment, root
+        self._bound: dict[str, ModuleType] = {}
+
+    def module(self, name: str) -> ModuleType:
+        """Return what stands for a module. Raises ModuleNotFoundError, which tells what there is."""
+        found = _former(name)
+        if found.__name__ not in self._bound:
+            bound = getattr(found, "bound", None)
+            names = bound(Variables(self._environment), self._root) if bound and self._environment is not None else {}
+            self._bound[found.__name__] = _FormerModule(found, self, **names)
+        return self._bound[found.__name__]
+
+    def with_submodules(self, name: str, wanted: Sequence[str]) -> ModuleType:
+        """Return a module for `from ... import`: with those of the names that are modules of it, if it is a package."""
+        found = self.module(name)
+        for inner in wanted if hasattr(found, "__path__") else ():
+            if importlib.util.find_spec(f"{found.__name__}.{inner}") is not None:
+                self.module(f"{name}.{inner}")
+        return found
+
+
+class _FormerModule(StandIn):
+    """A module of a former package; the modules in it are such ones, too."""
+
+    def __init__(self, real: ModuleType, former: Former, **names: object) -> None:
+        super().__init__(real, _former=former, **names)
+
+    def __getattr__(self, name: str) -> Any:
+        found = super().__getattr__(name)
+        if isinstance(found, ModuleType) and found.__name__ == f"{self.__name__}.{name}":
+            former: Former = vars(self)["_former"]
+            return former.module(f"{FORMER_NAMES[0]}{found.__name__.removeprefix(_COMPAT)}")
+        return found
+
+
+def _former(module: str) -> ModuleType:
     top, dot, rest = module.partition(".")
     try:
         return importlib.import_module(f"{_COMPAT}{dot}{rest}")
