@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from web import Web, web
 
 from fft_core.errors import ModelError, ModelRaisedError
-from fft_core.http import HttpApi, collecting
+from fft_core.http.api import HttpApi
 from fft_core.http.settings import HttpSettings
+from fft_core.http.stats import collecting
 from fft_core.http.storage import key_of, shown_url
 
 USERS = [{"id": 1, "name": "ann", "at": {"city": "Wien"}}, {"id": 2, "name": "bob", "at": {"city": "Linz"}}]
@@ -282,7 +283,7 @@ def test_no_password_is_shown(password: str) -> None:
 def test_without_its_packages_it_says_what_to_install(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['httpx'] = None\n"
-        "from pathlib import Path\nfrom fft_core.http import HttpApi\n"
+        "from pathlib import Path\nfrom fft_core.http.api import HttpApi\n"
         "HttpApi({}, Path('.')).get_json('http://x')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from fft_process import FFT, run_process
 from web import web
-from written_projects import loaded, opened
+from written_projects import loaded, opened, write_project
 
 from fft_core import FftError
 from fft_core.compile.identity import project_identities
+from fft_core.run.results import read_run_results
 
 CODE = """\
     from __future__ import annotations
@@ -51,3 +54,20 @@ def test_it_is_volatile_unless_it_says_otherwise(tmp_path: Path) -> None:
     found = {identity.name: identity.volatile for identity in project_identities(project)}
     assert found["api_users_http"]
     assert found["steady"] == ()
+
+
+def test_the_requests_of_a_run_are_told(tmp_path: Path) -> None:
+    """In run_results.json, as existing Makefiles read it with jq: the run goes through Dagster."""
+    with web() as site:
+        site.says("/users", [{"id": 1}])
+        root = write_project(tmp_path, {"models/m.ff.py": CODE, "models/other.ff.sql": "select 1 as a"})
+        for offline, told in (("0", (1, 0, False)), ("1", (1, 1, True))):
+            said = {**os.environ, "FF_API": site.url, "FF_HTTP_OFFLINE": offline}
+            done = run_process(FFT, "build", root, environment=said)
+            assert done.returncode == 0, done.stdout + done.stderr
+            results = {result.name: result.http for result in read_run_results(root).results}
+            found = results["api_users_http"]
+            assert found is not None
+            assert (found.requests, found.cache_hits, found.used_offline) == told
+            assert found.bytes > 0
+            assert results["other"] is None
