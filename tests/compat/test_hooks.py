@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from written_projects import Files, loaded, problems
 
+from fft_core import SourceName
+
 CODE = """\
 from fastflowtransform.hooks.registry import fft_hook
 from fastflowtransform.hooks.types import HookContext
@@ -123,3 +125,19 @@ WRONG: dict[str, tuple[Files, str]] = {
 def test_what_is_wrong_is_said_where_it_stands(tmp_path: Path, case: str) -> None:
     files, said = WRONG[case]
     assert said in problems(tmp_path, {**FILES, **files})[0]
+
+
+def test_a_table_of_a_hook_can_be_checked(tmp_path: Path) -> None:
+    tests = (
+        "tests:\n  - {type: not_null, table: audit, column: id}\n  - {type: not_null, table: log_of_code, column: id}\n"
+    )
+    code = CODE.replace('when="on_run_end")\n', 'when="on_run_end")\n# writes log_of_code\n')
+    project = loaded(tmp_path, {**FILES, "project.yml": PROJECT + tests, "hooks/code.py": code})
+    assert [str(check.node) for check in project.checks] == ["hooks.audit", "hooks.log_of_code"]
+    assert project.sources[SourceName("hooks", "audit")].identifier == "audit"
+
+
+def test_a_table_that_no_hook_names_is_unknown(tmp_path: Path) -> None:
+    tests = "tests: [{type: not_null, table: audits, column: id}]\n"
+    (said,) = problems(tmp_path, {**FILES, "project.yml": PROJECT + tests})
+    assert "'audits' is not a model, seed or source" in said

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fft_core.errors import Location, Problem, nearest
-from fft_core.project.model import Hook, Phase
+from fft_core.project.model import Hook, NoVersion, Phase, Source, SourceName
 from fft_core.project.read.decorators import MODEL_PHASES, RUN_PHASES
 from fft_core.project.read.python_file import (
     Constants,
@@ -36,10 +37,11 @@ class HookFunction:
 
 @dataclass(frozen=True)
 class HookFiles:
-    """The files of hooks/: the texts of SQL by their stems, and the functions."""
+    """The files of hooks/: the texts of SQL by their stems, the functions, and the text of each file of these."""
 
     texts: Mapping[str, tuple[Path, str]]
     functions: tuple[HookFunction, ...]
+    code: Mapping[Path, str]
 
 
 def hook_functions(text: str, path: Path, problems: list[Problem]) -> Iterator[HookFunction]:
@@ -92,6 +94,18 @@ def hooks_of(
                 hint = f"Selectors are for {' and '.join(MODEL_PHASES)}."
                 problems.append(Problem(f"hook {said.name!r} of {phase} has `select`", where, hint))
     return tuple(found)
+
+
+def tables_of(hooks: Iterable[Hook], files: HookFiles, tables: Iterable[str]) -> dict[SourceName, Source]:
+    """Return those of some tables that a hook names in its text, as sources: nobody else makes them."""
+    found: dict[SourceName, Source] = {}
+    for table in dict.fromkeys(tables):
+        for hook in hooks:
+            text = hook.sql or files.code.get(hook.path or Path(), "")
+            if re.search(rf"\b{re.escape(table)}\b", text):
+                name, said = SourceName("hooks", table), f"Written by the hook {hook.name}."
+                found.setdefault(name, Source(name, table, hook.location, description=said, version=NoVersion()))
+    return found
 
 
 def _is_for(names: list[str], name: str) -> bool:

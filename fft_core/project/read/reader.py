@@ -31,7 +31,7 @@ from fft_core.project.read.budgets import budgets_of
 from fft_core.project.read.conditions import joined, seen_by_code
 from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_check
 from fft_core.project.read.files import ProjectFiles, find_package_files
-from fft_core.project.read.hook_files import HookFiles, hook_functions, hooks_of
+from fft_core.project.read.hook_files import HookFiles, hook_functions, hooks_of, tables_of
 from fft_core.project.read.link import link
 from fft_core.project.read.parse import MacroIndex, Reading, python_models, sql_model
 from fft_core.project.read.python_macros import public_names
@@ -93,7 +93,10 @@ class Reader:
         schemas = read_schema(list(self._schemas()), self._customs, self.problems)
         unique = self._unique(models)
         self._warn_of_unused_overlays(unique)
-        hooks = hooks_of(settings.hooks, self._project_file, self._hook_files(), engine, self.env, self.problems)
+        files, tests = self._hook_files(), read_checks(settings.tests, self._project_file, self._customs, self.problems)
+        hooks = hooks_of(settings.hooks, self._project_file, files, engine, self.env, self.problems)
+        known = {*unique, *seeds, *map(str, sources), *(source.identifier for source in sources.values())}
+        tables = [draft.node for draft in tests if draft.node and model_name(draft.node) not in known]
         project = link(
             Project(
                 root=self.root,
@@ -103,7 +106,7 @@ class Reader:
                 engine=engine,
                 models=unique,
                 seeds=seeds,
-                sources=sources,
+                sources={**tables_of(hooks, files, tables), **sources},
                 variables=dict(settings.vars),
                 fingerprint=settings.fingerprint.settings(),
                 lint=dict(settings.lint),
@@ -118,7 +121,7 @@ class Reader:
                 conditions=joined([*self._conditions, Conditions(self._scope.read)]),
             ),
             schemas,
-            [*read_checks(settings.tests, self._project_file, self._customs, self.problems), *self._source_checks],
+            [*tests, *self._source_checks],
             self.problems,
         )
         project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
@@ -212,9 +215,9 @@ class Reader:
     def _hook_files(self) -> HookFiles:
         home, folder = Home(self.root), Path("hooks")
         texts = {path.stem: (path, self._text(home, path)) for path in self._files(home, folder, (".sql",))}
-        code = self._files(home, folder, (".py",))
-        functions = [f for path in code for f in hook_functions(self._text(home, path), path, self.problems)]
-        return HookFiles(texts, tuple(functions))
+        code = {path: self._text(home, path) for path in self._files(home, folder, (".py",))}
+        functions = [f for path, text in code.items() for f in hook_functions(text, path, self.problems)]
+        return HookFiles(texts, tuple(functions), code)
 
     def _budgets(self, models: Mapping[str, Model]) -> Budgets:
         file = self._yaml(Path("budgets.yml"))
