@@ -15,6 +15,7 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "cli"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
+sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
 
 from postgres_server import drop_schema, new_schema, running_server
 from sweeps import FIRST_SEED

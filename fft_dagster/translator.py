@@ -145,7 +145,7 @@ class FftTranslator:
 
     def get_check_spec(self, check: Check, node: Model | Seed | Source) -> dg.AssetCheckSpec:
         """Describe one check; it blocks where its severity is "error"."""
-        rule = {key: str(value) for key, value in vars(check.rule).items()}
+        rule = {key: str(value) for key, value in check.rule.said.items()}
         said = {"type": check.type, "where": check.where, "tags": ", ".join(check.tags), "file": str(check.location)}
         return dg.AssetCheckSpec(
             check.name,

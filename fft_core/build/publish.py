@@ -53,6 +53,7 @@ class NodeResult:
     query_seconds: float
     data_version: str
     decision: Decision
+    http: Mapping[str, int] | None = None  # the requests that its model made, see `HttpStats`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from fft_core.checks.custom import sql_query
+from fft_core.checks.query import CheckQuery
+from fft_core.checks.reconcile import reconcile_query
 from fft_core.engines.protocol import ColumnType, Session
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, nearest
@@ -18,24 +21,16 @@ from fft_core.project.model import (
     GreaterEqual,
     NonNegativeSum,
     NotNull,
+    PythonCheck,
+    ReconcileCoverage,
+    ReconcileDifference,
+    ReconcileRatio,
     Relationships,
     RowCountBetween,
     SourceName,
+    SqlCheck,
     Unique,
 )
-
-
-@dataclass(frozen=True)
-class CheckQuery:
-    """A check as SQL over one relation.
-
-    `count` is an aggregate over all rows of the relation that gives the number of failing ones, to be computed together
-    with those of other checks; None where the check needs a query of its own. `failing_rows` selects them.
-    """
-
-    check: Check
-    count: str | None
-    failing_rows: str
 
 
 def check_query(
@@ -53,7 +48,7 @@ def check_query(
         relation: Where the rows are: a staged relation or the published one.
         columns: Its columns; a check may write their names in another case.
         engine: Spells it, and is asked for the columns of another relation.
-        relation_of: Finds the other relation of a relationships check.
+        relation_of: Finds the other relations of a check that reads some.
         now: The time to measure freshness against, in UTC.
 
     Raises:
@@ -101,6 +96,12 @@ def check_query(
             same = f"_ff_parent._ff_key = {spell.comparable(column, '_ff_child.')}"
             missing = f"not exists (select 1 from ({known}) as _ff_parent where {same})"
             return CheckQuery(check, None, f"select * from {spell.filtered} as _ff_child where {missing}")
+        case ReconcileDifference() | ReconcileRatio() | ReconcileCoverage():
+            return reconcile_query(check, check.rule, relation, engine, relation_of)
+        case SqlCheck():
+            return sql_query(check, check.rule, relation, engine, relation_of)
+        case PythonCheck():  # its rows are only shown: the function judges
+            return CheckQuery(check, None, f"{engine.spelling.select_all(relation)} where 1 = 0")
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from fft_core.checks.builtin import CheckQuery, check_query
-from fft_core.engines.protocol import ColumnType, Row, Session
+from fft_core.checks.builtin import check_query
+from fft_core.checks.custom import number_of, python_verdict
+from fft_core.checks.query import CheckQuery
+from fft_core.engines.protocol import ColumnType, Session, Row
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
-from fft_core.project.model import Check, Freshness, NonNegativeSum, RowCountBetween, SourceName, Unique
+from fft_core.project.model import (
+    Check,
+    Freshness,
+    NonNegativeSum,
+    PythonCheck,
+    ReconcileCoverage,
+    ReconcileDifference,
+    ReconcileRatio,
+    RowCountBetween,
+    SourceName,
+    SqlCheck,
+    Unique,
+)
 
 SAMPLE_ROWS = 5
 
@@ -20,7 +34,8 @@ SAMPLE_ROWS = 5
 class CheckResult:
     """What a check found: how many rows offend it, the first of them, and the query that shows them all.
 
-    `judged_with` is what was built when it judged the rows of a view: they were not published yet.
+    `judged_with` is what was built when it judged the rows of a view: they were not published yet. `message` is what a
+    function said of them.
     """
 
     check: Check
@@ -30,6 +45,7 @@ class CheckResult:
     sample_columns: tuple[str, ...] = ()
     sample: tuple[Row, ...] = ()
     judged_with: str | None = None
+    message: str = ""
 
     @property
     def passed(self) -> bool:
@@ -43,7 +59,9 @@ class CheckResult:
 
     @property
     def first_row(self) -> str:
-        """The first row of the sample, as text; empty where no row offends."""
+        """The first row of the sample, or what a function said, as text; empty where no row offends."""
+        if self.message and not self.sample:
+            return self.message
         cells = zip(self.sample_columns, self.sample[0], strict=True) if self.sample else ()
         return ", ".join(f"{column} = {'NULL' if value is None else value}" for column, value in cells)
 
@@ -55,7 +73,13 @@ class CheckResult:
                 return "passed"
             case Unique():
                 return f"{self.failing_rows:,} value{'s occur' if self.failing_rows > 1 else ' occurs'} more than once"
-            case RowCountBetween() | NonNegativeSum() | Freshness():
+            case ReconcileCoverage():
+                return f"{self.failing_rows:,} key{'s are' if self.failing_rows > 1 else ' is'} missing"
+            case SqlCheck():
+                return f"{self.failing_rows:,} found"
+            case PythonCheck():
+                return self.message or "failed"
+            case ReconcileDifference() | ReconcileRatio() | RowCountBetween() | NonNegativeSum() | Freshness():
                 return self.first_row
         return f"{self.failing_rows:,} of {self.row_count:,} rows fail"
 
@@ -164,17 +188,19 @@ def run_checks(
         found = relation_of(node)
         return relation if found == published else found
 
+    is_code = [isinstance(check.rule, PythonCheck) for check in checks]
     queries = [_query(engine, relation, columns, check, judged, now) for check in checks]
     shared = [query for query in queries if query.count is not None]
     counts, row_count, rows_digest = _shared_scan(
         engine, relation, rows_of(column.name for column in columns), shared, digest
     )
     results = []
-    for query in queries:
-        failing = counts.get(query.check.name)
-        if failing is None:
-            failing = _count(engine, query)
-        result = _result(engine, query, failing, row_count)
+    for query, by_function in zip(queries, is_code, strict=True):
+        if by_function:
+            result = _said_by_function(engine, relation, query.check, row_count)
+        else:
+            failing = counts.get(query.check.name)
+            result = _result(engine, query, _count(engine, query) if failing is None else failing, row_count)
         text = result.sql.replace(relation.sql(engine.spelling), shown.sql(engine.spelling))
         results.append(replace(result, sql=text))
     return Judgement(tuple(results), row_count, rows_digest)
@@ -204,7 +230,24 @@ def _shared_scan(
     return found, int(row_count), rows_digest
 
 
+def _said_by_function(engine: Session, relation: Relation, check: Check, row_count: int) -> CheckResult:
+    assert isinstance(check.rule, PythonCheck)  # the caller asks
+    try:
+        verdict = python_verdict(check, check.rule, relation, engine)
+    except StatementError as error:
+        raise _unevaluated([check], error) from error
+    failing = 0 if verdict.passed else 1
+    return CheckResult(check, failing, row_count, verdict.example_sql, message=verdict.message)
+
+
 def _count(engine: Session, query: CheckQuery) -> int:
+    if query.is_number:
+        rows = _explained(engine, [query], query.failing_rows)
+        try:
+            return number_of(rows)
+        except FftError as error:
+            message = f"check {query.check.name} of {query.check.node}: {error.problem.message}"
+            raise FftError(message, where=query.check.location) from error
     ((count,),) = _explained(engine, [query], f"select count(*) from ({query.failing_rows}) as _ff_failing_rows")
     return int(count)
 

@@ -7,11 +7,17 @@ from fft_core.project.model import (
     Check,
     Freshness,
     GreaterEqual,
+    Measure,
     NonNegativeSum,
     NotNull,
+    PythonCheck,
+    ReconcileCoverage,
+    ReconcileDifference,
+    ReconcileRatio,
     Relationships,
     RowCountBetween,
     Rule,
+    SqlCheck,
     Unique,
 )
 
@@ -48,3 +54,25 @@ def _words(rule: Rule) -> str:
             return f"the latest {column} is at most {minutes:g} minutes old"
         case Relationships(column, to, field):
             return f"{column} is found in {to}.{field}; NULL is not"
+        case SqlCheck(path=path) | PythonCheck(path=path):
+            return f"{path.as_posix()} finds nothing wrong{_with(rule)}"
+        case ReconcileCoverage(left, right):
+            return f"each {_side(left)} is one of {_side(right)}; NULL is not"
+        case ReconcileDifference(left, right, at_most=0):
+            return f"{_side(left)} equals {_side(right)}"
+        case ReconcileDifference(left, right, at_most=limit):
+            return f"{_side(left)} differs from {_side(right)} by at most {limit:g}"
+        case ReconcileRatio(left, right, minimum=minimum, maximum=maximum):
+            bounds = [f"at least {minimum:g}"] if minimum is not None else []
+            bounds += [f"at most {maximum:g}"] if maximum is not None else []
+            return f"{_side(left)} divided by {_side(right)} is {' and '.join(bounds)}"
+
+
+def _side(side: Measure) -> str:
+    return f"{side.expression} of {side.table}" + (f" where {side.where}" if side.where else "")
+
+
+def _with(rule: SqlCheck | PythonCheck) -> str:
+    given = {"column": rule.column, **rule.params}
+    said = ", ".join(f"{name} {value}" for name, value in given.items() if value is not None and name != "where")
+    return f" with {said}" if said else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fft_core.compile.python_code import PythonCode
+from fft_core.compile.project_code import ProjectCode
 from fft_core.compile.render import Naming, Renderer
 from fft_core.engines.spec.frames import DEFAULT
 from fft_core.engines.spec.registry import frame_kinds_of
@@ -27,7 +27,8 @@ from fft_core.errors import (
 )
 from fft_core.frames import from_arrow, to_arrow
 from fft_core.frames.ibis import IbisQuery, query_of, unbound_table
-from fft_core.project.model import Home, Model, Project, PythonBody, SourceName
+from fft_core.names import Relation
+from fft_core.project.model import Home, Model, Project, PythonBody, SourceName, SqlCheck
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,13 +39,16 @@ class Compiler:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._renderer = Renderer(project)
-        self._code: dict[Home, PythonCode] = {}
-        self._lock = threading.Lock()
+        self._code = ProjectCode(project)
+        self._renderer = Renderer(project, self._code)
 
     def sql(self, model: Model, naming: Naming) -> str:
         """Render a SQL model to one query. Raises RenderError."""
         return self._renderer.sql(model, naming)
+
+    def check_sql(self, rule: SqlCheck, naming: Naming, table: Relation, where: str | None) -> str:
+        """Render a custom check, as `Renderer.check` does. Raises RenderError."""
+        return self._renderer.check(rule, naming, table, where)
 
     def call_model(
         self,
@@ -125,13 +129,8 @@ class Compiler:
 
     def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
         self._refuse_native(model, body)
-        home = self._project.home_of(model.path)
-        with self._lock:
-            if home not in self._code:  # made when it is needed: it changes how this process imports
-                self._code[home] = PythonCode(home)
-            code = self._code[home]
         try:
-            return code.function(home.file(model.path), body.function)
+            return self._code.function(model.path, body.function)
         except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
 

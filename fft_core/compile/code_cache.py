@@ -16,7 +16,7 @@ from fft_core.project.profile.environment import is_secret
 from fft_core.project.read.cache_folder import ProjectCache
 from fft_core.version import VERSION as FFT_VERSION
 
-READING = 4  # to be raised when the same SQL or Python comes to something else: its form, or what it is found to use
+READING = 5  # to be raised when the same SQL or Python comes to something else: its form, or what it is found to use
 FILE = "code.json"
 
 

@@ -24,19 +24,23 @@ from fft_core.plan.compiled import QueryUses
 from fft_core.plan.fingerprint import NodeIdentity, digest_of
 from fft_core.project.model import (
     Check,
+    CustomRule,
     Freshness,
     Incremental,
     MaterializedView,
     Model,
     Project,
     PythonBody,
+    PythonCheck,
     Seed,
     SourceName,
     SqlBody,
+    SqlCheck,
 )
-from fft_core.project.profile.environment import counted_variables
+from fft_core.project.profile.environment import counted_variables, is_secret
 from fft_core.project.profile.secrets import project_masker
 
+_COMPUTED_NAMES = "environment variables by computed names"
 READER_VERSION = "2"  # counted up if the same file becomes other columns or values: the rule of `column_kinds`
 _FileState: TypeAlias = tuple[int, int, int]  # its size, when it was changed, and its number on the disk
 
@@ -54,6 +58,8 @@ class Identities:
         self._naming = Naming(_symbol, spec_of(project.engine).spelling, hides="secrets")
         self._known: dict[str, tuple[_FileState | None, NodeIdentity]] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
+        self._macro_sources: dict[str, PythonSources] = {}
+        self._macro_reader = PythonReader()
         self._lock = threading.Lock()
 
     def all(self) -> tuple[NodeIdentity, ...]:
@@ -111,12 +117,12 @@ class Identities:
     def _read_seed(self, path: Path, seed: Seed) -> Code:
         return self._read_text(select_of(path.read_text("utf-8"), self._naming.dialect, Location(seed.path)))
 
-    def _read_text(self, text: str) -> Code:
-        """Find what a query that is not rendered uses."""
+    def _read_text(self, text: str, reads: Iterable[str | SourceName] = ()) -> Code:
+        """Find what a query uses that is no model's; `reads` are the nodes whose symbols are in it."""
         key = self._cache.key_of_text(text, self._naming.dialect)
         known = self._cache.get(key)
         if known is None:
-            known = self._code([text], ())
+            known = self._code([text], reads)
         self._cache.put(key, known)
         return known
 
@@ -196,12 +202,32 @@ class Identities:
 
     def _sql(self, model: Model) -> tuple[Code, frozenset[str]]:
         assert isinstance(model.body, SqlBody)  # the caller has asked
+        macros = [self._sources_of_macro(name) for name in self._python_macros(model)]
         key = self._cache.key_of(model, self._naming.dialect)
+        if macros:
+            key = digest_of([key, [dict(sources.code) for sources in macros]])
         known = self._cache.get(key)
         if known is None:
             known = self._read_sql(model)
         self._cache.put(key, known)
-        return known, model.body.environment
+        environment = frozenset[str]().union(*(sources.environment for sources in macros))
+        volatile = [said for sources in macros for said in self._volatile_in(sources)]
+        volatile += [_COMPUTED_NAMES] if "*" in environment else []
+        code = replace(known, volatile=tuple(dict.fromkeys([*known.volatile, *volatile])))
+        return code, model.body.environment | environment
+
+    def _python_macros(self, model: Model) -> list[str]:
+        """The functions of macros_py that the text of a model is made with."""
+        bodies = [node.body for node in (model, *self._inlined(model))]
+        return sorted({name for body in bodies if isinstance(body, SqlBody) for name in body.python_macros})
+
+    def _sources_of_macro(self, name: str) -> PythonSources:
+        """The code of a function of macros_py. Raises ModelError if its file is not Python."""
+        with self._lock:
+            if name not in self._macro_sources:
+                path = self._project.python_macros[name]
+                self._macro_sources[name] = self._macro_reader.sources(self._project.home_of(path), path, name)
+            return self._macro_sources[name]
 
     def _read_sql(self, model: Model) -> Code:
         """Read the SQL of a model; that of an incremental one is rendered both ways."""
@@ -217,7 +243,7 @@ class Identities:
         sources = self._sources_of(model)
         volatile = [*self._volatile_in(sources)]
         if "*" in sources.environment:
-            volatile.append("environment variables by computed names")
+            volatile.append(_COMPUTED_NAMES)
         parts, unknown, names = dict(sources.code), list[str](), list[str]()
         for parent in self._inlined(model):  # its frame is made by the query of the parent
             if parent.name in model.inputs:
@@ -294,12 +320,32 @@ class Identities:
         checks = self._project.checks_of(node)
         targets = [read for check in checks for read in check.rule.reads]
         read = [self._read_text(f"select 1 where {check.where}") for check in checks if check.where is not None]
+        custom = [self._custom(check) for check in checks if isinstance(check.rule, SqlCheck | PythonCheck)]
+        read += custom
         if any(isinstance(check.rule, Freshness) for check in checks) or any(code.volatile for code in read):
             return None, (), None
         unknown = tuple(dict.fromkeys(name for code in read for name in code.unknown))
         names = tuple(dict.fromkeys(name for code in read for name in code.names))
-        digest = digest_of([_said(check) for check in checks]) if checks else ""
+        said = [_said(check) for check in checks]
+        digest = digest_of([said, [code.digest for code in custom]] if custom else said) if checks else ""
         return digest, tuple(map(self._input, targets)), Code("", (), unknown, names) if read else None
+
+    def _custom(self, check: Check) -> Code:
+        """Read the code of a custom check: a query over symbols, or a function with the modules that it imports."""
+        rule = check.rule
+        if isinstance(rule, PythonCheck):
+            sources = self._macro_reader.sources(self._project.home_of(rule.path), rule.path, rule.function)
+            volatile = self._volatile_in(sources)
+            volatile += (_COMPUTED_NAMES,) if "*" in sources.environment else ()
+            read = {name: self._project.environment.get(name) for name in sorted(sources.environment)}
+            counted = {name: value for name, value in read.items() if not is_secret(name, self._project.secrets)}
+            return Code(digest_of([dict(sources.code), counted]), volatile)
+        assert isinstance(rule, SqlCheck)  # the caller asks
+        text = self._compiler.check_sql(rule, self._naming, _symbol(check.node), check.where)
+        macros = [self._sources_of_macro(name) for name in sorted(rule.python_macros)]
+        volatile = tuple(said for sources in macros for said in self._volatile_in(sources))
+        code = self._read_text(text, (check.node, *rule.inputs))
+        return replace(code, volatile=(*code.volatile, *rule.volatile, *volatile))
 
     def _input(self, name: str | SourceName) -> str:
         """A source that a seed fills is that seed: its version is known without looking at the rows."""
@@ -353,6 +399,7 @@ def _config(model: Model) -> dict[str, str]:
 
 
 def _said(check: Check) -> list[str]:
-    rule = [f"{key}={value!r}" for key, value in asdict(check.rule).items()]
+    told = check.rule.said if isinstance(check.rule, CustomRule) else asdict(check.rule)
+    rule = [f"{key}={value!r}" for key, value in told.items()]
     scope = [] if check.scope == "table" else [check.scope]
     return [check.type, *rule, check.severity, check.where or "", *scope]

@@ -17,6 +17,7 @@ from fft_core.errors import Location, ModelError
 from fft_core.names import PYTHON_SUFFIX
 from fft_core.plan.python_names import IMPORTERS, Names
 from fft_core.project.model import Home
+from fft_core.project.read.python_file import MODEL_DECORATORS, decorator_name
 
 
 @dataclass(frozen=True)
@@ -254,5 +255,4 @@ def _without_docstrings(nodes: Iterable[ast.AST]) -> Iterator[None]:
 
 
 def _is_model(decorator: ast.expr) -> bool:
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return getattr(called, "id", getattr(called, "attr", "")) == "model"
+    return decorator_name(decorator) in MODEL_DECORATORS

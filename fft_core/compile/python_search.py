@@ -11,10 +11,11 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from fft_core.project.model import Home
+from fft_core.project.python.stand_ins import FORMER_NAMES
 
 _SUFFIXES = (".py", *EXTENSION_SUFFIXES, ".pyc")
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
-_OURS = frozenset({"fft_core", "fft_dagster"})
+_OURS = frozenset({"fft_core", "fft_dagster", *FORMER_NAMES})
 
 
 @dataclass(frozen=True)

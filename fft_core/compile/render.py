@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fft_core.compile.project_code import ProjectCode
 from fft_core.compile.single_query import select_of
+from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
-from fft_core.project.model import Incremental, Mentioned, Model, Project, SourceName, SqlBody
+from fft_core.project.model import Incremental, Mentioned, Model, Project, SourceName, SqlBody, SqlCheck
 from fft_core.project.profile.environment import is_secret, looks_secret
+from fft_core.project.read.conditions import seen_by_code
 
 if TYPE_CHECKING:
     import jinja2
@@ -62,15 +65,44 @@ class This:
 class Renderer:
     """Renders the models of one project. Macros are parsed once; each render gets globals of its own."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, code: ProjectCode | None = None) -> None:
         self._project = project
+        self._code = code or ProjectCode(project)
         self._templates: dict[tuple[Path, str], jinja2.Template] = {}
 
     @cached_property
     def _jinja(self) -> jinja2.Environment:
+        from fft_core.compile.stdlib import filters_of
         from fft_core.project.read.sql_file import new_environment  # most models need no Jinja: it is slow to import
 
-        return new_environment()
+        jinja = new_environment()
+        jinja.filters.update({name: self._late(name) for name in self._project.python_macros})
+        jinja.filters.update(filters_of(spec_of(self._project.engine)))
+        return jinja
+
+    def _late(self, name: str) -> Callable[..., Any]:
+        """Return a filter that imports its function when it is applied: not each macro of a file that is used is."""
+        return lambda *values, **named: self._python_macro(name)(*values, **named)
+
+    def _python_macro(self, name: str) -> Any:
+        """Return what a module of macros_py has under a name, which need not be a function."""
+        return self._code.function(self._project.python_macros[name], name)
+
+    def _python_macros(self, names: Iterable[str]) -> dict[str, Any]:
+        found = {name: self._python_macro(name) for name in sorted(names)}
+        functions = {name: value for name, value in found.items() if callable(value)}
+        self._jinja.filters.update(functions)
+        return functions
+
+    @cached_property
+    def _environment(self) -> Mapping[str, str]:
+        return seen_by_code(self._project.environment, self._project.engine, self._project.env)
+
+    @cached_property
+    def _helpers(self) -> dict[str, Callable[..., Any]]:
+        from fft_core.compile.stdlib import helpers_of
+
+        return helpers_of(spec_of(self._project.engine))
 
     @cached_property
     def _macro_files(self) -> dict[str, Path]:
@@ -98,16 +130,35 @@ class Renderer:
             text = "".join(piece if isinstance(piece, str) else self._spelled(model, piece, naming) for piece in pieces)
         return select_of(text, naming.dialect, Location(model.path))
 
+    def check(self, rule: SqlCheck, naming: Naming, table: Relation, where: str | None) -> str:
+        """Render a custom check over a table. Raises RenderError.
+
+        Args:
+            rule: The template, and what the test gives it.
+            naming: Spells what else it mentions.
+            table: The rows that it judges.
+            where: The condition of the test.
+        """
+        body = SqlBody(rule.template, rule.macros, python_macros=rule.python_macros)
+        model = Model(table.name, rule.path, body, rule.inputs)
+        spelled = table.sql(naming.spelling)
+        this = This(spelled, table.name, table.schema, table.catalog, model.materialization.name)
+        given = {"this": this, "table": spelled, "column": rule.column, "params": _own(dict(rule.params))}
+        text = self._text(model, body, naming, {**given, "where": where or rule.params.get("where")})
+        return select_of(text, naming.dialect, Location(rule.path))
+
     def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
         if isinstance(mentioned.target, str):
             return self._ref(model, mentioned.target, naming)
         return naming.relation(mentioned.target or model.name).sql(naming.spelling)
 
-    def _text(self, model: Model, body: SqlBody, naming: Naming) -> str:
+    def _text(self, model: Model, body: SqlBody, naming: Naming, given: Mapping[str, object] | None = None) -> str:
         import jinja2
 
-        root, scope = self._project.root, self._scope(model, naming)
+        this = {"this": self._this(model, naming)} if given is None else given
+        root, scope = self._project.root, {**self._scope(model, naming), **this}
         try:
+            scope.update(self._python_macros(body.python_macros))
             for macro_file in self._files_of(body.macros):
                 scope.update(self._macros(macro_file, scope))
             text = _delta_of(model) if naming.is_incremental else None
@@ -162,12 +213,11 @@ class Renderer:
     def _scope(self, model: Model, naming: Naming) -> dict[str, Any]:
         """Make the names that a template sees. All are new for each render: nothing is shared between models."""
         project = self._project
-        this = naming.relation(model.name)
         return {
             **self._jinja.globals,
+            **self._helpers,
             "ref": lambda name: self._ref(model, name, naming),
             "source": lambda group, table: self._source(model, SourceName(group, table), naming),
-            "this": This(this.sql(naming.spelling), this.name, this.schema, this.catalog, model.materialization.name),
             "config": lambda **_: "",
             "var": lambda name, default=None: self._var(name, default, naming),
             "env": lambda name, default=None: self._env(name, default, naming),
@@ -175,8 +225,12 @@ class Renderer:
             "is_incremental": lambda: naming.is_incremental,
         }
 
+    def _this(self, model: Model, naming: Naming) -> This:
+        this = naming.relation(model.name)
+        return This(this.sql(naming.spelling), this.name, this.schema, this.catalog, model.materialization.name)
+
     def _env(self, name: str, default: object, naming: Naming) -> object:
-        return f"@env:{name}" if self._is_hidden(name, naming) else self._project.environment.get(name, default)
+        return f"@env:{name}" if self._is_hidden(name, naming) else self._environment.get(name, default)
 
     def _var(self, name: str, default: object, naming: Naming) -> object:
         return f"@var:{name}" if self._is_hidden(name, naming) else _own(self._project.variables.get(name, default))

@@ -97,14 +97,16 @@ def inline_model(project: Project, text: str) -> tuple[Project, Model]:
         ProjectError: its template is malformed, or what it reads is not there.
     """
     from fft_core.project.read.link import unknown_inputs  # with the parsers, which only this needs
-    from fft_core.project.read.parse import sql_model
+    from fft_core.project.read.parse import Reading, sql_model
+    from fft_core.project.read.scope import Scope
     from fft_core.project.read.sql_file import new_environment, parse_macros
 
     jinja = new_environment()
     texts, dialect = project.macros.items(), project.engine
     macros = {m.name: m for path, code in texts for m in parse_macros(code, path, jinja, dialect)[0]}
     problems: list[Problem] = []
-    for model in sql_model(text, INLINE, jinja, macros, problems, dialect=dialect):
+    reading = Reading(problems, Scope(dialect, project.environment), python_macros=project.python_macros)
+    for model in sql_model(text, INLINE, jinja, macros, reading):
         problems.extend(unknown_inputs(model, project))
         if not problems:
             return replace(project, models={**project.models, model.name: model}), model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
@@ -11,7 +12,7 @@ from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView
 from fft_core.errors import FftError
 from fft_core.names import Relation
 from fft_core.project.model import Model, Seed, Source
-from fft_core.run.results import CheckRunResult, NodeKind, NodeRunResult, RunError
+from fft_core.run.results import CheckRunResult, HttpRunResult, NodeKind, NodeRunResult, RunError
 from fft_core.run.turn import ReuseResult
 
 
@@ -58,10 +59,20 @@ def ended_with_rows(step: NodeRunResult, found: BuildResult | ReuseResult) -> St
         rows=found.row_count,
         bytes=found.size_bytes if isinstance(found, BuildResult) else None,
         relation=str(found.relation),
+        http=_http(found.http) if found.http else None,
     )
     unjudged = found.unjudged if isinstance(found, BuildResult) else ()
     ended = with_checks(result, found.checks)
     return replace(ended, remarks=(*ended.remarks, *map(str, unjudged)))
+
+
+def _http(found: Mapping[str, int]) -> HttpRunResult:
+    return HttpRunResult(
+        requests=found["requests"],
+        cache_hits=found["cache_hits"],
+        bytes=found["bytes"],
+        used_offline=bool(found["used_offline"]),
+    )
 
 
 def ended_with_checks(step: NodeRunResult, found: tuple[CheckResult, ...]) -> StepEnded:

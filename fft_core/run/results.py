@@ -58,12 +58,12 @@ class CheckRunResult:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpRunResult:
-    """The HTTP requests that a model made: how many, how many of them came from the cache, and bytes read."""
+    """The HTTP requests that a model made: how many, those that the cache answered, bytes read, whether offline."""
 
     requests: int
     cache_hits: int
     bytes: int
-    offline: bool
+    used_offline: bool
 
     @classmethod
     def from_json(cls, part: Part) -> HttpRunResult:
@@ -72,7 +72,7 @@ class HttpRunResult:
             requests=part.number("requests"),
             cache_hits=part.number("cache_hits"),
             bytes=part.number("bytes"),
-            offline=part.flag("offline"),
+            used_offline=part.flag("used_offline"),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from fft_core.build.judged_views import Unjudged, UnreadableViewError
@@ -12,6 +12,7 @@ from fft_core.build.rows import how_to_get
 from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
 from fft_core.compile.identity import Identities
 from fft_core.errors import FftError, MissingRelationError
+from fft_core.http.stats import collecting
 from fft_core.plan.decide import Decision, Request
 from fft_core.plan.records import BuildRecord
 from fft_core.project.model import Check, Model, Seed, SourceName
@@ -61,10 +62,10 @@ def build_or_reuse(
     """
     failed = True
     try:
-        with warehouse.engine.turn(), warehouse.engine.trace.about(node.name):
+        with warehouse.engine.turn(), warehouse.engine.trace.about(node.name), collecting() as http:
             result = _build_or_reuse(warehouse, rebuilder, node, run_id)
         failed = False
-        return result
+        return replace(result, http=http.as_json()) if http.requests else result
     finally:
         rebuilder.views.end(node.name, failed=failed)
 

@@ -37,7 +37,7 @@ FULL = NodeRunResult(
     bytes=800,
     relation="db.main.users",
     checks=(WARNED,),
-    http=HttpRunResult(requests=3, cache_hits=1, bytes=2048, offline=False),
+    http=HttpRunResult(requests=3, cache_hits=1, bytes=2048, used_offline=False),
 )
 FAILED = NodeRunResult(
     name="orders",

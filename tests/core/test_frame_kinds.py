@@ -18,7 +18,8 @@ from fft_core import FftError, ModelError
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind, frame_type_of, kind_of
 from fft_core.errors import Problem
 from fft_core.frames.kinds import READERS
-from fft_core.project.read.parse import python_models
+from fft_core.project.read.parse import Reading, python_models
+from fft_core.project.read.scope import Scope
 
 HEAD = "from fft_core import model\n"
 NATIVE = FrameKind("native", "snowflake.snowpark", "DataFrame", is_lazy=True, is_native=True)
@@ -173,13 +174,17 @@ def test_frames_of_every_library_can_be_read() -> None:
     assert list(READERS) == [kind.name for kind in LIBRARY_FRAMES if not kind.is_native]
 
 
+def test_the_frame_of_another_engine_beside_one_of_ours_is_not_given(tmp_path: Path) -> None:
+    assert kind_of(["pyspark.sql.dataframe.DataFrame", "polars.DataFrame"]).name == "polars"
+
+
 def test_an_engine_can_add_kinds() -> None:
     kinds = (NATIVE, *LIBRARY_FRAMES)
     assert kind_of(["snowflake.snowpark.DataFrame"], kinds).name == "native"
     assert kind_of([], kinds).name == "pandas"
     code = "import snowflake.snowpark as sp\nfrom fft_core import model\n" + m("sp.DataFrame")
     found = list[Problem]()
-    (model,) = python_models(code, Path("models/m.ff.py"), found, kinds=kinds)
+    (model,) = python_models(code, Path("models/m.ff.py"), Reading(found, Scope("any", {}), kinds=kinds))
     body: Any = model.body
     assert (body.frames, found) == (("native",), [])
 

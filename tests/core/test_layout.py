@@ -27,9 +27,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "checks": ("project.model", "engines", "compile"),
     "warehouse": ("compile", "project", "plan.records", "engines"),
     "build": ("warehouse", "checks", "compile", "plan", "frames", "engines", "project.model"),
-    "run": ("build", "warehouse", "checks", "compile", "plan", "project", "engines"),
+    "run": ("build", "warehouse", "checks", "compile", "plan", "project", "engines", "http"),
     "unit_tests": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
     "operations": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
+    "http": ("frames", "project.profile"),
+    "compat": ("project", "http"),
     "reports": (
         "operations", "unit_tests", "run", "build", "warehouse", "checks", "compile", "plan", "frames", "project",
         "engines",
@@ -235,9 +237,9 @@ def test_commands_take_values_of_known_types() -> None:
     assert anything <= {f"fft_cli.{name}" for name in ("option_values", "lines", "terminal")}
 
 
-def test_one_module_runs_git() -> None:
+def test_two_modules_start_processes() -> None:
     users = {name for name in MODULES if is_in(name, "fft_core") and "subprocess" in imported_by(name)}
-    assert users == {"fft_core.project.packages.git"}
+    assert users == {"fft_core.project.packages.git", "fft_core.project.python.evaluate"}
 
 
 def test_one_module_replaces_files() -> None:

@@ -387,8 +387,8 @@ CASES: Mapping[str, tuple[Files, str]] = {
     "deps that are computed": (
         {**ONE, "models/two.ff.py": python_model("@model(deps=sorted(['one']))\ndef two(): ...")},
         (
-            "models/two.ff.py:4: @model(deps=...) must be a literal, or a constant of this file\n"
-            "    hint: Projects are read without running their code."
+            "models/two.ff.py:5: two() has 0 parameter(s) (none) for 1 dep(s)\n"
+            "    hint: One parameter for each dep, in their order; or one parameter, which gets a dict of all frames."
         ),
     ),
     "unknown dep": (
@@ -401,15 +401,15 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "unknown argument of the decorator": (
         {"models/one.ff.py": python_model("@model(tag=['x'])\ndef one(): ...")},
-        "models/one.ff.py:5: @model(): unknown key 'tag'\n    hint: Did you mean 'tags' or 'op_tags'?",
+        "models/one.ff.py:5: @model(): unknown key 'tag'\n    hint: Did you mean 'tags' or 'storage' or 'op_tags'?",
     ),
     "a python model as a materialized view": (
         {"models/one.ff.py": python_model("@model(materialized='materialized_view')\ndef one(): ...")},
         NO_ROWS_OF_A_FUNCTION.format("materialized_view"),
     ),
     "settings in project.yml that would be ignored": (
-        {"project.yml": "name: p\nversion: '1'\nmodels:\n  storage: {one: {unique_key: id}}\n"},
-        "project.yml:3: models: storage: not supported yet; say it in the model's config()",
+        {"project.yml": "name: p\nversion: '1'\nmodels:\n  increment: {one: {unique_key: id}}\n"},
+        "project.yml:3: models: increment: not supported yet; say it in the model's config()",
     ),
     "an ephemeral python model": (
         {"models/one.ff.py": python_model("@model(materialized='ephemeral')\ndef one(): ...")},

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
+from fft_core.compile.stdlib import SqlHelpers
 from fft_core.engines.bigquery.spelling import SPELLING as BIGQUERY
 from fft_core.engines.databricks.spelling import SPELLING as DATABRICKS
 from fft_core.engines.duckdb.spelling import SPELLING as DUCKDB
@@ -24,7 +26,10 @@ ORDERS, STAGE, GONE = Relation("orders", "shop"), Relation("_ff_stage_orders", "
 VIEW, STORED = Relation("best_orders", "shop"), Relation("stored_orders", "shop")
 META = Relation("_ff_meta", "shop")
 TIME = datetime(2026, 1, 3, 12, 30, 0, 250000, UTC)
+MONTH, WEEK = datetime(2026, 1, 1), datetime(2025, 12, 29)
+MONTH_TEXT = "'2026-01-01'"
 HOSTILE = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]'
+JSON = json.dumps({"a": HOSTILE, "b": [1]})
 META_COLUMNS: dict[str, TypeWord] = {"node_name": "text", "number": "small integer", "built_at": "timestamp"}
 
 Spell: TypeAlias = Callable[[Spelling], str]
@@ -128,6 +133,37 @@ def shapes() -> Iterator[Shape]:
     yield from expressions()
 
 
+def helpers() -> Iterator[Shape]:
+    """What the helpers of templates write: each over the text of a date, or over a number."""
+    made = [(s, SqlHelpers(s)) for s in SPELLINGS.values()]
+    of = {id(s): helper for s, helper in made}
+
+    def h(s: Spelling) -> SqlHelpers:
+        return of.get(id(s)) or SqlHelpers(s)
+
+    day, next_year = "'2026-01-03'", datetime(2027, 1, 1)
+    yield Shape("ff_safe_cast", lambda s: f"select {h(s).safe_cast('12', 'Number', default='0')} = 12 as v", True)
+    yield Shape("ff_safe_cast of NULL", lambda s: f"select {h(s).safe_cast('null', 'numeric', '-1')} = -1 as v", True)
+    yield Shape("ff_safe_cast to text", lambda s: f"select {h(s).safe_cast('12', 'string')} as v", "12")
+    yield Shape("ff_date_trunc", lambda s: f"select {h(s).date_trunc(day, 'month')} = {s.literal(MONTH)} as v", True)
+    yield Shape(
+        "ff_date_add of quarters", lambda s: f"select {h(s).date_add(MONTH_TEXT, 'quarters', 4)} as v", next_year
+    )
+    cast = "cast('2026-01-04' as date)"
+    yield Shape(
+        "ff_date_add of what is cast", lambda s: f"select {h(s).date_add(cast, 'day', '-1')} = {day} as v", True
+    )
+    yield Shape(
+        "ff_partition_filter", lambda s: f"select {h(s).partition_filter(day, '2026-01-01', day[1:-1])} as v", True
+    )
+    yield Shape("ff_partition_filter from", lambda s: f"select {h(s).partition_filter('2', 3)} as v", False)
+    yield Shape("ff_partition_filter to", lambda s: f"select {h(s).partition_filter('2', end=3)} as v", True)
+    yield Shape("ff_partition_filter of nothing", lambda s: f"select {h(s).partition_filter('2')} as v", True)
+    yield Shape("ff_partition_in", lambda s: f"select {h(s).partition_in(s.text('DE'), ['DE', HOSTILE])} as v", True)
+    yield Shape("ff_partition_in of nothing", lambda s: f"select {h(s).partition_in('1', [])} as v", False)
+    yield Shape("sql_literal of a mapping", lambda s: f"select {h(s).literal({'b': [1], 'a': HOSTILE})} as v", JSON)
+
+
 def expressions() -> Iterator[Shape]:
     """All expressions, each in a query."""
     yield Shape("a text", lambda s: f"select {s.text(HOSTILE)} as v", HOSTILE)
@@ -151,6 +187,11 @@ def expressions() -> Iterator[Shape]:
     one, next_one = ["1", "2", "3"], ["1", "2", "4"]
     yield Shape("one row before another", lambda s: f"select {s.is_before(one, next_one)} as v", True)
     yield Shape("not before an equal row", lambda s: f"select {s.is_before(one, one)} as v", False)
+    yield Shape("a cast that may fail", lambda s: f"select {s.safe_cast(s.text('7'), 'numeric')} = 7 as v", True)
+    yield Shape("a time cut to its month", lambda s: f"select {s.date_trunc(s.literal(TIME), 'month')} as v", MONTH)
+    yield Shape("a week of days", lambda s: f"select {s.date_trunc(s.literal(TIME), 'week')} as v", WEEK)
+    yield Shape("days added to a time", lambda s: f"select {s.date_add(s.literal(TIME), 'day', -3)} as v", before)
+    yield from helpers()
     digest = hashlib.md5(b"a||b").hexdigest()
     yield Shape("an MD5", lambda s: f"select {s.hashed([s.text('a'), s.text('b')])} as v", digest)
     yield Shape("an MD5 of nothing", lambda s: f"select {s.hashed([])} as v", "d41d8cd98f00b204e9800998ecf8427e")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from fft_core.engines.spec.spelling import BackslashSpelling, TypeWord
+from fft_core.engines.spec.spelling import BackslashSpelling, TimePart, TypeWord
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -59,6 +59,15 @@ class BigQuerySpelling(BackslashSpelling):
 
     def is_nan(self, value: str) -> str:
         return f"is_nan({self.cast(value, 'number')})"
+
+    def safe_cast(self, value: str, kind: str) -> str:
+        return f"safe_cast({value} as {kind})"
+
+    def date_trunc(self, time: str, part: TimePart) -> str:
+        return f"datetime_trunc({time}, {'isoweek' if part == 'week' else part})"
+
+    def date_add(self, time: str, part: TimePart, amount: int) -> str:
+        return f"datetime_add({time}, interval {amount} {part})"
 
     def hashed(self, texts: Sequence[str]) -> str:
         return f"to_hex(md5({self.joined(texts)}))"

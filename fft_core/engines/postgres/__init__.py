@@ -36,6 +36,7 @@ def namespace(settings: Mapping[str, Any]) -> Namespace:
 
 SPEC = EngineSpec(
     name="postgres",
+    aliases=("postgresql", "pg"),
     title="Postgres",
     settings={
         # as libpq or SQLAlchemy spells it; it may hold a password, and is never shown

@@ -19,6 +19,9 @@ class PostgresSpelling(Spelling):
     def is_nan(self, value: str) -> str:
         return f"{value} = cast('NaN' as numeric)"  # no number is too large for one
 
+    def safe_cast(self, value: str, kind: str) -> str:
+        return f"cast({value} as {kind})"  # what cannot be cast is an error, as documented for FFT
+
     def create_as(
         self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
     ) -> str:

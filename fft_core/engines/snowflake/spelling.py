@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from fft_core.engines.spec.spelling import BackslashSpelling, TypeWord
+from fft_core.engines.spec.spelling import BackslashSpelling, TimePart, TypeWord
 from fft_core.names import Relation
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
@@ -64,6 +64,12 @@ class SnowflakeSpelling(BackslashSpelling):
 
     def is_nan(self, value: str) -> str:
         return f"{self.cast(value, 'number')} = 'NaN'::double"
+
+    def safe_cast(self, value: str, kind: str) -> str:
+        return f"try_cast(to_varchar({value}) as {kind})"  # only texts are tried
+
+    def date_add(self, time: str, part: TimePart, amount: int) -> str:
+        return f"dateadd('{part}', {amount}, {time})"
 
     def options(self, kind: RelationKind, stamp: str | None) -> str:
         kept = "" if stamp is None or kind != "table" else " copy grants"

@@ -201,6 +201,8 @@ class EngineSpec:
         needs_no_server: Whether a new project builds at once, with nothing else set up. `fft init` chooses such an
             engine if none is named.
         names_ignore_case: Whether relations whose names differ only in case are one.
+        family: What related engines are called together, for `ff_engine_family`; its own name if empty.
+        aliases: Other names by which templates may ask for it, with `ff_is_engine`.
         owns_file: Tells whether a file holds rows of this engine, so that `fft clean` leaves it alone.
     """
 
@@ -220,6 +222,8 @@ class EngineSpec:
     profiles: str = ""
     needs_no_server: bool = False
     names_ignore_case: bool = False
+    family: str = ""
+    aliases: tuple[str, ...] = ()
     owns_file: Callable[[Path], bool] = field(default=lambda _: False)
 
     @property

@@ -42,6 +42,7 @@ class FrameKind:
         return type_name.startswith(f"{self.package}.") and type_name.rpartition(".")[2] == self.class_name
 
 
+_FOREIGN = "DataFrame"
 DEFAULT = FrameKind("pandas", "pandas", "DataFrame")
 LIBRARY_FRAMES = (
     DEFAULT,
@@ -54,7 +55,7 @@ LIBRARY_FRAMES = (
 
 
 def kind_of(type_names: Sequence[str], kinds: Sequence[FrameKind] = LIBRARY_FRAMES) -> FrameKind:
-    """Return the kind that owns some types; the default one, pandas, if there are none.
+    """Return the kind that owns one of some types; the default one, pandas, if there are none.
 
     Args:
         type_names: The dotted names that an annotation stands for.
@@ -66,7 +67,10 @@ def kind_of(type_names: Sequence[str], kinds: Sequence[FrameKind] = LIBRARY_FRAM
     >>> kind_of(["polars.lazyframe.frame.LazyFrame"]).name
     'polars_lazy'
     """
-    found = {kind.name: kind for kind in (_owner(name, kinds) for name in type_names)}
+    owned = [name for name in type_names if any(kind.owns(name) for kind in kinds)]
+    # beside a frame that we have, the DataFrame of another engine may be named: it is not what is given here
+    wanted = [name for name in type_names if not owned or name in owned or name.rpartition(".")[2] != _FOREIGN]
+    found = {kind.name: kind for kind in (_owner(name, kinds) for name in wanted)}
     if len(found) > 1:
         said = " and ".join(kind.type_name for kind in found.values())
         raise ModelError(f"{said} are two kinds of frames", hint="Name the one that the model takes.")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Our words for types, in the tables and columns that we add to what the user's queries make.
 TypeWord: TypeAlias = Literal["text", "integer", "small integer", "number", "boolean", "date", "timestamp", "zoned"]
+TimePart: TypeAlias = Literal["year", "quarter", "month", "week", "day", "hour", "minute", "second"]
 ROWS = "_ff_all_rows"
 CHANGED = "_ff_t"  # what a statement calls the table that it changes; no column has that name
 
@@ -202,6 +203,18 @@ class Expressions(Values):
         for position in reversed(range(len(rest))):
             last = f"{rest[position]} or ({one[position]} = {other[position]} and ({last}))"
         return f"({last})"
+
+    def safe_cast(self, value: str, kind: str) -> str:
+        """Cast a value to a type of the engine; NULL, or an error of the database, if it cannot be cast."""
+        return f"try_cast({value} as {kind})"
+
+    def date_trunc(self, time: str, part: TimePart) -> str:
+        """Cut a time to the begin of a part of it."""
+        return f"date_trunc('{part}', {time})"
+
+    def date_add(self, time: str, part: TimePart, amount: int) -> str:
+        """Add to a time; quarters are months."""
+        return f"{time} + {self.interval(f'{amount} {part}')}"
 
     def hashed(self, texts: Sequence[str]) -> str:
         """Spell the MD5, as hexadecimal text, of several texts with `||` between them."""

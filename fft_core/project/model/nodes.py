@@ -180,6 +180,7 @@ class SqlBody:
     `pieces` is all of it where it is just text and relations, as most models are: no Jinja is needed to render it.
 
     `volatile` names what in the templates gives another text each time; `environment` has "*" for computed names.
+    `python_macros` are the names of macros_py that it uses.
     """
 
     template: str
@@ -188,6 +189,7 @@ class SqlBody:
     environment: frozenset[str] = frozenset()
     pieces: tuple[str | Mentioned, ...] | None = None
     volatile: tuple[str, ...] = ()
+    python_macros: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

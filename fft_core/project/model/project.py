@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from fft_core.names import model_name
 from fft_core.project.model.checks import Check
+from fft_core.project.model.extras import Budgets, Hook
 from fft_core.project.model.graph import cycle_in, levels_of, reach_from, readers_of
 from fft_core.project.model.nodes import PACKAGES, Model, Node, Seed, Source, SourceName, SqlBody
 from fft_core.project.model.unit_test import UnitTest
@@ -26,6 +27,18 @@ class FingerprintSettings:
 
     environment: Literal["all", "used"] = "all"
     digest_max_rows: int = 1_000_000
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a project as read depends on beside its own files: digests of variables and of files, "" for none.
+
+    `is_complete` is False if it depends on something else as well, so that it is read anew each time.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[Path, str] = field(default_factory=dict)
+    is_complete: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,11 @@ class Project:
     dag_dir: Path = Path("site/dag")
     packages: Mapping[str, Package] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()  # names and globs of environment variables and vars
+    python_macros: Mapping[str, Path] = field(default_factory=dict)  # names of macros_py, with their files
+    hooks: tuple[Hook, ...] = ()  # those of its engine and environment, in their order
+    budgets: Budgets = field(default_factory=Budgets)
+    elsewhere: frozenset[str] = frozenset()  # models that other engines have, and this one has not
+    conditions: Conditions = field(default_factory=Conditions)
     profiles_read: Profiles | None = field(default=None, repr=False, compare=False)  # by what loaded it
 
     @cached_property

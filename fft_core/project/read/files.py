@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fft_core.errors import Location, Problem, ProjectError
+from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX
 from fft_core.project.model import Home
 
 GIT_PACKAGES = Path(".fastflowtransform") / "packages" / "git"
 INSTALLED = "installed.json"  # beside each installed git package: what it is
-_ALONE = ("project.yml", "sources.yml", "packages.yml", "packages.lock.yml")
-_READ_BELOW = ("models", "seeds", "tests/unit")
+_ALONE = ("project.yml", "sources.yml", "packages.yml", "packages.lock.yml", "budgets.yml")
+_READ_BELOW = ("models", "seeds", "tests", "hooks")
+_CHECKS = (SQL_SUFFIX, PYTHON_SUFFIX)
 _TEXTS = (".sql", ".sql.j2", ".py", ".yml", ".yaml")
 
 
@@ -80,5 +82,10 @@ def _walk(root: Path, folder: str) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
         relative = Path(path).relative_to(root)
         for name in names:
-            if not name.startswith(".") and (folder == "seeds" or name.endswith(_TEXTS)):
+            if not name.startswith(".") and (folder == "seeds" or name.endswith(_texts_in(relative))):
                 yield relative / name
+
+
+def _texts_in(folder: Path) -> tuple[str, ...]:
+    """How the files end that are read; beside unit tests and custom checks, a project's tests are its own matter."""
+    return _TEXTS if folder.parts[0] != "tests" or folder.parts[:2] == ("tests", "unit") else _CHECKS

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from itertools import count
+from typing import TypeAlias
 
 from fft_core.errors import Location, Problem, nearest
 from fft_core.names import model_name
@@ -16,14 +17,21 @@ from fft_core.project.model import (
     Incremental,
     Model,
     Project,
+    ReconcileCoverage,
+    ReconcileDifference,
+    ReconcileRatio,
+    Reconciliation,
     Rule,
     Scope,
     Seed,
     SourceName,
     find_cycle,
 )
+from fft_core.project.model.graph import reach_from
 from fft_core.project.read.schema_file import CheckDraft, SchemaEntry
-from fft_core.project.shapes.checks import AnyCheck
+from fft_core.project.shapes.checks import CheckShapes
+
+Reconcile: TypeAlias = ReconcileDifference | ReconcileRatio | ReconcileCoverage
 
 
 def link(
@@ -45,7 +53,7 @@ def link(
             models[name] = _described(models[name], entry)
         elif name in seeds:
             seeds[name] = _described_seed(seeds[name], entry)
-        else:
+        elif name not in project.elsewhere:
             hint = nearest(name, [*models, *seeds])
             problems.append(Problem(f"{entry.name!r} is not a model or seed", entry.location, hint))
     project = replace(project, models=models, seeds=seeds)
@@ -73,9 +81,10 @@ def unknown_inputs(model: Model, project: Project) -> Iterable[Problem]:
                 yield Problem(f"source({name.group!r}, {name.table!r}) is not in sources.yml", where, hint)
         elif name not in project.models and name not in project.seeds:
             seed = f"If it is a seed, its file is missing: seeds/{name}.csv."
-            yield Problem(
-                f"ref({name!r}) is not a model or seed", where, nearest(name, [*project.models, *project.seeds]) or seed
-            )
+            hint = nearest(name, [*project.models, *project.seeds]) or seed
+            if name in project.elsewhere:
+                hint = "It is there for other engines: give it a file for this one, or leave out what reads it."
+            yield Problem(f"ref({name!r}) is not a model or seed", where, hint)
 
 
 def _clashes(project: Project) -> Iterable[Problem]:
@@ -117,8 +126,12 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
     by_relation = _by_relation(project)
     found: list[Check] = []
     names: dict[object, set[str]] = {}
-    for draft in drafts:
+    for draft in sorted(drafts, key=lambda draft: isinstance(draft.rule, Reconciliation)):
+        if isinstance(draft.rule, Reconciliation):
+            draft = _reconciled(draft, draft.rule, replace(project, checks=tuple(found)), by_relation)
         node = _node(draft.node, project, by_relation)
+        if node is None and model_name(draft.node) in project.elsewhere:
+            continue
         if node is None:
             hint = nearest(draft.node, [*project.models, *project.seeds, *map(str, project.sources)])
             problems.append(Problem(f"{draft.node!r} is not a model, seed or source", draft.location, hint))
@@ -129,7 +142,7 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
             continue
         if isinstance(node, SourceName):
             node = project.seed_behind(node) or node  # so that bad rows of the seed are not published
-        rule = _resolved(draft.shape.rule(), draft, project, by_relation, problems)
+        rule = _resolved(draft.rule, draft, project, by_relation, problems)
         taken = names.setdefault(node, set())
         name = _free(_check_name(draft.shape), taken)
         taken.add(name)
@@ -178,6 +191,26 @@ def _node(text: str, project: Project, by_relation: Mapping[str, SourceName]) ->
     return by_relation.get(text)
 
 
+def _reconciled(
+    draft: CheckDraft, rule: Reconcile, project: Project, by_relation: Mapping[str, SourceName]
+) -> CheckDraft:
+    """Find the two tables of a rule. It judges the one that is built later: the other has its rows by then."""
+    tables = [str(side.table) for side in (rule.left, rule.right)]
+    nodes = [_node(table, project, by_relation) for table in tables]
+    left, right = (project.seed_behind(n) or n if isinstance(n, SourceName) else n for n in nodes)
+    if left is None or right is None:
+        return replace(draft, node=tables[0] if left is None else tables[1])  # which is not there, and is told
+    owner = _later(left, right, project)
+    return replace(draft, node=str(owner), rule=rule.of(left, right, owner))
+
+
+def _later(left: str | SourceName, right: str | SourceName, project: Project) -> str | SourceName:
+    """The one of two tables that waits for the other; else the first that is a model, or the first."""
+    if isinstance(left, str) and isinstance(right, str) and left in reach_from(right, project.waits_for):
+        return right
+    return next((node for node in (left, right) if isinstance(node, str) and node in project.models), left)
+
+
 def _resolved(
     rule: Rule,
     draft: CheckDraft,
@@ -189,11 +222,12 @@ def _resolved(
     found = {text: _node(str(text), project, by_relation) for text in rule.reads}
     for text in (text for text, target in found.items() if target is None):
         hint = nearest(str(text), [*project.models, *project.seeds, *map(str, project.sources)])
-        problems.append(Problem(f"to: {text!r} is not a model, seed or source", draft.location, hint))
+        key = "to: " if draft.shape.type == "relationships" else ""
+        problems.append(Problem(f"{key}{text!r} is not a model, seed or source", draft.location, hint))
     return rule.linked({text: target for text, target in found.items() if target is not None})
 
 
-def _check_name(shape: AnyCheck) -> str:
+def _check_name(shape: CheckShapes) -> str:
     """Name a check by its type and columns, in characters that Dagster takes."""
     column = shape.column
     columns = column if isinstance(column, list) else [column] if column else []

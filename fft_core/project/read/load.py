@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from fft_core.errors import Problem, ProfileError, ProjectError
-from fft_core.project.model import Project
+from fft_core.project.model import CheckContext, CustomRule, Project
 from fft_core.project.profile.profiles import Profiles, active_env, load_environment
 from fft_core.project.profile.secret_values import environment_masker
 from fft_core.project.read.cache import cached_project, keep_project
+from fft_core.project.read.conditions import hold, seen_by_code
 from fft_core.project.read.files import find_files, refuse_no_project
 
 
@@ -23,6 +24,9 @@ def load_project(
     environment: Mapping[str, str] | None = None,
 ) -> Project:
     """Load the project in a folder; opens no database and runs no user code.
+
+    The exception are Python models whose decorators have computed arguments: each such file is imported, alone and in
+    a process of its own, if what it reads has changed.
 
     Args:
         root: The folder that holds `project.yml` and `models/`.
@@ -47,12 +51,23 @@ def load_project(
     profiles = Profiles(root, env, environment)
     try:
         engine = engine or _engine_name(profiles, problems)
-        project = _read(root, env, engine, problems)
+        project = _read(root, env, engine, environment, problems)
     except ProjectError as error:
         environment_masker({**environment, **(variables or {})}).error(error)
         raise
     given = {**project.variables, **(variables or {})}
-    return replace(project, environment=environment, variables=given, profiles_read=profiles)
+    loaded = replace(project, environment=environment, variables=given, profiles_read=profiles)
+    return _with_context(loaded) if any(isinstance(check.rule, CustomRule) for check in loaded.checks) else loaded
+
+
+def _with_context(project: Project) -> Project:
+    """Give custom checks what their code may use: the project without what only others use."""
+    context = CheckContext(replace(project, models={}, seeds={}, checks=(), unit_tests=()))
+    checks = [
+        replace(check, rule=replace(check.rule, context=context)) if isinstance(check.rule, CustomRule) else check
+        for check in project.checks
+    ]
+    return replace(project, checks=tuple(checks))
 
 
 def _engine_name(profiles: Profiles, problems: list[Problem]) -> str:
@@ -63,14 +78,15 @@ def _engine_name(profiles: Profiles, problems: list[Problem]) -> str:
         return "unknown"
 
 
-def _read(root: Path, env: str, engine: str, problems: list[Problem]) -> Project:
+def _read(root: Path, env: str, engine: str, environment: Mapping[str, str], problems: list[Problem]) -> Project:
     files = find_files(root)
     key = files.digest() + f":{env}:{engine}"
     project = None if problems else cached_project(root, key)
-    if project is not None:
+    if project is not None and hold(project.conditions, seen_by_code(environment, engine, env)):
         return project
     from fft_core.project.read.reader import Reader  # with the parsers that it needs; a cached project needs none
 
-    project = Reader(root, env, engine, files, problems).read()
-    keep_project(project, key)
+    project = Reader(root, env, engine, files, problems, environment=environment).read()
+    if project.conditions.is_complete:
+        keep_project(project, key)
     return project

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import jinja2
 
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
-from fft_core.errors import Location, Problem
+from fft_core.errors import Location, ModelError, Problem
 from fft_core.names import is_plain, logical_name, model_name
 from fft_core.project.model import Ephemeral, Incremental, MaterializedView, Model, PythonBody, SourceName, SqlBody
+from fft_core.project.python.evaluate import Evaluated
 from fft_core.project.read.materialized import materialization_of
 from fft_core.project.read.python_file import GIVEN_BY_NAME, Declaration, parse_python
 from fft_core.project.read.python_frames import frames_of
+from fft_core.project.read.scope import Scope
 from fft_core.project.read.sql_file import Macro, Template, parse_template
 from fft_core.project.read.yaml_file import YamlFile, shaped
 from fft_core.project.shapes.model_config import IncrementalOverlayShape, ModelConfigShape
 
+_log = logging.getLogger(__name__)
 MacroIndex: TypeAlias = Mapping[str, Macro]
 Overlays: TypeAlias = Mapping[str, IncrementalOverlayShape]
 
@@ -29,23 +33,22 @@ def sql_model(
     path: Path,
     jinja: jinja2.Environment,
     macros: MacroIndex,
-    problems: list[Problem],
-    overlays: Overlays | None = None,
-    *,
-    dialect: str,
+    reading: Reading,
 ) -> list[Model]:
-    """Read a *.ff.sql file: one model, or none where its name cannot be used.
-
-    `overlays` is what project.yml says of models, by name.
-    """
+    """Read a *.ff.sql file: one model, or none if it is one of other engines, or its name cannot be used."""
+    problems, dialect = reading.problems, reading.scope.engine
     template = parse_template(text, path, jinja, dialect)
-    problems.extend(template.problems)
     logical = logical_name(path)
     config_location = Location(path, template.config_line)
+    if not reading.scope.has(template.config.get("engines") or None, None, config_location, problems):
+        reading.scope.elsewhere.add(model_name(logical))
+        return []
+    problems.extend(template.problems)
     settings = _config(template.config, config_location, problems)
     if not _usable(logical, Location(path), problems):
         return []
-    overlay = (overlays or {}).get(model_name(logical))
+    _warn_of_hooks(settings, config_location, reading)
+    overlay = reading.overlays.get(model_name(logical))
     materialization = materialization_of(settings, overlay, config_location, problems)
     own = [template]
     if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
@@ -53,7 +56,7 @@ def sql_model(
         materialization = replace(materialization, delta_sql=delta.text)
         own.append(replace(delta, mentions=tuple(replace(m, where=config_location) for m in delta.mentions)))
         problems.extend(replace(problem, where=config_location) for problem in delta.problems)
-    reached = _reached(frozenset().union(*(t.calls for t in own)), macros)
+    reached = reached_macros(frozenset().union(*(t.calls for t in own)), macros)
     templates = [*own, *(macros[name].template for name in sorted(reached))]
     return [
         Model(
@@ -66,6 +69,7 @@ def sql_model(
                 frozenset().union(*(t.environment for t in templates)),
                 template.pieces if not reached and len(own) == 1 else None,
                 tuple(dict.fromkeys(said for t in templates for said in t.volatile)),
+                frozenset(name for t in templates for name in (*t.calls, *t.filters) if name in reading.python_macros),
             ),
             inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
             input_places=_input_places(templates),
@@ -82,25 +86,72 @@ def sql_model(
     ]
 
 
-def python_models(
-    text: str,
-    path: Path,
-    problems: list[Problem],
-    overlays: Overlays | None = None,
-    *,
-    kinds: Sequence[FrameKind] = LIBRARY_FRAMES,
-) -> list[Model]:
-    """Read a *.ff.py file: one model for each decorated function. `kinds` are the frames that these can take."""
+@dataclass(frozen=True)
+class Reading:
+    """What the models of a project are read with.
+
+    Attributes:
+        problems: Grows by what is wrong.
+        scope: The engine and environment; models of others are left out.
+        overlays: What project.yml says of models, by name.
+        kinds: The frames that Python models can take.
+        evaluate: Imports a Python file whose decorators have computed arguments. Raises ModelError.
+        warn: Called with what is odd and no problem, as a logger is.
+        python_macros: The names of macros_py.
+    """
+
+    problems: list[Problem]
+    scope: Scope
+    overlays: Overlays = field(default_factory=dict)
+    kinds: Sequence[FrameKind] = LIBRARY_FRAMES
+    evaluate: Callable[[Path], Evaluated] | None = None
+    warn: Callable[..., None] = _log.warning
+    python_macros: Collection[str] = ()
+
+
+def python_models(text: str, path: Path, reading: Reading) -> list[Model]:
+    """Read a *.ff.py file: one model for each decorated function of the engine that the project is read for."""
     declarations, found = parse_python(text, path)
-    problems.extend(found)
-    models = [_python_model(declaration, path, problems, overlays or {}, kinds) for declaration in declarations]
-    return [model for model in models if model is not None]
+    reading.problems.extend(found)
+    models = []
+    for declaration in declarations:
+        declared = _in_scope(declaration, path, reading)
+        model = _python_model(declared, path, reading) if declared is not None else None
+        models += [model] if model is not None else []
+    return models
 
 
-def _python_model(
-    declaration: Declaration, path: Path, problems: list[Problem], overlays: Overlays, kinds: Sequence[FrameKind]
-) -> Model | None:
-    arguments = dict(declaration.arguments)
+def _in_scope(declaration: Declaration, path: Path, reading: Reading) -> Declaration | None:
+    """Return a declaration with all of its arguments; None if the model is one of other engines."""
+    where = Location(path, declaration.line)
+    if not _is_of_scope(declaration, where, reading):
+        return None
+    if not declaration.computed or reading.evaluate is None:
+        return declaration
+    try:
+        given = reading.evaluate(path).arguments.get((declaration.function, declaration.first_line))
+    except ModelError as error:
+        if error.problem not in reading.problems:
+            reading.problems.append(error.problem)
+        return None
+    if given is None:  # as under an `if` that is not so
+        return None
+    whole = replace(declaration, arguments=given, computed={})
+    return whole if _is_of_scope(whole, where, reading) else None
+
+
+def _is_of_scope(declaration: Declaration, where: Location, reading: Reading) -> bool:
+    said = declaration.arguments
+    if reading.scope.has(said.get("only"), said.get("env_match"), where, reading.problems):
+        return True
+    name = said.get("name") or logical_name(where.path)
+    reading.scope.elsewhere.add(model_name(str(name)))
+    return False
+
+
+def _python_model(declaration: Declaration, path: Path, reading: Reading) -> Model | None:
+    problems, overlays, kinds = reading.problems, reading.overlays, reading.kinds
+    arguments = {name: said for name, said in declaration.arguments.items() if name not in ("only", "env_match")}
     where = Location(path, declaration.line)
     logical = arguments.pop("name", None) or logical_name(path)
     deps, requires = arguments.pop("deps", None), arguments.pop("requires", None)
@@ -113,6 +164,7 @@ def _python_model(
         meta = None
     arguments = {**(meta or {}), **arguments}
     settings = _config(arguments, where, problems, called="@model")
+    _warn_of_hooks(settings, where, reading)
     inputs = _inputs(deps, where, problems)
     _refuse_wrong_parameters(declaration, len(inputs), where, problems)
     overlay = overlays.get(model_name(logical)) if isinstance(logical, str) else None
@@ -167,6 +219,12 @@ def _config(
     return ModelConfigShape()
 
 
+def _warn_of_hooks(settings: ModelConfigShape, where: Location, reading: Reading) -> None:
+    for key in ("pre_hook", "post_hook"):
+        if getattr(settings, key):
+            reading.warn("%s: %s is read and, as in FFT, not run; write a hook in project.yml", where, key)
+
+
 def _tags(settings: ModelConfigShape, overlay: IncrementalOverlayShape | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*settings.tags, *(overlay.tags if overlay else ())]))
 
@@ -193,7 +251,7 @@ def _usable(logical: str, where: Location, problems: list[Problem]) -> bool:
     return False
 
 
-def _reached(calls: frozenset[str], macros: MacroIndex) -> set[str]:
+def reached_macros(calls: frozenset[str], macros: MacroIndex) -> set[str]:
     """The macros that a template calls, and those that they call."""
     reached: set[str] = set()
     frontier = [name for name in calls if name in macros]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -15,7 +17,8 @@ from fft_core.project.read.annotations import Annotation, AnnotationReader
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_ARGUMENTS = ("name", "deps", "require", "requires")
+MODEL_DECORATORS = ("model", "engine_model")
+POSITIONAL = ("name", "deps", "require", "requires")
 GIVEN_BY_NAME = ("this", "is_incremental")
 _HELPERS = ("ref", "relation_for", "source")
 
@@ -107,24 +110,23 @@ class Declaration:
     docstring: str | None
     by_name: tuple[str, ...] = ()  # parameters that can only be given by name, and have no default
     annotations: Mapping[str, Annotation] = field(default_factory=dict)  # of those that have one; "*" is for `*frames`
+    computed: Mapping[str, int] = field(default_factory=dict)  # arguments that are no literals, with their lines
+    first_line: int = 0  # of its decorators
 
 
 def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem]]:
     """Read the models of a file. Names of modules' constants and plain literals are understood in the decorator."""
-    try:
-        tree = ast.parse(text)
-    except SyntaxError as error:
-        return [], [Problem(f"invalid Python: {error.msg}", Location(path, error.lineno))]
-    except ValueError as error:
-        return [], [Problem(f"invalid Python: {error}", Location(path))]
-    constants, problems, found = _constants(tree), list[Problem](), list[Declaration]()
+    tree, problems = parsed(text, path)
+    if tree is None:
+        return [], problems
+    constants, found = Constants(tree), list[Declaration]()
     annotations = AnnotationReader(tree)
-    for function in _functions(tree.body):
+    for function in functions_of(tree.body):
         for decorator in function.decorator_list:
-            if _is_model(decorator):
-                declared = _declaration(function, decorator, constants, path, problems)
+            if decorator_name(decorator) in MODEL_DECORATORS:
+                declared = _declaration(function, decorator, constants)
                 found.append(replace(declared, annotations=_annotations(function.args, annotations)))
-    if not found and not problems:
+    if not found:
         problems.append(
             Problem(
                 "no model in this file",
@@ -135,40 +137,40 @@ def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem
     return found, problems
 
 
-def _functions(statements: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
+def parsed(text: str, path: Path) -> tuple[ast.Module | None, list[Problem]]:
+    """Return the syntax tree of a file; None, and what is wrong, if it is not Python."""
+    try:
+        return ast.parse(text), []
+    except SyntaxError as error:
+        return None, [Problem(f"invalid Python: {error.msg}", Location(path, error.lineno))]
+    except ValueError as error:
+        return None, [Problem(f"invalid Python: {error}", Location(path))]
+
+
+def functions_of(statements: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
     """The functions of a module, those under `if` and `try` too."""
     for statement in statements:
         if isinstance(statement, ast.FunctionDef):
             yield statement
         for part in ("body", "orelse", "handlers", "finalbody"):
             if isinstance(statement, ast.If | ast.Try | ast.ExceptHandler):
-                yield from _functions(getattr(statement, part, []))
+                yield from functions_of(getattr(statement, part, []))
 
 
-def _is_model(decorator: ast.expr) -> bool:
+def decorator_name(decorator: ast.expr) -> str:
+    """Return the last name of a decorator."""
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return getattr(called, "id", getattr(called, "attr", "")) == "model"
+    return str(getattr(called, "id", getattr(called, "attr", "")))
 
 
-def _declaration(
-    function: ast.FunctionDef,
-    decorator: ast.expr,
-    constants: Mapping[str, ast.expr],
-    path: Path,
-    problems: list[Problem],
-) -> Declaration:
+def _declaration(function: ast.FunctionDef, decorator: ast.expr, constants: Constants) -> Declaration:
     arguments: dict[str, Any] = {}
-    for name, value in _named(decorator):
+    computed: dict[str, int] = {}
+    for name, value in named_arguments(decorator, POSITIONAL):
         try:
-            arguments[name] = _value(value, constants)
+            arguments[name] = value_of(value, constants)
         except ValueError:
-            problems.append(
-                Problem(
-                    f"@model({name}=...) must be a literal, or a constant of this file",
-                    Location(path, value.lineno),
-                    "Projects are read without running their code.",
-                )
-            )
+            computed[name] = value.lineno
     parameters = function.args
     positional = tuple(arg.arg for arg in (*parameters.posonlyargs, *parameters.args))
     return Declaration(
@@ -180,6 +182,8 @@ def _declaration(
         parameters.vararg is not None,
         ast.get_docstring(function),
         _by_name(parameters),
+        computed=computed,
+        first_line=min(decorator.lineno for decorator in function.decorator_list),
     )
 
 
@@ -196,39 +200,70 @@ def _annotations(parameters: ast.arguments, reader: AnnotationReader) -> dict[st
     return {name: annotation for name, annotation in read.items() if annotation is not None}
 
 
-def _named(decorator: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+def named_arguments(decorator: ast.expr, positional: Sequence[str]) -> Iterator[tuple[str, ast.expr]]:
+    """The arguments of a decorator by name; `positional` names those in front. Of `**more`, the name is "**"."""
     if isinstance(decorator, ast.Call):
-        yield from zip(_ARGUMENTS, decorator.args, strict=False)
+        yield from zip(positional, decorator.args, strict=False)
         for keyword in decorator.keywords:
             yield keyword.arg or "**", keyword.value
 
 
-def _constants(tree: ast.Module) -> dict[str, ast.expr]:
-    found = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign):
-            found.update({target.id: statement.value for target in statement.targets if isinstance(target, ast.Name)})
-        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
-            found[statement.target.id] = statement.value
-    return found
+class Constants:
+    """What the names of a module are set to, if that is said once, outside of functions and blocks, and not changed."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
+
+    def get(self, name: str) -> ast.expr | None:
+        """Return the expression; None for any other name."""
+        return self._values.get(name)
+
+    @cached_property
+    def _values(self) -> Mapping[str, ast.expr]:
+        """Few files need them: it is a walk through the whole of a file."""
+        nodes = list(ast.walk(self._tree))
+        stored = Counter(node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load))
+        changed = {name for node in nodes for name in _changed(node)}
+        found = dict(_assigned(self._tree.body))
+        return {name: value for name, value in found.items() if stored[name] == 1 and name not in changed}
 
 
-def _value(node: ast.expr, constants: Mapping[str, ast.expr]) -> Any:
+def _assigned(statements: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
+    for statement in statements:
+        match statement:
+            case ast.Assign(targets=targets, value=value):
+                yield from ((target.id, value) for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                yield name, value
+
+
+def _changed(node: ast.AST) -> Iterator[str]:
+    """The name of an object that a method is called on, or a part of which is set: it may not be what it was."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name))):
+            yield name
+        case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+            yield name
+        case ast.Global(names=names):
+            yield from names
+
+
+def value_of(node: ast.expr, constants: Constants, seen: frozenset[str] = frozenset()) -> Any:
     """Evaluate a literal, a constant of the file, or a call of ref/relation_for/source. Raises ValueError."""
     match node:
         case ast.Constant():
             return node.value
         case ast.List() | ast.Tuple():
-            return [_value(item, constants) for item in node.elts]
+            return [value_of(item, constants, seen) for item in node.elts]
         case ast.Set():
-            return {_value(item, constants) for item in node.elts}
+            return {value_of(item, constants, seen) for item in node.elts}
         case ast.Dict() if None not in node.keys:
-            keys = [_value(key, constants) for key in node.keys if key]
-            return dict(zip(keys, (_value(item, constants) for item in node.values), strict=True))
-        case ast.Name(id=name) if name in constants:
-            return _value(constants[name], {key: value for key, value in constants.items() if key != name})
+            keys = [value_of(key, constants, seen) for key in node.keys if key]
+            return dict(zip(keys, (value_of(item, constants, seen) for item in node.values), strict=True))
+        case ast.Name(id=name) if name not in seen and (value := constants.get(name)) is not None:
+            return value_of(value, constants, seen | {name})
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in (*_HELPERS, "set", "frozenset"):
-            return _called(name, [_value(arg, constants) for arg in args])
+            return _called(name, [value_of(arg, constants, seen) for arg in args])
     raise ValueError
 
 

@@ -13,20 +13,40 @@ from fft_core.engines.spec.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
 from fft_core.engines.spec.registry import frame_kinds_of, lexis_of
 from fft_core.errors import Location, Problem, ProjectError, nearest
 from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain, model_name
-from fft_core.project.model import Column, Home, Model, Package, Project, Seed, Source, SourceName
+from fft_core.project.model import (
+    Budgets,
+    Column,
+    Conditions,
+    Home,
+    Model,
+    Package,
+    Project,
+    Seed,
+    Source,
+    SourceName,
+)
 from fft_core.project.packages.packages import read_packages
+from fft_core.project.python.evaluate import Evaluated, Evaluator
+from fft_core.project.read.budgets import budgets_of
+from fft_core.project.read.conditions import joined, seen_by_code
+from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_check
 from fft_core.project.read.files import ProjectFiles, find_package_files
+from fft_core.project.read.hook_files import HookFiles, hook_functions, hooks_of, tables_of
 from fft_core.project.read.link import link
-from fft_core.project.read.parse import MacroIndex, python_models, sql_model
+from fft_core.project.read.parse import MacroIndex, Reading, python_models, sql_model
+from fft_core.project.read.python_macros import public_names
 from fft_core.project.read.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
+from fft_core.project.read.scope import Scope
 from fft_core.project.read.sql_comments import without_jinja_in_comments
 from fft_core.project.read.sql_file import new_environment, parse_macros
 from fft_core.project.read.unit_test_file import link_unit_tests, read_unit_tests
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml, shaped, shaped_in_part
+from fft_core.project.shapes.budgets import BudgetsShape
+from fft_core.project.shapes.checks import BUILT_IN
 from fft_core.project.shapes.model_config import IncrementalOverlayShape
 from fft_core.project.shapes.project import ProjectShape
 from fft_core.project.shapes.seeds import SeedFileShape, SeedsShape
-from fft_core.project.shapes.sources import OldSources, SourcesShape
+from fft_core.project.shapes.sources import OldSources, PlaceShape, SourcesShape
 
 _log = logging.getLogger(__name__)
 SEED_SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".pq", ".sql")
@@ -48,10 +68,15 @@ class Reader:
         files: ProjectFiles,
         problems: list[Problem],
         *,
+        environment: Mapping[str, str] | None = None,
         warn: Callable[..., None] = _log.warning,
+        keeps: bool = True,
     ) -> None:
         self.root, self.env, self._warn = root, env, warn
         self.problems = problems
+        self._scope = Scope(engine, environment or {})
+        self._evaluator = Evaluator(root, seen_by_code(environment or {}, engine, env), keeps=keeps)
+        self._conditions: list[Conditions] = []
         self._engine = engine
         self._files_of = {Home(root): files}
         self._source_checks: list[CheckDraft] = []
@@ -61,12 +86,17 @@ class Reader:
         """Read all files. The project has no environment yet. Raises ProjectError with all problems."""
         packages = self._packages()
         settings, engine = self._settings(), self._engine
+        macros, python_macros = self._macros(), self._python_macros()
+        self._customs = self._custom_checks(macros, python_macros)
         sources, seeds = self._sources(engine), self._seeds(engine)
-        macros = self._macros()
-        models = self._models(macros)
-        schemas = read_schema(list(self._schemas()), self.problems)
+        models = self._models(macros, python_macros)
+        schemas = read_schema(list(self._schemas()), self._customs, self.problems)
         unique = self._unique(models)
         self._warn_of_unused_overlays(unique)
+        files, tests = self._hook_files(), read_checks(settings.tests, self._project_file, self._customs, self.problems)
+        hooks = hooks_of(settings.hooks, self._project_file, files, engine, self.env, self.problems)
+        known = {*unique, *seeds, *map(str, sources), *(source.identifier for source in sources.values())}
+        tables = [draft.node for draft in tests if draft.node and model_name(draft.node) not in known]
         project = link(
             Project(
                 root=self.root,
@@ -76,7 +106,7 @@ class Reader:
                 engine=engine,
                 models=unique,
                 seeds=seeds,
-                sources=sources,
+                sources={**tables_of(hooks, files, tables), **sources},
                 variables=dict(settings.vars),
                 fingerprint=settings.fingerprint.settings(),
                 lint=dict(settings.lint),
@@ -84,9 +114,14 @@ class Reader:
                 dag_dir=Path(settings.docs.dag_dir),
                 packages=packages,
                 secrets=tuple(settings.secrets),
+                python_macros=python_macros,
+                hooks=hooks,
+                budgets=self._budgets(unique),
+                elsewhere=frozenset(self._scope.elsewhere) - unique.keys(),
+                conditions=joined([*self._conditions, Conditions(self._scope.read)]),
             ),
             schemas,
-            [*read_checks(settings.tests, self._project_file, self.problems), *self._source_checks],
+            [*tests, *self._source_checks],
             self.problems,
         )
         project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
@@ -132,17 +167,71 @@ class Reader:
                 found.append((path, visible, {macro.name: macro for macro in macros}))
         return found
 
-    def _models(self, macros: list[tuple[Path, str, MacroIndex]]) -> Iterator[Model]:
-        jinja, overlays, kinds = new_environment(), self._overlays(), frame_kinds_of(self._engine)
+    def _python_macros(self) -> dict[str, Path]:
+        """Find the names of macros_py; those of packages first, as the later one of a name counts."""
+        found = {}
+        for home in self._files_of:
+            for path in self._files(home, home.models / "macros_py", (".py",)):
+                found.update(dict.fromkeys(public_names(self._text(home, path), path, self.problems), path))
+        return found
+
+    def _models(self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]) -> Iterator[Model]:
+        jinja, kinds = new_environment(), frame_kinds_of(self._engine)
+        reading = Reading(
+            self.problems, self._scope, self._overlays(), kinds, self._evaluate, self._warn, python_macros
+        )
         index = {name: macro for _, _, found in macros for name, macro in found.items()}
         for home in self._files_of:
             for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX)):
                 text = self._text(home, path)
                 if path.name.endswith(SQL_SUFFIX):
-                    models = sql_model(text, path, jinja, index, self.problems, overlays, dialect=self._engine)
+                    models = sql_model(text, path, jinja, index, reading)
                 else:
-                    models = python_models(text, path, self.problems, overlays, kinds=kinds)
+                    models = python_models(text, path, reading)
                 yield from (replace(model, below=home.below) for model in models)
+
+    def _custom_checks(
+        self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]
+    ) -> dict[str, CustomCheck]:
+        jinja, index = new_environment(), {name: macro for _, _, found in macros for name, macro in found.items()}
+        home, found = Home(self.root), list[CustomCheck | None]()
+        for path in self._files(home, Path("tests"), (SQL_SUFFIX, PYTHON_SUFFIX)):
+            text = self._text(home, path)
+            if path.name.endswith(SQL_SUFFIX):
+                found.append(sql_check(text, path, jinja, index, python_macros, self._engine, self.problems))
+            else:
+                found.extend(python_checks(text, path, self.problems))
+        return self._unique_types(check for check in found if check is not None)
+
+    def _unique_types(self, checks: Iterable[CustomCheck]) -> dict[str, CustomCheck]:
+        found: dict[str, CustomCheck] = {}
+        for check in checks:
+            other = found.setdefault(check.type, check)
+            if other is not check or check.type in BUILT_IN:
+                place = "built in" if check.type in BUILT_IN else f"also in {other.location}"
+                self.problems.append(Problem(f"the check {check.type!r} is {place}", check.location, "Rename it."))
+        return found
+
+    def _hook_files(self) -> HookFiles:
+        home, folder = Home(self.root), Path("hooks")
+        texts = {path.stem: (path, self._text(home, path)) for path in self._files(home, folder, (".sql",))}
+        code = {path: self._text(home, path) for path in self._files(home, folder, (".py",))}
+        functions = [f for path, text in code.items() for f in hook_functions(text, path, self.problems)]
+        return HookFiles(texts, tuple(functions), code)
+
+    def _budgets(self, models: Mapping[str, Model]) -> Budgets:
+        file = self._yaml(Path("budgets.yml"))
+        shape = self._shaped(BudgetsShape, file)
+        if file is None or not isinstance(shape, BudgetsShape):
+            return Budgets()
+        return budgets_of(shape, file, self._engine, models.keys() | self._scope.elsewhere, self._warn)
+
+    def _evaluate(self, path: Path) -> Evaluated:
+        """Import a file of models whose decorators have computed arguments."""
+        home = next(home for home in self._files_of if path.is_relative_to(home.shown))
+        found = self._evaluator.evaluate(home, path)
+        self._conditions.append(found.conditions)
+        return found
 
     def _schemas(self) -> Iterator[YamlFile]:
         """Read what is said of models; what the project says of a package's model comes last, and counts."""
@@ -166,7 +255,7 @@ class Reader:
     def _warn_of_unused_overlays(self, models: Mapping[str, Model]) -> None:
         """As documented for FFT, what is said of a model that is not there is no error."""
         for node in self._incremental:
-            if model_name(node) not in models:
+            if model_name(node) not in models.keys() | self._scope.elsewhere:
                 where = self._project_file.location(("models", "incremental", node))
                 self._warn("%s: models.incremental names %r, which is not a model", where, node)
 
@@ -199,7 +288,8 @@ class Reader:
                 if name in found:
                     self.problems.append(Problem(f"source {name} is declared twice", where))
                 keys = ("sources", i, "tables", j)
-                self._source_checks += table_checks(str(name), table, file, keys, self.problems)
+                self.problems.extend(_unread_places(name, places[:2], where, engine))
+                self._source_checks += table_checks(str(name), table, file, keys, self._customs, self.problems)
                 found[name] = Source(
                     name=name,
                     identifier=next((p.identifier for p in places if p and p.identifier), table.name),
@@ -247,13 +337,13 @@ class Reader:
             used.update(ids)
             target = next((schema.targets[key] for key in ids if key in schema.targets), None)
             name = (target.table if target else None) or path.stem
-            types = schema.columns.get(name) or schema.columns.get(seed_id) or {}
+            types = schema.types_of((name, seed_id), engine)
             seed = Seed(
                 name=name,
                 seed_id=seed_id,
                 path=path,
                 schema=(target.schema_by_engine.get(engine) or target.schema_) if target else None,
-                columns=tuple(Column(c, None, t if isinstance(t, str) else t.type) for c, t in types.items()),
+                columns=tuple(Column(c, None, kind) for c, kind in types.items()),
                 form=self._form(
                     next(((key, schema.files[key]) for key in ids if key in schema.files), None), path, file
                 ),
@@ -298,7 +388,12 @@ class Reader:
             ("targets", schema.targets, used),
             ("files", schema.files, used),
             ("columns", schema.columns, names),
+            ("dtypes", schema.dtypes, names),
         )
+        for table in schema.dtypes.keys() - {key for key, said in schema.columns.items() if said}:
+            hint = "Give the types of all its columns in `columns`: beside those that are named there, all are text."
+            where = file.location(("dtypes", table))
+            self.problems.append(Problem(f"dtypes of {table!r} without columns of it are not supported", where, hint))
         for section, keys, known in sections:
             for key in keys:
                 if key not in known:
@@ -352,6 +447,16 @@ class Reader:
         except OSError as error:  # as of a link that leads nowhere
             self.problems.append(Problem(f"the file cannot be read: {error.strerror}", Location(path)))
         return ""
+
+
+def _unread_places(
+    name: SourceName, places: Iterable[PlaceShape | None], where: Location, engine: str
+) -> Iterator[Problem]:
+    """What is said of the files of a source for the project's own engine, which reads it as a table."""
+    for key in ("format", "location"):
+        if any(place is not None and getattr(place, key) for place in places):
+            hint = "Make a view over the files, and name it here; or take the key out."
+            yield Problem(f"source {name}: `{key}` is not read on {engine}", where, hint)
 
 
 def _location(problem: Problem) -> tuple[str, int]:

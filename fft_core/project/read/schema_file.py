@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fft_core.errors import Location, Problem
-from fft_core.project.model import Column, StepSettings
+from fft_core.errors import Location, Problem, nearest
+from fft_core.project.model import Column, Rule, StepSettings
+from fft_core.project.read.custom_checks import CustomCheck, custom_test
 from fft_core.project.read.yaml_file import Key, YamlFile, shaped, shaped_in_part
-from fft_core.project.shapes.checks import AnyCheck, CheckUnion
+from fft_core.project.shapes.checks import RECONCILE, CheckShapes, CheckUnion
 from fft_core.project.shapes.schema import ColumnShape, ModelSchemaShape, SchemaShape
 
 Keys = tuple[Key, ...]
+Customs = Mapping[str, CustomCheck]
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,9 @@ class CheckDraft:
     """A test as written, its node still a text."""
 
     node: str
-    shape: AnyCheck
+    shape: CheckShapes
     location: Location
+    rule: Rule
 
 
 @dataclass(frozen=True)
@@ -38,19 +42,19 @@ class SchemaEntry:
     step: StepSettings
 
 
-def read_checks(tests: list[Any], file: YamlFile, problems: list[Problem]) -> list[CheckDraft]:
-    """Read the flat list of project.yml; every test names its table."""
+def read_checks(tests: list[Any], file: YamlFile, customs: Customs, problems: list[Problem]) -> list[CheckDraft]:
+    """Read the flat list of project.yml; every test names its table, unless it compares two."""
     drafts = []
     for index, test in enumerate(tests):
         keys: Keys = ("tests", index)
-        if isinstance(test, Mapping) and "table" not in test:
+        if isinstance(test, Mapping) and "table" not in test and test.get("type") not in RECONCILE:
             problems.append(Problem(f"missing key 'table' in tests.{index}", file.location(keys)))
             continue
-        drafts += _draft("", test, file, keys, problems)
+        drafts += _draft("", test, file, keys, customs, problems)
     return drafts
 
 
-def read_schema(files: list[YamlFile], problems: list[Problem]) -> list[SchemaEntry]:
+def read_schema(files: list[YamlFile], customs: Customs, problems: list[Problem]) -> list[SchemaEntry]:
     """Read the `version: 2` files below models/."""
     entries: list[SchemaEntry] = []
     for file in files:
@@ -59,18 +63,20 @@ def read_schema(files: list[YamlFile], problems: list[Problem]) -> list[SchemaEn
         if shape is None:
             continue
         for section, models in (("models", shape.models), ("seeds", shape.seeds)):
-            entries += [_entry(model, file, (section, i), problems) for i, model in enumerate(models)]
+            entries += [_entry(model, file, (section, i), customs, problems) for i, model in enumerate(models)]
     return entries
 
 
-def table_checks(node: str, table: Any, file: YamlFile, keys: Keys, problems: list[Problem]) -> list[CheckDraft]:
+def table_checks(
+    node: str, table: Any, file: YamlFile, keys: Keys, customs: Customs, problems: list[Problem]
+) -> list[CheckDraft]:
     """Read the tests of one table and of its columns, in the dbt-style form."""
     drafts = []
     for at, test in _tests(table, keys):
-        drafts += _draft(node, _flat(test, None), file, at, problems)
+        drafts += _draft(node, _flat(test, None), file, at, customs, problems)
     for index, column in enumerate(table.columns):
         for at, test in _tests(column, (*keys, "columns", index)):
-            drafts += _draft(node, _flat(test, column.name), file, at, problems)
+            drafts += _draft(node, _flat(test, column.name), file, at, customs, problems)
     return drafts
 
 
@@ -79,7 +85,9 @@ def columns_of(columns: list[ColumnShape]) -> tuple[Column, ...]:
     return tuple(Column(column.name, column.description, column.data_type) for column in columns)
 
 
-def _entry(model: ModelSchemaShape, file: YamlFile, keys: Keys, problems: list[Problem]) -> SchemaEntry:
+def _entry(
+    model: ModelSchemaShape, file: YamlFile, keys: Keys, customs: Customs, problems: list[Problem]
+) -> SchemaEntry:
     return SchemaEntry(
         name=model.name,
         location=file.location((*keys, "name")),
@@ -87,7 +95,7 @@ def _entry(model: ModelSchemaShape, file: YamlFile, keys: Keys, problems: list[P
         tags=tuple(model.tags),
         owners=tuple(model.owners),
         columns=columns_of(model.columns),
-        checks=tuple(table_checks(model.name, model, file, keys, problems)),
+        checks=tuple(table_checks(model.name, model, file, keys, customs, problems)),
         step=model.step(),
     )
 
@@ -113,9 +121,22 @@ def _flat(test: object, column: str | None) -> object:
     return {"column": column, **flat} if column is not None else flat
 
 
-def _draft(node: str, test: object, file: YamlFile, keys: Keys, problems: list[Problem]) -> list[CheckDraft]:
+def _draft(
+    node: str, test: object, file: YamlFile, keys: Keys, customs: Customs, problems: list[Problem]
+) -> list[CheckDraft]:
+    custom = customs.get(str(test.get("type"))) if isinstance(test, Mapping) else None
+    if custom is not None and isinstance(test, Mapping):
+        read = custom_test(test, custom, file, keys, problems)
+        return [CheckDraft(node or read[0].table, read[0], file.location(keys), read[1])] if read else []
     shape = shaped(CheckUnion, test, file, keys)
     if isinstance(shape, list):
-        problems.extend(shape)
+        problems.extend(_with_types(problem, customs) for problem in shape)
         return []
-    return [CheckDraft(node or shape.table, shape, file.location(keys))]
+    return [CheckDraft(node or shape.table, shape, file.location(keys), shape.rule())]
+
+
+def _with_types(problem: Problem, customs: Customs) -> Problem:
+    """Name the nearest type among those of the project, too."""
+    match = re.fullmatch(r"unknown type '(.*)'", problem.message)
+    near = nearest(match[1], customs) if match else None
+    return replace(problem, hint=near) if near else problem

@@ -41,6 +41,7 @@ class Template:
     problems: tuple[Problem, ...] = ()
     volatile: tuple[str, ...] = ()
     pieces: tuple[str | Mentioned, ...] | None = None
+    filters: frozenset[str] = frozenset()  # with all texts in arguments of `map`, which takes the names of filters
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,15 @@ def _read(
         environment=reads.environment,
         problems=tuple(problems),
         volatile=reads.volatile,
+        filters=frozenset(name for tree in trees for name in _filters(tree)),
     )
+
+
+def _filters(tree: nodes.Node) -> Iterator[str]:
+    for node in tree.find_all(nodes.Filter):
+        yield node.name
+        if node.name == "map":
+            yield from (const.value for const in node.find_all(nodes.Const) if isinstance(const.value, str))
 
 
 def _macros(tree: nodes.Node) -> Iterator[nodes.Macro]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from fft_core.project import model as m
-from fft_core.project.shapes.shape import Name, Number, Shape
+from fft_core.project.shapes.shape import Filled, Name, Number, Shape
 
 
 class CheckShape(Shape):
@@ -67,6 +67,17 @@ class RowCountBetweenShape(CheckShape):
     min_rows: Annotated[int, Number] = Field(default=1, ge=0)
     max_rows: Annotated[int | None, Number] = Field(default=None, ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _other_names(cls, content: Any) -> Any:  # Any: whatever YAML holds
+        """`min` and `max` are other names of the bounds."""
+        for short, name in (("min", "min_rows"), ("max", "max_rows")):
+            if isinstance(content, dict) and short in content:
+                if name in content:
+                    raise ValueError(f"{short} and {name} are one: give one of them")
+                content = {name if key == short else key: value for key, value in content.items()}
+        return content
+
     @model_validator(mode="after")
     def _bounds_in_order(self) -> RowCountBetweenShape:
         if self.max_rows is not None and self.max_rows < self.min_rows:
@@ -115,6 +126,90 @@ class RelationshipsShape(CheckShape):
         return m.Relationships(self.column, self.to, self.field)
 
 
+class MeasureShape(Shape):
+    """One side of a reconciliation: an aggregate over a table."""
+
+    table: Filled
+    expr: Filled
+    where: str | None = None
+
+    def value(self) -> m.Measure:
+        return m.Measure(self.table, self.expr, self.where)
+
+
+class KeyShape(Shape):
+    """One side of a coverage: the key of a table."""
+
+    table: Filled
+    key: Filled
+    where: str | None = None
+
+    def value(self) -> m.Measure:
+        return m.Measure(self.table, self.key, self.where)
+
+
+class ReconcileShape(CheckShape):
+    """What is compared stands in its two sides, each with its own `where`."""
+
+    column: None = None
+    where: None = None
+
+
+class TotalsShape(ReconcileShape):
+    left: MeasureShape
+    right: MeasureShape
+
+
+class ReconcileEqualShape(TotalsShape):
+    type: Literal["reconcile_equal"]
+    abs_tolerance: Annotated[float, Number] = Field(default=0, ge=0)
+
+    def rule(self) -> m.Rule:
+        return m.ReconcileDifference(self.left.value(), self.right.value(), self.abs_tolerance)
+
+
+class ReconcileDiffShape(TotalsShape):
+    type: Literal["reconcile_diff_within"]
+    max_abs_diff: Annotated[float, Number] = Field(ge=0)
+
+    def rule(self) -> m.Rule:
+        return m.ReconcileDifference(self.left.value(), self.right.value(), self.max_abs_diff)
+
+
+class ReconcileRatioShape(TotalsShape):
+    type: Literal["reconcile_ratio_within"]
+    min_ratio: Annotated[float | None, Number] = None
+    max_ratio: Annotated[float | None, Number] = None
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> ReconcileRatioShape:
+        if self.min_ratio is None and self.max_ratio is None:
+            raise ValueError("give min_ratio, max_ratio, or both")
+        if self.min_ratio is not None and self.max_ratio is not None and self.max_ratio < self.min_ratio:
+            raise ValueError(f"max_ratio ({self.max_ratio}) is below min_ratio ({self.min_ratio})")
+        return self
+
+    def rule(self) -> m.Rule:
+        return m.ReconcileRatio(self.left.value(), self.right.value(), self.min_ratio, self.max_ratio)
+
+
+class ReconcileCoverageShape(ReconcileShape):
+    type: Literal["reconcile_coverage"]
+    source: KeyShape
+    target: KeyShape
+
+    def rule(self) -> m.Rule:
+        return m.ReconcileCoverage(self.source.value(), self.target.value())
+
+
+class CustomCheckShape(CheckShape):
+    """A test whose type is a file of the project's; keys that are none of these are parameters."""
+
+    type: str
+    column: str | None = None
+    params: dict[str, Any] = {}
+
+
 AnyCheck: TypeAlias = (
     NotNullShape
     | UniqueShape
@@ -124,5 +219,12 @@ AnyCheck: TypeAlias = (
     | NonNegativeSumShape
     | FreshnessShape
     | RelationshipsShape
+    | ReconcileEqualShape
+    | ReconcileDiffShape
+    | ReconcileRatioShape
+    | ReconcileCoverageShape
 )
+CheckShapes: TypeAlias = AnyCheck | CustomCheckShape
+RECONCILE = ("reconcile_equal", "reconcile_diff_within", "reconcile_ratio_within", "reconcile_coverage")
+BUILT_IN = frozenset(get_args(kind.model_fields["type"].annotation)[0] for kind in get_args(AnyCheck))
 CheckUnion = Annotated[AnyCheck, Field(discriminator="type")]

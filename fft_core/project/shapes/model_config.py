@@ -110,17 +110,35 @@ class IncrementalOverlayShape(IncrementalKeys):
 
 
 class ModelConfigShape(IncrementalOverlayShape, StepKeys):
-    """What a model may say of itself, in `config(...)` or in the decorator."""
+    """What a model may say of itself, in `config(...)` or in the decorator.
+
+    `storage`, `http` and `api` are read and have no effect: they are for other engines, and for get_df.
+    """
 
     materialized: _Materialized | None = None  # type: ignore[assignment]
     snapshot: SnapshotShape | None = None
+    kind: Literal["sql", "python"] | None = None
+    engines: Names = []
+    pre_hook: Any = None
+    post_hook: Any = None
+    storage: dict[str, Any] | None = None
+    delta_python: Any = None
+    http: dict[str, Any] | None = None
+    api: dict[str, Any] | None = None
     owners: list[Owner] = []
     description: str | None = None
     volatile: bool | None = None
     early_cutoff: bool = True
     publish: m.PublishMode | None = None
 
-    @field_validator("tags", "owners", mode="before")
+    @field_validator("delta_python")
+    @classmethod
+    def _no_delta_python(cls, value: object) -> object:
+        if value is not None:
+            raise ValueError("not supported; write a Python model that takes `is_incremental` by name")
+        return value
+
+    @field_validator("tags", "owners", "engines", mode="before")
     @classmethod
     def _tuple_as_list(cls, value: object) -> object:
         if isinstance(value, str):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from fft_core.project import model as m
+from fft_core.project.shapes.hooks import HooksShape
 from fft_core.project.shapes.shape import Name, Shape
 
 
@@ -41,6 +42,7 @@ class ProjectShape(Shape):
     tests: list[Any] = []
     models: dict[str, Any] = {}
     seeds: dict[str, Any] = {}
+    hooks: HooksShape = HooksShape()
     fingerprint: FingerprintShape = FingerprintShape()
     secrets: list[Annotated[str, AfterValidator(_secret)]] = []
     lint: dict[str, Annotated[m.LintSetting, BeforeValidator(lambda value: "off" if value is False else value)]] = {}
@@ -53,12 +55,13 @@ class ProjectShape(Shape):
     @field_validator("models", "seeds")
     @classmethod
     def _nothing_is_ignored(cls, content: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        others = [key for key in content if (info.field_name, key) != ("models", "incremental")]
+        known = ("incremental", "storage") if info.field_name == "models" else ("storage",)
+        others = [key for key in content if key not in known]
         if others:
             raise ValueError(f"{', '.join(others)}: not supported yet; say it in the model's config()")
         return content
 
-    @field_validator("vars", "tests", "models", "seeds", "lint", "secrets", mode="before")
+    @field_validator("vars", "tests", "models", "seeds", "hooks", "lint", "secrets", mode="before")
     @classmethod
     def _empty_key(cls, content: object, info: Any) -> object:
         return ([] if info.field_name in ("tests", "secrets") else {}) if content is None else content

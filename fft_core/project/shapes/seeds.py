@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -20,6 +21,25 @@ class SeedTargetShape(Shape):
 
 class SeedColumnShape(Shape):
     type: str
+    engines: dict[str, str] = {}
+
+    def type_on(self, engine: str) -> str:
+        return self.engines.get(engine, self.type)
+
+
+# The types of pandas, as `dtypes` names them, in our words.
+_PANDAS = {
+    "object": "string", "str": "string", "string": "string", "int": "integer", "int64": "integer", "int32": "integer",
+    "float": "double", "float64": "double", "float32": "double", "bool": "boolean", "boolean": "boolean",
+    "datetime64[ns]": "timestamp", "datetime64[ns, utc]": "timestamptz",
+}  # fmt: skip
+
+
+def _our_word(dtype: object) -> object:
+    found = _PANDAS.get(str(dtype).lower())
+    if found is None:
+        raise ValueError(f"{dtype!r} is no type of pandas that is read here; give the column's type in `columns`")
+    return found
 
 
 def _one_character(text: str) -> str:
@@ -96,3 +116,11 @@ class SeedsShape(Shape):
     targets: dict[str, SeedTargetShape] = {}
     files: dict[str, SeedFileShape] = {}
     columns: dict[str, dict[str, str | SeedColumnShape]] = {}
+    dtypes: dict[str, dict[str, Annotated[str, BeforeValidator(_our_word)]]] = {}
+
+    def types_of(self, names: Sequence[str], engine: str) -> dict[str, str]:
+        """The types of a table's columns; `columns` counts where both say something."""
+        columns = next((self.columns[name] for name in names if self.columns.get(name)), {})
+        dtypes = next((self.dtypes[name] for name in names if self.dtypes.get(name)), {})
+        said = {name: kind if isinstance(kind, str) else kind.type_on(engine) for name, kind in columns.items()}
+        return {**dtypes, **said}

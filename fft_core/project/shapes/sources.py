@@ -13,12 +13,21 @@ from fft_core.project.shapes.shape import Filled, Name, Shape
 
 
 class PlaceShape(Shape):
-    """Where a source lies; None falls back to the group's, then to the profile's."""
+    """Where a source lies; None falls back to the group's, then to the profile's.
+
+    From `project` on, the keys are read and have no effect on the engines that we have: they are for others.
+    """
 
     identifier: str | None = None
     schema_: str | None = Field(default=None, alias="schema")
     catalog: str | None = None
     database: str | None = None
+    project: str | None = None
+    dataset: str | None = None
+    format: str | None = None
+    location: str | None = None
+    options: dict[str, Any] | None = None
+    meta: Any = None
 
     @property
     def catalog_name(self) -> str | None:

@@ -109,17 +109,26 @@ def _made_with(project: Project, package: Package) -> Iterator[str]:
 
 
 def _importing(project: Project, files: Collection[Path]) -> Iterator[str]:
-    """Python models with one of these modules in their code; one whose code cannot be read counts as changed."""
+    """Models with one of these modules in their code; one whose code cannot be read counts as changed."""
     reader = PythonReader()
     for model in project.models.values() if any(path.suffix == ".py" for path in files) else ():
-        if isinstance(model.body, PythonBody):
-            home = project.home_of(model.path)
-            try:
-                code = reader.sources(home, model.path, model.body.function).code
-            except ModelError:
-                yield model.name
-            else:
-                yield from [model.name] if any(home.shown / path in files for path in code) else []
+        if any(_has_code_in(files, project, reader, path, name) for path, name in _functions(project, model)):
+            yield model.name
+
+
+def _functions(project: Project, model: Model) -> list[tuple[Path, str]]:
+    if isinstance(model.body, PythonBody):
+        return [(model.path, model.body.function)]
+    return [(project.python_macros[name], name) for name in sorted(model.body.python_macros)]
+
+
+def _has_code_in(files: Collection[Path], project: Project, reader: PythonReader, path: Path, name: str) -> bool:
+    home = project.home_of(path)
+    try:
+        code = reader.sources(home, path, name).code
+    except ModelError:
+        return True
+    return any(home.shown / found in files for found in code)
 
 
 # --- the project as it was --------------------------------------------------------------------------------------------
@@ -166,7 +175,16 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
         if homes:  # wherever they are, and without asking for the commits of those from git
             (root / _PACKAGES).unlink(missing_ok=True)
             (root / _PACKAGES).write_text(yaml.safe_dump(homes, allow_unicode=True), encoding="utf-8")
-        project = Reader(root, now.env, now.engine, find_files(root), [], warn=lambda *_: None).read()
+        project = Reader(
+            root,
+            now.env,
+            now.engine,
+            find_files(root),
+            [],
+            environment=now.environment,
+            warn=lambda *_: None,
+            keeps=False,
+        ).read()
         return _said(project, root)
 
 

@@ -148,6 +148,57 @@ select (1 < 1 or (1 = 1 and (2 < 2 or (2 = 2 and (3 < 4))))) as v;
 -- not before an equal row
 select (1 < 1 or (1 = 1 and (2 < 2 or (2 = 2 and (3 < 3))))) as v;
 
+-- a cast that may fail
+select safe_cast('7' as numeric) = 7 as v;
+
+-- a time cut to its month
+select datetime_trunc(datetime '2026-01-03 12:30:00.250000', month) as v;
+
+-- a week of days
+select datetime_trunc(datetime '2026-01-03 12:30:00.250000', isoweek) as v;
+
+-- days added to a time
+select datetime_add(datetime '2026-01-03 12:30:00.250000', interval -3 day) as v;
+
+-- ff_safe_cast
+select coalesce(safe_cast(12 as numeric), 0) = 12 as v;
+
+-- ff_safe_cast of NULL
+select coalesce(safe_cast(null as numeric), -1) = -1 as v;
+
+-- ff_safe_cast to text
+select safe_cast(12 as string) as v;
+
+-- ff_date_trunc
+select datetime_trunc(cast('2026-01-03' as datetime), month) = datetime '2026-01-01 00:00:00.000000' as v;
+
+-- ff_date_add of quarters
+select datetime_add(cast('2026-01-01' as datetime), interval 12 month) as v;
+
+-- ff_date_add of what is cast
+select datetime_add(cast('2026-01-04' as date), interval -1 day) = '2026-01-03' as v;
+
+-- ff_partition_filter
+select '2026-01-03' between '2026-01-01' and '2026-01-03' as v;
+
+-- ff_partition_filter from
+select 2 >= 3 as v;
+
+-- ff_partition_filter to
+select 2 <= 3 as v;
+
+-- ff_partition_filter of nothing
+select 1=1 as v;
+
+-- ff_partition_in
+select 'DE' in ('DE', 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]') as v;
+
+-- ff_partition_in of nothing
+select 1=0 as v;
+
+-- sql_literal of a mapping
+select '{"a": "it\'s a \\\\ \\"text\\" {of} `ours`;\\n-- [fft 1a 2b]", "b": [1]}' as v;
+
 -- an MD5
 select to_hex(md5(array_to_string(['a', 'b'], '||'))) as v;
 

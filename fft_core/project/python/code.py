@@ -15,6 +15,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from fft_core.project.model import Home
+from fft_core.project.python.stand_ins import Former, importlib_with, is_former, os_with
 
 _numbers = count(1)  # a process-wide counter of names, nothing else
 
@@ -25,16 +26,24 @@ class PythonCode:
     The modules live in `sys.modules` below a package made for this object. An `import helpers` in a project's file
     finds the project's helpers.py first, through an `__import__` of its own: no path is put on `sys.path`, and
     imports inside functions work at any later time, in any thread. The `importlib` that such a file imports has an
-    `import_module` that finds the same.
+    `import_module` that finds the same. `fastflowtransform` is what `fft_core.compat` has: if a package of that name
+    is installed, it is neither imported nor changed.
+
+    Args:
+        home: The folder.
+        environment: What its files find in `os.environ`, before the variables of the process.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, environment: Mapping[str, str] | None = None) -> None:
         self._folders = [str(home.root), str(home.root / home.models)]
         self._package = f"_fft_project_{next(_numbers)}"
         self._loading = threading.RLock()
         package = ModuleType(self._package)
         package.__path__ = self._folders
-        self._importlib = _Importlib(self._import_module)
+        self._stand_ins: dict[str, ModuleType] = {"importlib": importlib_with(self._import_module)}
+        self._former = Former(environment, home.root)
+        if environment is not None:
+            self._stand_ins["os"] = os_with(environment)
         sys.modules[self._package] = package
         sys.meta_path.insert(0, _ProjectFinder(self._package, self._builtins()))
 
@@ -43,11 +52,14 @@ class PythonCode:
 
         Raises whatever the file raises while it is imported.
         """
+        function: Callable[..., Any] = getattr(self.module(path), name)
+        return function
+
+    def module(self, path: Path) -> ModuleType:
+        """Import a file (once). Raises whatever it raises while it is imported."""
         module_name = f"{self._package}._file_{abs(hash(path))}"
         with self._loading:
-            module = sys.modules.get(module_name) or self._load(module_name, path)
-        function: Callable[..., Any] = getattr(module, name)
-        return function
+            return sys.modules.get(module_name) or self._load(module_name, path)
 
     def _load(self, module_name: str, path: Path) -> ModuleType:
         loader = _ProjectLoader(module_name, str(path), self._builtins())
@@ -74,17 +86,27 @@ class PythonCode:
         level: int = 0,
     ) -> ModuleType:
         top = name.partition(".")[0]
+        if not level and is_former(name):
+            if fromlist:
+                return self._former.with_submodules(name, fromlist)
+            self._former.module(name)
+            return self._former.module(top)
         if level or not self._owns(top):
-            found = builtins.__import__(name, globals, locals, fromlist, level)
-            return self._importlib if found is importlib else found
+            return self._stood_in(builtins.__import__(name, globals, locals, fromlist, level))
         own = builtins.__import__(f"{self._package}.{name}", globals, locals, fromlist or ("__name__",), 0)
         return own if fromlist else sys.modules[f"{self._package}.{top}"]
+
+    def _stood_in(self, found: ModuleType) -> ModuleType:
+        stand_in = self._stand_ins.get(getattr(found, "__name__", ""))
+        return stand_in if stand_in is not None and found is sys.modules.get(found.__name__) else found
 
     def _import_module(self, name: str, package: str | None = None) -> ModuleType:
         """Import a module by its name, as `importlib.import_module` does, the project's own first."""
         absolute = importlib.util.resolve_name(name, package)
+        if is_former(absolute):
+            return self._former.module(absolute)
         if not self._owns(absolute.partition(".")[0]):
-            return importlib.import_module(absolute)
+            return self._stood_in(importlib.import_module(absolute))
         self._import(absolute)
         return sys.modules[f"{self._package}.{absolute}"]
 
@@ -96,17 +118,6 @@ class PythonCode:
         spec = PathFinder.find_spec(top, self._folders)
         # a folder without __init__.py (docs/, seeds/) must not hide an installed package of its name
         return spec is not None and (spec.origin is not None or importlib.util.find_spec(top) is None)
-
-
-class _Importlib(ModuleType):
-    """What a project's file gets as `importlib`: all that the real one has, but for `import_module`."""
-
-    def __init__(self, import_module: Callable[..., ModuleType]) -> None:
-        super().__init__("importlib", importlib.__doc__)
-        self.import_module = import_module
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(importlib, name)
 
 
 class _ProjectFinder:

@@ -1,0 +1,83 @@
+"""Rules about two tables as SQL: their totals in one row, and the keys that one of them lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fft_core.checks.query import CheckQuery
+from fft_core.engines.protocol import Session
+from fft_core.names import Relation
+from fft_core.project.model import (
+    Check,
+    Measure,
+    ReconcileCoverage,
+    ReconcileDifference,
+    ReconcileRatio,
+    Reconciliation,
+    SourceName,
+)
+
+
+def reconcile_query(
+    check: Check,
+    rule: ReconcileDifference | ReconcileRatio | ReconcileCoverage,
+    relation: Relation,
+    engine: Session,
+    relation_of: Callable[[str | SourceName], Relation],
+) -> CheckQuery:
+    """Spell a reconciliation: one row with both totals if they do not fit, or the rows whose keys are missing.
+
+    Args:
+        check: The check.
+        rule: Its rule.
+        relation: Where the rows of the table that is judged are.
+        engine: Spells it.
+        relation_of: Finds the other table.
+    """
+    sides = _Sides(rule, relation, engine, relation_of)
+    match rule:
+        case ReconcileDifference(at_most=limit):
+            apart = f"abs(left_value - right_value) > {engine.spelling.literal(limit)}"
+            one_is_null = engine.spelling.differs("(left_value is null)", "(right_value is null)")
+            return CheckQuery(check, None, f"select * from {sides.totals()} where {apart} or {one_is_null}")
+        case ReconcileRatio(minimum=minimum, maximum=maximum):
+            ratio = f"{engine.spelling.cast('left_value', 'number')} / nullif(right_value, 0)"
+            bounds = [f"ratio < {engine.spelling.literal(minimum)}"] if minimum is not None else []
+            bounds += [f"ratio > {engine.spelling.literal(maximum)}"] if maximum is not None else []
+            rows = f"(select left_value, right_value, {ratio} as ratio from {sides.totals()}) as _ff_ratio"
+            return CheckQuery(check, None, f"select * from {rows} where ratio is null or {' or '.join(bounds)}")
+        case ReconcileCoverage(left, right):
+            keys = f"select {right.expression} as _ff_key from {sides.rows(right)}"
+            missing = f"not exists (select 1 from ({keys}) as _ff_known where _ff_known._ff_key = _ff_needed._ff_key)"
+            needed = f"select {left.expression} as _ff_key from {sides.rows(left)}"
+            return CheckQuery(
+                check, None, f"select _ff_key as missing_key from ({needed}) as _ff_needed where {missing}"
+            )
+
+
+class _Sides:
+    """The tables of a rule, the judged one with the rows that are judged."""
+
+    def __init__(
+        self,
+        rule: Reconciliation,
+        relation: Relation,
+        engine: Session,
+        relation_of: Callable[[str | SourceName], Relation],
+    ) -> None:
+        self._rule, self._relation, self._engine, self._relation_of = rule, relation, engine, relation_of
+
+    def rows(self, side: Measure) -> str:
+        """Spell the rows of a side, as what stands behind FROM."""
+        is_judged = side.table == self._rule.owner
+        table = self._relation if is_judged else self._relation_of(side.table)
+        where = f" where ({side.where}\n)" if side.where else ""  # the user's text may end in a comment
+        return f"{table.sql(self._engine.spelling)}{where}"
+
+    def totals(self) -> str:
+        """Spell one row with both values."""
+        left, right = (f"(select {side.expression} from {self.rows(side)}\n)" for side in self._both())
+        return f"(select {left} as left_value, {right} as right_value) as _ff_totals"
+
+    def _both(self) -> tuple[Measure, Measure]:
+        return self._rule.left, self._rule.right

@@ -1,0 +1,34 @@
+"""The Python code of a project and of its packages, each imported apart when it is first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fft_core.project.model import Home, Project
+from fft_core.project.python.code import PythonCode
+from fft_core.project.read.conditions import seen_by_code
+
+
+class ProjectCode:
+    """Imports the Python files of one project; may be shared by threads."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._code: dict[Home, PythonCode] = {}
+        self._lock = threading.Lock()
+
+    def of(self, home: Home) -> PythonCode:
+        """Return the code of the project or of one package."""
+        project = self._project
+        with self._lock:
+            if home not in self._code:  # made when it is needed: it changes how this process imports
+                self._code[home] = PythonCode(home, seen_by_code(project.environment, project.engine, project.env))
+            return self._code[home]
+
+    def function(self, path: Path, name: str) -> Callable[..., Any]:
+        """Import a file, by its path as shown, and return a function of it. Raises whatever the file raises."""
+        home = self._project.home_of(path)
+        return self.of(home).function(home.file(path), name)

@@ -1,0 +1,175 @@
+"""What project files call: get_json and get_df, for one project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from fft_core.errors import MissingDriverError, ModelError
+from fft_core.http.settings import HttpSettings
+
+Paginator: TypeAlias = Callable[[str, Mapping[str, Any] | None, Any], Mapping[str, Any] | None]
+_REQUEST = ("url", "params", "headers")
+# How the sessions of engines make a frame of their own from one of pandas.
+_MAKERS = ("createDataFrame", "create_dataframe", "read_pandas")
+
+
+class HttpApi:
+    """Makes requests as a project's environment says.
+
+    Args:
+        environment: Gives the FF_HTTP_* variables.
+        root: The project's folder, where relative paths start.
+    """
+
+    def __init__(self, environment: Mapping[str, str], root: Path) -> None:
+        self._environment, self._root = environment, root
+        self._rate: Any = None  # Any: made with the packages of the extra
+
+    def get_json(
+        self,
+        url: str,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        paginator: Paginator | None = None,
+        ttl: float | None = None,
+        **options: Any,
+    ) -> Any:
+        """Ask for JSON, and return what it says; with a paginator, the list of what all pages say.
+
+        Args:
+            url: The address.
+            params: Added to its query.
+            headers: Of the request.
+            paginator: Called as `paginator(url, params, page)`; returns None, or what changes for the next page:
+                `{"next_request": {"url": ..., "params": ..., "headers": ...}}`.
+            ttl: Seconds after which a kept response is asked for again; FF_HTTP_CACHE_TTL if None.
+            options: `timeout`, `retries`, `offline` and `cache` ("off", "ro", "rw"), instead of what variables say.
+
+        Raises:
+            ModelError: the host is not allowed, it answers with an error or no JSON, or it is not in the cache offline.
+        """
+        pages = self._pages(url, params, headers, paginator, ttl, options)
+        return list(pages) if paginator else next(pages)
+
+    def get_df(
+        self,
+        url: str,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        paginator: Paginator | None = None,
+        record_path: str | Sequence[str] | None = None,
+        normalize: bool = True,
+        output: str | None = None,
+        session: Any = None,
+        ttl: float | None = None,
+        **options: Any,
+    ) -> Any:
+        """Ask for JSON, and return its rows as a frame: of pandas, or of a session that makes frames of its own.
+
+        Args:
+            url, params, headers, paginator, ttl, options: As `get_json` takes them. Pages follow each other.
+            record_path: Where in the JSON the rows are: a key, or keys in their order. The whole, if it is None.
+            normalize: Whether nested mappings become columns, as `user.name`.
+            output: "pandas", or the name of what `session` makes.
+            session: Makes the frame, if it is none of pandas.
+
+        Raises:
+            ModelError: as `get_json` does; or there are no rows at that place.
+        """
+        import pandas as pd
+
+        frames = []
+        for page in self._pages(url, params, headers, paginator, ttl, options):
+            rows = _rows(page, record_path)
+            frames.append(pd.json_normalize(rows, sep=".") if normalize else pd.DataFrame(rows))
+        frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+        return frame if output in (None, "pandas") else _made_by(session, frame, output)
+
+    def _pages(
+        self,
+        url: str,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        paginator: Paginator | None,
+        ttl: float | None,
+        options: Mapping[str, Any],
+    ) -> Iterator[Any]:
+        get, settings = self._getter(), self._settings(options)
+        wanted: dict[str, Any] = {"url": url, "params": params, "headers": headers}
+        asked = []
+        while True:
+            asked.append(json.dumps(wanted, sort_keys=True, default=str))
+            page = _json(get(settings, self._rate, wanted["url"], wanted["params"], wanted["headers"], ttl=ttl))
+            yield page
+            following = paginator(wanted["url"], wanted["params"], page) if paginator else None
+            if not following:
+                return
+            wanted = _next(wanted, following)
+            if json.dumps(wanted, sort_keys=True, default=str) in asked:
+                raise ModelError("the paginator asks for a page that was there already", hint="Return None at the end.")
+
+    def _getter(self) -> Callable[..., Any]:
+        try:
+            from fft_core.http import client
+        except ImportError as error:
+            hint = 'pip install "fft-dagster[http]"'
+            raise MissingDriverError(f"get_json and get_df need the package {error.name!r}", hint=hint) from error
+        if self._rate is None:
+            self._rate = client.Rate()
+        return client.get
+
+    def _settings(self, options: Mapping[str, Any]) -> HttpSettings:
+        variables = {
+            "timeout": "FF_HTTP_TIMEOUT",
+            "retries": "FF_HTTP_MAX_RETRIES",
+            "offline": "FF_HTTP_OFFLINE",
+            "cache": "FF_HTTP_CACHE",
+        }
+        unknown = sorted(options.keys() - variables.keys())
+        if unknown:
+            raise ModelError(f"unknown argument {unknown[0]!r}", hint=f"There are {', '.join(variables)}, too.")
+        said = {variables[name]: str(value) for name, value in options.items() if value is not None}
+        return HttpSettings.read({**self._environment, **said}, self._root)
+
+
+def _json(response: Any) -> Any:
+    from fft_core.http.storage import shown_url
+
+    try:
+        return json.loads(response.content)
+    except ValueError as error:
+        kind = response.headers.get("content-type", "no type")
+        message = f"{shown_url(str(response.url))} answers no JSON, but {kind}: {error}"
+        raise ModelError(message) from None
+
+
+def _next(wanted: Mapping[str, Any], following: Mapping[str, Any]) -> dict[str, Any]:
+    request = following.get("next_request")
+    if not isinstance(request, Mapping) or request.keys() - set(_REQUEST):
+        hint = 'As in {"next_request": {"params": {"page": 2}}}.'
+        raise ModelError(f"the paginator returned {following!r}", hint=hint)
+    return {**wanted, **request}
+
+
+def _rows(page: Any, record_path: str | Sequence[str] | None) -> list[Any]:
+    keys = record_path.split(".") if isinstance(record_path, str) else list(record_path or ())
+    found = page
+    for key in keys:
+        if not isinstance(found, Mapping) or key not in found:
+            known = f"It has {', '.join(map(str, found))}." if isinstance(found, Mapping) else f"It is {found!r:.80}."
+            raise ModelError(f"there is no {key!r} in the JSON ({'.'.join(keys)})", hint=known)
+        found = found[key]
+    return found if isinstance(found, list) else [found]
+
+
+def _made_by(session: Any, frame: Any, output: str) -> Any:
+    make = next((getattr(session, name) for name in _MAKERS if hasattr(session, name)), None)
+    if make is None:
+        hint = "Hand it a session that makes frames, or leave `output` out for a frame of pandas."
+        raise ModelError(f"output={output!r} needs a session, and {session!r} makes no frame", hint=hint)
+    return make(frame)

@@ -1,0 +1,184 @@
+"""One request: from the cache, or from the network with retries, at the allowed rate, from allowed hosts only."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import stamina
+from hishel.httpx import CacheTransport
+
+from fft_core.errors import ModelError, ModelRaisedError
+from fft_core.http.settings import HttpSettings
+from fft_core.http.stats import current
+from fft_core.http.storage import FileStorage, key_of, shown_url
+
+_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_LONGEST_WAIT = 60.0  # seconds; a server may ask for any time
+# Headers that say what is answered: of the others, libraries make new ones with each version.
+_COUNTED = frozenset({"accept", "accept-language", "authorization", "cookie", "content-type"})
+_DEFAULTS = frozenset({"host", "user-agent", "accept-encoding", "connection", "content-length"})
+
+
+class OfflineError(httpx.TransportError):
+    """A response is not in the cache, and there is only the cache."""
+
+
+class Rate:
+    """Lets so many requests pass in a second; may be shared by threads."""
+
+    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self, per_second: float | None) -> None:
+        """Wait for one's turn."""
+        if not per_second:
+            return
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + 1 / per_second
+        self._sleep(max(0.0, turn - now))
+
+
+class _Network(httpx.BaseTransport):
+    """Sends requests, and follows redirects: the cache above keeps what comes in the end."""
+
+    def __init__(self, settings: HttpSettings, rate: Rate) -> None:
+        self._settings, self._rate = settings, rate
+        self._client = httpx.Client(
+            timeout=settings.timeout, follow_redirects=True, event_hooks={"request": [self._allowed]}
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self._settings.offline:
+            raise OfflineError("it is not in the cache", request=request)
+        attempts = stamina.retry_context(
+            on=_wait_for, attempts=self._settings.retries + 1, timeout=None, wait_max=10.0, wait_jitter=0.2
+        )
+        for attempt in attempts:
+            with attempt:
+                self._rate.wait(self._settings.per_second)
+                response = self._client.send(request)
+                if response.status_code in _AGAIN:
+                    response.raise_for_status()
+        return response
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _allowed(self, request: httpx.Request) -> None:
+        refuse_other_hosts(self._settings, request.url)
+
+
+def refuse_other_hosts(settings: HttpSettings, url: httpx.URL) -> None:
+    """Raise ModelError for an address that must not be asked: of redirects and of further pages, too."""
+    if not settings.allows(url.host, url.port):
+        known = ", ".join(settings.domains)
+        hint = f"FF_HTTP_ALLOWED_DOMAINS has {known}."
+        raise ModelError(f"the host {url.host!r} is not one of the allowed domains", hint=hint)
+
+
+def _wait_for(error: Exception) -> bool | float:
+    """Whether a request is tried again, and after how many seconds, if the server says so."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return _retry_after(error.response) or error.response.status_code in _AGAIN
+    return isinstance(error, httpx.TransportError) and not isinstance(
+        error, OfflineError | httpx.UnsupportedProtocol | httpx.ProxyError
+    )
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    said = response.headers.get("retry-after", "").strip()
+    if said.isdigit():
+        return min(float(said), _LONGEST_WAIT)
+    try:
+        seconds = parsedate_to_datetime(said).timestamp() - time.time()
+    except ValueError:
+        return None
+    return min(max(seconds, 0.001), _LONGEST_WAIT)
+
+
+def get(
+    settings: HttpSettings,
+    rate: Rate,
+    url: str,
+    params: Mapping[str, Any] | None,
+    headers: Mapping[str, str] | None,
+    *,
+    ttl: float | None = None,
+) -> httpx.Response:
+    """Ask for one address. Raises ModelError; ModelRaisedError if a later try can succeed.
+
+    Args:
+        settings: How requests are made.
+        rate: Shared by all requests of a project.
+        url: The address.
+        params: Added to its query.
+        headers: Of the request.
+        ttl: Seconds after which a kept response is asked for again, instead of that of the settings.
+    """
+    network = _Network(settings, rate)
+    age = settings.ttl if ttl is None else ttl
+    storage = FileStorage(settings.folder, ttl=None if settings.offline else age, is_written=settings.mode == "rw")
+    transport = network if settings.mode == "off" else CacheTransport(network, storage)
+    with httpx.Client(transport=transport, timeout=settings.timeout) as client:
+        request = _request(client, settings, url, params, headers)
+        try:
+            response = client.send(request)
+            response.raise_for_status()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _said(error, request) from None  # the cause could show what is secret in the address
+    _count(settings, response)
+    return response
+
+
+def _request(
+    client: httpx.Client,
+    settings: HttpSettings,
+    url: str,
+    params: Mapping[str, Any] | None,
+    headers: Mapping[str, str] | None,
+) -> httpx.Request:
+    try:
+        address = httpx.URL(url)
+        address = address.copy_merge_params(dict(params)) if params else address
+    except (httpx.InvalidURL, TypeError) as error:
+        raise ModelError(f"{url!r} is no address: {error}") from None
+    if address.scheme not in ("http", "https"):
+        raise ModelError(f"{shown_url(url)!r} is no address of the web", hint="Write it as https://example.com/data.")
+    refuse_other_hosts(settings, address)
+    request = client.build_request("GET", address, headers=dict(headers or {}))
+    counted = [
+        (name, value)
+        for name, value in request.headers.multi_items()
+        if name in _COUNTED or (name not in _DEFAULTS and name in {key.lower() for key in headers or {}})
+    ]
+    request.extensions["caching"] = {"key": key_of("GET", str(request.url), counted, b"")}
+    return request
+
+
+def _said(error: httpx.HTTPError | httpx.InvalidURL, request: httpx.Request) -> ModelError:
+    where = shown_url(str(request.url))
+    if isinstance(error, OfflineError):
+        return ModelError(f"offline, and not in the cache: {where}", hint="Run once without FF_HTTP_OFFLINE.")
+    if isinstance(error, httpx.HTTPStatusError):
+        response = error.response
+        kind = ModelRaisedError if response.status_code in _AGAIN else ModelError
+        return kind(f"{where} answers {response.status_code} {response.reason_phrase}".rstrip())
+    kind = ModelRaisedError if isinstance(error, httpx.TransportError) else ModelError
+    return kind(f"{where} cannot be read: {type(error).__name__}")
+
+
+def _count(settings: HttpSettings, response: httpx.Response) -> None:
+    stats = current()
+    if stats is not None:
+        status = response.extensions.get("caching")
+        from_cache = bool(status and status["from_cache"])
+        stats.add(len(response.content), from_cache=from_cache, offline=settings.offline)

@@ -1,0 +1,56 @@
+"""How many requests a piece of work made, and how many of them the cache answered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+
+@dataclass
+class HttpStats:
+    """What was asked for: all requests, those that the cache answered, the bytes of the answers, whether offline."""
+
+    requests: int = 0
+    cache_hits: int = 0
+    bytes: int = 0
+    used_offline: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def add(self, size: int, *, from_cache: bool, offline: bool) -> None:
+        """Count one request."""
+        with self._lock:
+            self.requests += 1
+            self.cache_hits += from_cache
+            self.bytes += size
+            self.used_offline = self.used_offline or offline
+
+    def as_json(self) -> dict[str, int | bool]:
+        """Return the numbers by name, as they stand in run_results.json."""
+        return {
+            "requests": self.requests,
+            "cache_hits": self.cache_hits,
+            "bytes": self.bytes,
+            "used_offline": self.used_offline,
+        }
+
+
+_collected: ContextVar[HttpStats | None] = ContextVar("fft_http_stats", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[HttpStats]:
+    """Count the requests that are made in this context; in threads that it starts, only if they share it."""
+    stats = HttpStats()
+    token = _collected.set(stats)
+    try:
+        yield stats
+    finally:
+        _collected.reset(token)
+
+
+def current() -> HttpStats | None:
+    """Return where requests are counted now."""
+    return _collected.get()

@@ -1,0 +1,1 @@
+"""The Python files of a project: imported apart, under names of their own."""

@@ -1,0 +1,147 @@
+"""The files of tests/ that are custom checks: what they are called, and which parameters they take."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from fft_core.errors import Location, Problem, nearest
+from fft_core.project.model import PythonCheck, Rule, SqlCheck
+from fft_core.project.read.parse import MacroIndex, reached_macros
+from fft_core.project.read.python_file import (
+    Constants,
+    decorator_name,
+    functions_of,
+    named_arguments,
+    parsed,
+    value_of,
+)
+from fft_core.project.read.sql_file import parse_template
+from fft_core.project.read.yaml_file import Key, YamlFile, shaped
+from fft_core.project.shapes.checks import CustomCheckShape
+
+_HINT = 'Begin it with {{ config(type="my_check", params=["where"]) }}.'
+_OWN_KEYS = frozenset(CustomCheckShape.model_fields)
+
+
+@dataclass(frozen=True)
+class CustomCheck:
+    """A file, or a function of one, that judges the tests of one type.
+
+    Attributes:
+        type: What tests say to be judged by it.
+        location: Where it is.
+        rule: What judges, without the column and the parameters of a test.
+        params: The parameters that a test may give; None if any may be given.
+    """
+
+    type: str
+    location: Location
+    rule: SqlCheck | PythonCheck
+    params: frozenset[str] | None = None
+
+
+def sql_check(
+    text: str,
+    path: Path,
+    jinja: jinja2.Environment,
+    macros: MacroIndex,
+    python_macros: Mapping[str, Path],
+    engine: str,
+    problems: list[Problem],
+) -> CustomCheck | None:
+    """Read a *.ff.sql file below tests/; None, and a problem, if it does not say its type."""
+    template = parse_template(text, path, jinja, engine)
+    problems.extend(template.problems)
+    where = Location(path, template.config_line)
+    kind, params = template.config.get("type"), template.config.get("params")
+    for key in template.config.keys() - {"type", "params"}:
+        problems.append(Problem(f"config(): unknown key {key!r}", where, nearest(key, ("type", "params"))))
+    if not isinstance(kind, str) or not kind:
+        problems.append(Problem("a custom check needs a type", where, _HINT))
+        return None
+    if params is not None and not (isinstance(params, list | tuple) and all(isinstance(p, str) for p in params)):
+        problems.append(Problem("config(params=...) must be a list of names", where, _HINT))
+        params = None
+    reached = reached_macros(template.calls, macros)
+    templates = [template, *(macros[name].template for name in sorted(reached))]
+    rule = SqlCheck(
+        path,
+        template=template.text,
+        inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
+        macros=frozenset(reached),
+        python_macros=frozenset(n for t in templates for n in (*t.calls, *t.filters) if n in python_macros),
+        volatile=tuple(dict.fromkeys(said for t in templates for said in t.volatile)),
+    )
+    return CustomCheck(kind, where, rule, frozenset(params or ()))
+
+
+def python_checks(text: str, path: Path, problems: list[Problem]) -> Iterator[CustomCheck]:
+    """Read the functions of a *.ff.py file below tests/ that are decorated with @dq_test."""
+    tree, found = parsed(text, path)
+    problems.extend(found)
+    if tree is None:
+        return
+    checks = list(_decorated(tree, path, problems))
+    if not checks and not problems:
+        hint = (
+            "Decorate a function with @dq_test (from fastflowtransform.decorators import dq_test), or rename the file."
+        )
+        problems.append(Problem("no custom check in this file", Location(path), hint))
+    yield from checks
+
+
+def _decorated(tree: ast.Module, path: Path, problems: list[Problem]) -> Iterator[CustomCheck]:
+    constants = Constants(tree)
+    for function in functions_of(tree.body):
+        for decorator in function.decorator_list:
+            if decorator_name(decorator) != "dq_test":
+                continue
+            said, where = dict(named_arguments(decorator, ("name", "params_model"))), Location(path, function.lineno)
+            kind = _literal(said.get("name"), constants)
+            model = said.get("params_model")
+            if not isinstance(kind, str):
+                hint = "Checks are found by their names, without running their code."
+                problems.append(Problem("@dq_test needs a name, as literal text", where, hint))
+                continue
+            rule = PythonCheck(path, function=function.name, params_model=_name(model))
+            yield CustomCheck(kind, where, rule)
+
+
+def _literal(node: ast.expr | None, constants: Constants) -> object:
+    try:
+        return value_of(node, constants) if node is not None else None
+    except ValueError:
+        return None
+
+
+def _name(node: ast.expr | None) -> str | None:
+    """The dotted name of a class."""
+    is_none = node is None or (isinstance(node, ast.Constant) and node.value is None)
+    return None if node is None or is_none else ast.unparse(node)
+
+
+def custom_test(
+    test: Mapping[str, Any], check: CustomCheck, file: YamlFile, keys: tuple[Key, ...], problems: list[Problem]
+) -> tuple[CustomCheckShape, Rule] | None:
+    """Read a test of a custom type: flat keys that are none of ours are parameters, as those of `params` are."""
+    flat = {str(key): value for key, value in test.items() if key not in _OWN_KEYS}
+    shape = shaped(CustomCheckShape, {key: value for key, value in test.items() if key in _OWN_KEYS}, file, keys)
+    if isinstance(shape, list):
+        problems.extend(shape)
+        return None
+    given = {**shape.params, **flat}
+    for name in given:
+        if check.params is not None and name not in check.params:
+            where = file.location((*keys, *(() if name in flat else ("params",)), name))
+            known = nearest(name, check.params) or f"Parameters: {', '.join(sorted(check.params)) or 'none'}."
+            problems.append(Problem(f"{name!r} is no parameter of {check.type} ({check.location})", where, known))
+    params = {**dict.fromkeys(sorted(check.params or ())), **given}
+    if shape.where is not None:
+        params["where"] = shape.where
+    return shape, check.rule.of(shape.column, params)

@@ -1,0 +1,80 @@
+"""The shape of budgets.yml."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from fft_core.project import model as m
+from fft_core.project.shapes.shape import Number, Shape
+
+_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
+
+
+def _milliseconds(value: Any) -> Any:  # Any: whatever YAML holds
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*", value)
+    if match is None:
+        raise ValueError(f"{value!r} is not a time; write milliseconds, or a text as 500ms, 30s, 2m or 1h")
+    return round(float(match[1]) * _UNITS[match[2] or "ms"])
+
+
+_Amount = Annotated[int, Number, Field(ge=0)]
+_Time = Annotated[int, Number, Field(ge=0), BeforeValidator(_milliseconds)]
+
+
+class LimitsShape(Shape):
+    """From which amount on there is a warning, and from which an error."""
+
+    warn: _Amount | None = None
+    error: _Amount | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> LimitsShape:
+        if self.warn is None and self.error is None:
+            raise ValueError("give warn, error, or both")
+        if self.warn is not None and self.error is not None and self.error < self.warn:
+            raise ValueError(f"error ({self.error}) is below warn ({self.warn})")
+        return self
+
+    def value(self) -> m.Limits:
+        return m.Limits(self.warn, self.error)
+
+
+class TimeLimitsShape(LimitsShape):
+    warn: _Time | None = None
+    error: _Time | None = None
+
+
+class BudgetShape(Shape):
+    """The limits of all queries of a run, a model or a tag together."""
+
+    bytes_scanned: LimitsShape | None = None
+    rows: LimitsShape | None = None
+    query_duration_ms: TimeLimitsShape | None = None
+
+    def value(self) -> m.Budget:
+        said = (self.bytes_scanned, self.rows, self.query_duration_ms)
+        return m.Budget(*(limits.value() if limits else None for limits in said))
+
+
+class QueryLimitShape(Shape):
+    max_bytes: _Amount
+
+
+class BudgetsShape(Shape):
+    """budgets.yml."""
+
+    version: int | str | None = None
+    query_limits: dict[str, QueryLimitShape] = {}
+    total: BudgetShape = BudgetShape()
+    models: dict[str, BudgetShape] = {}
+    tags: dict[str, BudgetShape] = {}
+
+    @field_validator("query_limits", "total", "models", "tags", mode="before")
+    @classmethod
+    def _empty_key(cls, content: object) -> object:
+        return {} if content is None else content

@@ -1,0 +1,154 @@
+"""Decorators with computed arguments: their file alone is imported, apart, and only if what it reads has changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from written_projects import Files, loaded, problems, write_project
+
+from fft_core import load_project
+from fft_core.project.model import SourceName
+
+CODE = """\
+    import os
+    import sys
+    import pandas as pd
+    from helpers import PREFIX
+    from fastflowtransform import engine_model, model
+    from fastflowtransform.core import source
+
+    with open("imported.log", "a") as log:
+        log.write("once\\n")
+    print("noise")
+    ENGINES = ["duckdb"] + ["bigquery"]
+    DEPS = ["numbers.ff"]
+    KIND = os.getenv("FF_KIND", "plain")
+
+    @engine_model(name=f"{PREFIX}_first", deps=DEPS + [source("crm", "users")], only=ENGINES, tags={"a", KIND})
+    def first(one, other):
+        return one
+
+    @engine_model(name=PREFIX + "_second", only=[os.environ["FF_ENGINE"].upper()], meta=dict(materialized="view"))
+    def second():
+        return pd.DataFrame()
+
+    @engine_model(name=PREFIX + "_third", only=[engine for engine in ENGINES if engine != "duckdb"])
+    def third():
+        return pd.DataFrame()
+
+    if KIND == "special":
+        @model(name="special", tags=[KIND])
+        def fourth():
+            return pd.DataFrame()
+    """
+FILES: Files = {
+    "helpers.py": "PREFIX = 'mart'\n",
+    "sources.yml": "version: 2\nsources: [{name: crm, tables: [{name: users}]}]\n",
+    "models/numbers.ff.sql": "select 1 as n",
+    "models/untouched.ff.py": "from fft_core import model\nraise RuntimeError\n@model\ndef m(): ...\n",
+    "models/computed.ff.py": CODE,
+}
+
+
+def imports(root: Path) -> int:
+    log = root / "imported.log"
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_arguments_are_what_the_file_computes(tmp_path: Path) -> None:
+    project = loaded(tmp_path, FILES, FF_KIND="b")
+    assert set(project.models) == {"numbers", "untouched", "mart_first", "mart_second"}
+    assert project.models["mart_first"].inputs == ("numbers", SourceName("crm", "users"))
+    assert set(project.models["mart_first"].tags) == {"a", "b"}
+    assert project.models["mart_second"].materialization.name == "view"
+    assert project.elsewhere == {"mart_third"}
+    assert imports(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "environment", "names"),
+    [
+        ({}, {}, {"mart_first", "mart_second"}),
+        ({"models/numbers.ff.sql": "select 2 as n"}, {}, {"mart_first", "mart_second"}),
+        ({}, {"FF_OTHER": "x"}, {"mart_first", "mart_second"}),
+    ],
+)
+def test_an_unchanged_file_is_not_imported_again(
+    tmp_path: Path, change: Files, environment: dict[str, str], names: set[str]
+) -> None:
+    root = write_project(tmp_path, FILES)
+    load_project(root, "dev", environment={})
+    write_project(tmp_path, change)
+    assert names <= set(load_project(root, "dev", environment=environment).models)
+    assert imports(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "environment", "names"),
+    [
+        ({"helpers.py": "PREFIX = 'other'\n"}, {}, {"other_first", "other_second"}),
+        ({}, {"FF_KIND": "special"}, {"mart_first", "special"}),
+        ({"models/computed.ff.py": CODE.replace("_first", "_new")}, {}, {"mart_new", "mart_second"}),
+    ],
+)
+def test_what_it_reads_counts(tmp_path: Path, change: Files, environment: dict[str, str], names: set[str]) -> None:
+    root = write_project(tmp_path, FILES)
+    load_project(root, "dev", environment={})
+    write_project(tmp_path, change)
+    assert names <= set(load_project(root, "dev", environment=environment).models)
+    assert imports(tmp_path) == 2
+
+
+def test_a_file_that_reads_what_nobody_can_look_at_again_is_imported_each_time(tmp_path: Path) -> None:
+    code = """\
+        import os
+        from fastflowtransform import model
+        with open("imported.log", "a") as log:
+            log.write("once\\n")
+
+        @model(name="m", tags=sorted(os.listdir("seeds")))
+        def m(): ...
+        """
+    root = write_project(tmp_path, {"models/m.ff.py": code, "seeds/a.csv": "id\n1\n"})
+    assert load_project(root, "dev", environment={}).models["m"].tags == ("a.csv",)
+    write_project(tmp_path, {"seeds/b.csv": "id\n1\n"})
+    assert load_project(root, "dev", environment={}).models["m"].tags == ("a.csv", "b.csv")
+    assert imports(tmp_path) == 2
+
+
+def test_a_constant_that_is_changed_is_no_constant(tmp_path: Path) -> None:
+    code = """\
+        from fastflowtransform import model
+        DEPS = ["a.ff"]
+        DEPS.append("b.ff")
+        NAME = "x"
+        NAME += "y"
+
+        @model(name=NAME, deps=DEPS)
+        def m(a, b): ...
+        """
+    files = {"models/a.ff.sql": "select 1 as n", "models/b.ff.sql": "select 1 as n", "models/m.ff.py": code}
+    assert loaded(tmp_path, files).models["xy"].inputs == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1 / 0", "models/m.ff.py:2: m.ff.py cannot be imported: ZeroDivisionError: division by zero"),
+        ("import not_there_at_all", "models/m.ff.py:2: m.ff.py cannot be imported: ModuleNotFoundError: No module"),
+        ("raise SystemExit(3)", "models/m.ff.py:2: m.ff.py cannot be imported: SystemExit: 3"),
+        ("import os; os._exit(4)", "models/m.ff.py: m.ff.py cannot be imported: it ended its process with 4"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_a_problem_of_it(tmp_path: Path, line: str, message: str) -> None:
+    models = "@model(name='x' + 'y')\ndef m(): ...\n@model(name='z' + 'y')\ndef n(): ...\n"
+    code = f"from fft_core import model\n{line}\n{models}"
+    (said,) = problems(tmp_path, {"models/m.ff.py": code})
+    assert said.startswith(message)
+
+
+def test_an_argument_that_is_no_plain_value_is_an_error(tmp_path: Path) -> None:
+    code = "from fft_core import model\n@model(name='x' + 'y', meta=open)\ndef m(): ...\n"
+    (said,) = problems(tmp_path, {"models/m.ff.py": code})
+    assert "an argument of the decorator is no plain value: builtin_function_or_method" in said

@@ -1,0 +1,67 @@
+"""Functions of models/macros_py are part of the models that are made with them, and of no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from skip_helpers import built, place
+
+from fft_core import load_project
+from fft_core.compile.identity import project_identities
+
+FILES = {
+    "models/macros_py/texts.py": """
+from shared import WORD
+
+def word():
+    return f"'{WORD}'"
+
+def other():
+    return "1"
+""",
+    "shared.py": "WORD = 'a'\n",
+    "models/macros/m.sql": "{% macro by_macro() %}{{ word() }}{% endmacro %}",
+    "models/by_name.ff.sql": "select {{ word() }} as x",
+    "models/by_macro.ff.sql": "select {{ by_macro() }} as x",
+    "models/by_filter.ff.sql": "select {{ 1 | other }} as x",
+    "models/inlined.ff.sql": "{{ config(materialized='ephemeral') }} select {{ word() }} as x",
+    "models/by_inlined.ff.sql": "select * from {{ ref('inlined') }}",
+    "models/without.ff.sql": "select 'word' as word, 1 as other",
+}
+FILES["models/by_filter.ff.sql"] = "select {{ 'x' | loud }} as x"
+FILES["models/macros_py/loud.py"] = "def loud(x):\n    return f\"'{x.upper()}'\"\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "due"),
+    [
+        ({"shared.py": "WORD = 'b'\n"}, {"by_name", "by_macro", "by_inlined"}),
+        ({"models/macros_py/loud.py": "def loud(x):\n    return \"'Y'\"\n"}, {"by_filter"}),
+        ({"models/macros_py/loud.py": "def loud(x):\n    # another comment\n    return f\"'{x.upper()}'\"\n"}, set()),
+    ],
+)
+def test_a_change_of_a_function_builds_the_models_that_it_changes(
+    tmp_path: Path, change: dict[str, str], due: set[str]
+) -> None:
+    shop = built(tmp_path, FILES)
+    assert shop.due() == {}
+    shop.write(change)
+    assert set(shop.due()) == due
+    shop.build()
+    assert shop.due() == {}
+
+
+def test_what_gives_something_else_each_time_is_volatile(tmp_path: Path) -> None:
+    code = "import datetime\ndef now():\n    return datetime.datetime.now().isoformat()\ndef steady():\n    return 1\n"
+    models = {"models/a.ff.sql": "select '{{ now() }}' as x", "models/b.ff.sql": "select 1 as x"}
+    project = load_project(place(tmp_path, {"models/macros_py/t.py": code, **models}).root, "dev", environment={})
+    assert {i.name: i.volatile for i in project_identities(project)} == {"a": ("datetime.datetime.now()",), "b": ()}
+
+
+def test_a_variable_that_a_function_reads_counts(tmp_path: Path) -> None:
+    code = "import os\ndef region():\n    return \"'\" + os.environ.get('REGION', '-') + \"'\"\n"
+    files = {"models/macros_py/t.py": code, "models/a.ff.sql": "select {{ region() }} as x"}
+    built(tmp_path, files, REGION="eu")
+    assert place(tmp_path, {}, REGION="eu").due() == {}
+    assert set(place(tmp_path, {}, REGION="us").due()) == {"a"}
