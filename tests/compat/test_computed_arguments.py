@@ -9,6 +9,7 @@ from written_projects import Files, loaded, problems, write_project
 
 from fft_core import load_project
 from fft_core.project.model import SourceName
+from fft_core.project.read.cache_folder import ProjectCache
 
 CODE = """\
     import os
@@ -152,3 +153,20 @@ def test_an_argument_that_is_no_plain_value_is_an_error(tmp_path: Path) -> None:
     code = "from fft_core import model\n@model(name='x' + 'y', meta=open)\ndef m(): ...\n"
     (said,) = problems(tmp_path, {"models/m.ff.py": code})
     assert "an argument of the decorator is no plain value: builtin_function_or_method" in said
+
+
+def test_a_secret_is_kept_nowhere_and_its_file_imported_each_time(tmp_path: Path) -> None:
+    code = """\
+        import os
+        from fastflowtransform import model
+        with open("imported.log", "a") as log:
+            log.write("once\\n")
+
+        @model(name="m_" + ("with" if os.environ.get("CRM_LOGIN") else "without"))
+        def m(): ...
+        """
+    files = {"project.yml": "name: shop\nversion: '1'\nsecrets: [CRM_*]\n", "models/m.ff.py": code}
+    assert set(loaded(tmp_path, files, CRM_LOGIN="5ecret").models) == {"m_with"}
+    assert set(load_project(tmp_path, "dev", environment={}).models) == {"m_without"}
+    assert imports(tmp_path) == 2
+    assert not ProjectCache(tmp_path).files()

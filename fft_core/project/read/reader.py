@@ -28,7 +28,7 @@ from fft_core.project.model import (
 from fft_core.project.packages.packages import read_packages
 from fft_core.project.python.evaluate import Evaluated, Evaluator
 from fft_core.project.read.budgets import budgets_of
-from fft_core.project.read.conditions import joined, seen_by_code
+from fft_core.project.read.conditions import conditions_of, joined, seen_by_code
 from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_check
 from fft_core.project.read.files import ProjectFiles, find_package_files
 from fft_core.project.read.hook_files import HookFiles, hook_functions, hooks_of, tables_of
@@ -75,7 +75,7 @@ class Reader:
         self.root, self.env, self._warn = root, env, warn
         self.problems = problems
         self._scope = Scope(engine, environment or {})
-        self._evaluator = Evaluator(root, seen_by_code(environment or {}, engine, env), keeps=keeps)
+        self._seen, self._keeps = seen_by_code(environment or {}, engine, env), keeps
         self._conditions: list[Conditions] = []
         self._engine = engine
         self._files_of = {Home(root): files}
@@ -86,6 +86,7 @@ class Reader:
         """Read all files. The project has no environment yet. Raises ProjectError with all problems."""
         packages = self._packages()
         settings, engine = self._settings(), self._engine
+        self._evaluator = Evaluator(self.root, self._seen, secrets=settings.secrets, keeps=self._keeps)
         macros, python_macros = self._macros(), self._python_macros()
         self._customs = self._custom_checks(macros, python_macros)
         sources, seeds = self._sources(engine), self._seeds(engine)
@@ -118,7 +119,7 @@ class Reader:
                 hooks=hooks,
                 budgets=self._budgets(unique),
                 elsewhere=frozenset(self._scope.elsewhere) - unique.keys(),
-                conditions=joined([*self._conditions, Conditions(self._scope.read)]),
+                conditions=self._all_conditions(settings),
             ),
             schemas,
             [*tests, *self._source_checks],
@@ -232,6 +233,10 @@ class Reader:
         found = self._evaluator.evaluate(home, path)
         self._conditions.append(found.conditions)
         return found
+
+    def _all_conditions(self, settings: ProjectShape) -> Conditions:
+        compared = conditions_of(self._scope.read, (), self._seen, secrets=settings.secrets)
+        return joined([*self._conditions, compared], self._seen, settings.secrets)
 
     def _schemas(self) -> Iterator[YamlFile]:
         """Read what is said of models; what the project says of a package's model comes last, and counts."""
