@@ -79,6 +79,7 @@ class Reader:
         self._conditions: list[Conditions] = []
         self._engine = engine
         self._files_of = {Home(root): files}
+        self._seeds_folder = files.seeds
         self._source_checks: list[CheckDraft] = []
         self._incremental: Mapping[str, Any] = {}
 
@@ -331,13 +332,13 @@ class Reader:
         return found
 
     def _seeds(self, engine: str) -> dict[str, Seed]:
-        file = self._yaml(Path("seeds/schema.yml"))
+        file = self._yaml(self._seeds_folder / "schema.yml")
         shape = self._shaped(SeedsShape, file) if file else None
         schema = shape if isinstance(shape, SeedsShape) else SeedsShape()
         found: dict[str, Seed] = {}
         used: set[str] = set()
-        for path in self._files(Home(self.root), Path("seeds"), SEED_SUFFIXES):
-            seed_id = path.relative_to("seeds").with_suffix("").as_posix()
+        for path in self._files(Home(self.root), self._seeds_folder, SEED_SUFFIXES):
+            seed_id = path.relative_to(self._seeds_folder).with_suffix("").as_posix()
             ids = (seed_id, path.stem)
             used.update(ids)
             target = next((schema.targets[key] for key in ids if key in schema.targets), None)
@@ -379,7 +380,7 @@ class Reader:
     def _warn_of_files_that_are_no_seeds(self) -> None:
         others = [
             path.as_posix()
-            for path in self._files(Home(self.root), Path("seeds"), ("",))
+            for path in self._files(Home(self.root), self._seeds_folder, ("",))
             if path.suffix not in SEED_SUFFIXES and path.name.lower() not in _NO_SEEDS
         ]
         if others:
@@ -405,7 +406,7 @@ class Reader:
                     where = file.location((section, key))
                     self.problems.append(
                         Problem(
-                            f"there is no seed {key!r} below seeds/",
+                            f"there is no seed {key!r} below {self._seeds_folder}/",
                             where,
                             nearest(key, names) or "Add the file, or take the entry out.",
                         )

@@ -26,7 +26,7 @@ from fft_core.project.model import (
     SqlCheck,
 )
 from fft_core.project.profile.secret_values import environment_masker
-from fft_core.project.read.files import ProjectFiles, find_files, find_package_files
+from fft_core.project.read.files import ProjectFiles, find_files, find_package_files, seeds_folder
 from fft_core.project.read.load import load_project
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml
 from fft_core.run.select.commits import Changes, changes_since
@@ -192,7 +192,8 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
     if _PROJECT in changes.files - changes.earlier:
         raise ProjectError([Problem("there was no such file: the project is new", Location(_PROJECT))])
     with tempfile.TemporaryDirectory(prefix="fft-commit-") as folder:
-        root = _restored(changes, find_files(now.root), Path(folder))
+        seeds = seeds_folder(now.root, now.environment)
+        root = _restored(changes, find_files(now.root, seeds), Path(folder))
         homes = {}
         for package in now.packages.values():
             before, home = packages[package.name], package.home
@@ -205,7 +206,7 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
             root,
             now.env,
             now.engine,
-            find_files(root),
+            find_files(root, seeds),
             [],
             environment=now.environment,
             warn=lambda *_: None,
