@@ -98,7 +98,7 @@ class Reader:
         files, tests = self._hook_files(), read_checks(settings.tests, self._project_file, self._customs, self.problems)
         hooks = hooks_of(settings.hooks, self._project_file, files, engine, self.env, self.problems)
         known = {*unique, *seeds, *map(str, sources), *(source.identifier for source in sources.values())}
-        tables = [draft.node for draft in tests if draft.node and model_name(draft.node) not in known]
+        tables = [name for draft in tests for name in draft.tables if model_name(name) not in known]
         project = link(
             Project(
                 root=self.root,
