@@ -7,7 +7,6 @@ from fft_core.project.model import (
     Check,
     Freshness,
     GreaterEqual,
-    Measure,
     NonNegativeSum,
     NotNull,
     PythonCheck,
@@ -57,19 +56,15 @@ def _words(rule: Rule) -> str:
         case SqlCheck(path=path) | PythonCheck(path=path):
             return f"{path.as_posix()} finds nothing wrong{_with(rule)}"
         case ReconcileCoverage(left, right):
-            return f"each {_side(left)} is one of {_side(right)}; NULL is not"
+            return f"each {left} is one of {right}; NULL is not"
         case ReconcileDifference(left, right, at_most=0):
-            return f"{_side(left)} equals {_side(right)}"
+            return f"{left} equals {right}"
         case ReconcileDifference(left, right, at_most=limit):
-            return f"{_side(left)} differs from {_side(right)} by at most {limit:g}"
+            return f"{left} differs from {right} by at most {limit:g}"
         case ReconcileRatio(left, right, minimum=minimum, maximum=maximum):
             bounds = [f"at least {minimum:g}"] if minimum is not None else []
             bounds += [f"at most {maximum:g}"] if maximum is not None else []
-            return f"{_side(left)} divided by {_side(right)} is {' and '.join(bounds)}"
-
-
-def _side(side: Measure) -> str:
-    return f"{side.expression} of {side.table}" + (f" where {side.where}" if side.where else "")
+            return f"{left} divided by {right} is {' and '.join(bounds)}"
 
 
 def _with(rule: SqlCheck | PythonCheck) -> str:

@@ -39,6 +39,7 @@ from fft_core.project.model import (
 )
 from fft_core.project.profile.environment import counted_variables, is_secret
 from fft_core.project.profile.secrets import project_masker
+from fft_core.project.read.conditions import seen_by_code
 
 _COMPUTED_NAMES = "environment variables by computed names"
 READER_VERSION = "2"  # counted up if the same file becomes other columns or values: the rule of `column_kinds`
@@ -55,6 +56,7 @@ class Identities:
         self._project = project
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
+        self._seen = seen_by_code(project.environment, project.engine, project.env)
         self._naming = Naming(_symbol, spec_of(project.engine).spelling, hides="secrets")
         self._known: dict[str, tuple[_FileState | None, NodeIdentity]] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
@@ -157,7 +159,7 @@ class Identities:
         self._refuse_what_the_engine_lacks(model)
         code, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
         settings = self._project.fingerprint
-        environment = self._project.environment
+        environment = self._seen
         checks, check_inputs, check_code = self._checks(model.name)
         inlined = self._inlined(model)
         declared = ["config(volatile=true)"] if model.volatile else []
@@ -337,7 +339,7 @@ class Identities:
             sources = self._macro_reader.sources(self._project.home_of(rule.path), rule.path, rule.function)
             volatile = self._volatile_in(sources)
             volatile += (_COMPUTED_NAMES,) if "*" in sources.environment else ()
-            read = {name: self._project.environment.get(name) for name in sorted(sources.environment)}
+            read = {name: self._seen.get(name) for name in sorted(sources.environment)}
             counted = {name: value for name, value in read.items() if not is_secret(name, self._project.secrets)}
             return Code(digest_of([dict(sources.code), counted]), volatile)
         assert isinstance(rule, SqlCheck)  # the caller asks

@@ -76,7 +76,8 @@ class Renderer:
         from fft_core.project.read.sql_file import new_environment  # most models need no Jinja: it is slow to import
 
         jinja = new_environment()
-        jinja.filters.update({name: self._late(name) for name in self._project.python_macros})
+        names = self._project.python_macros.keys() - jinja.filters.keys()  # Jinja's own count unless they are used
+        jinja.filters.update({name: self._late(name) for name in names})
         jinja.filters.update(filters_of(spec_of(self._project.engine)))
         return jinja
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -26,6 +28,39 @@ _DEFAULTS = frozenset({"host", "user-agent", "accept-encoding", "connection", "c
 
 class OfflineError(httpx.TransportError):
     """A response is not in the cache, and there is only the cache."""
+
+
+class AnswerError(httpx.HTTPError):
+    """A server answers with an error; its text has no address in it, which may hold credentials."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(f"{response.status_code} {response.reason_phrase}".rstrip())
+        self.response = response
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether a later try can succeed."""
+        return self.response.status_code in _AGAIN
+
+
+class _Masked(logging.Filter):
+    """Takes credentials out of the addresses that httpx logs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        if arguments:
+            record.args = tuple(shown_url(str(one)) if isinstance(one, httpx.URL) else one for one in arguments)
+        return True
+
+
+@contextmanager
+def _masked_log() -> Iterator[None]:
+    logger, masked = logging.getLogger("httpx"), _Masked()
+    logger.addFilter(masked)
+    try:
+        yield
+    finally:
+        logger.removeFilter(masked)
 
 
 class Rate:
@@ -67,7 +102,7 @@ class _Network(httpx.BaseTransport):
                 self._rate.wait(self._settings.per_second)
                 response = self._client.send(request)
                 if response.status_code in _AGAIN:
-                    response.raise_for_status()
+                    raise AnswerError(response)
         return response
 
     def close(self) -> None:
@@ -87,8 +122,8 @@ def refuse_other_hosts(settings: HttpSettings, url: httpx.URL) -> None:
 
 def _wait_for(error: Exception) -> bool | float:
     """Whether a request is tried again, and after how many seconds, if the server says so."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return _retry_after(error.response) or error.response.status_code in _AGAIN
+    if isinstance(error, AnswerError):
+        return _retry_after(error.response) or True
     return isinstance(error, httpx.TransportError) and not isinstance(
         error, OfflineError | httpx.UnsupportedProtocol | httpx.ProxyError
     )
@@ -131,8 +166,10 @@ def get(
     with httpx.Client(transport=transport, timeout=settings.timeout) as client:
         request = _request(client, settings, url, params, headers)
         try:
-            response = client.send(request)
-            response.raise_for_status()
+            with _masked_log():
+                response = client.send(request)
+            if not response.is_success:
+                raise AnswerError(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _said(error, request) from None  # the cause could show what is secret in the address
     _count(settings, response)
@@ -168,10 +205,9 @@ def _said(error: httpx.HTTPError | httpx.InvalidURL, request: httpx.Request) -> 
     where = shown_url(str(request.url))
     if isinstance(error, OfflineError):
         return ModelError(f"offline, and not in the cache: {where}", hint="Run once without FF_HTTP_OFFLINE.")
-    if isinstance(error, httpx.HTTPStatusError):
-        response = error.response
-        kind = ModelRaisedError if response.status_code in _AGAIN else ModelError
-        return kind(f"{where} answers {response.status_code} {response.reason_phrase}".rstrip())
+    if isinstance(error, AnswerError):
+        kind = ModelRaisedError if error.can_retry else ModelError
+        return kind(f"{where} answers {error}")
     kind = ModelRaisedError if isinstance(error, httpx.TransportError) else ModelError
     return kind(f"{where} cannot be read: {type(error).__name__}")
 

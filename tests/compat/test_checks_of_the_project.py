@@ -208,3 +208,41 @@ def test_a_result_shows_what_a_function_said(tmp_path: Path) -> None:
     assert isinstance(result, CheckResult)
     assert result.first_row == "0.67 of the rows are positive, not 0.75"
     assert result.sql == 'select * from "warehouse"."main"."m" where v <= 0'
+
+
+@pytest.mark.parametrize(
+    "test", ["type: few, column: id", "type: min_positive_share, column: id, params: {min_share: 1}"]
+)
+def test_a_view_is_judged_before_what_it_reads_is_published(tmp_path: Path, target: Target, test: str) -> None:
+    files: Files = {
+        **FILES,
+        "models/m.ff.sql": "select {{ var('n', 1) }} as id",
+        "models/v.ff.sql": "{{ config(materialized='view') }} select id from {{ ref('m') }}",
+        "tests/few.ff.sql": "{{ config(type='few') }} select * from {{ table }} where {{ column }} < 1",
+        "project.yml": f"name: shop\nversion: '1'\ntests: [{{table: v, {test}}}]\n",
+    }
+    with target.profile(str(tmp_path / "v.duckdb")) as profiles:
+        with opened(tmp_path, {**files, "profiles.yml": profiles}) as shop:
+            shop.build()
+        files = {**files, "models/m.ff.sql": "select {{ var('n', -1) }} as id", "profiles.yml": profiles}
+        with opened(tmp_path, files) as shop:
+            with pytest.raises(CheckFailedError, match="its rows would fail 1 check"):
+                shop.build("m")
+            assert shop.rows(f"select id from {shop.warehouse.relation('v').sql(shop.warehouse.engine.spelling)}") == [
+                (1,)
+            ]
+
+
+def test_the_new_rows_of_an_incremental_model_can_be_judged_alone(tmp_path: Path, target: Target) -> None:
+    files: Files = {
+        **FILES,
+        "models/inc.ff.sql": "{{ config(materialized='incremental', unique_key='id') }} select {{ var('n', 1) }} as id",
+        "tests/one.ff.sql": "{{ config(type='one') }} select count(*) - 1 from {{ table }}",
+        "project.yml": "name: shop\nversion: '1'\ntests: [{table: inc, type: one, scope: delta}]\n",
+    }
+    with target.profile(str(tmp_path / "v.duckdb")) as profiles:
+        for n in (1, 2):
+            files = {**files, "models/inc.ff.sql": f"{files['models/inc.ff.sql']!s}".replace(f"{n - 1})", f"{n})")}
+            with opened(tmp_path, {**files, "profiles.yml": profiles}) as shop:
+                (result,) = shop.build("inc")
+                assert result.checks[0].passed

@@ -9,6 +9,7 @@ from written_projects import Files, loaded, problems, write_project
 
 from fft_core import load_project
 from fft_core.project.model import SourceName
+from fft_core.project.read.cache_folder import ProjectCache
 
 CODE = """\
     import os
@@ -152,3 +153,55 @@ def test_an_argument_that_is_no_plain_value_is_an_error(tmp_path: Path) -> None:
     code = "from fft_core import model\n@model(name='x' + 'y', meta=open)\ndef m(): ...\n"
     (said,) = problems(tmp_path, {"models/m.ff.py": code})
     assert "an argument of the decorator is no plain value: builtin_function_or_method" in said
+
+
+def test_a_secret_is_kept_nowhere_and_its_file_imported_each_time(tmp_path: Path) -> None:
+    code = """\
+        import os
+        from fastflowtransform import model
+        with open("imported.log", "a") as log:
+            log.write("once\\n")
+
+        @model(name="m_" + ("with" if os.environ.get("CRM_LOGIN") else "without"))
+        def m(): ...
+        """
+    files = {"project.yml": "name: shop\nversion: '1'\nsecrets: [CRM_*]\n", "models/m.ff.py": code}
+    assert set(loaded(tmp_path, files, CRM_LOGIN="5ecret").models) == {"m_with"}
+    assert set(load_project(tmp_path, "dev", environment={}).models) == {"m_without"}
+    assert imports(tmp_path) == 2
+    assert not ProjectCache(tmp_path).files()
+
+
+def test_files_that_it_reads_count_and_files_that_it_writes_do_not(tmp_path: Path) -> None:
+    code = """\
+        import json, tempfile
+        from pathlib import Path
+        from fft_core import model
+        with open("imported.log", "a") as log:
+            log.write("once\\n")
+        with tempfile.TemporaryFile() as file:
+            file.write(b"x")
+        with open("/proc/self/stat") as stat:
+            stat.read()
+
+        @model(name="m", tags=json.loads(Path("tags.json").read_text()))
+        def m(): ...
+        """
+    assert loaded(tmp_path, {"models/m.ff.py": code, "tags.json": '["a"]'}).models["m"].tags == ("a",)
+    assert loaded(tmp_path, {"models/other.ff.sql": "select 1 as x"}).models["m"].tags == ("a",)
+    assert imports(tmp_path) == 1
+    assert loaded(tmp_path, {"tags.json": '["b"]'}).models["m"].tags == ("b",)
+    assert imports(tmp_path) == 2
+
+
+def test_a_package_computes_its_own(tmp_path: Path) -> None:
+    code = "from words import WORD\nfrom fft_core import model\n@model(name=WORD + '_m')\ndef m(): ...\n"
+    files = {
+        "packages.yml": "packages: [{name: shared, path: ../shared}]\n",
+        "../shared/project.yml": "name: shared\nversion: '1.0.0'\n",
+        "../shared/words.py": "WORD = 'theirs'\n",
+        "../shared/models/m.ff.py": code,
+    }
+    assert set(loaded(tmp_path / "shop", files).models) == {"theirs_m"}
+    (said,) = problems(tmp_path / "shop", {**files, "../shared/words.py": "1 / 0\n"})
+    assert said.startswith("packages/shared/words.py:1: m.ff.py cannot be imported: ZeroDivisionError")

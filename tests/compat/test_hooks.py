@@ -128,12 +128,15 @@ def test_what_is_wrong_is_said_where_it_stands(tmp_path: Path, case: str) -> Non
 
 
 def test_a_table_of_a_hook_can_be_checked(tmp_path: Path) -> None:
-    tests = (
-        "tests:\n  - {type: not_null, table: audit, column: id}\n  - {type: not_null, table: log_of_code, column: id}\n"
-    )
+    tests = """\
+tests:
+  - {type: not_null, table: audit, column: id}
+  - {type: not_null, table: log_of_code, column: id}
+  - {type: reconcile_equal, left: {table: audit, expr: count(*)}, right: {table: log_of_code, expr: count(*)}}
+"""
     code = CODE.replace('when="on_run_end")\n', 'when="on_run_end")\n# writes log_of_code\n')
     project = loaded(tmp_path, {**FILES, "project.yml": PROJECT + tests, "hooks/code.py": code})
-    assert [str(check.node) for check in project.checks] == ["hooks.audit", "hooks.log_of_code"]
+    assert [str(check.node) for check in project.checks] == ["hooks.audit", "hooks.log_of_code", "hooks.audit"]
     assert project.sources[SourceName("hooks", "audit")].identifier == "audit"
 
 

@@ -96,6 +96,7 @@ def test_code_sees_the_variables_of_the_project(tmp_path: Path, monkeypatch: pyt
         def build(_: pd.DataFrame | None):
             seen = [os.environ["FF_ENGINE"], getenv("FF_LAYER", "none"), os.environ.get("OF_THE_PROCESS")]
             assert "NOT_THERE" not in os.environ and dict(os.environ)["FF_LAYER"] == seen[1]
+            assert (os.environ | {"A": "1"})["A"] == ({"A": "1"} | os.environ)["A"] == "1"
             return pd.DataFrame({"v": [*seen, os.environ["FFT_ACTIVE_ENV"], os.path.basename("a/b")]})
         """
     with opened(tmp_path, {"models/m.ff.py": code}, FF_LAYER="from .env") as shop:

@@ -10,6 +10,7 @@ from written_projects import Files, loaded, opened, problems
 
 from fft_core import CheckFailedError
 from fft_core.checks.words import in_words
+from fft_dagster import FftTranslator
 
 FILES: Files = {
     "seeds/orders.csv": "id,amount\n1,10.5\n2,20\n3,30\n",
@@ -141,3 +142,10 @@ def test_what_is_wrong_is_said(tmp_path: Path, test: str, said: str) -> None:
 def test_rules_in_words(tmp_path: Path, test: str, words: str) -> None:
     (check,) = loaded(tmp_path, {**FILES, "project.yml": project(test)}).checks
     assert in_words(check) == words
+
+
+def test_dagster_shows_what_is_compared(tmp_path: Path) -> None:
+    shop = loaded(tmp_path, {**FILES, "project.yml": project(f"type: reconcile_equal, {SUMS}")})
+    spec = FftTranslator().get_check_spec(shop.checks[0], shop.models["mart"])
+    assert spec.metadata is not None
+    assert spec.metadata["left"] == "sum(amount) of mart"

@@ -327,3 +327,40 @@ def test_shell_lines_of_env_files_are_skipped(tmp_path: Path, monkeypatch: pytes
     seen = {name: project.environment.get(name) for name in ("FF_QUOTED", "FF_LAYER", "FF_WEAK", "FF_LAST")}
     assert seen == {"FF_QUOTED": "a b", "FF_LAYER": "2", "FF_WEAK": ".env", "FF_LAST": "of the process"}
     assert project.engine == "duckdb"
+
+
+ENGINES_IN_ONE = """\
+dev:
+  engine: "{{ env('FF_ENGINE') }}"
+  duckdb: {path: ':memory:'}
+  bigquery: &bq {project: "{{ env('NOT_SET') }}", dataset: x, use_bigframes: true, allow_create_dataset: true}
+  databricks_spark: {master: "local[*]", extra_conf: {a: b}, table_format: delta, table_options: {x: y}}
+  snowflake_snowpark: {account: "{{ env('NOT_SET') }}", allow_create_schema: true}
+stg: {<<: {engine: bigquery}, bigquery: *bq}
+dev_utest:
+  engine: duckdb
+  duckdb:
+    path: >-
+      :memory:
+"""
+
+
+def test_a_profile_may_have_parts_for_engines_that_are_not_installed(tmp_path: Path) -> None:
+    files: Files = {"profiles.yml": ENGINES_IN_ONE, "models/a.ff.sql": "select 1 as a"}
+    assert loaded(tmp_path, files, FF_ENGINE="duckdb").engine == "duckdb"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("dev: {engine: duckdb, duckdbs: {path: x}}", "profiles.yml:1: unknown key 'duckdbs' in dev"),
+        ("dev: {engine: duckdb, path: x}", "profiles.yml:1: unknown key 'path' in dev"),
+        (
+            "dev: {engine: duckdb, duckdb: {path: \"{{ env('NOT_SET') }}\"}}",
+            "profiles.yml:1: environment variable NOT_SET",
+        ),
+        ("dev: {engine: bigquery, bigquery: {}}", "profiles.yml:1: unknown engine 'bigquery'"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, said: str) -> None:
+    assert problems(tmp_path, {"profiles.yml": text, "models/a.ff.sql": "select 1 as a"})[0].startswith(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import time
@@ -202,6 +203,16 @@ def test_no_secret_is_written(tmp_path: Path, site: Web) -> None:
     assert not [path for path in written if b"5ecret" in path.read_bytes() or "5ecret" in str(path)]
     api(tmp_path).get_json(url, headers={**headers, "Authorization": "Bearer else"})
     assert len(site.asked) == 2, "what one is told is not told to another"
+
+
+def test_no_secret_is_logged(tmp_path: Path, site: Web, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    site.says("/down", {}, 503)
+    with pytest.raises(ModelRaisedError) as caught:
+        api(tmp_path).get_json(f"{site.url}/down?api_key=query5ecret")
+    said = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
+    assert any("/down?api_key=***" in text for text in said)
+    assert not [text for text in (*said, str(caught.value), repr(caught.value.__cause__)) if "5ecret" in text]
 
 
 def test_a_compressed_answer_is_kept_as_it_is_read(tmp_path: Path, site: Web) -> None:

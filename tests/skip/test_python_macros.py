@@ -65,3 +65,14 @@ def test_a_variable_that_a_function_reads_counts(tmp_path: Path) -> None:
     built(tmp_path, files, REGION="eu")
     assert place(tmp_path, {}, REGION="eu").due() == {}
     assert set(place(tmp_path, {}, REGION="us").due()) == {"a"}
+
+
+def test_the_engine_is_the_same_whoever_says_it(tmp_path: Path) -> None:
+    """FF_ENGINE is the profile's engine, set or not: a run with it and one without find nothing changed."""
+    code = "import os\nimport pandas as pd\nfrom fft_core import model\n@model\ndef p():\n"
+    code += "    return pd.DataFrame({'x': [os.environ['FF_ENGINE']]})\n"
+    files = {"models/a.ff.sql": "select '{{ env('FF_ENGINE') }}' as x", "models/p.ff.py": code}
+    shop = built(tmp_path, files)
+    assert shop.sql("select a.x, p.x from a, p") == [("duckdb", "duckdb")]
+    shop.environment["FF_ENGINE"] = "duckdb"
+    assert shop.due() == {}

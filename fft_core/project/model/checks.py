@@ -124,6 +124,9 @@ class Measure:
     expression: str
     where: str | None = None
 
+    def __str__(self) -> str:
+        return f"{self.expression} of {self.table}" + (f" where {self.where}" if self.where else "")
+
 
 @dataclass(frozen=True)
 class Reconciliation(RowRule):

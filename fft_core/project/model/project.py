@@ -31,13 +31,14 @@ class FingerprintSettings:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a project as read depends on beside its own files: digests of variables and of files, "" for none.
+    """What a project as read depends on beside its own files: variables and files, with one digest of their values.
 
     `is_complete` is False if it depends on something else as well, so that it is read anew each time.
     """
 
-    variables: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[Path, str] = field(default_factory=dict)
+    variables: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    digest: str = ""
     is_complete: bool = True
 
 

@@ -199,7 +199,10 @@ def _profile(
 ) -> Profile:
     """Shape a profile; `variables` are those that give a setting, by its name."""
     file, name, engine = profile.file, profile.name, spec.name
-    _refuse_unknown_keys(profile.content, ["engine", *engine_names()], file, (name,))
+    known = ["engine", *engine_names()]
+    own = {key: value for key, value in profile.content.items() if not _is_of_others(key, value, known)}
+    _refuse_unknown_keys(own, known, file, (name,))
+    _refuse_missing_variables(profile.content.get(engine), file, (name, engine))
     written = _written(profile.content, engine, file, name)
     _refuse_unknown_keys({**written, **overrides}, list(spec.settings), file, (name, engine))
     settings = {
@@ -227,8 +230,14 @@ def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
     content = file.content[name]
     if not isinstance(content, dict):
         raise ProfileError(f"profile {name!r} must be a mapping", where=file.location((name,)))
-    _refuse_missing_variables(content, file, (name,))
+    plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    _refuse_missing_variables(plain, file, (name,))
     return name, content
+
+
+def _is_of_others(key: object, value: object, known: list[str]) -> bool:
+    """Whether a part of a profile is that of an engine that is not installed, and not one of ours misspelled."""
+    return isinstance(value, dict) and key not in known and nearest(str(key), known) is None
 
 
 def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:

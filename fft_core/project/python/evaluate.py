@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from fft_core.errors import Location, ModelError
 from fft_core.project.model import Conditions, Home, SourceName
 from fft_core.project.read.cache_folder import ProjectCache
-from fft_core.project.read.conditions import file_digest, hold, value_digest
+from fft_core.project.read.conditions import conditions_of, file_digest, hold
 
 FILE = "decorators.json"
 SECONDS = 120  # after which a file that is imported is given up
@@ -36,11 +36,14 @@ class Evaluator:
     Args:
         root: The project's folder, whose cache it is.
         environment: What the files find in `os.environ`, FF_ENGINE among it.
+        secrets: The secrets that the project declares.
         keeps: Whether what is found is kept.
     """
 
-    def __init__(self, root: Path, environment: Mapping[str, str], *, keeps: bool = True) -> None:
-        self._keeps = keeps
+    def __init__(
+        self, root: Path, environment: Mapping[str, str], *, secrets: Collection[str] = (), keeps: bool = True
+    ) -> None:
+        self._secrets, self._keeps = secrets, keeps
         self._cache = ProjectCache(root)
         self._environment = environment
         self._known: dict[Path, Evaluated] = {}
@@ -62,7 +65,8 @@ class Evaluator:
         if not isinstance(kept, dict):
             return None
         try:
-            conditions = Conditions(dict(kept["variables"]), {Path(p): d for p, d in kept["files"].items()})
+            files = tuple(Path(path) for path in kept["files"])
+            conditions = Conditions(tuple(kept["variables"]), files, str(kept["digest"]))
             found = _evaluated(kept["found"], conditions)
         except (LookupError, TypeError, ValueError, AttributeError):
             return None
@@ -88,9 +92,13 @@ class Evaluator:
             where = Location(home.shown / shown if shown else path, line)
             hint = "The arguments of its decorators are computed, so that it is imported when the project is loaded."
             raise ModelError(f"{path.name} cannot be imported: {answer['error']}", where=where, hint=hint)
-        variables = {name: value_digest(self._environment.get(name)) for name in answer["variables"]}
-        files = {Path(name): file_digest(Path(name)) for name in answer["files"]}
-        conditions = Conditions(variables, files, answer["is_complete"])
+        conditions = conditions_of(
+            answer["variables"],
+            map(Path, answer["files"]),
+            self._environment,
+            secrets=self._secrets,
+            is_complete=answer["is_complete"],
+        )
         if self._keeps and conditions.is_complete:
             self._keep(self._key(home, path), answer["found"], conditions)
         return _evaluated(answer["found"], conditions)
@@ -98,8 +106,8 @@ class Evaluator:
     def _keep(self, key: str, found: object, conditions: Conditions) -> None:
         file = key.split(" ", 1)[0]
         kept = {other: said for other, said in self._all_kept().items() if other.split(" ", 1)[0] != file}
-        files = {str(path): digest for path, digest in conditions.files.items()}
-        self._kept = {**kept, key: {"found": found, "variables": dict(conditions.variables), "files": files}}
+        said = {"variables": conditions.variables, "files": [str(path) for path in conditions.files]}
+        self._kept = {**kept, key: {"found": found, **said, "digest": conditions.digest}}
         self._cache.write(FILE, json.dumps(self._kept).encode())
 
     def _asked(self, home: Home, path: Path) -> Any:  # Any: the answer of `child`

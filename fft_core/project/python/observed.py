@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ _OUTSIDE = (
     "sqlite3.connect",
 )
 _IMPORT = "<frozen importlib"
+_OF_THE_SYSTEM = ("/proc/", "/sys/", "/dev/")
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 class _Observing(Variables):
@@ -55,7 +58,13 @@ class Observed:
         self._files: dict[str, None] = {}
         self._outside: set[str] = set()
         installed = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-        self._installed = (*map(str, installed), str(Path(__file__).parents[2]), sys.prefix, sys.base_prefix)
+        self._installed = (
+            *_OF_THE_SYSTEM,
+            *map(str, installed),
+            str(Path(__file__).parents[2]),
+            sys.prefix,
+            sys.base_prefix,
+        )
         sys.addaudithook(self._audit)
 
     def environment(self, environment: Mapping[str, str]) -> Mapping[str, str]:
@@ -77,8 +86,8 @@ class Observed:
             self._outside.add(event)
 
     def _opened(self, arguments: tuple[Any, ...]) -> None:
-        path, mode = arguments[0], arguments[1]
-        is_written = isinstance(mode, str) and set(mode) & set("wax+")
+        path, mode, flags = arguments
+        is_written = set(mode) & set("wax+") if isinstance(mode, str) else flags & _WRITES
         if not isinstance(path, str | Path) or is_written:
             return
         text = str(Path(path).absolute())

@@ -56,6 +56,12 @@ class Variables(MutableMapping[str, str]):
     def __repr__(self) -> str:
         return f"<{len(self)} variables>"
 
+    def __or__(self, other: Mapping[str, str]) -> dict[str, str]:
+        return {**self, **other}
+
+    def __ror__(self, other: Mapping[str, str]) -> dict[str, str]:
+        return {**other, **self}
+
     def copy(self) -> dict[str, str]:
         """Return them as a dict, as `os.environ.copy()` does."""
         return dict(self)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from fft_core.project.model import Conditions
+from fft_core.project.profile.environment import is_secret
 
-NO_VALUE = ""
 ENGINE_VARIABLE = "FF_ENGINE"
 
 
@@ -17,9 +18,41 @@ def seen_by_code(environment: Mapping[str, str], engine: str, env: str) -> dict[
     return {**environment, ENGINE_VARIABLE: engine, "FFT_ACTIVE_ENV": env}
 
 
-def value_digest(value: str | None) -> str:
-    """Digest the value of a variable; "" if it is not set."""
-    return NO_VALUE if value is None else hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest()
+def conditions_of(
+    variables: Iterable[str],
+    files: Iterable[Path],
+    environment: Mapping[str, str],
+    *,
+    secrets: Collection[str] = (),
+    is_complete: bool = True,
+) -> Conditions:
+    """Note what was read, with one digest of all values. A secret is digested nowhere: what reads it is read anew.
+
+    Args:
+        variables: The names of variables.
+        files: The paths of files.
+        environment: Has the values.
+        secrets: The secrets that the project declares.
+        is_complete: Whether nothing else was read.
+    """
+    names = tuple(sorted(set(variables)))
+    paths = tuple(sorted(set(files)))
+    has_secret = any(is_secret(name, secrets) for name in names)
+    digest = "" if has_secret else _digest(names, paths, environment)
+    return Conditions(names, paths, digest, is_complete and not has_secret)
+
+
+def joined(all_of: Collection[Conditions], environment: Mapping[str, str], secrets: Collection[str] = ()) -> Conditions:
+    """Put several together. What has changed since it was noted is read anew."""
+    variables = [name for conditions in all_of for name in conditions.variables]
+    files = [path for conditions in all_of for path in conditions.files]
+    is_complete = all(hold(conditions, environment) for conditions in all_of)
+    return conditions_of(variables, files, environment, secrets=secrets, is_complete=is_complete)
+
+
+def hold(conditions: Conditions, environment: Mapping[str, str]) -> bool:
+    """Tell whether all is as it was."""
+    return conditions.is_complete and conditions.digest == _digest(conditions.variables, conditions.files, environment)
 
 
 def file_digest(path: Path) -> str:
@@ -27,25 +60,9 @@ def file_digest(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
-        return NO_VALUE
+        return ""
 
 
-def joined(all_of: Iterable[Conditions]) -> Conditions:
-    """Put several together."""
-    variables: dict[str, str] = {}
-    files: dict[Path, str] = {}
-    is_complete = True
-    for conditions in all_of:
-        variables |= conditions.variables
-        files |= conditions.files
-        is_complete = is_complete and conditions.is_complete
-    return Conditions(variables, files, is_complete)
-
-
-def hold(conditions: Conditions, environment: Mapping[str, str]) -> bool:
-    """Tell whether all is as it was."""
-    return (
-        conditions.is_complete
-        and all(value_digest(environment.get(name)) == digest for name, digest in conditions.variables.items())
-        and all(file_digest(path) == digest for path, digest in conditions.files.items())
-    )
+def _digest(names: Iterable[str], paths: Iterable[Path], environment: Mapping[str, str]) -> str:
+    said = [[(name, environment.get(name)) for name in names], [(str(path), file_digest(path)) for path in paths]]
+    return "" if said == [[], []] else hashlib.sha256(json.dumps(said).encode()).hexdigest()

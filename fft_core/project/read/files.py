@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +15,20 @@ from fft_core.project.model import Home
 GIT_PACKAGES = Path(".fastflowtransform") / "packages" / "git"
 INSTALLED = "installed.json"  # beside each installed git package: what it is
 _ALONE = ("project.yml", "sources.yml", "packages.yml", "packages.lock.yml", "budgets.yml")
-_READ_BELOW = ("models", "seeds", "tests", "hooks")
+SEEDS = Path("seeds")
+SEEDS_VARIABLE = "FFT_SEEDS_DIR"
+_READ_BELOW = ("models", "tests", "hooks")
 _CHECKS = (SQL_SUFFIX, PYTHON_SUFFIX)
 _TEXTS = (".sql", ".sql.j2", ".py", ".yml", ".yaml")
 
 
 @dataclass(frozen=True)
 class ProjectFiles:
-    """Paths relative to the root, sorted."""
+    """Paths relative to the root, sorted; `seeds` is the folder of the seeds."""
 
     root: Path
     paths: tuple[Path, ...]
+    seeds: Path = SEEDS
 
     def below(self, folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
         """Those below a folder whose names end so."""
@@ -36,7 +39,7 @@ class ProjectFiles:
         """Digest the names of all, and the content of those that are read to load the project: not of seeds' rows."""
         digest = hashlib.sha256()
         for path in self.paths:
-            is_read = path.parts[0] != "seeds" or path.name.endswith(_TEXTS)
+            is_read = not path.is_relative_to(self.seeds) or path.name.endswith(_TEXTS)
             content = self._digest_of(path) if is_read else b""
             digest.update(f"{path.as_posix()}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()
@@ -56,12 +59,31 @@ def refuse_no_project(root: Path) -> None:
         raise ProjectError([Problem("this is not an FFT project: there is no project.yml", Location(root), hint)])
 
 
-def find_files(root: Path) -> ProjectFiles:
-    """Find the files of a project; hidden files and folders are none of ours."""
+def seeds_folder(root: Path, environment: Mapping[str, str]) -> Path:
+    """Return the folder of a project's seeds: seeds/, or what FFT_SEEDS_DIR names, as documented for FFT.
+
+    Raises:
+        ProjectError: it does not lie in the project's folder.
+    """
+    named = environment.get(SEEDS_VARIABLE)
+    if not named:
+        return SEEDS
+    folder = Path(os.path.normpath(root / named))
+    if folder == root or not folder.is_relative_to(root):
+        hint = "Name a folder in the project's, as .local/seeds."
+        raise ProjectError(
+            [Problem(f"environment variable {SEEDS_VARIABLE}: {named!r} is no folder of it", None, hint)]
+        )
+    return folder.relative_to(root)
+
+
+def find_files(root: Path, seeds: Path = SEEDS) -> ProjectFiles:
+    """Find the files of a project; hidden files and folders are none of ours, unless the seeds are there."""
     alone = [Path(name) for name in _ALONE if (root / name).is_file()]
     installed = [path.relative_to(root) for path in sorted((root / GIT_PACKAGES).glob(f"*/{INSTALLED}"))]
     found = [path for folder in _READ_BELOW for path in _walk(root, folder)]
-    return ProjectFiles(root, (*alone, *installed, *sorted(found)))
+    found += _walk(root, str(seeds), all_kinds=True)
+    return ProjectFiles(root, (*alone, *installed, *sorted(found)), seeds)
 
 
 def find_package_files(home: Home) -> ProjectFiles:
@@ -70,7 +92,7 @@ def find_package_files(home: Home) -> ProjectFiles:
     return ProjectFiles(home.root, (*alone, *sorted(_walk(home.root, str(home.models)))))
 
 
-def _walk(root: Path, folder: str) -> Iterator[Path]:
+def _walk(root: Path, folder: str, *, all_kinds: bool = False) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         unread = Path(error.filename)
         where = unread.relative_to(root) if unread.is_relative_to(root) else unread
@@ -82,7 +104,7 @@ def _walk(root: Path, folder: str) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
         relative = Path(path).relative_to(root)
         for name in names:
-            if not name.startswith(".") and (folder == "seeds" or name.endswith(_texts_in(relative))):
+            if not name.startswith(".") and (all_kinds or name.endswith(_texts_in(relative))):
                 yield relative / name
 
 

@@ -12,7 +12,7 @@ from fft_core.project.profile.profiles import Profiles, active_env, load_environ
 from fft_core.project.profile.secret_values import environment_masker
 from fft_core.project.read.cache import cached_project, keep_project
 from fft_core.project.read.conditions import hold, seen_by_code
-from fft_core.project.read.files import find_files, refuse_no_project
+from fft_core.project.read.files import find_files, refuse_no_project, seeds_folder
 
 
 def load_project(
@@ -79,7 +79,7 @@ def _engine_name(profiles: Profiles, problems: list[Problem]) -> str:
 
 
 def _read(root: Path, env: str, engine: str, environment: Mapping[str, str], problems: list[Problem]) -> Project:
-    files = find_files(root)
+    files = find_files(root, seeds_folder(root, environment))
     key = files.digest() + f":{env}:{engine}"
     project = None if problems else cached_project(root, key)
     if project is not None and hold(project.conditions, seen_by_code(environment, engine, env)):

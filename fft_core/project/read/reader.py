@@ -28,7 +28,7 @@ from fft_core.project.model import (
 from fft_core.project.packages.packages import read_packages
 from fft_core.project.python.evaluate import Evaluated, Evaluator
 from fft_core.project.read.budgets import budgets_of
-from fft_core.project.read.conditions import joined, seen_by_code
+from fft_core.project.read.conditions import conditions_of, joined, seen_by_code
 from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_check
 from fft_core.project.read.files import ProjectFiles, find_package_files
 from fft_core.project.read.hook_files import HookFiles, hook_functions, hooks_of, tables_of
@@ -75,10 +75,11 @@ class Reader:
         self.root, self.env, self._warn = root, env, warn
         self.problems = problems
         self._scope = Scope(engine, environment or {})
-        self._evaluator = Evaluator(root, seen_by_code(environment or {}, engine, env), keeps=keeps)
+        self._seen, self._keeps = seen_by_code(environment or {}, engine, env), keeps
         self._conditions: list[Conditions] = []
         self._engine = engine
         self._files_of = {Home(root): files}
+        self._seeds_folder = files.seeds
         self._source_checks: list[CheckDraft] = []
         self._incremental: Mapping[str, Any] = {}
 
@@ -86,6 +87,7 @@ class Reader:
         """Read all files. The project has no environment yet. Raises ProjectError with all problems."""
         packages = self._packages()
         settings, engine = self._settings(), self._engine
+        self._evaluator = Evaluator(self.root, self._seen, secrets=settings.secrets, keeps=self._keeps)
         macros, python_macros = self._macros(), self._python_macros()
         self._customs = self._custom_checks(macros, python_macros)
         sources, seeds = self._sources(engine), self._seeds(engine)
@@ -96,7 +98,7 @@ class Reader:
         files, tests = self._hook_files(), read_checks(settings.tests, self._project_file, self._customs, self.problems)
         hooks = hooks_of(settings.hooks, self._project_file, files, engine, self.env, self.problems)
         known = {*unique, *seeds, *map(str, sources), *(source.identifier for source in sources.values())}
-        tables = [draft.node for draft in tests if draft.node and model_name(draft.node) not in known]
+        tables = [name for draft in tests for name in draft.tables if model_name(name) not in known]
         project = link(
             Project(
                 root=self.root,
@@ -118,7 +120,7 @@ class Reader:
                 hooks=hooks,
                 budgets=self._budgets(unique),
                 elsewhere=frozenset(self._scope.elsewhere) - unique.keys(),
-                conditions=joined([*self._conditions, Conditions(self._scope.read)]),
+                conditions=self._all_conditions(settings),
             ),
             schemas,
             [*tests, *self._source_checks],
@@ -233,6 +235,10 @@ class Reader:
         self._conditions.append(found.conditions)
         return found
 
+    def _all_conditions(self, settings: ProjectShape) -> Conditions:
+        compared = conditions_of(self._scope.read, (), self._seen, secrets=settings.secrets)
+        return joined([*self._conditions, compared], self._seen, settings.secrets)
+
     def _schemas(self) -> Iterator[YamlFile]:
         """Read what is said of models; what the project says of a package's model comes last, and counts."""
         for home in self._files_of:
@@ -326,13 +332,13 @@ class Reader:
         return found
 
     def _seeds(self, engine: str) -> dict[str, Seed]:
-        file = self._yaml(Path("seeds/schema.yml"))
+        file = self._yaml(self._seeds_folder / "schema.yml")
         shape = self._shaped(SeedsShape, file) if file else None
         schema = shape if isinstance(shape, SeedsShape) else SeedsShape()
         found: dict[str, Seed] = {}
         used: set[str] = set()
-        for path in self._files(Home(self.root), Path("seeds"), SEED_SUFFIXES):
-            seed_id = path.relative_to("seeds").with_suffix("").as_posix()
+        for path in self._files(Home(self.root), self._seeds_folder, SEED_SUFFIXES):
+            seed_id = path.relative_to(self._seeds_folder).with_suffix("").as_posix()
             ids = (seed_id, path.stem)
             used.update(ids)
             target = next((schema.targets[key] for key in ids if key in schema.targets), None)
@@ -374,7 +380,7 @@ class Reader:
     def _warn_of_files_that_are_no_seeds(self) -> None:
         others = [
             path.as_posix()
-            for path in self._files(Home(self.root), Path("seeds"), ("",))
+            for path in self._files(Home(self.root), self._seeds_folder, ("",))
             if path.suffix not in SEED_SUFFIXES and path.name.lower() not in _NO_SEEDS
         ]
         if others:
@@ -400,7 +406,7 @@ class Reader:
                     where = file.location((section, key))
                     self.problems.append(
                         Problem(
-                            f"there is no seed {key!r} below seeds/",
+                            f"there is no seed {key!r} below {self._seeds_folder}/",
                             where,
                             nearest(key, names) or "Add the file, or take the entry out.",
                         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fft_core.errors import Location, Problem, nearest
-from fft_core.project.model import Column, Rule, StepSettings
+from fft_core.project.model import Column, Reconciliation, Rule, StepSettings
 from fft_core.project.read.custom_checks import CustomCheck, custom_test
 from fft_core.project.read.yaml_file import Key, YamlFile, shaped, shaped_in_part
 from fft_core.project.shapes.checks import RECONCILE, CheckShapes, CheckUnion
@@ -26,6 +26,13 @@ class CheckDraft:
     shape: CheckShapes
     location: Location
     rule: Rule
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that it names, as they are written."""
+        if isinstance(self.rule, Reconciliation):
+            return (str(self.rule.left.table), str(self.rule.right.table))
+        return (self.node,)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fft_core.errors import Location, Problem
-from fft_core.project.read.conditions import ENGINE_VARIABLE, value_digest
+from fft_core.project.read.conditions import ENGINE_VARIABLE
 
 
 @dataclass
@@ -16,13 +16,13 @@ class Scope:
     Attributes:
         engine: The engine's name. It is also what FF_ENGINE is compared with.
         environment: What `env_match` is compared with.
-        read: The variables that were compared, with digests of their values: another value gives another project.
+        read: The variables that were compared: another value gives another project.
         elsewhere: The names of models that were left out, grown by the reader.
     """
 
     engine: str
     environment: Mapping[str, str]
-    read: dict[str, str] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)
 
     def has(self, only: object, env_match: object, where: Location, problems: list[Problem]) -> bool:
@@ -48,6 +48,5 @@ class Scope:
     def _value(self, name: str) -> str | None:
         if name == ENGINE_VARIABLE:
             return self.engine
-        value = self.environment.get(name)
-        self.read[name] = value_digest(value)
-        return value
+        self.read.add(name)
+        return self.environment.get(name)

@@ -14,9 +14,19 @@ import yaml
 from fft_core.compile.python_closure import PythonReader
 from fft_core.errors import FftError, Location, ModelError, Problem, ProjectError, RequestError, nearest
 from fft_core.names import model_name
-from fft_core.project.model import Model, Node, Package, Project, PythonBody, SourceName, SqlBody
+from fft_core.project.model import (
+    Model,
+    Node,
+    Package,
+    Project,
+    PythonBody,
+    PythonCheck,
+    SourceName,
+    SqlBody,
+    SqlCheck,
+)
 from fft_core.project.profile.secret_values import environment_masker
-from fft_core.project.read.files import ProjectFiles, find_files, find_package_files
+from fft_core.project.read.files import ProjectFiles, find_files, find_package_files, seeds_folder
 from fft_core.project.read.load import load_project
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml
 from fft_core.run.select.commits import Changes, changes_since
@@ -80,13 +90,14 @@ def _changed(project: Project, changes: Changes, packages: Mapping[str, Changes 
             yield from _made_with(project, package)
     yield from (node.name for node in _nodes(project) if node.path in files)
     yield from _importing(project, files)
+    yield from _judged_with(project, files)
     if any(map(_says_of_others, files)):
         yield from _said_otherwise(project, changes, packages)
 
 
 def _says_of_others(path: Path) -> bool:
     """Whether a file can say something of models that are in other files: only then is the older project loaded."""
-    return path.suffix in (".yml", ".yaml") or "macros" in path.parts
+    return path.suffix in (".yml", ".yaml") or bool({"macros", "macros_py"} & set(path.parts))
 
 
 def _loaded(env: str) -> tuple[str, ...]:
@@ -114,6 +125,21 @@ def _importing(project: Project, files: Collection[Path]) -> Iterator[str]:
     for model in project.models.values() if any(path.suffix == ".py" for path in files) else ():
         if any(_has_code_in(files, project, reader, path, name) for path, name in _functions(project, model)):
             yield model.name
+
+
+def _judged_with(project: Project, files: Collection[Path]) -> Iterator[str]:
+    """Models and seeds with a custom check that is one of these files, or has one of these modules in its code."""
+    reader = PythonReader()
+    for check in project.checks:
+        rule, node = check.rule, check.node
+        if isinstance(rule, PythonCheck):
+            code = [(rule.path, rule.function)]
+        elif isinstance(rule, SqlCheck):
+            code = [(project.python_macros[name], name) for name in sorted(rule.python_macros)]
+        else:
+            continue
+        is_changed = rule.path in files or any(_has_code_in(files, project, reader, *one) for one in code)
+        yield from [node] if isinstance(node, str) and is_changed else []
 
 
 def _functions(project: Project, model: Model) -> list[tuple[Path, str]]:
@@ -166,7 +192,8 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
     if _PROJECT in changes.files - changes.earlier:
         raise ProjectError([Problem("there was no such file: the project is new", Location(_PROJECT))])
     with tempfile.TemporaryDirectory(prefix="fft-commit-") as folder:
-        root = _restored(changes, find_files(now.root), Path(folder))
+        seeds = seeds_folder(now.root, now.environment)
+        root = _restored(changes, find_files(now.root, seeds), Path(folder))
         homes = {}
         for package in now.packages.values():
             before, home = packages[package.name], package.home
@@ -179,7 +206,7 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
             root,
             now.env,
             now.engine,
-            find_files(root),
+            find_files(root, seeds),
             [],
             environment=now.environment,
             warn=lambda *_: None,
@@ -230,6 +257,8 @@ def _different(earlier: _Said, later: _Said) -> Iterator[str]:
     for model, body in _sql_models(now):
         if variables & body.variables or (variables and "*" in body.variables):
             yield model.name
+    functions = _differing(before.python_macros, now.python_macros)
+    yield from (model.name for model, body in _sql_models(now) if functions & body.python_macros)
     macros = [_macros(project, project.macros) for project in (before, now)]
     files = _differing(before.macros, now.macros)
     called = frozenset[str]().union(*(_macros(p, files & p.macros.keys()) for p in (before, now)))
