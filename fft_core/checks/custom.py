@@ -11,7 +11,7 @@ from typing import Any
 from fft_core.checks.query import CheckQuery
 from fft_core.compile.project_code import ProjectCode
 from fft_core.compile.render import Naming, Renderer
-from fft_core.engines.protocol import Session, Row
+from fft_core.engines.protocol import Row, Session
 from fft_core.errors import FftError, Location, ModelError, message_of
 from fft_core.names import Relation
 from fft_core.project.model import Check, CheckContext, PythonCheck, SourceName, SqlCheck

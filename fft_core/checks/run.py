@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fft_core.checks.builtin import check_query
 from fft_core.checks.custom import number_of, python_verdict
 from fft_core.checks.query import CheckQuery
-from fft_core.engines.protocol import ColumnType, Session, Row
+from fft_core.engines.protocol import ColumnType, Row, Session
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
