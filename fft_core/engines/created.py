@@ -35,7 +35,7 @@ def usable_columns(session: Session, relation: Relation, query: str, *, is_table
 
 def _may_be_renamed(name: str, columns: Sequence[ColumnType]) -> bool:
     """Tell whether a name is that of another column with a number behind it: what engines make of a repeated one."""
-    found = re.fullmatch(r"(.*)_\d+", name)
+    found = re.fullmatch(r"(.*)[_:]\d+", name)
     return found is not None and found[1].lower() in (column.name.lower() for column in columns)
 
 

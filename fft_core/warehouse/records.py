@@ -275,7 +275,9 @@ def _record(row: Row, table: str) -> BuildRecord:
 
 
 def _in_utc(built_at: object) -> datetime:
-    """Read a time of the column, which has no zone and holds UTC. Raises ValueError."""
+    """Read a time of the column, which has no zone and holds UTC; not every engine has times. Raises ValueError."""
+    if isinstance(built_at, str):
+        built_at = datetime.fromisoformat(built_at)
     if not isinstance(built_at, datetime):
         raise ValueError(f"built_at is {built_at!r}, which is no time")
     return built_at.replace(tzinfo=UTC)

@@ -143,6 +143,8 @@ def expressions() -> Iterator[Shape]:
     yield Shape("a point in time", lambda s: f"select {s.in_utc(s.zoned(TIME))} as v", naive)
     yield Shape("a point in time of a time", lambda s: f"select {s.in_utc(s.at_utc(s.literal(TIME)))} as v", naive)
     before = naive - timedelta(days=3)
+    yield Shape("a time before another", lambda s: f"select {s.earlier(s.literal(TIME), '3 days')} as v", before)
+    yield Shape("a cast to a type of the engine", lambda s: f"select {s.cast_to('7', s.types['integer'])} as v", 7)
     yield Shape("an interval", lambda s: f"select {s.literal(TIME)} - {s.interval('3 days')} as v", before)
     yield Shape("a time that can be infinite", lambda s: f"select {s.finite(s.literal(TIME))} as v", naive)
     yield Shape("not a number", lambda s: f"select {s.is_nan(s.literal(float('nan')))} as v", True)

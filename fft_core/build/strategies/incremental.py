@@ -21,11 +21,11 @@ def newer_rows(
 
     Rows with the newest stored time itself, and those without a time, are kept: they may be others.
     """
-    back = spelling.interval(lookback) if isinstance(lookback, str) else str(lookback)
     conditions = []
     for column in columns:
-        name = f"_ff_rows.{spelling.quoted(column.given)}"
-        newest = f"(select max({spelling.quoted(column.stored)}) - {back} from {table.sql(spelling)})"
+        name, last = f"_ff_rows.{spelling.quoted(column.given)}", f"max({spelling.quoted(column.stored)})"
+        since = spelling.earlier(last, lookback) if isinstance(lookback, str) else f"{last} - {lookback}"
+        newest = f"(select {since} from {table.sql(spelling)})"
         conditions.append(f"{name} is null or {name} >= coalesce({newest}, {name})")
     return f"select * from (\n{query}\n) as _ff_rows where {' or '.join(conditions)}"
 

@@ -151,9 +151,17 @@ class Values(Texts):
         """Spell an interval that is written as a number and a unit: `3 days`."""
         return f"interval '{text}'"
 
+    def earlier(self, time: str, interval: str) -> str:
+        """Spell the time that is before another by an interval, which is written as a number and a unit."""
+        return f"{time} - {self.interval(interval)}"
+
     def cast(self, value: str, kind: TypeWord) -> str:
         """Cast a value to a type of ours."""
         return f"cast({value} as {self.types[kind]})"
+
+    def cast_to(self, value: str, type: str) -> str:
+        """Cast a value to a type of the engine."""
+        return f"cast({value} as {type})"
 
     def in_utc(self, value: str) -> str:
         """Spell the time of a point in time, in UTC and without a zone."""

@@ -127,6 +127,12 @@ select datetime(timestamp '2026-01-03 12:30:00.250000+00:00', 'UTC') as v;
 -- a point in time of a time
 select datetime(timestamp(datetime '2026-01-03 12:30:00.250000', 'UTC'), 'UTC') as v;
 
+-- a time before another
+select datetime '2026-01-03 12:30:00.250000' - interval 3 day as v;
+
+-- a cast to a type of the engine
+select cast(7 as int64) as v;
+
 -- an interval
 select datetime '2026-01-03 12:30:00.250000' - interval 3 day as v;
 

@@ -126,6 +126,12 @@ select cast(cast('2026-01-03 12:30:00.250000+00:00' as timestamp) as timestamp_n
 -- a point in time of a time
 select cast(cast(timestamp_ntz '2026-01-03 12:30:00.250000' as timestamp) as timestamp_ntz) as v;
 
+-- a time before another
+select timestamp_ntz '2026-01-03 12:30:00.250000' - interval 3 days as v;
+
+-- a cast to a type of the engine
+select cast(7 as bigint) as v;
+
 -- an interval
 select timestamp_ntz '2026-01-03 12:30:00.250000' - interval 3 days as v;
 

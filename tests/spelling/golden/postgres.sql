@@ -134,6 +134,12 @@ select (cast('2026-01-03 12:30:00.250000+00:00' as timestamptz) at time zone 'UT
 -- a point in time of a time
 select (timestamp '2026-01-03 12:30:00.250000' at time zone 'UTC' at time zone 'UTC') as v;
 
+-- a time before another
+select timestamp '2026-01-03 12:30:00.250000' - interval '3 days' as v;
+
+-- a cast to a type of the engine
+select cast(7 as bigint) as v;
+
 -- an interval
 select timestamp '2026-01-03 12:30:00.250000' - interval '3 days' as v;
 

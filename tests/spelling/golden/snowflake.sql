@@ -128,6 +128,12 @@ select cast(convert_timezone('UTC', cast('2026-01-03 12:30:00.250000 +00:00' as 
 -- a point in time of a time
 select cast(convert_timezone('UTC', convert_timezone('UTC', 'UTC', cast('2026-01-03 12:30:00.250000' as timestamp_ntz))) as timestamp_ntz) as v;
 
+-- a time before another
+select cast('2026-01-03 12:30:00.250000' as timestamp_ntz) - interval '3 days' as v;
+
+-- a cast to a type of the engine
+select cast(7 as bigint) as v;
+
 -- an interval
 select cast('2026-01-03 12:30:00.250000' as timestamp_ntz) - interval '3 days' as v;
 
