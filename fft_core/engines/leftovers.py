@@ -14,9 +14,12 @@ KEPT_SECONDS = 24 * 3600  # a build may take that long, and nobody knows which a
 _NAME = re.compile(r"_ff_swap_[0-9a-f]{12}_([0-9a-f]{8})[0-9a-f]{8}", re.IGNORECASE)
 
 
-def swap_name(name: str) -> str:
-    """Return a name for a stage of a relation that no other build has; it says since when it is there."""
-    return f"{_prefix(name)}{int(time.time()):08x}{secrets.token_hex(4)}"
+def swap_name(name: str, begun: float | None = None) -> str:
+    """Return a name for a stage of a relation that no other build has.
+
+    It says when the build began, in seconds since 1970: now, if nothing else is given.
+    """
+    return f"{_prefix(name)}{int(time.time() if begun is None else begun):08x}{secrets.token_hex(4)}"
 
 
 def remove_leftovers(session: Session, relation: Relation) -> None:

@@ -34,6 +34,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "operations", "unit_tests", "run", "build", "warehouse", "checks", "compile", "plan", "frames", "project",
         "engines",
     ),
+    "testing": ("run", "build", "checks", "plan", "project", "engines"),
 }  # fmt: skip
 # a package -> what it may import of ours, and what it never imports of others
 FACES = {

@@ -19,7 +19,7 @@ from test_killed import seconds_of_a_build, start, wait_for
 from test_oracle import Oracle, ask
 from test_oracle_increments import KeptOracle
 
-from fft_core.engines import leftovers
+from fft_core.engines.leftovers import KEPT_SECONDS, swap_name
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +65,11 @@ def test_a_killed_increment_is_done_wholly_or_not_at_all(chain: Chain, attempt: 
     assert not chain.place.due()
 
 
-def test_what_a_kill_leaves_staged_is_removed_by_a_build_of_the_next_day(
-    chain: Chain, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_kill_leaves_staged_is_removed_by_a_build_of_the_next_day(chain: Chain) -> None:
     chain.write(1)
     assert not chain.place.build().failed
-    monkeypatch.setattr(leftovers.time, "time", lambda: 1_700_000_000.0)
-    left = leftovers.swap_name("merged")
-    monkeypatch.undo()
-    fresh, of_others = leftovers.swap_name("merged"), left.replace("_ff_swap_", "_ff_swap_0")
+    left = swap_name("merged", time.time() - KEPT_SECONDS - 1)
+    fresh, of_others = swap_name("merged", time.time() - KEPT_SECONDS + 600), left.replace("_ff_swap_", "_ff_swap_0")
     for name in (left, fresh, of_others):
         chain.place.sql(f"create table {name} as select 1 as a")
     chain.write(2)

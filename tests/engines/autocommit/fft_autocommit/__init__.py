@@ -13,7 +13,11 @@ SPEC = replace(
     _POSTGRES,
     name="autocommit",
     title="Postgres without transactions",
-    can=replace(_POSTGRES.can, transactions=No("they are switched off, to prove what needs none")),
+    can=replace(
+        _POSTGRES.can,
+        transactions=No("they are switched off, to prove what needs none"),
+        materialized_views=No("they are made again when what they read is published"),
+    ),
     module="fft_autocommit.session",
     extra="fft-autocommit",
     variables="FF_AC_",

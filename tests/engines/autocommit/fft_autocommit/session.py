@@ -28,7 +28,9 @@ declare
 begin
     if old is not null then
         for one in {DEPENDENTS.format(oid="old")} order by 5 loop
-            again := again || array(select made.statement from ({VIEW_STATEMENTS.format(oid="one.oid")}) as made(n, statement));
+            again := again || array(
+                select made.statement from ({VIEW_STATEMENTS.format(oid="one.oid")}) as made(number, statement)
+            );
         end loop;
         execute (select format('drop %s %s cascade',
             case relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end, target)
