@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fft_core.engines.protocol import Row, Session
+from fft_core.engines.protocol import ColumnType, Row, Session
 from fft_core.engines.spec.spelling import TypeWord
 from fft_core.errors import StateError, StatementError
 from fft_core.names import Relation
@@ -187,7 +187,9 @@ def _statements_of(engine: Session, meta: Relation, number: int) -> Sequence[str
     columns, spelling = _MIGRATIONS[number - 1], engine.spelling
     if number == 1:
         return [spelling.create_table(meta, columns)]
-    return [spelling.add_missing_column(meta, name, kind) for name, kind in columns.items()]
+    there = _column_names(engine, meta)
+    missing = [ColumnType(name, spelling.types[kind]) for name, kind in columns.items() if name not in there]
+    return [spelling.add_column(meta, column) for column in missing]
 
 
 def is_migrated(engine: Session) -> bool:

@@ -101,8 +101,8 @@ def shapes() -> Iterator[Shape]:
     )
     yield Shape("create a temporary table", lambda s: s.create_temporary("_ff_delta", selected(s)))
     yield Shape("create a temporary view", lambda s: s.create_temporary("_ff_view", selected(s), "view"))
+    yield Shape("an empty temporary table", lambda s: s.create_empty("_ff_empty", [ColumnType("n", s.types["text"])]))
     yield Shape("create a table of ours", lambda s: s.create_table(META, META_COLUMNS))
-    yield Shape("add a missing column to it", lambda s: s.add_missing_column(META, "checks", "text"))
     row = {"node_name": HOSTILE, "number": 1, "built_at": TIME}
     yield Shape("insert a row of ours", lambda s: s.insert_row(META, row))
     yield Shape("update rows", lambda s: s.update(META, {"node_name": s.text("x")}, "number = 1"))

@@ -261,13 +261,14 @@ class Definitions(Expressions):
         """Create a table, or a view, from a query that only this session sees."""
         return f"create temporary {self.kind(kind)} {self.quoted(name)} as\n{query}"
 
+    def create_empty(self, name: str, columns: Sequence[ColumnType]) -> str:
+        """Create a table with columns of these types, and without rows, that only this session sees."""
+        spelled = ", ".join(f"{self.quoted(column.name)} {column.type}" for column in columns)
+        return f"create temporary table {self.quoted(name)} ({spelled})"
+
     def add_column(self, relation: Relation, column: ColumnType) -> str:
         """Add a column, NULL in the rows of the table."""
         return f"alter table {self.relation(relation)} add column {self.quoted(column.name)} {column.type}"
-
-    def add_missing_column(self, relation: Relation, name: str, kind: TypeWord) -> str:
-        """Add a column to a table of ours, if it is missing; its name needs no quotes."""
-        return f"alter table {self.relation(relation)} add column if not exists {name} {self.types[kind]}"
 
     def drop_column(self, relation: Relation, name: str) -> str:
         """Drop a column."""

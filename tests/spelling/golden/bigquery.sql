@@ -33,11 +33,10 @@ select * from `shop`.`orders`;
 
 -- create a temporary view: not spelled
 
+-- an empty temporary table: not spelled
+
 -- create a table of ours
 create table if not exists `shop`.`_ff_meta` (node_name string, number int64, built_at datetime);
-
--- add a missing column to it
-alter table `shop`.`_ff_meta` add column if not exists checks string;
 
 -- insert a row of ours
 insert into `shop`.`_ff_meta` (node_name, number, built_at) values ('it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]', 1, datetime '2026-01-03 12:30:00.250000');

@@ -33,10 +33,10 @@ select 1 as a;
 create temporary view `_ff_view` as
 select cast(1 as bigint) as `id`, cast(2.5 as double) as `amount`, cast('new' as string) as `order`;
 
+-- an empty temporary table: not spelled
+
 -- create a table of ours
 create table if not exists `shop`.`_ff_meta` (node_name string, number int, built_at timestamp_ntz) using delta;
-
--- add a missing column to it: not spelled
 
 -- insert a row of ours
 insert into `shop`.`_ff_meta` (node_name, number, built_at) values ('it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]', 1, timestamp_ntz '2026-01-03 12:30:00.250000');

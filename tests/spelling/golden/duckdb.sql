@@ -31,11 +31,11 @@ select cast(1 as bigint) as "id", cast(2.5 as double precision) as "amount", cas
 create temporary view "_ff_view" as
 select cast(1 as bigint) as "id", cast(2.5 as double precision) as "amount", cast('new' as varchar) as "order";
 
+-- an empty temporary table
+create temporary table "_ff_empty" ("n" varchar);
+
 -- create a table of ours
 create table if not exists "shop"."_ff_meta" (node_name varchar, number integer, built_at timestamp);
-
--- add a missing column to it
-alter table "shop"."_ff_meta" add column if not exists checks varchar;
 
 -- insert a row of ours
 insert into "shop"."_ff_meta" (node_name, number, built_at) values ('it''s a \ "text" {of} `ours`;
