@@ -273,6 +273,18 @@ class Session(Protocol):
 
     `execute, fetch, columns, inspect, for_thread, interrupt, close` are what an author writes; `BaseSession` has a form
     of all others.
+
+    Attributes:
+        name: The name of the engine.
+        dialect: That of its SQL, as sqlglot calls it.
+        capabilities: What it can do.
+        spelling: Spells statements.
+        trace: Counts what statements take, and tells each of them to a logger.
+        publisher: Stages and publishes relations.
+        types: Spells types, and comparisons of their values.
+        frames: Reads and writes frames and files.
+        versions: Tells contents apart.
+        estimates: Tells what queries will cost.
     """
 
     name: str
@@ -280,26 +292,11 @@ class Session(Protocol):
     capabilities: Capabilities
     spelling: Spelling
     trace: Trace
-
-    @property
-    def publisher(self) -> Publisher:
-        """Stages and publishes relations."""
-
-    @property
-    def types(self) -> Types:
-        """Spells types, and comparisons of their values."""
-
-    @property
-    def frames(self) -> Frames:
-        """Reads and writes frames and files."""
-
-    @property
-    def versions(self) -> Versions:
-        """Tells contents apart."""
-
-    @property
-    def estimates(self) -> Estimates:
-        """Tells costs."""
+    publisher: Publisher
+    types: Types
+    frames: Frames
+    versions: Versions
+    estimates: Estimates
 
     def execute(self, sql: str) -> Stats:
         """Run a statement. Raises StatementError; EngineError if it is interrupted."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
 from typing import ClassVar
 
 from fft_core.engines.protocol import (
@@ -78,11 +77,16 @@ class NoEstimates:
 class BaseSession(ABC):
     """A session on one connection, whose statements are transactions of their own unless `transaction` is overridden.
 
+    Its `__init__` sets `publisher`, `types` and `frames`, and others of the parts if the engine has them.
+
     Args:
         namespace: Where relations of the profile lie.
     """
 
     spec: ClassVar[EngineSpec]
+    publisher: Publisher
+    types: Types
+    frames: Frames
 
     def __init__(self, namespace: Namespace) -> None:
         self.name: str = self.spec.name
@@ -90,27 +94,9 @@ class BaseSession(ABC):
         self.capabilities: Capabilities = self.spec.can
         self.spelling: Spelling = self.spec.spelling
         self.trace = Trace()
+        self.versions: Versions = NoVersions()
+        self.estimates: Estimates = NoEstimates()
         self._namespace = namespace
-
-    @property
-    @abstractmethod
-    def publisher(self) -> Publisher: ...
-
-    @property
-    @abstractmethod
-    def types(self) -> Types: ...
-
-    @property
-    @abstractmethod
-    def frames(self) -> Frames: ...
-
-    @cached_property
-    def versions(self) -> Versions:
-        return NoVersions()
-
-    @cached_property
-    def estimates(self) -> Estimates:
-        return NoEstimates()
 
     @abstractmethod
     def execute(self, sql: str) -> Stats: ...

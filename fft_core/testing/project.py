@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
+from fft_core.json_files import write_text_file
 from fft_core.project.model import Project
 from fft_core.project.read.load import load_project
 
@@ -40,7 +41,5 @@ def make_project(
     profile = json.dumps({"dev": {"engine": engine, engine: dict(settings or {})}})
     made = {"project.yml": "name: tested\nversion: '1'\n", "profiles.yml": profile}
     for name, text in {**made, **files}.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        write_text_file(root / name, textwrap.dedent(text))
     return load_project(root, "dev", environment=dict(environment or {}))

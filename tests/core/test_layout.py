@@ -44,6 +44,8 @@ FACES = {
 }
 TOUCH_DAGSTER_CORE = {
     "fft_dagster.storage.event_log",
+    "fft_dagster.storage.step_seconds",
+    "fft_dagster.storage.wal_watchdog",
     "fft_dagster.execution.executor",
     "fft_dagster.storage",
     "fft_dagster.execution.threads",

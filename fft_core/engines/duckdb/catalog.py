@@ -25,7 +25,7 @@ def inspect(fetch: Fetch, relations: Sequence[Relation], want: Want) -> Mapping[
     wanted = {_place(relation): relation for relation in relations}
     found: dict[Relation, TableInfo] = {}
     columns = _columns(fetch, wanted) if wanted and want else {}
-    for place, kind, comment in _described(fetch, wanted) if wanted else ():
+    for place, kind, comment in _described(fetch, wanted, want) if wanted else ():
         there = columns.get(place, ())
         digest = columns_digest((column.name, column.type) for column, _ in there) if kind == "table" else None
         found[wanted[place]] = TableInfo(
@@ -40,11 +40,13 @@ def inspect(fetch: Fetch, relations: Sequence[Relation], want: Want) -> Mapping[
     return {relation: replace(info, rows=counts.get(relation)) for relation, info in found.items()}
 
 
-def _described(fetch: Fetch, wanted: Mapping[_Place, Relation]) -> Iterator[tuple[_Place, RelationKind, str | None]]:
+def _described(
+    fetch: Fetch, wanted: Mapping[_Place, Relation], want: Want
+) -> Iterator[tuple[_Place, RelationKind, str | None]]:
     """Yield place, kind and comment of what is there."""
     kinds: tuple[RelationKind, ...] = ("view", "table")
     both = " union all ".join(
-        f"select {_NAMES.format(kind)}, '{kind}', comment "
+        f"select {_NAMES.format(kind)}, '{kind}', {'comment' if want else 'null'} "
         f"from duckdb_{kind}s() where not internal{_is_wanted(kind, wanted)}"
         for kind in kinds
     )

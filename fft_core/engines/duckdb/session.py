@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,13 +22,9 @@ from fft_core.engines.duckdb.types import DuckDBTypes
 from fft_core.engines.duckdb.versions import DuckDBVersions
 from fft_core.engines.protocol import (
     ColumnType,
-    Frames,
-    Publisher,
     Row,
     Stats,
     TableInfo,
-    Types,
-    Versions,
     Want,
 )
 from fft_core.engines.publishing import InTransaction
@@ -169,28 +165,16 @@ class DuckDBSession(BaseSession):
         self, file: DuckDBFile, place: Namespace, lock_timeout_seconds: float, settings: Sequence[str] = ()
     ) -> None:
         super().__init__(place)
+        self.publisher = InTransaction(self)
+        self.types = DuckDBTypes()
+        self.frames = DuckDBFrames(self)
+        self.versions = DuckDBVersions(self.fetch)
         self._file = file
         self._timeout = lock_timeout_seconds
         self._settings = tuple(settings)
         self._session = object()
         self._is_closed = False
         self._cancelled = threading.Event()
-
-    @cached_property
-    def publisher(self) -> Publisher:
-        return InTransaction(self)
-
-    @cached_property
-    def types(self) -> Types:
-        return DuckDBTypes()
-
-    @cached_property
-    def frames(self) -> Frames:
-        return DuckDBFrames(self)
-
-    @cached_property
-    def versions(self) -> Versions:
-        return DuckDBVersions(self.fetch)
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -69,7 +69,7 @@ class Dependents:
 
     def _restore_one(self, statement: str, *, is_optional: bool) -> None:
         try:
-            with self._session.savepoint():
+            with self._locks.savepoint():
                 self._session.execute(statement)
         except StatementError as error:
             if not (is_optional and isinstance(error.__cause__, errors.UndefinedColumn)):
@@ -91,7 +91,7 @@ class Dependents:
         dropped = set[Relation]()
         for view in views:
             try:
-                with self._session.savepoint():
+                with self._locks.savepoint():
                     for statement in view.statements:
                         self._session.execute(statement)
             except StatementError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,11 +31,9 @@ class InTransaction(Protocol):
     def fetch(self, sql: str) -> list[Row]:
         """Run a query."""
 
-    def savepoint(self) -> AbstractContextManager[None]:
-        """Undo what is done in the context if an exception leaves it."""
-
-    def lock_timeout(self, seconds: float) -> AbstractContextManager[None]:
-        """Wait no longer than this for each lock."""
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection is gone."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Locks:
                 # Now and then for longer than the server needs to see that two sessions wait for each other; never
                 # with a part of the locks in hand: it would be a reader who is ended.
                 patience = 1.5 if tried % 20 == 19 and not locks_several else _PATIENCE_SECONDS
-                with self.session.savepoint(), self.session.lock_timeout(patience):
+                with self.savepoint(), self.limited(patience):
                     action()
                 return
             except BusyError as error:
@@ -83,6 +81,26 @@ class Locks:
                 _log.warning("waiting to replace %s, which is in use by %s", relation, self._users(oid))
                 said = True
             time.sleep(random.uniform(0.05, 0.2) * (1 + deadlocks))
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is done in the context, and nothing else, if an exception leaves it."""
+        self.session.execute("savepoint _ff")
+        try:
+            yield
+        except BaseException:
+            if not self.session.is_closed:
+                self.session.execute("rollback to savepoint _ff")
+                self.session.execute("release savepoint _ff")
+            raise
+        self.session.execute("release savepoint _ff")
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Wait no longer than this for each lock."""
+        self.session.execute(f"set local lock_timeout = {max(1, int(seconds * 1000))}")
+        yield
+        self.session.execute("set local lock_timeout to default")  # the user's own, of the role or the dsn
 
     def _users(self, oid: int) -> str:
         rows = self.session.fetch(

@@ -37,7 +37,7 @@ class PostgresPublisher(RenameInTransaction):
 
     def retype(self, place: Relation, column: ColumnType) -> bool:
         try:
-            with self._postgres.savepoint():
+            with self._locks.savepoint():
                 return super().retype(place, column)
         except StatementError as error:
             if isinstance(error.__cause__, errors.FeatureNotSupported):  # a view reads it

@@ -201,7 +201,7 @@ class Replacement:
 
     def _delete(self, relation: Relation, *, is_guarded: bool) -> None:
         with self._guards_explained(relation, is_guarded=is_guarded):
-            with self._session.lock_timeout(self._locks.timeout_seconds):
+            with self._locks.limited(self._locks.timeout_seconds):
                 self._session.execute(f"delete from {_sql(relation)}")
             if is_guarded and self._session.fetch(f"select 1 from {_sql(relation)} limit 1"):
                 raise refusal(relation, "a trigger or rule that others put on it keeps old rows")

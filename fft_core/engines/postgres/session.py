@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cached_property, partial
+from functools import partial
 from typing import Self
 
 import psycopg
@@ -31,14 +31,9 @@ from fft_core.engines.postgres.types import PostgresTypes
 from fft_core.engines.postgres.versions import PostgresVersions
 from fft_core.engines.protocol import (
     ColumnType,
-    Estimates,
-    Frames,
-    Publisher,
     Row,
     Stats,
     TableInfo,
-    Types,
-    Versions,
     Want,
 )
 from fft_core.engines.session import BaseSession
@@ -133,6 +128,12 @@ class PostgresSession(BaseSession):
         read_only: bool = False,
     ) -> None:
         super().__init__(place)
+        self._locks = Locks(self, lock_timeout_seconds)
+        self.publisher = PostgresPublisher(self, self._locks, replace_in_place_up_to_mb)
+        self.types = PostgresTypes(self.fetch)
+        self.frames = PostgresFrames(self)
+        self.versions = PostgresVersions(self.fetch)
+        self.estimates = PostgresEstimates(self.fetch)
         self._conninfo = conninfo
         self._read_only = read_only
         self._settings = set_settings(f"{SPELLING.quoted(place.schema or '')}, public", read_only=read_only)
@@ -145,26 +146,6 @@ class PostgresSession(BaseSession):
         self._running = threading.Lock()
         self._cancelled = threading.Event()
         self._in_transaction = False
-
-    @cached_property
-    def publisher(self) -> Publisher:
-        return PostgresPublisher(self, Locks(self, self._timeout), self._in_place_up_to_mb)
-
-    @cached_property
-    def types(self) -> Types:
-        return PostgresTypes(self.fetch)
-
-    @cached_property
-    def frames(self) -> Frames:
-        return PostgresFrames(self)
-
-    @cached_property
-    def versions(self) -> Versions:
-        return PostgresVersions(self.fetch)
-
-    @cached_property
-    def estimates(self) -> Estimates:
-        return PostgresEstimates(self.fetch)
 
     @property
     def is_closed(self) -> bool:
@@ -221,7 +202,7 @@ class PostgresSession(BaseSession):
             raise
         finally:
             self._in_transaction = False
-        if self.is_cancelled:  # between two statements, as while a Python model works
+        if self._cancelled.is_set():  # between two statements, as while a Python model works
             self._connection.execute("rollback")
             raise EngineError("the statement was interrupted")
         self.execute("commit")
@@ -230,19 +211,6 @@ class PostgresSession(BaseSession):
         if self._connection.closed:  # the server ended it since the last transaction
             self._connection = _opened(self._conninfo, self._settings)
             self._connection.add_notice_handler(self._noticed)
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo what is done in the context, and nothing else, when an exception leaves it."""
-        self.execute("savepoint _ff")
-        try:
-            yield
-        except BaseException:
-            if not self._connection.closed:
-                self._connection.execute("rollback to savepoint _ff")
-                self._connection.execute("release savepoint _ff")
-            raise
-        self.execute("release savepoint _ff")
 
     def turn(self) -> AbstractContextManager[None]:
         self._cancelled.clear()
@@ -269,7 +237,7 @@ class PostgresSession(BaseSession):
         if is_free:
             return
         _log.warning("waiting for %s, which is being built by %s", relation, self._holder(key))
-        with self.lock_timeout(self._timeout):
+        with self._locks.limited(self._timeout):
             try:
                 self.fetch(f"select pg_advisory_xact_lock({key})")
             except BusyError as error:
@@ -289,22 +257,10 @@ class PostgresSession(BaseSession):
             or "another"
         )
 
-    @contextmanager
-    def lock_timeout(self, seconds: float) -> Iterator[None]:
-        """Wait no longer than this for each lock, inside a transaction."""
-        self.execute(f"set local lock_timeout = {max(1, int(seconds * 1000))}")
-        yield
-        self.execute("set local lock_timeout to default")  # the user's, who may have set one for the role or the dsn
-
     def for_thread(self) -> Self:
         return type(self)(
             self._conninfo, self._namespace, self._timeout, self._in_place_up_to_mb, read_only=self._read_only
         )
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether this turn was interrupted."""
-        return self._cancelled.is_set()
 
     def interrupt(self) -> None:
         self._cancelled.set()

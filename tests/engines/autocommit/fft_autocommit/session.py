@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from typing import Any
 
 from fft_autocommit import SPEC
 from fft_core.engines.postgres import namespace
 from fft_core.engines.postgres.catalog import signature_of
 from fft_core.engines.postgres.replacement_queries import DEPENDENTS, VIEW_STATEMENTS
 from fft_core.engines.postgres.session import PostgresSession, conninfo_of
-from fft_core.engines.protocol import ColumnType, Publisher, RelationKind
+from fft_core.engines.protocol import ColumnType, RelationKind
 from fft_core.engines.publishing import SwapByStatement
 from fft_core.errors import EngineError
 from fft_core.names import Relation
@@ -52,15 +52,14 @@ class AutocommitSession(PostgresSession):
 
     spec = SPEC
 
-    @cached_property
-    def publisher(self) -> Publisher:
-        self.execute(_PUBLISH)
-        return AutocommitPublisher(self)
+    def __init__(self, *args: Any, **settings: Any) -> None:  # Any: those of Postgres
+        super().__init__(*args, **settings)
+        self.publisher = AutocommitPublisher(self)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         yield
-        if self.is_cancelled:
+        if self._cancelled.is_set():
             raise EngineError("the statement was interrupted")
 
     def hold(self, relation: Relation) -> None:
@@ -69,6 +68,8 @@ class AutocommitSession(PostgresSession):
 
 class AutocommitPublisher(SwapByStatement):
     """Publishes by a function, which is one statement."""
+
+    _has_function = False
 
     def make_room(self, relation: Relation, kind: RelationKind) -> None:
         pass  # the function does
@@ -87,6 +88,9 @@ class AutocommitPublisher(SwapByStatement):
 
     def _published(self, relation: Relation, made: str, word: str, comment: str) -> str:
         spelling = self.session.spelling
+        if not self._has_function:
+            self.session.execute(_PUBLISH)
+            self._has_function = True
         return f"select pg_temp.publish({spelling.literals([relation.sql(spelling), made, word, comment])})"
 
 
