@@ -50,12 +50,26 @@ class SqlFrames:
         """Return a value as the engine holds it in a column of a type. Raises ValueError if it cannot."""
         return value
 
+    def literal(self, value: object) -> str:
+        """Spell a value that is held, or a text of it, to be cast to the type of its column."""
+        spelling = self.session.spelling
+        match value:
+            case datetime() if value.tzinfo is not None:
+                return spelling.zoned(value)
+            case float():
+                return spelling.text(repr(value))  # a literal may be a decimal, which has no -0.0
+            case Decimal():
+                return spelling.text(f"{value:f}")
+            case bytes():
+                return spelling.refuse("literal of bytes")
+        return spelling.literal(value)
+
     def insert(self, place: Relation, columns: Sequence[ColumnType], rows: Sequence[Row]) -> None:
         """Insert rows of values that are held into a table of these columns."""
         spelling = self.session.spelling
         names = [spelling.quoted(column.name) for column in columns]
         casts = [spelling.cast_to(f"_ff_v.{name}", c.type) for name, c in zip(names, columns, strict=True)]
-        spelled = ([_literal(self.session, value) for value in row] for row in rows)
+        spelled = ([self.literal(value) for value in row] for row in rows)
         for batch in self._batches(spelled):
             query = f"select {', '.join(casts)} from {spelling.given(names, batch)}"
             self.session.execute(spelling.insert(place, names, query))
@@ -146,8 +160,10 @@ class SqlFrames:
         with self._temporary(columns) as place:
             for texts in _texts(table):
                 values = [self._read(table, index, items, columns[index].type) for index, items in enumerate(texts)]
-                with _own_types_named(table):
+                try:
                     self.insert(place, columns, list(zip(*values, strict=True)))
+                except StatementError as error:
+                    raise self._misfit(table, columns, texts) or error from error
             yield self.session.spelling.select_all(place)
 
     def _read(self, table: CsvTable, index: int, texts: Sequence[str | None], type: str) -> Values:
@@ -158,6 +174,25 @@ class SqlFrames:
             except ValueError as error:
                 raise table.misfit(index, text or "") from error
         return values
+
+    def _misfit(
+        self, table: CsvTable, columns: Sequence[ColumnType], texts: Sequence[Sequence[str | None]]
+    ) -> SeedError | None:
+        """Find the first text that only the engine can tell is not of its type, after it has refused one."""
+        self.session.fetch("select 1")  # where nothing is answered any more, no text is to blame
+        for index, column in enumerate(table.columns):
+            for text in () if column.is_checked else dict.fromkeys(texts[index]):
+                if text is not None and not self._is_castable(text, columns[index].type):
+                    return table.misfit(index, text)
+        return None
+
+    def _is_castable(self, text: str, type: str) -> bool:
+        spelling = self.session.spelling
+        try:
+            self.session.fetch(f"select {spelling.cast_to(spelling.text(text), type)}")
+        except StatementError:
+            return False
+        return True
 
     @contextmanager
     def _parquet_query(self, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
@@ -170,17 +205,6 @@ class SqlFrames:
             there = {column.name: column.type for column in self.session.columns(query)}
             others = {name: kind for name, kind in types.items() if there[name] != kind}
             yield cast_columns(self.session, query, others) if others else query
-
-
-def _literal(session: Session, value: object) -> str:
-    match value:
-        case datetime() if value.tzinfo is not None:
-            return session.spelling.zoned(value)
-        case Decimal():
-            return session.spelling.text(f"{value:f}")
-        case bytes():
-            return session.spelling.refuse("literal for bytes")
-    return session.spelling.literal(value)
 
 
 def _arrow_type(name: str | None) -> pa.DataType | None:
@@ -259,19 +283,6 @@ def _texts(table: CsvTable) -> Iterator[Sequence[Sequence[str | None]]]:
         return
     for batch in table.rows.fixed(table.fixes):
         yield [column.to_pylist() for column in batch.columns]
-
-
-@contextmanager
-def _own_types_named(table: CsvTable) -> Iterator[None]:
-    """Name the columns whose texts only the engine can judge, if it refuses one."""
-    try:
-        yield
-    except StatementError as error:
-        own = ", ".join(f"{column.name!r} ({column.type})" for column in table.columns if not column.is_checked)
-        if not own:
-            raise
-        said = error.problem.message.partition("\n")[0]
-        raise SeedError(f"a text of the column {own} is not of its type: {said}", hint="Correct it.") from error
 
 
 def _with_read_texts(table: pa.Table, declared: Mapping[str, str]) -> pa.Table:

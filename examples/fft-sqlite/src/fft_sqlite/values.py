@@ -18,7 +18,7 @@ from fft_sqlite.spelling import NO_TYPE, SPELLING
 if TYPE_CHECKING:
     from fft_sqlite.session import SqliteSession
 
-_WORDS = {"date": "DATE TEXT", "binary": NO_TYPE}
+_WORDS = {"date": "DATE TEXT"}
 _KINDS = {
     "BOOL": "BOOLEAN",
     "TIMESTAMPTZ|WITH TIME ZONE": "TIMESTAMPTZ TEXT",
@@ -36,6 +36,7 @@ _ARROW = {
     "date text": "date32",
     "timestamp text": "timestamp[us]",
     "timestamptz text": "timestamp[us, tz=UTC]",
+    "blob data": "binary",
 }
 
 
