@@ -123,7 +123,7 @@ def _checked(warehouse: Warehouse, increment: Increment, delta: Relation, column
 def _versioned(engine: Session, increment: Increment, settings: Snapshot, query: str) -> Written:
     model, stage = increment.model, increment.stage
     rows, columns = stage.scratch(_DELTA, query)
-    settings = snapshot_settings(model, settings, columns)
+    settings = snapshot_settings(model, settings, columns, engine.types)
     times = [settings.updated_at] if settings.updated_at else []
     _refuse(engine, model, key_probes(rows, columns, settings.unique_key, times, engine.types))
     staged = snapshot.SnapshotRows(settings, rows, columns, datetime.now(UTC), engine.types)

@@ -204,6 +204,9 @@ class Types(Protocol):
     def usable_type(self, type: str) -> str:
         """Give the type that a table's column gets for that of a query; another one if the query has only NULLs."""
 
+    def holds_times(self, type: str) -> bool:
+        """Whether the values of a type are dates or times."""
+
     def json_value(self, value: object, type: str) -> str:
         """Spell a value of lists, mappings and what JSON has as one of a type: an array, a struct, a map, JSON."""
 
@@ -327,6 +330,9 @@ class Session(Protocol):
 
     def temporary(self, name: str) -> Relation:
         """Return where a temporary table lies, which only this session sees."""
+
+    def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
+        """Create a table, or a view, from a query that only this session sees, at `temporary(name)`."""
 
     def create_schema(self, relation: Relation) -> None:
         """Create the schema that a relation lies in, if it is missing."""

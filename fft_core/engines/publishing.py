@@ -109,7 +109,7 @@ class _WithTemporary(_StagedRows):
     def scratch(
         self, name: str, query: str, written: str | None = None, *, kind: RelationKind = "table"
     ) -> tuple[Relation, tuple[ColumnType, ...]]:
-        self.session.execute(self.session.spelling.create_temporary(name, query, kind))
+        self.session.create_temporary(name, query, kind)
         relation = self.session.temporary(name)
         self._scratches.append((relation, kind))
         return relation, usable_columns(self.session, relation, written or query, is_table=kind == "table")
@@ -129,7 +129,7 @@ class TemporaryStage(_WithTemporary):
         raise NotImplementedError("a temporary table is not published")
 
     def _create(self, query: str) -> Stats:
-        return self.session.execute(self.session.spelling.create_temporary(self.place.name, query))
+        return self.session.create_temporary(self.place.name, query)
 
 
 class _TransactionStage(_WithTemporary):

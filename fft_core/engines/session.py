@@ -12,6 +12,7 @@ from fft_core.engines.protocol import (
     Estimates,
     Frames,
     Publisher,
+    RelationKind,
     Row,
     Stats,
     TableInfo,
@@ -43,6 +44,9 @@ class StandardTypes:
 
     def usable_type(self, type: str) -> str:
         return type
+
+    def holds_times(self, type: str) -> bool:
+        return type.lower().startswith(("date", "timestamp"))
 
     def json_value(self, value: object, type: str) -> str:
         return self.spelling.refuse("lists and mappings")
@@ -121,6 +125,9 @@ class BaseSession(ABC):
 
     def temporary(self, name: str) -> Relation:
         return Relation(name)
+
+    def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
+        return self.execute(self.spelling.create_temporary(name, query, kind))
 
     def create_schema(self, relation: Relation) -> None:
         self.execute(self.spelling.create_schema(relation))

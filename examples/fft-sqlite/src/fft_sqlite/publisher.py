@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
+from typing import TYPE_CHECKING
 
-from fft_core.engines.created import refuse_repeated
-from fft_core.engines.protocol import PublishMode, RelationKind, Seal, Session, Stats
+from fft_core.engines.protocol import PublishMode, RelationKind, Seal, Stats
 from fft_core.engines.publishing import Order, RenameInTransaction
 from fft_core.names import Relation
 from fft_sqlite import STAMPS
+
+if TYPE_CHECKING:
+    from fft_sqlite.session import SqliteSession
 
 CREATE_STAMPS = f'create table if not exists main."{STAMPS}" (name TEXT primary key, stamp TEXT, signature TEXT)'
 
@@ -20,6 +22,10 @@ class SqlitePublisher(RenameInTransaction):
     its rows lie, its root page, would not tell that: a page is used again, and VACUUM gives it another number.
     """
 
+    def __init__(self, session: SqliteSession) -> None:
+        super().__init__(session)
+        self.sqlite = session
+
     def place(self, order: Order) -> Relation:
         return order.relation if order.kind == "view" else super().place(order)  # SQLite does not rename views
 
@@ -28,15 +34,10 @@ class SqlitePublisher(RenameInTransaction):
             self._drop(order.relation)
 
     def create(self, place: Relation, kind: RelationKind, query: str) -> Stats:
-        session, spelling = self.session, self.session.spelling
-        columns = session.columns(query)  # what is wrong with it is told now: a view hides it until it is read
-        if kind != "table":
-            return session.execute(spelling.create_as(place, kind, query, replaces=False))
-        refuse_repeated(columns, query)
-        typed = ", ".join(f"{spelling.quoted(column.name)} {column.type}" for column in columns)
-        table = spelling.relation(place)
-        session.execute(f"create table {table} (/* {secrets.token_hex(8)} */ {typed})")
-        return session.execute(f"insert into {table}\n{query}")
+        if kind == "table":
+            return self.sqlite.create_table(place, query)
+        self.session.columns(query)  # what is wrong with it is told now: a view hides it until it is read
+        return super().create(place, kind, query)
 
     def retype(self, place: Relation, column: object) -> bool:
         return False

@@ -6,15 +6,23 @@ import hashlib
 import re
 import secrets
 import sqlite3
+import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from fft_core.engines.protocol import ColumnType, Frames, Publisher, Row, Stats, TableInfo, Types, Want
+from fft_core.engines.created import refuse_repeated
+from fft_core.engines.protocol import (
+    ColumnType,
+    RelationKind,
+    Row,
+    Stats,
+    TableInfo,
+    Want,
+)
 from fft_core.engines.session import BaseSession
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation
@@ -27,6 +35,7 @@ _SETTINGS = (
     "pragma legacy_alter_table = on",  # views over a table stay as they are when another takes its place
     "pragma temp_store = memory",
 )
+_Given = TypeVar("_Given")
 _BUSY_SECONDS = 0.1  # SQLite waits that long by itself, and then we look whether we are to go on
 _AFFINITIES = {"INT": "INTEGER", "NUM": "NUMERIC", "": NO_TYPE}
 
@@ -34,7 +43,7 @@ _AFFINITIES = {"INT": "INTEGER", "NUM": "NUMERIC", "": NO_TYPE}
 def connect(
     *, path: str = ":memory:", lock_timeout_seconds: float = 600, read_only: bool = False, scratch: bool = False
 ) -> SqliteSession:
-    """Open a file, creating it and its folder if they are missing, or a database in memory. See `EngineSpec.connect`."""
+    """Open a file, creating it and its folder if they are missing, or a database in memory."""
     file = Path(path)
     if path == ":memory:" or scratch or (read_only and not file.exists()):
         place, read_only = f"file:/{secrets.token_hex(8)}?vfs=memdb", False
@@ -44,7 +53,7 @@ def connect(
         if not read_only:
             file.parent.mkdir(parents=True, exist_ok=True)
         return SqliteSession(place, lock_timeout_seconds, read_only=read_only)
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, StatementError, OSError) as error:
         raise ConnectError(f"cannot open {path}: {error}") from error
 
 
@@ -55,29 +64,21 @@ class SqliteSession(BaseSession):
 
     def __init__(self, place: str, lock_timeout_seconds: float, *, read_only: bool) -> None:
         super().__init__(namespace({}))
+        self.publisher, self.types, self.frames = SqlitePublisher(self), SqliteTypes(), SqliteFrames(self)
         self._place, self._timeout, self._read_only = place, lock_timeout_seconds, read_only
         self._cancelled = threading.Event()
         self._connection = sqlite3.connect(
             place, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         self._connection.create_function("md5", 1, _md5, deterministic=True)
+        if sys.version_info >= (3, 12):  # else a quoted name that is no column is a text
+            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_DQS_DML, False)
+            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_DQS_DDL, False)
         for setting in _SETTINGS:
             self._connection.execute(setting)
         if not read_only:
             self.execute("pragma journal_mode = wal")  # who reads does not wait for who writes
             self.execute(CREATE_STAMPS)
-
-    @cached_property
-    def publisher(self) -> Publisher:
-        return SqlitePublisher(self)
-
-    @cached_property
-    def types(self) -> Types:
-        return SqliteTypes()
-
-    @cached_property
-    def frames(self) -> Frames:
-        return SqliteFrames(self)
 
     # the seven verbs
 
@@ -88,8 +89,7 @@ class SqliteSession(BaseSession):
 
     def fetch(self, sql: str) -> list[Row]:
         with self._explained(sql):
-            rows: list[Row] = self._retried(lambda: self._connection.execute(sql).fetchall())
-        return rows
+            return self._retried(lambda: self._connection.execute(sql).fetchall())
 
     def columns(self, query: str) -> tuple[ColumnType, ...]:
         with self._explained(query):
@@ -99,7 +99,7 @@ class SqliteSession(BaseSession):
     def inspect(self, relations: Sequence[Relation], want: Want = Want.KIND) -> Mapping[Relation, TableInfo]:
         found: dict[Relation, TableInfo] = {}
         for schema in dict.fromkeys(relation.schema or "main" for relation in relations):
-            wanted = {one.name.lower(): one for one in relations if (one.schema or "main") == schema}
+            wanted = {_folded(one.name): one for one in relations if (one.schema or "main") == schema}
             names, place = SPELLING.literals(wanted), SPELLING.quoted(schema)
             for name, kind, stamp in self.fetch(
                 f"select lower(s.name), s.type, t.stamp from {place}.sqlite_schema as s left join {self._stamps} as t "
@@ -123,6 +123,24 @@ class SqliteSession(BaseSession):
 
     def temporary(self, name: str) -> Relation:
         return Relation(name, "temp")
+
+    def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
+        return (
+            self.create_table(self.temporary(name), query)
+            if kind == "table"
+            else super().create_temporary(name, query, kind)
+        )
+
+    def create_table(self, place: Relation, query: str) -> Stats:
+        """Create a table whose columns have the types that are declared for those of the query, as far as they are.
+
+        It has a comment that no other table has: see `SqlitePublisher`.
+        """
+        columns, table = self.columns(query), SPELLING.relation(place)
+        refuse_repeated(columns, query)
+        typed = ", ".join(f"{SPELLING.quoted(column.name)} {column.type}" for column in columns)
+        self.execute(f"create table {table} (/* {secrets.token_hex(8)} */ {typed})")
+        return self.execute(f"insert into {table}\n{query}")
 
     def create_schema(self, relation: Relation) -> None:
         if relation.schema not in (None, "main"):
@@ -155,7 +173,7 @@ class SqliteSession(BaseSession):
         is_there = self.fetch(f"select 1 from main.sqlite_schema where name = '{STAMPS}'")
         return f'main."{STAMPS}"' if is_there else "(select null as name, null as stamp, null as signature)"
 
-    def _info(self, relation: Relation, kind: Any, stamp: str | None, want: Want) -> TableInfo:
+    def _info(self, relation: Relation, kind: RelationKind, stamp: str | None, want: Want) -> TableInfo:
         table = SPELLING.select_all(relation)
         is_counted = Want.ROWS in want and stamp is not None and kind == "table"
         return TableInfo(
@@ -171,7 +189,7 @@ class SqliteSession(BaseSession):
         except StatementError:  # a view of what is not there any more
             return ()
 
-    def _retried(self, call: Any) -> Any:
+    def _retried(self, call: Callable[[], _Given]) -> _Given:
         """Call again while another session writes, until the time is over or the turn is interrupted."""
         end = time.monotonic() + self._timeout
         while True:
@@ -189,7 +207,7 @@ class SqliteSession(BaseSession):
         try:
             yield
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorname == "SQLITE_INTERRUPT":
+            if _code(error) == "SQLITE_INTERRUPT":
                 raise EngineError("the statement was interrupted") from error
             if _is_busy(error):
                 said = f"another session writes to the database for more than {self._timeout:g} s"
@@ -202,7 +220,16 @@ class SqliteSession(BaseSession):
 
 
 def _is_busy(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    return _code(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _code(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", "")  # of an error of the driver there is none
+
+
+def _folded(name: str) -> str:
+    """Return a name as SQLite compares it: in any case, of the letters of ASCII."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 def _rejected(error: Exception, sql: str) -> StatementError:

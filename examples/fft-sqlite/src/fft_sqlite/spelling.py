@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -69,8 +70,8 @@ class SqliteSpelling(Spelling):
         return f"substr(datetime({time}, '{back}'), 1, length({time}))"  # of dates, the date
 
     def cast_to(self, value: str, type: str) -> str:
-        if type == NO_TYPE:
-            return value
+        if not re.search("INT|TEXT|CHAR|REAL|FLOA|DOUB|DEC|NUM|BOOL", type.upper()):
+            return value  # SQLite would take it for a number, or make bytes of it
         if type == self.types["boolean"]:
             return f"case lower({value}) when 'true' then 1 when 'false' then 0 else cast({value} as integer) end"
         return super().cast_to(value, type)
@@ -100,16 +101,6 @@ class SqliteSpelling(Spelling):
 
     # statements that SQLite lacks, or has in another form
 
-    def create_as(
-        self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
-    ) -> str:
-        if replaces:
-            self.refuse("create or replace")
-        return super().create_as(relation, kind, query, replaces=False, stamp=stamp)
-
-    def create_schema(self, relation: Relation) -> str:
-        return self.refuse("schemas")
-
     def change_type(self, relation: Relation, column: ColumnType) -> str:
         return self.refuse("change of a column's type")
 
@@ -118,17 +109,6 @@ class SqliteSpelling(Spelling):
 
     def comment_on_column(self, relation: Relation, column: str, comment: str) -> str:
         return self.refuse("comments")
-
-    def merge(
-        self,
-        relation: Relation,
-        rows: str,
-        where: str,
-        update: Mapping[str, str],
-        changed: str,
-        insert: Mapping[str, str],
-    ) -> str:
-        return self.refuse("merge")
 
     def names_like(self, relation: Relation, prefix: str) -> str:
         is_named = f"substr(name, 1, {len(prefix)}) = {self.text(prefix)}"

@@ -46,6 +46,9 @@ class SqliteTypes(StandardTypes):
     def __init__(self) -> None:
         super().__init__(SPELLING, _WORDS)
 
+    def holds_times(self, type: str) -> bool:
+        return type in ("TEXT", NO_TYPE) or super().holds_times(type)  # SQLite has no other times
+
     def column_type(self, declared: str) -> str:
         found = (kind for pattern, kind in _KINDS.items() if re.search(pattern, declared.upper()))
         return self._words.get(declared.strip().lower()) or next(found, "TEXT")
