@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +12,12 @@ from hypothesis import seed
 from skip_helpers import place
 from sweeps import FIRST_SEED, examples
 from targets import Target
-from test_increments_killed import MODELS, ROWS, Chain
-from test_killed import seconds_of_a_build, start, wait_for
+from test_increments_killed import BOTH, MODELS, NEW, Chain, killed_in_an_increment
 from test_oracle import Oracle, ask
 from test_oracle_increments import KeptOracle
 
+from fft_core import Run, load_project
+from fft_core.build.publish import BuildResult
 from fft_core.engines.leftovers import KEPT_SECONDS, swap_name
 
 
@@ -44,24 +43,12 @@ def test_what_is_kept_and_what_is_added(target: Target) -> None:
 
 @pytest.mark.parametrize("attempt", range(examples(2, 15)))
 def test_a_killed_increment_is_done_wholly_or_not_at_all(chain: Chain, attempt: int) -> None:
-    root = chain.place.root
-    chain.write(1)
-    seconds = seconds_of_a_build(root)
-    chain.write(2)
-    process = start(root)
-    wait_for(process, ["begin"])
-    time.sleep(random.Random(attempt).uniform(0, seconds * 1.5))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    old, new, both = [(1, ROWS)], [(2, ROWS)], [(1, ROWS), (2, ROWS)]
-    assert chain.versions("merged") in (old, new)
-    assert chain.versions("added") in (old, both)
-    assert chain.versions("history") in (old, both)
+    killed_in_an_increment(chain, attempt)
     assert not chain.place.build().failed
-    assert chain.versions("merged") == new
+    assert chain.versions("merged") == NEW
     # a build that ended between its rows and its record is done once more, from nothing
-    assert chain.versions("added") in (new, both)
-    assert chain.versions("history") in (new, both)
+    assert chain.versions("added") in (NEW, BOTH)
+    assert chain.versions("history") in (NEW, BOTH)
     assert not chain.place.due()
 
 
@@ -86,3 +73,19 @@ def test_a_build_that_fails_leaves_nothing_staged(tmp_path: Path, target: Target
         assert made.build().failed == {"t"}
         assert made.sql("select a from t") == [(1,)]
         assert Chain(made).tables() == {"t", "_ff_meta", "_ff_migrations"}
+
+
+def test_a_published_view_that_cannot_be_judged_in_time_is_named(tmp_path: Path, target: Target) -> None:
+    """Its text is another one than the project's, so that only the published rows would show what its check says."""
+    with target.profile() as profile:
+        checks = "tests:\n  - {type: not_null, table: v, column: id}\n"
+        made = place(tmp_path, {"profiles.yml": profile, "project.yml": f"name: p\nversion: '1'\n{checks}"})
+        view = "{{ config(materialized='view') }} select id from {{ ref('t') }}"
+        made.write({"models/t.ff.sql": "select 1 as id", "models/v.ff.sql": view})
+        assert not made.build().failed
+        made.write({"models/t.ff.sql": "select 2 as id", "models/v.ff.sql": f"{view} where id > 0"})
+        with Run(load_project(tmp_path, "dev", environment={}), nodes={"t"}) as run:
+            (result,) = [run.build(node) for node in run.order()]
+        assert isinstance(result, BuildResult)
+        assert [one.view for one in result.unjudged] == ["v"]
+        assert "this engine cannot take back" in result.unjudged[0].reason
