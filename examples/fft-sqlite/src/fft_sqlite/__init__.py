@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fft_core.engines.spec import LOCK_TIMEOUT, Capabilities, EngineSpec, Full, Namespace, No, Setting
+from fft_core.engines.spec.frames import LIBRARY_FRAMES
 from fft_sqlite.spelling import SPELLING
 
 STAMPS = "_ff_stamps"
@@ -61,6 +62,7 @@ SPEC = EngineSpec(
     module="fft_sqlite.session",
     extra="fft-sqlite",
     variables="FF_SQLITE_",
+    frames=tuple(kind for kind in LIBRARY_FRAMES if not kind.is_lazy),  # they need the types of columns
     functions=Path(__file__).with_name("functions.json"),
     profiles=_PROFILES,
     needs_no_server=True,

@@ -15,14 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fft_core.engines.created import refuse_repeated
-from fft_core.engines.protocol import (
-    ColumnType,
-    RelationKind,
-    Row,
-    Stats,
-    TableInfo,
-    Want,
-)
+from fft_core.engines.protocol import ColumnType, RelationKind, Row, Stats, TableInfo, Want
 from fft_core.engines.session import BaseSession
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation
@@ -125,11 +118,9 @@ class SqliteSession(BaseSession):
         return Relation(name, "temp")
 
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
-        return (
-            self.create_table(self.temporary(name), query)
-            if kind == "table"
-            else super().create_temporary(name, query, kind)
-        )
+        if kind == "table":
+            return self.create_table(self.temporary(name), query)
+        return super().create_temporary(name, query, kind)
 
     def create_table(self, place: Relation, query: str) -> Stats:
         """Create a table whose columns have the types that are declared for those of the query, as far as they are.
