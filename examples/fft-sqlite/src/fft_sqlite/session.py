@@ -73,8 +73,6 @@ class SqliteSession(BaseSession):
             self.execute("pragma journal_mode = wal")  # who reads does not wait for who writes
             self.execute(CREATE_STAMPS)
 
-    # the seven verbs
-
     def execute(self, sql: str) -> Stats:
         with self._explained(sql):
             count = self._retried(lambda: self._connection.execute(sql).rowcount)
@@ -111,8 +109,6 @@ class SqliteSession(BaseSession):
 
     def close(self) -> None:
         self._connection.close()
-
-    # what differs from other engines
 
     def temporary(self, name: str) -> Relation:
         return Relation(name, "temp")

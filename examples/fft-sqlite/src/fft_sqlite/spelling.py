@@ -40,8 +40,6 @@ class SqliteSpelling(Spelling):
     def kind(self, kind: RelationKind) -> str:
         return self.refuse("materialized views") if kind == "materialized_view" else kind
 
-    # values
-
     def literal(self, value: object) -> str:
         if isinstance(value, float) and math.isinf(value):
             return "9e999" if value > 0 else "-9e999"
@@ -80,8 +78,6 @@ class SqliteSpelling(Spelling):
         cells = ",\n    ".join(f"({', '.join(row)})" for row in rows)
         return f"(with _ff_g({', '.join(names)}) as (values\n    {cells}\n) select * from _ff_g) as _ff_v"
 
-    # expressions
-
     def is_nan(self, value: str) -> str:
         return "false"  # NaN is stored as NULL
 
@@ -98,8 +94,6 @@ class SqliteSpelling(Spelling):
             return texts[0] if texts else "''"
         middle = len(texts) // 2  # in halves: a long chain of operators is too deep for SQLite
         return f"({self.joined(texts[:middle])} || '||' || {self.joined(texts[middle:])})"
-
-    # statements that SQLite lacks, or has in another form
 
     def change_type(self, relation: Relation, column: ColumnType) -> str:
         return self.refuse("change of a column's type")
