@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -109,6 +111,23 @@ def test_a_file_of_others_can_be_read(path: Path) -> None:
     with opened(path):
         pass
     assert SPEC.owns_file(path)
+
+
+def test_a_build_that_is_killed_leaves_what_was_published(session: Session, path: Path) -> None:
+    table = publish(session, "select 1 as n")
+    killed = (
+        "import os, sys\n"
+        "from fft_sqlite import SPEC\n"
+        "from fft_core.engines.protocol import Seal\n"
+        "session = SPEC.connect({'path': sys.argv[1]})\n"
+        "with session.publisher.stage(session.relation('t'), 'table') as stage:\n"
+        "    columns, _ = stage.write('select 2 as n')\n"
+        "    stage.publish(Seal('b2', columns))\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", killed, str(path)]).returncode == -9
+    assert (stamp(session, table), session.fetch("select n from t")) == ("a1", [(1,)])
+    assert session.fetch(session.spelling.names_like(table, "_ff_stage")) == []
 
 
 # what others made
