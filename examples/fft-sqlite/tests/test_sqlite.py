@@ -19,10 +19,12 @@ import pytest
 from fft_sqlite import SPEC
 
 from fft_core.engines.protocol import Seal, Session, Want
-from fft_core.errors import BusyError, ConnectError, EngineError, SeedError, StatementError
+from fft_core.errors import BusyError, ConnectError, EngineError, IncrementError, SeedError, StatementError
 from fft_core.names import Relation
 from fft_core.run.run import Run
 from fft_core.testing import make_project
+
+_DB = {"path": "shop.sqlite"}
 
 
 @contextmanager
@@ -290,4 +292,28 @@ def test_times_order_rows(tmp_path: Path) -> None:
     ]
 
 
-_DB = {"path": "shop.sqlite"}
+@pytest.mark.parametrize("policy", ["ignore", "append_new_columns", "sync_all_columns"])
+def test_values_of_another_type_are_cast_or_refused(tmp_path: Path, policy: str) -> None:
+    config = f"materialized='incremental', unique_key='id', on_schema_change='{policy}'"
+    files = {
+        "sources.yml": "version: 2\nsources:\n  - name: other\n    tables: [{name: s}]\n",
+        "models/m.ff.sql": f"{{{{ config({config}) }}}} select * from {{{{ source('other', 's') }}}}",
+    }
+
+    def built(script: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as other:
+            other.executescript(script)
+        with Run(make_project(tmp_path, files, engine="sqlite", settings=_DB)) as run:
+            for node in run.order():
+                run.build(node)
+            return run.sessions.of_thread().engine.fetch("select id, v from m order by id")
+
+    assert built("create table s (id INTEGER, v INTEGER); insert into s values (1, 5)") == [(1, 5)]
+    text = "drop table s; create table s (id INTEGER, v TEXT); insert into s values (1, '7'), (2, '8')"
+    if policy == "sync_all_columns":
+        with pytest.raises(StatementError, match="sqlite has no change of a column's type"):
+            built(text)
+        return
+    assert built(text) == [(1, 7), (2, 8)]
+    with pytest.raises(IncrementError, match=r"'v' is TEXT, and INTEGER in main\.m: 1 values would not be the same"):
+        built("update s set v = 'x' where id = 2")
