@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Flag, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -206,6 +207,9 @@ class Types(Protocol):
 
     def holds_times(self, type: str) -> bool:
         """Whether the values of a type are dates or times."""
+
+    def read_time(self, value: object) -> datetime:
+        """Return a time without a zone, as `fetch` gives it, as one of Python. Raises ValueError for what is none."""
 
     def json_value(self, value: object, type: str) -> str:
         """Spell a value of lists, mappings and what JSON has as one of a type: an array, a struct, a map, JSON."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from typing import ClassVar
 
 from fft_core.engines.protocol import (
@@ -47,6 +48,11 @@ class StandardTypes:
 
     def holds_times(self, type: str) -> bool:
         return type.lower().startswith(("date", "timestamp"))
+
+    def read_time(self, value: object) -> datetime:
+        if not isinstance(value, datetime):
+            raise ValueError(f"{value!r}, which is no time")
+        return value
 
     def json_value(self, value: object, type: str) -> str:
         return self.spelling.refuse("lists and mappings")

@@ -49,6 +49,9 @@ class SqliteTypes(StandardTypes):
     def holds_times(self, type: str) -> bool:
         return type in ("TEXT", NO_TYPE) or super().holds_times(type)  # SQLite has no other times
 
+    def read_time(self, value: object) -> datetime:
+        return datetime.fromisoformat(value) if isinstance(value, str) else super().read_time(value)
+
     def column_type(self, declared: str) -> str:
         found = (kind for pattern, kind in _KINDS.items() if re.search(pattern, declared.upper()))
         return self._words.get(declared.strip().lower()) or next(found, "TEXT")
