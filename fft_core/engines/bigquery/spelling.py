@@ -74,9 +74,6 @@ class BigQuerySpelling(BackslashSpelling):
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> str:
         return self.refuse("temporary tables outside of a session")
 
-    def create_empty(self, name: str, columns: Sequence[ColumnType]) -> str:
-        return self.refuse("temporary tables outside of a session")
-
     def change_type(self, relation: Relation, column: ColumnType) -> str:
         return self.refuse("change of a column's type that casts its values")
 

@@ -74,9 +74,6 @@ class DatabricksSpelling(SparkValues):
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> str:
         return super().create_temporary(name, query, kind) if kind == "view" else self.refuse("temporary tables")
 
-    def create_empty(self, name: str, columns: Sequence[ColumnType]) -> str:
-        return self.refuse("temporary tables")
-
     def create_table(self, relation: Relation, columns: Mapping[str, TypeWord]) -> str:
         return f"{super().create_table(relation, columns)} using delta"
 

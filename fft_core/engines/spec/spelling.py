@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Our words for types, in the tables and columns that we add to what the user's queries make.
 TypeWord: TypeAlias = Literal["text", "integer", "small integer", "number", "boolean", "date", "timestamp", "zoned"]
 ROWS = "_ff_all_rows"
+_AS = " as\n"  # before a query
 CHANGED = "_ff_t"  # what a statement calls the table that it changes; no column has that name
 
 
@@ -264,7 +265,8 @@ class Definitions(Expressions):
     def create_empty(self, name: str, columns: Sequence[ColumnType]) -> str:
         """Create a table with columns of these types, and without rows, that only this session sees."""
         spelled = ", ".join(f"{self.quoted(column.name)} {column.type}" for column in columns)
-        return f"create temporary table {self.quoted(name)} ({spelled})"
+        created = self.create_temporary(name, "")  # where there are none, it says so
+        return f"{created.removesuffix(_AS)} ({spelled})"
 
     def add_column(self, relation: Relation, column: ColumnType) -> str:
         """Add a column, NULL in the rows of the table."""
