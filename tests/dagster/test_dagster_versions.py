@@ -27,7 +27,14 @@ REQUIREMENT = next(
     if requirement.startswith("dagster")
 )
 OLDEST = re.search(r">=([\d.]+)", REQUIREMENT)
-FILES = ("test_executor.py", "test_storage.py", "test_several_projects.py", "test_runs.py", "test_dagster_duckdb.py")
+FILES = (
+    "test_executor.py",
+    "test_storage.py",
+    "test_new_databases.py",
+    "test_several_projects.py",
+    "test_runs.py",
+    "test_dagster_duckdb.py",
+)
 NEEDED = (
     "dagster-duckdb-pandas",
     "pytest",
