@@ -95,7 +95,8 @@ def installed(command: list[str]) -> None:
 def test_all_that_is_private_on(version: str, tmp_path: Path) -> None:
     python = environment(tmp_path / "env", version)
     variables = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "DAGSTER_"))}
-    variables["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "dagster"), str(ROOT)])
+    folders = (ROOT / "tests" / "dagster", ROOT / "tests" / "cli", ROOT)
+    variables["PYTHONPATH"] = os.pathsep.join(map(str, folders))
 
     def run(*command: str) -> str:
         done = subprocess.run(
