@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 from fft_core.build.adaption import Fit
 from fft_core.build.strategies import incremental, snapshot
+from fft_core.build.strategies.columns import Adaption
 from fft_core.build.strategies.keys import ColumnPair, KeyProbe, key_probes
 from fft_core.build.strategies.settings import found_columns, increment_error, incremental_settings, snapshot_settings
-from fft_core.build.strategies.steps import Steps
+from fft_core.build.strategies.steps import Steps, cast_rows
 from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
 from fft_core.engines.protocol import ColumnType, Session, Stage
 from fft_core.names import Relation
@@ -19,7 +20,7 @@ from fft_core.project.model import Check, Incremental, Model, Snapshot
 from fft_core.warehouse.warehouse import Warehouse
 
 Columns: TypeAlias = tuple[ColumnType, ...]
-_DELTA, _VERSIONS = "_ff_delta", "_ff_versions"  # what is kept beside the stage
+_DELTA, _CAST, _VERSIONS = "_ff_delta", "_ff_cast", "_ff_versions"  # what is kept beside the stage
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,17 @@ def _applied(warehouse: Warehouse, increment: Increment, settings: Incremental, 
     adaption = fit.adaption(settings.on_schema_change)
     pairs = fit.pairs(adaption, (*settings.unique_key, *settings.partition_by))
     checks = _checked(warehouse, increment, delta, columns)
+    delta = _cast(engine, stage, delta, columns, adaption)
     steps = incremental.Application(stage.place, delta, pairs, engine.types).steps(settings, adaption)
     changes, is_unchanged = _carry_out(engine, stage, steps)
     return _written(engine, stage, checks, changes, is_unchanged=is_unchanged)
+
+
+def _cast(engine: Session, stage: Stage, rows: Relation, columns: Sequence[ColumnType], adaption: Adaption) -> Relation:
+    """Give staged rows the types of the table, if some differ."""
+    if not adaption.casts:
+        return rows
+    return stage.scratch(_CAST, cast_rows(rows, columns, adaption, engine.spelling))[0]
 
 
 def _newer_rows(engine: Session, increment: Increment, settings: Incremental, stored: Columns, query: str) -> str:
@@ -123,7 +132,7 @@ def _checked(warehouse: Warehouse, increment: Increment, delta: Relation, column
 def _versioned(engine: Session, increment: Increment, settings: Snapshot, query: str) -> Written:
     model, stage = increment.model, increment.stage
     rows, columns = stage.scratch(_DELTA, query)
-    settings = snapshot_settings(model, settings, columns)
+    settings = snapshot_settings(model, settings, columns, engine.types)
     times = [settings.updated_at] if settings.updated_at else []
     _refuse(engine, model, key_probes(rows, columns, settings.unique_key, times, engine.types))
     staged = snapshot.SnapshotRows(settings, rows, columns, datetime.now(UTC), engine.types)
@@ -141,8 +150,9 @@ def _with_new_versions(engine: Session, increment: Increment, staged: snapshot.S
     fit = Fit(engine, model, stage, increment.relation, own, staged.rows, staged.columns)
     adaption = fit.adaption(settings.on_schema_change)
     pairs = fit.pairs(adaption, settings.unique_key)
-    _execute(engine, (*snapshot.casts(staged, adaption), *adaption.statements))
-    staged = replace(staged, columns=fit.cast_columns(adaption))
+    rows = _cast(engine, stage, staged.rows, staged.columns, adaption)
+    staged = replace(staged, rows=rows, columns=fit.cast_columns(adaption))
+    _execute(engine, adaption.statements)
     versions, _ = stage.scratch(_VERSIONS, snapshot.new_versions(staged, stage.place, pairs))
     changes, is_unchanged = _carry_out(engine, stage, snapshot.steps(staged, stage.place, versions, pairs))
     return _written(engine, stage, (), changes, is_unchanged=is_unchanged and not adaption.statements)
@@ -161,7 +171,7 @@ def _refuse_other_table(model: Model, table: Relation, stored: Columns) -> None:
 
 def _carry_out(engine: Session, stage: Stage, steps: Steps) -> tuple[dict[str, int], bool]:
     """Run all statements; return what was counted, and whether it is known that nothing has changed."""
-    _execute(engine, (*steps.casts, *steps.alterations))
+    _execute(engine, steps.alterations)
     changes = {what: _count(engine, query) for what, query in steps.counts.items()}
     is_needed = steps.needs is None or changes[steps.needs]
     changed = stage.apply(steps.statements).rows if is_needed else 0

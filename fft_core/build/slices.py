@@ -200,7 +200,7 @@ def _fitted(
             raise _other_columns(relation, str(difference))
         if values:
             casts[name] = (old, new)
-        spelled[name] = f"cast({spelled[name] if values else 'null'} as {old})"
+        spelled[name] = spelling.cast_to(spelled[name] if values else "null", old)
     query = lost_in_casts(staged, Adaption((), difference.same, casts), engine.types)
     try:
         lost = engine.fetch(query)[0] if query else ()

@@ -23,7 +23,7 @@ def usable_columns(session: Session, relation: Relation, query: str, *, is_table
     """
     columns = session.columns(session.spelling.select_all(relation))
     if session.capabilities.renames_repeated_columns and any(_may_be_renamed(c.name, columns) for c in columns):
-        _refuse_repeated(session, query)
+        refuse_repeated(session.columns(query), query)
     if not is_table:
         return columns
     usable = [ColumnType(column.name, session.types.usable_type(column.type)) for column in columns]
@@ -35,12 +35,13 @@ def usable_columns(session: Session, relation: Relation, query: str, *, is_table
 
 def _may_be_renamed(name: str, columns: Sequence[ColumnType]) -> bool:
     """Tell whether a name is that of another column with a number behind it: what engines make of a repeated one."""
-    found = re.fullmatch(r"(.*)_\d+", name)
+    found = re.fullmatch(r"(.*)[_:]\d+", name)
     return found is not None and found[1].lower() in (column.name.lower() for column in columns)
 
 
-def _refuse_repeated(session: Session, query: str) -> None:
-    repeated = repeated_name([column.name for column in session.columns(query)])
+def refuse_repeated(columns: Sequence[ColumnType], query: str) -> None:
+    """Raise StatementError if two columns of a query have one name, in any case of letters."""
+    repeated = repeated_name([column.name for column in columns])
     if repeated is None:
         return
     one, other = repeated

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Flag, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -204,6 +205,12 @@ class Types(Protocol):
     def usable_type(self, type: str) -> str:
         """Give the type that a table's column gets for that of a query; another one if the query has only NULLs."""
 
+    def holds_times(self, type: str) -> bool:
+        """Whether the values of a type are dates or times."""
+
+    def read_time(self, value: object) -> datetime:
+        """Return a time without a zone, as `fetch` gives it, as one of Python. Raises ValueError for what is none."""
+
     def json_value(self, value: object, type: str) -> str:
         """Spell a value of lists, mappings and what JSON has as one of a type: an array, a struct, a map, JSON."""
 
@@ -327,6 +334,9 @@ class Session(Protocol):
 
     def temporary(self, name: str) -> Relation:
         """Return where a temporary table lies, which only this session sees."""
+
+    def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
+        """Create a table, or a view, from a query that only this session sees, at `temporary(name)`."""
 
     def create_schema(self, relation: Relation) -> None:
         """Create the schema that a relation lies in, if it is missing."""

@@ -72,7 +72,7 @@ class _StagedRows(ABC):
         return self._place
 
     def write(self, query: str, written: str | None = None) -> tuple[tuple[ColumnType, ...], Stats]:
-        stats = self.session.execute(self._create(query))
+        stats = self._create(query)
         is_table = self.order.kind == "table"
         return usable_columns(self.session, self.place, written or query, is_table=is_table), stats
 
@@ -95,8 +95,8 @@ class _StagedRows(ABC):
     def clean(self) -> None:
         """Drop what was made beside the published relation."""
 
-    def _create(self, query: str) -> str:
-        return self.session.spelling.create_as(self.place, self.order.kind, query, replaces=False)
+    def _create(self, query: str) -> Stats:
+        return self.session.execute(self.session.spelling.create_as(self.place, self.order.kind, query, replaces=False))
 
 
 class _WithTemporary(_StagedRows):
@@ -109,7 +109,7 @@ class _WithTemporary(_StagedRows):
     def scratch(
         self, name: str, query: str, written: str | None = None, *, kind: RelationKind = "table"
     ) -> tuple[Relation, tuple[ColumnType, ...]]:
-        self.session.execute(self.session.spelling.create_temporary(name, query, kind))
+        self.session.create_temporary(name, query, kind)
         relation = self.session.temporary(name)
         self._scratches.append((relation, kind))
         return relation, usable_columns(self.session, relation, written or query, is_table=kind == "table")
@@ -128,8 +128,8 @@ class TemporaryStage(_WithTemporary):
     def publish(self, seal: Seal) -> Sealed:
         raise NotImplementedError("a temporary table is not published")
 
-    def _create(self, query: str) -> str:
-        return self.session.spelling.create_temporary(self.place.name, query)
+    def _create(self, query: str) -> Stats:
+        return self.session.create_temporary(self.place.name, query)
 
 
 class _TransactionStage(_WithTemporary):
@@ -160,8 +160,8 @@ class _TransactionStage(_WithTemporary):
             self.session.execute(statement)
         return Sealed(size)
 
-    def _create(self, query: str) -> str:
-        return self._publisher.created(self.place, self.order.kind, query)
+    def _create(self, query: str) -> Stats:
+        return self._publisher.create(self.place, self.order.kind, query)
 
 
 class InTransaction:
@@ -199,9 +199,9 @@ class InTransaction:
         if order.view is None and order.replaces not in (None, order.kind):
             self.session.execute(self.session.spelling.drop(order.relation, order.replaces))
 
-    def created(self, place: Relation, kind: RelationKind, query: str) -> str:
-        """Spell the statement that creates a stage."""
-        return self.session.spelling.create_as(place, kind, query, replaces=True)
+    def create(self, place: Relation, kind: RelationKind, query: str) -> Stats:
+        """Create a stage from a query."""
+        return self.session.execute(self.session.spelling.create_as(place, kind, query, replaces=True))
 
     def retype(self, place: Relation, column: ColumnType) -> bool:
         """Give a column of a table another type; return False if what depends on it forbids that."""
@@ -239,8 +239,8 @@ class RenameInTransaction(InTransaction):
     def make_room(self, order: Order) -> None:
         pass  # the stage's place is free, and `put` replaces what is there
 
-    def created(self, place: Relation, kind: RelationKind, query: str) -> str:
-        return self.session.spelling.create_as(place, kind, query, replaces=False)
+    def create(self, place: Relation, kind: RelationKind, query: str) -> Stats:
+        return self.session.execute(self.session.spelling.create_as(place, kind, query, replaces=False))
 
     def put(self, stage: Relation, order: Order, mode: PublishMode | None) -> int | None:
         session, spelling = self.session, self.session.spelling

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from typing import ClassVar
 
 from fft_core.engines.protocol import (
@@ -12,6 +13,7 @@ from fft_core.engines.protocol import (
     Estimates,
     Frames,
     Publisher,
+    RelationKind,
     Row,
     Stats,
     TableInfo,
@@ -43,6 +45,14 @@ class StandardTypes:
 
     def usable_type(self, type: str) -> str:
         return type
+
+    def holds_times(self, type: str) -> bool:
+        return type.lower().startswith(("date", "timestamp"))
+
+    def read_time(self, value: object) -> datetime:
+        if not isinstance(value, datetime):
+            raise ValueError(f"{value!r}, which is no time")
+        return value
 
     def json_value(self, value: object, type: str) -> str:
         return self.spelling.refuse("lists and mappings")
@@ -121,6 +131,9 @@ class BaseSession(ABC):
 
     def temporary(self, name: str) -> Relation:
         return Relation(name)
+
+    def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
+        return self.execute(self.spelling.create_temporary(name, query, kind))
 
     def create_schema(self, relation: Relation) -> None:
         self.execute(self.spelling.create_schema(relation))

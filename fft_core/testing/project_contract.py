@@ -8,7 +8,7 @@ from fft_core.checks.run import CheckFailedError
 from fft_core.errors import FftError, MissingRelationError, StatementError
 from fft_core.testing.claims import level
 from fft_core.testing.on_an_engine import OnAnEngine
-from fft_core.testing.shop import BIG, BY_PYTHON, CHECKED, FAILING, PASSING, PROJECT_YML, SHOP, Rows, Shop
+from fft_core.testing.shop import BIG, BY_PYTHON, CHECKED, FAILING, PASSING, PROJECT_YML, SHOP, SOURCES, Rows, Shop
 
 
 class BuildsContract(OnAnEngine):
@@ -33,6 +33,22 @@ class BuildsContract(OnAnEngine):
         shop.write({"seeds/raw_orders.csv": "id,amount\n1,7\n"})
         assert shop.build() >= {"raw_orders", "orders", "by_python"}
         assert shop.rows("orders", "id, amount") == [(1, 7)]
+
+    @level("builds")
+    def test_a_source_is_read_again_when_its_rows_have_changed(self, shop: Shop) -> None:
+        """Their number stays; on an engine that cannot tell rows apart, a source counts as changed in every run."""
+        shop.write({"sources.yml": SOURCES, "models/m.ff.sql": "select n from {{ source('by_others', 'raw') }}"})
+        for number in (1, 2):
+            with shop.opened() as run:
+                engine = run.sessions.of_thread().engine
+                raw, spelling = engine.relation("raw"), engine.spelling
+                engine.create_schema(raw)
+                with engine.turn():
+                    if number > 1:
+                        engine.execute(spelling.drop(raw, "table"))
+                    engine.execute(spelling.create_as(raw, "table", f"select {number} as n", replaces=False))
+            assert shop.build() == {"m"}
+        assert shop.rows("m", "n") == [(2,)]
 
     @level("builds")
     def test_what_was_changed_by_hand_is_built_again(self, shop: Shop) -> None:

@@ -78,6 +78,7 @@ class Shop:
 
 
 PROJECT_YML = "name: tested\nversion: '1'\ntests:\n  {}\n"
+SOURCES = "version: 2\nsources:\n  - name: by_others\n    tables: [{name: raw}]\n"
 BIG = "{{ config(materialized='view') }}\nselect id, amount from {{ ref('orders') }} where amount >= 10"
 BY_PYTHON = """\
 from fft_core import model

@@ -44,7 +44,8 @@ def given_query(given: GivenRows, engine: Session, root: Path, known_types: Mapp
         hint = "Say which columns it has, as in columns: {id: integer, name: string}."
         raise FftError("an input without rows needs the types of its columns", where=given.location, hint=hint)
     names = [engine.spelling.quoted(name) for name in columns]
-    casts = [f"cast(_ff_v.{name} as {kind}) as {name}" for name, kind in zip(names, columns.values(), strict=True)]
+    cast = engine.spelling.cast_to
+    casts = [f"{cast(f'_ff_v.{name}', kind)} as {name}" for name, kind in zip(names, columns.values(), strict=True)]
     nested = {name for name in columns if rows.is_nested(name)}
     literal = engine.spelling.literal
     values = [
@@ -64,7 +65,7 @@ def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Session) 
     value = row.get(name)
     if isinstance(value, list | dict):
         return engine.types.json_value(rows.plain(name, value), kind)
-    return f"cast({engine.spelling.literal(rows.text(row, name))} as {kind})"
+    return engine.spelling.cast_to(engine.spelling.literal(rows.text(row, name)), kind)
 
 
 def _columns(rows: _Rows, types: Mapping[str, str], engine: Session) -> Mapping[str, str]:

@@ -162,7 +162,7 @@ def _create(warehouse: Warehouse, model: Model, given: GivenRows) -> None:
     types = _own_types(warehouse, model) if model.name in given.nodes else {}
     query = given_query(given, warehouse.engine, warehouse.project.root, types)
     try:
-        warehouse.engine.execute(warehouse.engine.spelling.create_temporary(relation.name, query))
+        warehouse.engine.create_temporary(relation.name, query)
     except StatementError as error:
         message = f"the rows of {given.nodes[0]} cannot be stored: {error.problem.message}"
         hint = _type_hint(given)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fft_core.engines.protocol import Row, Session
+from fft_core.engines.protocol import ColumnType, Row, Session, Types
 from fft_core.engines.spec.spelling import TypeWord
 from fft_core.errors import StateError, StatementError
 from fft_core.names import Relation
@@ -53,7 +53,7 @@ def read_records(engine: Session) -> Mapping[str, BuildRecord]:
         rows = engine.fetch(f"select {_COLUMNS}, {more} from {meta.sql(engine.spelling)} order by built_at")
     except StatementError as error:
         raise _unreadable(meta, error) from error
-    return {row[0]: _record(row, str(meta)) for row in rows}
+    return {row[0]: _record(row, str(meta), engine.types) for row in rows}
 
 
 def recorded_stamps(engine: Session, nodes: Sequence[str]) -> Mapping[str, str]:
@@ -77,7 +77,7 @@ def built_times(engine: Session) -> Mapping[str, datetime]:
             return {}
         _refuse_newer(engine)
         rows = engine.fetch(f"select node_name, max(built_at) from {meta.sql(engine.spelling)} group by node_name")
-        return {node: _in_utc(built_at) for node, built_at in rows}
+        return {node: _in_utc(built_at, engine.types) for node, built_at in rows}
     except StatementError as error:
         raise _unreadable(meta, error) from error
     except ValueError as error:
@@ -138,18 +138,20 @@ def recorded_relations(engine: Session, project: str, environment: str) -> tuple
             f"where project = {literal(project)} and environment = {literal(environment)} "
             "and relation_path is not null order by built_at desc"
         )
-        return tuple(_recorded(*row) for row in rows)
+        return tuple(_recorded(*row, types=engine.types) for row in rows)
     except StatementError as error:
         raise _unreadable(meta, error) from error
     except (ValueError, TypeError) as error:
         raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
 
 
-def _recorded(node: str, path: str, stamp: str, built_at: object, parts: str | None) -> RecordedRelation:
+def _recorded(
+    node: str, path: str, stamp: str, built_at: object, parts: str | None, *, types: Types
+) -> RecordedRelation:
     catalog, schema, name = json.loads(path)
     fingerprint = Fingerprint.from_json(parts) if parts else None
     is_history = fingerprint is not None and fingerprint.config.get("materialized") == "snapshot"
-    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at), is_history)
+    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at, types), is_history)
 
 
 def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
@@ -187,7 +189,9 @@ def _statements_of(engine: Session, meta: Relation, number: int) -> Sequence[str
     columns, spelling = _MIGRATIONS[number - 1], engine.spelling
     if number == 1:
         return [spelling.create_table(meta, columns)]
-    return [spelling.add_missing_column(meta, name, kind) for name, kind in columns.items()]
+    there = _column_names(engine, meta)
+    missing = [ColumnType(name, spelling.types[kind]) for name, kind in columns.items() if name not in there]
+    return [spelling.add_column(meta, column) for column in missing]
 
 
 def is_migrated(engine: Session) -> bool:
@@ -255,7 +259,7 @@ def _last_migration(engine: Session) -> object:
     return 0 if number is None else number
 
 
-def _record(row: Row, table: str) -> BuildRecord:
+def _record(row: Row, table: str, types: Types) -> BuildRecord:
     node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, *_ = row
     try:
         if not isinstance(node, str):
@@ -263,7 +267,7 @@ def _record(row: Row, table: str) -> BuildRecord:
         if rows is not None and not isinstance(rows, int):
             raise ValueError(f"row_count is {rows!r}, which is no number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
-        built_at = _in_utc(built_at)
+        built_at = _in_utc(built_at, types)
     except ValueError as error:
         raise StateError(
             f"the build record of {node!r} in {table} cannot be read: {error}",
@@ -274,11 +278,12 @@ def _record(row: Row, table: str) -> BuildRecord:
     )
 
 
-def _in_utc(built_at: object) -> datetime:
+def _in_utc(built_at: object, types: Types) -> datetime:
     """Read a time of the column, which has no zone and holds UTC. Raises ValueError."""
-    if not isinstance(built_at, datetime):
-        raise ValueError(f"built_at is {built_at!r}, which is no time")
-    return built_at.replace(tzinfo=UTC)
+    try:
+        return types.read_time(built_at).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ValueError(f"built_at is {error}") from error
 
 
 def _now() -> datetime:

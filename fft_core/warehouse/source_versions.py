@@ -52,13 +52,15 @@ def _version(engine: Session, source: Source, relation: Relation, settings: Fing
             return rows_digest(engine, relation) if rows <= limit else None
 
 
-def rows_digest(engine: Session, relation: Relation) -> str:
-    """Digest a relation's columns and all its rows, in one scan."""
+def rows_digest(engine: Session, relation: Relation) -> str | None:
+    """Digest a relation's columns and all its rows, in one scan; None if the engine cannot tell rows apart."""
     columns = engine.columns(engine.spelling.select_all(relation))
     row = rows_of(column.name for column in columns)
     ((rows, digest),) = engine.fetch(
         f"select count(*), {engine.versions.digest(row, columns)} from {relation.sql(engine.spelling)} as {row}"
     )
+    if rows and digest is None:
+        return None
     return digest_version([(column.name, column.type) for column in columns], rows, digest)
 
 

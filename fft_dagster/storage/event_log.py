@@ -8,26 +8,25 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import sqlalchemy as db
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from watchdog.observers import Observer
 
 from fft_dagster.execution.supported import require_supported_dagster
 from fft_dagster.storage.connections import (
     OpenDatabases,
     bound,
-    create_like,
     driver_of,
     insert_text,
-    is_stamped,
     one_creates,
     update_text,
 )
+from fft_dagster.storage.creation import create_like, create_new, is_stamped
 
 # Enough for the parents of a wide layer; a record takes a few kilobytes.
 MAX_REMEMBERED_RECORDS = 1000
@@ -53,11 +52,12 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 # Private: the index by which the table of assets itself knows which of them are wiped.
 from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS  # noqa: E402
 
-# Private: names and columns of the tables; the schema itself stays in Dagster's hands (we never create a table).
+# Private: the tables, their names and columns; what they are stays in Dagster's hands.
 from dagster._core.storage.event_log.schema import (  # noqa: E402
     AssetCheckExecutionsTable,
     AssetEventTagsTable,
     AssetKeyTable,
+    SqlEventLogStorageMetadata,
     SqlEventLogStorageTable,
 )
 
@@ -192,13 +192,15 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def _created_like_index(self, shard: str) -> bool:
         """Stock asks alembic for what the index has already: all databases of the log have the same tables."""
-        path, index = self.path_for_shard(shard), self.path_for_shard(INDEX_SHARD_NAME)
-        if os.path.exists(path) or not is_stamped(index):  # noqa: PTH110
+        if shard == INDEX_SHARD_NAME or not is_stamped(self.path_for_shard(INDEX_SHARD_NAME)):
             return False
-        with self._connect(INDEX_SHARD_NAME) as connection, suppress(sqlite3.OperationalError):
-            create_like(path, driver_of(connection))
-            return True
-        return False
+        with self._connect(INDEX_SHARD_NAME) as connection:
+            return create_like(self.path_for_shard(shard), driver_of(connection))
+
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """Private in stock: creates the tables of a database, or says of which version they are."""
+        if not create_new(engine.url.database or "", SqlEventLogStorageMetadata):
+            super()._initdb(engine, for_index_shard)
 
     def _held_connections(self) -> dict[str, Connection]:
         if not hasattr(self._held, "connections"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fft_process import start_process
 from skip_helpers import Place, place
 from sweeps import examples
 from targets import Target
@@ -86,9 +86,9 @@ def test_two_commands_at_once_apply_a_delta_once(chain: Chain) -> None:
     chain.write(1)
     assert not chain.place.build().failed
     chain.write(2)
-    command = [sys.executable, "-m", "fft_cli", "build", str(chain.place.root)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-    ended = [process.communicate(timeout=120)[0] for process in started]
+    command = (sys.executable, "-m", "fft_cli", "build", chain.place.root)
+    started = [start_process(*command) for _ in range(2)]
+    ended = [process.communicate(timeout=120) for process in started]
     assert [process.returncode for process in started] == [0, 0], ended
     assert not chain.place.due()
     for table in ("added", "history"):

@@ -84,7 +84,7 @@ def lost_in_casts(rows: Relation, adaption: Adaption, types: Types) -> str | Non
     counts = []
     for name, (old, new) in adaption.casts.items():
         value = types.spelling.quoted(adaption.columns[name])
-        there_and_back = types.comparable(f"cast(cast({value} as {old}) as {new})", new)
+        there_and_back = types.comparable(types.spelling.cast_to(types.spelling.cast_to(value, old), new), new)
         is_lost = types.spelling.differs(there_and_back, types.comparable(value, new))
         counts.append(f"count(case when {is_lost} then 1 end)")
     return f"select {', '.join(counts)} from {rows.sql(types.spelling)}" if counts else None

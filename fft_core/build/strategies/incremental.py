@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fft_core.build.strategies.columns import Adaption
 from fft_core.build.strategies.keys import ColumnPair, differs, is_exact, same_key
-from fft_core.build.strategies.steps import Steps, casts_of
+from fft_core.build.strategies.steps import Steps
 from fft_core.engines.protocol import Types
 from fft_core.engines.spec.spelling import CHANGED, Spelling
 from fft_core.names import Relation
@@ -21,11 +21,11 @@ def newer_rows(
 
     Rows with the newest stored time itself, and those without a time, are kept: they may be others.
     """
-    back = spelling.interval(lookback) if isinstance(lookback, str) else str(lookback)
     conditions = []
     for column in columns:
-        name = f"_ff_rows.{spelling.quoted(column.given)}"
-        newest = f"(select max({spelling.quoted(column.stored)}) - {back} from {table.sql(spelling)})"
+        name, last = f"_ff_rows.{spelling.quoted(column.given)}", f"max({spelling.quoted(column.stored)})"
+        since = spelling.earlier(last, lookback) if isinstance(lookback, str) else f"{last} - {lookback}"
+        newest = f"(select {since} from {table.sql(spelling)})"
         conditions.append(f"{name} is null or {name} >= coalesce({newest}, {name})")
     return f"select * from (\n{query}\n) as _ff_rows where {' or '.join(conditions)}"
 
@@ -49,7 +49,6 @@ class Application:
     def steps(self, settings: Incremental, adaption: Adaption) -> Steps:
         """Spell all that is done; rows are changed only if there are some to apply: else it would touch the table."""
         return Steps(
-            casts=casts_of(self.delta, adaption, self.types.spelling),
             alterations=adaption.statements,
             counts={"delta_rows": f"select count(*) from {self.delta.sql(self.types.spelling)}"},
             needs="delta_rows",

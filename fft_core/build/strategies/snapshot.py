@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from fft_core.build.strategies.columns import Adaption
 from fft_core.build.strategies.keys import ColumnPair, differs, is_exact, same_key
-from fft_core.build.strategies.steps import Steps, casts_of
+from fft_core.build.strategies.steps import Steps
 from fft_core.engines.protocol import ColumnType, Types
 from fft_core.engines.spec.spelling import CHANGED, Spelling, unused
 from fft_core.names import Relation
@@ -91,11 +90,6 @@ def first_versions(snapshot: SnapshotRows) -> str:
         f"true as {IS_CURRENT}, {snapshot.hash(GIVEN)} as {HASH}"
     )
     return f"select {GIVEN}.*, {added} from {snapshot.rows.sql(snapshot.spelling)} as {GIVEN}"
-
-
-def casts(snapshot: SnapshotRows, adaption: Adaption) -> tuple[str, ...]:
-    """Spell the casts of the staged rows to the types of the table."""
-    return casts_of(snapshot.rows, adaption, snapshot.spelling)
 
 
 def steps(snapshot: SnapshotRows, table: Relation, versions: Relation, columns: Sequence[ColumnPair]) -> Steps:
