@@ -21,7 +21,7 @@ from postgres_server import drop_schema, new_schema, running_server
 from sweeps import FIRST_SEED
 from targets import Target
 
-from fft_core.engines.protocol import Engine, open_engine
+from fft_core.engines.protocol import Session, open_session
 
 settings.register_profile("same examples each time", derandomize=True, deadline=None)
 settings.register_profile("other examples each time", deadline=None, database=None, print_blob=True)
@@ -79,11 +79,11 @@ def target(request: pytest.FixtureRequest) -> Target:
 
 
 @pytest.fixture(scope="module")
-def engines(postgres_dsn: str) -> Iterator[dict[str, Engine]]:
+def engines(postgres_dsn: str) -> Iterator[dict[str, Session]]:
     """A session on each engine, by its name, for tests that leave nothing behind."""
     both = {
-        "duckdb": open_engine("duckdb", {"path": ":memory:"}),
-        "postgres": open_engine("postgres", {"dsn": postgres_dsn}),
+        "duckdb": open_session("duckdb", {"path": ":memory:"}),
+        "postgres": open_session("postgres", {"dsn": postgres_dsn}),
     }
     yield both
     for engine in both.values():

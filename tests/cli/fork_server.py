@@ -27,6 +27,7 @@ from typing import Any
 OURS = ("fft_core", "fft_cli", "fft_dagster")
 # Two act when they are imported; the third imports dagster_duckdb, and a session asks if that has been imported.
 LEFT_OUT = ("fft_cli.__main__", "fft_dagster.location", "fft_dagster.duckdb_resource")
+NOT_FOR_COMMANDS = "fft_core.testing"  # it imports pytest
 # What ours and Dagster import in functions. Not numpy, pandas, pyarrow and polars: they start threads.
 LATE = (
     "duckdb",
@@ -51,7 +52,7 @@ ANOTHER = -1  # asks for another server, where else the length of a request come
 def import_early() -> None:
     for package in map(import_module, OURS):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if found.name not in LEFT_OUT:
+            if found.name not in LEFT_OUT and not found.name.startswith(NOT_FOR_COMMANDS):
                 import_module(found.name)
     for name in LATE:
         import_module(name)

@@ -21,8 +21,8 @@ from fft_dagster.storage.connections import MAX_OPEN_DATABASES
 from fft_dagster.storage.event_log import (
     DEFER_SECONDS,
     PooledSqliteEventLogStorage,
-    step_seconds_of_earlier_runs,
 )
+from fft_dagster.storage.step_seconds import step_seconds_of_earlier_runs
 
 PATIENCE_SECONDS = 20.0
 

@@ -73,8 +73,8 @@ class Shop:
 
     def kinds(self, *names: str) -> dict[str, str]:
         with open_warehouse(self.load(), read_only=True) as warehouse:
-            found = warehouse.engine.kinds([warehouse.engine.relation(name) for name in names])
-        return {relation.name: kind for relation, kind in found.items()}
+            found = warehouse.engine.inspect([warehouse.engine.relation(name) for name in names])
+        return {relation.name: there.kind for relation, there in found.items()}
 
     def execute(self, statement: str, name: str) -> None:
         """Do something by hand, as somebody else would."""
