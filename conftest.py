@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -32,8 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take a cache folder of the tests' own, before a module of tests reads the environment for its commands.
 
     Of two variables it is the one that they hand on: many leave out what begins with FFT_.
-    Those commands would compile all of our modules each time, if this process were told to write no bytecode.
+    Those commands would compile all of our modules each time, if this process were told to write no bytecode. And they
+    would not hear Ctrl-C, if this process were started in the background by a script.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     folder = tempfile.mkdtemp(prefix="fft_cache_")

@@ -45,6 +45,7 @@ FACES = {
     "fft_dagster": (("fft_core",), ("click", "rich")),
 }
 TOUCH_DAGSTER_CORE = {
+    "fft_dagster.storage.creation",
     "fft_dagster.storage.event_log",
     "fft_dagster.storage.step_seconds",
     "fft_dagster.storage.wal_watchdog",
