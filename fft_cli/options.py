@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -204,10 +205,13 @@ class PlanOptions:
         among: Among | None = None,
         patience_seconds: int | None = None,
         afterwards: Callable[[Warehouse], None] | None = None,
+        *,
+        begins: bool = False,
     ) -> tuple[Run, Plan]:
         """Load the project, look at its warehouse, and decide: for what is selected, or what `among` makes of it.
 
-        `afterwards` is called while the warehouse is open.
+        `afterwards` is called while the warehouse is open. If the plan `begins` a run, the hooks of its start come
+        before it looks.
         """
         from fft_cli.ctrl_c import cancelled_by_ctrl_c
         from fft_core import Run
@@ -216,8 +220,12 @@ class PlanOptions:
         chosen = self.selection.names(run.project, run)
         if among is not None:
             chosen = among(run.project, self.selection, chosen)
+        if begins:
+            run.begin()
         with (
-            run.open(read_only=True, patience_seconds=patience_seconds) as warehouse,
+            nullcontext(run.sessions.of_thread())
+            if begins and run.project.hooks
+            else run.open(read_only=True, patience_seconds=patience_seconds) as warehouse,
             cancelled_by_ctrl_c(warehouse.engine.interrupt),
         ):
             plan = run.plan(warehouse, chosen)

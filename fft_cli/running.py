@@ -13,7 +13,7 @@ from fft_cli.crash import print_unexpected
 from fft_cli.lines import Display, Start, display
 from fft_cli.options import Among, Selection
 from fft_cli.plan import print_plan
-from fft_cli.report import Report
+from fft_cli.report import FAILED, Report
 from fft_cli.run_options import Output, RunOptions
 from fft_cli.terminal import echo
 from fft_core import Decision, Model, Plan, Project, Run
@@ -79,15 +79,28 @@ def build_planned(
         afterwards: What is done with the call and all planned names when all went well, or nothing was to be done.
     """
     began = time.perf_counter()
-    looked, plan = options.plan.make_plan(among)
+    looked, plan = options.plan.make_plan(among, begins=not options.dry_run)
     call = Call(command, looked, options.output, began, options.jobs, options.keep_going)
     if options.dry_run:
         print_plan(plan, as_json=options.output.as_json, verbose=options.output.shows_reasons)
         code = 0
     else:
-        code = run(call, todo(looked.project, plan))
+        code = _run_with_hooks(call, todo(looked.project, plan))
     if code == 0 and afterwards is not None:
         afterwards(call, tuple(decision.name for decision in plan.decisions))
+    return code
+
+
+def _run_with_hooks(call: Call, todo: Todo) -> int:
+    """Run what is to be done, and then the hooks of the run's end, also if it fails; give the exit code."""
+    code, error = FAILED, "the run ended early"
+    try:
+        code = run(call, todo)
+        error = "" if code == 0 else f"exit code {code}"
+    finally:
+        call.run.end(error or None)
+        if call.project.hooks:
+            call.run.close()
     return code
 
 

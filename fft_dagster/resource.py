@@ -16,7 +16,7 @@ from fft_core.engines.spec.masking import Masker
 from fft_core.plan.decide import CacheMode
 from fft_core.run.outcomes import StepEnded, StepStarted
 from fft_core.run.output_guard import guarded_output
-from fft_dagster.projects import BoundProject, current_project, loaded_projects
+from fft_dagster.projects import BoundProject, current_project, loaded_projects, projects_of
 from fft_dagster.runs.settings import refuse_other_settings
 
 RESOURCE_KEY = "fft_warehouse"
@@ -51,6 +51,7 @@ class WarehouseSessions:
         self._lock = threading.Lock()
         self._run = run or Run(project, request)
         self._is_limited = run is not None
+        self._ends_run = False
 
     def of(self, bound: BoundProject) -> WarehouseSessions:
         """Give these sessions to the assets of their project. Raises FftError for those of another."""
@@ -80,9 +81,22 @@ class WarehouseSessions:
                 self._run, self._is_limited = self._run.limited(nodes(), every), True
             return self._run
 
+    def begin_run(self, run_id: str, job: dg.JobDefinition) -> None:
+        """Run the hooks of the run's start, unless whoever planned the run has. Raises HookError."""
+        self._ends_run = bool(self.project.hooks) and not self._run.hooks.has_begun
+        self._run.begin(run_id)
+
+    def end_run(self, error: str | None) -> None:
+        """Run the hooks of the run's end, if those of its start were run here. Raises HookError."""
+        if self._ends_run:
+            self._run.end(error)
+
     def close(self) -> None:
         """Close the database, if it was opened."""
-        self._run.close()
+        try:
+            self.end_run(None)  # of a run whose executor is Dagster's in-process one
+        finally:
+            self._run.close()
 
 
 def _tell_nobody(outcome: StepStarted | StepEnded) -> None:
@@ -135,6 +149,17 @@ class ProjectWarehouses:
     @property
     def _current(self) -> WarehouseSessions:
         return self.of(current_project())
+
+    def begin_run(self, run_id: str, job: dg.JobDefinition) -> None:
+        """Run the hooks of the run's start, of each project in it that has some. Raises HookError."""
+        for bound in projects_of(job):
+            if bound.project.hooks:
+                self.of(bound).begin_run(run_id, job)
+
+    def end_run(self, error: str | None) -> None:
+        """Run the hooks of the run's end. Raises HookError."""
+        for sessions in self._sessions.values():
+            sessions.end_run(error)
 
     def close(self) -> None:
         """Close the databases that were opened."""

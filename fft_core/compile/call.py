@@ -28,7 +28,7 @@ from fft_core.errors import (
 from fft_core.frames import from_arrow, to_arrow
 from fft_core.frames.ibis import IbisQuery, query_of, unbound_table
 from fft_core.names import Relation
-from fft_core.project.model import Home, Model, Project, PythonBody, SourceName, SqlCheck
+from fft_core.project.model import Home, Hook, Model, Project, PythonBody, SourceName, SqlCheck
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,6 +49,24 @@ class Compiler:
     def check_sql(self, rule: SqlCheck, naming: Naming, table: Relation, where: str | None) -> str:
         """Render a custom check, as `Renderer.check` does. Raises RenderError."""
         return self._renderer.check(rule, naming, table, where)
+
+    def hook_sql(self, hook: Hook, naming: Naming, given: Mapping[str, object]) -> str:
+        """Render the text of a SQL hook, as `Renderer.hook` does. Raises RenderError."""
+        return self._renderer.hook(hook, naming, given)
+
+    def call_hook(self, hook: Hook, context: Mapping[str, Any]) -> None:
+        """Call the function of a Python hook with what it is told. Raises ModelError if it fails."""
+        assert hook.path is not None  # a Python hook has both
+        assert hook.function is not None
+        try:
+            self._code.function(hook.path, hook.function)(dict(context))
+        except FftError:
+            raise
+        except (Exception, SystemExit) as error:
+            frames = _own_frames(error, self._project.home_of(hook.path))
+            said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
+            where = frames[-1].location if frames else hook.place
+            raise ModelError(f"{hook.function}() raised {said}", where=where) from error
 
     def call_model(
         self,

@@ -14,7 +14,7 @@ from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
-from fft_core.project.model import Incremental, Mentioned, Model, Project, SourceName, SqlBody, SqlCheck
+from fft_core.project.model import Hook, Incremental, Mentioned, Model, Project, SourceName, SqlBody, SqlCheck
 from fft_core.project.profile.environment import is_secret, looks_secret
 from fft_core.project.read.conditions import seen_by_code
 
@@ -147,6 +147,27 @@ class Renderer:
         given = {"this": this, "table": spelled, "column": rule.column, "params": _own(dict(rule.params))}
         text = self._text(model, body, naming, {**given, "where": where or rule.params.get("where")})
         return select_of(text, naming.dialect, Location(rule.path))
+
+    def hook(self, hook: Hook, naming: Naming, given: Mapping[str, object]) -> str:
+        """Render the text of a hook, which may have several statements and use all macros. Raises RenderError.
+
+        Args:
+            hook: A hook that has SQL.
+            naming: Spells the models, seeds and sources that it mentions; it need not declare them.
+            given: What it is told, by name.
+        """
+        body = SqlBody(
+            hook.sql or "", frozenset(self._macro_files), python_macros=frozenset(self._project.python_macros)
+        )
+        model = Model(hook.name, hook.place.path, body)
+
+        def ref(name: str) -> str:
+            return naming.relation(self._project.node(name).name).sql(naming.spelling)
+
+        def source(group: str, table: str) -> str:
+            return naming.relation(SourceName(group, table)).sql(naming.spelling)
+
+        return self._text(model, body, naming, {**given, "ref": ref, "source": source})
 
     def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
         if isinstance(mentioned.target, str):

@@ -49,6 +49,16 @@ def select_of(text: str, dialect: str, where: Location) -> str:
     return text[tokens[0].start : tokens[-1].end + 1]
 
 
+def statements_of(text: str, dialect: str, where: Location) -> tuple[str, ...]:
+    """Cut a rendered text into its statements, without the semicolons between them. Raises RenderError.
+
+    >>> statements_of("create table t (x text); insert into t values (';'); -- done", "duckdb", Location(Path("x.sql")))
+    ('create table t (x text)', "insert into t values (';')")
+    """
+    found = _statements(text, dialect, where)
+    return tuple(text[tokens[0].start : tokens[-1].end + 1] for tokens in found)
+
+
 def _statements(text: str, dialect: str, where: Location) -> list[list[Token]]:
     from sqlglot import Dialect, TokenError
 

@@ -17,6 +17,7 @@ from fft_core.plan.decide import Decision, Request
 from fft_core.plan.records import BuildRecord
 from fft_core.project.model import Check, Model, Seed, SourceName
 from fft_core.run.chosen_views import views_to_judge
+from fft_core.run.hooks import HookError, Hooks
 from fft_core.run.memory import Look, OutdatedError
 from fft_core.run.rebuilder import Rebuilder
 from fft_core.warehouse.records import write_checks
@@ -42,7 +43,12 @@ class ReuseResult(NodeResult):
 
 
 def build_or_reuse(
-    warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, *, run_id: str | None = None
+    warehouse: Warehouse,
+    rebuilder: Rebuilder,
+    node: Model | Seed,
+    *,
+    run_id: str | None = None,
+    hooks: Hooks | None = None,
 ) -> BuildResult | ReuseResult:
     """Do what the plan says for one model or seed, at its turn in a run.
 
@@ -51,8 +57,10 @@ def build_or_reuse(
         rebuilder: The one of the run.
         node: A model or seed, whose inputs have had their turn.
         run_id: Noted in the record.
+        hooks: Those of the run; a model's own are run before and after it is built.
 
     Raises:
+        HookError: a hook of the model failed.
         CheckFailedError: a check of severity error failed, its own or that of a view over it; the published rows stay
             as they were.
         UnreadableViewError: a checked view over it does not work with the new rows.
@@ -63,7 +71,7 @@ def build_or_reuse(
     failed = True
     try:
         with warehouse.engine.turn(), warehouse.engine.trace.about(node.name), collecting() as http:
-            result = _build_or_reuse(warehouse, rebuilder, node, run_id)
+            result = _build_or_reuse(_Turn(warehouse, rebuilder, node, run_id, Clock.begun(warehouse), hooks))
         failed = False
         return replace(result, http=http.as_json()) if http.requests else result
     finally:
@@ -112,6 +120,7 @@ class _Turn:
     node: Model | Seed
     run_id: str | None
     clock: Clock
+    hooks: Hooks | None = None
 
     def still_current(self, decision: Decision, look: Look) -> None:
         """Look once more if others may build during this turn. Raises OutdatedError."""
@@ -119,10 +128,9 @@ class _Turn:
             self.rebuilder.refuse_outdated(self.warehouse, decision, look)
 
 
-def _build_or_reuse(
-    warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed, run_id: str | None
-) -> BuildResult | ReuseResult:
-    turn, unreadable = _Turn(warehouse, rebuilder, node, run_id, Clock.begun(warehouse)), tuple[Unjudged, ...]()
+def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:
+    warehouse, rebuilder, node = turn.warehouse, turn.rebuilder, turn.node
+    unreadable, with_hooks = tuple[Unjudged, ...](), _WithHooks(turn)
     while True:
         look = rebuilder.memory.look(warehouse)
         decision = rebuilder.decide(warehouse, node, look)
@@ -132,7 +140,8 @@ def _build_or_reuse(
             warehouse.ensure_records()
         try:
             rebuilder.refuse_outdated(warehouse, decision, look)
-            return _build(turn, decision, look, unreadable)
+            with_hooks.before()
+            return with_hooks.after(_build(turn, decision, look, unreadable))
         except OutdatedError as error:
             _log.info("%s, and so %s is decided anew", error, node.name)
             rebuilder.memory.forget()
@@ -140,6 +149,37 @@ def _build_or_reuse(
             if error.view in rebuilder.memory.recall(warehouse).published:
                 raise
             unreadable = (*unreadable, Unjudged(error.view, str(error.problem.message)))  # its own step says it
+        except FftError as error:
+            with_hooks.failed(error)
+            raise
+
+
+class _WithHooks:
+    """The hooks of the model that has its turn: before it is built, once, and after it."""
+
+    def __init__(self, turn: _Turn) -> None:
+        self._turn = turn
+        self._model = turn.node if isinstance(turn.node, Model) else None
+        self._has_begun = False
+
+    def before(self) -> None:
+        if self._turn.hooks and self._model and not self._has_begun:
+            self._has_begun = True
+            self._turn.hooks.before(self._turn.warehouse, self._model)
+
+    def after(self, result: BuildResult) -> BuildResult:
+        if self._turn.hooks and self._model:
+            try:
+                self._turn.hooks.after(self._turn.warehouse, self._model, result)
+            except HookError:
+                self._turn.rebuilder.memory.forget()  # its record is gone
+                raise
+        return result
+
+    def failed(self, error: FftError) -> None:
+        """Let the hooks know of a build that failed; a hook that failed itself is not told."""
+        if self._turn.hooks and self._model and not isinstance(error, HookError):
+            self._turn.hooks.after(self._turn.warehouse, self._model, error)
 
 
 def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudged, ...]) -> BuildResult:

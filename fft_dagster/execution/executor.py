@@ -30,6 +30,7 @@ from dagster import (
 
 from fft_core.engines.lending import lend_databases
 from fft_dagster.execution.order import inverted, remaining_seconds
+from fft_dagster.execution.run_scope import run_scope
 from fft_dagster.execution.supported import require_supported_dagster
 from fft_dagster.execution.threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
 
@@ -174,6 +175,7 @@ def _run_steps(
         pools = stack.enter_context(_Pools(job_context.instance, job_context.dagster_run))
         steps = stack.enter_context(_steps_to_run(job_context, execution_plan, pools, options))
         stack.enter_context(PythonLogs(run).attached())
+        stack.enter_context(run_scope(job_context))
         yield from _with_compute_logs(job_context, execution_plan, _StepLoop(job_context, run, steps, pools, options))
 
 

@@ -36,6 +36,11 @@ class Hook:
     select: tuple[str, ...] = ()
     params: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def place(self) -> Location:
+        """Where its text or its function stands: a file of hooks/, or project.yml."""
+        return Location(self.path) if self.path else self.location
+
 
 @dataclass(frozen=True)
 class Limits:
