@@ -11,6 +11,7 @@ from typing import Any
 from fft_core.checks.query import CheckQuery
 from fft_core.compile.project_code import ProjectCode
 from fft_core.compile.render import Naming, Renderer
+from fft_core.compile.single_query import with_values
 from fft_core.engines.protocol import Row, Session
 from fft_core.errors import FftError, Location, ModelError, message_of
 from fft_core.names import Relation
@@ -191,8 +192,8 @@ class Connection:
         self.dialect = engine.dialect
 
     def execute(self, sql: object, parameters: Sequence[object] = ()) -> Result:
-        """Run a query. Raises StatementError."""
-        return Result(self._engine.fetch(str(sql), parameters))
+        """Run a query, in which each `?` stands for one of the parameters. Raises StatementError."""
+        return Result(self._engine.fetch(with_values(str(sql), parameters, self._engine.spelling)))
 
     def sql_of(self, name: str) -> str:
         """Quote a name."""

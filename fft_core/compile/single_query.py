@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import Location, RenderError
 
 if TYPE_CHECKING:
@@ -57,6 +61,24 @@ def statements_of(text: str, dialect: str, where: Location) -> tuple[str, ...]:
     """
     found = _statements(text, dialect, where)
     return tuple(text[tokens[0].start : tokens[-1].end + 1] for tokens in found)
+
+
+def with_values(text: str, values: Sequence[object], spelling: Spelling) -> str:
+    """Put literals into the places of a statement, which are question marks outside of its texts and comments.
+
+    Raises:
+        RenderError: there are more places than values, or fewer; or the text is no SQL.
+    """
+    if not values:
+        return text
+    where = Location(Path("<sql>"))
+    tokens = [token for statement in _statements(text, spelling.dialect, where) for token in statement]
+    places = [token.start for token in tokens if token.token_type.name == "PLACEHOLDER"]
+    if len(places) != len(values):
+        raise RenderError(f"the statement has {len(places)} places for {len(values)} values", where=where)
+    for place, value in sorted(zip(places, values, strict=True), reverse=True, key=itemgetter(0)):
+        text = f"{text[:place]}{spelling.literal(value)}{text[place + 1 :]}"
+    return text
 
 
 def _statements(text: str, dialect: str, where: Location) -> list[list[Token]]:

@@ -8,7 +8,7 @@ import time
 from asyncio import AbstractEventLoop
 from bisect import insort
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from sys import exc_info
@@ -20,7 +20,6 @@ from dagster import (
     DagsterExecutionInterruptedError,
     DagsterInstance,
     DagsterRun,
-    EventLogEntry,
     Executor,
     Field,
     InitExecutorContext,
@@ -31,6 +30,7 @@ from dagster import (
 from fft_core.engines.lending import lend_databases
 from fft_dagster.execution.order import inverted, remaining_seconds
 from fft_dagster.execution.run_scope import run_scope
+from fft_dagster.execution.run_storage import deferred_events, keep_connections, only_listener
 from fft_dagster.execution.supported import require_supported_dagster
 from fft_dagster.execution.threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
 
@@ -55,7 +55,6 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 from dagster._core.execution.plan.state import KnownExecutionState  # noqa: E402
 from dagster._core.execution.retries import RetryMode, get_retries_config  # noqa: E402
 from dagster._core.execution.tags import get_tag_concurrency_limits_config  # noqa: E402
-from dagster._core.instance.types import _EventListenerLogHandler  # noqa: E402
 from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG  # noqa: E402
 
 if TYPE_CHECKING:
@@ -168,43 +167,15 @@ def _run_steps(
 
     takes_turns = isinstance(job_context.instance.event_log_storage, SqliteEventLogStorage)
     if not takes_turns:
-        _keep_connections(job_context.instance, options.max_concurrent)
-    run = RunThreads(job_context.log, takes_turns=takes_turns, store=_only_listener(job_context))
+        keep_connections(job_context.instance, options.max_concurrent)
+    run = RunThreads(job_context.log, takes_turns=takes_turns, store=only_listener(job_context))
     with ExitStack() as stack:
-        stack.enter_context(_deferred_events(job_context))
+        stack.enter_context(deferred_events(job_context))
         pools = stack.enter_context(_Pools(job_context.instance, job_context.dagster_run))
         steps = stack.enter_context(_steps_to_run(job_context, execution_plan, pools, options))
         stack.enter_context(PythonLogs(run).attached())
         stack.enter_context(run_scope(job_context))
         yield from _with_compute_logs(job_context, execution_plan, _StepLoop(job_context, run, steps, pools, options))
-
-
-def _deferred_events(job_context: PlanExecutionContext) -> AbstractContextManager[None]:
-    from fft_dagster.storage.event_log import PooledSqliteEventLogStorage
-
-    storage = job_context.instance.event_log_storage
-    return storage.deferring(job_context.run_id) if isinstance(storage, PooledSqliteEventLogStorage) else nullcontext()
-
-
-def _keep_connections(instance: DagsterInstance, threads: int) -> None:
-    """Private, and what the web server does: dagster-postgres opens a connection for each call otherwise.
-
-    A timeout of 0 is none, as before. Its pool keeps one connection, and closes what other threads bring back: this one
-    keeps one for each.
-    """
-    from sqlalchemy.pool import QueuePool
-
-    for storage in (instance.event_log_storage, instance.run_storage):
-        storage.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=threads)
-        engine: Any = getattr(storage, "_engine", None)  # Any: private in dagster-postgres; other storages have none
-        if engine is not None and isinstance(engine.pool, QueuePool):
-            engine.pool._pool.maxsize = threads + 1
-
-
-def _only_listener(job_context: PlanExecutionContext) -> Callable[[EventLogEntry], None] | None:
-    """Private: what stock's own handler of events calls, where dagster.yaml has no handlers beside it."""
-    handlers = job_context.log._dagster_handler._handlers
-    return job_context.instance.handle_new_event if [type(h) for h in handlers] == [_EventListenerLogHandler] else None
 
 
 def _steps_to_run(
@@ -489,8 +460,8 @@ def _rank_by_critical_path(
     if len(dependencies) > options.max_concurrent:
         from fft_dagster.storage.step_seconds import step_seconds_of_earlier_runs
 
-        run = job_context.dagster_run
-        seconds = step_seconds_of_earlier_runs(job_context.instance, run.job_name, set(dependencies))
+        job_name = job_context.dagster_run.job_name
+        seconds = step_seconds_of_earlier_runs(job_context.instance, job_name, set(dependencies))
     remaining = remaining_seconds(dependencies, seconds)
     longest = max(remaining.values(), default=0.0)
 
