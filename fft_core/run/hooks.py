@@ -1,0 +1,229 @@
+"""Hooks of a run: statements and functions before and after it, and before and after each model that it builds.
+
+What they are given is as documented for FFT. A hook stands outside of a build's stage: rows are published whole or not
+at all, whatever a hook does.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from fft_core.build.publish import BuildResult
+from fft_core.compile.hook_call import hook_statements
+from fft_core.errors import FftError
+from fft_core.project.model import Hook, Model, Phase, Project
+from fft_core.run.select.grammar import select
+from fft_core.warehouse.records import delete_records
+from fft_core.warehouse.warehouse import Warehouse
+
+
+class HookError(FftError):
+    """A hook failed; `hook` is its name, and `phase` when it ran."""
+
+    def __init__(self, hook: Hook, cause: FftError, hint: str | None = None) -> None:
+        self.hook, self.phase = hook.name, hook.phase
+        problem = cause.problem
+        where = problem.where or hook.location
+        said = f"the hook {hook.name!r} of {hook.phase} failed: {problem.message}"
+        super().__init__(said, where=where, hint=hint or problem.hint)
+
+
+@dataclass
+class RunStats:
+    """What the models of a run came to so far."""
+
+    built: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    failed: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for a hook in Python."""
+        return {
+            "models_built": self.built,
+            "rows_affected": self.rows,
+            "elapsed_ms": round(self.seconds * 1000, 3),
+            "models_failed": list(self.failed),
+        }
+
+
+class Hooks:
+    """The hooks of one run. Threads may share it.
+
+    Args:
+        project: Whose hooks.
+        run_id: What the hooks are told of the run; a new one if None.
+    """
+
+    def __init__(self, project: Project, run_id: str | None = None) -> None:
+        self._project = project
+        self._run_id = run_id or uuid.uuid4().hex
+        self._lock = threading.Lock()
+        self._started_at: datetime | None = None
+        self._failed: HookError | None = None  # before anything was built
+        self._has_ended = False
+        self._stats = RunStats()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the run has begun and not ended."""
+        return self._started_at is not None and self._failed is None and not self._has_ended
+
+    def begin(self, warehouse: Warehouse, run_id: str | None = None) -> None:
+        """Run those of on_run_start, once. Raises HookError: nothing is to be built then."""
+        with self._lock:
+            if self._started_at is None:
+                self._run_id, self._started_at = run_id or self._run_id, datetime.now(UTC)
+                try:
+                    self._run_all(warehouse, "on_run_start", None)
+                except HookError as error:
+                    self._failed = error
+            if self._failed is not None:
+                raise self._failed
+
+    def end(self, warehouse: Warehouse, error: str | None = None) -> None:
+        """Run those of on_run_end, once, if the run has begun. Raises HookError, after all of them had their turn.
+
+        Args:
+            warehouse: The session of this thread.
+            error: Why the run failed, if it did.
+        """
+        with self._lock:
+            if not self.has_begun:
+                return
+            self._has_ended = True
+            failed = error or (f"failed: {', '.join(self._stats.failed)}" if self._stats.failed else None)
+            self._run_all(warehouse, "on_run_end", None, failed)
+
+    def before(self, warehouse: Warehouse, model: Model) -> None:
+        """Run those of before_model. Raises HookError: the model is not built then."""
+        self._run_all(warehouse, "before_model", model)
+
+    def after(self, warehouse: Warehouse, model: Model, outcome: BuildResult | FftError) -> None:
+        """Run those of after_model, when the model is published or has failed.
+
+        Raises:
+            HookError: the rows stay published, and the record is removed: the next run builds the model once more.
+        """
+        with self._lock:
+            if isinstance(outcome, BuildResult):
+                self._stats.built += 1
+                self._stats.rows += outcome.row_count
+                self._stats.seconds += outcome.seconds
+            else:
+                self._stats.failed.append(model.name)
+        try:
+            self._run_all(warehouse, "after_model", model, outcome=outcome)
+        except HookError:
+            if isinstance(outcome, BuildResult):
+                with warehouse.engine.transaction():
+                    delete_records(warehouse.engine, [model.name])
+                raise
+
+    def concern(self, model: Model) -> bool:
+        """Whether there are hooks of this model."""
+        return any(self._of(phase, model) for phase in ("before_model", "after_model"))
+
+    def _of(self, phase: Phase, model: Model | None) -> Sequence[Hook]:
+        hooks = self._by_phase.get(phase, ())
+        return [hook for hook in hooks if model is None or model.name in self._chosen[id(hook)]]
+
+    @cached_property
+    def _by_phase(self) -> Mapping[Phase, Sequence[Hook]]:
+        found: dict[Phase, list[Hook]] = {}
+        for hook in self._project.hooks:
+            found.setdefault(hook.phase, []).append(hook)
+        return found
+
+    @cached_property
+    def _chosen(self) -> Mapping[int, frozenset[str]]:
+        """The models of each hook, by its identity: those that one of its selectors chooses."""
+        every = frozenset(self._project.models)
+        return {
+            id(hook): frozenset().union(*(select(self._project, [text]) for text in hook.select))
+            if hook.select
+            else every
+            for hook in self._project.hooks
+        }
+
+    def _run_all(
+        self,
+        warehouse: Warehouse,
+        phase: Phase,
+        model: Model | None,
+        error: str | None = None,
+        outcome: BuildResult | FftError | None = None,
+    ) -> None:
+        hooks, first = self._of(phase, model), None
+        for hook in hooks:
+            try:
+                self._run_one(warehouse, hook, self._context(hook, model, error, outcome))
+            except FftError as failed:
+                first = first or HookError(hook, failed)
+                if phase != "on_run_end":  # there each has its turn
+                    break
+        if first is not None:
+            raise first
+
+    def _run_one(self, warehouse: Warehouse, hook: Hook, context: Mapping[str, Any]) -> None:
+        engine, about = warehouse.engine, f"hook {hook.name}"
+        try:
+            with engine.turn(), engine.trace.about(about):
+                if hook.sql is None:
+                    warehouse.compiler.call_hook(hook, context)
+                    return
+                warehouse.ensure_schema(warehouse.relation("any"))
+                statements = hook_statements(warehouse.compiler, hook, warehouse.naming, context)
+                with engine.transaction() if len(statements) > 1 else nullcontext():
+                    for statement in statements:
+                        engine.execute(statement)
+        except FftError as error:
+            warehouse.masker.error(error)
+            raise
+
+    def _context(
+        self, hook: Hook, model: Model | None, error: str | None, outcome: BuildResult | FftError | None
+    ) -> Mapping[str, Any]:
+        stats = self._stats.to_dict()
+        is_over = hook.phase == "on_run_end"
+        run = {
+            "run_id": self._run_id,
+            "env_name": self._project.env,
+            "engine_name": self._project.engine,
+            "started_at": (self._started_at or datetime.now(UTC)).isoformat(),
+            "status": ("error" if error else "success") if is_over else None,
+            "row_count": self._stats.rows if is_over else None,
+            "error": error,
+        }
+        about = _about(model, outcome) if model is not None else None
+        return {
+            "when": hook.phase,
+            "run": run,
+            "model": about,
+            "env": {n: v for n, v in self._project.environment.items() if n.startswith("FF_")},
+            "run_stats": stats if is_over else {},
+            "model_stats": {k: about[k] for k in ("rows_affected", "elapsed_ms")} if about and outcome else {},
+            "params": dict(hook.params),
+        }
+
+
+def _about(model: Model, outcome: BuildResult | FftError | None) -> dict[str, Any]:
+    built = outcome if isinstance(outcome, BuildResult) else None
+    failed = outcome if isinstance(outcome, FftError) else None
+    return {
+        "name": model.name,
+        "path": model.path.as_posix(),
+        "tags": list(model.tags),
+        "meta": {},
+        "status": "success" if built else "error" if failed else None,
+        "rows_affected": built.row_count if built else None,
+        "elapsed_ms": round(built.seconds * 1000, 3) if built else None,
+        "error": failed.problem.message if failed else None,
+    }
