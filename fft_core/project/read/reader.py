@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fft_core.engines.spec import Namespace
 from fft_core.engines.spec.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
 from fft_core.engines.spec.registry import frame_kinds_of, lexis_of
 from fft_core.errors import Location, Problem, ProjectError, nearest
@@ -69,12 +70,14 @@ class Reader:
         problems: list[Problem],
         *,
         environment: Mapping[str, str] | None = None,
+        namespace: Namespace | None = None,
         warn: Callable[..., None] = _log.warning,
         keeps: bool = True,
     ) -> None:
         self.root, self.env, self._warn = root, env, warn
         self.problems = problems
         self._scope = Scope(engine, environment or {})
+        self._namespace = namespace or Namespace()
         self._seen, self._keeps = seen_by_code(environment or {}, engine, env), keeps
         self._conditions: list[Conditions] = []
         self._engine = engine
@@ -90,7 +93,8 @@ class Reader:
         self._evaluator = Evaluator(self.root, self._seen, secrets=settings.secrets, keeps=self._keeps)
         macros, python_macros = self._macros(), self._python_macros()
         self._customs = self._custom_checks(macros, python_macros)
-        sources, seeds = self._sources(engine), self._seeds(engine)
+        seeds = self._seeds(engine)
+        sources = filled_by_seeds(self._sources(engine), seeds, self._namespace)
         models = self._models(macros, python_macros)
         schemas = read_schema(list(self._schemas()), self._customs, self.problems)
         unique = self._unique(models)
@@ -453,6 +457,22 @@ class Reader:
         except OSError as error:  # as of a link that leads nowhere
             self.problems.append(Problem(f"the file cannot be read: {error.strerror}", Location(path)))
         return ""
+
+
+def filled_by_seeds(
+    sources: Mapping[SourceName, Source], seeds: Mapping[str, Seed], namespace: Namespace
+) -> dict[SourceName, Source]:
+    """Place each source that a seed fills where the seed is placed: one may name the profile's schema, which the other
+    leaves out."""
+
+    def placed(source: Source) -> Source:
+        seed = seeds.get(source.identifier)
+        same_catalog = source.catalog in (None, namespace.catalog)
+        if seed is None or not same_catalog or source.schema not in (None, seed.schema or namespace.schema):
+            return source
+        return replace(source, schema=seed.schema if source.schema else None, catalog=None)
+
+    return {name: placed(source) for name, source in sources.items()}
 
 
 def _unread_places(
