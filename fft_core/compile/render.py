@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fft_core.compile.project_code import ProjectCode
-from fft_core.compile.single_query import select_of
+from fft_core.compile.single_query import select_of, statements_of
 from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
-from fft_core.project.model import Incremental, Mentioned, Model, Project, SourceName, SqlBody, SqlCheck
+from fft_core.project.model import Hook, Incremental, Mentioned, Model, Project, SourceName, SqlBody, SqlCheck
 from fft_core.project.profile.environment import is_secret, looks_secret
 from fft_core.project.read.conditions import seen_by_code
 
@@ -147,6 +147,19 @@ class Renderer:
         given = {"this": this, "table": spelled, "column": rule.column, "params": _own(dict(rule.params))}
         text = self._text(model, body, naming, {**given, "where": where or rule.params.get("where")})
         return select_of(text, naming.dialect, Location(rule.path))
+
+    def hook(self, hook: Hook, naming: Naming, given: Mapping[str, object]) -> list[str]:
+        """Render the statements of a hook in SQL. Raises RenderError.
+
+        Args:
+            hook: The hook.
+            naming: Spells what it mentions.
+            given: What it knows beside what all templates know: `run`, `model` and `node`.
+        """
+        where = Location(hook.path) if hook.path else hook.location
+        body = SqlBody(hook.sql or "", hook.macros, python_macros=hook.python_macros)
+        model = Model(hook.name, where.path, body, hook.inputs)
+        return statements_of(self._text(model, body, naming, given), naming.dialect, where)
 
     def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
         if isinstance(mentioned.target, str):

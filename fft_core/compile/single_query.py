@@ -49,6 +49,19 @@ def select_of(text: str, dialect: str, where: Location) -> str:
     return text[tokens[0].start : tokens[-1].end + 1]
 
 
+def statements_of(text: str, dialect: str, where: Location) -> list[str]:
+    """Take a text apart into its statements, without the semicolons between them and without outer comments.
+
+    Raises:
+        RenderError: a quote or a comment is not closed.
+
+    >>> statements_of("-- first\\ninsert into t values (';'); select 1;", "duckdb", Location(Path("x.sql")))
+    ["insert into t values (';')", 'select 1']
+    """
+    found = _statements(text, dialect, where)
+    return [text[tokens[0].start : tokens[-1].end + 1] for tokens in found]
+
+
 def _statements(text: str, dialect: str, where: Location) -> list[list[Token]]:
     from sqlglot import Dialect, TokenError
 
