@@ -50,8 +50,8 @@ class Compiler:
         """Render a custom check, as `Renderer.check` does. Raises RenderError."""
         return self._renderer.check(rule, naming, table, where)
 
-    def hook_sql(self, hook: Hook, naming: Naming, given: Mapping[str, object]) -> str:
-        """Render the text of a SQL hook, as `Renderer.hook` does. Raises RenderError."""
+    def hook_statements(self, hook: Hook, naming: Naming, given: Mapping[str, object]) -> list[str]:
+        """Render the statements of a SQL hook, as `Renderer.hook` does. Raises RenderError."""
         return self._renderer.hook(hook, naming, given)
 
     def call_hook(self, hook: Hook, context: Mapping[str, Any]) -> None:

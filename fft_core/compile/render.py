@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fft_core.compile.project_code import ProjectCode
-from fft_core.compile.single_query import select_of
+from fft_core.compile.single_query import select_of, statements_of
 from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, Location, RenderError, nearest
@@ -148,26 +148,18 @@ class Renderer:
         text = self._text(model, body, naming, {**given, "where": where or rule.params.get("where")})
         return select_of(text, naming.dialect, Location(rule.path))
 
-    def hook(self, hook: Hook, naming: Naming, given: Mapping[str, object]) -> str:
-        """Render the text of a hook, which may have several statements and use all macros. Raises RenderError.
+    def hook(self, hook: Hook, naming: Naming, given: Mapping[str, object]) -> list[str]:
+        """Render the statements of a hook in SQL. Raises RenderError.
 
         Args:
-            hook: A hook that has SQL.
-            naming: Spells the models, seeds and sources that it mentions; it need not declare them.
-            given: What it is told, by name.
+            hook: The hook.
+            naming: Spells what it mentions.
+            given: What it knows beside what all templates know: `run`, `model` and `node`.
         """
-        body = SqlBody(
-            hook.sql or "", frozenset(self._macro_files), python_macros=frozenset(self._project.python_macros)
-        )
-        model = Model(hook.name, hook.place.path, body)
-
-        def ref(name: str) -> str:
-            return naming.relation(self._project.node(name).name).sql(naming.spelling)
-
-        def source(group: str, table: str) -> str:
-            return naming.relation(SourceName(group, table)).sql(naming.spelling)
-
-        return self._text(model, body, naming, {**given, "ref": ref, "source": source})
+        where = Location(hook.path) if hook.path else hook.location
+        body = SqlBody(hook.sql or "", hook.macros, python_macros=hook.python_macros)
+        model = Model(hook.name, where.path, body, hook.inputs)
+        return statements_of(self._text(model, body, naming, given), naming.dialect, where)
 
     def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
         if isinstance(mentioned.target, str):

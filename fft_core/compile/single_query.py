@@ -53,14 +53,17 @@ def select_of(text: str, dialect: str, where: Location) -> str:
     return text[tokens[0].start : tokens[-1].end + 1]
 
 
-def statements_of(text: str, dialect: str, where: Location) -> tuple[str, ...]:
-    """Cut a rendered text into its statements, without the semicolons between them. Raises RenderError.
+def statements_of(text: str, dialect: str, where: Location) -> list[str]:
+    """Take a text apart into its statements, without the semicolons between them and without outer comments.
 
-    >>> statements_of("create table t (x text); insert into t values (';'); -- done", "duckdb", Location(Path("x.sql")))
-    ('create table t (x text)', "insert into t values (';')")
+    Raises:
+        RenderError: a quote or a comment is not closed.
+
+    >>> statements_of("-- first\\ninsert into t values (';'); select 1;", "duckdb", Location(Path("x.sql")))
+    ["insert into t values (';')", 'select 1']
     """
     found = _statements(text, dialect, where)
-    return tuple(text[tokens[0].start : tokens[-1].end + 1] for tokens in found)
+    return [text[tokens[0].start : tokens[-1].end + 1] for tokens in found]
 
 
 def with_values(text: str, values: Sequence[object], spelling: Spelling) -> str:

@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import Any
 
 from fft_core.build.publish import BuildResult
-from fft_core.compile.hook_call import hook_statements
 from fft_core.errors import FftError
 from fft_core.project.model import Hook, Model, Phase, Project
 from fft_core.run.select.grammar import select
@@ -180,7 +179,9 @@ class Hooks:
                     warehouse.compiler.call_hook(hook, context)
                     return
                 warehouse.ensure_schema(warehouse.relation("any"))
-                statements = hook_statements(warehouse.compiler, hook, warehouse.naming, context)
+                given = {name: context[name] for name in ("run", "model", "params")}
+                given["node"] = context["model"]
+                statements = warehouse.compiler.hook_statements(hook, warehouse.naming, given)
                 with engine.transaction() if len(statements) > 1 else nullcontext():
                     for statement in statements:
                         engine.execute(statement)

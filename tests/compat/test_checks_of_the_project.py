@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -246,3 +247,13 @@ def test_the_new_rows_of_an_incremental_model_can_be_judged_alone(tmp_path: Path
             with opened(tmp_path, {**files, "profiles.yml": profiles}) as shop:
                 (result,) = shop.build("inc")
                 assert result.checks[0].passed
+
+
+def test_a_project_with_such_checks_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    project_text = project("type: only_known, column: id") + "  - {table: m, severity: warn, type: broken}\n"
+    there = loaded(tmp_path, {**FILES, "project.yml": project_text})
+    here = pickle.loads(pickle.dumps(there))
+    assert here.checks == there.checks
+    contexts = [check.rule.context for check in here.checks]
+    assert contexts[0] is contexts[1]
+    assert contexts[0].project.name == "shop"

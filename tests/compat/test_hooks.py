@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from written_projects import Files, loaded, problems
 
-from fft_core import SourceName
+from fft_core import Relation, SourceName
+from fft_core.compile.render import Naming, Renderer
+from fft_core.engines.spec.registry import spec_of
 
 CODE = """\
 from fastflowtransform.hooks.registry import fft_hook
@@ -144,3 +146,52 @@ def test_a_table_that_no_hook_names_is_unknown(tmp_path: Path) -> None:
     tests = "tests: [{type: not_null, table: audits, column: id}]\n"
     (said,) = problems(tmp_path, {**FILES, "project.yml": PROJECT + tests})
     assert "'audits' is not a model, seed or source" in said
+
+
+def test_statements_of_a_hook_are_rendered_with_all_that_templates_know(tmp_path: Path) -> None:
+    sql = """\
+        -- what began
+        {% set who = var('who') %}
+        insert into audit values ({{ run.run_id | sql_literal }}, {{ stamp() }}, '{{ node.name if node else "" }};');
+        update {{ ref('users.ff') }} set n = {{ one() }} where x = {{ who | sql_literal }};
+        """
+    files: Files = {
+        **FILES,
+        "project.yml": PROJECT + "vars: {who: it's me}\n",
+        "hooks/audit/in_file.sql": sql,
+        "models/macros/m.sql": "{% macro stamp() %}{{ one() }} + 1{% endmacro %}",
+        "models/macros_py/one.py": "def one():\n    return 1\n",
+    }
+    project = loaded(tmp_path, files)
+    hook = project.hooks[1]
+    assert hook.inputs == ("users",)
+    assert set(hook.macros) == {"stamp"}
+    assert set(hook.python_macros) == {"one"}
+    naming = Naming(lambda node: Relation(str(node), "demo"), spec_of("duckdb").spelling)
+    statements = Renderer(project).hook(hook, naming, {"run": {"run_id": "r1"}, "node": None, "model": None})
+    assert statements == [
+        "insert into audit values ('r1', 1 + 1, ';')",
+        "update \"demo\".\"users\" set n = 1 where x = 'it''s me'",
+    ]
+
+
+TEMPLATES: dict[str, tuple[Files, str]] = {
+    "in a file": (
+        {"hooks/audit/in_file.sql": "select 1;\nselect {{ x"},
+        "hooks/audit/in_file.sql:2: template error: unexpected end of template",
+    ),
+    "in project.yml": (
+        hook("on_run_start", 'name: x, sql: "{% if %}"'),
+        "project.yml:5: template error: Expected an expression, got 'end of statement block'",
+    ),
+    "a model that is not there": (
+        {"hooks/audit/in_file.sql": "select * from {{ ref('user') }}"},
+        "hooks/audit/in_file.sql: ref('user') is not a model or seed\n    hint: Did you mean 'users'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TEMPLATES)
+def test_a_template_that_cannot_be_read_is_a_problem(tmp_path: Path, case: str) -> None:
+    files, said = TEMPLATES[case]
+    assert problems(tmp_path, {**FILES, **files})[0].startswith(said)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from fft_core.errors import Location
+from fft_core.project.model.nodes import SourceName
 
 Phase: TypeAlias = Literal["on_run_start", "on_run_end", "before_model", "after_model"]
 
@@ -25,6 +26,8 @@ class Hook:
         function: The function of a Python hook.
         select: Selectors; a hook of models is only for those that match one of them. All models if there are none.
         params: What a Python hook is given.
+        inputs: The models, seeds and sources that its template mentions.
+        macros, python_macros: The names of those that its template uses.
     """
 
     phase: Phase
@@ -35,6 +38,9 @@ class Hook:
     function: str | None = None
     select: tuple[str, ...] = ()
     params: Mapping[str, object] = field(default_factory=dict)
+    inputs: tuple[str | SourceName, ...] = ()
+    macros: frozenset[str] = frozenset()
+    python_macros: frozenset[str] = frozenset()
 
     @property
     def place(self) -> Location:

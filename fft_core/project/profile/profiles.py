@@ -16,7 +16,7 @@ from typing import Any
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from fft_core.engines.spec import EngineSpec, Setting
+from fft_core.engines.spec import EngineSpec, Namespace, Setting
 from fft_core.engines.spec.registry import engine_names, spec_of, unknown_hint
 from fft_core.errors import EngineError, FftError, Location, Problem, ProfileError, nearest
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml
@@ -140,6 +140,13 @@ class Profiles:
         spec = _spec(chosen, file, name)
         variables = {key: s.variable for key, s in spec.settings.items() if environment.get(s.variable)}
         return _profile(_Written(self._root, file, name, content), spec, variables, environment, overrides)
+
+    def namespace(self, engine: str) -> Namespace:
+        """Return where the relations of an engine lie by the active profile; nothing if that cannot be used."""
+        try:
+            return spec_of(engine).namespace(self.active(engine=engine).settings)
+        except (ProfileError, EngineError):
+            return Namespace()
 
     def unit_test(self) -> Profile | None:
         """Return the profile `<env>_utest`, as documented for FFT; None if there is none.

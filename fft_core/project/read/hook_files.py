@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import jinja2
 
 from fft_core.errors import Location, Problem, nearest
 from fft_core.project.model import Hook, NoVersion, Phase, Source, SourceName
 from fft_core.project.read.decorators import MODEL_PHASES, RUN_PHASES
+from fft_core.project.read.parse import MacroIndex, reached_macros
 from fft_core.project.read.python_file import (
     Constants,
     decorator_name,
@@ -19,6 +22,7 @@ from fft_core.project.read.python_file import (
     parsed,
     value_of,
 )
+from fft_core.project.read.sql_file import parse_template
 from fft_core.project.read.yaml_file import YamlFile
 from fft_core.project.shapes.hooks import HookShape, HooksShape
 
@@ -72,10 +76,20 @@ def _function(
     yield HookFunction(str(said.get("name") or function.name), when, function.name, path)
 
 
-def hooks_of(
-    shape: HooksShape, file: YamlFile, files: HookFiles, engine: str, env: str, problems: list[Problem]
-) -> tuple[Hook, ...]:
-    """Return the hooks of one engine and environment; what is wrong with any of them is added to `problems`."""
+@dataclass(frozen=True)
+class HookReading:
+    """What the hooks of a project are read for and with; `problems` grows by what is wrong with any of them."""
+
+    engine: str
+    env: str
+    jinja: jinja2.Environment
+    macros: MacroIndex
+    python_macros: Collection[str]
+    problems: list[Problem]
+
+
+def hooks_of(shape: HooksShape, file: YamlFile, files: HookFiles, reading: HookReading) -> tuple[Hook, ...]:
+    """Return the hooks of one engine and environment."""
     found: list[Hook] = []
     for phase in PHASES:
         hooks: list[HookShape] = getattr(shape, phase)
@@ -87,13 +101,32 @@ def hooks_of(
                 else _sql_hook(said, phase, files, where)
             )
             if isinstance(hook, Problem):
-                problems.append(hook)
-            elif _is_for(said.engines, engine) and _is_for(said.envs, env):
-                found.append(hook)
+                reading.problems.append(hook)
+            elif _is_for(said.engines, reading.engine) and _is_for(said.envs, reading.env):
+                found.append(_with_template(hook, reading))
             if said.select and phase in RUN_PHASES:
                 hint = f"Selectors are for {' and '.join(MODEL_PHASES)}."
-                problems.append(Problem(f"hook {said.name!r} of {phase} has `select`", where, hint))
+                reading.problems.append(Problem(f"hook {said.name!r} of {phase} has `select`", where, hint))
     return tuple(found)
+
+
+def _with_template(hook: Hook, reading: HookReading) -> Hook:
+    """Read the template of a hook in SQL. What is wrong in a text of project.yml stands at the hook."""
+    if hook.sql is None:
+        return hook
+    path = hook.path or hook.location.path
+    template = parse_template(hook.sql, path, reading.jinja, reading.engine)
+    reading.problems.extend(p if hook.path else replace(p, where=hook.location) for p in template.problems)
+    reached = reached_macros(template.calls, reading.macros)
+    templates = [template, *(reading.macros[name].template for name in sorted(reached))]
+    named = {name for t in templates for name in (*t.calls, *t.filters)}
+    return replace(
+        hook,
+        sql=template.text,
+        inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
+        macros=frozenset(reached),
+        python_macros=frozenset(named & set(reading.python_macros)),
+    )
 
 
 def tables_of(hooks: Iterable[Hook], files: HookFiles, tables: Iterable[str]) -> dict[SourceName, Source]:

@@ -41,6 +41,8 @@ def link(
     schemas = list(schemas)
     for model in project.models.values():
         problems.extend(unknown_inputs(model, project))
+    for hook in project.hooks:
+        problems.extend(_unknown(hook.inputs, project, {}, Location(hook.path) if hook.path else hook.location))
     problems.extend(_clashes(project))
     cycle = find_cycle(project)
     if cycle:
@@ -73,8 +75,17 @@ def _location(name: str, project: Project) -> Location:
 
 def unknown_inputs(model: Model, project: Project) -> Iterable[Problem]:
     """Say which inputs of a model are no model, seed or source."""
-    for name in model.inputs:
-        where = model.input_places.get(name, model.location)
+    yield from _unknown(model.inputs, project, model.input_places, model.location)
+
+
+def _unknown(
+    names: Iterable[str | SourceName],
+    project: Project,
+    places: Mapping[str | SourceName, Location],
+    otherwise: Location,
+) -> Iterable[Problem]:
+    for name in names:
+        where = places.get(name, otherwise)
         if isinstance(name, SourceName):
             if name not in project.sources:
                 hint = nearest(str(name), map(str, project.sources)) or "Declare it in sources.yml."

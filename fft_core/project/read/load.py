@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from fft_core.engines.spec import Namespace
 from fft_core.errors import Problem, ProfileError, ProjectError
 from fft_core.project.model import CheckContext, CustomRule, Project
 from fft_core.project.profile.profiles import Profiles, active_env, load_environment
@@ -51,7 +52,7 @@ def load_project(
     profiles = Profiles(root, env, environment)
     try:
         engine = engine or _engine_name(profiles, problems)
-        project = _read(root, env, engine, environment, problems)
+        project = _read(root, env, engine, profiles.namespace(engine), environment, problems)
     except ProjectError as error:
         environment_masker({**environment, **(variables or {})}).error(error)
         raise
@@ -78,15 +79,22 @@ def _engine_name(profiles: Profiles, problems: list[Problem]) -> str:
         return "unknown"
 
 
-def _read(root: Path, env: str, engine: str, environment: Mapping[str, str], problems: list[Problem]) -> Project:
+def _read(
+    root: Path,
+    env: str,
+    engine: str,
+    namespace: Namespace,
+    environment: Mapping[str, str],
+    problems: list[Problem],
+) -> Project:
     files = find_files(root, seeds_folder(root, environment))
-    key = files.digest() + f":{env}:{engine}"
+    key = files.digest() + f":{env}:{engine}:{namespace.schema}:{namespace.catalog}"
     project = None if problems else cached_project(root, key)
     if project is not None and hold(project.conditions, seen_by_code(environment, engine, env)):
         return project
     from fft_core.project.read.reader import Reader  # with the parsers that it needs; a cached project needs none
 
-    project = Reader(root, env, engine, files, problems, environment=environment).read()
+    project = Reader(root, env, engine, files, problems, environment=environment, namespace=namespace).read()
     if project.conditions.is_complete:
         keep_project(project, key)
     return project

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fft_core.engines.spec.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
+from fft_core.engines.spec import Namespace
 from fft_core.engines.spec.registry import frame_kinds_of, lexis_of
-from fft_core.errors import Location, Problem, ProjectError, nearest
-from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, is_plain, model_name
+from fft_core.errors import Location, Problem, ProjectError
+from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, model_name
 from fft_core.project.model import (
     Budgets,
-    Column,
     Conditions,
     Home,
     Model,
@@ -31,12 +29,13 @@ from fft_core.project.read.budgets import budgets_of
 from fft_core.project.read.conditions import conditions_of, joined, seen_by_code
 from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_check
 from fft_core.project.read.files import ProjectFiles, find_package_files
-from fft_core.project.read.hook_files import HookFiles, hook_functions, hooks_of, tables_of
+from fft_core.project.read.hook_files import HookFiles, HookReading, hook_functions, hooks_of, tables_of
 from fft_core.project.read.link import link
 from fft_core.project.read.parse import MacroIndex, Reading, python_models, sql_model
 from fft_core.project.read.python_macros import public_names
 from fft_core.project.read.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
 from fft_core.project.read.scope import Scope
+from fft_core.project.read.seed_files import SeedReader, filled_by_seeds
 from fft_core.project.read.sql_comments import without_jinja_in_comments
 from fft_core.project.read.sql_file import new_environment, parse_macros
 from fft_core.project.read.unit_test_file import link_unit_tests, read_unit_tests
@@ -45,12 +44,10 @@ from fft_core.project.shapes.budgets import BudgetsShape
 from fft_core.project.shapes.checks import BUILT_IN
 from fft_core.project.shapes.model_config import IncrementalOverlayShape
 from fft_core.project.shapes.project import ProjectShape
-from fft_core.project.shapes.seeds import SeedFileShape, SeedsShape
+from fft_core.project.shapes.seeds import SeedsShape
 from fft_core.project.shapes.sources import OldSources, PlaceShape, SourcesShape
 
 _log = logging.getLogger(__name__)
-SEED_SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".pq", ".sql")
-_NO_SEEDS = ("schema.yml", "readme.md")
 
 
 class Reader:
@@ -69,12 +66,14 @@ class Reader:
         problems: list[Problem],
         *,
         environment: Mapping[str, str] | None = None,
+        namespace: Namespace | None = None,
         warn: Callable[..., None] = _log.warning,
         keeps: bool = True,
     ) -> None:
         self.root, self.env, self._warn = root, env, warn
         self.problems = problems
         self._scope = Scope(engine, environment or {})
+        self._namespace = namespace or Namespace()
         self._seen, self._keeps = seen_by_code(environment or {}, engine, env), keeps
         self._conditions: list[Conditions] = []
         self._engine = engine
@@ -90,13 +89,14 @@ class Reader:
         self._evaluator = Evaluator(self.root, self._seen, secrets=settings.secrets, keeps=self._keeps)
         macros, python_macros = self._macros(), self._python_macros()
         self._customs = self._custom_checks(macros, python_macros)
-        sources, seeds = self._sources(engine), self._seeds(engine)
+        seeds = self._seeds()
+        sources = filled_by_seeds(self._sources(engine), seeds, self._namespace)
         models = self._models(macros, python_macros)
         schemas = read_schema(list(self._schemas()), self._customs, self.problems)
         unique = self._unique(models)
         self._warn_of_unused_overlays(unique)
         files, tests = self._hook_files(), read_checks(settings.tests, self._project_file, self._customs, self.problems)
-        hooks = hooks_of(settings.hooks, self._project_file, files, engine, self.env, self.problems)
+        hooks = hooks_of(settings.hooks, self._project_file, files, self._hook_reading(macros, python_macros))
         known = {*unique, *seeds, *map(str, sources), *(source.identifier for source in sources.values())}
         tables = [name for draft in tests for name in draft.tables if model_name(name) not in known]
         project = link(
@@ -221,6 +221,12 @@ class Reader:
         functions = [f for path, text in code.items() for f in hook_functions(text, path, self.problems)]
         return HookFiles(texts, tuple(functions), code)
 
+    def _hook_reading(
+        self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]
+    ) -> HookReading:
+        index = {name: macro for _, _, found in macros for name, macro in found.items()}
+        return HookReading(self._engine, self.env, new_environment(), index, python_macros, self.problems)
+
     def _budgets(self, models: Mapping[str, Model]) -> Budgets:
         file = self._yaml(Path("budgets.yml"))
         shape = self._shaped(BudgetsShape, file)
@@ -331,86 +337,12 @@ class Reader:
                 )
         return found
 
-    def _seeds(self, engine: str) -> dict[str, Seed]:
+    def _seeds(self) -> dict[str, Seed]:
         file = self._yaml(self._seeds_folder / "schema.yml")
         shape = self._shaped(SeedsShape, file) if file else None
-        schema = shape if isinstance(shape, SeedsShape) else SeedsShape()
-        found: dict[str, Seed] = {}
-        used: set[str] = set()
-        for path in self._files(Home(self.root), self._seeds_folder, SEED_SUFFIXES):
-            seed_id = path.relative_to(self._seeds_folder).with_suffix("").as_posix()
-            ids = (seed_id, path.stem)
-            used.update(ids)
-            target = next((schema.targets[key] for key in ids if key in schema.targets), None)
-            name = (target.table if target else None) or path.stem
-            types = schema.types_of((name, seed_id), engine)
-            seed = Seed(
-                name=name,
-                seed_id=seed_id,
-                path=path,
-                schema=(target.schema_by_engine.get(engine) or target.schema_) if target else None,
-                columns=tuple(Column(c, None, kind) for c, kind in types.items()),
-                form=self._form(
-                    next(((key, schema.files[key]) for key in ids if key in schema.files), None), path, file
-                ),
-            )
-            if not is_plain(name):
-                place = f"targets: {{{seed_id}: {{table: {re.sub(r'[^A-Za-z0-9_]+', '_', name)}}}}}"
-                hint = f"Name its table in seeds/schema.yml: {place}."
-                self.problems.append(Problem(f"{name!r} cannot be the name of a seed", Location(path), hint))
-            if name in found:
-                hint = f"Name the table of one of them in seeds/schema.yml: targets: {{{seed_id}: {{table: ...}}}}."
-                self.problems.append(Problem(f"seed {name!r} is also in {found[name].path}", Location(path), hint))
-            found[name] = seed
-        if file:
-            self._refuse_unused(file, schema, found, used)
-        self._warn_of_files_that_are_no_seeds()
-        return found
-
-    def _form(self, said: tuple[str, SeedFileShape] | None, path: Path, file: YamlFile | None) -> CsvFormat:
-        """How the file of a seed is written."""
-        if said is None or file is None:
-            return DEFAULT
-        key, shape = said
-        if path.suffix not in CSV_SUFFIXES:
-            hint = f"The keys of `files` are about {' and '.join(CSV_SUFFIXES)} files."
-            self.problems.append(Problem(f"{path} is no CSV", file.location(("files", key)), hint))
-        return shape.value()
-
-    def _warn_of_files_that_are_no_seeds(self) -> None:
-        others = [
-            path.as_posix()
-            for path in self._files(Home(self.root), self._seeds_folder, ("",))
-            if path.suffix not in SEED_SUFFIXES and path.name.lower() not in _NO_SEEDS
-        ]
-        if others:
-            more = f" and {len(others) - 10} more" if len(others) > 10 else ""
-            known = ", ".join(SEED_SUFFIXES)
-            self._warn("not read, as a seed's name ends in %s: %s%s", known, ", ".join(others[:10]), more)
-
-    def _refuse_unused(self, file: YamlFile, schema: SeedsShape, seeds: Mapping[str, Seed], used: set[str]) -> None:
-        names = {name for seed in seeds.values() for name in (seed.name, seed.seed_id)}
-        sections = (
-            ("targets", schema.targets, used),
-            ("files", schema.files, used),
-            ("columns", schema.columns, names),
-            ("dtypes", schema.dtypes, names),
-        )
-        for table in schema.dtypes.keys() - {key for key, said in schema.columns.items() if said}:
-            hint = "Give the types of all its columns in `columns`: beside those that are named there, all are text."
-            where = file.location(("dtypes", table))
-            self.problems.append(Problem(f"dtypes of {table!r} without columns of it are not supported", where, hint))
-        for section, keys, known in sections:
-            for key in keys:
-                if key not in known:
-                    where = file.location((section, key))
-                    self.problems.append(
-                        Problem(
-                            f"there is no seed {key!r} below {self._seeds_folder}/",
-                            where,
-                            nearest(key, names) or "Add the file, or take the entry out.",
-                        )
-                    )
+        paths = self._files(Home(self.root), self._seeds_folder, ("",))
+        reader = SeedReader(self._seeds_folder, paths, self._engine, self.problems, self._warn)
+        return reader.read(shape if isinstance(shape, SeedsShape) else SeedsShape(), file)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

@@ -209,6 +209,7 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
             find_files(root, seeds),
             [],
             environment=now.environment,
+            namespace=now.profiles.namespace(now.engine),
             warn=lambda *_: None,
             keeps=False,
         ).read()
