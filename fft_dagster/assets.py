@@ -21,6 +21,7 @@ from fft_core.run.results import NodeRunResult
 from fft_core.run.turn import check_node
 from fft_dagster import events
 from fft_dagster.execution.executor import NODE_TAG, interruptible
+from fft_dagster.execution.run_scope import refuse_processes
 from fft_dagster.execution.time_limit import limited
 from fft_dagster.projects import BoundProject, bound_project, marked
 from fft_dagster.resource import RESOURCE_KEY, ProjectWarehouses, WarehouseSessions
@@ -106,6 +107,7 @@ def _node_asset(
 
     def step(context: dg.AssetExecutionContext) -> Any:  # an iterator; the hints of a plain type are read in no time
         resource = _sessions(context, prefix, bound)
+        refuse_processes(context, project)
         wanted = {key.name for key in context.selected_asset_check_keys}
         selected = [check for check in checks if check.name in wanted]
         begun = _begun(bound, node)

@@ -51,7 +51,7 @@ class WarehouseSessions:
         self._lock = threading.Lock()
         self._run = run or Run(project, request)
         self._is_limited = run is not None
-        self._ends_run = False
+        self._ends_run = bool(project.hooks) and not (run is not None and run.hooks.has_begun)
 
     def of(self, bound: BoundProject) -> WarehouseSessions:
         """Give these sessions to the assets of their project. Raises FftError for those of another."""
@@ -83,11 +83,10 @@ class WarehouseSessions:
 
     def begin_run(self, run_id: str, job: dg.JobDefinition) -> None:
         """Run the hooks of the run's start, unless whoever planned the run has. Raises HookError."""
-        self._ends_run = bool(self.project.hooks) and not self._run.hooks.has_begun
         self._run.begin(run_id)
 
     def end_run(self, error: str | None) -> None:
-        """Run the hooks of the run's end, if those of its start were run here. Raises HookError."""
+        """Run the hooks of the run's end, unless whoever planned the run does. Raises HookError."""
         if self._ends_run:
             self._run.end(error)
 

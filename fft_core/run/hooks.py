@@ -29,7 +29,7 @@ class HookError(FftError):
     def __init__(self, hook: Hook, cause: FftError, hint: str | None = None) -> None:
         self.hook, self.phase = hook.name, hook.phase
         problem = cause.problem
-        where = problem.where or hook.location
+        where = problem.where or hook.place
         said = f"the hook {hook.name!r} of {hook.phase} failed: {problem.message}"
         super().__init__(said, where=where, hint=hint or problem.hint)
 

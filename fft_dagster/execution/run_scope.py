@@ -6,9 +6,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from fft_core import FftError, Project
+
 if TYPE_CHECKING:
-    from dagster import JobDefinition
+    from dagster import AssetExecutionContext, JobDefinition
     from dagster._core.execution.context.system import PlanExecutionContext
+
+
+# In these, all steps of a run are in one process: the first step that is begun begins the run.
+_IN_ONE_PROCESS = ("threads", "in_process", "execute_in_process_executor")
+
+
+def refuse_processes(context: AssetExecutionContext, project: Project) -> None:
+    """Raise FftError if a project has hooks, and steps are in processes of their own: each would begin the run anew."""
+    if not project.hooks:
+        return
+    name = context.job_def.executor_def.name
+    if name not in _IN_ONE_PROCESS:
+        raise FftError(
+            f"the project {project.name} has hooks, and the executor {name!r} runs each step in a process of its own",
+            where=project.hooks[0].location,
+            hint="Run it by the thread executor, which build_definitions sets, or by Dagster's in_process_executor.",
+        )
 
 
 @runtime_checkable
