@@ -221,7 +221,7 @@ class PlanOptions:
         if among is not None:
             chosen = among(run.project, self.selection, chosen)
         if begins:
-            run.begin()
+            run.hooks.begin()
         with (
             nullcontext(run.sessions.of_thread())
             if begins and run.project.hooks

@@ -98,7 +98,7 @@ def _run_with_hooks(call: Call, todo: Todo) -> int:
         code = run(call, todo)
         error = "" if code == 0 else f"exit code {code}"
     finally:
-        call.run.end(error or None)
+        call.run.hooks.end(error or None)
         if call.project.hooks:
             call.run.close()
     return code

@@ -83,12 +83,12 @@ class WarehouseSessions:
 
     def begin_run(self, run_id: str, job: dg.JobDefinition) -> None:
         """Run the hooks of the run's start, unless whoever planned the run has. Raises HookError."""
-        self._run.begin(run_id)
+        self._run.hooks.begin(run_id)
 
     def end_run(self, error: str | None) -> None:
         """Run the hooks of the run's end, unless whoever planned the run does. Raises HookError."""
         if self._ends_run:
-            self._run.end(error)
+            self._run.hooks.end(error)
 
     def close(self) -> None:
         """Close the database, if it was opened."""

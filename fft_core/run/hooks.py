@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fft_core.build.publish import BuildResult
 from fft_core.errors import FftError
 from fft_core.project.model import Hook, Model, Phase, Project
-from fft_core.run.select.grammar import select
 from fft_core.warehouse.records import delete_records
 from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from fft_core.build.publish import BuildResult
 
 
 class HookError(FftError):
@@ -58,12 +59,13 @@ class Hooks:
 
     Args:
         project: Whose hooks.
-        run_id: What the hooks are told of the run; a new one if None.
+        session: Gives the session of a thread.
     """
 
-    def __init__(self, project: Project, run_id: str | None = None) -> None:
+    def __init__(self, project: Project, session: Callable[[], Warehouse]) -> None:
         self._project = project
-        self._run_id = run_id or uuid.uuid4().hex
+        self._session = session
+        self._run_id = ""
         self._lock = threading.Lock()
         self._started_at: datetime | None = None
         self._failed: HookError | None = None  # before anything was built
@@ -75,23 +77,28 @@ class Hooks:
         """Whether the run has begun and not ended."""
         return self._started_at is not None and self._failed is None and not self._has_ended
 
-    def begin(self, warehouse: Warehouse, run_id: str | None = None) -> None:
-        """Run those of on_run_start, once. Raises HookError: nothing is to be built then."""
+    def begin(self, run_id: str | None = None) -> None:
+        """Run those of on_run_start, once. Raises HookError: nothing is to be built then.
+
+        Args:
+            run_id: What hooks are told of the run; a new one if None.
+        """
+        if not self._project.hooks:
+            return
         with self._lock:
             if self._started_at is None:
-                self._run_id, self._started_at = run_id or self._run_id, datetime.now(UTC)
+                self._run_id, self._started_at = run_id or uuid.uuid4().hex, datetime.now(UTC)
                 try:
-                    self._run_all(warehouse, "on_run_start", None)
+                    self._run_all(self._session(), "on_run_start", None)
                 except HookError as error:
                     self._failed = error
             if self._failed is not None:
                 raise self._failed
 
-    def end(self, warehouse: Warehouse, error: str | None = None) -> None:
+    def end(self, error: str | None = None) -> None:
         """Run those of on_run_end, once, if the run has begun. Raises HookError, after all of them had their turn.
 
         Args:
-            warehouse: The session of this thread.
             error: Why the run failed, if it did.
         """
         with self._lock:
@@ -99,7 +106,7 @@ class Hooks:
                 return
             self._has_ended = True
             failed = error or (f"failed: {', '.join(self._stats.failed)}" if self._stats.failed else None)
-            self._run_all(warehouse, "on_run_end", None, failed)
+            self._run_all(self._session(), "on_run_end", None, failed)
 
     def before(self, warehouse: Warehouse, model: Model) -> None:
         """Run those of before_model. Raises HookError: the model is not built then."""
@@ -112,23 +119,19 @@ class Hooks:
             HookError: the rows stay published, and the record is removed: the next run builds the model once more.
         """
         with self._lock:
-            if isinstance(outcome, BuildResult):
+            if isinstance(outcome, FftError):
+                self._stats.failed.append(model.name)
+            else:
                 self._stats.built += 1
                 self._stats.rows += outcome.row_count
                 self._stats.seconds += outcome.seconds
-            else:
-                self._stats.failed.append(model.name)
         try:
             self._run_all(warehouse, "after_model", model, outcome=outcome)
         except HookError:
-            if isinstance(outcome, BuildResult):
+            if not isinstance(outcome, FftError):
                 with warehouse.engine.transaction():
                     delete_records(warehouse.engine, [model.name])
                 raise
-
-    def concern(self, model: Model) -> bool:
-        """Whether there are hooks of this model."""
-        return any(self._of(phase, model) for phase in ("before_model", "after_model"))
 
     def _of(self, phase: Phase, model: Model | None) -> Sequence[Hook]:
         hooks = self._by_phase.get(phase, ())
@@ -144,6 +147,8 @@ class Hooks:
     @cached_property
     def _chosen(self) -> Mapping[int, frozenset[str]]:
         """The models of each hook, by its identity: those that one of its selectors chooses."""
+        from fft_core.run.select.grammar import select  # most projects have no hooks
+
         every = frozenset(self._project.models)
         return {
             id(hook): frozenset().union(*(select(self._project, [text]) for text in hook.select))
@@ -216,8 +221,8 @@ class Hooks:
 
 
 def _about(model: Model, outcome: BuildResult | FftError | None) -> dict[str, Any]:
-    built = outcome if isinstance(outcome, BuildResult) else None
     failed = outcome if isinstance(outcome, FftError) else None
+    built = outcome if not isinstance(outcome, FftError) else None
     return {
         "name": model.name,
         "path": model.path.as_posix(),

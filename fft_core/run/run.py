@@ -15,6 +15,7 @@ from fft_core.plan.decide import Plan, Request
 from fft_core.project.model import Check, Model, Project, Seed, SourceName
 from fft_core.project.profile.profiles import Profile
 from fft_core.project.profile.secrets import project_masker
+from fft_core.run.hooks import Hooks
 from fft_core.run.live_views import LiveViews
 from fft_core.run.rebuilder import Rebuilder
 from fft_core.run.sessions import Sessions
@@ -23,7 +24,6 @@ from fft_core.warehouse.warehouse import Warehouse, open_warehouse
 if TYPE_CHECKING:
     from fft_core.build.publish import BuildResult
     from fft_core.checks.run import CheckResult
-    from fft_core.run.hooks import Hooks
     from fft_core.run.turn import ReuseResult
 
 _T = TypeVar("_T")
@@ -113,10 +113,8 @@ class Run:
 
     @_once
     def hooks(self) -> Hooks:
-        """The hooks of the run: those of the run itself are run by `begin` and `end`, those of models by `build`."""
-        from fft_core.run.hooks import Hooks  # a plan needs nothing of what builds
-
-        return Hooks(self.project)
+        """The hooks of the run. The first build begins them; whoever closes the run as a context manager ends them."""
+        return Hooks(self.project, lambda: self.sessions.of_thread())
 
     @_once
     def rebuilder(self) -> Rebuilder:
@@ -130,9 +128,7 @@ class Run:
         """
         run = Run(self.project, self.request, nodes=nodes, may_build=may_build, **self._settings)
         shared = {"compiler": self.compiler, "identities": self.identities, "masker": self.masker}
-        run.__dict__.update(shared, sessions=self.sessions)
-        if self.project.hooks:
-            run.__dict__["hooks"] = self.hooks
+        run.__dict__.update(shared, sessions=self.sessions, hooks=self.hooks)
         return run
 
     def open(self, *, read_only: bool = False, patience_seconds: int | None = None) -> Warehouse:
@@ -169,20 +165,6 @@ class Run:
         nodes = frozenset(self.nodes) if self.nodes is not None and selected is None else selected
         return self.rebuilder.plan(warehouse or self.sessions.of_thread(), nodes)
 
-    def begin(self, run_id: str | None = None) -> None:
-        """Run the hooks of on_run_start, if it was not done yet. Raises HookError: nothing is to be built then."""
-        if self.project.hooks:
-            self.hooks.begin(self.sessions.of_thread(), run_id)
-
-    def end(self, error: str | None = None) -> None:
-        """Run the hooks of on_run_end, if the run has begun and not ended; `error` says why it failed, if it did.
-
-        Raises:
-            HookError: a hook failed.
-        """
-        if self.project.hooks and self.hooks.has_begun:
-            self.hooks.end(self.sessions.of_thread(), error)
-
     def build(self, node: Model | Seed, *, run_id: str | None = None) -> BuildResult | ReuseResult:
         """Build a node or leave it as it is, as the plan says, in this thread's session.
 
@@ -196,9 +178,8 @@ class Run:
         """
         from fft_core.run.turn import build_or_reuse  # a plan needs nothing of what builds
 
-        self.begin(run_id)
-        hooks = self.hooks if self.project.hooks else None
-        return build_or_reuse(self.sessions.of_thread(), self.rebuilder, node, run_id=run_id, hooks=hooks)
+        self.hooks.begin(run_id)
+        return build_or_reuse(self.sessions.of_thread(), self.rebuilder, node, run_id=run_id, hooks=self.hooks)
 
     def check(self, node: str | SourceName, checks: tuple[Check, ...] | None = None) -> tuple[CheckResult, ...]:
         """Run checks on the published rows of a node or source; all of its checks if None. Builds nothing.
@@ -222,6 +203,6 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.end(str(error) if error else None)
+            self.hooks.end(str(error) if error else None)
         finally:
             self.sessions.close()

@@ -159,18 +159,19 @@ class _WithHooks:
 
     def __init__(self, turn: _Turn) -> None:
         self._turn = turn
+        self._hooks = turn.hooks
         self._model = turn.node if isinstance(turn.node, Model) else None
         self._has_begun = False
 
     def before(self) -> None:
-        if self._turn.hooks and self._model and not self._has_begun:
+        if self._hooks and self._model and not self._has_begun:
             self._has_begun = True
-            self._turn.hooks.before(self._turn.warehouse, self._model)
+            self._hooks.before(self._turn.warehouse, self._model)
 
     def after(self, result: BuildResult) -> BuildResult:
-        if self._turn.hooks and self._model:
+        if self._hooks and self._model:
             try:
-                self._turn.hooks.after(self._turn.warehouse, self._model, result)
+                self._hooks.after(self._turn.warehouse, self._model, result)
             except HookError:
                 self._turn.rebuilder.memory.forget()  # its record is gone
                 raise
@@ -178,8 +179,8 @@ class _WithHooks:
 
     def failed(self, error: FftError) -> None:
         """Let the hooks know of a build that failed; a hook that failed itself is not told."""
-        if self._turn.hooks and self._model and not isinstance(error, HookError):
-            self._turn.hooks.after(self._turn.warehouse, self._model, error)
+        if self._hooks and self._model and not isinstance(error, HookError):
+            self._hooks.after(self._turn.warehouse, self._model, error)
 
 
 def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudged, ...]) -> BuildResult:
