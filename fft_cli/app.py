@@ -172,5 +172,5 @@ def _leave(code: int) -> None:
 def print_error(error: FftError, color: bool | None = None) -> None:
     """Print an error; each problem of a project on its own. FFT_TRACE=1 shows where it came from."""
     echo(f"{style('error', fg='red', bold=True)}: {error}", err=True, color=color)
-    if os.environ.get("FFT_TRACE"):
+    if os.environ.get("FFT_TRACE") or os.environ.get("FLOWFORGE_TRACE"):
         echo("".join(traceback.format_exception(error)), err=True)

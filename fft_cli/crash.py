@@ -21,7 +21,7 @@ def print_unexpected(message: str, trace: str, root: Path | None) -> None:
     path = _write_trace(visible(masked(trace)), root)
     echo(f"{style('unexpected', fg='red', bold=True)} {message}", err=True)
     echo(f"    This is an error in FFT itself, or below it. The trace is in {path}", err=True)
-    if os.environ.get("FFT_TRACE"):
+    if os.environ.get("FFT_TRACE") or os.environ.get("FLOWFORGE_TRACE"):
         echo(trace, err=True)
     else:
         echo("    hint: FFT_TRACE=1 shows it here.", err=True)

@@ -12,10 +12,16 @@ from fft_cli.terminal import echo
 @click.command("dag")
 @with_options(ProjectOptions, Selection)
 @click.option("--html", is_flag=True, help="Write a page into docs.dag_dir of project.yml. [default: site/dag]")
+@click.option(
+    "--with-schema/--no-schema",
+    default=True,
+    help="Accepted, and needless: a page shows the columns that are described.",
+)
 def command(
     options: ProjectOptions,
     selection: Selection,
     html: bool,
+    with_schema: bool,
 ) -> None:
     """Print the graph as text for Mermaid, or write it as a page. Opens no database, unless `state:` asks for it.
 

@@ -79,7 +79,8 @@ class ProjectOptions:
         project = load_project(self.root, self.env, engine=self.engine, variables=given)
         _guard(project)
         warn_of_unread_variables(project, given)
-        debug = project.environment.get("FFT_SQL_DEBUG", "0").lower() not in ("", "0", "false")
+        debugs = [project.environment.get(name, "0") for name in ("FFT_SQL_DEBUG", "FLOWFORGE_SQL_DEBUG")]
+        debug = any(value.lower() not in ("", "0", "false") for value in debugs)
         if self.shows_statements or debug:
             show_statements(as_json=self.as_json)
         return project

@@ -1,48 +1,91 @@
-"""`fft run`: the models and the seeds that they read, without snapshots and checks that stand alone."""
+"""`fft run`: the models that are selected, and what they read, without snapshots and checks that stand alone."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from fft_cli.completion import complete_names
 from fft_cli.option_values import with_options
 from fft_cli.options import Selection
 from fft_cli.run_options import RunOptions
 
 if TYPE_CHECKING:
-    from fft_core import Project
+    from fft_core import Plan, Project
 
 
 @click.command("run")
 @with_options(RunOptions)
 @click.option("--no-seeds", is_flag=True, help="Leave out the seeds that the models read.")
-def command(options: RunOptions, no_seeds: bool) -> None:
-    """Build the models that must be built, and the seeds that they read, but no snapshots.
+@click.option(
+    "--rebuild-only",
+    multiple=True,
+    metavar="GLOB",
+    shell_complete=complete_names,
+    help="Build these models in any case, and nothing else; repeatable.",
+)
+def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) -> None:
+    """Build the models that must be built, but no snapshots. Models and seeds that they read are built if they must be.
 
     Blocking checks judge the new rows before they are published, as in fft build. Checks of what is not built do not
     run. PROJECT is the folder that holds project.yml.
     """
     from fft_cli.running import build_planned, planned
 
-    among = partial(models_and_seeds, with_seeds=not no_seeds)
-    sys.exit(build_planned("run", options, partial(planned, checks_alone=False), among))
+    chosen = _Chosen(with_seeds=not no_seeds, with_models=not rebuild_only)
+    if rebuild_only:
+        options = _only_rebuilt(options, rebuild_only)
+    todo = partial(planned, checks_alone=False)
+    sys.exit(build_planned("run", options, todo, chosen.among, kept=chosen.kept))
 
 
-def models_and_seeds(
-    project: Project, selection: Selection, chosen: frozenset[str], *, with_seeds: bool
-) -> frozenset[str]:
-    """Keep the selected models, and add the seeds that they read, apart from those that `--exclude` names."""
-    from fft_cli.running import only
+def _only_rebuilt(options: RunOptions, names: tuple[str, ...]) -> RunOptions:
+    """Select these names, one or the other, and build them in any case."""
+    planned = options.planned
+    selection = replace(planned.selection, select=(*planned.selection.select, " ".join(names)))
+    asked = replace(planned.asked, rebuild=(*planned.asked.rebuild, *names))
+    return replace(options, planned=replace(planned, selection=selection, asked=asked))
 
-    models = only(project, selection, chosen, ("model",))
-    if not with_seeds:
-        return models
-    parents = {parent for name in models for parent in project.stored_inputs(project.models[name])}
-    behind = (parent if isinstance(parent, str) else project.seed_behind(parent) for parent in parents)
-    read = frozenset(name for name in behind if name is not None and name in project.seeds)
-    if read and selection.exclude:
-        read &= Selection(exclude=selection.exclude).names(project)
-    return models | read
+
+@dataclass
+class _Chosen:
+    """What a run is about: the models that are selected, and what is built because they read it.
+
+    Attributes:
+        with_seeds: Whether the seeds that they read are added.
+        with_models: Whether the models that they read are added.
+        selected: The models that are selected.
+    """
+
+    with_seeds: bool
+    with_models: bool
+    selected: frozenset[str] = field(default=frozenset(), init=False)
+
+    def among(self, project: Project, selection: Selection, chosen: frozenset[str]) -> frozenset[str]:
+        """Keep the selected models, and add what they read, apart from what `--exclude` names and from snapshots."""
+        from fft_cli.running import only
+
+        self.selected = only(project, selection, chosen, ("model",))
+        read = {parent for name in self.selected for parent in project.upstream(name)} - self.selected
+        seeds = {name for name in read if name in project.seeds and self.with_seeds}
+        models = {name for name in read if self.with_models and _is_run(project, name)}
+        added = frozenset(seeds | models)
+        if added and selection.exclude:
+            added &= Selection(exclude=selection.exclude).names(project)
+        return self.selected | added
+
+    def kept(self, plan: Plan) -> Plan:
+        """Leave out of a plan what was added to the selection and need not be built."""
+        from fft_core import Plan
+
+        wanted = tuple(d for d in plan.decisions if d.is_build or d.name in self.selected)
+        return Plan(wanted)
+
+
+def _is_run(project: Project, name: str) -> bool:
+    model = project.models.get(name)
+    return model is not None and not model.is_ephemeral and model.materialization.name != "snapshot"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 
 import click
@@ -53,10 +54,15 @@ class RunOptions:
     keep_going: bool = field(
         metadata=option("--keep-going", is_flag=True, help="After a failure, build what does not depend on it.")
     )
+    offline: bool = field(
+        metadata=option("--offline", is_flag=True, help="Models get responses of HTTP from the cache alone.")
+    )
     dry_run: bool = field(metadata=option("--dry-run", is_flag=True, help="Print the plan, and change nothing."))
     output: Output = field(metadata=included(Output))
 
     @property
     def plan(self) -> PlanOptions:
         """What is planned; statements are shown if the output is to have them."""
+        if self.offline:
+            os.environ["FF_HTTP_OFFLINE"] = "1"  # as people set it
         return replace(self.planned, project=self.output.of(self.planned.project))

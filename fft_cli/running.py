@@ -68,6 +68,7 @@ def build_planned(
     todo: Callable[[Project, Plan], Todo],
     among: Among | None = None,
     afterwards: Callable[[Call, tuple[str, ...]], None] | None = None,
+    kept: Callable[[Plan], Plan] = lambda plan: plan,
 ) -> int:
     """Plan, and build what must be built; give the exit code.
 
@@ -77,9 +78,11 @@ def build_planned(
         todo: What is done about a plan.
         among: What the command makes of the selection; all of it if None.
         afterwards: What is done with the call and all planned names when all went well, or nothing was to be done.
+        kept: What of the plan the command is about.
     """
     began = time.perf_counter()
     looked, plan = options.plan.make_plan(among, begins=not options.dry_run)
+    plan = kept(plan)
     call = Call(command, looked, options.output, began, options.jobs, options.keep_going)
     if options.dry_run:
         print_plan(plan, as_json=options.output.as_json, verbose=options.output.shows_reasons)

@@ -32,6 +32,8 @@ _COLORS = {"pass": "green", "fail": "red", "error": "red"}
     "--model", metavar="MODEL", shell_complete=complete_names, help="The cases of one model; also of an ephemeral one."
 )
 @click.option("--case", metavar="NAME", help="The cases of this name.")
+@click.option("--cache", type=click.Choice(["off", "rw", "ro", "wo"]), help="Accepted, and needless: all cases run.")
+@click.option("--reuse-meta", is_flag=True, help="Accepted, and needless: no records are read or written.")
 @click.option("--quiet", "-q", is_flag=True, help="Print only the cases that do not pass.")
 @click.option("--verbose", "-v", count=True, help="-vv: print every statement, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -40,6 +42,8 @@ def command(
     selection: Selection,
     model: str | None,
     case: str | None,
+    cache: str | None,
+    reuse_meta: bool,
     quiet: bool,
     verbose: int,
     as_json: bool,

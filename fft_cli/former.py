@@ -1,0 +1,15 @@
+"""The command `flowforge`, as FFT was first called: it says which command to use."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+from fft_cli.terminal import echo
+
+
+def main() -> None:
+    """Print the command that does the same, and exit with 2."""
+    same = shlex.join(["fft", *sys.argv[1:]])
+    echo(f"flowforge is called fft now: {same}", err=True)
+    sys.exit(2)
