@@ -59,17 +59,19 @@ class _Chosen:
         with_seeds: Whether the seeds that they read are added.
         with_models: Whether the models that they read are added.
         selected: The models that are selected.
+        narrows: Whether that is less than all.
     """
 
     with_seeds: bool
     with_models: bool
     selected: frozenset[str] = field(default=frozenset(), init=False)
+    narrows: bool = field(default=False, init=False)
 
     def among(self, project: Project, selection: Selection, chosen: frozenset[str]) -> frozenset[str]:
         """Keep the selected models, and add what they read, apart from what `--exclude` names and from snapshots."""
         from fft_cli.running import only
 
-        self.selected = only(project, selection, chosen, ("model",))
+        self.selected, self.narrows = only(project, selection, chosen, ("model",)), selection.narrows
         read = {parent for name in self.selected for parent in project.upstream(name)} - self.selected
         seeds = {name for name in read if name in project.seeds and self.with_seeds}
         models = {name for name in read if self.with_models and _is_run(project, name)}
@@ -82,6 +84,8 @@ class _Chosen:
         """Leave out of a plan what was added to the selection and need not be built."""
         from fft_core import Plan
 
+        if not self.narrows:
+            return plan
         wanted = tuple(d for d in plan.decisions if d.is_build or d.name in self.selected)
         return Plan(wanted)
 

@@ -158,7 +158,7 @@ def test_what_fails_and_what_depends_on_it(fft: Fft, tmp_path: Path) -> None:
     assert stopped.code == 0
     assert "--cache off builds everything" in stopped.lines
     write(root, {"models/first.ff.sql": "select nothing as n", "models/users.ff.sql": SHOP["models/users.ff.sql"]})
-    stopped = fft("run", root, "--jobs", "1", "--select", "first second zebra")
+    stopped = fft("build", root, "--jobs", "1", "--select", "first second zebra")
     assert stopped.code == 1
     assert stopped.lines[-2] == "1 failed, 1 skipped, 1 not started; N s"
 
