@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from fft_dagster.projects import BoundProject, current_project, loaded_projects,
 from fft_dagster.runs.settings import refuse_other_settings
 
 RESOURCE_KEY = "fft_warehouse"
+_log = logging.getLogger(__name__)
 Tell: TypeAlias = Callable[[StepStarted | StepEnded], None]
 _CONFIG = {
     "cache": dg.Field(
@@ -51,6 +53,7 @@ class WarehouseSessions:
         self._lock = threading.Lock()
         self._run = run or Run(project, request)
         self._is_limited = run is not None
+        self._is_told_of_budgets = run is None  # whoever planned the run tells of them
         self._ends_run = bool(project.hooks) and not (run is not None and run.hooks.has_begun)
 
     def of(self, bound: BoundProject) -> WarehouseSessions:
@@ -89,6 +92,11 @@ class WarehouseSessions:
         """Run the hooks of the run's end, unless whoever planned the run does. Raises HookError."""
         if self._ends_run:
             self._run.hooks.end(error)
+        if self._is_told_of_budgets and error is None:
+            self._is_told_of_budgets = False
+            for excess in self._run.budgets.excesses():
+                _log.warning("over budget: %s", excess)
+            self._run.budgets.refuse_errors()
 
     def close(self) -> None:
         """Close the database, if it was opened."""

@@ -19,6 +19,7 @@ from fft_core.build.judged_views import (
     judge_published,
     judge_views,
 )
+from fft_core.build.query_limit import expected_bytes
 from fft_core.build.rows import model_rows
 from fft_core.build.seeds import seed_rows
 from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
@@ -60,7 +61,8 @@ class NodeResult:
 class BuildResult(NodeResult):
     """What a build published; `checks` judged its rows before.
 
-    `changes` counts what an increment did. `size_bytes` is what the table takes, where the engine knows. `views` are
+    `changes` counts what an increment did. `size_bytes` is what the table takes, if the engine knows; `bytes_scanned`
+    what its query was expected to read, if a budget asks for it and the engine can tell. `views` are
     those over it whose checks judged the rows before; `unjudged` are views that could not be asked.
     """
 
@@ -68,6 +70,7 @@ class BuildResult(NodeResult):
     row_count: int
     changes: Mapping[str, int]
     size_bytes: int | None
+    bytes_scanned: int | None = None
     views: tuple[JudgedView, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
 
@@ -168,9 +171,12 @@ def build_node(warehouse: Warehouse, node: Model | Seed, task: BuildTask) -> Bui
             return _publish(build, _Rows("table", query))
     model = node if isinstance(node.materialization, Incremental | Snapshot) else None
     with model_rows(warehouse, node, is_increment=task.decision.is_increment) as rows:
+        scanned = expected_bytes(warehouse, node, rows.sql)
         if node.is_lazy:
             build = _Build(warehouse, replace(task, decision=task.with_query(rows.symbolic)))
-        return _publish(build, _Rows(_kind(node), rows.sql, model, warehouse.backing(node), node.publish))
+        given = _Rows(_kind(node), rows.sql, model, warehouse.backing(node), node.publish)
+        built = _publish(build, given)
+    return replace(built, result=replace(built.result, bytes_scanned=scanned))
 
 
 def publish_frame(

@@ -15,6 +15,7 @@ from fft_core.plan.decide import Plan, Request
 from fft_core.project.model import Check, Model, Project, Seed, SourceName
 from fft_core.project.profile.profiles import Profile
 from fft_core.project.profile.secrets import project_masker
+from fft_core.run.budgets import BudgetWatch
 from fft_core.run.hooks import Hooks
 from fft_core.run.live_views import LiveViews
 from fft_core.run.rebuilder import Rebuilder
@@ -117,6 +118,11 @@ class Run:
         return Hooks(self.project, lambda: self.sessions.of_thread())
 
     @_once
+    def budgets(self) -> BudgetWatch:
+        """What the builds of the run have spent, and the limits that they exceed."""
+        return BudgetWatch(self.project)
+
+    @_once
     def rebuilder(self) -> Rebuilder:
         """What decides for the nodes. Raises RequestError if the request names what is not there."""
         return Rebuilder(self.project, self.identities, self.request, nodes=self.nodes, live_views=self.live_views)
@@ -128,7 +134,7 @@ class Run:
         """
         run = Run(self.project, self.request, nodes=nodes, may_build=may_build, **self._settings)
         shared = {"compiler": self.compiler, "identities": self.identities, "masker": self.masker}
-        run.__dict__.update(shared, sessions=self.sessions, hooks=self.hooks)
+        run.__dict__.update(shared, sessions=self.sessions, hooks=self.hooks, budgets=self.budgets)
         return run
 
     def open(self, *, read_only: bool = False, patience_seconds: int | None = None) -> Warehouse:
@@ -176,10 +182,13 @@ class Run:
             CheckFailedError: a check of severity error failed; the published rows stay as they were.
             FftError: the node cannot be built; see `build_or_reuse`.
         """
-        from fft_core.run.turn import build_or_reuse  # a plan needs nothing of what builds
+        from fft_core.run.turn import ReuseResult, build_or_reuse  # a plan needs nothing of what builds
 
         self.hooks.begin(run_id)
-        return build_or_reuse(self.sessions.of_thread(), self.rebuilder, node, run_id=run_id, hooks=self.hooks)
+        result = build_or_reuse(self.sessions.of_thread(), self.rebuilder, node, run_id=run_id, hooks=self.hooks)
+        if not isinstance(result, ReuseResult):
+            self.budgets.add(result)
+        return result
 
     def check(self, node: str | SourceName, checks: tuple[Check, ...] | None = None) -> tuple[CheckResult, ...]:
         """Run checks on the published rows of a node or source; all of its checks if None. Builds nothing.

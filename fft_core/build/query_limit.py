@@ -1,0 +1,53 @@
+"""The guard of single queries: what is expected to read more bytes than allowed is not run."""
+
+from __future__ import annotations
+
+from fft_core.engines.spec.registry import spec_of
+from fft_core.errors import FftError, Location, ProfileError
+from fft_core.project.model import Model, Project
+from fft_core.warehouse.warehouse import Warehouse
+
+
+class QueryTooLargeError(FftError):
+    """A query is expected to read more bytes than allowed; it was not run."""
+
+
+def expected_bytes(warehouse: Warehouse, model: Model, query: str) -> int | None:
+    """Return how many bytes a model's query is expected to read, if a limit or a budget asks for it.
+
+    Returns None if nothing asks for it, or if the engine cannot tell.
+
+    Raises:
+        QueryTooLargeError: it is more than the limit of a single query.
+        ProfileError: the variable with the limit is no number.
+        StatementError: the query is wrong.
+    """
+    limit, variable = query_limit(warehouse.project)
+    if limit is None and not _has_byte_budget(warehouse.project):
+        return None
+    expected = warehouse.engine.estimates.bytes_of(query)
+    if limit is not None and expected is not None and expected > limit:
+        raise QueryTooLargeError(
+            f"model {model.name!r} is expected to read {expected:,} bytes, and a query may read {limit:,}",
+            where=Location(model.path),
+            hint=f"Read less, or raise the limit: {variable}.",
+        )
+    return expected
+
+
+def query_limit(project: Project) -> tuple[int | None, str]:
+    """Return the limit of a single query in bytes, and where it is said: a variable wins over budgets.yml."""
+    variable = f"{spec_of(project.engine).variables}MAX_BYTES"
+    said = project.environment.get(variable)
+    if not said:
+        return project.budgets.query_max_bytes, "query_limits in budgets.yml"
+    try:
+        return int(said.replace("_", "")), variable
+    except ValueError:
+        raise ProfileError(f"{variable} must be a number of bytes, not {said!r}") from None
+
+
+def _has_byte_budget(project: Project) -> bool:
+    budgets = project.budgets
+    limited = (budgets.total, *budgets.models.values(), *budgets.tags.values())
+    return any(budget.bytes_scanned is not None for budget in limited)
