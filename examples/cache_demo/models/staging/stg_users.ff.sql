@@ -1,0 +1,3 @@
+{{ config(materialized='view', tags=['scope:demo']) }}
+select id as user_id, lower(email) as email
+from {{ ref('seed_users') }}
