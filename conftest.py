@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from postgres_server import drop_schema, new_schema, running_server
 from sweeps import FIRST_SEED
 from targets import Target
 
-from fft_core.engines.protocol import Engine, open_engine
+from fft_core.engines.protocol import Session, open_session
 
 settings.register_profile("same examples each time", derandomize=True, deadline=None)
 settings.register_profile("other examples each time", deadline=None, database=None, print_blob=True)
@@ -32,8 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take a cache folder of the tests' own, before a module of tests reads the environment for its commands.
 
     Of two variables it is the one that they hand on: many leave out what begins with FFT_.
-    Those commands would compile all of our modules each time, if this process were told to write no bytecode.
+    Those commands would compile all of our modules each time, if this process were told to write no bytecode. And they
+    would not hear Ctrl-C, if this process were started in the background by a script.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     folder = tempfile.mkdtemp(prefix="fft_cache_")
@@ -76,11 +80,11 @@ def target(request: pytest.FixtureRequest) -> Target:
 
 
 @pytest.fixture(scope="module")
-def engines(postgres_dsn: str) -> Iterator[dict[str, Engine]]:
+def engines(postgres_dsn: str) -> Iterator[dict[str, Session]]:
     """A session on each engine, by its name, for tests that leave nothing behind."""
     both = {
-        "duckdb": open_engine("duckdb", {"path": ":memory:"}),
-        "postgres": open_engine("postgres", {"dsn": postgres_dsn}),
+        "duckdb": open_session("duckdb", {"path": ":memory:"}),
+        "postgres": open_session("postgres", {"dsn": postgres_dsn}),
     }
     yield both
     for engine in both.values():

@@ -16,7 +16,7 @@ def main() -> None:
     engine.execute(f"create table source as select i, {columns} from range({rows}) as t(i)")
     began = time.perf_counter()
     engine.execute("create table target as select * from source")
-    digest = engine.digest("t", engine.columns("select * from target")) if which == "with" else "null"
+    digest = engine.versions.digest("t", engine.columns("select * from target")) if which == "with" else "null"
     engine.fetch(f"select count(*), sum(case when i is null then 1 else 0 end), {digest} from target as t")
     print(time.perf_counter() - began)
     engine.close()

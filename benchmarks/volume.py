@@ -72,7 +72,7 @@ def statements(project: Project) -> list[list[str]]:
             if isinstance(node, Model):
                 kind, query = node.materialization.name, warehouse.compiler.sql(node, warehouse.naming)
             else:
-                with engine.file_query(project.root / node.path, node.column_types, node.form) as rows:
+                with engine.frames.file_query(project.root / node.path, node.column_types, node.form) as rows:
                     kind, query = "table", f"select *, now() as _ff_loaded_at from ({rows}) as seed"
             if kind == "ephemeral":
                 continue

@@ -231,8 +231,9 @@ def warn_of_unread_variables(project: Project, given: Mapping[str, object]) -> N
     if not given:
         return
     from fft_core.errors import nearest
+    from fft_core.project.model.project import read_variables
 
-    read = project.read_variables()
+    read = read_variables(project)
     for name in given if "*" not in read else ():
         if name not in read:
             hint = nearest(name, read) or ""

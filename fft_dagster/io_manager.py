@@ -80,7 +80,7 @@ class FftIOManager(dg.IOManager):
             node = bound.nodes.get(context.asset_key)
             with sessions.session() as session:
                 relation = session.engine.relation(*_place(bound, context.asset_key))
-                if relation not in session.engine.kinds([relation]):
+                if relation not in session.engine.inspect([relation]):
                     raise FftError(
                         f"{relation} is not there", hint=f"Materialize {context.asset_key.to_user_string()} first."
                     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fft_core.build.strategies.columns import Adaption, Difference, adapted, compared, lost_in_casts
 from fft_core.build.strategies.keys import ColumnPair
 from fft_core.build.strategies.settings import explained_names, increment_error
-from fft_core.engines.protocol import ColumnType, Engine
+from fft_core.engines.protocol import ColumnType, Session, Stage
 from fft_core.errors import IncrementError, StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Model, OnSchemaChange, Snapshot
@@ -19,16 +19,18 @@ class Fit:
     """Staged rows that are to be applied to a table.
 
     Attributes:
-        engine: In a transaction.
+        engine: The session of the stage.
         model: Whose rows.
-        table: What they are applied to.
+        stage: The table that they are applied to.
+        table: What people call it.
         stored: Its columns that hold the model's rows.
         rows: Where they are staged.
         columns: Their columns.
     """
 
-    engine: Engine
+    engine: Session
     model: Model
+    stage: Stage
     table: Relation
     stored: Sequence[ColumnType]
     rows: Relation
@@ -43,7 +45,7 @@ class Fit:
         with explained_names(self.model):
             difference = compared(self.stored, self.columns)
         difference, held = self._without_untyped(difference, policy)
-        adaption = adapted(self.table, difference, policy, self.engine.spelling)
+        adaption = adapted(self.stage.place, difference, policy, self.engine.spelling)
         if adaption is None:
             raise increment_error(
                 self.model,
@@ -80,12 +82,12 @@ class Fit:
         A column of the table gets the type of the rows, unless nothing may change. Gives what differs then, and the
         casts of rows that hold nothing.
         """
-        text, retyped = self.engine.column_type("string").lower(), dict(difference.retyped)
+        text, retyped = self.engine.types.column_type("string").lower(), dict(difference.retyped)
         coming = {name: types for name, types in retyped.items() if types[1].lower() == text}
         held = {name: coming[name] for name in self._empty(self.rows, {n: difference.same[n] for n in coming})}
         stored = [name for name, types in retyped.items() if types[0].lower() == text and policy != "fail"]
-        for name in self._empty(self.table, {name: name for name in stored}):
-            if self.engine.retype(self.table, ColumnType(name, retyped[name][1])):
+        for name in self._empty(self.stage.place, {name: name for name in stored}):
+            if self.stage.retype(ColumnType(name, retyped[name][1])):
                 held[name] = retyped[name]
         rest = {name: types for name, types in retyped.items() if name not in held}
         return replace(difference, retyped=rest), {name: held[name] for name in held if name in coming}
@@ -99,7 +101,7 @@ class Fit:
         return [name for name, count in zip(columns, found, strict=True) if not count]
 
     def _refuse_lossy_casts(self, adaption: Adaption) -> None:
-        query = lost_in_casts(self.rows, adaption, self.engine)
+        query = lost_in_casts(self.rows, adaption, self.engine.types)
         try:
             counts = self.engine.fetch(query)[0] if query else ()
         except StatementError as error:

@@ -1,7 +1,7 @@
 """Judges the checked views over what a build has staged, before their readers can see the rows through them.
 
 A view is live: once its table is published, its readers see the new rows, whatever its own checks say later. So they
-are asked first, inside the transaction of the table's build: on queries that read the stage instead of the table.
+are asked first, before the table is published: on queries that read the stage instead of the table.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from fft_core.build.rows import text_of
 from fft_core.checks.builtin import check_query
 from fft_core.checks.run import CheckResult, JudgedView, run_checks
 from fft_core.compile.render import Naming
-from fft_core.engines.protocol import ColumnType
+from fft_core.engines.protocol import ColumnType, Stage
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Check, SourceName
 from fft_core.warehouse.warehouse import Warehouse
 
-_STAND_IN = "_ff_view_{}"  # temporary: only this session sees it
+_STAND_IN = "_ff_view_{}"  # kept beside the stage
 
 
 class UnreadableViewError(FftError):
@@ -103,12 +103,13 @@ class ViewsToJudge:
 
 
 def judge_views(
-    warehouse: Warehouse, name: str, place: Relation, views: Sequence[StagedView]
+    warehouse: Warehouse, stage: Stage, name: str, place: Relation, views: Sequence[StagedView]
 ) -> tuple[JudgedView, ...]:
     """Run the blocking checks of views, with a relation in the place of a node.
 
     Args:
-        warehouse: In the transaction of the node's build.
+        warehouse: The session of the node's build.
+        stage: That of the build; the queries of the views are kept beside it.
         name: The node.
         place: Where its rows are: the stage, or its published name.
         views: What is judged, each after those that it reads.
@@ -116,14 +117,13 @@ def judge_views(
     Raises:
         UnreadableViewError: a view does not work with these rows.
     """
-    stand_ins = _StandIns(warehouse, name, place)
+    stand_ins = _StandIns(warehouse, stage, name, place)
     found = []
     for view in views:
         try:
             found.append(stand_ins.judge(view))
         except FftError as error:
             raise UnreadableViewError(name, view.name, error) from error
-    stand_ins.drop()
     return tuple(found)
 
 
@@ -173,7 +173,7 @@ def _lacks_for(
     """Say what a check names that is not there; None if all is, and nothing if what it looks into is to come."""
     for read in check.rule.reads:
         to = warehouse.relation(read)
-        if to not in warehouse.engine.kinds([to]):
+        if to not in warehouse.engine.inspect([to]):
             return f"{check.name} looks into {read}, which is not there"
         if is_waiting:
             return ""
@@ -187,13 +187,13 @@ def _lacks_for(
 
 
 class _StandIns:
-    """Temporary views with the queries of views, which read a stage."""
+    """Views beside a stage, with the queries of published ones, which read the stage."""
 
-    def __init__(self, warehouse: Warehouse, name: str, place: Relation) -> None:
+    def __init__(self, warehouse: Warehouse, stage: Stage, name: str, place: Relation) -> None:
         self._warehouse = warehouse
+        self._stage = stage
         self._name = name
         self._places: dict[str, Relation] = {name: place}
-        self._made: list[Relation] = []
         self._naming = Naming(self._place, warehouse.engine.spelling)
 
     def judge(self, view: StagedView) -> JudgedView:
@@ -207,18 +207,11 @@ class _StandIns:
         results = tuple(replace(r, sql=self._spelled(r.sql), judged_with=self._name) for r in judgement.results)
         return JudgedView(view.name, results, view.new_texts)
 
-    def drop(self) -> None:
-        for relation in reversed(self._made):
-            self._warehouse.engine.execute(self._warehouse.engine.spelling.drop(relation, "view"))
-
     def _make(self, view: str) -> None:
-        engine, model = self._warehouse.engine, self._warehouse.project.models[view]
-        name = _STAND_IN.format(len(self._made))
+        model = self._warehouse.project.models[view]
         query = text_of(self._warehouse, model, self._naming).sql
-        engine.execute(engine.spelling.create_temporary(name, query, "view"))
-        relation = engine.temporary(name)
-        self._made.append(relation)
-        self._places[view] = relation
+        name = _STAND_IN.format(len(self._places))
+        self._places[view], _ = self._stage.scratch(name, query, kind="view")
 
     def _place(self, node: str | SourceName) -> Relation:
         behind = self._warehouse.project.seed_behind(node) if isinstance(node, SourceName) else node

@@ -1,10 +1,11 @@
-"""Stages the rows of one node, checks them, and publishes and records them together."""
+"""Stages the rows of one node, checks them, and publishes and records them."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,21 +21,22 @@ from fft_core.build.judged_views import (
 )
 from fft_core.build.rows import model_rows
 from fft_core.build.seeds import seed_rows
-from fft_core.build.stage import Target, create
 from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
-from fft_core.engines.protocol import ColumnType, Engine, PublishMode, RelationKind
+from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Want
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import BusyError
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision, first_load, version_of_load, view_version
 from fft_core.plan.records import BuildRecord, Published
-from fft_core.project.model import Check, Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
-from fft_core.warehouse.records import write_record
+from fft_core.project.model import Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
+from fft_core.warehouse.records import record_statements
 from fft_core.warehouse.source_versions import digest_version
 from fft_core.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_TOO_LATE = "it is read by a text that is published, and this engine cannot take back what its checks would find"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,7 @@ class BuildTask:
         decision: What is built, and why.
         clock: When the turn of the node began.
         still_current: Raises if another run has built the node, or what it reads, since the decision. Called in the
-            transaction, before the rows are made and before they are published.
+            stage, before the rows are made and before they are published.
         views: Returns the checked views over the node that its new rows are judged by. Called once the rows are staged
             and have passed the node's own checks: what still has its turn in the run may have changed until then.
         with_query: Returns the decision, completed by the texts of the query of a lazy model. Called when the query is
@@ -151,7 +153,7 @@ class Built:
 
 
 def build_node(warehouse: Warehouse, node: Model | Seed, task: BuildTask) -> Built:
-    """Build one node: its rows are staged, checked, published and recorded in one transaction.
+    """Build one node: its rows are staged, checked, published and recorded.
 
     Raises:
         CheckFailedError: a check of severity error failed, its own or that of a view over it; the published rows stay
@@ -185,26 +187,34 @@ def publish_frame(
     Raises:
         CheckFailedError: a check of severity error failed; nothing is published.
     """
-    engine, checks = warehouse.engine, warehouse.project.checks_of(source) if source else ()
+    engine = warehouse.engine
     with engine.turn():
         warehouse.ensure_schema(relation)
-        with engine.frame_query(frame) as query, engine.transaction():
-            columns = _publish_checked(warehouse, relation, query, checks, str(source))
+        existing = engine.inspect([relation]).get(relation)
+        replaces = existing.kind if existing else None
+        with (
+            engine.frames.query(frame) as query,
+            engine.publisher.stage(relation, "table", replaces=replaces) as stage,
+        ):
+            columns, _ = stage.write(query)
+            refuse_bad_rows(warehouse, stage.place, columns, source, published=relation)
+            stage.publish(Seal(columns=columns))
     return StoredFrame(relation, frame.num_rows, columns)
 
 
-def _publish_checked(
-    warehouse: Warehouse, relation: Relation, query: str, checks: Sequence[Check], name: str
-) -> tuple[ColumnType, ...]:
-    engine = warehouse.engine
-    engine.hold(relation)
-    stage = engine.stage(relation)
-    columns, _ = create(engine, Target(stage, replaced=engine.kinds([stage]).get(stage)), query)
-    judgement = run_checks(engine, stage, columns, checks, warehouse.relation, published=relation)
+def refuse_bad_rows(
+    warehouse: Warehouse,
+    place: Relation,
+    columns: Sequence[ColumnType],
+    source: SourceName | None,
+    *,
+    published: Relation,
+) -> None:
+    """Run the checks of a source on rows that are staged for it. Raises CheckFailedError."""
+    checks = warehouse.project.checks_of(source) if source else ()
+    judgement = run_checks(warehouse.engine, place, columns, checks, warehouse.relation, published=published)
     if any(result.blocks for result in judgement.results):
-        raise CheckFailedError(name, judgement.results)
-    engine.publish(stage, relation)
-    return columns
+        raise CheckFailedError(str(source), judgement.results)
 
 
 @dataclass(frozen=True)
@@ -228,8 +238,7 @@ class _Build:
 class _Rows:
     """What becomes a relation, or with a `model` what its table is changed by.
 
-    With a `backing`, the rows become that table, and the relation a view of it; `digest` then is that of the rows,
-    spelled as SQL: a view has rows, but no places of them.
+    With a `backing`, the rows become that table, and the relation a view of it.
     """
 
     kind: RelationKind
@@ -237,7 +246,6 @@ class _Rows:
     model: Model | None = None
     backing: Relation | None = None
     publish: PublishMode | None = None
-    digest: str | None = None
 
 
 def _kind(model: Model) -> RelationKind:
@@ -250,28 +258,25 @@ def _kind(model: Model) -> RelationKind:
 
 
 def _publish(build: _Build, rows: _Rows) -> Built:
-    """Stage the rows, check them, and publish and record them in the one transaction that holds the stage."""
+    """Stage the rows, check them, and publish and record them."""
     warehouse, task, name = build.warehouse, build.task, build.decision.name
-    engine, relation = warehouse.engine, warehouse.relation(name)
+    relation = warehouse.relation(name)
     warehouse.ensure_schema(relation)
-    with engine.transaction():
-        engine.hold(relation)
+    with _staged(build, relation, rows) as stage:
         task.still_current()
-        rows = _backed(build, rows)
-        written = _write(build, relation, rows)
-        judgement = _judged(build, relation, written, rows.digest or _digest(build, written))
+        written = _write(build, stage, relation, rows)
+        judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
             raise CheckFailedError(name, judgement.results)
         views = task.views()
-        staged = _judge_views(build, judgement, written.place, views.staged)
+        staged = _judge_views(build, stage, judgement, stage.place, views.staged)
         task.still_current()  # what it read may have changed meanwhile
         record = _record(build, relation, written, judgement)
-        size = engine.publish(written.place, relation, rows.publish) if written.place != relation else None
-        published, unjudged = _judge_where_published(build, judgement, relation, views)
-        _seal(build, relation, rows, written, record)
+        sealed = stage.publish(_seal(build, rows, written, record))
+        published, unjudged = _judge_where_published(build, stage, judgement, relation, views)
     result = replace(
         _result(build, relation, rows, written, judgement, record),
-        size_bytes=size,
+        size_bytes=sealed.bytes,
         views=(*staged, *published),
         unjudged=(*views.unjudged, *unjudged),
     )
@@ -279,14 +284,21 @@ def _publish(build: _Build, rows: _Rows) -> Built:
     return Built(result, record, exists, {view.name: view.results for view in staged})
 
 
-def _seal(build: _Build, relation: Relation, rows: _Rows, written: Written, record: BuildRecord) -> None:
-    """Mark what is published, and record it."""
-    engine = build.warehouse.engine
-    engine.stamp(relation, rows.kind, record.stamp, written.columns)
+def _staged(build: _Build, relation: Relation, rows: _Rows) -> AbstractContextManager[Stage]:
+    """Begin a stage: of the relation, or of the table that stores what a view cannot compute by itself."""
+    publisher, existing = build.warehouse.engine.publisher, build.task.existing
+    replaces = existing.kind if existing else None
     if rows.backing is not None:
-        engine.stamp(rows.backing, "table", record.stamp, written.columns)
-    if build.task.is_recorded:
-        write_record(engine, record, replaces=build.task.replaces_record)
+        return publisher.stage(rows.backing, "table", view=relation, replaces=replaces)
+    is_increment = rows.model is not None and build.decision.is_increment
+    return publisher.stage(relation, rows.kind, "published" if is_increment else "empty", replaces=replaces)
+
+
+def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord) -> Seal:
+    """What is left on the relation, and what is written into the records."""
+    replaces, engine = build.task.replaces_record, build.warehouse.engine
+    recorded = record_statements(engine, record, replaces=replaces) if build.task.is_recorded else ()
+    return Seal(record.stamp, written.columns, recorded, rows.publish)
 
 
 def _result(
@@ -310,25 +322,29 @@ def _result(
 
 
 def _judge_views(
-    build: _Build, judgement: Judgement, place: Relation, views: Sequence[StagedView]
+    build: _Build, stage: Stage, judgement: Judgement, place: Relation, views: Sequence[StagedView]
 ) -> tuple[JudgedView, ...]:
     """Run the checks of the views over a node on its new rows. Raises CheckFailedError where one blocks."""
     if not views:
         return ()
-    judged = judge_views(build.warehouse, build.decision.name, place, views)
+    judged = judge_views(build.warehouse, stage, build.decision.name, place, views)
     if any(view.blocks for view in judged):
         raise CheckFailedError(build.decision.name, judgement.results, views=judged)
     return judged
 
 
 def _judge_where_published(
-    build: _Build, judgement: Judgement, relation: Relation, views: ViewsToJudge
+    build: _Build, stage: Stage, judgement: Judgement, relation: Relation, views: ViewsToJudge
 ) -> tuple[tuple[JudgedView, ...], tuple[Unjudged, ...]]:
     """Do the same for views that are read by published texts, once the new rows have their place.
 
-    Of one that the project has another text for, what the new text gave counts as its result.
+    Of one that the project has another text for, what the new text gave counts as its result. Without transactions it
+    would be too late to hold the rows back.
     """
-    judged = _judge_views(build, judgement, relation, views.published)
+    if not build.warehouse.engine.capabilities.transactions:
+        names = dict.fromkeys(view.name for group in (views.published, views.outdated) for view in group)
+        return (), tuple(Unjudged(name, _TOO_LATE) for name in names)
+    judged = _judge_views(build, stage, judgement, relation, views.published)
     if not views.outdated:
         return judged, ()
     outdated, unjudged = judge_published(build.warehouse, build.decision.name, views.outdated)
@@ -338,48 +354,27 @@ def _judge_where_published(
     return (*judged, *(view for view in outdated if view.name not in known)), unjudged
 
 
-def _backed(build: _Build, rows: _Rows) -> _Rows:
-    """Store what a view cannot compute by itself, the rows of a frame, in the table that it reads."""
-    if rows.backing is None:
-        return rows
-    engine = build.warehouse.engine
-    stage = engine.stage(rows.backing)
-    target = Target(stage, replaced=engine.kinds([stage]).get(stage))
-    written = Written(stage, *create(engine, target, rows.query))
-    digest = _digest(build, written)
-    if digest != "null":  # an aggregate: one row, however many there are
-        row = rows_of(column.name for column in written.columns)
-        digest = engine.spelling.literal(
-            engine.fetch(f"select {digest} from {stage.sql(engine.spelling)} as {row}")[0][0]
-        )
-    if stage != rows.backing:
-        engine.publish(stage, rows.backing)  # its rows may get other places there
-    return replace(rows, query=engine.spelling.select_all(rows.backing), digest=digest)
-
-
-def _write(build: _Build, relation: Relation, rows: _Rows) -> Written:
-    """Write the rows inside the transaction: where the engine stages a relation, or into the published one."""
-    engine, existing = build.warehouse.engine, build.task.existing
-    stage = engine.stage(relation)
-    target = Target(stage, rows.kind, existing.kind if existing and stage == relation else None)
+def _write(build: _Build, stage: Stage, relation: Relation, rows: _Rows) -> Written:
+    """Write the rows where they are staged, or change the staged copy of the published ones by them."""
     if rows.model is None:
-        return Written(stage, *create(engine, target, rows.query))
+        columns, stats = stage.write(rows.query)
+        return Written(stage.place, columns, stats.rows)
     is_first = not build.decision.is_increment
     if not is_first:
-        _refuse_what_others_built(engine, build.decision.name, relation, existing)
+        _refuse_what_others_built(build.warehouse.engine, build.decision.name, relation, build.task.existing)
     checks = build.warehouse.project.checks_of(build.decision.name)
     delta_checks = tuple(check for check in checks if check.scope == "delta")
-    return write_increment(build.warehouse, Increment(rows.model, relation, target, is_first, delta_checks), rows.query)
+    return write_increment(build.warehouse, Increment(rows.model, relation, stage, is_first, delta_checks), rows.query)
 
 
-def _refuse_what_others_built(engine: Engine, name: str, relation: Relation, existing: Published | None) -> None:
+def _refuse_what_others_built(engine: Session, name: str, relation: Relation, existing: Published | None) -> None:
     """Raise where another run changed the table since this one decided: its rows would be applied twice."""
-    now = engine.tables([relation]).get(relation)
+    now = engine.inspect([relation], Want.STAMP).get(relation)
     if existing is not None and (now is None or now.stamp != existing.stamp):
         raise BusyError(f"{name} was built by another run meanwhile", hint="Start this one again: it plans anew.")
 
 
-def _judged(build: _Build, relation: Relation, written: Written, digest: str) -> Judgement:
+def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
     """Run the checks that judge the whole relation; those of the delta have been run, and others before its inputs."""
     engine, known = build.warehouse.engine, {result.check.name: result for result in written.delta_checks}
     known |= {result.check.name: result for result in build.task.known}
@@ -391,7 +386,7 @@ def _judged(build: _Build, relation: Relation, written: Written, digest: str) ->
         [check for check in checks if check.name not in known],
         build.warehouse.relation,
         published=relation,
-        digest=digest,
+        digest=_digest(build, written),
     )
     known |= {result.check.name: result for result in judgement.results}
     return replace(judgement, results=tuple(known[check.name] for check in checks))
@@ -408,7 +403,7 @@ def _digest(build: _Build, written: Written) -> str:
     if not is_digested or (identity.is_sorted and build.decision.is_increment):
         return "null"
     engine, row = build.warehouse.engine, rows_of(column.name for column in written.columns)
-    return engine.digest(row, written.columns, in_order=identity.is_sorted)
+    return engine.versions.digest(row, written.columns, in_order=identity.is_sorted)
 
 
 def _record(build: _Build, relation: Relation, written: Written, judgement: Judgement) -> BuildRecord:

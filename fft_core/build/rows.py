@@ -63,7 +63,7 @@ def _query(warehouse: Warehouse, model: Model, is_increment: bool) -> Iterator[M
     frame = warehouse.compiler.call_model(model, lambda name: _read(warehouse, model, name), _key_of(warehouse), this)
     with ExitStack() as stack:
         with _refused(model):
-            query = stack.enter_context(warehouse.engine.frame_query(frame))
+            query = stack.enter_context(warehouse.engine.frames.query(frame))
         yield ModelRows(query)
 
 
@@ -79,14 +79,14 @@ def text_of(warehouse: Warehouse, model: Model, naming: Naming) -> ModelRows:
 
 def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
     """Read a whole relation as an Arrow table."""
-    return warehouse.engine.read_frame(warehouse.engine.spelling.select_all(relation))
+    return warehouse.engine.frames.read(warehouse.engine.spelling.select_all(relation))
 
 
 def _read(warehouse: Warehouse, model: Model, name: str | SourceName) -> pa.Table:
     upstream = warehouse.project.models.get(name) if isinstance(name, str) else None
     with _refused(model, f"its input {str(name)!r}: "):
         if upstream is not None and upstream.is_ephemeral:
-            return warehouse.engine.read_frame(warehouse.compiler.sql(upstream, warehouse.naming))
+            return warehouse.engine.frames.read(warehouse.compiler.sql(upstream, warehouse.naming))
         return read_relation(warehouse, warehouse.relation(name))
 
 
@@ -154,7 +154,7 @@ def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) ->
     if error.missing is None:
         return None
     relations = {name: warehouse.relation(name) for name in warehouse.project.stored_inputs(model)}
-    present = warehouse.engine.kinds(list(relations.values()))
+    present = warehouse.engine.inspect(list(relations.values()))
     return next((name for name, relation in relations.items() if relation not in present), None)
 
 

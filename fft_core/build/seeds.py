@@ -45,7 +45,7 @@ def _file_query(warehouse: Warehouse, seed: Seed) -> AbstractContextManager[str]
     if path.suffix == ".sql":
         text = path.read_text(encoding="utf-8")
         return nullcontext(select_of(text, warehouse.engine.dialect, Location(seed.path)))
-    return warehouse.engine.file_query(path, seed.column_types, seed.form)
+    return warehouse.engine.frames.file_query(path, seed.column_types, seed.form)
 
 
 @contextmanager

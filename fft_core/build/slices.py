@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fft_core.build.publish import StoredFrame
+from fft_core.build.publish import StoredFrame, refuse_bad_rows
 from fft_core.build.strategies.columns import Adaption, compared, lost_in_casts
-from fft_core.checks.run import CheckFailedError, run_checks
-from fft_core.engines.protocol import ColumnType, Engine
+from fft_core.engines.protocol import ColumnType, Seal, Session, Stage
 from fft_core.engines.spec.spelling import Spelling, word
 from fft_core.errors import FftError, StatementError, nearest
 from fft_core.names import Relation
@@ -21,7 +20,7 @@ from fft_core.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ROWS = "_ff_slice"  # temporary: only this session sees it
+_ROWS = "_ff_slice"  # kept beside the stage
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Slice:
 def publish_slice(
     warehouse: Warehouse, relation: Relation, frame: pa.Table, rows: Slice, source: SourceName | None = None
 ) -> StoredFrame:
-    """Replace a slice of a table by a frame, in one transaction; the first one creates the table.
+    """Replace a slice of a table by a frame; readers see the old rows or the new ones. The first creates the table.
 
     Args:
         warehouse: The session of this thread.
@@ -83,67 +82,91 @@ def publish_slice(
         FftError: rows lie outside of the slice, or the columns are not those of the table.
         CheckFailedError: a check of severity error failed; nothing is published.
     """
-    engine = warehouse.engine
-    with engine.turn():
+    with warehouse.engine.turn():
         warehouse.ensure_schema(relation)
-        with engine.frame_query(frame) as query, engine.transaction():
-            engine.hold(relation)
-            _replace(engine, relation, query, rows)
-            columns = engine.columns(engine.spelling.select_all(relation))
-            checks = warehouse.project.checks_of(source) if source else ()
-            judgement = run_checks(engine, relation, columns, checks, warehouse.relation)
-            if any(result.blocks for result in judgement.results):
-                raise CheckFailedError(str(source), judgement.results)
+        with warehouse.engine.frames.query(frame) as query:
+            given = _Given(warehouse=warehouse, relation=relation, query=query, rows=rows, has_rows=frame.num_rows > 0)
+            while (columns := _published(given, source)) is None:
+                pass  # somebody has created the table, or dropped it: it is looked at once more
     return StoredFrame(relation, frame.num_rows, columns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """The rows of a slice that are to be published."""
+
+    warehouse: Warehouse
+    relation: Relation
+    query: str
+    rows: Slice
+    has_rows: bool
+
+    @property
+    def engine(self) -> Session:
+        return self.warehouse.engine
+
+
+def _published(given: _Given, source: SourceName | None) -> tuple[ColumnType, ...] | None:
+    """Publish a slice; None if the table came or went before others could be kept from it."""
+    is_kept, relation = _is_kept(given), given.relation
+    with given.engine.publisher.stage(relation, "table", "published" if is_kept else "empty") as stage:
+        if _is_kept(given) != is_kept:
+            return None
+        columns = _replaced(given, stage) if is_kept else _created(given, stage)
+        refuse_bad_rows(given.warehouse, stage.place, columns, source, published=relation)
+        stage.publish(Seal(columns=columns))
+    return columns
 
 
 def read_slice(warehouse: Warehouse, relation: Relation, rows: Slice) -> pa.Table:
     """Read a slice of a table as an Arrow table."""
     everything = warehouse.engine.spelling.select_all(relation)
     condition = _condition(warehouse.engine, relation, warehouse.engine.columns(everything), rows)
-    return warehouse.engine.read_frame(f"{everything} where {condition}")
+    return warehouse.engine.frames.read(f"{everything} where {condition}")
 
 
-def _replace(engine: Engine, relation: Relation, query: str, rows: Slice) -> None:
-    kind = engine.kinds([relation]).get(relation, "table")
-    if kind != "table":
-        raise FftError(
-            f"{relation} is a {word(kind)}, and partitions are rows of a table", hint="Drop it, or rename it."
-        )
-    engine.execute(engine.spelling.create_temporary(_ROWS, query))
-    staged = Relation(_ROWS)
-    columns = engine.columns(engine.spelling.select_all(staged))
-    has_rows = _has_rows(engine, staged)
-    if has_rows:
-        _refuse_rows_outside(engine, staged, columns, rows)
-    is_there = relation in engine.kinds([relation])
-    if is_there and _has_rows(engine, relation):
-        _replace_in(engine, relation, staged, columns, rows)
-    elif not is_there or has_rows:  # what has no rows says little of its types
-        if is_there:
-            engine.execute(engine.spelling.drop(relation, "table"))
-        everything = engine.spelling.select_all(staged)
-        engine.execute(engine.spelling.create_as(relation, "table", everything, replaces=False))
-    engine.execute(engine.spelling.drop(staged, "table"))
+def _is_kept(given: _Given) -> bool:
+    """Whether there is a table to be changed. One without rows says little of its types: rows make it anew."""
+    there = given.engine.inspect([given.relation]).get(given.relation)
+    if there is not None and there.kind != "table":
+        hint = "Drop it, or rename it."
+        raise FftError(f"{given.relation} is a {word(there.kind)}, and partitions are rows of a table", hint=hint)
+    return there is not None and (not given.has_rows or _has_rows(given.engine, given.relation))
 
 
-def _has_rows(engine: Engine, relation: Relation) -> bool:
+def _created(given: _Given, stage: Stage) -> tuple[ColumnType, ...]:
+    columns, _ = stage.write(given.query)
+    if given.has_rows:
+        _refuse_rows_outside(given.engine, stage.place, columns, given.rows)
+    return columns
+
+
+def _replaced(given: _Given, stage: Stage) -> tuple[ColumnType, ...]:
+    """Replace the slice in the staged table; return its columns."""
+    engine = given.engine
+    staged, columns = stage.scratch(_ROWS, given.query)
+    if given.has_rows:
+        _refuse_rows_outside(engine, staged, columns, given.rows)
+    if given.has_rows or _has_rows(engine, stage.place):
+        _replace_in(given, stage, staged, columns)
+    return engine.columns(engine.spelling.select_all(stage.place))
+
+
+def _has_rows(engine: Session, relation: Relation) -> bool:
     return bool(engine.fetch(f"select 1 from {relation.sql(engine.spelling)} limit 1"))
 
 
-def _replace_in(
-    engine: Engine, relation: Relation, staged: Relation, columns: Sequence[ColumnType], rows: Slice
-) -> None:
-    spelling = engine.spelling
-    stored = engine.columns(spelling.select_all(relation))
-    values = _fitted(engine, relation, staged, stored, columns)
-    engine.execute(spelling.delete(relation, _condition(engine, relation, stored, rows)))
+def _replace_in(given: _Given, stage: Stage, staged: Relation, columns: Sequence[ColumnType]) -> None:
+    engine, spelling, table = given.engine, given.engine.spelling, stage.place
+    stored = engine.columns(spelling.select_all(table))
+    values = _fitted(engine, given.relation, staged, stored, columns)
     into = [spelling.quoted(name) for name in values]
     added = f"select {', '.join(values.values())} from {staged.sql(spelling)}"
-    engine.execute(spelling.insert(relation, into, added))
+    deleted = spelling.delete(table, _condition(engine, table, stored, given.rows))
+    stage.apply([deleted, spelling.insert(table, into, added)])
 
 
-def _refuse_rows_outside(engine: Engine, staged: Relation, columns: Sequence[ColumnType], rows: Slice) -> None:
+def _refuse_rows_outside(engine: Session, staged: Relation, columns: Sequence[ColumnType], rows: Slice) -> None:
     condition = _condition(engine, staged, columns, rows)
     table = staged.sql(engine.spelling)
     ((outside,),) = engine.fetch(f"select count(*) from {table} where ({condition}) is not true")
@@ -158,7 +181,7 @@ def _refuse_rows_outside(engine: Engine, staged: Relation, columns: Sequence[Col
 
 
 def _fitted(
-    engine: Engine,
+    engine: Session,
     relation: Relation,
     staged: Relation,
     stored: Sequence[ColumnType],
@@ -177,8 +200,8 @@ def _fitted(
             raise _other_columns(relation, str(difference))
         if values:
             casts[name] = (old, new)
-        spelled[name] = f"cast({spelled[name] if values else 'null'} as {old})"
-    query = lost_in_casts(staged, Adaption((), difference.same, casts), engine)
+        spelled[name] = spelling.cast_to(spelled[name] if values else "null", old)
+    query = lost_in_casts(staged, Adaption((), difference.same, casts), engine.types)
     try:
         lost = engine.fetch(query)[0] if query else ()
     except StatementError as error:  # a value that the type of the table cannot hold at all
@@ -211,7 +234,7 @@ def _family(column_type: str) -> str:
     return "text" if text.startswith(("varchar", "text", "char")) else text
 
 
-def _condition(engine: Engine, relation: Relation, columns: Sequence[ColumnType], rows: Slice) -> str:
+def _condition(engine: Session, relation: Relation, columns: Sequence[ColumnType], rows: Slice) -> str:
     """Spell which rows of a relation are in a slice."""
     types: dict[str, str] = {}
     parts = []
@@ -241,7 +264,7 @@ def _spelled(value: PartitionColumn | PartitionExpression, columns: Sequence[Col
     )
 
 
-def _type_of(engine: Engine, relation: Relation, value: str) -> str:
+def _type_of(engine: Session, relation: Relation, value: str) -> str:
     try:
         (column,) = engine.columns(f"select {value} as value from {relation.sql(engine.spelling)}")
     except StatementError as error:

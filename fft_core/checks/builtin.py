@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from fft_core.checks.custom import sql_query
 from fft_core.checks.query import CheckQuery
 from fft_core.checks.reconcile import reconcile_query
-from fft_core.engines.protocol import ColumnType, Engine
+from fft_core.engines.protocol import ColumnType, Session
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, nearest
 from fft_core.names import Relation
@@ -37,7 +37,7 @@ def check_query(
     check: Check,
     relation: Relation,
     columns: Sequence[ColumnType],
-    engine: Engine,
+    engine: Session,
     relation_of: Callable[[str | SourceName], Relation],
     now: datetime,
 ) -> CheckQuery:
@@ -109,7 +109,7 @@ class _Spelling:
     check: Check
     relation: Relation
     columns: Sequence[ColumnType]
-    engine: Engine
+    engine: Session
     owner: str = ""
 
     @property
@@ -121,7 +121,7 @@ class _Spelling:
 
     def comparable(self, column: str, alias: str = "") -> str:
         found = self._found(column)
-        return self.engine.comparable(alias + self.spelling.quoted(found.name), found.type)
+        return self.engine.types.comparable(alias + self.spelling.quoted(found.name), found.type)
 
     def _found(self, column: str) -> ColumnType:
         columns = {known.name: known for known in self.columns}

@@ -11,7 +11,7 @@ from typing import Any
 from fft_core.checks.query import CheckQuery
 from fft_core.compile.project_code import ProjectCode
 from fft_core.compile.render import Naming, Renderer
-from fft_core.engines.protocol import Engine, Row
+from fft_core.engines.protocol import Row, Session
 from fft_core.errors import FftError, Location, ModelError, message_of
 from fft_core.names import Relation
 from fft_core.project.model import Check, CheckContext, PythonCheck, SourceName, SqlCheck
@@ -31,7 +31,7 @@ def sql_query(
     check: Check,
     rule: SqlCheck,
     relation: Relation,
-    engine: Engine,
+    engine: Session,
     relation_of: Callable[[str | SourceName], Relation],
 ) -> CheckQuery:
     """Render a custom check. Raises RenderError.
@@ -120,7 +120,7 @@ class Verdict:
     example_sql: str
 
 
-def python_verdict(check: Check, rule: PythonCheck, relation: Relation, engine: Engine) -> Verdict:
+def python_verdict(check: Check, rule: PythonCheck, relation: Relation, engine: Session) -> Verdict:
     """Call the function of a custom check. Raises FftError if it fails, or returns something else.
 
     Args:
@@ -186,13 +186,13 @@ class Result:
 class Connection:
     """What a custom check in Python asks the database with. It sees rows that are not published yet."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Session) -> None:
         self._engine = engine
         self.dialect = engine.dialect
 
-    def execute(self, sql: object, parameters: Sequence[object] = ()) -> Result:
+    def execute(self, sql: object) -> Result:
         """Run a query. Raises StatementError."""
-        return Result(self._engine.fetch(str(sql), parameters))
+        return Result(self._engine.fetch(str(sql)))
 
     def sql_of(self, name: str) -> str:
         """Quote a name."""

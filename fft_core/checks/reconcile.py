@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fft_core.checks.query import CheckQuery
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Session
 from fft_core.names import Relation
 from fft_core.project.model import (
     Check,
@@ -22,7 +22,7 @@ def reconcile_query(
     check: Check,
     rule: ReconcileDifference | ReconcileRatio | ReconcileCoverage,
     relation: Relation,
-    engine: Engine,
+    engine: Session,
     relation_of: Callable[[str | SourceName], Relation],
 ) -> CheckQuery:
     """Spell a reconciliation: one row with both totals if they do not fit, or the rows whose keys are missing.
@@ -62,7 +62,7 @@ class _Sides:
         self,
         rule: Reconciliation,
         relation: Relation,
-        engine: Engine,
+        engine: Session,
         relation_of: Callable[[str | SourceName], Relation],
     ) -> None:
         self._rule, self._relation, self._engine, self._relation_of = rule, relation, engine, relation_of

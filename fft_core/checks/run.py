@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fft_core.checks.builtin import check_query
 from fft_core.checks.custom import number_of, python_verdict
 from fft_core.checks.query import CheckQuery
-from fft_core.engines.protocol import ColumnType, Engine, Row
+from fft_core.engines.protocol import ColumnType, Row, Session
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
@@ -158,7 +158,7 @@ class CheckFailedError(FftError):
 
 
 def run_checks(
-    engine: Engine,
+    engine: Session,
     relation: Relation,
     columns: Sequence[ColumnType],
     checks: Sequence[Check],
@@ -207,7 +207,7 @@ def run_checks(
 
 
 def _query(
-    engine: Engine,
+    engine: Session,
     relation: Relation,
     columns: Sequence[ColumnType],
     check: Check,
@@ -221,7 +221,7 @@ def _query(
 
 
 def _shared_scan(
-    engine: Engine, relation: Relation, rows: str, queries: Sequence[CheckQuery], digest: str
+    engine: Session, relation: Relation, rows: str, queries: Sequence[CheckQuery], digest: str
 ) -> tuple[dict[str, int], int, str | None]:
     columns = ", ".join(["count(*)", digest, *(query.count for query in queries if query.count)])
     scan = f"select {columns} from {relation.sql(engine.spelling)} as {rows}"
@@ -230,7 +230,7 @@ def _shared_scan(
     return found, int(row_count), rows_digest
 
 
-def _said_by_function(engine: Engine, relation: Relation, check: Check, row_count: int) -> CheckResult:
+def _said_by_function(engine: Session, relation: Relation, check: Check, row_count: int) -> CheckResult:
     assert isinstance(check.rule, PythonCheck)  # the caller asks
     try:
         verdict = python_verdict(check, check.rule, relation, engine)
@@ -240,7 +240,7 @@ def _said_by_function(engine: Engine, relation: Relation, check: Check, row_coun
     return CheckResult(check, failing, row_count, verdict.example_sql, message=verdict.message)
 
 
-def _count(engine: Engine, query: CheckQuery) -> int:
+def _count(engine: Session, query: CheckQuery) -> int:
     if query.is_number:
         rows = _explained(engine, [query], query.failing_rows)
         try:
@@ -252,7 +252,7 @@ def _count(engine: Engine, query: CheckQuery) -> int:
     return int(count)
 
 
-def _explained(engine: Engine, queries: Sequence[CheckQuery], sql: str) -> list[Row]:
+def _explained(engine: Session, queries: Sequence[CheckQuery], sql: str) -> list[Row]:
     try:
         return engine.fetch(sql)
     except StatementError as error:
@@ -269,7 +269,7 @@ def _unevaluated(checks: Sequence[Check], error: StatementError) -> StatementErr
     return StatementError(message, sql=error.sql, where=checks[0].location)
 
 
-def _result(engine: Engine, query: CheckQuery, failing: int, row_count: int) -> CheckResult:
+def _result(engine: Session, query: CheckQuery, failing: int, row_count: int) -> CheckResult:
     if not failing:
         return CheckResult(query.check, 0, row_count, query.failing_rows)
     sample = engine.fetch(f"select * from ({query.failing_rows}) as _ff_failing_rows limit {SAMPLE_ROWS}")

@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from fft_core.engines.protocol import ColumnType, Engine
+from fft_core.engines.protocol import ColumnType, Session
 from fft_core.errors import StatementError
 from fft_core.names import Relation, repeated_name
 
 Columns: TypeAlias = tuple[ColumnType, ...]
 
 
-def usable_columns(engine: Engine, relation: Relation, query: str, *, is_table: bool) -> Columns:
+def usable_columns(session: Session, relation: Relation, query: str, *, is_table: bool) -> Columns:
     """Give the columns of a relation that was created from a query just now, in the same transaction.
 
     A column of nothing but NULL has no type in the query: in a table it gets one.
@@ -21,25 +21,27 @@ def usable_columns(engine: Engine, relation: Relation, query: str, *, is_table: 
     Raises:
         StatementError: the query has two columns of one name, of which the engine renamed one.
     """
-    columns = engine.columns(engine.spelling.select_all(relation))
-    if engine.capabilities.renames_repeated_columns and any(_may_be_renamed(c.name, columns) for c in columns):
-        _refuse_repeated(engine, query)
+    columns = session.columns(session.spelling.select_all(relation))
+    if session.capabilities.renames_repeated_columns and any(_may_be_renamed(c.name, columns) for c in columns):
+        refuse_repeated(session.columns(query), query)
     if not is_table:
         return columns
-    untyped = [column for column in columns if engine.usable_type(column.type) != column.type]
-    for column in untyped:
-        engine.retype(relation, ColumnType(column.name, engine.usable_type(column.type)))
-    return engine.columns(engine.spelling.select_all(relation)) if untyped else columns
+    usable = [ColumnType(column.name, session.types.usable_type(column.type)) for column in columns]
+    changed = [new for old, new in zip(columns, usable, strict=True) if old != new]
+    for column in changed:
+        session.execute(session.spelling.change_type(relation, column))
+    return session.columns(session.spelling.select_all(relation)) if changed else columns
 
 
 def _may_be_renamed(name: str, columns: Sequence[ColumnType]) -> bool:
     """Tell whether a name is that of another column with a number behind it: what engines make of a repeated one."""
-    found = re.fullmatch(r"(.*)_\d+", name)
+    found = re.fullmatch(r"(.*)[_:]\d+", name)
     return found is not None and found[1].lower() in (column.name.lower() for column in columns)
 
 
-def _refuse_repeated(engine: Engine, query: str) -> None:
-    repeated = repeated_name([column.name for column in engine.columns(query)])
+def refuse_repeated(columns: Sequence[ColumnType], query: str) -> None:
+    """Raise StatementError if two columns of a query have one name, in any case of letters."""
+    repeated = repeated_name([column.name for column in columns])
     if repeated is None:
         return
     one, other = repeated

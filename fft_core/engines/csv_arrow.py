@@ -18,7 +18,7 @@ from fft_core.errors import SeedError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 4 << 20
 _SCANNED_BYTES = 1 << 20
 
 
@@ -35,10 +35,10 @@ class ArrowRows:
     names: tuple[str, ...]
     start: int
     content: bytes | None
-    block_bytes: int = _BLOCK_BYTES
+    block_bytes: int = BLOCK_BYTES
 
     @classmethod
-    def opened(cls, path: Path, form: CsvFormat, *, block_bytes: int = _BLOCK_BYTES) -> ArrowRows:
+    def opened(cls, path: Path, form: CsvFormat, *, block_bytes: int = BLOCK_BYTES) -> ArrowRows:
         """Look at all of a file once. Raises SeedError for what is no text, no header, or no field."""
         content = None
         if codecs.lookup(form.encoding).name == "utf-8":

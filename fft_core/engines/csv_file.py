@@ -55,12 +55,13 @@ class ListedRows:
     def fixed(self, fixes: Sequence[tuple[Fix, ...]]) -> list[list[str | None]]:
         """Give the fields of each column in the spelling of every engine."""
         return [
-            [None if text is None else _fixed(text, steps) for text in column]
+            [None if text is None else fixed(text, steps) for text in column]
             for column, steps in zip(self.columns, fixes, strict=True)
         ]
 
 
-def _fixed(text: str, fixes: tuple[Fix, ...]) -> str:
+def fixed(text: str, fixes: tuple[Fix, ...]) -> str:
+    """Give a text in the spelling of every engine."""
     for pattern, replacement in fixes:
         text = re.sub(pattern, replacement, text)
     return text

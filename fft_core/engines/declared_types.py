@@ -57,6 +57,22 @@ def form_of(declared: str) -> Form | None:
     return _FORMS.get(_SAME.get(kind, kind))
 
 
+def word_of(declared: str) -> str | None:
+    """Give the word for what texts of a declared type stand for; None for text, and for types of the engine's own.
+
+    >>> word_of("int4"), word_of("numeric(10, 2)"), word_of("timestamp with time zone"), word_of("varchar(3)")
+    ('integer', 'decimal', 'timestamptz', None)
+    """
+    kind, _ = _parted(declared)
+    if form_of(declared) is None:
+        return None
+    if kind in ("decimal", "numeric", "dec"):
+        return "decimal"
+    if kind in _WHOLE_NUMBERS:
+        return "integer"
+    return _SAME.get(kind, kind) if _SAME.get(kind, kind) in _FORMS else None
+
+
 def _parted(declared: str) -> tuple[str, tuple[int, ...]]:
     found = re.fullmatch(r"\s*([a-z0-9_ ]+?)\s*(?:\(\s*([0-9]+(?:\s*,\s*[0-9]+)*)\s*\))?\s*", declared.lower())
     if found is None:

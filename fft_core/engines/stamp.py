@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 
 _MARK = re.compile(r"\n?\[fft ([0-9a-f]+) ([0-9a-f]+)\]")
 
@@ -44,3 +46,12 @@ def stamp_in(comment: str | None, signature: str | None) -> str | None:
     """
     mark = _MARK.search(comment or "")
     return mark.group(1) if mark and signature in (None, mark.group(2)) else None
+
+
+def columns_digest(columns: Iterable[tuple[str, str]]) -> str:
+    """Digest names and types of columns, as the signature of a table.
+
+    >>> columns_digest([("id", "BIGINT")])
+    '595244f7aef1e51c'
+    """
+    return hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest()[:16]

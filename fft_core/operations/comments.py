@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from fft_core.engines.protocol import Details, RelationKind
+from fft_core.engines.protocol import TableInfo, Want
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.stamp import unmarked, with_text
 from fft_core.names import Relation
@@ -46,8 +46,7 @@ def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) ->
     nodes = [node for node in warehouse.project.stored() if chosen is None or node.name in chosen]
     described = [node for node in nodes if node.description or any(column.description for column in node.columns)]
     relations = {node.name: warehouse.relation(node.name) for node in described}
-    tables = warehouse.engine.tables(list(relations.values()))
-    details = warehouse.engine.details(list(relations.values()))
+    tables = warehouse.engine.inspect(list(relations.values()), Want.STAMP | Want.COLUMNS | Want.COMMENTS)
     changes, left_out = list[CommentChange](), list[str]()
     for node in described:
         table = tables.get(relations[node.name])
@@ -56,7 +55,7 @@ def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) ->
         elif table.stamp is None:
             left_out.append(f"{node.name}: {relations[node.name]} is not as FFT built it")
         else:
-            found, missing = _compared(node, details[relations[node.name]])
+            found, missing = _compared(node, table)
             changes += found
             left_out += missing
     return CommentPlan(tuple(changes), tuple(left_out))
@@ -73,26 +72,25 @@ def write_comments(warehouse: Warehouse, changes: Sequence[CommentChange]) -> No
         relation = warehouse.relation(name)
         with engine.transaction():
             engine.hold(relation)
-            kind = engine.kinds([relation]).get(relation)
-            if kind is not None:  # it may have been dropped meanwhile
-                now = engine.details([relation])[relation].comment
-                for statement in [_statement(change, relation, kind, now, engine.spelling) for change in group]:
+            now = engine.inspect([relation], Want.COMMENTS).get(relation)
+            if now is not None:  # it may have been dropped meanwhile
+                for statement in [_statement(change, relation, now, engine.spelling) for change in group]:
                     engine.execute(statement)
 
 
-def _statement(change: CommentChange, relation: Relation, kind: RelationKind, now: str, spelling: Spelling) -> str:
+def _statement(change: CommentChange, relation: Relation, now: TableInfo, spelling: Spelling) -> str:
     if change.column is None:
-        return spelling.comment_on(relation, kind, with_text(now, change.new))
+        return spelling.comment_on(relation, now.kind, with_text(now.comment, change.new))
     return spelling.comment_on_column(relation, change.column, change.new)
 
 
-def _compared(node: Node, details: Details) -> tuple[list[CommentChange], list[str]]:
+def _compared(node: Node, there: TableInfo) -> tuple[list[CommentChange], list[str]]:
     """Give the changes, and what is said of described columns that are not there."""
     changes, missing = list[CommentChange](), list[str]()
-    text, old = _clean(node.description), unmarked(details.comment)
+    text, old = _clean(node.description), unmarked(there.comment)
     if text and text != old:
         changes.append(CommentChange(node.name, None, old, text))
-    names = [column.name for column in details.columns]
+    names = [column.name for column in there.columns]
     spelled = ColumnNames(names)
     for column in node.columns:
         text = _clean(column.description)
@@ -103,8 +101,8 @@ def _compared(node: Node, details: Details) -> tuple[list[CommentChange], list[s
             continue
         if text and name is None:
             missing.append(f"{node.name} has no column {column.name!r}")
-        elif text and name and text != details.column_comments.get(name):
-            changes.append(CommentChange(node.name, name, details.column_comments.get(name, ""), text))
+        elif text and name and text != there.column_comments.get(name):
+            changes.append(CommentChange(node.name, name, there.column_comments.get(name, ""), text))
     return changes, missing
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fft_core.engines.protocol import RelationKind
+from fft_core.engines.protocol import RelationKind, Want
 from fft_core.errors import FftError
 from fft_core.names import Relation
 from fft_core.project.model import python_view_table
@@ -41,7 +41,7 @@ def find_orphans(warehouse: Warehouse) -> tuple[Orphan, ...]:
     taken = {*nodes.values(), *(warehouse.relation(name) for name in project.sources)}
     known = recorded_relations(engine, project.name, project.env)
     gone = [recorded for recorded in known if recorded.relation not in taken]
-    tables = engine.tables([recorded.relation for recorded in gone]) if gone else {}
+    tables = engine.inspect([recorded.relation for recorded in gone], Want.STAMP) if gone else {}
     found = []
     for recorded in gone:
         table = tables.get(recorded.relation)
@@ -60,7 +60,7 @@ def remove_orphan(warehouse: Warehouse, orphan: Orphan) -> None:
     with engine.transaction():
         engine.hold(recorded.relation)
         table_of_view = recorded.relation.named(python_view_table(recorded.node))
-        there = engine.tables([recorded.relation, table_of_view])
+        there = engine.inspect([recorded.relation, table_of_view], Want.STAMP)
         for relation in (recorded.relation, table_of_view):  # a view before the table that it reads
             if relation in there and there[relation].stamp == recorded.stamp:
                 engine.execute(engine.spelling.drop(relation, there[relation].kind))

@@ -6,12 +6,12 @@ import uuid
 from dataclasses import replace
 
 from fft_core.build.strategies import snapshot
-from fft_core.engines.protocol import ColumnType, Engine, TableInfo
+from fft_core.engines.protocol import ColumnType, Seal, Session, Stage, TableInfo, Want
 from fft_core.errors import IncrementError, MissingRelationError
 from fft_core.names import Relation
 from fft_core.names.columns import ColumnNames
 from fft_core.project.model import Model, Snapshot
-from fft_core.warehouse.records import read_records, write_record
+from fft_core.warehouse.records import read_records, record_statements
 from fft_core.warehouse.warehouse import Warehouse
 
 
@@ -22,9 +22,9 @@ def prunable_versions(warehouse: Warehouse, model: Model, keep_last: int) -> int
         IncrementError: the model is no snapshot, or its table has other columns.
     """
     engine, table = warehouse.engine, warehouse.relation(model.name)
-    if table not in engine.kinds([table]):
+    if table not in engine.inspect([table]):
         return 0
-    ((versions,),) = engine.fetch(snapshot.prunable(table, _key(engine, model, table), keep_last, engine))
+    ((versions,),) = engine.fetch(snapshot.prunable(table, _key(engine, model, table), keep_last, engine.types))
     return int(versions)
 
 
@@ -38,20 +38,19 @@ def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
         IncrementError: the model is no snapshot, or its table has other columns.
     """
     engine, table = warehouse.engine, warehouse.relation(model.name)
-    with engine.trace.about(model.name), engine.transaction():
-        engine.hold(table)
-        found = engine.tables([table]).get(table)
-        if found is None:
-            raise MissingRelationError(f"{table} is not there: nothing to prune", hint=f"Build {model.name!r} first.")
-        key = _key(engine, model, table)
-        ((versions,),) = engine.fetch(snapshot.prunable(table, key, keep_last, engine))
+    if table not in engine.inspect([table]):
+        raise MissingRelationError(f"{table} is not there: nothing to prune", hint=f"Build {model.name!r} first.")
+    with engine.trace.about(model.name), engine.publisher.stage(table, "table", "published") as stage:
+        now = engine.inspect([table], Want.STAMP)[table]
+        key = _key(engine, model, stage.place)
+        ((versions,),) = engine.fetch(snapshot.prunable(stage.place, key, keep_last, engine.types))
         if versions:
-            engine.execute(snapshot.pruned(table, key, keep_last, engine))
-            _record(engine, model, found, int(versions))
+            stage.apply([snapshot.pruned(stage.place, key, keep_last, engine.types)])
+            stage.publish(_seal(engine, model, stage, now, int(versions)))
     return int(versions)
 
 
-def _key(engine: Engine, model: Model, table: Relation) -> tuple[ColumnType, ...]:
+def _key(engine: Session, model: Model, table: Relation) -> tuple[ColumnType, ...]:
     """The columns of the unique key, as the database spells them."""
     if not isinstance(model.materialization, Snapshot):
         raise IncrementError(f"model {model.name!r} is not a snapshot", where=model.config_location)
@@ -66,9 +65,12 @@ def _key(engine: Engine, model: Model, table: Relation) -> tuple[ColumnType, ...
     return tuple(columns[name] for name in key if name is not None)
 
 
-def _record(engine: Engine, model: Model, found: TableInfo, deleted: int) -> None:
-    """Note the rows that are left, with a data version of their own; a table that others replaced has no record."""
+def _seal(engine: Session, model: Model, stage: Stage, now: TableInfo, deleted: int) -> Seal:
+    """Note the rows that are left, with a stamp of their own; a table that others replaced gets neither."""
+    columns = engine.columns(engine.spelling.select_all(stage.place))
     record = read_records(engine).get(model.name)
-    if record is None or record.stamp != found.stamp or record.rows is None:
-        return
-    write_record(engine, replace(record, rows=record.rows - deleted, data_version=f"build:{uuid.uuid4().hex}"))
+    if record is None or record.stamp != now.stamp or record.rows is None:
+        return Seal(columns=columns)
+    stamp = uuid.uuid4().hex
+    left = replace(record, rows=record.rows - deleted, stamp=stamp, data_version=f"build:{stamp}")
+    return Seal(stamp, columns, record_statements(engine, left))

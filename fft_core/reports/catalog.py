@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fft_core.engines.protocol import ColumnType, Details, Engine, RelationKind, TableInfo
+from fft_core.engines.protocol import ColumnType, RelationKind, Session, TableInfo, Want
 from fft_core.engines.spec.masking import Masker
 from fft_core.errors import StatementError
 from fft_core.json_files import write_json_file
@@ -63,10 +63,8 @@ def read_catalog(warehouse: Warehouse) -> Catalog:
     project, engine = warehouse.project, warehouse.engine
     nodes: list[str | SourceName] = [*(node.name for node in project.stored()), *sorted(project.sources, key=str)]
     relations = {str(node): warehouse.relation(node) for node in nodes}
-    tables, details = engine.tables(list(relations.values())), engine.details(list(relations.values()))
-    found = {
-        name: _entry(warehouse.masker, engine, r, tables[r], details[r]) for name, r in relations.items() if r in tables
-    }
+    tables = engine.inspect(list(relations.values()), Want.ROWS | Want.COLUMNS)
+    found = {name: _entry(warehouse.masker, engine, r, tables[r]) for name, r in relations.items() if r in tables}
     return Catalog(project, datetime.now(UTC), found)
 
 
@@ -75,9 +73,9 @@ def write_catalog(catalog: Catalog) -> Path:
     return write_json_file(artifact_path(catalog.project.root, FILE), catalog.to_json())
 
 
-def _entry(masker: Masker, engine: Engine, relation: Relation, table: TableInfo, details: Details) -> CatalogEntry:
+def _entry(masker: Masker, engine: Session, relation: Relation, table: TableInfo) -> CatalogEntry:
     if table.kind != "view":
-        return CatalogEntry(relation, table.kind, table.rows, details.columns)
+        return CatalogEntry(relation, table.kind, table.rows, table.columns)
     try:  # only a query tells whether a view still works
         columns = engine.columns(engine.spelling.select_all(relation))
     except StatementError as error:

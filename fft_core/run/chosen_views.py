@@ -112,7 +112,7 @@ class _Choice:
             for read in dict.fromkeys(_read(warehouse, view, texts))
             if read != self._name and texts.get(str(read)) != "project"
         }
-        there = warehouse.engine.kinds(list(needed.values())) if needed else {}
+        there = warehouse.engine.inspect(list(needed.values())) if needed else {}
         return [str(read) for read, relation in needed.items() if relation not in there]
 
 

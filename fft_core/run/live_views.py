@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fft_core.project.model import Check, Project
+from fft_core.project.model.project import waiting_levels
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class LiveViews:
             name: rank
             for rank, name in enumerate(
                 name
-                for level in self._project.waiting_levels()
+                for level in waiting_levels(self._project)
                 for name in sorted(level, key=lambda name: (name not in looked_into, name))
             )
         }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from fft_core.engines.protocol import Want
 from fft_core.engines.spec.known import known_functions
 from fft_core.names import Relation
 from fft_core.plan.decide import reached_by_views
@@ -29,7 +30,7 @@ class Look:
 
     Attributes:
         number: How often the run has read it; a later look has a higher number.
-        openings: How often the process had got the database by then, see `Engine.openings`.
+        openings: How often the process had got the database by then, see `Session.openings`.
         remembered: The records and what exists.
     """
 
@@ -115,7 +116,7 @@ class Memory:
 
     def _read(self, warehouse: Warehouse) -> Remembered:
         engine = warehouse.engine
-        found = tuple(engine.definitions())
+        found = tuple(engine.versions.definitions())
         definitions = Definitions(
             engine.dialect, found, partial(known_functions, engine.name), partial(self._place, warehouse)
         )
@@ -133,7 +134,7 @@ def published_nodes(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapp
     nodes = list(nodes)
     relations = {node.name: warehouse.relation(node.name) for node in nodes}
     backing = {node.name: place for node in nodes if (place := warehouse.backing(node)) is not None}
-    tables = warehouse.engine.tables([*relations.values(), *backing.values()])
+    tables = warehouse.engine.inspect([*relations.values(), *backing.values()], Want.STAMP | Want.ROWS)
     published = {}
     for name, relation in relations.items():
         rows_at: Relation = backing.get(name, relation)

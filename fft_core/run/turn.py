@@ -96,7 +96,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     """
     relation = warehouse.relation(node)
     engine = warehouse.engine
-    if relation not in engine.kinds([relation]):
+    if relation not in engine.inspect([relation]):
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
     with engine.trace.about(str(node)):
         columns = engine.columns(engine.spelling.select_all(relation))

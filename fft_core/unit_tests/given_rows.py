@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fft_core.engines.column_kinds import kind_of_texts
 from fft_core.engines.csv_file import ListedRows
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Session
 from fft_core.engines.spec.csv_format import DEFAULT
 from fft_core.errors import FftError, SeedError
 from fft_core.names.columns import paired
@@ -26,7 +26,7 @@ _WIDER = {
 }
 
 
-def given_query(given: GivenRows, engine: Engine, root: Path, known_types: Mapping[str, str]) -> str:
+def given_query(given: GivenRows, engine: Session, root: Path, known_types: Mapping[str, str]) -> str:
     """Spell the rows of an input.
 
     Args:
@@ -44,7 +44,8 @@ def given_query(given: GivenRows, engine: Engine, root: Path, known_types: Mappi
         hint = "Say which columns it has, as in columns: {id: integer, name: string}."
         raise FftError("an input without rows needs the types of its columns", where=given.location, hint=hint)
     names = [engine.spelling.quoted(name) for name in columns]
-    casts = [f"cast(_ff_v.{name} as {kind}) as {name}" for name, kind in zip(names, columns.values(), strict=True)]
+    cast = engine.spelling.cast_to
+    casts = [f"{cast(f'_ff_v.{name}', kind)} as {name}" for name, kind in zip(names, columns.values(), strict=True)]
     nested = {name for name in columns if rows.is_nested(name)}
     literal = engine.spelling.literal
     values = [
@@ -59,24 +60,24 @@ def given_query(given: GivenRows, engine: Engine, root: Path, known_types: Mappi
     return f"select {', '.join(casts)}\nfrom {table}{where}"
 
 
-def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Engine) -> str:
+def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Session) -> str:
     """Spell a cell of a column of lists or mappings; a text is the value as the database spells it."""
     value = row.get(name)
     if isinstance(value, list | dict):
-        return engine.json_value(rows.plain(name, value), kind)
-    return f"cast({engine.spelling.literal(rows.text(row, name))} as {kind})"
+        return engine.types.json_value(rows.plain(name, value), kind)
+    return engine.spelling.cast_to(engine.spelling.literal(rows.text(row, name)), kind)
 
 
-def _columns(rows: _Rows, types: Mapping[str, str], engine: Engine) -> Mapping[str, str]:
+def _columns(rows: _Rows, types: Mapping[str, str], engine: Session) -> Mapping[str, str]:
     """The columns with their types: those of the rows, and those that are declared and no row has."""
     pairs = paired(types, rows.names)
-    declared = {name: engine.column_type(types[known]) for known, name in pairs.items()}
+    declared = {name: engine.types.column_type(types[known]) for known, name in pairs.items()}
     other = rows.given.other_type
     found = {
-        name: declared.get(name) or (engine.column_type(other) if other else rows.kind(name, engine))
+        name: declared.get(name) or (engine.types.column_type(other) if other else rows.kind(name, engine))
         for name in rows.names
     }
-    return {**found, **{name: engine.column_type(kind) for name, kind in types.items() if name not in pairs}}
+    return {**found, **{name: engine.types.column_type(kind) for name, kind in types.items() if name not in pairs}}
 
 
 @dataclass(frozen=True)
@@ -138,16 +139,16 @@ class _Rows:
         message = f"column {name!r} holds a value of type {type(value).__name__}, which no table can be given"
         return FftError(message, where=self.given.location)
 
-    def kind(self, name: str, engine: Engine) -> str:
+    def kind(self, name: str, engine: Session) -> str:
         """The type of a column by its values, as the engine spells it; text where there is none."""
         values = [value for row in self.rows if (value := row.get(name)) is not None]
         if self.is_csv:
-            return engine.column_type(kind_of_texts(map(str, values)))  # as in a seed
+            return engine.types.column_type(kind_of_texts(map(str, values)))  # as in a seed
         dimensions = 0
         while values and all(isinstance(value, list) for value in values):
             dimensions += 1
             values = [item for value in values if isinstance(value, list) for item in value if item is not None]
-        return engine.column_type(self._one_kind(name, values)) + "[]" * dimensions
+        return engine.types.column_type(self._one_kind(name, values)) + "[]" * dimensions
 
     def _one_kind(self, name: str, values: Iterable[object]) -> str:
         kinds = {_kind(value) for value in values} or {"string"}

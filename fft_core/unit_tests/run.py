@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 from fft_core.build.increment import Increment, write_increment
 from fft_core.build.rows import model_rows
-from fft_core.build.stage import Target
-from fft_core.engines.protocol import ColumnType, Engine, Row, open_engine
+from fft_core.engines.protocol import ColumnType, Row, Session, open_session
+from fft_core.engines.publishing import TemporaryStage
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import FftError, RequestError, StatementError, nearest
 from fft_core.names import model_name
@@ -88,11 +88,11 @@ def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[Unit
         engine.close()
 
 
-def _opened(project: Project) -> tuple[Project, Engine]:
+def _opened(project: Project) -> tuple[Project, Session]:
     """Open the database in which they run; the project is then one of that engine."""
     profile = project.profiles.unit_test()
     if profile is not None:
-        return replace(project, engine=profile.engine), open_engine(profile.engine, profile.settings)
+        return replace(project, engine=profile.engine), open_session(profile.engine, profile.settings)
     profile = project.profiles.active(engine=project.engine)
     return project, spec_of(profile.engine).connect(profile.settings, scratch=True)
 
@@ -100,7 +100,7 @@ def _opened(project: Project) -> tuple[Project, Engine]:
 class _Warehouses:
     """Warehouses for tests: one for each set of ephemeral models that are given rows, instead of being inlined."""
 
-    def __init__(self, project: Project, engine: Engine) -> None:
+    def __init__(self, project: Project, engine: Session) -> None:
         self._project, self._engine = project, engine
         self._warehouses: dict[frozenset[str], Warehouse] = {}
 
@@ -162,7 +162,7 @@ def _create(warehouse: Warehouse, model: Model, given: GivenRows) -> None:
     types = _own_types(warehouse, model) if model.name in given.nodes else {}
     query = given_query(given, warehouse.engine, warehouse.project.root, types)
     try:
-        warehouse.engine.execute(warehouse.engine.spelling.create_temporary(relation.name, query))
+        warehouse.engine.create_temporary(relation.name, query)
     except StatementError as error:
         message = f"the rows of {given.nodes[0]} cannot be stored: {error.problem.message}"
         hint = _type_hint(given)
@@ -182,12 +182,12 @@ def _own_types(warehouse: Warehouse, model: Model) -> Mapping[str, str]:
         return {}
     with model_rows(warehouse, model) as rows:
         columns = warehouse.engine.columns(rows.sql)
-        return {column.name: warehouse.engine.usable_type(column.type) for column in columns}
+        return {column.name: warehouse.engine.types.usable_type(column.type) for column in columns}
 
 
 def _applied(warehouse: Warehouse, model: Model, query: str, *, is_first: bool) -> str:
     """Apply the rows to the model's table as a build does; give the SELECT of the table after it."""
     relation = warehouse.relation(model.name)
-    target = Target(relation, is_temporary=True)
-    write_increment(warehouse, Increment(model, relation, target, is_first), query)
+    stage = TemporaryStage(warehouse.engine, relation)
+    write_increment(warehouse, Increment(model, relation, stage, is_first), query)
     return warehouse.engine.spelling.select_all(relation)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fft_core.engines.protocol import Engine, Row
+from fft_core.engines.protocol import ColumnType, Row, Session, Types
 from fft_core.engines.spec.spelling import TypeWord
 from fft_core.errors import StateError, StatementError
 from fft_core.names import Relation
@@ -36,7 +36,7 @@ _MORE_COLUMNS = ("", "", "fingerprint", "fingerprint, project, environment, rela
 _HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
 
 
-def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
+def read_records(engine: Session) -> Mapping[str, BuildRecord]:
     """Read all records; none where nothing was ever built, or only by the original FFT.
 
     Raises:
@@ -44,7 +44,7 @@ def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
     """
     meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     try:
-        present = engine.kinds([meta, migrations])
+        present = engine.inspect([meta, migrations])
         if meta not in present or migrations not in present:
             return {}
         more = _MORE_COLUMNS[_refuse_newer(engine)]
@@ -53,10 +53,10 @@ def read_records(engine: Engine) -> Mapping[str, BuildRecord]:
         rows = engine.fetch(f"select {_COLUMNS}, {more} from {meta.sql(engine.spelling)} order by built_at")
     except StatementError as error:
         raise _unreadable(meta, error) from error
-    return {row[0]: _record(row, str(meta)) for row in rows}
+    return {row[0]: _record(row, str(meta), engine.types) for row in rows}
 
 
-def recorded_stamps(engine: Engine, nodes: Sequence[str]) -> Mapping[str, str]:
+def recorded_stamps(engine: Session, nodes: Sequence[str]) -> Mapping[str, str]:
     """Give the stamps of the newest records of some nodes, where there are any; the table must be there."""
     table = engine.relation(TABLE).sql(engine.spelling)
     rows = engine.fetch(
@@ -65,7 +65,7 @@ def recorded_stamps(engine: Engine, nodes: Sequence[str]) -> Mapping[str, str]:
     return {node: stamp or "" for node, stamp in rows}
 
 
-def built_times(engine: Engine) -> Mapping[str, datetime]:
+def built_times(engine: Session) -> Mapping[str, datetime]:
     """Read which nodes have a record, and when they were built, in UTC; also where a record itself cannot be read.
 
     Raises:
@@ -73,18 +73,18 @@ def built_times(engine: Engine) -> Mapping[str, datetime]:
     """
     meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     try:
-        if len(engine.kinds([meta, migrations])) < 2:
+        if len(engine.inspect([meta, migrations])) < 2:
             return {}
         _refuse_newer(engine)
         rows = engine.fetch(f"select node_name, max(built_at) from {meta.sql(engine.spelling)} group by node_name")
-        return {node: _in_utc(built_at) for node, built_at in rows}
+        return {node: _in_utc(built_at, engine.types) for node, built_at in rows}
     except StatementError as error:
         raise _unreadable(meta, error) from error
     except ValueError as error:
         raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
 
 
-def drop_records(engine: Engine) -> None:
+def drop_records(engine: Session) -> None:
     """Drop the tables of the records, whatever state they are in: every model counts as never built.
 
     Raises:
@@ -92,15 +92,15 @@ def drop_records(engine: Engine) -> None:
     """
     tables = [engine.relation(name) for name in (TABLE, MIGRATIONS_TABLE)]
     with engine.transaction():
-        kinds = engine.kinds(tables)
+        kinds = engine.inspect(tables)
         is_readable = tables[1] in kinds and "number" in _column_names(engine, tables[1])
         if is_readable and isinstance(_last_migration(engine), int):
             _refuse_newer(engine)
-        for relation, kind in kinds.items():
-            engine.execute(engine.spelling.drop(relation, kind))
+        for relation, there in kinds.items():
+            engine.execute(engine.spelling.drop(relation, there.kind))
 
 
-def _column_names(engine: Engine, relation: Relation) -> set[str]:
+def _column_names(engine: Session, relation: Relation) -> set[str]:
     return {column.name.lower() for column in engine.columns(engine.spelling.select_all(relation))}
 
 
@@ -120,7 +120,7 @@ class RecordedRelation:
     keeps_history: bool
 
 
-def recorded_relations(engine: Engine, project: str, environment: str) -> tuple[RecordedRelation, ...]:
+def recorded_relations(engine: Session, project: str, environment: str) -> tuple[RecordedRelation, ...]:
     """Return all relations that this project recorded in this environment, the newest first.
 
     Records of other projects, and those that older versions wrote without a project, are left out.
@@ -130,7 +130,7 @@ def recorded_relations(engine: Engine, project: str, environment: str) -> tuple[
     """
     meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     try:
-        if len(engine.kinds([meta, migrations])) < 2 or _refuse_newer(engine) < 3:
+        if len(engine.inspect([meta, migrations])) < 2 or _refuse_newer(engine) < 3:
             return ()
         literal = engine.spelling.literal
         rows = engine.fetch(
@@ -138,35 +138,37 @@ def recorded_relations(engine: Engine, project: str, environment: str) -> tuple[
             f"where project = {literal(project)} and environment = {literal(environment)} "
             "and relation_path is not null order by built_at desc"
         )
-        return tuple(_recorded(*row) for row in rows)
+        return tuple(_recorded(*row, types=engine.types) for row in rows)
     except StatementError as error:
         raise _unreadable(meta, error) from error
     except (ValueError, TypeError) as error:
         raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
 
 
-def _recorded(node: str, path: str, stamp: str, built_at: object, parts: str | None) -> RecordedRelation:
+def _recorded(
+    node: str, path: str, stamp: str, built_at: object, parts: str | None, *, types: Types
+) -> RecordedRelation:
     catalog, schema, name = json.loads(path)
     fingerprint = Fingerprint.from_json(parts) if parts else None
     is_history = fingerprint is not None and fingerprint.config.get("materialized") == "snapshot"
-    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at), is_history)
+    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at, types), is_history)
 
 
-def delete_recorded(engine: Engine, recorded: RecordedRelation) -> None:
+def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
     """Delete the record of one build of a relation."""
     spelling = engine.spelling
     same = f"node_name = {spelling.literal(recorded.node)} and stamp = {spelling.literal(recorded.stamp)}"
     engine.execute(spelling.delete(engine.relation(TABLE), same))
 
 
-def delete_records(engine: Engine, nodes: Collection[str]) -> None:
+def delete_records(engine: Session, nodes: Collection[str]) -> None:
     """Delete the records of these nodes."""
     if nodes:
         named = f"node_name in ({engine.spelling.literals(sorted(nodes))})"
         engine.execute(engine.spelling.delete(engine.relation(TABLE), named))
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Session) -> None:
     """Create the tables of the records, or bring them up to date. Raises StateError where they are newer."""
     meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     engine.create_schema(migrations)
@@ -174,7 +176,7 @@ def migrate(engine: Engine) -> None:
         engine.hold(migrations)
         engine.execute(engine.spelling.create_table(migrations, _NUMBERS))
         applied = _refuse_newer(engine)
-        if meta not in engine.kinds([meta]):  # dropped, or not restored
+        if meta not in engine.inspect([meta]):  # dropped, or not restored
             engine.execute(engine.spelling.delete(migrations, None))
             applied = 0
         for number in range(applied + 1, len(_MIGRATIONS) + 1):
@@ -183,28 +185,27 @@ def migrate(engine: Engine) -> None:
             engine.execute(engine.spelling.insert_row(migrations, {"number": number, "applied_at": _now()}))
 
 
-def _statements_of(engine: Engine, meta: Relation, number: int) -> Sequence[str]:
+def _statements_of(engine: Session, meta: Relation, number: int) -> Sequence[str]:
     columns, spelling = _MIGRATIONS[number - 1], engine.spelling
     if number == 1:
         return [spelling.create_table(meta, columns)]
-    return [spelling.add_missing_column(meta, name, kind) for name, kind in columns.items()]
+    there = _column_names(engine, meta)
+    missing = [ColumnType(name, spelling.types[kind]) for name, kind in columns.items() if name not in there]
+    return [spelling.add_column(meta, column) for column in missing]
 
 
-def is_migrated(engine: Engine) -> bool:
+def is_migrated(engine: Session) -> bool:
     """Whether the tables of the records are there and up to date."""
     tables = [engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)]
-    return len(engine.kinds(tables)) == len(tables) and _refuse_newer(engine) == len(_MIGRATIONS)
+    return len(engine.inspect(tables)) == len(tables) and _refuse_newer(engine) == len(_MIGRATIONS)
 
 
-def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) -> None:
-    """Write the record of a node; called inside the transaction that publishes it.
+def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = True) -> tuple[str, ...]:
+    """Spell what writes the record of a node: it is added before an older one is deleted, as the newest counts.
 
-    Without `replaces` no older one is looked for. Should there be one after all, the newest counts.
+    Without `replaces` no older one is looked for.
     """
     spelling, table = engine.spelling, engine.relation(TABLE)
-    if replaces:  # the place that a node has left stays on record: its table is there until it is removed
-        same = f"relation = {spelling.literal(record.relation)} or relation_path is null"
-        engine.execute(spelling.delete(table, f"node_name = {spelling.literal(record.node)} and ({same})"))
     values = {
         "node_name": record.node,
         "relation": record.relation,
@@ -221,17 +222,23 @@ def write_record(engine: Engine, record: BuildRecord, *, replaces: bool = True) 
         "environment": record.environment,
         "relation_path": json.dumps(record.relation_path),
     }
-    engine.execute(spelling.insert_row(table, values))
+    added = spelling.insert_row(table, values)
+    if not replaces:
+        return (added,)
+    # the place that a node has left stays on record: its table is there until it is removed
+    same = f"(relation = {spelling.literal(record.relation)} or relation_path is null)"
+    older = f"(stamp <> {spelling.literal(record.stamp)} or stamp is null)"
+    return added, spelling.delete(table, f"node_name = {spelling.literal(record.node)} and {same} and {older}")
 
 
-def write_checks(engine: Engine, node: str, checks: str | None) -> None:
+def write_checks(engine: Session, node: str, checks: str | None) -> None:
     """Note that the checks of a node passed on its published rows."""
     spelling = engine.spelling
     values = {"checks": spelling.literal(checks)}
     engine.execute(spelling.update(engine.relation(TABLE), values, f"node_name = {spelling.literal(node)}"))
 
 
-def _refuse_newer(engine: Engine) -> int:
+def _refuse_newer(engine: Session) -> int:
     """Return the number of the last migration. Raises StateError if a newer version, or nobody, knows it."""
     number = _last_migration(engine)
     if not isinstance(number, int):
@@ -246,13 +253,13 @@ def _refuse_newer(engine: Engine) -> int:
     return number
 
 
-def _last_migration(engine: Engine) -> object:
+def _last_migration(engine: Session) -> object:
     table = engine.relation(MIGRATIONS_TABLE).sql(engine.spelling)
     ((number,),) = engine.fetch(f"select max(number) from {table}")
     return 0 if number is None else number
 
 
-def _record(row: Row, table: str) -> BuildRecord:
+def _record(row: Row, table: str, types: Types) -> BuildRecord:
     node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, *_ = row
     try:
         if not isinstance(node, str):
@@ -260,7 +267,7 @@ def _record(row: Row, table: str) -> BuildRecord:
         if rows is not None and not isinstance(rows, int):
             raise ValueError(f"row_count is {rows!r}, which is no number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
-        built_at = _in_utc(built_at)
+        built_at = _in_utc(built_at, types)
     except ValueError as error:
         raise StateError(
             f"the build record of {node!r} in {table} cannot be read: {error}",
@@ -271,11 +278,12 @@ def _record(row: Row, table: str) -> BuildRecord:
     )
 
 
-def _in_utc(built_at: object) -> datetime:
+def _in_utc(built_at: object, types: Types) -> datetime:
     """Read a time of the column, which has no zone and holds UTC. Raises ValueError."""
-    if not isinstance(built_at, datetime):
-        raise ValueError(f"built_at is {built_at!r}, which is no time")
-    return built_at.replace(tzinfo=UTC)
+    try:
+        return types.read_time(built_at).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ValueError(f"built_at is {error}") from error
 
 
 def _now() -> datetime:

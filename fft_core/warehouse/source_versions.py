@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Session
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import StatementError
 from fft_core.names import Relation
@@ -18,13 +18,13 @@ from fft_core.project.model import (
 )
 
 
-def source_version(engine: Engine, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:
+def source_version(engine: Session, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:
     """Give a text that changes whenever the rows of a source do; None where none can be had.
 
     Raises:
         StatementError: a declared column or query does not work; where the source is, is in the message.
     """
-    if relation not in engine.kinds([relation]):
+    if relation not in engine.inspect([relation]):
         return None
     try:
         value = _version(engine, source, relation, settings)
@@ -34,7 +34,7 @@ def source_version(engine: Engine, source: Source, relation: Relation, settings:
     return None if value is None else f"{relation}:{value}"
 
 
-def _version(engine: Engine, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:
+def _version(engine: Session, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:
     table = relation.sql(engine.spelling)
     match source.version:
         case NoVersion():
@@ -52,13 +52,15 @@ def _version(engine: Engine, source: Source, relation: Relation, settings: Finge
             return rows_digest(engine, relation) if rows <= limit else None
 
 
-def rows_digest(engine: Engine, relation: Relation) -> str:
-    """Digest a relation's columns and all its rows, in one scan."""
+def rows_digest(engine: Session, relation: Relation) -> str | None:
+    """Digest a relation's columns and all its rows, in one scan; None if the engine cannot tell rows apart."""
     columns = engine.columns(engine.spelling.select_all(relation))
     row = rows_of(column.name for column in columns)
     ((rows, digest),) = engine.fetch(
-        f"select count(*), {engine.digest(row, columns)} from {relation.sql(engine.spelling)} as {row}"
+        f"select count(*), {engine.versions.digest(row, columns)} from {relation.sql(engine.spelling)} as {row}"
     )
+    if rows and digest is None:
+        return None
     return digest_version([(column.name, column.type) for column in columns], rows, digest)
 
 

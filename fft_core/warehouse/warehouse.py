@@ -9,7 +9,7 @@ from types import TracebackType
 
 from fft_core.compile.call import Compiler
 from fft_core.compile.render import Naming
-from fft_core.engines.protocol import Engine, open_engine
+from fft_core.engines.protocol import Session, open_session
 from fft_core.engines.spec import LOCK_TIMEOUT
 from fft_core.engines.spec.masking import Masker
 from fft_core.engines.spec.registry import spec_of
@@ -45,7 +45,7 @@ class Warehouse:
     def __init__(
         self,
         project: Project,
-        engine: Engine,
+        engine: Session,
         shared: _Shared | None = None,
         elsewhere: Mapping[str | SourceName, Relation] | None = None,
     ) -> None:
@@ -162,5 +162,5 @@ def open_warehouse(
     settings = dict(profile.settings)
     if patience_seconds is not None and LOCK_TIMEOUT in settings:
         settings[LOCK_TIMEOUT] = min(patience_seconds, settings[LOCK_TIMEOUT])
-    engine = open_engine(profile.engine, settings, read_only=read_only)
+    engine = open_session(profile.engine, settings, read_only=read_only)
     return Warehouse(project, engine, _Shared(compiler or Compiler(project), project_masker(project)))

@@ -485,7 +485,7 @@ def _rank_by_critical_path(
     dependencies = plan.get_all_step_deps()  # private: every step, also those which dynamic outputs will multiply
     seconds: Mapping[str, float] = {}
     if len(dependencies) > options.max_concurrent:
-        from fft_dagster.storage.event_log import step_seconds_of_earlier_runs
+        from fft_dagster.storage.step_seconds import step_seconds_of_earlier_runs
 
         run = job_context.dagster_run
         seconds = step_seconds_of_earlier_runs(job_context.instance, run.job_name, set(dependencies))

@@ -16,9 +16,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 # Private: the stock storages, whose one method that opens a connection is replaced.
-from dagster._core.storage.runs.schema import SnapshotsTable
+from dagster._core.storage.runs.schema import RunStorageSqlMetadata, SnapshotsTable
 from dagster._core.storage.runs.sql_run_storage import SnapshotType
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 
 # Private: how stock names a database in a folder.
@@ -38,7 +39,8 @@ from dagster_shared.serdes.utils import hash_str
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from fft_dagster.storage.connections import OpenDatabases, is_stamped, one_creates
+from fft_dagster.storage.connections import OpenDatabases, one_creates
+from fft_dagster.storage.creation import create_new, is_stamped
 from fft_dagster.storage.event_log import PooledSqliteEventLogStorage
 
 if TYPE_CHECKING:
@@ -70,14 +72,25 @@ class _KeepsOpen:
         self._databases.close()
 
 
+def _mark_as_migrated(new: SqliteRunStorage | SqliteScheduleStorage) -> None:
+    """As stock does with a new database, which has no rows that are to be migrated."""
+    new.migrate()
+    new.optimize()
+
+
 class PooledSqliteScheduleStorage(_KeepsOpen, SqliteScheduleStorage):
     """The stock storage of schedules with its connections kept open."""
 
     @classmethod
     def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> SqliteScheduleStorage:
-        if is_stamped(os.path.join(base_dir, "schedules.db")):  # noqa: PTH118 - stock's own spelling of it
-            return cls(create_db_conn_string(base_dir, "schedules"), inst_data)
-        return super().from_local(base_dir, inst_data)
+        path = os.path.join(base_dir, "schedules.db")  # noqa: PTH118 - stock's own spelling of it
+        is_new = create_new(path, ScheduleStorageSqlMetadata)
+        if not (is_new or is_stamped(path)):
+            return super().from_local(base_dir, inst_data)
+        storage = cls(create_db_conn_string(base_dir, "schedules"), inst_data)
+        if is_new:
+            _mark_as_migrated(storage)
+        return storage
 
 
 class PooledSqliteRunStorage(_KeepsOpen, SqliteRunStorage):
@@ -87,9 +100,14 @@ class PooledSqliteRunStorage(_KeepsOpen, SqliteRunStorage):
 
     @classmethod
     def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> Self:
-        if is_stamped(os.path.join(base_dir, "runs.db"), "instance_info"):  # noqa: PTH118 - stock's own spelling of it
-            return cls(create_db_conn_string(base_dir, "runs"), inst_data)
-        return super().from_local(base_dir, inst_data)
+        path = os.path.join(base_dir, "runs.db")  # noqa: PTH118 - stock's own spelling of it
+        is_new = create_new(path, RunStorageSqlMetadata)
+        if not (is_new or is_stamped(path, "instance_info")):
+            return super().from_local(base_dir, inst_data)
+        storage = cls(create_db_conn_string(base_dir, "runs"), inst_data)
+        if is_new:
+            _mark_as_migrated(storage)
+        return storage
 
     def has_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> bool:
         """Stock reads and unpacks all of it to answer."""

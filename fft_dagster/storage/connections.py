@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -158,33 +158,6 @@ def _locked(folder: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def is_stamped(path: str, table: str = "alembic_version") -> bool:
-    """Whether a database is there, with its version in it and a table: then stock's check of it has nothing to do.
-
-    The check imports each of Dagster's migrations, to find out which is the last one.
-    """
-    if not os.path.exists(path):  # noqa: PTH110 - as the callers
-        return False
-    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)) as connection, suppress(sqlite3.OperationalError):
-        tables = connection.execute("select 1 from sqlite_master where name = ?", [table]).fetchone()
-        return bool(tables and connection.execute("select version_num from alembic_version").fetchone())
-    return False
-
-
-def create_like(path: str, model: sqlite3.Connection) -> None:
-    """Create a database with the tables, indexes and version of another one, in one transaction.
-
-    Raises:
-        sqlite3.OperationalError: another process has just created it.
-    """
-    schema = model.execute("select sql from sqlite_master where sql is not null order by rowid").fetchall()
-    versions = model.execute("select version_num from alembic_version").fetchall()
-    stamps = [f"insert into alembic_version values ('{version}')" for (version,) in versions]
-    statements = ["pragma journal_mode = wal", "begin immediate", *(text for (text,) in schema), *stamps, "commit"]
-    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
-        connection.executescript(";\n".join(statements))
 
 
 def insert_text(table: db.Table, *columns: str) -> str:

@@ -7,28 +7,26 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import sqlalchemy as db
-from sqlalchemy.engine import Connection
-from watchdog.events import FileSystemEvent
+from sqlalchemy.engine import Connection, Engine
 from watchdog.observers import Observer
 
 from fft_dagster.execution.supported import require_supported_dagster
 from fft_dagster.storage.connections import (
     OpenDatabases,
     bound,
-    create_like,
     driver_of,
     insert_text,
-    is_stamped,
     one_creates,
     update_text,
 )
+from fft_dagster.storage.creation import create_like, create_new, is_stamped
 
 # Enough for the parents of a wide layer; a record takes a few kilobytes.
 MAX_REMEMBERED_RECORDS = 1000
@@ -41,11 +39,8 @@ require_supported_dagster()  # before the imports below, which may not exist in 
 from dagster import (  # noqa: E402
     AssetCheckEvaluation,
     DagsterEventType,
-    DagsterInstance,
     DagsterInvariantViolationError,
-    DagsterRunStatus,
     EventLogRecord,
-    RunsFilter,
 )
 
 # Private: the three groups of event types which the index database mirrors from the databases of the runs.
@@ -57,30 +52,29 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 # Private: the index by which the table of assets itself knows which of them are wiped.
 from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS  # noqa: E402
 
-# Private: names and columns of the tables; the schema itself stays in Dagster's hands (we never create a table).
+# Private: the tables, their names and columns; what they are stays in Dagster's hands.
 from dagster._core.storage.event_log.schema import (  # noqa: E402
     AssetCheckExecutionsTable,
     AssetEventTagsTable,
     AssetKeyTable,
+    SqlEventLogStorageMetadata,
     SqlEventLogStorageTable,
 )
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: E402
 
 # Private: the stock storage, whose one method that opens a connection is replaced.
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (  # noqa: E402
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
-    SqliteEventLogStorageWatchdog,
 )
 from dagster._serdes import ConfigurableClassData  # noqa: E402
+
+from fft_dagster.storage.wal_watchdog import WalWatchdog  # noqa: E402
 
 if TYPE_CHECKING:
     from dagster import AssetKey, EventLogEntry
     from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
     from dagster._core.event_api import EventHandlerFn
 
-STEP_SUCCESS = DagsterEventType.STEP_SUCCESS.value
-FINISHED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 _PLANNED, _SUCCEEDED, _FAILED = (
     status.value
     for status in (
@@ -145,25 +139,6 @@ class _Serialised:
     row: Mapping[str, Any]  # Any: whatever SQLite takes
 
 
-class _WalWatchdog(SqliteEventLogStorageWatchdog):
-    """Watches the write-ahead log too: with a connection open, commits do not touch the database file itself."""
-
-    def __init__(
-        self, storage: SqliteEventLogStorage, run_id: str, callback: EventHandlerFn, cursor: str | None
-    ) -> None:
-        super().__init__(storage, run_id, callback, cursor)
-        # Private, in watchdog: the patterns that PatternMatchingEventHandler compares paths with.
-        self._patterns = [self._log_path, f"{self._log_path}-wal"]
-        self._reading = threading.Lock()
-
-    def on_modified(self, event: FileSystemEvent) -> None:
-        self.catch_up()
-
-    def catch_up(self) -> None:
-        with self._reading:
-            self._process_log()
-
-
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     """The stock event log of one database a run and an index database, with its connections kept open."""
 
@@ -217,13 +192,15 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def _created_like_index(self, shard: str) -> bool:
         """Stock asks alembic for what the index has already: all databases of the log have the same tables."""
-        path, index = self.path_for_shard(shard), self.path_for_shard(INDEX_SHARD_NAME)
-        if os.path.exists(path) or not is_stamped(index):  # noqa: PTH110
+        if shard == INDEX_SHARD_NAME or not is_stamped(self.path_for_shard(INDEX_SHARD_NAME)):
             return False
-        with self._connect(INDEX_SHARD_NAME) as connection, suppress(sqlite3.OperationalError):
-            create_like(path, driver_of(connection))
-            return True
-        return False
+        with self._connect(INDEX_SHARD_NAME) as connection:
+            return create_like(self.path_for_shard(shard), driver_of(connection))
+
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """Private in stock: creates the tables of a database, or says of which version they are."""
+        if not create_new(engine.url.database or "", SqlEventLogStorageMetadata):
+            super()._initdb(engine, for_index_shard)
 
     def _held_connections(self) -> dict[str, Connection]:
         if not hasattr(self._held, "connections"):
@@ -454,7 +431,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         if not self._obs:
             self._obs = Observer()
             self._obs.start()
-        watchdog = _WalWatchdog(self, run_id, callback, cursor)
+        watchdog = WalWatchdog(self, run_id, callback, cursor)
         watched = self._obs.schedule(watchdog, self._base_dir, recursive=True)
         self._watchers[run_id][callback] = (watchdog, watched)
         watchdog.catch_up()  # what was stored between the caller's last look and now
@@ -502,33 +479,3 @@ def _store_check(index: sqlite3.Connection, event: EventLogEntry, event_id: int,
     if rows > 1:
         raise DagsterInvariantViolationError(f"{details.asset_check_key} was planned {rows} times in {event.run_id}")
     return rows == 1
-
-
-def step_seconds_of_earlier_runs(
-    instance: DagsterInstance, job_name: str, step_keys: Set[str], *, max_runs: int = 5
-) -> dict[str, float]:
-    """How long steps took when they last succeeded, as far as the last runs of the job know. Reads no event's body."""
-    storage = instance.event_log_storage
-    seconds: dict[str, float] = {}
-    if isinstance(storage, SqlEventLogStorage):  # private: so that it has run_connection and the columns below
-        for run in instance.get_runs(RunsFilter(job_name=job_name, statuses=list(FINISHED_STATUSES)), limit=max_runs):
-            if step_keys <= seconds.keys():
-                break
-            seconds = {**_step_seconds_of_run(storage, run.run_id), **seconds}
-    return {step_key: seconds[step_key] for step_key in step_keys & seconds.keys()}
-
-
-def _step_seconds_of_run(storage: SqlEventLogStorage, run_id: str) -> dict[str, float]:
-    columns = SqlEventLogStorageTable.c
-    types = [DagsterEventType.STEP_START.value, DagsterEventType.STEP_RESTARTED.value, STEP_SUCCESS]
-    query = db.select(columns.step_key, columns.dagster_event_type, columns.timestamp).order_by(columns.id)
-    query = query.where(columns.run_id == run_id, columns.dagster_event_type.in_(types))
-    with storage.run_connection(run_id) as connection:
-        rows = connection.execute(query).all()
-    started, seconds = {}, {}
-    for step_key, event_type, timestamp in rows:
-        if event_type != STEP_SUCCESS:
-            started[step_key] = timestamp
-        elif step_key in started:
-            seconds[step_key] = (timestamp - started[step_key]).total_seconds()
-    return seconds

@@ -9,6 +9,7 @@ import pytest
 from flower_shop import FILES, build_shop, load_shop, write_shop
 
 from fft_core import Project, Warehouse, make_plan, open_warehouse
+from fft_core.engines.protocol import Want
 from fft_core.engines.stamp import unmarked
 from fft_core.operations.comments import plan_comments, write_comments
 from fft_core.run.turn import build_model
@@ -50,7 +51,7 @@ def synchronise(warehouse: Warehouse, chosen: frozenset[str] | None = None) -> N
 def comments(warehouse: Warehouse, name: str) -> dict[str, str]:
     """The comments of a relation and its columns, those that are empty left out."""
     relation = warehouse.relation(name)
-    found = warehouse.engine.details([relation])[relation]
+    found = warehouse.engine.inspect([relation], Want.COMMENTS)[relation]
     return {key: text for key, text in {"": unmarked(found.comment), **found.column_comments}.items() if text}
 
 

@@ -1,11 +1,14 @@
 """Run as a script by `fft_process`: import what `fft` needs once, and fork a process for each command asked for.
 
+It runs one command at a time. For another one beside it, it forks a server like itself, on a socket of its own.
 This process opens no database, reads no project and has one thread, so that a fork of it is as good as a new process.
 It has its own arguments, environment, folder, standard streams, signal handlers, exit functions and exit code.
 """
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import pkgutil
@@ -14,7 +17,9 @@ import signal
 import socket
 import struct
 import sys
+from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +27,7 @@ from typing import Any
 OURS = ("fft_core", "fft_cli", "fft_dagster")
 # Two act when they are imported; the third imports dagster_duckdb, and a session asks if that has been imported.
 LEFT_OUT = ("fft_cli.__main__", "fft_dagster.location", "fft_dagster.duckdb_resource")
+NOT_FOR_COMMANDS = "fft_core.testing"  # it imports pytest
 # What ours and Dagster import in functions. Not numpy, pandas, pyarrow and polars: they start threads.
 LATE = (
     "duckdb",
@@ -40,12 +46,13 @@ LATE = (
     "dagster._core.system_config.composite_descent",
 )
 NUMBER = struct.Struct("!q")
+ANOTHER = -1  # asks for another server, where else the length of a request comes
 
 
 def import_early() -> None:
     for package in map(import_module, OURS):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if found.name not in LEFT_OUT:
+            if found.name not in LEFT_OUT and not found.name.startswith(NOT_FOR_COMMANDS):
                 import_module(found.name)
     for name in LATE:
         import_module(name)
@@ -55,23 +62,41 @@ def received(connection: socket.socket, length: int) -> bytes:
     found = b""
     while len(found) < length:
         part = connection.recv(length - len(found))
-        found += part or sys.exit()  # the tests have ended
+        found += part or os._exit(0)  # the tests have ended
     return found
 
 
 def request_for_child(connection: socket.socket) -> dict[str, Any]:
     """Answer each request with a process id and then its exit code; return the request in the child alone."""
     while True:
-        size, streams, _, _ = socket.recv_fds(connection, NUMBER.size, 3)
-        request: dict[str, Any] = json.loads(received(connection, NUMBER.unpack(size or sys.exit())[0]))
+        size, files, _, _ = socket.recv_fds(connection, NUMBER.size, 3)
+        length = NUMBER.unpack(size or os._exit(0))[0]
+        if length == ANOTHER:
+            connection = in_another_server(connection, files)
+            continue
+        request: dict[str, Any] = json.loads(received(connection, length))
         child = os.fork()
         if child == 0:
-            become(request, streams, connection)
+            become(request, files, connection)
             return request
-        for stream in streams:
+        for stream in files:
             os.close(stream)
         connection.sendall(NUMBER.pack(child))
         connection.sendall(NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+
+
+def in_another_server(connection: socket.socket, files: list[int]) -> socket.socket:
+    """Fork a server for the socket that came as a file; return the connection that this process serves from now on."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:  # others, which have ended
+            continue
+    its = socket.socket(fileno=files[0])
+    its.set_inheritable(False)
+    if os.fork():
+        its.close()
+        return connection
+    connection.close()
+    return its
 
 
 def become(request: dict[str, Any], streams: list[int], connection: socket.socket) -> None:
@@ -80,10 +105,20 @@ def become(request: dict[str, Any], streams: list[int], connection: socket.socke
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    vars(sys)["stdin"] = vars(sys)["__stdin__"] = standard_input()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
+
+
+def standard_input() -> TextIOWrapper:
+    """Give what Python makes of the first stream when it starts: whether it can be sought is asked once."""
+    binary = os.fdopen(0, "rb", closefd=False)
+    vars(binary.raw)["name"] = "<stdin>"
+    found = TextIOWrapper(binary, encoding=sys.stdin.encoding, errors=sys.stdin.errors, write_through=True)
+    vars(found)["mode"] = "r"
+    return found
 
 
 def run(first: str, arguments: list[str]) -> None:
@@ -108,7 +143,9 @@ def main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.set_inheritable(False)
     del sys.path[0]  # the folder of this file
+    atexit.register(gc.unfreeze)  # before all others, to run after them: DuckDB says on stderr what is there at the end
     import_early()
+    gc.freeze()  # else each fork that looks for cycles goes through all that was imported, and copies it
     first, *arguments = request_for_child(connection)["command"]
     run(first, arguments)
 

@@ -64,7 +64,7 @@ class Shop:
 
     def there(self, *names: str) -> set[str]:
         with open_warehouse(load_project(self.root, environment={})) as warehouse:
-            found = warehouse.engine.kinds([warehouse.engine.relation(name) for name in names])
+            found = warehouse.engine.inspect([warehouse.engine.relation(name) for name in names])
             return {relation.name for relation in found}
 
     def sql(self, statement: str) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from fft_process import run_process
 
 USERS_ORDERS = Path(__file__).parents[1] / "projects" / "users_orders"
 PATIENCE_SECONDS = 120
@@ -111,8 +112,7 @@ def until(question: Callable[[], Any]) -> Any:
 
 
 def build(root: Path, *options: str) -> int:
-    command = [sys.executable, "-m", "fft_cli", "build", str(root), *options]
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    return run_process(sys.executable, "-m", "fft_cli", "build", root, *options).returncode
 
 
 @contextmanager

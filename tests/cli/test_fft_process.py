@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from fft_process import CAN_FORK, FFT, new_process, run_process
+from fft_process import CAN_FORK, FFT, Forked, new_process, run_process, start_process
 from run_helpers import shop
 
 FACTS = """
@@ -19,13 +20,15 @@ def of(stream):
     return (stream.name, stream.mode, stream.encoding, stream.errors, stream.newlines, stream.line_buffering,
         stream.write_through, stream.isatty(), stream.seekable(), kind)
 mask = os.umask(0)
+with os.popen("env") as env:
+    passed_on = env.read().split("\\n")
 facts = {
     "arguments": sys.argv,
     "path": sys.path,
     "flags": str(sys.flags),
     "folder": os.getcwd(),
     "environment": dict(os.environ),
-    "passed on": os.popen("env").read().split("\\n"),
+    "passed on": passed_on,
     "streams": [of(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)],
     "the same streams": [sys.stdin is sys.__stdin__, sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__],
     "read": sys.stdin.read(),
@@ -41,7 +44,7 @@ facts = {
     "locale": locale.getlocale(),
     "loggers": [str(handler) for handler in logging.getLogger().handlers],
     "warnings": sorted(map(str, warnings.filters)),
-    "collected": (gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()),
+    "collected": (gc.isenabled(), gc.get_threshold()),
     "recursion": sys.getrecursionlimit(),
     "hooks": (sys.excepthook is sys.__excepthook__, sys.displayhook is sys.__displayhook__, str(sys.gettrace())),
     "temporary": tempfile.tempdir,
@@ -72,6 +75,50 @@ def test_a_fork_sees_what_a_new_process_sees(tmp_path: Path) -> None:
     assert (forked.returncode, forked.stderr) == (0, "")
     assert forked.stdout.splitlines()[-1] == "at the end"
     assert forked.stdout == new.stdout
+
+
+@needs_forks
+def test_so_does_a_fork_that_is_started_beside_others(tmp_path: Path) -> None:
+    variables = {**os.environ, "FF_X": "1"}
+    command = (sys.executable, "-c", FACTS, "-a")
+    forks = [start_process(*command, cwd=tmp_path, environment=variables) for _ in range(2)]
+    pipe = subprocess.PIPE
+    new = subprocess.Popen(command, cwd=tmp_path, env=variables, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    expected = (new.communicate()[0], "")
+    for fork in forks:
+        assert isinstance(fork, Forked)
+        assert fork.communicate() == expected
+        assert fork.returncode == new.returncode == 0
+
+
+@needs_forks
+def test_forks_run_at_once_and_hear_what_they_are_told() -> None:
+    listening = "import sys; print('begin', flush=True); print(sys.stdin.read(), file=sys.stderr)"
+    first, second = (start_process(sys.executable, "-c", listening) for _ in range(2))
+    for fork in (second, first):
+        assert fork.stdout is not None
+        assert fork.stdout.readline() == "begin\n"
+        assert fork.poll() is None
+    assert run_process(sys.executable, "-c", "print('third')").stdout == "third\n"
+    assert second.stdin is not None
+    second.stdin.write("two")
+    assert second.communicate() == ("", "two\n")
+    assert first.poll() is None
+    first.kill()
+    assert first.wait() == -signal.SIGKILL
+    assert (first.communicate(), first.poll(), second.poll()) == (("", ""), -signal.SIGKILL, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(first.pid, 0)
+
+
+@needs_forks
+@pytest.mark.parametrize("how", ENDS)
+def test_a_started_fork_ends_as_a_new_process_does(how: str) -> None:
+    command = (sys.executable, "-c", f"import atexit; atexit.register(print, 'end')\n{ENDS[how]}")
+    forked, new = start_process(*command), new_process(command, None, os.environ)
+    out, err = forked.communicate()
+    assert (forked.returncode, out) == (new.returncode, new.stdout)
+    assert err.splitlines()[-1:] == new.stderr.splitlines()[-1:]
 
 
 @needs_forks

@@ -389,7 +389,7 @@ def test_a_file_that_another_process_has_open_is_busy(tmp_path: Path) -> None:
     import subprocess
     import sys
 
-    from fft_core.engines.protocol import open_engine
+    from fft_core.engines.protocol import open_session
 
     path = str(tmp_path / "w.duckdb")
     code = f"import duckdb, sys; c = duckdb.connect({path!r}); print('open', flush=True); sys.stdin.read()"
@@ -400,7 +400,7 @@ def test_a_file_that_another_process_has_open_is_busy(tmp_path: Path) -> None:
         assert other.stdin is not None
         other.stdout.readline()
         with pytest.raises(BusyError) as caught:
-            open_engine("duckdb", {"path": path, "lock_timeout_seconds": 0.1})
+            open_session("duckdb", {"path": path, "lock_timeout_seconds": 0.1})
         other.stdin.close()
     assert caught.value.can_retry
     assert str(caught.value).startswith(f"{path} is open in another process: ")

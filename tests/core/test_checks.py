@@ -17,7 +17,7 @@ from written_projects import opened
 
 from fft_core import CheckFailedError, FftError, Relation
 from fft_core.checks.run import CheckResult, run_checks
-from fft_core.engines.duckdb.session import DuckDBEngine, connect
+from fft_core.engines.duckdb.session import DuckDBSession, connect
 from fft_core.errors import Location, MissingRelationError
 from fft_core.project.model import (
     AcceptedValues,
@@ -68,13 +68,13 @@ def test_a_rule_is_linked_to_what_it_reads() -> None:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[DuckDBEngine]:
+def engine() -> Iterator[DuckDBSession]:
     opened_engine = connect()
     yield opened_engine
     opened_engine.close()
 
 
-def judge(engine: DuckDBEngine, rule: Rule, where: str | None = None) -> CheckResult:
+def judge(engine: DuckDBSession, rule: Rule, where: str | None = None) -> CheckResult:
     """Check the table `t`."""
     check = Check("the_check", "t", "any", rule, Location(Path("project.yml"), 7), where=where)
     columns = engine.columns("select * from t")
@@ -83,7 +83,7 @@ def judge(engine: DuckDBEngine, rule: Rule, where: str | None = None) -> CheckRe
     return result
 
 
-def fill(engine: DuckDBEngine, rows: str, parent: str = "values (1), (2)") -> None:
+def fill(engine: DuckDBSession, rows: str, parent: str = "values (1), (2)") -> None:
     engine.execute(f"create or replace table t as {rows}")
     engine.execute(f"create or replace table parent as select * from ({parent}) as p(id)")
 
@@ -140,7 +140,7 @@ RULES: list[tuple[Rule, str, int]] = [
 @pytest.mark.parametrize(
     ("rule", "rows", "failing"), RULES, ids=[f"{type(rule).__name__}{i}" for i, (rule, *_) in enumerate(RULES)]
 )
-def test_each_rule_counts_what_offends_it(engine: DuckDBEngine, rule: Rule, rows: str, failing: int) -> None:
+def test_each_rule_counts_what_offends_it(engine: DuckDBSession, rule: Rule, rows: str, failing: int) -> None:
     fill(engine, rows)
     result = judge(engine, rule)
     assert (result.failing_rows, result.passed) == (failing, failing == 0)
@@ -149,7 +149,7 @@ def test_each_rule_counts_what_offends_it(engine: DuckDBEngine, rule: Rule, rows
     assert len(result.sample) == min(failing, 5)
 
 
-def test_null_parents_match_nothing_and_hide_nothing(engine: DuckDBEngine) -> None:
+def test_null_parents_match_nothing_and_hide_nothing(engine: DuckDBSession) -> None:
     fill(engine, X.format("(1), (3), (null)"), "values (1), (null)")
     assert judge(engine, Relationships("x", "parent", "id")).failing_rows == 2
 
@@ -167,7 +167,7 @@ def test_null_parents_match_nothing_and_hide_nothing(engine: DuckDBEngine) -> No
         (Relationships("x", "parent", "id"), 1),
     ],
 )
-def test_where_chooses_the_rows_that_are_judged(engine: DuckDBEngine, rule: Rule, failing: int) -> None:
+def test_where_chooses_the_rows_that_are_judged(engine: DuckDBSession, rule: Rule, failing: int) -> None:
     values = "(1, 'a'), (1, 'a'), (null, 'a'), (-9, 'b'), (-9, 'b'), (null, 'b'), (null, 'b')"
     fill(engine, f"select * from (values {values}) as v(x, g)")
     result = judge(engine, rule, where="g = 'a' or false")
@@ -176,17 +176,17 @@ def test_where_chooses_the_rows_that_are_judged(engine: DuckDBEngine, rule: Rule
 
 
 @pytest.mark.parametrize(("where", "failing"), [("g = 'old'", 1), ("g = 'new'", 0), ("g = 'none'", 1)])
-def test_where_counts_for_freshness(engine: DuckDBEngine, where: str, failing: int) -> None:
+def test_where_counts_for_freshness(engine: DuckDBSession, where: str, failing: int) -> None:
     fill(engine, f"select timestamp {ago(minutes=1)} as x, 'new' as g union all select timestamp {ago(days=2)}, 'old'")
     assert judge(engine, Freshness("x", 60), where).failing_rows == failing
 
 
-def test_a_where_that_ends_in_a_comment(engine: DuckDBEngine) -> None:
+def test_a_where_that_ends_in_a_comment(engine: DuckDBSession) -> None:
     fill(engine, X.format("(1), (null)"))
     assert judge(engine, NotNull("x"), "true -- all of them").failing_rows == 1
 
 
-def test_columns_may_be_written_in_another_case_or_be_odd(engine: DuckDBEngine) -> None:
+def test_columns_may_be_written_in_another_case_or_be_odd(engine: DuckDBSession) -> None:
     fill(engine, 'select null as "My Column", 1 as "select"')
     assert judge(engine, NotNull("my column")).failing_rows == 1
     assert judge(engine, NotNull("SELECT")).failing_rows == 0
@@ -196,7 +196,7 @@ def test_columns_may_be_written_in_another_case_or_be_odd(engine: DuckDBEngine) 
     "rule",
     [NotNull("amuont"), Unique(("amount", "amuont")), Freshness("amuont", 1), Relationships("amuont", "p", "id")],
 )
-def test_a_column_that_is_not_there_is_an_error_not_a_pass(engine: DuckDBEngine, rule: Rule) -> None:
+def test_a_column_that_is_not_there_is_an_error_not_a_pass(engine: DuckDBSession, rule: Rule) -> None:
     fill(engine, "select 1 as amount")
     with pytest.raises(FftError) as caught:
         judge(engine, rule)
@@ -206,14 +206,14 @@ def test_a_column_that_is_not_there_is_an_error_not_a_pass(engine: DuckDBEngine,
     )
 
 
-def test_a_parent_column_that_is_not_there_is_an_error(engine: DuckDBEngine) -> None:
+def test_a_parent_column_that_is_not_there_is_an_error(engine: DuckDBSession) -> None:
     fill(engine, X.format("(1)"))
     message = r"project.yml:7: check the_check names the column 'nothing', which parent does not have"
     with pytest.raises(FftError, match=message):
         judge(engine, Relationships("x", "parent", "nothing"))
 
 
-def test_the_sample_is_five_whole_rows(engine: DuckDBEngine) -> None:
+def test_the_sample_is_five_whole_rows(engine: DuckDBSession) -> None:
     fill(engine, "select range as x, null as y from range(9)")
     result = judge(engine, NotNull("y"))
     assert (result.failing_rows, result.sample_columns, len(result.sample)) == (9, ("x", "y"), 5)
@@ -221,7 +221,7 @@ def test_the_sample_is_five_whole_rows(engine: DuckDBEngine) -> None:
     assert str(result) == "the_check: 9 of 9 rows fail"
 
 
-def test_many_checks_of_a_table_keep_their_order_and_their_counts(engine: DuckDBEngine) -> None:
+def test_many_checks_of_a_table_keep_their_order_and_their_counts(engine: DuckDBSession) -> None:
     fill(engine, X.format("(1), (1), (null), (9)"))
     rules: list[tuple[Rule, int]] = [
         (Unique(("x",)), 1),
@@ -247,7 +247,7 @@ QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCh
 @QUICK
 @given(rows=ROWS, parents=st.lists(SMALL, max_size=3), threshold=st.integers(-3, 3), kept=st.integers(-3, 3))
 def test_every_rule_agrees_with_plain_python(
-    engine: DuckDBEngine,
+    engine: DuckDBSession,
     rows: list[tuple[int | None, int | None]],
     parents: list[int | None],
     threshold: int,
@@ -256,9 +256,9 @@ def test_every_rule_agrees_with_plain_python(
     engine.execute("create or replace table t (x integer, y integer)")
     engine.execute("create or replace table parent (id integer)")
     for row in rows:
-        engine.execute("insert into t values (?, ?)", row)
+        engine.fetch("insert into t values (?, ?)", row)
     for parent in parents:
-        engine.execute("insert into parent values (?)", [parent])
+        engine.fetch("insert into parent values (?)", [parent])
     for where, judged in (
         (None, rows),
         (f"y >= {kept}", [row for row in rows if row[1] is not None and row[1] >= kept]),
@@ -282,9 +282,9 @@ def test_every_rule_agrees_with_plain_python(
 
 @QUICK
 @given(text=st.text(max_size=6))
-def test_any_text_may_be_an_accepted_value(engine: DuckDBEngine, text: str) -> None:
+def test_any_text_may_be_an_accepted_value(engine: DuckDBSession, text: str) -> None:
     try:
-        engine.execute("create or replace table t as select ?::varchar as x", [text])
+        engine.fetch("create or replace table t as select ?::varchar as x", [text])
     except (duckdb.Error, UnicodeError, FftError):
         return  # the engine does not store it
     if "\x00" not in text:

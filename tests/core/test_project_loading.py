@@ -23,6 +23,7 @@ from fft_core.project.model import (
     Unique,
     View,
 )
+from fft_core.project.model.project import model_levels
 from fft_core.project.profile.profiles import load_environment, load_profile
 
 ONE = {"models/one.ff.sql": "select 1 as x"}
@@ -426,7 +427,7 @@ def diamond(tmp_path: Path) -> Project:
 
 def test_order_levels_and_reach(tmp_path: Path) -> None:
     project = diamond(tmp_path)
-    assert project.levels() == (("a", "z"), ("b", "c"), ("d",))
+    assert model_levels(project) == (("a", "z"), ("b", "c"), ("d",))
     assert [model.name for model in project.order()] == ["a", "z", "b", "c", "d"]
     assert project.upstream("d") == {"a", "b", "c", "z"}
     assert project.downstream("a.ff") == {"b", "c", "d"}

@@ -29,7 +29,7 @@ def row_of(folder: Path, code: str, files: Files = INPUTS) -> Mapping[str, objec
     """Build a model `m` with all that it reads; give its first row."""
     with opened(folder, {**files, "models/m.ff.py": code}) as shop:
         shop.build()
-        frame = shop.warehouse.engine.read_frame("select * from m")
+        frame = shop.warehouse.engine.frames.read("select * from m")
     rows: list[dict[str, object]] = frame.to_pylist()
     return rows[0] if rows else {}
 

@@ -18,7 +18,7 @@ from targets import Target
 from written_projects import opened
 
 from fft_core import FftError, ModelError, to_arrow
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Session
 
 
 class Extended(pd.DataFrame):
@@ -243,13 +243,13 @@ STORED: dict[str, tuple[Callable[[], Any], Any, Any]] = {
 
 
 @pytest.mark.parametrize("kind", STORED)
-def test_what_is_stored(kind: str, engines: dict[str, Engine], target: Target) -> None:
+def test_what_is_stored(kind: str, engines: dict[str, Session], target: Target) -> None:
     make, on_duckdb, on_postgres = STORED[kind]
     wanted = on_duckdb if target.engine == "duckdb" or on_postgres == "=" else on_postgres
     engine = engines[target.engine]
 
     def store() -> list[object]:
-        with engine.frame_query(to_arrow(make())) as query:
+        with engine.frames.query(to_arrow(make())) as query:
             return [row[0] for row in engine.fetch(query)]
 
     if isinstance(wanted, str):
@@ -271,13 +271,13 @@ def test_objects_of_decimals_do_not_change_their_type_with_their_digits() -> Non
     assert kinds == {pa.decimal128(38, 2)}
 
 
-def test_names_that_differ_only_in_case(engines: dict[str, Engine]) -> None:
+def test_names_that_differ_only_in_case(engines: dict[str, Session]) -> None:
     table = to_arrow(pd.DataFrame([[1, 2]], columns=["a", "A"]))
-    with engines["postgres"].frame_query(table) as query:
+    with engines["postgres"].frames.query(table) as query:
         assert [c.name for c in engines["postgres"].columns(query)] == ["a", "A"]
     with (
         pytest.raises(FftError, match="its columns 'a' and 'A' are one name to DuckDB"),
-        engines["duckdb"].frame_query(table),
+        engines["duckdb"].frames.query(table),
     ):
         pass
 

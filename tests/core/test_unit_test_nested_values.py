@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from targets import Target
 
 from fft_core import FftError
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Session
 from fft_core.errors import Location
 from fft_core.project.model import GivenRows
 from fft_core.unit_tests.compare import same
@@ -23,7 +23,7 @@ from fft_core.unit_tests.given_rows import given_query
 PLACE = Location(Path("tests/unit/m.yml"), 3)
 
 
-def stored(engine: Engine, kind: str | None, *values: object) -> list[Any]:
+def stored(engine: Session, kind: str | None, *values: object) -> list[Any]:
     """What a database has of values that were given."""
     types = {} if kind is None else {"x": kind}
     rows = tuple({"id": place, "x": value} for place, value in enumerate(values))
@@ -79,7 +79,7 @@ def cases() -> Iterator[tuple[str, str | None, list[object]]]:
 
 @pytest.mark.parametrize(("engine", "kind", "values"), list(cases()))
 def test_a_value_is_stored_as_it_is_written(
-    engines: dict[str, Engine], engine: str, kind: str | None, values: list[object]
+    engines: dict[str, Session], engine: str, kind: str | None, values: list[object]
 ) -> None:
     found = stored(engines[engine], kind, *values)
     assert all(map(same, [as_expected(value) for value in values], found)), found
@@ -90,7 +90,7 @@ def as_expected(value: object) -> object:
     return {"a": date(2025, 1, 1), "2": "key"} if value == {"a": date(2025, 1, 1), 2: "key"} else value
 
 
-def test_fields_that_are_left_out_are_null(engines: dict[str, Engine]) -> None:
+def test_fields_that_are_left_out_are_null(engines: dict[str, Session]) -> None:
     assert stored(engines["duckdb"], "struct(a integer, b varchar)", {"A": 1}, {}) == [
         {"a": 1, "b": None},
         {"a": None, "b": None},
@@ -102,7 +102,7 @@ def test_fields_that_are_left_out_are_null(engines: dict[str, Engine]) -> None:
     assert str(stored(engines["postgres"], "int4range", [1, 5])[0]) == "[1, 6)"
 
 
-def test_the_text_of_a_value_is_that_value(engines: dict[str, Engine]) -> None:
+def test_the_text_of_a_value_is_that_value(engines: dict[str, Session]) -> None:
     assert stored(engines["postgres"], "int[]", "{1,2}", [3]) == [[1, 2], [3]]
     assert stored(engines["duckdb"], "int[]", "[1, 2]", [3]) == [[1, 2], [3]]
 
@@ -120,7 +120,7 @@ def test_the_text_of_a_value_is_that_value(engines: dict[str, Engine]) -> None:
     ],
 )
 def test_values_that_do_not_fit_are_errors(
-    engines: dict[str, Engine], target: Target, kind: str | None, value: object, message: str
+    engines: dict[str, Session], target: Target, kind: str | None, value: object, message: str
 ) -> None:
     with pytest.raises(FftError) as caught:
         stored(engines[target.engine], kind, value)
@@ -152,7 +152,7 @@ ROUNDS = settings(deadline=None, max_examples=60, suppress_health_check=[HealthC
 
 @ROUNDS
 @given(data=st.data())
-def test_any_list_comes_back(engines: dict[str, Engine], target: Target, data: st.DataObject) -> None:
+def test_any_list_comes_back(engines: dict[str, Session], target: Target, data: st.DataObject) -> None:
     kind = data.draw(KINDS)
     values = data.draw(st.lists(st.lists(st.none() | SCALARS[kind], max_size=4), min_size=1, max_size=4))
     found = stored(engines[target.engine], f"{kind}[]", *values)
@@ -168,14 +168,14 @@ JSON = st.recursive(
 
 @ROUNDS
 @given(value=st.lists(JSON, max_size=3) | st.dictionaries(SCALARS["text"], JSON, max_size=3))
-def test_any_json_comes_back(engines: dict[str, Engine], target: Target, value: object) -> None:
+def test_any_json_comes_back(engines: dict[str, Session], target: Target, value: object) -> None:
     (found,) = stored(engines[target.engine], "json", value)
     assert same(value, found), (value, found)
 
 
 @ROUNDS
 @given(data=st.data())
-def test_any_struct_of_lists_and_maps_comes_back(engines: dict[str, Engine], data: st.DataObject) -> None:
+def test_any_struct_of_lists_and_maps_comes_back(engines: dict[str, Session], data: st.DataObject) -> None:
     one, other = data.draw(KINDS), data.draw(KINDS)
     items = st.none() | SCALARS[one]
     value = data.draw(

@@ -27,7 +27,14 @@ REQUIREMENT = next(
     if requirement.startswith("dagster")
 )
 OLDEST = re.search(r">=([\d.]+)", REQUIREMENT)
-FILES = ("test_executor.py", "test_storage.py", "test_several_projects.py", "test_runs.py", "test_dagster_duckdb.py")
+FILES = (
+    "test_executor.py",
+    "test_storage.py",
+    "test_new_databases.py",
+    "test_several_projects.py",
+    "test_runs.py",
+    "test_dagster_duckdb.py",
+)
 NEEDED = (
     "dagster-duckdb-pandas",
     "pytest",
@@ -88,7 +95,8 @@ def installed(command: list[str]) -> None:
 def test_all_that_is_private_on(version: str, tmp_path: Path) -> None:
     python = environment(tmp_path / "env", version)
     variables = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "DAGSTER_"))}
-    variables["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "dagster"), str(ROOT)])
+    folders = (ROOT / "tests" / "dagster", ROOT / "tests" / "cli", ROOT)
+    variables["PYTHONPATH"] = os.pathsep.join(map(str, folders))
 
     def run(*command: str) -> str:
         done = subprocess.run(

@@ -6,7 +6,6 @@ FFT_STRESS=1 runs a hundred times as many of them. A failure names its seed; FFT
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from fft_process import Started, start_process
 
 from conftest import (
     REPOSITORY,
@@ -24,7 +24,6 @@ from conftest import (
     MakeInstance,
     asset_job,
     run_job,
-    subprocess_environment,
     write_dagster_yaml,
 )
 from fft_dagster.execution.executor import interruptible
@@ -221,15 +220,10 @@ with dg.DagsterInstance.get() as instance:
 """
 
 
-def start_run(home: Path, prefix: str, count: int) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, prefix, str(count)],
-        cwd=REPOSITORY,
-        env=subprocess_environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+def start_run(home: Path, prefix: str, count: int) -> Started:
+    environment = {**os.environ, "DAGSTER_HOME": str(home)}
+    command = (sys.executable, "-c", SCRIPT, prefix, str(count))
+    return start_process(*command, cwd=REPOSITORY, environment=environment, quiet=True)
 
 
 def test_two_runs_in_two_processes_share_an_instance(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -14,15 +13,16 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from fft_process import Started, start_process
 
-from conftest import FinishedRun, MakeInstance, asset_job, run_job, subprocess_environment, write_dagster_yaml
+from conftest import FinishedRun, MakeInstance, asset_job, run_job, write_dagster_yaml
 from fft_dagster.execution.supported import UnsupportedDagsterError, require_supported_dagster
 from fft_dagster.storage.connections import MAX_OPEN_DATABASES
 from fft_dagster.storage.event_log import (
     DEFER_SECONDS,
     PooledSqliteEventLogStorage,
-    step_seconds_of_earlier_runs,
 )
+from fft_dagster.storage.step_seconds import step_seconds_of_earlier_runs
 
 PATIENCE_SECONDS = 20.0
 
@@ -457,7 +457,7 @@ with dg.DagsterInstance.get() as instance:
 
 
 class WriterProcess:
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: Started) -> None:
         self._process = process
         self._lines: list[str] = []
 
@@ -479,13 +479,8 @@ class WriterProcess:
 class writer_process:
     def __init__(self, home: Path, run_id: str, *, first: int, count: int, pause: float, batch: int = 1) -> None:
         arguments = [run_id, str(first), str(count), str(pause), str(batch)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, *arguments],
-            env=subprocess_environment(home),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        environment = {**os.environ, "DAGSTER_HOME": str(home)}
+        self._process = start_process(sys.executable, "-c", WRITER, *arguments, environment=environment)
 
     def __enter__(self) -> WriterProcess:
         return WriterProcess(self._process)

@@ -6,7 +6,6 @@ FFT_STRESS=1 makes it longer.
 import os
 import random
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -15,8 +14,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from fft_process import Started, start_process
 
-from conftest import subprocess_environment, write_dagster_yaml
+from conftest import write_dagster_yaml
 
 IS_LONG = os.environ.get("FFT_STRESS") == "1"
 ROUNDS = 20 if IS_LONG else 1
@@ -58,10 +58,9 @@ with dg.DagsterInstance.get() as instance:
 """
 
 
-def start_writer(home: Path, name: str, *, events: int, threads: int = 3) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", WRITER, name, str(threads), str(events)]
-    environment = subprocess_environment(home)
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start_writer(home: Path, name: str, *, events: int, threads: int = 3) -> Started:
+    environment = {**os.environ, "DAGSTER_HOME": str(home)}
+    return start_process(sys.executable, "-c", WRITER, name, str(threads), str(events), environment=environment)
 
 
 def messages(instance: dg.DagsterInstance, run_id: str) -> list[str]:

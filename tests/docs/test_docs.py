@@ -35,7 +35,8 @@ from fft_core.reports.lint.rules import RULES
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
-ALL_PAGES = [*PAGES, *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+DEVELOPMENT = sorted((ROOT / "docs" / "development").glob("*.md"))
+ALL_PAGES = [*PAGES, *DEVELOPMENT, *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
 
 # How each command of the documentation is tried. One that is not here fails the test.
 #   run      it runs, and must end with 0; a ```text block below it is what it prints
@@ -104,6 +105,10 @@ COMMANDS: dict[str, How] = {
     "fft version": "run",
     "_FFT_COMPLETE=bash_source fft > fft-complete.bash": "run",
     "dagster definitions validate -f shop/definitions.py": "run",
+    "uv pip install --no-deps --target engines examples/fft-sqlite": "run",
+    "PYTHONPATH=engines pytest examples/fft-sqlite/tests": "run",
+    "PYTHONPATH=engines fft init sqlite_shop --engine sqlite": "run",
+    "PYTHONPATH=engines fft build sqlite_shop": "run",
     "fft dev shop": "serve",
     "dagster dev -w workspace.yaml": "serve",
     "dagster dev -f shop/definitions.py": "serve",
@@ -134,7 +139,7 @@ class Block:
     @property
     def file(self) -> str | None:
         """The file that the block is: its first line is a comment that names it."""
-        match = re.match(r"(?:#|--) ([\w./-]+\.(?:py|sql|yml|yaml))\n", self.text)
+        match = re.match(r"(?:#|--) ([\w./-]+\.(?:py|sql|yml|yaml|toml))\n", self.text)
         return match.group(1) if match else None
 
 
@@ -186,7 +191,8 @@ def write_file(block: Block, checkout: Path) -> None:
 def checkout(tmp_path: Path) -> Path:
     """What the commands need of a checkout."""
     hidden = shutil.ignore_patterns(".local", ".fastflowtransform", "__pycache__")
-    shutil.copytree(ROOT / "example_project", tmp_path / "example_project", ignore=hidden)
+    for folder in ("example_project", "examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=hidden)
     for name in ("Makefile", "workspace.yaml", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
@@ -231,7 +237,7 @@ def test_every_known_command_is_still_documented() -> None:
     assert set(COVERED) <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if has(page, "bash")], ids=page_name)
+@pytest.mark.parametrize("page", [page for page in [*PAGES, *DEVELOPMENT] if has(page, "bash")], ids=page_name)
 def test_the_commands_of_a_page_work_from_top_to_bottom(page: Path, request: pytest.FixtureRequest) -> None:
     """Files are written where the page shows them; what the page says is printed is what is printed."""
     checkout: Path = request.getfixturevalue("checkout" if page == README else "with_shop")
@@ -388,7 +394,8 @@ def test_links_resolve(page: Path) -> None:
 
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    others = {page.name for page in PAGES[1:]} - {"index.md", "benchmarks.md"}
+    pages = [*PAGES[1:], *DEVELOPMENT]
+    others = {page.relative_to(ROOT / "docs").as_posix() for page in pages} - {"index.md", "benchmarks.md"}
     assert {name for name in others if f"({name})" not in index} == set()
 
 

@@ -1,4 +1,4 @@
-"""A file as each engine reads it: small and large files go different ways, and all ways give the same table."""
+"""A file as each engine reads it: small and large files go different ways to the same table, as does `SqlFrames`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pytest
 from fft_core.engines import csv_file
 from fft_core.engines.duckdb import session as duckdb
 from fft_core.engines.postgres import session as postgres
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Frames, Session
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
+from fft_core.engines.sql_frames import SqlFrames
 from fft_core.errors import FftError
 
 # the spelling of one engine -> the words of both
@@ -48,15 +49,24 @@ class Table:
 
 @dataclass(frozen=True)
 class Way:
-    """An engine, and whether files count as large."""
+    """An engine, whether files count as large, and whether frames of its own read them, or `SqlFrames`."""
 
-    engine: Engine
+    engine: Session
     is_large: bool
+    by_sql: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.engine.name} by SQL" if self.by_sql else self.engine.name
+
+    @property
+    def frames(self) -> Frames:
+        return SqlFrames(self.engine, {}) if self.by_sql else self.engine.frames
 
     def read(self, path: Path, form: CsvFormat = DEFAULT, types: Mapping[str, str] | None = None) -> Table:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(csv_file, "LISTED_BELOW_BYTES", 0 if self.is_large else 1 << 30)
-            with self.engine.file_query(path, types or {}, form) as query:
+            with self.frames.file_query(path, types or {}, form) as query:
                 columns = self.engine.columns(query)
                 rows, again = (tuple(map(_in_utc, self.engine.fetch(query))) for _ in range(2))
                 assert repr(rows) == repr(again)  # as often as is asked for
@@ -77,9 +87,10 @@ def _in_utc(row: tuple[object, ...]) -> tuple[object, ...]:
 
 @contextmanager
 def all_ways(dsn: str) -> Iterator[tuple[Way, ...]]:
-    engines: list[Engine] = [duckdb.connect(), postgres.connect(dsn=dsn)]
+    engines: list[Session] = [duckdb.connect(), postgres.connect(dsn=dsn)]
     try:
-        yield tuple(Way(engine, is_large) for engine in engines for is_large in (False, True))
+        own = [Way(engine, is_large) for engine in engines for is_large in (False, True)]
+        yield (*own, *(Way(engines[0], is_large, by_sql=True) for is_large in (False, True)))
     finally:
         for engine in engines:
             engine.close()

@@ -13,13 +13,14 @@ from postgres_server import drop_schema, new_schema
 
 @dataclass(frozen=True)
 class Target:
-    """DuckDB, in memory or a file; or with a dsn, a schema of its own on that server."""
+    """DuckDB, in memory or a file; or with a dsn, a schema of its own on that server, by one of its engines."""
 
     dsn: str | None = None
+    server: str = "postgres"
 
     @property
     def engine(self) -> str:
-        return "postgres" if self.dsn else "duckdb"
+        return self.server if self.dsn else "duckdb"
 
     @contextmanager
     def settings(self, path: str = ":memory:") -> Iterator[Mapping[str, Any]]:

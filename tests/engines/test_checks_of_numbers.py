@@ -8,7 +8,7 @@ import pytest
 from targets import Target
 
 from fft_core.checks.run import run_checks
-from fft_core.engines.protocol import open_engine
+from fft_core.engines.protocol import open_session
 from fft_core.errors import Location
 from fft_core.project.model import (
     AcceptedValues,
@@ -56,7 +56,7 @@ def test_what_is_no_number_keeps_no_rule_about_numbers(
     target: Target, tmp_path: Path, rule: Rule, values: str, failing: int, where: str | None
 ) -> None:
     with target.settings(str(tmp_path / "db.duckdb")) as settings:
-        engine = open_engine(target.engine, settings)
+        engine = open_session(target.engine, settings)
         try:
             table, other = engine.relation("t"), engine.relation("other")
             engine.create_schema(table)
@@ -77,7 +77,7 @@ def test_a_numeric_of_any_length_is_compared_and_its_nan_is_found(target: Target
     if target.engine == "duckdb":
         pytest.skip("DuckDB's decimals have no NaN, and 38 digits")
     with target.settings() as settings:
-        engine = open_engine(target.engine, settings)
+        engine = open_session(target.engine, settings)
         try:
             table = engine.relation("t")
             engine.create_schema(table)

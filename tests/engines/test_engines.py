@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from published import publish
 
-from fft_core.engines.protocol import Engine, RelationKind, open_engine
+from fft_core.engines.protocol import RelationKind, Seal, Session, TableInfo, Want, open_session
 from fft_core.engines.spec.spelling import ROWS
 from fft_core.engines.stamp import unmarked, with_text
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
@@ -24,24 +25,12 @@ from fft_core.names import Relation
 class Database:
     """An open database, and what publishes in it as a build does."""
 
-    engine: Engine
-    again: Callable[[], Engine]
+    engine: Session
+    again: Callable[[], Session]
 
     def publish(self, name: str, query: str, kind: RelationKind = "table", stamp: str = "ab") -> Relation:
         """Stage, publish and stamp a query."""
-        engine, relation = self.engine, self.engine.relation(name)
-        with engine.transaction():
-            engine.hold(relation)
-            stage = engine.stage(relation)
-            existing = engine.kinds([stage]).get(stage)
-            if existing and existing != kind:
-                engine.execute(engine.spelling.drop(stage, existing))
-            replaces = bool(engine.capabilities.transaction_is_stage)
-            engine.execute(engine.spelling.create_as(stage, kind, query, replaces=replaces))
-            columns = engine.columns(engine.spelling.select_all(stage))
-            engine.publish(stage, relation)
-            engine.stamp(relation, kind, stamp, columns)
-        return relation
+        return publish(self.engine, name, query, kind, stamp=stamp)
 
     def rows(self, relation: Relation) -> list[tuple[object, ...]]:
         return sorted(self.engine.fetch(self.engine.spelling.select_all(relation)))
@@ -65,7 +54,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     else:
         dsn, schema = request.getfixturevalue("postgres_dsn"), request.getfixturevalue("postgres_schema")
         settings = {"dsn": dsn, "db_schema": schema}
-    engine = open_engine(request.param, settings)
+    engine = open_session(request.param, settings)
     engine.create_schema(engine.relation("any"))
     yield Database(engine, engine.for_thread)
     engine.close()
@@ -73,9 +62,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 def test_a_table_is_published_and_described(database: Database) -> None:
     relation = database.publish("t", "select 1 as a, 'x' as b")
-    info = database.engine.tables([relation, relation.named("nothing")])
+    info = database.engine.inspect([relation, relation.named("nothing")], Want.STAMP | Want.ROWS)
     assert [(i.kind, i.stamp, i.rows) for i in info.values()] == [("table", "ab", 1)]
-    assert database.engine.kinds([relation, relation.named("nothing")]) == {relation: "table"}
+    assert database.engine.inspect([relation, relation.named("nothing")]) == {relation: TableInfo("table")}
     assert database.rows(relation) == [(1, "x")]
 
 
@@ -88,7 +77,9 @@ def test_whatever_was_there_is_replaced(database: Database, first: RelationKind,
     database.publish("t", "select 1 as a, 'x' as b", first)
     relation = database.publish("t", "select 'y' as b, 2 as n", second, "cd")
     assert database.rows(relation) == [("y", 2)]
-    assert [(i.kind, i.stamp) for i in database.engine.tables([relation]).values()] == [(second, "cd")]
+    assert [(i.kind, i.stamp) for i in database.engine.inspect([relation], Want.STAMP | Want.ROWS).values()] == [
+        (second, "cd")
+    ]
 
 
 @NO_MATERIALIZED_VIEWS
@@ -100,18 +91,19 @@ def test_a_materialized_view_has_the_rows_of_its_last_build(database: Database) 
     assert database.rows(relation) == [(1,)]
     database.publish("m", query, "materialized_view", "cd")
     assert database.rows(relation) == [(2,), (3,)]
-    (info,) = database.engine.tables([relation]).values()
+    (info,) = database.engine.inspect([relation], Want.STAMP | Want.ROWS).values()
     assert (info.kind, info.stamp, info.rows) == ("materialized_view", "cd", 2)
 
 
 def test_what_is_left_of_a_stage_is_removed(database: Database) -> None:
     engine, relation = database.engine, database.engine.relation("t")
-    stage = engine.stage(relation)
+    with engine.publisher.stage(relation, "table") as begun:
+        stage = begun.place
     if stage != relation:
         engine.execute(f"create table {stage.sql(engine.spelling)} as select 1 as left_over")
     database.publish("t", "select 2 as a")
     assert database.rows(relation) == [(2,)]
-    assert set(engine.kinds([stage, relation])) == {relation}
+    assert set(engine.inspect([stage, relation])) == {relation}
 
 
 @lacks("duckdb", "DuckDB has no users", StatementError)
@@ -135,11 +127,9 @@ def test_a_view_over_what_is_replaced_goes_on(database: Database) -> None:
 def test_a_rollback_leaves_what_was(database: Database) -> None:
     relation = database.publish("t", "select 1 as a")
     engine = database.engine
-    with pytest.raises(ZeroDivisionError), engine.transaction():  # noqa: PT012
-        stage = engine.stage(relation)
-        replaces = bool(engine.capabilities.transaction_is_stage)
-        engine.execute(engine.spelling.create_as(stage, "table", "select 2 as a", replaces=replaces))
-        engine.publish(stage, relation)
+    with pytest.raises(ZeroDivisionError), engine.publisher.stage(relation, "table") as stage:  # noqa: PT012
+        columns, _ = stage.write("select 2 as a")
+        stage.publish(Seal("cd", columns))
         raise ZeroDivisionError
     assert database.rows(relation) == [(1,)]
 
@@ -151,19 +141,19 @@ def test_what_is_changed_by_hand_has_no_stamp(database: Database, change: str) -
     relation = database.publish("t", "select 1 as a")
     for statement in change.split(";"):
         database.engine.execute(statement.format(relation.sql(database.engine.spelling)))
-    assert [info.stamp for info in database.engine.tables([relation]).values()] == [None]
+    assert [info.stamp for info in database.engine.inspect([relation], Want.STAMP | Want.ROWS).values()] == [None]
 
 
 def test_a_view_that_is_replaced_by_hand_has_no_stamp(database: Database) -> None:
     relation = database.publish("v", "select 1 as a", "view")
     database.engine.execute(f"create or replace view {relation.sql(database.engine.spelling)} as select 2 as a")
-    assert [info.stamp for info in database.engine.tables([relation]).values()] == [None]
+    assert [info.stamp for info in database.engine.inspect([relation], Want.STAMP | Want.ROWS).values()] == [None]
 
 
 def digest(database: Database, rows: str) -> str:
     engine = database.engine
     query = f"select * from (values {rows}) as v(a, b)"
-    ((found,),) = engine.fetch(f"select {engine.digest(ROWS, engine.columns(query))} from ({query}) as {ROWS}")
+    ((found,),) = engine.fetch(f"select {engine.versions.digest(ROWS, engine.columns(query))} from ({query}) as {ROWS}")
     return str(found)
 
 
@@ -201,8 +191,8 @@ def test_frames_come_back_as_they_went(database: Database) -> None:
             "l": pa.array([[1, None], []], pa.list_(pa.int64())),
         }
     )
-    with database.engine.frame_query(frame) as query:
-        found = database.engine.read_frame(query)
+    with database.engine.frames.query(frame) as query:
+        found = database.engine.frames.read(query)
     assert found.to_pydict() == frame.to_pydict()
     assert [f.type for f in found.schema][:-1] == [f.type for f in frame.schema][:-1]
 
@@ -254,7 +244,7 @@ def test_a_reader_sees_the_old_rows_or_the_new_ones(database: Database) -> None:
 
 @pytest.fixture
 def postgres(postgres_dsn: str, postgres_schema: str) -> Iterator[Database]:
-    engine = open_engine("postgres", {"dsn": postgres_dsn, "db_schema": postgres_schema})
+    engine = open_session("postgres", {"dsn": postgres_dsn, "db_schema": postgres_schema})
     engine.create_schema(engine.relation("any"))
     yield Database(engine, engine.for_thread)
     engine.close()
@@ -336,7 +326,7 @@ def test_the_second_of_two_builders_waits_and_says_for_whom(
         thread = threading.Thread(target=lambda: other.publish("t", "select 2 as a"))
         thread.start()
         time.sleep(0.3)
-        assert relation not in postgres.engine.kinds([relation])
+        assert relation not in postgres.engine.inspect([relation])
         assert "is being built by pid" in caplog.text
     thread.join()
     assert postgres.rows(relation) == [(2,)]
@@ -345,7 +335,7 @@ def test_the_second_of_two_builders_waits_and_says_for_whom(
 
 def test_a_builder_that_waits_too_long_can_try_again(postgres: Database, postgres_dsn: str) -> None:
     relation = postgres.engine.relation("t")
-    impatient = open_engine(
+    impatient = open_session(
         "postgres", {"dsn": postgres_dsn, "db_schema": relation.schema, "lock_timeout_seconds": 0.1}
     )
     with postgres.engine.transaction():
@@ -369,7 +359,7 @@ def test_a_long_reader_does_not_stop_a_build(postgres: Database) -> None:
 @pytest.mark.parametrize("dsn", ["postgresql://me:hunter2@127.0.0.1:1/db", "postgresql://me:hun@ter:2@127.0.0.1/db"])
 def test_a_dsn_that_does_not_work_shows_no_password(dsn: str) -> None:
     with pytest.raises(ConnectError) as caught:
-        open_engine("postgres", {"dsn": dsn})
+        open_session("postgres", {"dsn": dsn})
     assert not any(part in str(caught.value) for part in ("hunter2", "hun@", "ter:2"))
 
 
@@ -406,7 +396,7 @@ def test_what_statements_take_is_counted_and_each_is_told(database: Database, ca
     before = engine.trace.seconds
     with caplog.at_level(logging.DEBUG, "fft.sql"), engine.trace.about("orders"):
         engine.execute("select count(*) from generate_series(1, 1000000) as t(i)")
-        engine.read_frame("select 2 as b")
+        engine.frames.read("select 2 as b")
         with pytest.raises(StatementError):
             engine.fetch("select nothing")
     engine.fetch("select 3")  # nobody listens
@@ -418,19 +408,18 @@ def test_what_statements_take_is_counted_and_each_is_told(database: Database, ca
     engine.close()
 
 
-def test_details_tell_comments_beside_the_mark_of_a_build_and_the_types_of_columns(database: Database) -> None:
+def test_comments_are_told_beside_the_mark_of_a_build_and_the_types_of_columns(database: Database) -> None:
     engine, spelling = database.engine, database.engine.spelling
     table, view = database.publish("t", "select 1 as a, 2.5 as b"), database.publish("v", "select 1 as a", "view")
     for relation in (table, view):
-        kind = engine.kinds([relation])[relation]
-        marked = engine.details([relation])[relation].comment
-        engine.execute(spelling.comment_on(relation, kind, with_text(marked, "It's all")))
+        there = engine.inspect([relation], Want.COMMENTS)[relation]
+        engine.execute(spelling.comment_on(relation, there.kind, with_text(there.comment, "It's all")))
         engine.execute(spelling.comment_on_column(relation, "a", "the 'first'"))
-        assert engine.tables([relation])[relation].stamp == "ab"
-    found = engine.details([table, view, engine.relation("absent")])
+        assert engine.inspect([relation], Want.STAMP)[relation].stamp == "ab"
+    found = engine.inspect([table, view, engine.relation("absent")], Want.COLUMNS | Want.COMMENTS)
     assert set(found) == {table, view}
-    for relation, details in found.items():
-        assert unmarked(details.comment) == "It's all"
-        assert details.column_comments == {"a": "the 'first'"}
-        assert details.columns == engine.columns(spelling.select_all(relation))
-    assert engine.details([]) == {}
+    for relation, there in found.items():
+        assert unmarked(there.comment) == "It's all"
+        assert there.column_comments == {"a": "the 'first'"}
+        assert there.columns == engine.columns(spelling.select_all(relation))
+    assert engine.inspect([], Want.COMMENTS) == {}

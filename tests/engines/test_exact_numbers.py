@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fft_core import FftError, from_arrow, to_arrow
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Session
 from fft_core.frames import FrameType
 
 LIBRARIES: tuple[FrameType, ...] = ("pandas", "polars", "arrow")
@@ -36,7 +36,7 @@ def needed(values: Sequence[Decimal | None]) -> int:
     return max((max(0, value.adjusted() + 1) for value in there), default=0) + max(0, behind)
 
 
-def columns_of(engine: Engine, values: Sequence[Decimal | None]) -> str:
+def columns_of(engine: Session, values: Sequence[Decimal | None]) -> str:
     spelled = ["null" if value is None else f"'{value:f}'" for value in values]
     rows = ", ".join(f"({place}, {text}::numeric)" for place, text in enumerate(spelled))
     return f"select v as a, array[v, null] as l from (values {rows}) as t(place, v) order by place"
@@ -47,16 +47,16 @@ def columns_of(engine: Engine, values: Sequence[Decimal | None]) -> str:
 @example(values=[Decimal("1e23"), Decimal("0.5")])
 @example(values=[Decimal("1000000000000001")])
 def test_postgres_reads_any_number_exactly_or_names_it(
-    engines: dict[str, Engine], values: list[Decimal | None]
+    engines: dict[str, Session], values: list[Decimal | None]
 ) -> None:
     engine = engines["postgres"]
     query = columns_of(engine, values)
     if any(value is not None and value.is_nan() for value in values) or needed(values) > 76:
         for column in ("a", "l"):
             with pytest.raises(FftError, match=f"column '{column}'.*(NaN|[0-9]{{10}})"):
-                engine.read_frame(f"select {column} from ({query}) as q")
+                engine.frames.read(f"select {column} from ({query}) as q")
         return
-    table = engine.read_frame(query)
+    table = engine.frames.read(query)
     assert table["a"].to_pylist() == values
     assert table["l"].to_pylist() == [[value, None] for value in values]
     for library in LIBRARIES:
@@ -65,7 +65,7 @@ def test_postgres_reads_any_number_exactly_or_names_it(
                 from_arrow(table, library)
             continue
         written = to_arrow(from_arrow(table.select(["a"]), library))
-        with engine.frame_query(written) as rows:
+        with engine.frames.query(written) as rows:
             found = [text for (text,) in engine.fetch(f"select a::text from ({rows}) as q")]
         if pa.types.is_floating(written.schema.field("a").type):
             assert all(value is None or is_a_double(value) for value in values)
@@ -98,15 +98,15 @@ def as_double(value: Decimal | str | None) -> float | None:
     ],
 )
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_postgres_numbers_that_once_wrapped_around(engines: dict[str, Engine], value: str, library: FrameType) -> None:
+def test_postgres_numbers_that_once_wrapped_around(engines: dict[str, Session], value: str, library: FrameType) -> None:
     engine = engines["postgres"]
-    table = engine.read_frame(f"select '{value}'::numeric as a")
+    table = engine.frames.read(f"select '{value}'::numeric as a")
     assert table["a"].to_pylist() == [Decimal(value)]
     if library == "polars" and needed([Decimal(value)]) > 38:
         with pytest.raises(FftError, match="column 'a'"):
             from_arrow(table, library)
         return
-    with engine.frame_query(to_arrow(from_arrow(table, library))) as rows:
+    with engine.frames.query(to_arrow(from_arrow(table, library))) as rows:
         ((found,),) = engine.fetch(f"select a::text from ({rows}) as q")
     assert Decimal(found) == Decimal(value)
 
@@ -114,7 +114,7 @@ def test_postgres_numbers_that_once_wrapped_around(engines: dict[str, Engine], v
 @settings(max_examples=100, deadline=None)
 @given(digits=st.integers(1, 38), zeros=st.integers(0, 38), data=st.data())
 def test_duckdb_takes_decimals_with_zeros_before_the_point_exactly_or_names_them(
-    engines: dict[str, Engine], digits: int, zeros: int, data: st.DataObject
+    engines: dict[str, Session], digits: int, zeros: int, data: st.DataObject
 ) -> None:
     written = Decimal(data.draw(st.integers(10 ** (digits - 1), 10**digits - 1)))
     number = written.scaleb(zeros, Context(MAX_PREC))
@@ -122,8 +122,8 @@ def test_duckdb_takes_decimals_with_zeros_before_the_point_exactly_or_names_them
     frame = pa.table({"a": pa.Array.from_buffers(pa.decimal128(38, -zeros), 1, unscaled.buffers())})
     engine = engines["duckdb"]
     if digits + zeros > 38:
-        with pytest.raises(FftError, match="column 'a'"), engine.frame_query(frame):
+        with pytest.raises(FftError, match="column 'a'"), engine.frames.query(frame):
             pass
         return
-    with engine.frame_query(frame) as rows:
+    with engine.frames.query(frame) as rows:
         assert engine.fetch(rows) == [(number,)]

@@ -15,7 +15,7 @@ import pytest
 from targets import Target
 
 from fft_core import FftError, from_arrow, to_arrow
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Session
 from fft_core.frames import FrameType
 
 LIBRARIES: tuple[FrameType, ...] = ("pandas", "polars", "arrow")
@@ -179,9 +179,9 @@ def test_words_of_the_engines_are_said_once() -> None:
     assert not {SAME, NO_POLARS, UNREADABLE} & {*DUCKDB, *POSTGRES}
 
 
-def stored(engine: Engine, frame: Any) -> tuple[str, str, int]:
+def stored(engine: Session, frame: Any) -> tuple[str, str, int]:
     """Store a frame as a build does; give the type, the text and the number of its only column and row."""
-    with engine.frame_query(to_arrow(frame)) as query:
+    with engine.frames.query(to_arrow(frame)) as query:
         (column,) = engine.columns(query)
         rows = engine.fetch(f"select x::varchar from ({query}) as frame")
     return column.type, rows[0][0], len(rows)
@@ -189,7 +189,7 @@ def stored(engine: Engine, frame: Any) -> tuple[str, str, int]:
 
 @pytest.mark.parametrize(("engine_name", "value", "library"), CASES)
 def test_values_come_back_as_they_went(
-    engines: dict[str, Engine], engine_name: str, value: str, library: FrameType
+    engines: dict[str, Session], engine_name: str, value: str, library: FrameType
 ) -> None:
     engine = engines[engine_name]
     expected = (DUCKDB if engine_name == "duckdb" else POSTGRES)[value]
@@ -198,16 +198,16 @@ def test_values_come_back_as_they_went(
     query = f"select {value} as x"
     if wanted == UNREADABLE or (wanted == NO_POLARS and library == "polars"):
         with pytest.raises(FftError, match=r"column 'x'") as caught:
-            from_arrow(engine.read_frame(query), library)
+            from_arrow(engine.frames.read(query), library)
         assert "ast" in str(caught.value)  # the hint: cast it
         return
-    kind, text, _ = stored(engine, from_arrow(engine.read_frame(query), library))
+    kind, text, _ = stored(engine, from_arrow(engine.frames.read(query), library))
     ((before,),) = engine.fetch(f"select x::varchar from ({query}) as q")
     assert kind == (engine.columns(query)[0].type if wanted in (SAME, NO_POLARS) else wanted)
     assert same_text(text, before, engine)
 
 
-def same_text(one: str, other: str, engine: Engine) -> bool:
+def same_text(one: str, other: str, engine: Session) -> bool:
     """Texts of numbers may differ in zeros behind the point: the database compares those."""
     if one == other:
         return True
@@ -222,20 +222,20 @@ def same_text(one: str, other: str, engine: Engine) -> bool:
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("kind", ["boolean", "smallint", "bigint", "date", "varchar", "timestamp"])
 def test_a_null_among_values_changes_neither_type_nor_values(
-    engines: dict[str, Engine], target: Target, library: FrameType, kind: str
+    engines: dict[str, Session], target: Target, library: FrameType, kind: str
 ) -> None:
     engine = engines[target.engine]
     value = {"boolean": "true", "date": "2025-01-01", "timestamp": "2025-01-01"}.get(kind, "9")
     query = f"select cast('{value}' as {kind}) as x union all select null"
-    frame = from_arrow(engine.read_frame(query), library)
-    with engine.frame_query(to_arrow(frame)) as rows:
+    frame = from_arrow(engine.frames.read(query), library)
+    with engine.frames.query(to_arrow(frame)) as rows:
         assert engine.columns(rows)[0].type in (engine.columns(query)[0].type, "text")
         assert sorted(map(str, engine.fetch(rows))) == sorted(map(str, engine.fetch(query)))
 
 
 @pytest.mark.parametrize("library", ["polars", "polars_lazy"])
-def test_polars_gets_no_null_for_the_end_of_a_day(engines: dict[str, Engine], library: FrameType) -> None:
-    table = engines["duckdb"].read_frame("select 1 as a, unnest([null, time_ns '12:00', '24:00:00']) as x")
+def test_polars_gets_no_null_for_the_end_of_a_day(engines: dict[str, Session], library: FrameType) -> None:
+    table = engines["duckdb"].frames.read("select 1 as a, unnest([null, time_ns '12:00', '24:00:00']) as x")
     with pytest.raises(FftError, match=r"column 'x' \(time64\[ns\]\): 24:00"):
         from_arrow(table, library)
     assert from_arrow(table.slice(0, 2), "polars")["x"].null_count() == 1
@@ -258,28 +258,28 @@ REPEATED: dict[str, tuple[pa.DataType, Any]] = {
 @pytest.mark.parametrize("case", REPEATED)
 @pytest.mark.parametrize("way", ["frame", "parquet"])
 def test_postgres_loses_no_value_of_a_map_with_a_repeated_key(
-    engines: dict[str, Engine], tmp_path: Path, way: str, case: str
+    engines: dict[str, Session], tmp_path: Path, way: str, case: str
 ) -> None:
     engine, (kind, value) = engines["postgres"], REPEATED[case]
     frame = pa.table({"a": pa.array([None, value], kind)})
     path = tmp_path / "s.parquet"
     pq.write_table(frame, path)
-    rows = engine.frame_query(to_arrow(frame)) if way == "frame" else engine.file_query(path, {})
+    rows = engine.frames.query(to_arrow(frame)) if way == "frame" else engine.frames.file_query(path, {})
     with pytest.raises(FftError, match=r"column 'a' \(.*the key .* twice"), rows:
         pass
 
 
-def test_not_a_number_is_missing_in_pandas_and_only_there(engines: dict[str, Engine], target: Target) -> None:
+def test_not_a_number_is_missing_in_pandas_and_only_there(engines: dict[str, Session], target: Target) -> None:
     engine = engines[target.engine]
-    table = engine.read_frame("select 'NaN'::double precision as x")
+    table = engine.frames.read("select 'NaN'::double precision as x")
     found = [stored(engine, from_arrow(table, library))[1] for library in LIBRARIES]
     assert [text and text.lower() for text in found] == [None, "nan", "nan"]
 
 
-def test_decimals_are_the_nearest_doubles(engines: dict[str, Engine], target: Target) -> None:
+def test_decimals_are_the_nearest_doubles(engines: dict[str, Session], target: Target) -> None:
     """Arrow's own cast is off by one in the last place for every fourth number of 15 digits."""
     engine = engines[target.engine]
     numbers = [f"{number}.{number % 100:02d}" for number in range(1_000_000_000_003, 1_000_000_000_603, 3)]
     values = ", ".join(f"({number})" for number in numbers)
-    table = engine.read_frame(f"select cast(v as decimal(38, 2)) as x from (values {values}) as t(v)")
+    table = engine.frames.read(f"select cast(v as decimal(38, 2)) as x from (values {values}) as t(v)")
     assert from_arrow(table, "pandas")["x"].tolist() == [float(number) for number in numbers]

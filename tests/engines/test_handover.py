@@ -23,7 +23,7 @@ from fft_cli.app import app
 from fft_core import Project, load_project, make_plan, open_warehouse
 from fft_core.engines.duckdb import session as duckdb_engine
 from fft_core.engines.duckdb.queue import FileQueue
-from fft_core.engines.protocol import open_engine
+from fft_core.engines.protocol import open_session
 from fft_core.errors import BusyError, EngineError
 from fft_core.run.turn import build_model
 
@@ -166,7 +166,7 @@ def test_a_process_that_does_not_queue_up_is_waited_for(tmp_path: Path, caplog: 
     code = f"import duckdb, sys, time; c = duckdb.connect({path!r}); print('begin', flush=True); time.sleep(1)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
         wait_for(other, "begin")
-        engine = open_engine("duckdb", {"path": path})
+        engine = open_session("duckdb", {"path": path})
     assert f"(PID {other.pid})" in caplog.text
     assert engine.fetch("select 1") == [(1,)]
     engine.close()
@@ -180,7 +180,7 @@ def test_waiting_for_a_process_that_does_not_queue_up_costs_next_to_nothing(tmp_
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
         wait_for(other, "begin")
         spent, began = time.thread_time(), time.monotonic()
-        engine = open_engine("duckdb", {"path": path})
+        engine = open_session("duckdb", {"path": path})
         share = (time.thread_time() - spent) / (time.monotonic() - began)
     engine.close()
     assert share < 0.06  # 2 % in the long run, and what opening it costs
@@ -188,7 +188,7 @@ def test_waiting_for_a_process_that_does_not_queue_up_costs_next_to_nothing(tmp_
 
 def test_whoever_waits_can_be_interrupted(tmp_path: Path) -> None:
     write_project(tmp_path, seconds=30, models=1)
-    engine = open_engine("duckdb", {"path": str(tmp_path / "db.duckdb")})
+    engine = open_session("duckdb", {"path": str(tmp_path / "db.duckdb")})
     with building(tmp_path):
         timer = threading.Timer(0.5, engine.interrupt)
         timer.start()
@@ -227,8 +227,8 @@ def test_another_name_of_the_file_is_the_same_queue(tmp_path: Path) -> None:
     with open_warehouse(project) as warehouse:
         build_model(warehouse, project.model("m0"))
         code = (
-            "import sys; from fft_core.engines.protocol import open_engine; "
-            "open_engine('duckdb', {'path': sys.argv[1]})"
+            "import sys; from fft_core.engines.protocol import open_session; "
+            "open_session('duckdb', {'path': sys.argv[1]})"
         )
         subprocess.run([sys.executable, "-c", code, str(tmp_path / "link.duckdb")], check=True, timeout=30)
 

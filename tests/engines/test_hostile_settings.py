@@ -14,7 +14,7 @@ import pytest
 from postgres_server import new_schema
 from targets import Target
 
-from fft_core.engines.protocol import open_engine
+from fft_core.engines.protocol import Seal, open_session
 
 # Each changes what a value looks like, what a text means, or which rows there are.
 SETTINGS = {
@@ -74,7 +74,7 @@ def schema(postgres_dsn: str) -> Iterator[str]:
 
 
 def read(dsn: str, schema: str) -> list[tuple[object, ...]]:
-    engine = open_engine("postgres", {"dsn": dsn, "db_schema": schema})
+    engine = open_session("postgres", {"dsn": dsn, "db_schema": schema})
     try:
         engine.create_schema(engine.relation("any"))
         with engine.transaction():
@@ -119,7 +119,7 @@ def test_a_session_that_is_opened_again_is_set_again(
     postgres_dsn: str, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGTZ", "Asia/Tokyo")
-    engine = open_engine("postgres", {"dsn": postgres_dsn, "db_schema": schema})
+    engine = open_session("postgres", {"dsn": postgres_dsn, "db_schema": schema})
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         ((pid,),) = engine.fetch("select pg_backend_pid()")
         connection.execute("select pg_terminate_backend(%s)", (pid,))
@@ -134,7 +134,7 @@ def test_a_session_that_is_opened_again_is_set_again(
 
 
 def test_a_plan_opens_a_database_that_it_cannot_change(postgres_dsn: str, schema: str) -> None:
-    engine = open_engine("postgres", {"dsn": postgres_dsn, "db_schema": schema}, read_only=True)
+    engine = open_session("postgres", {"dsn": postgres_dsn, "db_schema": schema}, read_only=True)
     with pytest.raises(Exception, match="read-only"):
         engine.execute("create table public.never as select 1 as a")
     thread = engine.for_thread()
@@ -147,12 +147,11 @@ def test_a_plan_opens_a_database_that_it_cannot_change(postgres_dsn: str, schema
 def test_what_users_set_is_theirs(postgres_dsn: str, schema: str) -> None:
     options = "-c statement_timeout=12345 -c lock_timeout=234 -c work_mem=5MB"
     dsn = psycopg.conninfo.make_conninfo(postgres_dsn, options=options, application_name="mine")
-    engine = open_engine("postgres", {"dsn": dsn, "db_schema": schema})
+    engine = open_session("postgres", {"dsn": dsn, "db_schema": schema})
     engine.create_schema(engine.relation("any"))
-    with engine.transaction():
-        engine.hold(engine.relation("t"))
-        engine.execute("create table staged as select 1 as a")
-        engine.publish(engine.relation("staged"), engine.relation("t"))
+    with engine.publisher.stage(engine.relation("t"), "table") as stage:
+        stage.write("select 1 as a")
+        stage.publish(Seal("ab"))
         names = ("statement_timeout", "lock_timeout", "work_mem", "application_name")
         found = engine.fetch(f"select {', '.join(f'current_setting({name!r})' for name in names)}")
     assert found == [("12345ms", "234ms", "5MB", "mine")]
@@ -161,7 +160,7 @@ def test_what_users_set_is_theirs(postgres_dsn: str, schema: str) -> None:
 
 def test_a_statement_that_takes_too_long_for_its_role_says_why(postgres_dsn: str, schema: str) -> None:
     dsn = psycopg.conninfo.make_conninfo(postgres_dsn, options="-c statement_timeout=20")
-    engine = open_engine("postgres", {"dsn": dsn, "db_schema": schema})
+    engine = open_session("postgres", {"dsn": dsn, "db_schema": schema})
     with pytest.raises(Exception, match=r"statement timeout\n    hint: Is a statement_timeout set"):
         engine.fetch("select pg_sleep(2)")
     engine.close()
@@ -199,7 +198,7 @@ def test_a_build_in_a_hostile_environment_is_the_same_build(target: Target, tmp_
         (tmp_path / "profiles.yml").write_text(f"dev:\n  engine: {target.engine}\n  {target.engine}:{lines}\n")
         fft(tmp_path, "build", environment=hostile)
         assert "0 to build, 2 to reuse" in fft(tmp_path, "plan", environment={})
-        engine = open_engine(target.engine, settings)
+        engine = open_session(target.engine, settings)
         when = engine.fetch("select cast(t as varchar) from s")
         assert when == [("2024-06-01 12:00:00+00",)]
         assert engine.fetch("select * from a") == engine.fetch(MODELS[target.engine])

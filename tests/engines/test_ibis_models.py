@@ -48,9 +48,9 @@ def problems(root: Path) -> list[str]:
 
 def test_the_query_runs_in_the_database_and_no_row_is_moved(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with shop.open() as warehouse:
-        kind = type(warehouse.engine)
+        kind = type(warehouse.engine.frames)
     moved: list[str] = []
-    for verb in ("read_frame", "frame_query"):
+    for verb in ("read", "query"):
         monkeypatch.setattr(kind, verb, lambda _, rows: moved.append(rows))
     assert states(shop.build()) == {"orders": "built", "cities": "built", "totals": "built"}
     assert shop.rows("totals", "city || ' ' || amount || ' ' || n") == ["Graz 12 2", "Linz 1 1"]
@@ -123,7 +123,7 @@ def test_a_view_stores_the_query(shop: Shop) -> None:
     shop.write({"models/totals.ff.py": TOTALS.replace("deps=", "materialized='view', deps=")})
     assert built(shop.build()["totals"]).kind == "view"
     with shop.open() as warehouse:
-        assert not warehouse.engine.kinds([warehouse.relation("__ff_py_totals")])
+        assert not warehouse.engine.inspect([warehouse.relation("__ff_py_totals")])
     assert shop.due() == {}
     shop.write({"seeds/orders.csv": ORDERS + "4,Graz,8\n"})
     shop.build("orders")

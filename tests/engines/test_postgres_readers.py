@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import published
 import pytest
 from test_engines import Database
 
 from fft_core import Request, Warehouse, load_project, open_warehouse
 from fft_core.compile.identity import Identities
-from fft_core.engines.postgres.session import PostgresEngine
-from fft_core.engines.protocol import PublishMode, open_engine
+from fft_core.engines.postgres.session import PostgresSession
+from fft_core.engines.protocol import PublishMode, open_session
 from fft_core.errors import EngineError
 from fft_core.names import Relation
 from fft_core.run.rebuilder import Rebuilder
@@ -25,11 +26,11 @@ Rows = list[tuple[object, ...]]
 
 @pytest.fixture
 def session(postgres_dsn: str, postgres_schema: str) -> Iterator[Callable[..., Database]]:
-    opened = list[PostgresEngine]()
+    opened = list[PostgresSession]()
 
     def make(**settings: object) -> Database:
-        engine = open_engine("postgres", {"dsn": postgres_dsn, "db_schema": postgres_schema, **settings})
-        assert isinstance(engine, PostgresEngine)
+        engine = open_session("postgres", {"dsn": postgres_dsn, "db_schema": postgres_schema, **settings})
+        assert isinstance(engine, PostgresSession)
         opened.append(engine)
         engine.create_schema(engine.relation("any"))
         return Database(engine, engine.for_thread)
@@ -51,13 +52,7 @@ def began_before(database: Database) -> Iterator[Callable[[str], Rows]]:
 
 
 def publish(database: Database, query: str, mode: PublishMode | None = None, name: str = "t") -> Relation:
-    engine, relation = database.engine, database.engine.relation(name)
-    with engine.transaction():
-        engine.hold(relation)
-        stage = engine.stage(relation)
-        engine.execute(f"create table {stage.sql(engine.spelling)} as {query}")
-        engine.publish(stage, relation, mode)
-    return relation
+    return published.publish(database.engine, name, query, mode=mode)
 
 
 def oid(database: Database, name: str = "t") -> object:
@@ -268,7 +263,7 @@ def test_who_began_before_a_build_reads_the_old_rows(project: tuple[Warehouse, P
     (root / "models/t.ff.sql").write_text(CONFIG.format(config, before))
     warehouse = built(warehouse, root)
     engine = warehouse.engine
-    assert isinstance(engine, PostgresEngine)
+    assert isinstance(engine, PostgresSession)
     with began_before(Database(engine, engine.for_thread)) as fetch:
         (root / "models/t.ff.sql").write_text(CONFIG.format(config, after))
         built(warehouse, root)

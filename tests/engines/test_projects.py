@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fft_process import run_process
 from sweeps import examples
 
 from fft_core import CheckFailedError, FftError, Project, Request, Warehouse, load_project, make_plan, open_warehouse
@@ -72,8 +73,8 @@ class Shop:
 
     def kinds(self, *names: str) -> dict[str, str]:
         with open_warehouse(self.load(), read_only=True) as warehouse:
-            found = warehouse.engine.kinds([warehouse.engine.relation(name) for name in names])
-        return {relation.name: kind for relation, kind in found.items()}
+            found = warehouse.engine.inspect([warehouse.engine.relation(name) for name in names])
+        return {relation.name: there.kind for relation, there in found.items()}
 
     def execute(self, statement: str, name: str) -> None:
         """Do something by hand, as somebody else would."""
@@ -320,8 +321,7 @@ def test_processes_that_build_one_project_at_once_double_nothing(shop: Shop) -> 
 
 
 def test_dagster_builds_it_in_threads(shop: Shop) -> None:
-    command = [sys.executable, "-m", "fft_cli", "build", str(shop.root)]
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    finished = run_process(sys.executable, "-m", "fft_cli", "build", shop.root, timeout=60)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert shop.due() == set()
     assert shop.rows("top") == [(1, 12)]

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seed_tables import Way, all_ways, read_by_all, refused_by_all
 
+from fft_core.engines.csv_arrow import BLOCK_BYTES
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 
 Ways = tuple[Way, ...]
@@ -187,11 +188,13 @@ def test_many_columns(ways: Ways, tmp_path: Path) -> None:
 
 
 def test_a_type_that_only_the_last_block_of_a_large_file_shows(ways: Ways, tmp_path: Path) -> None:
-    rows = "".join(f'{i},"name, {i}",{i}.5,{i}\n' for i in range(300_000))
+    long = "long " * 60
+    rows = "".join(f'{i},"name, {long}{i}",{i}.5,{i}\n' for i in range(30_000))
+    assert len(rows) > 2 * BLOCK_BYTES
     table = read_by_all(ways, tmp_path / "s.csv", f"a,b,c,d\n{rows}{BIG},x,{BIG}.25,x\n")
     assert table.kinds == ("decimal(38,0)", "text", "decimal(38,2)", "text")
-    assert len(table.rows) == 300_001
-    assert table.rows[7] == (D(7), "name, 7", D("7.50"), "7")
+    assert len(table.rows) == 30_001
+    assert table.rows[7] == (D(7), f"name, {long}7", D("7.50"), "7")
     assert table.rows[-1] == (D(BIG), "x", D(f"{BIG}.25"), "x")
 
 

@@ -49,7 +49,7 @@ def test_the_first_build_of_all_is_held_back_as_well(shop: Shop) -> None:
     error = blocked(shop.build()["raw"])
     assert "the text of users is new, too: either may be at fault" in str(error)
     with shop.open() as warehouse:
-        assert not warehouse.engine.kinds([warehouse.relation("raw"), warehouse.relation("users")])
+        assert not warehouse.engine.inspect([warehouse.relation("raw"), warehouse.relation("users")])
 
 
 BETWEEN = {

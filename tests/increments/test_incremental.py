@@ -187,7 +187,7 @@ def test_rows_that_cannot_be_told_apart_are_refused(
         assert str(caught.value).startswith("models/m.ff.sql:2: model 'm': ")
         assert message in str(caught.value)
     relation = shop.warehouse.relation("m")
-    found = shop.rows() if relation in shop.warehouse.engine.kinds([relation]) else None
+    found = shop.rows() if relation in shop.warehouse.engine.inspect([relation]) else None
     assert found == (None if is_first else [(1, "a")])
 
 

@@ -256,7 +256,7 @@ def test_what_cannot_be_versioned_is_refused(
     assert message in str(caught.value)
     assert str(caught.value).startswith("models/m.ff.sql:1: model 'm': ")
     relation = shop.warehouse.relation("m")
-    assert (shop.rows() if shop.warehouse.engine.kinds([relation]) else []) == before
+    assert (shop.rows() if shop.warehouse.engine.inspect([relation]) else []) == before
 
 
 def test_a_table_that_is_no_snapshot_is_left_alone(shop: Bench) -> None:

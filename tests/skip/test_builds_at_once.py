@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from fft_process import start_process
 from skip_helpers import CSV, place
 
 from fft_core import Request
@@ -46,9 +46,9 @@ def test_threads_that_record_at_once_do_not_disturb_each_other(tmp_path: Path) -
 
 def test_two_commands_on_one_file_both_succeed(tmp_path: Path) -> None:
     made = place(tmp_path, {**wide(tmp_path), "models/all.ff.sql": "select count(*) as n from {{ ref('m0') }}"})
-    command = [sys.executable, "-m", "fft_cli", "build", str(made.root)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-    ended = [process.communicate(timeout=60)[0] for process in started]
+    command = (sys.executable, "-m", "fft_cli", "build", made.root)
+    started = [start_process(*command) for _ in range(2)]
+    ended = [process.communicate(timeout=60) for process in started]
     assert [process.returncode for process in started] == [0, 0], ended
     assert not made.due()
     assert made.sql("select count(*), count(distinct node_name) from _ff_meta") == [(MODELS + 2, MODELS + 2)]

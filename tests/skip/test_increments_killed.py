@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fft_process import start_process
 from skip_helpers import Place, place
 from sweeps import examples
 from targets import Target
@@ -23,7 +23,8 @@ MODELS = {
     "added": "materialized='incremental', strategy='append'",
     "history": "materialized='snapshot', unique_key='i', snapshot={'strategy': 'check', 'check_cols': 'all'}",
 }
-NEW = "{% if is_incremental() %} where version > (select max(version) from {{ this }}) {% endif %}"
+IF_NEWER = "{% if is_incremental() %} where version > (select max(version) from {{ this }}) {% endif %}"
+OLD, NEW, BOTH = [(1, ROWS)], [(2, ROWS)], [(1, ROWS), (2, ROWS)]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Chain:
     def write(self, version: int) -> None:
         query = f"select i, s.version from generate_series(1, {ROWS}) as r(i), {{{{ ref('start') }}}} as s"
         models = {
-            f"models/{name}.ff.sql": f"{{{{ config({config}) }}}}\n{query}{NEW if name == 'added' else ''}\n"
+            f"models/{name}.ff.sql": f"{{{{ config({config}) }}}}\n{query}{IF_NEWER if name == 'added' else ''}\n"
             for name, config in MODELS.items()
         }
         self.place.write({**models, "seeds/start.csv": f"version\n{version}\n"})
@@ -56,8 +57,8 @@ def chain(tmp_path: Path, target: Target) -> Iterator[Chain]:
         yield Chain(place(tmp_path / "project", {"profiles.yml": profile}))
 
 
-@pytest.mark.parametrize("attempt", range(examples(2, 15)))
-def test_a_killed_increment_is_done_wholly_or_not_at_all(chain: Chain, attempt: int) -> None:
+def killed_in_an_increment(chain: Chain, attempt: int) -> None:
+    """Kill the build of the second version at some moment: each model has the old rows, or all new ones as well."""
     root = chain.place.root
     chain.write(1)
     seconds = seconds_of_a_build(root)
@@ -67,13 +68,16 @@ def test_a_killed_increment_is_done_wholly_or_not_at_all(chain: Chain, attempt: 
     time.sleep(random.Random(attempt).uniform(0, seconds * 1.5))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    old, new, both = [(1, ROWS)], [(2, ROWS)], [(1, ROWS), (2, ROWS)]
-    assert chain.versions("merged") in (old, new)
-    assert chain.versions("added") in (old, both)
-    assert chain.versions("history") in (old, both)
+    assert chain.versions("merged") in (OLD, NEW)
+    assert chain.versions("added") in (OLD, BOTH)
+    assert chain.versions("history") in (OLD, BOTH)
 
+
+@pytest.mark.parametrize("attempt", range(examples(2, 15)))
+def test_a_killed_increment_is_done_wholly_or_not_at_all(chain: Chain, attempt: int) -> None:
+    killed_in_an_increment(chain, attempt)
     assert not chain.place.build().failed
-    assert [chain.versions(name) for name in MODELS] == [new, both, both]
+    assert [chain.versions(name) for name in MODELS] == [NEW, BOTH, BOTH]
     assert chain.place.sql("select count(*) from history where _ff_is_current and version = 2") == [(ROWS,)]
     assert chain.tables() == {"start", *MODELS, "_ff_meta", "_ff_migrations"}
 
@@ -82,9 +86,9 @@ def test_two_commands_at_once_apply_a_delta_once(chain: Chain) -> None:
     chain.write(1)
     assert not chain.place.build().failed
     chain.write(2)
-    command = [sys.executable, "-m", "fft_cli", "build", str(chain.place.root)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-    ended = [process.communicate(timeout=120)[0] for process in started]
+    command = (sys.executable, "-m", "fft_cli", "build", chain.place.root)
+    started = [start_process(*command) for _ in range(2)]
+    ended = [process.communicate(timeout=120) for process in started]
     assert [process.returncode for process in started] == [0, 0], ended
     assert not chain.place.due()
     for table in ("added", "history"):

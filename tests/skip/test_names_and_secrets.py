@@ -8,6 +8,7 @@ import pytest
 
 from fft_core import FftError, Request, load_project, make_plan, open_warehouse, select
 from fft_core.compile.identity import Identities
+from fft_core.engines.protocol import TableInfo
 from fft_core.project.model import SourceName
 from fft_core.run.rebuilder import Rebuilder
 from fft_core.run.turn import build_model
@@ -29,7 +30,7 @@ def test_a_source_is_found_however_its_schema_is_spelled(tmp_path: Path) -> None
         warehouse.engine.execute("create schema raw")
         warehouse.engine.execute("create table raw.users as select 1 as id")
         relation = warehouse.relation(SourceName("crm", "Users"))
-        assert warehouse.engine.kinds([relation]) == {relation: "table"}
+        assert warehouse.engine.inspect([relation]) == {relation: TableInfo("table")}
         build_model(warehouse, project.model("m"))
         assert not make_plan(warehouse).builds
         warehouse.engine.execute("insert into raw.users values (2)")

@@ -146,8 +146,8 @@ class Oracle(RuleBasedStateMachine):
             return
         engine, name = self.world.warehouse.engine, self._some(data)
         relation = engine.relation(name)
-        kind = engine.kinds([relation]).get(relation)
-        if kind is None:
+        there = engine.inspect([relation]).get(relation)
+        if there is None:
             return
         table, replace = relation.sql(engine.spelling), data.draw(st.booleans())
         cascade = "cascade" if engine.dialect == "postgres" else ""  # with the views that hang on it
@@ -156,7 +156,7 @@ class Oracle(RuleBasedStateMachine):
                 engine.execute(f"create table by_hand as select id, (val + 1) % 1000 as val from {table}")
             except FftError:  # a view over something that was dropped by hand before
                 replace = False
-        engine.execute(f"drop {kind} {table} {cascade}")
+        engine.execute(f"drop {there.kind} {table} {cascade}")
         if replace:
             engine.execute(f"alter table by_hand rename to {name}")
 
@@ -227,7 +227,7 @@ class Oracle(RuleBasedStateMachine):
             place = self.world.warehouse.relation("any").schema
             query = f"select table_name from information_schema.tables where table_schema = '{place}'"
             tables = self.world.warehouse.engine.fetch(query)
-            assert not [name for (name,) in tables if "stage" in name or name == "by_hand"]
+            assert not [name for (name,) in tables if "_ff_stage" in name or "_ff_swap" in name or name == "by_hand"]
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))

@@ -49,7 +49,8 @@ def found(warehouse: Warehouse, model: Model) -> list[tuple[int, int]]:
 def kept(warehouse: Warehouse, model: Model) -> Contents:
     """What an increment finds: the rows of a table; nothing where there is none, or a view."""
     relation = warehouse.relation(model.name)
-    is_table = warehouse.engine.kinds([relation]).get(relation) == "table"
+    there = warehouse.engine.inspect([relation]).get(relation)
+    is_table = there is not None and there.kind == "table"
     table = relation.sql(warehouse.engine.spelling)
     return dict(warehouse.engine.fetch(f"select id, val from {table}")) if is_table else {}
 

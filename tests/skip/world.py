@@ -188,7 +188,10 @@ class World:
         )
         yield "project.yml", f"name: world\nversion: '1'\nvars: {{step: {self.step}}}\ntests:\n{checks or '  []'}\n"
         # where the database is, open_warehouse is told
-        yield "profiles.yml", f"dev:\n  engine: {self.target.engine}\n  postgres: {{dsn: 'postgresql://'}}\n"
+        yield (
+            "profiles.yml",
+            f"dev:\n  engine: {self.target.engine}\n  {self.target.server}: {{dsn: 'postgresql://'}}\n",
+        )
         yield "sources.yml", f"version: 2\nsources:\n  - name: raw\n    tables: [{{name: {SOURCE}}}]\n"
         types = "".join(f"  {seed}: {{id: integer, val: integer}}\n" for seed in SEEDS)
         yield "seeds/schema.yml", f"columns:\n{types}"  # else an empty file would make text columns

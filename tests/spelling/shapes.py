@@ -106,8 +106,8 @@ def shapes() -> Iterator[Shape]:
     )
     yield Shape("create a temporary table", lambda s: s.create_temporary("_ff_delta", selected(s)))
     yield Shape("create a temporary view", lambda s: s.create_temporary("_ff_view", selected(s), "view"))
+    yield Shape("an empty temporary table", lambda s: s.create_empty("_ff_empty", [ColumnType("n", s.types["text"])]))
     yield Shape("create a table of ours", lambda s: s.create_table(META, META_COLUMNS))
-    yield Shape("add a missing column to it", lambda s: s.add_missing_column(META, "checks", "text"))
     row = {"node_name": HOSTILE, "number": 1, "built_at": TIME}
     yield Shape("insert a row of ours", lambda s: s.insert_row(META, row))
     yield Shape("update rows", lambda s: s.update(META, {"node_name": s.text("x")}, "number = 1"))
@@ -125,6 +125,9 @@ def shapes() -> Iterator[Shape]:
     yield Shape("comment on a column", lambda s: s.comment_on_column(ORDERS, "order", HOSTILE))
     yield Shape("drop a materialized view", lambda s: s.drop(STORED, "materialized_view"))
     yield Shape("drop a view", lambda s: s.drop(VIEW, "view"))
+    yield Shape(
+        "names beside a table that begin so", lambda s: s.names_like(ORDERS, "_ff_stage_ord"), "_ff_stage_orders"
+    )
     yield Shape("rename a table", lambda s: s.rename(STAGE, "gone"))
     yield Shape("drop a table", lambda s: s.drop(GONE, "table"))
     yield from expressions()
@@ -176,6 +179,8 @@ def expressions() -> Iterator[Shape]:
     yield Shape("a point in time", lambda s: f"select {s.in_utc(s.zoned(TIME))} as v", naive)
     yield Shape("a point in time of a time", lambda s: f"select {s.in_utc(s.at_utc(s.literal(TIME)))} as v", naive)
     before = naive - timedelta(days=3)
+    yield Shape("a time before another", lambda s: f"select {s.earlier(s.literal(TIME), '3 days')} as v", before)
+    yield Shape("a cast to a type of the engine", lambda s: f"select {s.cast_to('7', s.types['integer'])} as v", 7)
     yield Shape("an interval", lambda s: f"select {s.literal(TIME)} - {s.interval('3 days')} as v", before)
     yield Shape("a time that can be infinite", lambda s: f"select {s.finite(s.literal(TIME))} as v", naive)
     yield Shape("not a number", lambda s: f"select {s.is_nan(s.literal(float('nan')))} as v", True)

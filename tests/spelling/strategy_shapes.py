@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -14,6 +13,7 @@ from fft_core.build.strategies.incremental import Application, newer_rows
 from fft_core.build.strategies.keys import ColumnPair, null_keys, repeated_keys
 from fft_core.build.strategies.snapshot import SnapshotRows
 from fft_core.engines.protocol import ColumnType
+from fft_core.engines.session import StandardTypes
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.names import Relation
 from fft_core.project.model import Incremental, IncrementalStrategy, Snapshot
@@ -25,20 +25,9 @@ NOW = datetime(2026, 2, 1, tzinfo=UTC)
 STRATEGIES: tuple[IncrementalStrategy, ...] = ("append", "merge", "delete_insert", "insert_overwrite")
 
 
-@dataclass(frozen=True)
-class Plain:
-    """Values of an engine whose types all have a usable `=`."""
-
-    spelling: Spelling
-
-    def comparable(self, value: str, kind: str) -> str:
-        return value
-
-    def visible(self, value: str, kind: str) -> str:
-        return value
-
-    def unequal(self, value: str, kind: str) -> str | None:
-        return None
+def plain(spelling: Spelling) -> StandardTypes:
+    """Types whose values all have a usable `=`."""
+    return StandardTypes(spelling, {})
 
 
 def columns(s: Spelling) -> list[ColumnType]:
@@ -77,7 +66,7 @@ def _statement(spell: Callable[[Spelling], Sequence[str]], place: int, s: Spelli
 
 
 def increment(settings: Incremental) -> Callable[[Spelling], Sequence[str]]:
-    return lambda s: Application(EVENTS, DELTA, pairs(s), Plain(s)).statements(settings)
+    return lambda s: Application(EVENTS, DELTA, pairs(s), plain(s)).statements(settings)
 
 
 def strategy_shapes() -> Iterator[Shape]:
@@ -92,7 +81,7 @@ def strategy_shapes() -> Iterator[Shape]:
         lambda s: s.create_as(DELTA, "table", rows(s, (2, later, "c"), (3, later, "d")), replaces=False),
     )
     yield Shape("rows without a key", lambda s: null_keys(DELTA, columns(s)[:1], s))
-    yield Shape("repeated keys", lambda s: repeated_keys(DELTA, columns(s)[:1], Plain(s)))
+    yield Shape("repeated keys", lambda s: repeated_keys(DELTA, columns(s)[:1], plain(s)))
     yield Shape("only newer rows", lambda s: newer_rows(s.select_all(DELTA), pairs(s)[1:2], "3 days", EVENTS, s))
     for strategy, number, after in zip(STRATEGIES, (1, 2, 2, 2), (4, 4, 3, 3), strict=True):
         settings = Incremental(("id",), strategy, partition_by=("at",))
@@ -106,7 +95,7 @@ def snapshot_shapes() -> Iterator[Shape]:
     by_time = Snapshot(("id",), "timestamp", updated_at="at")
 
     def given(s: Spelling, settings: Snapshot = by_check) -> SnapshotRows:
-        return SnapshotRows(settings, DELTA, columns(s), NOW, Plain(s))
+        return SnapshotRows(settings, DELTA, columns(s), NOW, plain(s))
 
     yield Shape(
         "first versions", lambda s: s.create_as(HISTORY, "table", snapshot.first_versions(given(s)), replaces=False)
@@ -122,4 +111,4 @@ def snapshot_shapes() -> Iterator[Shape]:
     yield Shape("late rows", lambda s: snapshot.late_rows(given(s, by_time), HISTORY, pairs(s)) or "")
     yield from each("a snapshot", lambda s: snapshot.applied(given(s), HISTORY, VERSIONS, pairs(s)), 4)
     yield Shape("versions that are left", count(HISTORY), 2)
-    yield Shape("versions that could go", lambda s: snapshot.prunable(HISTORY, columns(s)[:1], 1, Plain(s)))
+    yield Shape("versions that could go", lambda s: snapshot.prunable(HISTORY, columns(s)[:1], 1, plain(s)))

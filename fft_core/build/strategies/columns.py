@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fft_core.build.strategies.keys import Comparisons
-from fft_core.engines.protocol import ColumnType
+from fft_core.engines.protocol import ColumnType, Types
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.names import Relation
 from fft_core.names.columns import paired
@@ -80,12 +79,12 @@ def adapted(relation: Relation, difference: Difference, policy: OnSchemaChange, 
     return Adaption(tuple(statements), columns)
 
 
-def lost_in_casts(rows: Relation, adaption: Adaption, engine: Comparisons) -> str | None:
+def lost_in_casts(rows: Relation, adaption: Adaption, types: Types) -> str | None:
     """Spell a query that counts, for each column that is cast, the values that change by it; None without any."""
     counts = []
     for name, (old, new) in adaption.casts.items():
-        value = engine.spelling.quoted(adaption.columns[name])
-        there_and_back = engine.comparable(f"cast(cast({value} as {old}) as {new})", new)
-        is_lost = engine.spelling.differs(there_and_back, engine.comparable(value, new))
+        value = types.spelling.quoted(adaption.columns[name])
+        there_and_back = types.comparable(types.spelling.cast_to(types.spelling.cast_to(value, old), new), new)
+        is_lost = types.spelling.differs(there_and_back, types.comparable(value, new))
         counts.append(f"count(case when {is_lost} then 1 end)")
-    return f"select {', '.join(counts)} from {rows.sql(engine.spelling)}" if counts else None
+    return f"select {', '.join(counts)} from {rows.sql(types.spelling)}" if counts else None

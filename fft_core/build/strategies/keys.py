@@ -4,30 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from fft_core.engines.protocol import ColumnType, Row
+from fft_core.engines.protocol import ColumnType, Row, Types
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.names import Relation
 
 SHOWN = 5
-
-
-class Comparisons(Protocol):
-    """How an engine spells the comparison of values."""
-
-    @property
-    def spelling(self) -> Spelling:
-        """How its statements are spelled."""
-
-    def comparable(self, value: str, kind: str) -> str:
-        """Spell a value so that `=` and `group by` work on it."""
-
-    def visible(self, value: str, kind: str) -> str:
-        """Spell a value so that `is distinct from` tells it from whatever looks different."""
-
-    def unequal(self, value: str, kind: str) -> str | None:
-        """Spell another value, if an UPDATE takes what is equal to the new value for no change; else None."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +59,7 @@ def key_probes(
     columns: Sequence[ColumnType],
     key: Sequence[str],
     never_null: Sequence[str],
-    engine: Comparisons,
+    types: Types,
 ) -> tuple[KeyProbe, ...]:
     """Spell what must find nothing: rows without a key, and keys of several rows.
 
@@ -86,17 +68,17 @@ def key_probes(
         columns: Their columns.
         key: Those of the key.
         never_null: Further columns that each row must have.
-        engine: Compares values, and has the words for statements.
+        types: Compares values, and has the words for statements.
     """
     typed = {column.name: column for column in columns}
     named = [(key, "unique_key"), (never_null, "the columns that must be set")]
     probes = [
-        KeyProbe(null_keys(relation, [typed[name] for name in names], engine.spelling), tuple(names), called)
+        KeyProbe(null_keys(relation, [typed[name] for name in names], types.spelling), tuple(names), called)
         for names, called in named
         if names
     ]
     if key:
-        repeated = repeated_keys(relation, [typed[name] for name in key], engine)
+        repeated = repeated_keys(relation, [typed[name] for name in key], types)
         probes.append(KeyProbe(repeated, tuple(key), "unique_key", is_repeated=True))
     return tuple(probes)
 
@@ -108,10 +90,10 @@ def null_keys(relation: Relation, key: Sequence[ColumnType], spelling: Spelling)
     return f"select count(*) over (), {', '.join(names)} from {relation.sql(spelling)} where {missing} limit {SHOWN}"
 
 
-def repeated_keys(relation: Relation, key: Sequence[ColumnType], engine: Comparisons) -> str:
+def repeated_keys(relation: Relation, key: Sequence[ColumnType], types: Types) -> str:
     """Spell a query for keys that occur more than once: how many such keys there are, how often, and which."""
-    spelling = engine.spelling
-    values = [engine.comparable(spelling.quoted(column.name), column.type) for column in key]
+    spelling = types.spelling
+    values = [types.comparable(spelling.quoted(column.name), column.type) for column in key]
     places = ", ".join(str(place) for place in range(1, len(key) + 1))
     names = [f"_ff_key_{place}" for place in range(len(key))]
     selected = ", ".join(f"{value} as {name}" for value, name in zip(values, names, strict=True))
@@ -133,22 +115,22 @@ def say_key(key: Sequence[str], values: Row) -> str:
     return ", ".join(f"{column} = {'NULL' if value is None else value}" for column, value in pairs)
 
 
-def same_key(left: str, right: str, key: Iterable[ColumnPair], engine: Comparisons) -> str:
+def same_key(left: str, right: str, key: Iterable[ColumnPair], types: Types) -> str:
     """Spell that a row of a table has the key of a given row; keys are never NULL."""
 
     def value(alias: str, name: str, kind: str) -> str:
-        return engine.comparable(f"{alias}.{engine.spelling.quoted(name)}", kind)
+        return types.comparable(f"{alias}.{types.spelling.quoted(name)}", kind)
 
     return " and ".join(f"{value(left, c.stored, c.type)} = {value(right, c.given, c.type)}" for c in key)
 
 
-def differs(left: str, right: str, column: ColumnPair, engine: Comparisons) -> str:
+def differs(left: str, right: str, column: ColumnPair, types: Types) -> str:
     """Spell that a row of a table has a value that does not look like that of a given row."""
-    stored = engine.visible(f"{left}.{engine.spelling.quoted(column.stored)}", column.type)
-    given = engine.visible(f"{right}.{engine.spelling.quoted(column.given)}", column.type)
-    return engine.spelling.differs(stored, given)
+    stored = types.visible(f"{left}.{types.spelling.quoted(column.stored)}", column.type)
+    given = types.visible(f"{right}.{types.spelling.quoted(column.given)}", column.type)
+    return types.spelling.differs(stored, given)
 
 
-def is_exact(column: ColumnPair, engine: Comparisons) -> bool:
+def is_exact(column: ColumnPair, types: Types) -> bool:
     """Whether equal values of a column look alike."""
-    return engine.visible("x", column.type) == "x"
+    return types.visible("x", column.type) == "x"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from fft_core.build.strategies.snapshot import ADDED
-from fft_core.engines.protocol import ColumnType
+from fft_core.engines.protocol import ColumnType, Types
 from fft_core.errors import IncrementError, nearest
 from fft_core.names.columns import AmbiguousColumnError, ColumnNames
 from fft_core.project.model import Incremental, Model, Snapshot
@@ -23,7 +23,7 @@ def incremental_settings(model: Model, settings: Incremental, columns: Sequence[
     )
 
 
-def snapshot_settings(model: Model, settings: Snapshot, columns: Sequence[ColumnType]) -> Snapshot:
+def snapshot_settings(model: Model, settings: Snapshot, columns: Sequence[ColumnType], types: Types) -> Snapshot:
     """Name the columns of the settings as the rows do.
 
     Raises:
@@ -38,13 +38,13 @@ def snapshot_settings(model: Model, settings: Snapshot, columns: Sequence[Column
     named = [settings.updated_at] if settings.updated_at else []
     updated_at = found_columns(model, "updated_at", named, columns)
     if updated_at:
-        _refuse_no_time(model, updated_at[0], columns)
+        _refuse_no_time(model, updated_at[0], columns, types)
     return replace(settings, unique_key=key, check_columns=checked, updated_at=updated_at[0] if updated_at else None)
 
 
-def _refuse_no_time(model: Model, column: str, columns: Sequence[ColumnType]) -> None:
+def _refuse_no_time(model: Model, column: str, columns: Sequence[ColumnType], types: Types) -> None:
     kind = next(c.type for c in columns if c.name == column)
-    if not kind.lower().startswith(("date", "timestamp")):
+    if not types.holds_times(kind):
         message = f"its updated_at {column!r} is {kind}, not a date or timestamp"
         raise increment_error(model, message, f"Cast it: cast({column} as timestamp) as {column}.")
 

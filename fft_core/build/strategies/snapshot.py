@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from fft_core.build.strategies.columns import Adaption
-from fft_core.build.strategies.keys import ColumnPair, Comparisons, differs, is_exact, same_key
-from fft_core.build.strategies.steps import Steps, casts_of
-from fft_core.engines.protocol import ColumnType
+from fft_core.build.strategies.keys import ColumnPair, differs, is_exact, same_key
+from fft_core.build.strategies.steps import Steps
+from fft_core.engines.protocol import ColumnType, Types
 from fft_core.engines.spec.spelling import CHANGED, Spelling, unused
 from fft_core.names import Relation
 from fft_core.project.model import Snapshot
@@ -29,19 +28,19 @@ class SnapshotRows:
         rows: Where they are staged; their keys are complete and unique.
         columns: Their columns.
         now: In UTC.
-        engine: Compares values, and has the words for statements.
+        types: Compares values, and has the words for statements.
     """
 
     settings: Snapshot
     rows: Relation
     columns: Sequence[ColumnType]
     now: datetime
-    engine: Comparisons
+    types: Types
 
     @property
     def spelling(self) -> Spelling:
         """How the engine's statements are spelled."""
-        return self.engine.spelling
+        return self.types.spelling
 
     @property
     def checked(self) -> tuple[str, ...]:
@@ -93,29 +92,22 @@ def first_versions(snapshot: SnapshotRows) -> str:
     return f"select {GIVEN}.*, {added} from {snapshot.rows.sql(snapshot.spelling)} as {GIVEN}"
 
 
-def steps(
-    snapshot: SnapshotRows, table: Relation, versions: str, columns: Sequence[ColumnPair], adaption: Adaption
-) -> Steps:
-    """Spell all that is done to a table that has versions already.
+def steps(snapshot: SnapshotRows, table: Relation, versions: Relation, columns: Sequence[ColumnPair]) -> Steps:
+    """Spell all that is done to a table that has versions already, and the columns of the rows.
 
     Args:
         snapshot: The staged rows, with their columns once they are cast to the types of the table.
         table: What is changed.
-        versions: The name of a temporary table for the new versions.
+        versions: The staged rows of `new_versions`.
         columns: Which column of the table gets which one of the rows.
-        adaption: What is done about columns that differ.
     """
-    new = Relation(versions)
     late = late_rows(snapshot, table, columns)
     return Steps(
-        casts=casts_of(snapshot.rows, adaption, snapshot.spelling),
-        alterations=adaption.statements,
-        staged={versions: new_versions(snapshot, table, columns)},
         counts={
-            "new_versions": f"select count(*) from {new.sql(snapshot.spelling)}",
+            "new_versions": f"select count(*) from {versions.sql(snapshot.spelling)}",
             **({"late_rows": late} if late else {}),
         },
-        statements=applied(snapshot, table, new, columns),
+        statements=applied(snapshot, table, versions, columns),
     )
 
 
@@ -125,8 +117,8 @@ def new_versions(snapshot: SnapshotRows, table: Relation, columns: Sequence[Colu
     A row gets one if its key is unknown, if the version that is current is another, or if it was closed and is there
     again. That time is never before one that is stored, so that the versions of a row never overlap.
     """
-    key, engine = snapshot.key(columns), snapshot.engine
-    groups = ", ".join(engine.comparable(snapshot.spelling.quoted(c.stored), c.type) for c in key)
+    key, types = snapshot.key(columns), snapshot.types
+    groups = ", ".join(types.comparable(snapshot.spelling.quoted(c.stored), c.type) for c in key)
     newest = f"{IS_CURRENT} desc, {VALID_FROM} desc, {VALID_TO} desc"  # where none is current, all of them have an end
     rank = f"row_number() over (partition by {groups} order by {newest})"
     place = unused("_ff_rank", (column.stored for column in columns))
@@ -139,7 +131,7 @@ def new_versions(snapshot: SnapshotRows, table: Relation, columns: Sequence[Colu
     return (
         f"select {GIVEN}.*, {changed} as {UPDATED_AT}, {since} as {VALID_FROM}, {snapshot.hash(GIVEN)} as {HASH}\n"
         f"from {snapshot.rows.sql(snapshot.spelling)} as {GIVEN}\n"
-        f"left join ({last}) as {LAST} on {same_key(LAST, GIVEN, key, engine)}\n"
+        f"left join ({last}) as {LAST} on {same_key(LAST, GIVEN, key, types)}\n"
         f"where {LAST}.{place} is null or not {LAST}.{IS_CURRENT} or {_is_other(snapshot, columns)}"
     )
 
@@ -150,15 +142,15 @@ def _is_other(snapshot: SnapshotRows, columns: Sequence[ColumnPair]) -> str:
         return f"{snapshot.updated_at(GIVEN)} > {LAST}.{UPDATED_AT}"
     compared = [c for c in columns if c.given in snapshot.checked]
     if not snapshot.settings.check_columns:  # of equal keys, the spelling may be another
-        compared += [c for c in snapshot.key(columns) if not is_exact(c, snapshot.engine)]
-    return " or ".join(differs(LAST, GIVEN, column, snapshot.engine) for column in compared) or "false"
+        compared += [c for c in snapshot.key(columns) if not is_exact(c, snapshot.types)]
+    return " or ".join(differs(LAST, GIVEN, column, snapshot.types) for column in compared) or "false"
 
 
 def late_rows(snapshot: SnapshotRows, table: Relation, columns: Sequence[ColumnPair]) -> str | None:
     """Spell a query that counts rows older than their current version; None where rows have no time of their own."""
     if snapshot.settings.updated_at is None:
         return None
-    same = same_key(CHANGED, GIVEN, snapshot.key(columns), snapshot.engine)
+    same = same_key(CHANGED, GIVEN, snapshot.key(columns), snapshot.types)
     late = f"{CHANGED}.{IS_CURRENT} and {snapshot.updated_at(GIVEN)} < {CHANGED}.{UPDATED_AT}"
     rows, stored = snapshot.rows.sql(snapshot.spelling), table.sql(snapshot.spelling)
     return f"select count(*) from {rows} as {GIVEN} join {stored} as {CHANGED} on {same} where {late}"
@@ -177,7 +169,7 @@ def applied(
     """
     spelling, new = snapshot.spelling, f"{versions.sql(snapshot.spelling)} as {NEW}"
     key = snapshot.key(columns)
-    same = same_key(CHANGED, NEW, key, snapshot.engine)
+    same = same_key(CHANGED, NEW, key, snapshot.types)
     ended = {VALID_TO: snapshot.at(f"{NEW}.{VALID_FROM}"), IS_CURRENT: "false"}
     close = spelling.update_from(table, ended, new, f"{same} and {CHANGED}.{IS_CURRENT}")
     names = [*(spelling.quoted(column.stored) for column in columns), *ADDED]
@@ -186,7 +178,7 @@ def applied(
     insert = spelling.insert(table, names, f"select {values}, {added} from {new}")
     keep = snapshot.settings.keep_last
     stored_key = [ColumnType(column.stored, column.type) for column in key]
-    prune = () if keep is None else (pruned(table, stored_key, keep, snapshot.engine),)
+    prune = () if keep is None else (pruned(table, stored_key, keep, snapshot.types),)
     return (close, insert, *_closed(snapshot, table, key), *prune)
 
 
@@ -194,39 +186,37 @@ def _closed(snapshot: SnapshotRows, table: Relation, key: Sequence[ColumnPair]) 
     """Close what is not in the source any more; a version from the future is closed at its own beginning."""
     if snapshot.settings.hard_deletes == "ignore":
         return ()
-    spelling, same = snapshot.spelling, same_key(CHANGED, GIVEN, key, snapshot.engine)
+    spelling, same = snapshot.spelling, same_key(CHANGED, GIVEN, key, snapshot.types)
     ended = spelling.greatest([spelling.literal(snapshot.now), snapshot.at(f"{CHANGED}.{VALID_FROM}")])
     gone = f"not exists (select 1 from {snapshot.rows.sql(spelling)} as {GIVEN} where {same})"
     values = {VALID_TO: ended, IS_CURRENT: "false"}
     return (spelling.update(table, values, f"{CHANGED}.{IS_CURRENT} and {gone}"),)
 
 
-def pruned(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, engine: Comparisons) -> str:
+def pruned(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> str:
     """Spell the statement that deletes what is older than the newest versions of each key."""
-    oldest, is_older = _oldest_kept(table, unique_key, keep_last, engine)
-    return engine.spelling.delete_known(table, oldest, is_older)
+    oldest, is_older = _oldest_kept(table, unique_key, keep_last, types)
+    return types.spelling.delete_known(table, oldest, is_older)
 
 
-def prunable(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, engine: Comparisons) -> str:
+def prunable(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> str:
     """Spell the query that counts what `pruned` deletes."""
-    oldest, is_older = _oldest_kept(table, unique_key, keep_last, engine)
-    return f"select count(*) from {table.sql(engine.spelling)} as {CHANGED} join {oldest} on {is_older}"
+    oldest, is_older = _oldest_kept(table, unique_key, keep_last, types)
+    return f"select count(*) from {table.sql(types.spelling)} as {CHANGED} join {oldest} on {is_older}"
 
 
-def _oldest_kept(
-    table: Relation, unique_key: Sequence[ColumnType], keep_last: int, engine: Comparisons
-) -> tuple[str, str]:
+def _oldest_kept(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> tuple[str, str]:
     """Spell the oldest version that is kept of each key, and that a row is older.
 
     A version may end at the moment at which it begins; then the next one begins there, too.
     """
     age = (VALID_FROM, IS_CURRENT, UPDATED_AT)
-    names = [engine.spelling.quoted(column.name) for column in unique_key]
-    groups = (engine.comparable(name, column.type) for name, column in zip(names, unique_key, strict=True))
+    names = [types.spelling.quoted(column.name) for column in unique_key]
+    groups = (types.comparable(name, column.type) for name, column in zip(names, unique_key, strict=True))
     rank = f"row_number() over (partition by {', '.join(groups)} order by {', '.join(f'{a} desc' for a in age)})"
     place = unused("_ff_rank", (column.name for column in unique_key))
-    ranked = f"select {', '.join(names)}, {', '.join(age)}, {rank} as {place} from {table.sql(engine.spelling)}"
+    ranked = f"select {', '.join(names)}, {', '.join(age)}, {rank} as {place} from {table.sql(types.spelling)}"
     oldest = f"(select * from ({ranked}) as _ff_r where {place} = {keep_last}) as _ff_k"
-    older = engine.spelling.is_before([f"{CHANGED}.{a}" for a in age], [f"_ff_k.{a}" for a in age])
+    older = types.spelling.is_before([f"{CHANGED}.{a}" for a in age], [f"_ff_k.{a}" for a in age])
     pairs = [ColumnPair(column.name, column.name, column.type) for column in unique_key]
-    return oldest, f"{same_key(CHANGED, '_ff_k', pairs, engine)} and {older}"
+    return oldest, f"{same_key(CHANGED, '_ff_k', pairs, types)} and {older}"

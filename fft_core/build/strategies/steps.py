@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fft_core.build.strategies.columns import Adaption
@@ -16,23 +16,21 @@ class Steps:
     """How staged rows change a table, in this order.
 
     Attributes:
-        casts: Statements that give the staged rows the types of the table.
         alterations: Statements that change the table's columns.
-        staged: Queries whose rows are staged after that, by the names of the temporary tables.
         counts: Queries for what a build counts as its changes, by what is counted.
         needs: Which of the counts must not be zero; else no rows are changed. None if it does not matter.
         statements: Statements that change the table's rows.
     """
 
-    casts: tuple[str, ...] = ()
     alterations: tuple[str, ...] = ()
-    staged: Mapping[str, str] = field(default_factory=dict)
     counts: Mapping[str, str] = field(default_factory=dict)
     needs: str | None = None
     statements: tuple[str, ...] = ()
 
 
-def casts_of(rows: Relation, adaption: Adaption, spelling: Spelling) -> tuple[str, ...]:
-    """Spell the casts of staged rows to the types of the table: not every engine compares what differs."""
-    wanted = [ColumnType(adaption.columns[name], stored) for name, (stored, _) in adaption.casts.items()]
-    return tuple(spelling.change_type(rows, column) for column in wanted)
+def cast_rows(rows: Relation, columns: Sequence[ColumnType], adaption: Adaption, spelling: Spelling) -> str:
+    """Spell the query that gives staged rows the types of the table: not every engine compares what differs."""
+    types = {adaption.columns[name]: stored for name, (stored, _) in adaption.casts.items()}
+    names = {column.name: spelling.quoted(column.name) for column in columns}
+    cast = [f"{spelling.cast_to(n, types[name])} as {n}" if name in types else n for name, n in names.items()]
+    return f"select {', '.join(cast)} from {rows.sql(spelling)}"

@@ -75,6 +75,11 @@ class BigQuerySpelling(BackslashSpelling):
     def options(self, kind: RelationKind, stamp: str | None) -> str:
         return "" if stamp is None else f" options(description={self.text(stamp)})"
 
+    def names_like(self, relation: Relation, prefix: str) -> str:
+        dataset = ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
+        is_named = f"substr(table_name, 1, {len(prefix)}) = {self.text(prefix)}"
+        return f"select table_name from {dataset}.INFORMATION_SCHEMA.TABLES where {is_named}"
+
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> str:
         return self.refuse("temporary tables outside of a session")
 

@@ -77,9 +77,6 @@ class DatabricksSpelling(SparkValues):
     def create_table(self, relation: Relation, columns: Mapping[str, TypeWord]) -> str:
         return f"{super().create_table(relation, columns)} using delta"
 
-    def add_missing_column(self, relation: Relation, name: str, kind: TypeWord) -> str:
-        return self.refuse("column that is added only if it is missing")
-
     def change_type(self, relation: Relation, column: ColumnType) -> str:
         return self.refuse("change of a column's type that casts its values")
 

@@ -58,11 +58,10 @@ SPEC = EngineSpec(
         LOCK_TIMEOUT: Setting("FF_DUCKDB_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),
     },
     can=Capabilities(
-        transaction_is_stage=Full(),
         one_writer_process=Full(),
         materialized_views=No("DuckDB has none"),
         renames_repeated_columns=Full(),
-        records_are_transactional=Full(),
+        transactions=Full(),
         replaces_atomically=Full(),
         changes_rows=Full(),
         temporary_tables=Full(),

@@ -6,23 +6,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fft_core.engines.csv_arrow import ArrowRows
 from fft_core.engines.csv_file import CsvTable, ListedRows, declared_by_name, read_csv
 from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.parquet_file import parquet_schema, refuse_wide_decimals, refuse_wrong_texts
-from fft_core.engines.protocol import Engine
 from fft_core.engines.seed_casts import cast_columns
 from fft_core.engines.spec.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.errors import EngineError
+
+if TYPE_CHECKING:
+    from fft_core.engines.duckdb.session import DuckDBSession
 
 Register: TypeAlias = Callable[[str, object], AbstractContextManager[None]]  # a name for something that has rows
 
 
 @contextmanager
 def file_query(
-    engine: Engine, register: Register, path: Path, column_types: Mapping[str, str], form: CsvFormat
+    engine: DuckDBSession, register: Register, path: Path, column_types: Mapping[str, str], form: CsvFormat
 ) -> Iterator[str]:
     """Make the rows of a file selectable while the context lasts; give the SELECT."""
     if path.suffix not in CSV_SUFFIXES:
@@ -39,14 +41,14 @@ def file_query(
 
 
 @contextmanager
-def _listed(engine: Engine, table: CsvTable, rows: ListedRows) -> Iterator[str]:
+def _listed(engine: DuckDBSession, table: CsvTable, rows: ListedRows) -> Iterator[str]:
     """No Arrow is needed for it, which is slow to import."""
     lists = rows.fixed(table.fixes)
     for index, texts in enumerate(lists):
         _refuse_misfits(engine, table, index, "(select unnest(?::varchar[]))", [texts])
     columns = ", ".join(f"unnest(?::varchar[]) as c{index}" for index in range(len(lists)))
     name = engine.temporary(f"_ff_file_{id(table)}").sql(engine.spelling)
-    engine.execute(f"create temporary table {name} as select {_casts(engine, table)} from (select {columns})", lists)
+    engine.fetch(f"create temporary table {name} as select {_casts(engine, table)} from (select {columns})", lists)
     try:
         yield f"select * from {name}"
     finally:
@@ -55,7 +57,7 @@ def _listed(engine: Engine, table: CsvTable, rows: ListedRows) -> Iterator[str]:
 
 
 @contextmanager
-def _streamed(engine: Engine, register: Register, table: CsvTable) -> Iterator[str]:
+def _streamed(engine: DuckDBSession, register: Register, table: CsvTable) -> Iterator[str]:
     name = f"_ff_file_{id(table)}"
     with register(name, _Stream(table)):
         for index in range(len(table.columns)):
@@ -79,19 +81,21 @@ class _Stream:
         return stream
 
 
-def _casts(engine: Engine, table: CsvTable) -> str:
+def _casts(engine: DuckDBSession, table: CsvTable) -> str:
     return ", ".join(
-        f"cast(c{index} as {engine.column_type(column.type)}) as {engine.spelling.quoted(column.name)}"
+        f"cast(c{index} as {engine.types.column_type(column.type)}) as {engine.spelling.quoted(column.name)}"
         for index, column in enumerate(table.columns)
     )
 
 
-def _refuse_misfits(engine: Engine, table: CsvTable, index: int, texts: str, parameters: Sequence[object] = ()) -> None:
+def _refuse_misfits(
+    engine: DuckDBSession, table: CsvTable, index: int, texts: str, parameters: Sequence[object] = ()
+) -> None:
     """Name the first text that only the engine can tell is not of its type."""
     column = table.columns[index]
     if column.is_checked:
         return
-    cast = f"try_cast(t as {engine.column_type(column.type)})"
+    cast = f"try_cast(t as {engine.types.column_type(column.type)})"
     wrong = engine.fetch(
         f"select t from {texts} as texts(t) where t is not null and {cast} is null limit 1", parameters
     )
@@ -99,7 +103,7 @@ def _refuse_misfits(engine: Engine, table: CsvTable, index: int, texts: str, par
         raise table.misfit(index, wrong[0][0])
 
 
-def _parquet_query(engine: Engine, path: Path, column_types: Mapping[str, str]) -> str:
+def _parquet_query(engine: DuckDBSession, path: Path, column_types: Mapping[str, str]) -> str:
     schema = parquet_schema(path)
     refuse_wide_decimals(schema)
     declared = declared_by_name(column_types, schema.names)
@@ -108,7 +112,7 @@ def _parquet_query(engine: Engine, path: Path, column_types: Mapping[str, str]) 
     columns = [f"{_plain(name, str(field.type))} as {name}" for name, field in zip(names, schema, strict=True)]
     rows = f"read_parquet({SPELLING.literal(path)}, hive_partitioning = false)"  # a folder's name is no column
     query = f"select {', '.join(columns)} from {rows}"
-    types = {name: engine.column_type(kind) for name, kind in declared.items()}
+    types = {name: engine.types.column_type(kind) for name, kind in declared.items()}
     return cast_columns(engine, query, types) if types else query
 
 

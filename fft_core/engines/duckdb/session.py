@@ -2,57 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TypeAlias
 
 import duckdb
 
-from fft_core.engines.duckdb import MEMORY, SPEC, arrow, namespace, own_catalog, values
-from fft_core.engines.duckdb.definitions import definitions
+from fft_core.engines.duckdb import MEMORY, SPEC, catalog, namespace, own_catalog
 from fft_core.engines.duckdb.file import Connection, DuckDBFile, is_open_otherwise, shared_file
+from fft_core.engines.duckdb.frames import DuckDBFrames
 from fft_core.engines.duckdb.spelling import SPELLING
+from fft_core.engines.duckdb.types import DuckDBTypes
+from fft_core.engines.duckdb.versions import DuckDBVersions
 from fft_core.engines.protocol import (
     ColumnType,
-    Details,
-    PublishMode,
-    RelationKind,
     Row,
+    Stats,
     TableInfo,
-    details_of,
+    Want,
 )
+from fft_core.engines.publishing import InTransaction
+from fft_core.engines.session import BaseSession
 from fft_core.engines.spec import Namespace
-from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
-from fft_core.engines.spec.spelling import Spelling
-from fft_core.engines.stamp import marked, stamp_in
-from fft_core.engines.trace import Trace
 from fft_core.errors import ConnectError, EngineError, StatementError
 from fft_core.names import Relation
-from fft_core.names.functions import Definition
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
-_SEED_TYPES = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "double": "DOUBLE",
-    "float": "DOUBLE",
-    **dict.fromkeys(("numeric", "decimal", "dec"), "DECIMAL(38, 9)"),  # exact, as in `declared_types`
-    "boolean": "BOOLEAN",
-    "timestamp": "TIMESTAMP",
-    "timestamptz": "TIMESTAMPTZ",
-    "date": "DATE",
-}
 
 
 def connect(
@@ -65,7 +46,7 @@ def connect(
     lock_timeout_seconds: float = 600,
     read_only: bool = False,
     scratch: bool = False,
-) -> DuckDBEngine:
+) -> DuckDBSession:
     """Open a DuckDB file, creating it and its folder where they are missing, or a database in memory.
 
     Args:
@@ -98,7 +79,7 @@ def connect(
         catalog=place.catalog or "",
         lends=_others_are_here,
     )
-    engine = DuckDBEngine(file, place, lock_timeout_seconds, _settings(threads, memory_limit))
+    engine = DuckDBSession(file, place, lock_timeout_seconds, _settings(threads, memory_limit))
     try:
         with engine.turn():  # now, not at the first statement, it is told what is wrong with it
             return engine
@@ -175,20 +156,20 @@ def _attached(path: str, catalog: str, config: _Config) -> Connection:
     return connection
 
 
-class DuckDBEngine:
+class DuckDBSession(BaseSession):
     """One session on a DuckDB database."""
 
-    name = SPEC.name
-    dialect = SPEC.dialect
-    capabilities = SPEC.can
-    spelling: Spelling = SPELLING
+    spec = SPEC
 
     def __init__(
         self, file: DuckDBFile, place: Namespace, lock_timeout_seconds: float, settings: Sequence[str] = ()
     ) -> None:
-        self.trace = Trace()
+        super().__init__(place)
+        self.publisher = InTransaction(self)
+        self.types = DuckDBTypes()
+        self.frames = DuckDBFrames(self)
+        self.versions = DuckDBVersions(self.fetch)
         self._file = file
-        self._place = place
         self._timeout = lock_timeout_seconds
         self._settings = tuple(settings)
         self._session = object()
@@ -215,200 +196,43 @@ class DuckDBEngine:
         return self._file.openings
 
     @contextmanager
-    def _cursor(self) -> Iterator[Connection]:
+    def cursor(self) -> Iterator[Connection]:
+        """Give the cursor of this session, for a part of a turn."""
         if self._is_closed:
             raise EngineError("the session with the database is closed")
         with self._file.turn(self._timeout, self._cancelled):
             yield self._file.cursor(self._session, self._settings)
 
-    def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
-        # always all three: where a file's stem equals a schema's name, two parts are ambiguous
-        return self._place.relation(name, schema, catalog)
+    @contextmanager
+    def statement(self, sql: str) -> Iterator[Connection]:
+        """Give the cursor for one statement, whose errors are explained and whose time is counted."""
+        with self.cursor() as cursor, self._traced(sql):
+            yield cursor
 
     def temporary(self, name: str) -> Relation:
         return Relation(name, "main", "temp")
 
-    def column_type(self, declared: str) -> str:
-        return _SEED_TYPES.get(declared.strip().lower(), declared)
-
-    def usable_type(self, type: str) -> str:
-        return _UNTYPED.sub("VARCHAR", type)
-
-    def json_value(self, value: object, type: str) -> str:
-        return f"cast(cast({SPELLING.literal(values.text(value, type))} as json) as {type})"
-
-    def retype(self, relation: Relation, column: ColumnType) -> bool:
-        self.execute(self.spelling.change_type(relation, column))
-        return True
-
-    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int | None:
-        rows = self.fetch(sql, parameters)
-        return int(rows[0][0]) if rows and len(rows[0]) == 1 and isinstance(rows[0][0], int) else None
+    def execute(self, sql: str) -> Stats:
+        rows = self.fetch(sql)
+        counted = rows and len(rows[0]) == 1 and isinstance(rows[0][0], int)
+        return Stats(int(rows[0][0]) if counted else None)
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        with self._cursor() as cursor, self._statement(sql):
+        """Run a query; lists of texts are given as parameters, as a literal of them would be parsed again."""
+        with self.statement(sql) as cursor:
             result = cursor.execute(sql, list(parameters)) if parameters else cursor.execute(sql)
             return result.fetchall() if result.description else []
 
-    def columns(self, sql: str) -> tuple[ColumnType, ...]:
-        return tuple(ColumnType(row[0], row[1]) for row in self.fetch(f"describe {sql}"))
+    def columns(self, query: str) -> tuple[ColumnType, ...]:
+        return tuple(ColumnType(row[0], row[1]) for row in self.fetch(f"describe {query}"))
 
-    def kinds(self, relations: Sequence[Relation]) -> Mapping[Relation, RelationKind]:
-        wanted = {_place(relation): relation for relation in relations}
-        if not wanted:
-            return {}
-        places = ", ".join(f"({SPELLING.literals(place)})" for place in wanted)
-        both = " union all ".join(
-            f"select {_NAMES.format(kind)}, '{kind}' "
-            f"from duckdb_{kind}s() where not internal and ({_NAMES.format(kind)}) in ({places})"
-            for kind in ("view", "table")
-        )
-        return {
-            wanted[catalog, schema, name]: "view" if kind == "view" else "table"
-            for catalog, schema, name, kind in self.fetch(both)
-        }
-
-    def tables(self, relations: Sequence[Relation]) -> Mapping[Relation, TableInfo]:
-        wanted = {_place(relation): relation for relation in relations}
-        only = next(iter(wanted)) if len(wanted) == 1 else ()
-        columns = self._column_digests(only)
-        found: dict[Relation, TableInfo] = {}
-        for kind, place, comment in self._described(only):
-            if place in wanted:
-                found[wanted[place]] = TableInfo(
-                    kind, stamp_in(comment, columns.get(place) if kind == "table" else None)
-                )
-        counts = self._row_counts([r for r, table in found.items() if table.kind == "table" and table.stamp])
-        return {relation: replace(table, rows=counts.get(relation)) for relation, table in found.items()}
-
-    def _described(self, only: Sequence[str] = ()) -> Iterator[tuple[RelationKind, tuple[str, ...], str | None]]:
-        """Give kind, place and comment of one relation, or of all."""
-        kinds: tuple[RelationKind, ...] = ("view", "table")
-        for kind in kinds:
-            where = f" where {_IS_PLACE.format(kind)}" if only else ""
-            sql = f"select database_name, schema_name, {kind}_name, comment from duckdb_{kind}s(){where}"
-            for *names, comment in self.fetch(sql, only):
-                yield kind, tuple(name.lower() for name in names), comment
-
-    def _column_digests(self, only: Sequence[str]) -> Mapping[tuple[str, ...], str]:
-        """Digest names and types of columns, by place: a comment survives it when a table is altered by hand."""
-        sql = f"""
-            select {_NAMES.format("table")},
-                list(column_name order by column_index), list(data_type order by column_index)
-            from duckdb_columns() where not internal {"and " + _IS_PLACE.format("table") if only else ""}
-            group by all"""
-        rows = self.fetch(sql, only)
-        return {(c, s, t): _columns_digest(zip(names, types, strict=True)) for c, s, t, names, types in rows}
-
-    def _row_counts(self, relations: Sequence[Relation]) -> Mapping[Relation, int]:
-        """Count rows: duckdb_tables() has an estimate, which does not see what was deleted."""
-        queries = [f"select {i}, count(*) from {r.sql(self.spelling)}" for i, r in enumerate(relations)]
-        # one union of hundreds takes three times as long to prepare as many small ones
-        unions = [" union all ".join(queries[start : start + 20]) for start in range(0, len(queries), 20)]
-        rows = [row for union in unions for row in self.fetch(union)]
-        return {relations[i]: int(count) for i, count in rows}
-
-    def create_schema(self, relation: Relation) -> None:
-        self.execute(self.spelling.create_schema(relation))
-
-    def hold(self, relation: Relation) -> None:
-        pass  # of two transactions that replace one relation, the second fails, and publishes nothing
-
-    def stage(self, relation: Relation) -> Relation:
-        return relation
-
-    def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> int | None:
-        return None  # the end of the transaction publishes
-
-    def stamp(self, relation: Relation, kind: RelationKind, stamp: str, columns: Sequence[ColumnType]) -> None:
-        # object ids do not survive a reopen of the file; comments do, and what replaces a table has none
-        text = marked("", stamp, _columns_digest((column.name, column.type) for column in columns))
-        self.execute(self.spelling.comment_on(relation, kind, text))
-
-    def definitions(self) -> Sequence[Definition]:
-        return definitions(self.fetch)
-
-    def details(self, relations: Sequence[Relation]) -> Mapping[Relation, Details]:
-        found: dict[tuple[str, ...], list[tuple[ColumnType, str | None]]] = {}
-        sql = f"""
-            select {_NAMES.format("table")}, column_name, data_type, comment
-            from duckdb_columns() where not internal order by column_index"""
-        for *place, name, kind, comment in self.fetch(sql):
-            found.setdefault(tuple(place), []).append((ColumnType(name, kind), comment))
-        wanted = {_place(relation): relation for relation in relations}
-        comments = {place: comment or "" for _, place, comment in self._described() if place in wanted}
-        return {wanted[place]: details_of(comment, found.get(place, [])) for place, comment in comments.items()}
-
-    def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
-        if in_order and any(column.name.lower() == "rowid" for column in columns):
-            return "null"  # a column of that name hides where a row lies
-        # Two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more.
-        # hash() is blind where values compare as equal: nested and empty lists, the sign of zero, 30 days and a month.
-        # A macro of that name, which users can make, would be called instead of a function without its schema.
-        seen = [alias, f"{alias}.rowid"] if in_order else [alias]
-        for column in columns:
-            name = f"{alias}.{self.spelling.quoted(column.name)}"
-            if column.type in ("FLOAT", "DOUBLE"):
-                seen.append(f"system.main.signbit({name})")
-            elif _is_nested(column.type) or column.type == "INTERVAL":
-                seen.append(f"{name}::varchar")
-        row, total = f"system.main.hash({', '.join(seen)})", "system.main.sum"
-        return f"system.main.concat({total}({row}::hugeint), '-', {total}(system.main.hash({row})::hugeint))"
-
-    def comparable(self, value: str, kind: str) -> str:
-        return value  # each type has an order
-
-    def visible(self, value: str, kind: str) -> str:
-        if kind in ("FLOAT", "DOUBLE"):
-            return f"({value}, signbit({value}))"
-        if kind == "VARCHAR":
-            return f"encode({value})"  # its collation, which its type does not tell, may take A for a
-        return f"{value}::varchar" if _is_nested(kind) or kind == "INTERVAL" else value
-
-    def unequal(self, value: str, kind: str) -> str | None:
-        if kind in ("FLOAT", "DOUBLE"):  # 0 is written over -0 to no effect
-            return f"case when {value} = 0 then 1 else 0 end"
-        return f"{value} + interval 1 second" if kind == "INTERVAL" else None
-
-    def read_frame(self, sql: str) -> pa.Table:
-        with self._cursor() as cursor, self._statement(sql):
-            rows = cursor.sql(sql)
-            casts = arrow.casts(rows.columns, rows.types)
-            if not casts:
-                return cast("pa.Table", rows.to_arrow_table())
-            try:
-                return cast("pa.Table", cursor.sql(arrow.cast_query(sql, casts)).to_arrow_table())
-            except duckdb.ConversionException as error:
-                raise arrow.beyond_digits(list(casts), str(error)) from error
-
-    @contextmanager
-    def frame_query(self, frame: pa.Table) -> Iterator[str]:
-        name = f"_ff_frame_{id(frame)}"
-        with self._registered(name, arrow.storable(frame)):
-            yield f"select * from {name}"
-
-    @contextmanager
-    def _registered(self, name: str, rows: object) -> Iterator[None]:
-        with self._cursor() as cursor:
-            try:
-                cursor.register(name, rows)
-            except duckdb.InterruptException as error:
-                raise EngineError("the statement was interrupted") from error
-            try:
-                yield
-            finally:
-                cursor.unregister(name)
-
-    def file_query(
-        self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
-    ) -> AbstractContextManager[str]:
-        from fft_core.engines.duckdb import seeds  # not needed where no seed is built
-
-        return seeds.file_query(self, self._registered, path, column_types, form)
+    def inspect(self, relations: Sequence[Relation], want: Want = Want.KIND) -> Mapping[Relation, TableInfo]:
+        return catalog.inspect(self.fetch, relations, want)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        with self._cursor() as cursor:
+        # of two that replace one relation, the second fails, and publishes nothing
+        with self.cursor() as cursor:
             cursor.execute("begin")
             try:
                 yield
@@ -418,13 +242,13 @@ class DuckDBEngine:
             if self._cancelled.is_set():  # between two statements, as while a Python model works
                 cursor.execute("rollback")
                 raise EngineError("the statement was interrupted")
-            with self._statement("commit"):
+            with self._traced("commit"):
                 cursor.execute("commit")
 
-    def for_thread(self) -> DuckDBEngine:
+    def for_thread(self) -> DuckDBSession:
         if self._is_closed or not self._file.join():
             raise EngineError("the session with the database is closed")
-        return DuckDBEngine(self._file, self._place, self._timeout, self._settings)
+        return DuckDBSession(self._file, self._namespace, self._timeout, self._settings)
 
     def interrupt(self) -> None:
         self._cancelled.set()
@@ -436,7 +260,7 @@ class DuckDBEngine:
             self._file.part(self._session)
 
     @contextmanager
-    def _statement(self, sql: str) -> Iterator[None]:
+    def _traced(self, sql: str) -> Iterator[None]:
         started = time.perf_counter()
         try:
             yield
@@ -476,21 +300,3 @@ def _parted(text: str, sql: str) -> tuple[str, int | None]:
     position = sum(len(line) + 1 for line in lines[:number]) + begins + max(0, column)
     blanks = len(sql) - position - len(sql[position:].lstrip())  # tabs are not counted in the mark's column
     return text[: marked.start()], position + blanks
-
-
-_UNTYPED = re.compile(r'"NULL"(?! )')  # the type of NULL; a field of that name has its type behind it
-_NAMES = "system.main.lower(database_name), system.main.lower(schema_name), system.main.lower({}_name)"
-_IS_PLACE = f"({_NAMES}) = (?, ?, ?)"
-
-
-def _place(relation: Relation) -> tuple[str, ...]:
-    """A relation as DuckDB compares names: in any case."""
-    return (relation.catalog or "").lower(), (relation.schema or "").lower(), relation.name.lower()
-
-
-def _columns_digest(columns: Iterable[tuple[str, str]]) -> str:
-    return hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest()[:16]
-
-
-def _is_nested(column_type: str) -> bool:
-    return column_type.endswith("]") or column_type.startswith(("STRUCT", "MAP", "UNION", "VARIANT", "JSON"))

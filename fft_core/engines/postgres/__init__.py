@@ -11,6 +11,7 @@ from fft_core.engines.postgres.spelling import SPELLING
 from fft_core.engines.spec import LOCK_TIMEOUT, Capabilities, EngineSpec, Full, Namespace, No, Setting
 from fft_core.engines.spec.lexis import DOLLAR_QUOTES
 
+LONGEST_NAME = 63  # bytes; longer ones are cut
 _PROFILES = """\
 # FF_PG_DSN comes from the environment or from .env.local, which is not for version control.
 dev:
@@ -45,11 +46,10 @@ SPEC = EngineSpec(
         "replace_in_place_up_to_mb": Setting("FF_PG_REPLACE_IN_PLACE_UP_TO_MB", "whole number", default=16, at_least=0),
     },
     can=Capabilities(
-        transaction_is_stage=No("a transaction that replaces a table blocks its readers"),
         one_writer_process=No("a server has any number of sessions"),
         materialized_views=Full(),
         renames_repeated_columns=No("two columns of one name are an error"),
-        records_are_transactional=Full(),
+        transactions=Full(),
         replaces_atomically=Full(),
         changes_rows=Full(),
         temporary_tables=Full(),

@@ -12,9 +12,9 @@ import psycopg
 from fft_core.engines.csv_arrow import ArrowRows
 from fft_core.engines.csv_file import CsvTable, ListedRows, declared_by_name, read_csv
 from fft_core.engines.parquet_file import parquet_schema, read_parquet, refuse_wrong_texts
+from fft_core.engines.postgres import LONGEST_NAME
 from fft_core.engines.postgres import copy as postgres_copy
-from fft_core.engines.postgres.publish import LONGEST_NAME
-from fft_core.engines.protocol import Engine
+from fft_core.engines.protocol import Session
 from fft_core.engines.seed_casts import cast_columns
 from fft_core.engines.spec.csv_format import CSV_SUFFIXES, CsvFormat
 from fft_core.errors import EngineError, SeedError, StatementError
@@ -22,7 +22,7 @@ from fft_core.errors import EngineError, SeedError, StatementError
 
 @contextmanager
 def file_query(
-    engine: Engine,
+    engine: Session,
     temporary: Callable[[str], AbstractContextManager[str]],
     copying: Callable[[str], AbstractContextManager[psycopg.Copy]],
     path: Path,
@@ -45,7 +45,7 @@ def file_query(
         return
     table = read_csv(path, form, column_types)
     _refuse_long_names(column.name for column in table.columns)
-    columns = [f"{engine.spelling.quoted(c.name)} {engine.column_type(c.type)}" for c in table.columns]
+    columns = [f"{engine.spelling.quoted(c.name)} {engine.types.column_type(c.type)}" for c in table.columns]
     with temporary(", ".join(columns)) as name:
         options = "" if isinstance(table.rows, ListedRows) else " (format csv)"
         try:
@@ -78,13 +78,13 @@ def _refused(error: StatementError, table: CsvTable) -> EngineError | SeedError:
 
 
 @contextmanager
-def _parquet_query(engine: Engine, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
+def _parquet_query(engine: Session, path: Path, column_types: Mapping[str, str]) -> Iterator[str]:
     schema = parquet_schema(path)
     _refuse_long_names(schema.names)
     declared = declared_by_name(column_types, schema.names)
     refuse_wrong_texts(path, schema, declared)
-    with engine.frame_query(read_parquet(path)) as query:
-        types = {name: engine.column_type(kind) for name, kind in declared.items()}
+    with engine.frames.query(read_parquet(path)) as query:
+        types = {name: engine.types.column_type(kind) for name, kind in declared.items()}
         yield cast_columns(engine, query, types) if types else query
 
 

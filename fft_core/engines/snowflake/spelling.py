@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
@@ -55,6 +56,11 @@ class SnowflakeSpelling(BackslashSpelling):
 
     def greatest(self, values: Sequence[str]) -> str:
         return f"greatest_ignore_nulls({', '.join(values)})"
+
+    def names_like(self, relation: Relation, prefix: str) -> str:
+        schema = relation.schema or ""
+        kept = replace(relation, schema=schema.upper() if _PLAIN.fullmatch(schema) else schema)
+        return super().names_like(kept, prefix.upper())
 
     def is_nan(self, value: str) -> str:
         return f"{self.cast(value, 'number')} = 'NaN'::double"

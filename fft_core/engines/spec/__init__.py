@@ -19,7 +19,7 @@ from fft_core.errors import MissingDriverError
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
-    from fft_core.engines.protocol import Engine
+    from fft_core.engines.protocol import Session
 
 Kind: TypeAlias = Literal["text", "whole number", "path"]
 LOCK_TIMEOUT = "lock_timeout_seconds"  # how long to wait for others that build the same thing
@@ -74,16 +74,14 @@ class No(Support):
 class Capabilities:
     """What an engine can do. Code asks these flags, and never for the name of an engine."""
 
-    transaction_is_stage: Support
-    """What a transaction creates under its published name is invisible to others and blocks none of them."""
     one_writer_process: Support
     """Nothing changes in the database during a turn but by this process."""
     materialized_views: Support
     """There are views that store their rows."""
     renames_repeated_columns: Support
     """Names of columns are the same in any case, and in a table the second of one name gets another, without a word."""
-    records_are_transactional: Support
-    """A published relation, its stamp and its record become visible together, or none of them does."""
+    transactions: Support
+    """Several statements, those that create and drop relations as well, become visible together, or none of them."""
     replaces_atomically: Support
     """A table is replaced by one of other columns without a moment in which its name is missing."""
     changes_rows: Support
@@ -258,7 +256,7 @@ class EngineSpec:
         schema, catalog = relation.schema, relation.catalog
         return Relation(relation.name.lower(), schema.lower() if schema else None, catalog.lower() if catalog else None)
 
-    def connect(self, settings: Mapping[str, Any], *, read_only: bool = False, scratch: bool = False) -> Engine:
+    def connect(self, settings: Mapping[str, Any], *, read_only: bool = False, scratch: bool = False) -> Session:
         """Open a database with the settings of its profile.
 
         Args:
@@ -272,8 +270,8 @@ class EngineSpec:
             ConnectError: the database cannot be opened.
             BusyError: another process holds it for longer than the profile waits.
         """
-        engine: Engine = self._driver().connect(**settings, read_only=read_only, scratch=scratch)
-        return engine
+        session: Session = self._driver().connect(**settings, read_only=read_only, scratch=scratch)
+        return session
 
     def _driver(self) -> Any:  # Any: the module of an engine, whose shape is `connect`
         try:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TypeWord: TypeAlias = Literal["text", "integer", "small integer", "number", "boolean", "date", "timestamp", "zoned"]
 TimePart: TypeAlias = Literal["year", "quarter", "month", "week", "day", "hour", "minute", "second"]
 ROWS = "_ff_all_rows"
+_AS = " as\n"  # before a query
 CHANGED = "_ff_t"  # what a statement calls the table that it changes; no column has that name
 
 
@@ -152,9 +153,17 @@ class Values(Texts):
         """Spell an interval that is written as a number and a unit: `3 days`."""
         return f"interval '{text}'"
 
+    def earlier(self, time: str, interval: str) -> str:
+        """Spell the time that is before another by an interval, which is written as a number and a unit."""
+        return f"{time} - {self.interval(interval)}"
+
     def cast(self, value: str, kind: TypeWord) -> str:
         """Cast a value to a type of ours."""
         return f"cast({value} as {self.types[kind]})"
+
+    def cast_to(self, value: str, type: str) -> str:
+        """Cast a value to a type of the engine."""
+        return f"cast({value} as {type})"
 
     def in_utc(self, value: str) -> str:
         """Spell the time of a point in time, in UTC and without a zone."""
@@ -266,13 +275,15 @@ class Definitions(Expressions):
         """Create a table, or a view, from a query that only this session sees."""
         return f"create temporary {self.kind(kind)} {self.quoted(name)} as\n{query}"
 
+    def create_empty(self, name: str, columns: Sequence[ColumnType]) -> str:
+        """Create a table with columns of these types, and without rows, that only this session sees."""
+        spelled = ", ".join(f"{self.quoted(column.name)} {column.type}" for column in columns)
+        created = self.create_temporary(name, "")  # where there are none, it says so
+        return f"{created.removesuffix(_AS)} ({spelled})"
+
     def add_column(self, relation: Relation, column: ColumnType) -> str:
         """Add a column, NULL in the rows of the table."""
         return f"alter table {self.relation(relation)} add column {self.quoted(column.name)} {column.type}"
-
-    def add_missing_column(self, relation: Relation, name: str, kind: TypeWord) -> str:
-        """Add a column to a table of ours, if it is missing; its name needs no quotes."""
-        return f"alter table {self.relation(relation)} add column if not exists {name} {self.types[kind]}"
 
     def drop_column(self, relation: Relation, name: str) -> str:
         """Drop a column."""
@@ -307,6 +318,13 @@ class Spelling(Definitions):
     def select_all(self, relation: Relation) -> str:
         """Read all of a relation."""
         return f"select * from {self.relation(relation)}"
+
+    def names_like(self, relation: Relation, prefix: str) -> str:
+        """Read the names of what lies beside a relation and begins so, as this dialect keeps plain names."""
+        catalog = f"{self.quoted(relation.catalog)}." if relation.catalog else ""
+        is_named = f"substr(table_name, 1, {len(prefix)}) = {self.text(prefix)}"
+        where = f"table_schema = {self.literal(relation.schema)} and {is_named}"
+        return f"select table_name from {catalog}information_schema.tables where {where}"
 
     def insert_row(self, relation: Relation, values: Mapping[str, object]) -> str:
         """Insert a row into a table of ours; names of columns need no quotes."""

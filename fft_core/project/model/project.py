@@ -132,11 +132,6 @@ class Project:
         """Where the file of a model, seed or macro lies."""
         return self.home_of(path).file(path)
 
-    def read_variables(self) -> frozenset[str]:
-        """Return the names of the variables that SQL models read; "*" stands for computed names."""
-        bodies = [model.body for model in self.models.values() if isinstance(model.body, SqlBody)]
-        return frozenset[str]().union(*(body.variables for body in bodies))
-
     def model(self, name: str) -> Model:
         """Find a model by either form of its name. Raises KeyError."""
         return self.models[model_name(name)]
@@ -144,10 +139,6 @@ class Project:
     def stored(self) -> tuple[Node, ...]:
         """The seeds and models that have rows of their own, each after what it waits for; seeds first, ties by name."""
         return self._stored
-
-    def waiting_levels(self) -> tuple[tuple[str, ...], ...]:
-        """All models and seeds in levels: each is one above the highest of those that it waits for."""
-        return levels_of({name: self.waits_for(name) for name in (*sorted(self.seeds), *self.models)})
 
     def node(self, name: str) -> Node:
         """Find a model or a seed. Raises KeyError."""
@@ -160,12 +151,7 @@ class Project:
 
     def order(self) -> tuple[Model, ...]:
         """All models, each after those that it reads; ties by name (Kahn's algorithm)."""
-        return tuple(self.models[name] for level in self.levels() for name in level)
-
-    def levels(self) -> tuple[tuple[str, ...], ...]:
-        """The models in levels: a model's level is one above the highest of those that it waits for."""
-        graph = {name: tuple(n for n in self.waits_for(name) if n in self.models) for name in self.models}
-        return levels_of(graph)
+        return tuple(self.models[name] for level in model_levels(self) for name in level)
 
     def stored_inputs(self, model: Model) -> tuple[str | SourceName, ...]:
         """What a model reads, with the inputs of the ephemeral models that it inlines in their place."""
@@ -211,7 +197,7 @@ class Project:
 
     @cached_property
     def _stored(self) -> tuple[Node, ...]:
-        nodes = [self.node(name) for level in self.waiting_levels() for name in level]
+        nodes = [self.node(name) for level in waiting_levels(self) for name in level]
         nodes.sort(key=lambda node: isinstance(node, Model))
         return tuple(node for node in nodes if not (isinstance(node, Model) and node.is_ephemeral))
 
@@ -226,6 +212,23 @@ class Project:
         for check in self.checks:
             found.setdefault(check.node, []).append(check)
         return {node: tuple(checks) for node, checks in found.items()}
+
+
+def waiting_levels(project: Project) -> tuple[tuple[str, ...], ...]:
+    """Return all models and seeds in levels: each is one above the highest of those that it waits for."""
+    return levels_of({name: project.waits_for(name) for name in (*sorted(project.seeds), *project.models)})
+
+
+def model_levels(project: Project) -> tuple[tuple[str, ...], ...]:
+    """Return the models in levels: each is one above the highest of the models that it waits for."""
+    models = project.models
+    return levels_of({name: tuple(n for n in project.waits_for(name) if n in models) for name in models})
+
+
+def read_variables(project: Project) -> frozenset[str]:
+    """Return the names of the variables that SQL models read; "*" stands for computed names."""
+    bodies = [model.body for model in project.models.values() if isinstance(model.body, SqlBody)]
+    return frozenset[str]().union(*(body.variables for body in bodies))
 
 
 def find_cycle(project: Project) -> tuple[str, ...] | None:

@@ -33,11 +33,10 @@ select * from `shop`.`orders`;
 
 -- create a temporary view: not spelled
 
+-- an empty temporary table: not spelled
+
 -- create a table of ours
 create table if not exists `shop`.`_ff_meta` (node_name string, number int64, built_at datetime);
-
--- add a missing column to it
-alter table `shop`.`_ff_meta` add column if not exists checks string;
 
 -- insert a row of ours
 insert into `shop`.`_ff_meta` (node_name, number, built_at) values ('it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]', 1, datetime '2026-01-03 12:30:00.250000');
@@ -88,6 +87,9 @@ drop materialized view `shop`.`stored_orders`;
 -- drop a view
 drop view `shop`.`best_orders`;
 
+-- names beside a table that begin so
+select table_name from `shop`.INFORMATION_SCHEMA.TABLES where substr(table_name, 1, 13) = '_ff_stage_ord';
+
 -- rename a table
 alter table `shop`.`_ff_stage_orders` rename to `gone`;
 
@@ -123,6 +125,12 @@ select datetime(timestamp '2026-01-03 12:30:00.250000+00:00', 'UTC') as v;
 
 -- a point in time of a time
 select datetime(timestamp(datetime '2026-01-03 12:30:00.250000', 'UTC'), 'UTC') as v;
+
+-- a time before another
+select datetime '2026-01-03 12:30:00.250000' - interval 3 day as v;
+
+-- a cast to a type of the engine
+select cast(7 as int64) as v;
 
 -- an interval
 select datetime '2026-01-03 12:30:00.250000' - interval 3 day as v;

@@ -33,10 +33,10 @@ select 1 as a;
 create temporary view `_ff_view` as
 select cast(1 as bigint) as `id`, cast(2.5 as double) as `amount`, cast('new' as string) as `order`;
 
+-- an empty temporary table: not spelled
+
 -- create a table of ours
 create table if not exists `shop`.`_ff_meta` (node_name string, number int, built_at timestamp_ntz) using delta;
-
--- add a missing column to it: not spelled
 
 -- insert a row of ours
 insert into `shop`.`_ff_meta` (node_name, number, built_at) values ('it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]', 1, timestamp_ntz '2026-01-03 12:30:00.250000');
@@ -87,6 +87,9 @@ alter table `shop`.`orders` alter column `order` comment 'it\'s a \\ "text" {of}
 -- drop a view
 drop view `shop`.`best_orders`;
 
+-- names beside a table that begin so
+select table_name from information_schema.tables where table_schema = 'shop' and substr(table_name, 1, 13) = '_ff_stage_ord';
+
 -- rename a table
 alter table `shop`.`_ff_stage_orders` rename to `gone`;
 
@@ -122,6 +125,12 @@ select cast(cast('2026-01-03 12:30:00.250000+00:00' as timestamp) as timestamp_n
 
 -- a point in time of a time
 select cast(cast(timestamp_ntz '2026-01-03 12:30:00.250000' as timestamp) as timestamp_ntz) as v;
+
+-- a time before another
+select timestamp_ntz '2026-01-03 12:30:00.250000' - interval 3 days as v;
+
+-- a cast to a type of the engine
+select cast(7 as bigint) as v;
 
 -- an interval
 select timestamp_ntz '2026-01-03 12:30:00.250000' - interval 3 days as v;

@@ -31,11 +31,11 @@ select cast(1 as bigint) as "id", cast(2.5 as double precision) as "amount", cas
 create temporary view "_ff_view" as
 select cast(1 as bigint) as "id", cast(2.5 as double precision) as "amount", cast('new' as varchar) as "order";
 
+-- an empty temporary table
+create temporary table "_ff_empty" ("n" varchar);
+
 -- create a table of ours
 create table if not exists "shop"."_ff_meta" (node_name varchar, number integer, built_at timestamp);
-
--- add a missing column to it
-alter table "shop"."_ff_meta" add column if not exists checks varchar;
 
 -- insert a row of ours
 insert into "shop"."_ff_meta" (node_name, number, built_at) values ('it''s a \ "text" {of} `ours`;
@@ -91,6 +91,9 @@ drop materialized view "shop"."stored_orders";
 -- drop a view
 drop view "shop"."best_orders";
 
+-- names beside a table that begin so
+select table_name from information_schema.tables where table_schema = 'shop' and substr(table_name, 1, 13) = '_ff_stage_ord';
+
 -- rename a table
 alter table "shop"."_ff_stage_orders" rename to "gone";
 
@@ -130,6 +133,12 @@ select (cast('2026-01-03 12:30:00.250000+00:00' as timestamptz) at time zone 'UT
 
 -- a point in time of a time
 select (timestamp '2026-01-03 12:30:00.250000' at time zone 'UTC' at time zone 'UTC') as v;
+
+-- a time before another
+select timestamp '2026-01-03 12:30:00.250000' - interval '3 days' as v;
+
+-- a cast to a type of the engine
+select cast(7 as bigint) as v;
 
 -- an interval
 select timestamp '2026-01-03 12:30:00.250000' - interval '3 days' as v;

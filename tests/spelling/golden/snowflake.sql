@@ -35,11 +35,11 @@ select cast(1 as bigint) as "ID", cast(2.5 as double) as "AMOUNT", cast('new' as
 create temporary view "_FF_VIEW" as
 select cast(1 as bigint) as "ID", cast(2.5 as double) as "AMOUNT", cast('new' as varchar) as "ORDER";
 
+-- an empty temporary table
+create temporary table "_FF_EMPTY" ("N" varchar);
+
 -- create a table of ours
 create table if not exists "SHOP"."_FF_META" (node_name varchar, number integer, built_at timestamp_ntz);
-
--- add a missing column to it
-alter table "SHOP"."_FF_META" add column if not exists checks varchar;
 
 -- insert a row of ours
 insert into "SHOP"."_FF_META" (node_name, number, built_at) values ('it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]', 1, cast('2026-01-03 12:30:00.250000' as timestamp_ntz));
@@ -89,6 +89,9 @@ comment on column "SHOP"."ORDERS"."ORDER" is 'it\'s a \\ "text" {of} `ours`;\n--
 -- drop a view
 drop view "SHOP"."BEST_ORDERS";
 
+-- names beside a table that begin so
+select table_name from information_schema.tables where table_schema = 'SHOP' and substr(table_name, 1, 13) = '_FF_STAGE_ORD';
+
 -- rename a table
 alter table "SHOP"."_FF_STAGE_ORDERS" rename to "GONE";
 
@@ -124,6 +127,12 @@ select cast(convert_timezone('UTC', cast('2026-01-03 12:30:00.250000 +00:00' as 
 
 -- a point in time of a time
 select cast(convert_timezone('UTC', convert_timezone('UTC', 'UTC', cast('2026-01-03 12:30:00.250000' as timestamp_ntz))) as timestamp_ntz) as v;
+
+-- a time before another
+select cast('2026-01-03 12:30:00.250000' as timestamp_ntz) - interval '3 days' as v;
+
+-- a cast to a type of the engine
+select cast(7 as bigint) as v;
 
 -- an interval
 select cast('2026-01-03 12:30:00.250000' as timestamp_ntz) - interval '3 days' as v;

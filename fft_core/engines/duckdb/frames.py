@@ -1,0 +1,62 @@
+"""Frames and files of DuckDB: Arrow tables are registered, and scanned where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import duckdb
+
+from fft_core.engines.duckdb import arrow
+from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
+from fft_core.errors import EngineError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fft_core.engines.duckdb.session import DuckDBSession
+
+
+class DuckDBFrames:
+    """Reads and registers Arrow."""
+
+    def __init__(self, session: DuckDBSession) -> None:
+        self._session = session
+
+    def read(self, sql: str) -> pa.Table:
+        with self._session.statement(sql) as cursor:
+            rows = cursor.sql(sql)
+            casts = arrow.casts(rows.columns, rows.types)
+            if not casts:
+                return cast("pa.Table", rows.to_arrow_table())
+            try:
+                return cast("pa.Table", cursor.sql(arrow.cast_query(sql, casts)).to_arrow_table())
+            except duckdb.ConversionException as error:
+                raise arrow.beyond_digits(list(casts), str(error)) from error
+
+    @contextmanager
+    def query(self, frame: pa.Table) -> Iterator[str]:
+        name = f"_ff_frame_{id(frame)}"
+        with self._registered(name, arrow.storable(frame)):
+            yield f"select * from {name}"
+
+    def file_query(
+        self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
+    ) -> AbstractContextManager[str]:
+        from fft_core.engines.duckdb import seeds  # not needed where no seed is built
+
+        return seeds.file_query(self._session, self._registered, path, column_types, form)
+
+    @contextmanager
+    def _registered(self, name: str, rows: object) -> Iterator[None]:
+        with self._session.cursor() as cursor:
+            try:
+                cursor.register(name, rows)
+            except duckdb.InterruptException as error:
+                raise EngineError("the statement was interrupted") from error
+            try:
+                yield
+            finally:
+                cursor.unregister(name)

@@ -1,0 +1,37 @@
+"""What tells two contents of a DuckDB table apart, and what users have defined in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fft_core.engines.duckdb.definitions import definitions
+from fft_core.engines.duckdb.spelling import SPELLING
+from fft_core.engines.duckdb.types import is_nested
+from fft_core.engines.protocol import ColumnType, Row
+from fft_core.names.functions import Definition
+
+
+class DuckDBVersions:
+    """Digests of rows, and definitions of users."""
+
+    def __init__(self, fetch: Callable[[str], list[Row]]) -> None:
+        self._fetch = fetch
+
+    def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
+        if in_order and any(column.name.lower() == "rowid" for column in columns):
+            return "null"  # a column of that name hides where a row lies
+        # Two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more.
+        # hash() is blind where values compare as equal: nested and empty lists, the sign of zero, 30 days and a month.
+        # A macro of that name, which users can make, would be called instead of a function without its schema.
+        seen = [alias, f"{alias}.rowid"] if in_order else [alias]
+        for column in columns:
+            name = f"{alias}.{SPELLING.quoted(column.name)}"
+            if column.type in ("FLOAT", "DOUBLE"):
+                seen.append(f"system.main.signbit({name})")
+            elif is_nested(column.type) or column.type == "INTERVAL":
+                seen.append(f"{name}::varchar")
+        row, total = f"system.main.hash({', '.join(seen)})", "system.main.sum"
+        return f"system.main.concat({total}({row}::hugeint), '-', {total}(system.main.hash({row})::hugeint))"
+
+    def definitions(self) -> Sequence[Definition]:
+        return definitions(self._fetch)

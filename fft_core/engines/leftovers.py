@@ -1,0 +1,39 @@
+"""Stages that a crash has left beside the relation that they were made for, on engines without transactions."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+
+from fft_core.engines.protocol import Session
+from fft_core.names import Relation
+
+KEPT_SECONDS = 24 * 3600  # a build may take that long, and nobody knows which are still at work
+_NAME = re.compile(r"_ff_swap_[0-9a-f]{12}_([0-9a-f]{8})[0-9a-f]{8}", re.IGNORECASE)
+
+
+def swap_name(name: str, begun: float | None = None) -> str:
+    """Return a name for a stage of a relation that no other build has.
+
+    It says when the build began, in seconds since 1970: now, if nothing else is given.
+    """
+    return f"{_prefix(name)}{int(time.time() if begun is None else begun):08x}{secrets.token_hex(4)}"
+
+
+def remove_leftovers(session: Session, relation: Relation) -> None:
+    """Drop stages of a relation that are older than a day: no build is at work on them any more."""
+    names = session.fetch(session.spelling.names_like(relation, _prefix(relation.name)))
+    left = [relation.named(name) for (name,) in names if _is_old(name)]
+    for stage, info in session.inspect(left).items() if left else ():
+        session.execute(session.spelling.drop(stage, info.kind))
+
+
+def _prefix(name: str) -> str:
+    return f"_ff_swap_{hashlib.sha256(name.encode()).hexdigest()[:12]}_"
+
+
+def _is_old(name: str) -> bool:
+    found = _NAME.fullmatch(name)
+    return found is not None and int(found[1], 16) < time.time() - KEPT_SECONDS

@@ -1,0 +1,28 @@
+"""What tells two contents of a Postgres table apart, and what users have defined in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fft_core.engines.postgres.definitions import definitions
+from fft_core.engines.protocol import ColumnType, Row
+from fft_core.names.functions import Definition
+
+
+class PostgresVersions:
+    """Digests of rows, and definitions of users."""
+
+    def __init__(self, fetch: Callable[[str], list[Row]]) -> None:
+        self._fetch = fetch
+
+    def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
+        # A row's text is exact: it tells NULL from '', -0 from 0, 1.0 from 1.00; repeated rows count in a sum.
+        row = f"concat({alias}.ctid, {alias}::text)" if in_order else f"{alias}::text"
+
+        def total(seed: int) -> str:
+            return f'sum(hashtextextended({row} collate "C", {seed}))'
+
+        return f"concat({total(0)}, '-', {total(1)})"
+
+    def definitions(self) -> Sequence[Definition]:
+        return definitions(self._fetch)

@@ -1,0 +1,388 @@
+"""How rows are staged and published: in the transaction, by a rename in it, or without transactions by one statement.
+
+An author of an engine picks one, and overrides what is another statement there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fft_core.engines.created import usable_columns
+from fft_core.engines.leftovers import remove_leftovers, swap_name
+from fft_core.engines.protocol import (
+    ColumnType,
+    PublishMode,
+    RelationKind,
+    Seal,
+    Sealed,
+    Session,
+    Stage,
+    Start,
+    Stats,
+    Want,
+)
+from fft_core.engines.session import total
+from fft_core.engines.stamp import columns_digest, marked, unmarked
+from fft_core.errors import EngineError
+from fft_core.names import Relation
+
+_log = logging.getLogger(__name__)
+
+
+def stage_name(name: str) -> str:
+    """Return the name under which a relation is staged in a transaction; it fits however long the relation's is.
+
+    >>> stage_name("orders")
+    '_ff_stage_1c168adb00d208e4'
+    """
+    return f"_ff_stage_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be staged and published; see `Publisher.stage`."""
+
+    relation: Relation
+    kind: RelationKind
+    start: Start = "empty"
+    view: Relation | None = None
+    replaces: RelationKind | None = None
+
+    @property
+    def shown(self) -> Order:
+        """What readers read: the relation, or the view over it."""
+        return self if self.view is None else Order(self.view, "view", replaces=self.replaces)
+
+
+class _StagedRows(ABC):
+    """Rows that are staged in a relation of the session's."""
+
+    def __init__(self, session: Session, order: Order, place: Relation) -> None:
+        self.session = session
+        self.order = order
+        self._place = place
+
+    @property
+    def place(self) -> Relation:
+        return self._place
+
+    def write(self, query: str, written: str | None = None) -> tuple[tuple[ColumnType, ...], Stats]:
+        stats = self._create(query)
+        is_table = self.order.kind == "table"
+        return usable_columns(self.session, self.place, written or query, is_table=is_table), stats
+
+    def apply(self, statements: Sequence[str]) -> Stats:
+        return total([self.session.execute(statement) for statement in statements])
+
+    def retype(self, column: ColumnType) -> bool:
+        self.session.execute(self.session.spelling.change_type(self.place, column))
+        return True
+
+    @abstractmethod
+    def scratch(
+        self, name: str, query: str, written: str | None = None, *, kind: RelationKind = "table"
+    ) -> tuple[Relation, tuple[ColumnType, ...]]: ...
+
+    @abstractmethod
+    def publish(self, seal: Seal) -> Sealed: ...
+
+    @abstractmethod
+    def clean(self) -> None:
+        """Drop what was made beside the published relation."""
+
+    def _create(self, query: str) -> Stats:
+        return self.session.execute(self.session.spelling.create_as(self.place, self.order.kind, query, replaces=False))
+
+
+class _WithTemporary(_StagedRows):
+    """What lies beside the stage is temporary."""
+
+    def __init__(self, session: Session, order: Order, place: Relation) -> None:
+        super().__init__(session, order, place)
+        self._scratches: list[tuple[Relation, RelationKind]] = []
+
+    def scratch(
+        self, name: str, query: str, written: str | None = None, *, kind: RelationKind = "table"
+    ) -> tuple[Relation, tuple[ColumnType, ...]]:
+        self.session.create_temporary(name, query, kind)
+        relation = self.session.temporary(name)
+        self._scratches.append((relation, kind))
+        return relation, usable_columns(self.session, relation, written or query, is_table=kind == "table")
+
+    def clean(self) -> None:
+        while self._scratches:
+            self.session.execute(self.session.spelling.drop(*self._scratches.pop()))
+
+
+class TemporaryStage(_WithTemporary):
+    """A stage that is itself a temporary table, and is never published: for unit tests."""
+
+    def __init__(self, session: Session, relation: Relation) -> None:
+        super().__init__(session, Order(relation, "table"), relation)
+
+    def publish(self, seal: Seal) -> Sealed:
+        raise NotImplementedError("a temporary table is not published")
+
+    def _create(self, query: str) -> Stats:
+        return self.session.create_temporary(self.place.name, query)
+
+
+class _TransactionStage(_WithTemporary):
+    """A stage in a transaction, which publishes when it is committed."""
+
+    def __init__(self, publisher: InTransaction, order: Order) -> None:
+        super().__init__(publisher.session, order, publisher.place(order))
+        self._publisher = publisher
+
+    def write(self, query: str, written: str | None = None) -> tuple[tuple[ColumnType, ...], Stats]:
+        self._publisher.make_room(self.order)
+        return super().write(query, written)
+
+    def retype(self, column: ColumnType) -> bool:
+        return self._publisher.retype(self.place, column)
+
+    def publish(self, seal: Seal) -> Sealed:
+        publisher, size = self._publisher, None
+        self.clean()  # views of a stage would hold it
+        if self.place != self.order.relation:
+            size = publisher.put(self.place, self.order, seal.mode)
+        if self.order.view is not None:
+            publisher.show(self.order)
+        if seal.stamp is not None:
+            for order in dict.fromkeys((self.order.shown, self.order)):
+                publisher.stamp(order.relation, order.kind, seal)
+        for statement in seal.record:
+            self.session.execute(statement)
+        return Sealed(size)
+
+    def _create(self, query: str) -> Stats:
+        return self._publisher.create(self.place, self.order.kind, query)
+
+
+class InTransaction:
+    """For engines whose transactions hide what they create under a published name, and block nobody who reads it.
+
+    The published relation itself is the stage: the end of the transaction publishes.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @contextmanager
+    def stage(
+        self,
+        relation: Relation,
+        kind: RelationKind,
+        start: Start = "empty",
+        *,
+        view: Relation | None = None,
+        replaces: RelationKind | None = None,
+    ) -> Iterator[Stage]:
+        order = Order(relation, kind, start, view, replaces)
+        with self.session.transaction():
+            self.session.hold(order.shown.relation)
+            stage = _TransactionStage(self, order)
+            yield stage
+            stage.clean()
+
+    def place(self, order: Order) -> Relation:
+        """Return where the rows are staged."""
+        return order.relation
+
+    def make_room(self, order: Order) -> None:
+        """Drop what lies where a relation is to be created, if it cannot be replaced by one statement."""
+        if order.view is None and order.replaces not in (None, order.kind):
+            self.session.execute(self.session.spelling.drop(order.relation, order.replaces))
+
+    def create(self, place: Relation, kind: RelationKind, query: str) -> Stats:
+        """Create a stage from a query."""
+        return self.session.execute(self.session.spelling.create_as(place, kind, query, replaces=True))
+
+    def retype(self, place: Relation, column: ColumnType) -> bool:
+        """Give a column of a table another type; return False if what depends on it forbids that."""
+        self.session.execute(self.session.spelling.change_type(place, column))
+        return True
+
+    def put(self, stage: Relation, order: Order, mode: PublishMode | None) -> int | None:
+        """Give a stage that lies elsewhere the relation's place; return the bytes that a table takes, if known."""
+        raise NotImplementedError("the stage lies in its place")
+
+    def show(self, order: Order) -> None:
+        """Create or replace the view over a table."""
+        shown, spelling = order.shown, self.session.spelling
+        self.make_room(shown)
+        self.session.execute(spelling.create_as(shown.relation, "view", spelling.select_all(order.relation)))
+
+    def stamp(self, relation: Relation, kind: RelationKind, seal: Seal) -> None:
+        """Mark a relation: what replaces it by hand, or is altered by hand, is without the mark."""
+        signature = columns_digest((column.name, column.type) for column in seal.columns)
+        text = marked("", seal.stamp or "", signature)
+        self.session.execute(self.session.spelling.comment_on(relation, kind, text))
+
+
+class RenameInTransaction(InTransaction):
+    """For engines that rename in a transaction: the stage has a name of its own until it takes the relation's place.
+
+    Rows of an increment are applied to the published table itself, inside the transaction.
+    """
+
+    def place(self, order: Order) -> Relation:
+        if order.start == "published":
+            return order.relation
+        return self._free(order.relation.named(stage_name(order.relation.name)))
+
+    def make_room(self, order: Order) -> None:
+        pass  # the stage's place is free, and `put` replaces what is there
+
+    def create(self, place: Relation, kind: RelationKind, query: str) -> Stats:
+        return self.session.execute(self.session.spelling.create_as(place, kind, query, replaces=False))
+
+    def put(self, stage: Relation, order: Order, mode: PublishMode | None) -> int | None:
+        session, spelling = self.session, self.session.spelling
+        for there, info in session.inspect([order.relation]).items():
+            session.execute(spelling.drop(there, info.kind))
+        session.execute(spelling.rename(stage, order.relation.name))
+        return None
+
+    def show(self, order: Order) -> None:
+        shown, spelling = order.shown, self.session.spelling
+        stage = self._free(shown.relation.named(stage_name(shown.relation.name)))
+        self.session.execute(spelling.create_as(stage, "view", spelling.select_all(order.relation), replaces=False))
+        self.put(stage, shown, None)
+
+    def _free(self, stage: Relation) -> Relation:
+        """Return a stage's place, without what whoever copied a database during a build has left there."""
+        for left, info in self.session.inspect([stage]).items():
+            self.session.execute(self.session.spelling.drop(left, info.kind))
+        return stage
+
+
+class SwapByStatement:
+    """For engines without transactions over statements: each statement is one of its own.
+
+    The stage is a relation beside the published one: empty, or for an increment a copy, which is changed instead of the
+    published table. One statement puts it in place and leaves the stamp; the record follows. Rows that a crash leaves
+    staged are removed by a later build of the relation, see `leftovers.py`.
+
+    A view that becomes a table, or a table that becomes one, is dropped first: readers miss it for a moment.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @contextmanager
+    def stage(
+        self,
+        relation: Relation,
+        kind: RelationKind,
+        start: Start = "empty",
+        *,
+        view: Relation | None = None,
+        replaces: RelationKind | None = None,
+    ) -> Iterator[Stage]:
+        order = Order(relation, kind, start, view, replaces)
+        self.session.hold(order.shown.relation)
+        remove_leftovers(self.session, relation)
+        stage = _SwapStage(self, order)
+        try:
+            stage.begin()
+            yield stage
+        finally:
+            try:
+                stage.clean()
+            except EngineError as error:
+                _log.warning("what was staged for %s is left to a later build: %s", relation, error)
+
+    def make_room(self, relation: Relation, kind: RelationKind) -> None:
+        """Drop what has the name of a relation of another kind; readers miss it for a moment."""
+        self.session.execute(self.session.spelling.drop(relation, kind))
+
+    def copied(self, relation: Relation, stage: Relation) -> str:
+        """Spell the statement that makes a stage with the rows of a table: a clone, if the engine has those."""
+        spelling = self.session.spelling
+        return spelling.create_as(stage, "table", spelling.select_all(relation), replaces=False)
+
+    def swapped(self, stage: Relation, relation: Relation, comment: str) -> str:
+        """Spell the one statement that gives a table the rows, columns and comment of a stage, or creates it."""
+        spelling = self.session.spelling
+        return spelling.create_as(relation, "table", spelling.select_all(stage), stamp=comment)
+
+    def replaced(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> str:
+        """Spell the one statement that creates or replaces a view, with a comment."""
+        return self.session.spelling.create_as(relation, kind, query, stamp=comment)
+
+    def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
+        """Return what a relation is made of, as `Session.inspect` compares it."""
+        return columns_digest((column.name, column.type) for column in columns)
+
+
+class _SwapStage(_StagedRows):
+    """A stage under a name that no other build has."""
+
+    def __init__(self, publisher: SwapByStatement, order: Order) -> None:
+        super().__init__(publisher.session, order, order.relation.named(swap_name(order.relation.name)))
+        self._publisher = publisher
+        self._query = ""
+        self._made: list[Relation] = []
+
+    def begin(self) -> None:
+        if self.order.start == "published":
+            self._made.append(self.place)
+            self.session.execute(self._publisher.copied(self.order.relation, self.place))
+
+    def write(self, query: str, written: str | None = None) -> tuple[tuple[ColumnType, ...], Stats]:
+        self._query = query
+        self._made.append(self.place)
+        return super().write(query, written)
+
+    def scratch(
+        self, name: str, query: str, written: str | None = None, *, kind: RelationKind = "table"
+    ) -> tuple[Relation, tuple[ColumnType, ...]]:
+        relation = self.place.named(swap_name(self.order.relation.name))
+        self._made.append(relation)
+        self.session.execute(self.session.spelling.create_as(relation, kind, query, replaces=False))
+        return relation, usable_columns(self.session, relation, written or query, is_table=kind == "table")
+
+    def publish(self, seal: Seal) -> Sealed:
+        order, comment = self.order, self._comment(self.place, self.order.kind, seal)
+        if order.kind == "table":
+            self._swap(order, self._publisher.swapped(self.place, order.relation, comment))
+        else:
+            self._replace(order, self._query, comment)
+        if order.view is not None:
+            query = self.session.spelling.select_all(order.relation)
+            shown, _ = self.scratch("", query, kind="view")
+            self._replace(order.shown, query, self._comment(shown, "view", seal))
+        for statement in seal.record:
+            self.session.execute(statement)
+        return Sealed()
+
+    def _replace(self, order: Order, query: str, comment: str) -> None:
+        self._swap(order, self._publisher.replaced(order.relation, order.kind, query, comment))
+
+    def _swap(self, order: Order, statement: str) -> None:
+        there = self.session.inspect([order.relation]).get(order.relation)
+        if there is not None and there.kind != order.kind:
+            self._publisher.make_room(order.relation, there.kind)
+        self.session.execute(statement)
+
+    def _comment(self, made: Relation, kind: RelationKind, seal: Seal) -> str:
+        """The mark of this build, behind what people wrote into the comment."""
+        shown = self.order.shown.relation
+        there = self.session.inspect([shown], Want.COMMENTS).get(shown)
+        text = unmarked(there.comment) if there else ""
+        if seal.stamp is None:
+            return text
+        return marked(text, seal.stamp, self._publisher.signature(made, kind, seal.columns))
+
+    def clean(self) -> None:
+        made, self._made = self._made[::-1], []  # views before what they read
+        there = self.session.inspect(made) if made else {}
+        for relation in made:
+            if relation in there:
+                self.session.execute(self.session.spelling.drop(relation, there[relation].kind))

@@ -1,0 +1,167 @@
+"""What a session has by itself: an author of an engine writes the seven verbs that are left, and what differs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from typing import ClassVar
+
+from fft_core.engines.protocol import (
+    ColumnType,
+    Estimates,
+    Frames,
+    Publisher,
+    RelationKind,
+    Row,
+    Stats,
+    TableInfo,
+    Types,
+    Versions,
+    Want,
+)
+from fft_core.engines.spec import Capabilities, EngineSpec, Namespace
+from fft_core.engines.spec.spelling import Spelling
+from fft_core.engines.trace import Trace
+from fft_core.names import Relation
+from fft_core.names.functions import Definition
+
+
+class StandardTypes:
+    """Types by their words, values that `=` compares as people do.
+
+    Args:
+        spelling: How statements are spelled.
+        words: How FFT's words for types are spelled, in lower case; others are taken as the engine's own.
+    """
+
+    def __init__(self, spelling: Spelling, words: Mapping[str, str]) -> None:
+        self.spelling = spelling
+        self._words = words
+
+    def column_type(self, declared: str) -> str:
+        return self._words.get(declared.strip().lower(), declared)
+
+    def usable_type(self, type: str) -> str:
+        return type
+
+    def holds_times(self, type: str) -> bool:
+        return type.lower().startswith(("date", "timestamp"))
+
+    def read_time(self, value: object) -> datetime:
+        if not isinstance(value, datetime):
+            raise ValueError(f"{value!r}, which is no time")
+        return value
+
+    def json_value(self, value: object, type: str) -> str:
+        return self.spelling.refuse("lists and mappings")
+
+    def comparable(self, value: str, kind: str) -> str:
+        return value
+
+    def visible(self, value: str, kind: str) -> str:
+        return value
+
+    def unequal(self, value: str, kind: str) -> str | None:
+        return None
+
+
+class NoVersions:
+    """Tells no contents apart: each build of a relation counts as other rows. There are no functions of users."""
+
+    def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
+        return "null"
+
+    def definitions(self) -> Sequence[Definition]:
+        return ()
+
+
+class NoEstimates:
+    """Knows of no query what it will cost."""
+
+    def bytes_of(self, sql: str) -> int | None:
+        return None
+
+
+class BaseSession(ABC):
+    """A session on one connection, whose statements are transactions of their own unless `transaction` is overridden.
+
+    Its `__init__` sets `publisher`, `types` and `frames`, and others of the parts if the engine has them.
+
+    Args:
+        namespace: Where relations of the profile lie.
+    """
+
+    spec: ClassVar[EngineSpec]
+    publisher: Publisher
+    types: Types
+    frames: Frames
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.name: str = self.spec.name
+        self.dialect: str = self.spec.dialect
+        self.capabilities: Capabilities = self.spec.can
+        self.spelling: Spelling = self.spec.spelling
+        self.trace = Trace()
+        self.versions: Versions = NoVersions()
+        self.estimates: Estimates = NoEstimates()
+        self._namespace = namespace
+
+    @abstractmethod
+    def execute(self, sql: str) -> Stats: ...
+
+    @abstractmethod
+    def fetch(self, sql: str) -> list[Row]: ...
+
+    @abstractmethod
+    def columns(self, query: str) -> tuple[ColumnType, ...]: ...
+
+    @abstractmethod
+    def inspect(self, relations: Sequence[Relation], want: Want = Want.KIND) -> Mapping[Relation, TableInfo]: ...
+
+    @abstractmethod
+    def interrupt(self) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
+        return self._namespace.relation(name, schema, catalog)
+
+    def temporary(self, name: str) -> Relation:
+        return Relation(name)
+
+    def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
+        return self.execute(self.spelling.create_temporary(name, query, kind))
+
+    def create_schema(self, relation: Relation) -> None:
+        self.execute(self.spelling.create_schema(relation))
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def hold(self, relation: Relation) -> None:  # noqa: B027 (nobody waits, if not said otherwise)
+        pass
+
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def openings(self) -> int:
+        return 1
+
+
+def total(stats: Iterable[Stats]) -> Stats:
+    """Add what several statements came to.
+
+    >>> total([Stats(2, 10), Stats(3)])
+    Stats(rows=5, bytes=None, job=None)
+    """
+    found = tuple(stats)
+    return Stats(_sum(one.rows for one in found), _sum(one.bytes for one in found))
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    given = tuple(numbers)
+    known = [number for number in given if number is not None]
+    return sum(known) if len(known) == len(given) else None

@@ -1,0 +1,61 @@
+"""The engines of this repository pass the contract at the levels that they claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from autocommit_installed import autocommit_installed
+from postgres_server import drop_schema, new_schema
+
+from fft_core.engines.spec import Full, No
+from fft_core.testing import LEVELS, EngineContract
+
+ALL = dict.fromkeys(LEVELS, Full())
+
+
+class TestDuckDB(EngineContract):
+    engine = "duckdb"
+    levels = ALL
+
+    @pytest.fixture
+    def settings(self, tmp_path: Path) -> Mapping[str, Any]:
+        return {"path": str(tmp_path / "db.duckdb")}
+
+
+class TestPostgres(EngineContract):
+    engine = "postgres"
+    levels = ALL
+
+    @pytest.fixture
+    def settings(self, postgres_dsn: str) -> Iterator[Mapping[str, Any]]:
+        schema = new_schema()
+        yield {"dsn": postgres_dsn, "db_schema": schema}
+        drop_schema(postgres_dsn, schema)
+
+
+class TestPostgresWithoutTransactions(TestPostgres):
+    engine = "autocommit"
+
+    @pytest.fixture(autouse=True)
+    def installed(self) -> Iterator[None]:
+        with autocommit_installed():
+            yield
+
+
+def test_a_wrong_claim_fails_either_way() -> None:
+    """A level that works and is claimed not to; the other way is any failure."""
+    from fft_core.testing.claims import expect
+
+    with pytest.raises(pytest.fail.Exception, match=r"claimed as 'no: too old', and it works"):
+        expect(No("too old"), "the level 'reads'", lambda: None)
+    with pytest.raises(pytest.xfail.Exception, match="too old"):
+        expect(No("too old"), "the level 'reads'", _fails)
+    with pytest.raises(AssertionError):
+        expect(Full(), "the level 'reads'", _fails)
+
+
+def _fails() -> None:
+    raise AssertionError
