@@ -205,18 +205,27 @@ class Identities:
     def _sql(self, model: Model) -> tuple[Code, frozenset[str]]:
         assert isinstance(model.body, SqlBody)  # the caller has asked
         macros = [self._sources_of_macro(name) for name in self._python_macros(model)]
-        key = self._cache.key_of(model, self._naming.dialect)
-        if macros:
-            key = digest_of([key, [dict(sources.code) for sources in macros]])
-        known = self._cache.get(key)
+        environment = frozenset[str]().union(*(sources.environment for sources in macros))
+        key = self._key_of(model, macros, environment)
+        known = self._cache.get(key) if key else None
         if known is None:
             known = self._read_sql(model)
-        self._cache.put(key, known)
-        environment = frozenset[str]().union(*(sources.environment for sources in macros))
+        if key:
+            self._cache.put(key, known)
         volatile = [said for sources in macros for said in self._volatile_in(sources)]
         volatile += [_COMPUTED_NAMES] if "*" in environment else []
         code = replace(known, volatile=tuple(dict.fromkeys([*known.volatile, *volatile])))
         return code, model.body.environment | environment
+
+    def _key_of(self, model: Model, macros: Sequence[PythonSources], environment: frozenset[str]) -> str | None:
+        """Digest what the text of a model depends on; None if a secret is part of it, which is kept nowhere."""
+        key = self._cache.key_of(model, self._naming.dialect)
+        if not macros:
+            return key
+        read = {name: self._seen.get(name) for name in (self._seen if "*" in environment else environment)}
+        if any(is_secret(name, self._project.secrets) for name in read):
+            return None
+        return digest_of([key, [dict(sources.code) for sources in macros], read])
 
     def _python_macros(self, model: Model) -> list[str]:
         """The functions of macros_py that the text of a model is made with."""

@@ -205,3 +205,30 @@ def test_a_package_computes_its_own(tmp_path: Path) -> None:
     assert set(loaded(tmp_path / "shop", files).models) == {"theirs_m"}
     (said,) = problems(tmp_path / "shop", {**files, "../shared/words.py": "1 / 0\n"})
     assert said.startswith("packages/shared/words.py:1: m.ff.py cannot be imported: ZeroDivisionError")
+
+
+def test_a_model_under_a_condition_is_one_if_that_is_so(tmp_path: Path) -> None:
+    code = """\
+        import os
+        from fastflowtransform import model
+
+        if os.environ.get("FF_REGION") == "eu":
+            @model(name="sums", tags=["eu"])
+            def sums(): ...
+        else:
+            @model(name="sums", tags=["us"])
+            def sums(): ...
+
+        try:
+            import not_there_at_all
+        except ImportError:
+            @model(name="instead")
+            def instead(): ...
+        else:
+            @model(name="wanted")
+            def wanted(): ...
+        """
+    for region in ("eu", "us"):
+        project = loaded(tmp_path, {"models/m.ff.py": code}, FF_REGION=region)
+        assert set(project.models) == {"sums", "instead"}
+        assert project.models["sums"].tags == (region,)

@@ -76,3 +76,14 @@ def test_the_engine_is_the_same_whoever_says_it(tmp_path: Path) -> None:
     assert shop.sql("select a.x, p.x from a, p") == [("duckdb", "duckdb")]
     shop.environment["FF_ENGINE"] = "duckdb"
     assert shop.due() == {}
+
+
+@pytest.mark.parametrize("secrets", ["[]", "[WHEN]"])
+def test_a_text_that_a_variable_changes_is_read_anew(tmp_path: Path, secrets: str) -> None:
+    """What the text uses is remembered between commands: not for another text."""
+    code = "import os\ndef when():\n    return os.environ.get('WHEN', '1')\n"
+    project = f"name: skips\nversion: '1'\nsecrets: {secrets}\n"
+    files = {"project.yml": project, "models/macros_py/t.py": code, "models/a.ff.sql": "select {{ when() }} as x"}
+    assert built(tmp_path, files).due() == {}
+    assert built(tmp_path, files, WHEN="random()").due() == {"a": ["volatile"]}
+    assert built(tmp_path, files).due() == {}

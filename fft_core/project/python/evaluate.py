@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -126,9 +127,8 @@ class Evaluator:
             return json.loads(answer.read_bytes())
 
     def _run(self, request: str, home: Home, path: Path) -> str:
-        ours = str(Path(__file__).parents[3])
         environment = {**os.environ, **self._environment}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [ours, environment.get("PYTHONPATH")]))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_own_folder(), environment.get("PYTHONPATH")]))
         command = [sys.executable, "-P", "-m", _CHILD]  # the project is on no path of it
         try:
             finished = subprocess.run(
@@ -139,6 +139,12 @@ class Evaluator:
             raise ModelError(message, where=Location(path)) from error
         last = finished.stderr.strip().splitlines()[-1:] or [f"it ended its process with {finished.returncode}"]
         return last[0]
+
+
+def _own_folder() -> str:
+    """Where this package lies, for a process that would not find it; "" if it is installed among all others."""
+    ours = str(Path(__file__).parents[3])
+    return "" if ours in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")) else ours
 
 
 def _evaluated(found: Any, conditions: Conditions) -> Evaluated:  # Any: as `child` wrote it

@@ -110,7 +110,7 @@ class Declaration:
     docstring: str | None
     by_name: tuple[str, ...] = ()  # parameters that can only be given by name, and have no default
     annotations: Mapping[str, Annotation] = field(default_factory=dict)  # of those that have one; "*" is for `*frames`
-    computed: Mapping[str, int] = field(default_factory=dict)  # arguments that are no literals, with their lines
+    computed: Mapping[str, int] = field(default_factory=dict)  # arguments that are no literals; "" for a condition
     first_line: int = 0  # of its decorators
 
 
@@ -125,6 +125,8 @@ def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem
         for decorator in function.decorator_list:
             if decorator_name(decorator) in MODEL_DECORATORS:
                 declared = _declaration(function, decorator, constants)
+                if function not in tree.body:  # whether it is a model depends on what is so when it is imported
+                    declared = replace(declared, computed={**declared.computed, "": function.lineno})
                 found.append(replace(declared, annotations=_annotations(function.args, annotations)))
     if not found:
         problems.append(
