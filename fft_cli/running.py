@@ -103,7 +103,7 @@ def _run_with_hooks(call: Call, todo: Todo) -> int:
     finally:
         call.run.hooks.end(error or None)
         if call.project.hooks:
-            call.run.close()
+            call.run.sessions.close()
     for excess in call.run.budgets.excesses():
         echo(f"[BUDGET] {'error' if excess.is_error else 'warning'}: {excess}", err=True)
         code = code or (FAILED if excess.is_error else 0)

@@ -103,7 +103,7 @@ class WarehouseSessions:
         try:
             self.end_run(None)  # of a run whose executor is Dagster's in-process one
         finally:
-            self._run.close()
+            self._run.sessions.close()
 
 
 def _tell_nobody(outcome: StepStarted | StepEnded) -> None:

@@ -14,8 +14,9 @@ from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
+from fft_core.names.secret_names import looks_secret
 from fft_core.project.model import Hook, Incremental, Mentioned, Model, Project, SourceName, SqlBody, SqlCheck
-from fft_core.project.profile.environment import is_secret, looks_secret
+from fft_core.project.profile.environment import is_secret
 from fft_core.project.read.conditions import seen_by_code
 
 if TYPE_CHECKING:

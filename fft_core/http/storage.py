@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from hishel import BaseStorage, Entry, Headers, Request, Response
 
 from fft_core.json_files import replace_file
-from fft_core.project.profile.environment import looks_secret
+from fft_core.names.secret_names import looks_secret
 
 _KEPT = ("content-type", "content-language", "date", "etag", "last-modified", "link")
 _MASK = "***"

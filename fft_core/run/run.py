@@ -201,10 +201,6 @@ class Run:
         wanted = self.project.checks_of(node) if checks is None else checks
         return check_node(self.sessions.of_thread(), node, wanted)
 
-    def close(self) -> None:
-        """Close the run's sessions, if the database was opened."""
-        self.sessions.close()
-
     def __enter__(self) -> Run:
         return self
 

@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "run": ("build", "warehouse", "checks", "compile", "plan", "project", "engines", "http"),
     "unit_tests": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
     "operations": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
-    "http": ("frames", "project.profile"),
+    "http": ("frames",),
     "compat": ("project", "http"),
     "reports": (
         "operations", "unit_tests", "run", "build", "warehouse", "checks", "compile", "plan", "frames", "project",

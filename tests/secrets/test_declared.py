@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from fft_core import FftError, Model, Project, ProjectError, load_project, make_plan, open_warehouse
+from fft_core.names.secret_names import looks_secret
 from fft_core.operations.preview import rendered_sql
-from fft_core.project.profile.environment import WELL_KNOWN, counted_variables, is_secret, looks_secret
+from fft_core.project.profile.environment import WELL_KNOWN, counted_variables, is_secret
 from fft_core.project.profile.secrets import project_masker, warn_of_short_secrets
 from fft_core.run.turn import build_model
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fft_core.engines.protocol import ColumnType, RelationKind
 
 
-class BigQuerySpelling(BackslashSpelling):
+class BigQueryValues(BackslashSpelling):
     """Statements of BigQuery: its `timestamp` is a point in time, its `datetime` a time without a zone."""
 
     dialect: ClassVar[str] = "bigquery"
@@ -71,6 +71,10 @@ class BigQuerySpelling(BackslashSpelling):
 
     def hashed(self, texts: Sequence[str]) -> str:
         return f"to_hex(md5({self.joined(texts)}))"
+
+
+class BigQuerySpelling(BigQueryValues):
+    """Statements of BigQuery."""
 
     def options(self, kind: RelationKind, stamp: str | None) -> str:
         return "" if stamp is None else f" options(description={self.text(stamp)})"

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from fft_core.engines.spec.dsn import secret_parts
 from fft_core.engines.spec.masking import Masker
-from fft_core.project.profile.environment import is_secret, looks_secret
+from fft_core.names.secret_names import looks_secret
+from fft_core.project.profile.environment import is_secret
 
 
 def environment_masker(environment: Mapping[str, object]) -> Masker:
