@@ -31,6 +31,7 @@ COMMANDS = {
     "deps": "fft_cli.deps",
     "dev": "fft_cli.dev",
     "docgen": "fft_cli.docgen",
+    "doctor": "fft_cli.doctor",
     "init": "fft_cli.init",
     "ls": "fft_cli.ls",
     "plan": "fft_cli.plan",
@@ -46,7 +47,7 @@ COMMANDS = {
 }
 # How `fft --help` groups them; one that is in no group is shown under the last heading.
 GROUPS = {
-    "Begin": ("init", "deps"),
+    "Begin": ("init", "deps", "doctor"),
     "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source"),
     "Look": ("plan", "ls", "show", "dag", "dev", "docgen"),
     "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),

@@ -24,6 +24,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("Install what packages.yml and packages.lock.yml say", "fft deps shop"),
         Example("Take what the branches and tags are now", "fft deps shop --upgrade"),
     ),
+    "doctor": (Example("What a project needs, and what differs from the original FFT", "fft doctor shop"),),
     "plan": (
         Example("Everything", "fft plan shop"),
         Example("One model and what it reads, for a program", "fft plan shop --select +country_revenue --json"),

@@ -1,0 +1,144 @@
+"""What of a project will work here, what is missing, and what differs from the original FFT. Opens no database."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import util
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from fft_core.engines.spec.registry import frame_kinds_of, spec_of
+from fft_core.errors import FftError, ProjectError
+from fft_core.project.model import Incremental, Model, Project, PythonBody, Snapshot
+from fft_core.project.read.load import load_project
+
+State: TypeAlias = Literal["works", "missing", "differs"]
+_USES_HTTP = re.compile(r"\bget_(?:df|json)\b")
+_HTTP_PACKAGES = ("httpx", "hishel", "stamina")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        state: Whether it works, is missing, or is done in another way than by the original FFT.
+        what: What it is.
+        hint: What to do about it, or why it differs.
+    """
+
+    state: State
+    what: str
+    hint: str = ""
+
+
+def examine(root: Path, env: str | None = None) -> tuple[Finding, ...]:
+    """Look at a folder with a project: what works first, then what is missing, then what differs.
+
+    Args:
+        root: The folder.
+        env: The profile; FFT_ACTIVE_ENV or dev if None.
+    """
+    try:
+        project = load_project(root, env)
+    except ProjectError as error:
+        return tuple(
+            Finding("missing", str(problem).partition("\n")[0], problem.hint or "") for problem in error.problems
+        )
+    found = [
+        *_parts(project),
+        *_connection(project),
+        *_packages(project),
+        *_unit_tests(project),
+        *_differences(project),
+    ]
+    return tuple(sorted(found, key=lambda finding: ("works", "missing", "differs").index(finding.state)))
+
+
+def _parts(project: Project) -> Iterator[Finding]:
+    kinds = Counter(f"{model.kind} models" for model in project.models.values())
+    counts = {
+        **kinds,
+        "seeds": len(project.seeds),
+        "sources": len(project.sources),
+        "checks": len(project.checks),
+        "hooks": len(project.hooks),
+        "unit tests": len(project.unit_tests),
+    }
+    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    yield Finding(
+        "works", f"the project {project.name!r} loads for {project.env} on {project.engine}: {said or 'empty'}"
+    )
+
+
+def _connection(project: Project) -> Iterator[Finding]:
+    try:
+        profile = project.profiles.active(engine=project.engine)
+    except FftError as error:
+        yield Finding("missing", f"the profile {project.env}: {error.problem.message}", error.problem.hint or "")
+        return
+    yield Finding("works", f"the profile {project.env} has all that {profile.engine} needs")
+    spec = spec_of(profile.engine)
+    for package in spec.drivers:
+        if util.find_spec(package) is None:
+            yield Finding("missing", f"the driver of {spec.title}: {package}", f'pip install "{spec.extra}"')
+
+
+def _packages(project: Project) -> Iterator[Finding]:
+    """The packages that Python models ask for by their annotations and imports."""
+    bodies = [model for model in project.models.values() if isinstance(model.body, PythonBody)]
+    kinds = {kind.name: kind for kind in frame_kinds_of(project.engine)}
+    for name in sorted({frame for model in bodies for frame in _frames(model)}):
+        package = kinds[name].package if name in kinds else name
+        if util.find_spec(package.partition(".")[0]) is None:
+            yield Finding("missing", f"frames of {package}", f"pip install {package}")
+    if any(_uses_http(project, model) for model in bodies):
+        for package in _HTTP_PACKAGES:
+            if util.find_spec(package) is None:
+                yield Finding("missing", f"get_df and get_json need {package}", 'pip install "fft-dagster[http]"')
+
+
+def _frames(model: Model) -> tuple[str, ...]:
+    return model.body.frames if isinstance(model.body, PythonBody) else ()
+
+
+def _uses_http(project: Project, model: Model) -> bool:
+    try:
+        return _USES_HTTP.search(project.file(model.path).read_text(encoding="utf-8")) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _unit_tests(project: Project) -> Iterator[Finding]:
+    if not project.unit_tests:
+        return
+    try:
+        profile = project.profiles.unit_test()
+    except FftError as error:
+        yield Finding("missing", f"the profile of unit tests: {error.problem.message}", error.problem.hint or "")
+        return
+    if profile is None:
+        hint = f"A profile {project.env}_utest would give them a database of their own."
+        yield Finding("differs", "unit tests run in temporary tables of the profile's database", hint)
+
+
+def _differences(project: Project) -> Iterator[Finding]:
+    models = project.models.values()
+    if project.checks:
+        why = "Bad rows are never seen. `fft test` judges what is published, and builds nothing."
+        yield Finding("differs", "checks run before a table is published", why)
+    if project.seeds:
+        why = "They are built, checked and reused as models are; `fft run` takes along those that its models read."
+        yield Finding("differs", "seeds are nodes of the graph", why)
+    if any(isinstance(model.materialization, Incremental) and not model.materialization.unique_key for model in models):
+        why = "A build that is tried again would add its rows twice: give a unique_key, if rows have one."
+        yield Finding("differs", "incremental models without a unique_key add rows", why)
+    if any(isinstance(model.materialization, Snapshot) for model in models):
+        why = "`fft snapshot run` builds them alone, as before."
+        yield Finding("differs", "`fft build` and Dagster build snapshots with the other models", why)
+    if project.hooks:
+        why = "A hook after a model that fails makes the next run build the model once more."
+        yield Finding("differs", "hooks of a run's end are run of a failed run, too", why)
