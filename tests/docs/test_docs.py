@@ -58,6 +58,7 @@ COMMANDS: dict[str, How] = {
     "fft build shop --jobs 2 --select +domains --rebuild domains": "run",
     "fft build shop --dry-run": "run",
     "fft run shop --select domains --no-cache": "run",
+    "fft doctor shop": "run",
     "fft seed shop": "run",
     "fft test shop": "run",
     "fft test shop --select users --jobs 2": "run",
