@@ -15,6 +15,7 @@ from fft_cli.app import COMMANDS
 CALLS = [
     ("init", "new"),
     ("deps", "shop"),
+    ("doctor", "shop"),
     ("ci-check", "shop"),
     ("build", "shop"),
     ("seed", "shop"),

@@ -16,6 +16,8 @@ ALLOWED = {
     "fft_dagster/__init__.py": "FftDuckDBResource is a public name",
     "fft_dagster/duckdb_resource.py": "a companion of dagster-duckdb",
     "fft_core/project/profile/environment.py": "names of other programs' environment variables that hold credentials",
+    "fft_core/compat/__init__.py": "DuckExecutor and PostgresExecutor are names of the original FFT",
+    "fft_core/compat/scripts.py": "the same",
     "fft_cli/examples.py": "examples of `fft init --engine`, for its page",
     "fft_core/plan/python_steady.py": "names of Python packages whose calls read what lies outside of a model",
 }

@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "unit_tests": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
     "operations": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
     "http": ("frames",),
-    "compat": ("project", "http"),
+    "compat": ("project", "http", "run", "build", "reports"),
     "reports": (
         "operations", "unit_tests", "run", "build", "warehouse", "checks", "compile", "plan", "frames", "project",
         "engines",
