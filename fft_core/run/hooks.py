@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -177,13 +177,17 @@ class Hooks:
             raise first
 
     def _run_one(self, warehouse: Warehouse, hook: Hook, context: Mapping[str, Any]) -> None:
-        engine, about = warehouse.engine, f"hook {hook.name}"
+        """Run a hook in a session of its own, in which unqualified names mean the profile's schema."""
         try:
-            with engine.turn(), engine.trace.about(about):
-                if hook.sql is None:
-                    warehouse.compiler.call_hook(hook, context)
-                    return
-                warehouse.ensure_schema(warehouse.relation("any"))
+            if hook.sql is None:
+                warehouse.compiler.call_hook(hook, context)
+                return
+            warehouse.ensure_schema(warehouse.relation("any"))
+            with closing(warehouse.session()) as own, own.engine.turn(), own.engine.trace.about(f"hook {hook.name}"):
+                engine = own.engine
+                used = engine.spelling.use_schema(warehouse.relation("any"))
+                if used is not None:
+                    engine.execute(used)
                 given = {name: context[name] for name in ("run", "model", "params")}
                 given["node"] = context["model"]
                 statements = warehouse.compiler.hook_statements(hook, warehouse.naming, given)

@@ -236,3 +236,12 @@ def test_steps_in_processes_of_their_own_are_refused(shop: Place) -> None:
     assert error is not None
     assert "the executor 'somewhere' runs each step in a process of its own" in error.to_string()
     assert set(shop.due()) == {"a", "b"}
+
+
+def test_what_a_hook_writes_lies_in_the_schema_of_the_profile(tmp_path: Path) -> None:
+    project = PROJECT + "tests:\n  - {type: not_null, table: audit, column: about}\n"
+    profile = "dev: {engine: duckdb, duckdb: {path: db.duckdb, schema: demo}}\n"
+    shop = place(tmp_path, {**FILES, "project.yml": project, "profiles.yml": profile})
+    build(shop)
+    assert len(shop.sql("select * from demo.audit")) == 4
+    assert installed_fft("test", shop.root).code == 0

@@ -125,6 +125,7 @@ def shapes() -> Iterator[Shape]:
     yield Shape("comment on a column", lambda s: s.comment_on_column(ORDERS, "order", HOSTILE))
     yield Shape("drop a materialized view", lambda s: s.drop(STORED, "materialized_view"))
     yield Shape("drop a view", lambda s: s.drop(VIEW, "view"))
+    yield Shape("unqualified names", lambda s: s.use_schema(ORDERS) or s.refuse("schema of a session"))
     yield Shape(
         "names beside a table that begin so", lambda s: s.names_like(ORDERS, "_ff_stage_ord"), "_ff_stage_orders"
     )

@@ -21,9 +21,18 @@ class DuckDBSpelling(Spelling):
     def kind(self, kind: RelationKind) -> str:
         return self.refuse("materialized views") if kind == "materialized_view" else kind
 
+    def use_schema(self, relation: Relation) -> str | None:
+        places = [".".join(self.quoted(part) for part in parts if part) for parts in _places(relation)]
+        return f"set search_path = {self.text(','.join(places))}"
+
     def names_like(self, relation: Relation, prefix: str) -> str:
         is_there = f" and table_catalog = {self.text(relation.catalog)}" if relation.catalog else ""
         return super().names_like(replace(relation, catalog=None), prefix) + is_there
+
+
+def _places(relation: Relation) -> tuple[tuple[str | None, str], ...]:
+    """The schema of a relation, and then the one that a database has from the beginning."""
+    return (relation.catalog, relation.schema or "main"), (relation.catalog, "main")
 
 
 SPELLING = DuckDBSpelling()

@@ -243,6 +243,10 @@ class Definitions(Expressions):
         parts = [part for part in (relation.catalog, relation.schema) if part]
         return f"create schema if not exists {'.'.join(self.quoted(part) for part in parts)}"
 
+    def use_schema(self, relation: Relation) -> str | None:
+        """Look for unqualified names in the schema of a relation first; None if sessions do so by themselves."""
+        return None
+
     def create_as(
         self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
     ) -> str:

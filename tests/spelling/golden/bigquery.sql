@@ -87,6 +87,8 @@ drop materialized view `shop`.`stored_orders`;
 -- drop a view
 drop view `shop`.`best_orders`;
 
+-- unqualified names: not spelled
+
 -- names beside a table that begin so
 select table_name from `shop`.INFORMATION_SCHEMA.TABLES where substr(table_name, 1, 13) = '_ff_stage_ord';
 

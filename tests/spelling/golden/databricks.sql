@@ -87,6 +87,8 @@ alter table `shop`.`orders` alter column `order` comment 'it\'s a \\ "text" {of}
 -- drop a view
 drop view `shop`.`best_orders`;
 
+-- unqualified names: not spelled
+
 -- names beside a table that begin so
 select table_name from information_schema.tables where table_schema = 'shop' and substr(table_name, 1, 13) = '_ff_stage_ord';
 

@@ -90,6 +90,9 @@ comment on column "shop"."orders"."order" is 'it''s a \ "text" {of} `ours`;
 -- drop a view
 drop view "shop"."best_orders";
 
+-- unqualified names
+set search_path = '"shop","main"';
+
 -- names beside a table that begin so
 select table_name from information_schema.tables where table_schema = 'shop' and substr(table_name, 1, 13) = '_ff_stage_ord';
 

@@ -91,6 +91,8 @@ drop materialized view "shop"."stored_orders";
 -- drop a view
 drop view "shop"."best_orders";
 
+-- unqualified names: not spelled
+
 -- names beside a table that begin so
 select table_name from information_schema.tables where table_schema = 'shop' and substr(table_name, 1, 13) = '_ff_stage_ord';
 

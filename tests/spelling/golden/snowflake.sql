@@ -89,6 +89,8 @@ comment on column "SHOP"."ORDERS"."ORDER" is 'it\'s a \\ "text" {of} `ours`;\n--
 -- drop a view
 drop view "SHOP"."BEST_ORDERS";
 
+-- unqualified names: not spelled
+
 -- names beside a table that begin so
 select table_name from information_schema.tables where table_schema = 'SHOP' and substr(table_name, 1, 13) = '_FF_STAGE_ORD';
 
