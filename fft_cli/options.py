@@ -221,7 +221,7 @@ class PlanOptions:
         chosen = self.selection.names(run.project, run)
         if among is not None:
             chosen = among(run.project, self.selection, chosen)
-        if begins:
+        if begins and run.project.hooks:
             run.hooks.begin()
         with (
             nullcontext(run.sessions.of_thread())

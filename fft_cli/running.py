@@ -101,10 +101,10 @@ def _run_with_hooks(call: Call, todo: Todo) -> int:
         code = run(call, todo)
         error = "" if code == 0 else f"exit code {code}"
     finally:
-        call.run.hooks.end(error or None)
         if call.project.hooks:
+            call.run.hooks.end(error or None)
             call.run.sessions.close()
-    for excess in call.run.budgets.excesses():
+    for excess in call.run.budgets.excesses() if call.project.budgets else ():
         echo(f"[BUDGET] {'error' if excess.is_error else 'warning'}: {excess}", err=True)
         code = code or (FAILED if excess.is_error else 0)
     return code

@@ -53,7 +53,7 @@ class WarehouseSessions:
         self._lock = threading.Lock()
         self._run = run or Run(project, request)
         self._is_limited = run is not None
-        self._is_told_of_budgets = run is None  # whoever planned the run tells of them
+        self._is_told_of_budgets = run is None and bool(project.budgets)  # whoever planned the run tells of them
         self._ends_run = bool(project.hooks) and not (run is not None and run.hooks.has_begun)
 
     def of(self, bound: BoundProject) -> WarehouseSessions:
@@ -86,7 +86,8 @@ class WarehouseSessions:
 
     def begin_run(self, run_id: str, job: dg.JobDefinition) -> None:
         """Run the hooks of the run's start, unless whoever planned the run has. Raises HookError."""
-        self._run.hooks.begin(run_id)
+        if self.project.hooks:
+            self._run.hooks.begin(run_id)
 
     def end_run(self, error: str | None) -> None:
         """Run the hooks of the run's end, unless whoever planned the run does. Raises HookError."""

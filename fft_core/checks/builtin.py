@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fft_core.checks.custom import sql_query
 from fft_core.checks.query import CheckQuery
-from fft_core.checks.reconcile import reconcile_query
 from fft_core.engines.protocol import ColumnType, Session
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, nearest
@@ -97,8 +95,12 @@ def check_query(
             missing = f"not exists (select 1 from ({known}) as _ff_parent where {same})"
             return CheckQuery(check, None, f"select * from {spell.filtered} as _ff_child where {missing}")
         case ReconcileDifference() | ReconcileRatio() | ReconcileCoverage():
+            from fft_core.checks.reconcile import reconcile_query  # few projects have such
+
             return reconcile_query(check, check.rule, relation, engine, relation_of)
         case SqlCheck():
+            from fft_core.checks.custom import sql_query  # few projects have such
+
             return sql_query(check, check.rule, relation, engine, relation_of)
         case PythonCheck():  # its rows are only shown: the function judges
             return CheckQuery(check, None, f"{engine.spelling.select_all(relation)} where 1 = 0")

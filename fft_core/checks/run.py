@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fft_core.checks.builtin import check_query
-from fft_core.checks.custom import number_of, python_verdict
 from fft_core.checks.query import CheckQuery
 from fft_core.engines.protocol import ColumnType, Row, Session
 from fft_core.engines.spec.spelling import rows_of
@@ -232,6 +231,8 @@ def _shared_scan(
 
 def _said_by_function(engine: Session, relation: Relation, check: Check, row_count: int) -> CheckResult:
     assert isinstance(check.rule, PythonCheck)  # the caller asks
+    from fft_core.checks.custom import python_verdict  # few projects have such
+
     try:
         verdict = python_verdict(check, check.rule, relation, engine)
     except StatementError as error:
@@ -242,6 +243,8 @@ def _said_by_function(engine: Session, relation: Relation, check: Check, row_cou
 
 def _count(engine: Session, query: CheckQuery) -> int:
     if query.is_number:
+        from fft_core.checks.custom import number_of  # few projects have such
+
         rows = _explained(engine, [query], query.failing_rows)
         try:
             return number_of(rows)

@@ -133,6 +133,10 @@ class Hooks:
                     delete_records(warehouse.engine, [model.name])
                 raise
 
+    def caused(self, error: FftError) -> bool:
+        """Whether an error is that of a hook."""
+        return isinstance(error, HookError)
+
     def _of(self, phase: Phase, model: Model | None) -> Sequence[Hook]:
         hooks = self._by_phase.get(phase, ())
         return [hook for hook in hooks if model is None or model.name in self._chosen[id(hook)]]

@@ -15,8 +15,6 @@ from fft_core.plan.decide import Plan, Request
 from fft_core.project.model import Check, Model, Project, Seed, SourceName
 from fft_core.project.profile.profiles import Profile
 from fft_core.project.profile.secrets import project_masker
-from fft_core.run.budgets import BudgetWatch
-from fft_core.run.hooks import Hooks
 from fft_core.run.live_views import LiveViews
 from fft_core.run.rebuilder import Rebuilder
 from fft_core.run.sessions import Sessions
@@ -25,6 +23,8 @@ from fft_core.warehouse.warehouse import Warehouse, open_warehouse
 if TYPE_CHECKING:
     from fft_core.build.publish import BuildResult
     from fft_core.checks.run import CheckResult
+    from fft_core.run.budgets import BudgetWatch
+    from fft_core.run.hooks import Hooks
     from fft_core.run.turn import ReuseResult
 
 _T = TypeVar("_T")
@@ -115,11 +115,15 @@ class Run:
     @_once
     def hooks(self) -> Hooks:
         """The hooks of the run. The first build begins them; whoever closes the run as a context manager ends them."""
+        from fft_core.run.hooks import Hooks  # most projects have none
+
         return Hooks(self.project, lambda: self.sessions.of_thread())
 
     @_once
     def budgets(self) -> BudgetWatch:
         """What the builds of the run have spent, and the limits that they exceed."""
+        from fft_core.run.budgets import BudgetWatch  # most projects have none
+
         return BudgetWatch(self.project)
 
     @_once
@@ -133,8 +137,10 @@ class Run:
         What this run remembers of the database is not shared: the other one looks anew.
         """
         run = Run(self.project, self.request, nodes=nodes, may_build=may_build, **self._settings)
-        shared = {"compiler": self.compiler, "identities": self.identities, "masker": self.masker}
-        run.__dict__.update(shared, sessions=self.sessions, hooks=self.hooks, budgets=self.budgets)
+        shared: dict[str, object] = {"compiler": self.compiler, "identities": self.identities, "masker": self.masker}
+        if self.project.hooks or self.project.budgets:
+            shared |= {"hooks": self.hooks, "budgets": self.budgets}
+        run.__dict__.update(shared, sessions=self.sessions)
         return run
 
     def open(self, *, read_only: bool = False, patience_seconds: int | None = None) -> Warehouse:
@@ -184,9 +190,11 @@ class Run:
         """
         from fft_core.run.turn import ReuseResult, build_or_reuse  # a plan needs nothing of what builds
 
-        self.hooks.begin(run_id)
-        result = build_or_reuse(self.sessions.of_thread(), self.rebuilder, node, run_id=run_id, hooks=self.hooks)
-        if not isinstance(result, ReuseResult):
+        hooks = self.hooks if self.project.hooks else None
+        if hooks is not None:
+            hooks.begin(run_id)
+        result = build_or_reuse(self.sessions.of_thread(), self.rebuilder, node, run_id=run_id, hooks=hooks)
+        if self.project.budgets and not isinstance(result, ReuseResult):
             self.budgets.add(result)
         return result
 
@@ -208,6 +216,7 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.hooks.end(str(error) if error else None)
+            if self.project.hooks:
+                self.hooks.end(str(error) if error else None)
         finally:
             self.sessions.close()

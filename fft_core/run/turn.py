@@ -17,11 +17,13 @@ from fft_core.plan.decide import Decision, Request
 from fft_core.plan.records import BuildRecord
 from fft_core.project.model import Check, Model, Seed, SourceName
 from fft_core.run.chosen_views import views_to_judge
-from fft_core.run.hooks import HookError, Hooks
 from fft_core.run.memory import Look, OutdatedError
 from fft_core.run.rebuilder import Rebuilder
 from fft_core.warehouse.records import write_checks
 from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from fft_core.run.hooks import Hooks
 
 _log = logging.getLogger(__name__)
 
@@ -172,14 +174,14 @@ class _WithHooks:
         if self._hooks and self._model:
             try:
                 self._hooks.after(self._turn.warehouse, self._model, result)
-            except HookError:
+            except FftError:
                 self._turn.rebuilder.memory.forget()  # its record is gone
                 raise
         return result
 
     def failed(self, error: FftError) -> None:
         """Let the hooks know of a build that failed; a hook that failed itself is not told."""
-        if self._hooks and self._model and not isinstance(error, HookError):
+        if self._hooks and self._model and not self._hooks.caused(error):
             self._hooks.after(self._turn.warehouse, self._model, error)
 
 

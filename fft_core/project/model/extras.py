@@ -73,3 +73,6 @@ class Budgets:
     total: Budget = field(default_factory=Budget)
     models: Mapping[str, Budget] = field(default_factory=dict)
     tags: Mapping[str, Budget] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self != Budgets()
