@@ -20,7 +20,8 @@ from fft_core.build.judged_views import UnreadableViewError
 from fft_core.checks.run import CheckResult, JudgedView
 from fft_core.errors import BusyError, Location, ModelError, Problem, SeedError, StatementError
 from fft_core.names.columns import AmbiguousColumnError
-from fft_core.project.model import Check, NotNull
+from fft_core.project.model import Check, Hook, NotNull
+from fft_core.run.hooks import HookError
 
 WHERE, HINT = Location(Path("models/a b.ff.sql"), 3), "Mend it."
 
@@ -39,6 +40,7 @@ MADE: dict[type[FftError], Callable[..., FftError]] = {
     StatementError: lambda kind: kind("no", sql="select 1", where=WHERE, hint=HINT, missing="x", position=7),
     AmbiguousColumnError: lambda kind: kind("id", ["ID", "Id"]),
     CheckFailedError: failed_checks,
+    HookError: lambda kind: kind(Hook("after_model", "h", WHERE), ModelError("no", where=WHERE), HINT),
     UnreadableViewError: lambda kind: kind("a", "v", ModelError("no", where=WHERE), HINT),
 }
 
