@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sweeps import FACTOR
 from targets import Target
 
 DEMO = Path(__file__).parents[2] / "examples" / "cache_demo"
@@ -50,7 +51,8 @@ class Demo:
         self._arguments = [f"FFT={fft}", f"PYTHON={sys.executable}", f"ENV={profile}", f"PORT={port}"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("FF_", "FFT_", "MAKE"))}
         self._environment = {**kept, "FF_HTTP_MAX_RETRIES": "5"}
-        if "dsn" in settings:
+        self.is_second = "dsn" in settings
+        if self.is_second:
             self._environment |= {"FF_PG_DSN": settings["dsn"], "FF_PG_SCHEMA": settings["db_schema"]}
 
     def make(self, target: str) -> None:
@@ -64,7 +66,9 @@ class Demo:
 
 
 def test_each_target_builds_what_the_readme_says(demo: Demo) -> None:
-    for target, expected in BUILDS.items():
+    few = ("cache_first", "change_sql", "http_first", "http_offline")  # on the second engine, as each is a new process
+    targets = few if demo.is_second and FACTOR == 1 else tuple(BUILDS)
+    for target, expected in ((target, BUILDS[target]) for target in targets):
         demo.make(target)
         results = demo.results()
         assert {name for name, result in results.items() if result["status"] == "built"} == expected, target

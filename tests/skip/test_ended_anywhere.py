@@ -37,7 +37,7 @@ FILES = {
     "snapshot={'strategy': 'check', 'check_cols': 'all'}) }}\nselect id, version from {{ ref('plain') }}",
 }
 NAMES = ("start", "plain", "seen", "of_python", "merged", "added", "history")
-STEP = examples(7, 1)  # all of them take minutes
+STEP = examples(11, 1)  # all of them take minutes
 Rows = list[tuple[object, ...]]
 
 
