@@ -192,6 +192,7 @@ class Identities:
             check_names=check_code.names if check_code else None,
             check_unknown=check_code.unknown if check_code else (),
             is_trusted=model.volatile is False,
+            ttl_seconds=model.ttl_seconds,
             keeps=model.materialization.keeps,
         )
 

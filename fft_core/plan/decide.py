@@ -227,7 +227,7 @@ def decide(
     replaced = _not_there(record, published)
     own = [*replaced, *_itself_changed(identity, record)]
     reasons = [
-        *_asked_for(identity, request),
+        *_asked_for(identity, request, record),
         *(_kept(identity, reason) if is_increment else reason for reason in own),
         *_inputs_changed(inputs, record, defined),
     ]
@@ -382,7 +382,7 @@ def _version_after(decision: Decision) -> InputVersion:
     return InputVersion(None, may_stay=may_stay and decision.record is not None)
 
 
-def _asked_for(identity: NodeIdentity, request: Request) -> list[Reason]:
+def _asked_for(identity: NodeIdentity, request: Request, record: BuildRecord | None) -> list[Reason]:
     reasons = []
     if request.cache in ("off", "wo"):
         reasons.append(Reason("cache_off", f"--cache {request.cache} builds everything"))
@@ -393,7 +393,8 @@ def _asked_for(identity: NodeIdentity, request: Request) -> list[Reason]:
         if is_refreshed(identity.name, identity.keeps, pattern):
             detail = f"asked for by --full-refresh {pattern}: all its rows are built anew"
             reasons.append(Reason("full_refresh", detail))
-    reasons += [Reason("volatile", f"always built: it uses {what}") for what in identity.volatile]
+    if record is None or not identity.is_fresh(record.built_at):
+        reasons += [Reason("volatile", f"always built: it uses {what}") for what in identity.volatile]
     return reasons
 
 

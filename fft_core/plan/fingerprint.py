@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 VERSION = 2
@@ -38,6 +39,7 @@ class NodeIdentity:
         is_trusted: Whether it may be reused although functions are unknown, or change by themselves.
         keeps: What a build leaves of the rows that are there: "nothing" replaces all, "rows" adds to them and changes
             them, "history" closes versions and adds new ones.
+        ttl_seconds: For how long rows that change by themselves are reused; None if they are not.
     """
 
     name: str
@@ -60,6 +62,13 @@ class NodeIdentity:
     check_unknown: tuple[str, ...] = ()
     is_trusted: bool = False
     keeps: Literal["nothing", "rows", "history"] = "nothing"
+    ttl_seconds: float | None = None
+
+    def is_fresh(self, built_at: datetime | None) -> bool:
+        """Whether rows that were built then are reused though they may have changed by themselves since."""
+        if self.ttl_seconds is None or built_at is None:
+            return False
+        return datetime.now(UTC) - built_at < timedelta(seconds=self.ttl_seconds)
 
 
 @dataclass(frozen=True)

@@ -248,6 +248,7 @@ class Model:
     columns: tuple[Column, ...] = ()
     line: int = 1
     volatile: bool | None = None
+    ttl_seconds: float | None = None
     early_cutoff: bool = True
     publish: PublishMode | None = None
     config_line: int = 1

@@ -37,6 +37,7 @@ def model(
     owners: Any = None,
     description: str | None = None,
     volatile: bool | None = None,
+    ttl: str | float | None = None,
     early_cutoff: bool = True,
     kind: str | None = None,
     meta: Mapping[str, Any] | None = None,
@@ -56,6 +57,7 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
         owners: E-mail addresses, or "team:..." names.
         description: What the model is; the function's docstring where None.
         volatile: True: build it always. False: reuse it although it calls clocks, chance, files or the network.
+        ttl: For how long rows that change by themselves are reused: seconds, or a text as 30s, 2m, 1h or 7d.
         early_cutoff: False: do not compare its rows after a build; whatever reads it is then built, too.
         publish: "in_place" or "swap": how a table replaces the last one on Postgres; by its size if not given.
 

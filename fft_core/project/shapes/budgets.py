@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from fft_core.project import model as m
-from fft_core.project.shapes.shape import Number, Shape
-
-_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
-
-
-def _milliseconds(value: Any) -> Any:  # Any: whatever YAML holds
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*", value)
-    if match is None:
-        raise ValueError(f"{value!r} is not a time; write milliseconds, or a text as 500ms, 30s, 2m or 1h")
-    return round(float(match[1]) * _UNITS[match[2] or "ms"])
-
+from fft_core.project.shapes.shape import Number, Shape, milliseconds
 
 _Amount = Annotated[int, Number, Field(ge=0)]
-_Time = Annotated[int, Number, Field(ge=0), BeforeValidator(_milliseconds)]
+_Time = Annotated[int, Number, Field(ge=0), BeforeValidator(milliseconds)]
 
 
 class LimitsShape(Shape):

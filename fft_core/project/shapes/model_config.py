@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from fft_core.project import model as m
 from fft_core.project.shapes.schema import StepKeys
-from fft_core.project.shapes.shape import Names, Owner, Shape, as_list
+from fft_core.project.shapes.shape import Names, Owner, Shape, as_list, milliseconds
 
 _Materialized: TypeAlias = Literal["table", "view", "materialized_view", "ephemeral", "incremental", "snapshot"]
 
@@ -128,8 +128,18 @@ class ModelConfigShape(IncrementalOverlayShape, StepKeys):
     owners: list[Owner] = []
     description: str | None = None
     volatile: bool | None = None
+    ttl: float | None = Field(default=None, gt=0)
     early_cutoff: bool = True
     publish: m.PublishMode | None = None
+
+    @field_validator("ttl", mode="before")
+    @classmethod
+    def _seconds(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if not re.search("[a-z]", value):
+            raise ValueError(f"{value!r} has no unit; write a number of seconds, or a text as 30s, 2m, 1h or 7d")
+        return float(milliseconds(value)) / 1000
 
     @field_validator("delta_python")
     @classmethod

@@ -105,3 +105,16 @@ Names = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance
 
 def as_list(value: object) -> object:
     return list(value) if isinstance(value, tuple | set | frozenset) else value
+
+
+_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def milliseconds(value: Any) -> Any:  # Any: whatever YAML holds
+    """Read a time with its unit, as 30s; what is no text stays as it is. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*", value)
+    if match is None:
+        raise ValueError(f"{value!r} is not a time; write milliseconds, or a text as 500ms, 30s, 2m, 1h or 7d")
+    return round(float(match[1]) * _UNITS[match[2] or "ms"])
