@@ -13,6 +13,7 @@ from fft_cli.completion import complete_names
 from fft_cli.option_values import with_options
 from fft_cli.options import Selection
 from fft_cli.run_options import RunOptions
+from fft_cli.terminal import echo
 
 if TYPE_CHECKING:
     from fft_core import Plan, Project
@@ -40,7 +41,10 @@ def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) 
     if rebuild_only:
         options = _only_rebuilt(options, rebuild_only)
     todo = partial(planned, checks_alone=False)
-    sys.exit(build_planned("run", options, todo, chosen.among, kept=chosen.kept))
+    code = build_planned("run", options, todo, chosen.among, kept=chosen.kept)
+    if options.dry_run and chosen.added and not options.output.as_json:
+        echo(f"not selected, and built as the selection reads them: {', '.join(chosen.added)}")
+    sys.exit(code)
 
 
 def _only_rebuilt(options: RunOptions, names: tuple[str, ...]) -> RunOptions:
@@ -60,12 +64,14 @@ class _Chosen:
         with_models: Whether the models that they read are added.
         selected: The models that are selected.
         narrows: Whether that is less than all.
+        added: What is built beside them.
     """
 
     with_seeds: bool
     with_models: bool
     selected: frozenset[str] = field(default=frozenset(), init=False)
     narrows: bool = field(default=False, init=False)
+    added: tuple[str, ...] = field(default=(), init=False)
 
     def among(self, project: Project, selection: Selection, chosen: frozenset[str]) -> frozenset[str]:
         """Keep the selected models, and add what they read, apart from what `--exclude` names and from snapshots."""
@@ -87,6 +93,7 @@ class _Chosen:
         if not self.narrows:
             return plan
         wanted = tuple(d for d in plan.decisions if d.is_build or d.name in self.selected)
+        self.added = tuple(decision.name for decision in wanted if decision.name not in self.selected)
         return Plan(wanted)
 
 

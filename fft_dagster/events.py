@@ -79,6 +79,8 @@ def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, An
         metadata["not_judged"] = dg.MetadataValue.md(
             "\n".join(f"- {inline(masker(str(view)))}" for view in result.unjudged)
         )
+    if isinstance(result, BuildResult) and result.bytes_scanned is not None:
+        metadata["bytes_scanned"] = result.bytes_scanned
     if result.http:
         metadata |= {f"http_{name}": value for name, value in result.http.items()}
     if result.row_count is not None:

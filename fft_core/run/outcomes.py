@@ -58,6 +58,7 @@ def ended_with_rows(step: NodeRunResult, found: BuildResult | ReuseResult) -> St
         query_duration_ms=round(found.query_seconds * 1000),
         rows=found.row_count,
         bytes=found.size_bytes if isinstance(found, BuildResult) else None,
+        bytes_scanned=found.bytes_scanned if isinstance(found, BuildResult) else None,
         relation=str(found.relation),
         http=_http(found.http) if found.http else None,
     )

@@ -125,6 +125,7 @@ class NodeRunResult:
         query_duration_ms: The statements of it, where they were timed.
         rows: Of the published relation; None for views, and where nothing was published.
         bytes: The size of the table that was written, where the engine says it; else None.
+        bytes_scanned: What its query was expected to read, if a budget asks for it and the engine tells; else None.
         relation: Where it is published.
         checks: Those that ran.
         http: The requests of a model that uses the HTTP helper.
@@ -140,6 +141,7 @@ class NodeRunResult:
     query_duration_ms: int | None = None
     rows: int | None = None
     bytes: int | None = None
+    bytes_scanned: int | None = None
     relation: str | None = None
     checks: tuple[CheckRunResult, ...] = ()
     http: HttpRunResult | None = None
@@ -184,6 +186,7 @@ class NodeRunResult:
             query_duration_ms=part.number_or_none("query_duration_ms"),
             rows=part.number_or_none("rows"),
             bytes=part.number_or_none("bytes"),
+            bytes_scanned=part.number_or_none("bytes_scanned"),
             relation=part.text_or_none("relation"),
             checks=tuple(map(CheckRunResult.from_json, part.parts("checks"))),
             http=HttpRunResult.from_json(http) if http else None,

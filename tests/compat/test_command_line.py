@@ -42,6 +42,8 @@ def built(root: Path, *arguments: str) -> list[str]:
 def test_what_a_selected_model_reads_is_built_with_it_if_it_must_be(shop: Path) -> None:
     command = ("run", "--env", "dev", "--select", "third.ff", "--cache=rw", "--jobs", "4")
     assert built(shop, *command, "--dry-run") == ["raw", "first", "second", "third"]
+    said = installed_fft(command[0], shop, *command[1:], "--dry-run").out.splitlines()[-1]
+    assert said == "not selected, and built as the selection reads them: raw, first, second"
     assert sorted(built(shop, *command)) == ["first", "raw", "second", "third"]
     assert built(shop, *command) == []
     ended = installed_fft("run", shop, "--select", "third")

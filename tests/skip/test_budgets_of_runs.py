@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from run_helpers import installed_fft
+from run_helpers import installed_fft, run_results
 from skip_helpers import Place, place
 from targets import Target
 
@@ -83,6 +83,14 @@ def test_a_query_that_would_read_too_much_is_not_run(postgres: Place) -> None:
     postgres.write({"models/b.ff.sql": "select i + 2 as i from {{ ref('a') }}"})
     with pytest.raises(FftError, match="FF_PG_MAX_BYTES must be a number of bytes, not 'much'"):
         build(postgres, FF_PG_MAX_BYTES="much")
+
+
+def test_what_was_expected_stands_in_the_results_of_a_run(postgres: Place) -> None:
+    postgres.write({"budgets.yml": "version: 1\ntotal: {bytes_scanned: {warn: 1}}\n"})
+    ended = installed_fft("build", postgres.root)
+    assert "[BUDGET] warning: the run: " in ended.err
+    assert "bytes scanned, and the limit is 1" in ended.err
+    assert all(result["bytes_scanned"] > 0 for result in run_results(postgres.root)["results"])
 
 
 def test_an_engine_that_cannot_tell_has_no_guard_and_no_zero(tmp_path: Path) -> None:
