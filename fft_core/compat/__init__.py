@@ -9,12 +9,12 @@ from typing import Any
 from fft_core.project.read.decorators import dq_test, engine_model
 from fft_core.project.read.python_file import model, ref, relation_for, source
 
-_OF_SCRIPTS = ("REGISTRY", "topo_sort", "mermaid", "DuckExecutor", "PostgresExecutor")
+OF_SCRIPTS = ("REGISTRY", "topo_sort", "mermaid", "DuckExecutor", "PostgresExecutor")
 __all__ = ["dq_test", "engine_model", "model", "ref", "relation_for", "source"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _OF_SCRIPTS:
+    if name in OF_SCRIPTS:
         from fft_core.compat import scripts  # models import this package, and need nothing that builds
 
         return getattr(scripts, name)
