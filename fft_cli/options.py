@@ -212,12 +212,13 @@ class PlanOptions:
         """Load the project, look at its warehouse, and decide: for what is selected, or what `among` makes of it.
 
         `afterwards` is called while the warehouse is open. If the plan `begins` a run, the hooks of its start come
-        before it looks.
+        before it looks; otherwise the run has no hooks.
         """
         from fft_cli.ctrl_c import cancelled_by_ctrl_c
         from fft_core import Run
 
-        run = Run(self.project.load(), self.request)
+        loaded = self.project.load()
+        run = Run(loaded if begins else loaded.without_hooks(), self.request)
         chosen = self.selection.names(run.project, run)
         if among is not None:
             chosen = among(run.project, self.selection, chosen)

@@ -40,7 +40,7 @@ def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) 
     if rebuild_only:
         options = _only_rebuilt(options, rebuild_only)
     todo = partial(planned, checks_alone=False)
-    sys.exit(build_planned("run", options, todo, chosen.among, kept=chosen.kept))
+    sys.exit(build_planned("run", options, todo, chosen.among, kept=chosen.kept, hooked=True))
 
 
 def _only_rebuilt(options: RunOptions, names: tuple[str, ...]) -> RunOptions:
