@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from fft_core.run.output_guard import OutputGuard
 
 
+ALL = "*"
+"""The glob that an option stands for if none is said: all that is selected."""
+
+
 @dataclass
 class Invocation:
     """What is known of a call of `fft`: the folder that it was called for, and what guards its output."""
@@ -165,9 +169,11 @@ class RequestOptions:
         metadata=option(
             "--rebuild",
             multiple=True,
-            metavar="GLOB",
+            is_flag=False,
+            flag_value=ALL,
+            metavar="[GLOB]",
             shell_complete=complete_names,
-            help="Models to build in any case; repeatable.",
+            help="Models to build in any case, or all; repeatable.",
         ),
     )
     full_refresh: tuple[str, ...] = field(
