@@ -20,4 +20,4 @@ def command(options: RunOptions) -> None:
     """
     from fft_cli.running import build_planned, planned
 
-    sys.exit(build_planned("build", options, partial(planned, checks_alone=True)))
+    sys.exit(build_planned("build", options, partial(planned, checks_alone=True), hooked=True))

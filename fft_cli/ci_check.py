@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,12 @@ def check_files(options: ProjectOptions, sarif: Path | None, as_json: bool) -> i
 
 def _findings(options: ProjectOptions) -> Sequence[Finding]:
     from fft_core import ProjectError
+    from fft_core.project.profile.profiles import env_to_check
     from fft_core.reports.lint.findings import lint_project, problems_found
 
     try:
-        return lint_project(options.load())
+        env = env_to_check(options.root, options.env)
+        return lint_project(replace(options, env=env).load())
     except ProjectError as error:
         if not (options.root / "project.yml").is_file():
             raise  # there is nothing to have findings in

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from fft_core.run.output_guard import OutputGuard
 
 
+ALL = "*"
+"""The glob that an option stands for if none is said: all that is selected."""
+
+
 @dataclass
 class Invocation:
     """What is known of a call of `fft`: the folder that it was called for, and what guards its output."""
@@ -165,9 +169,11 @@ class RequestOptions:
         metadata=option(
             "--rebuild",
             multiple=True,
-            metavar="GLOB",
+            is_flag=False,
+            flag_value=ALL,
+            metavar="[GLOB]",
             shell_complete=complete_names,
-            help="Models to build in any case; repeatable.",
+            help="Models to build in any case, or all; repeatable.",
         ),
     )
     full_refresh: tuple[str, ...] = field(
@@ -212,12 +218,13 @@ class PlanOptions:
         """Load the project, look at its warehouse, and decide: for what is selected, or what `among` makes of it.
 
         `afterwards` is called while the warehouse is open. If the plan `begins` a run, the hooks of its start come
-        before it looks.
+        before it looks; otherwise the run has no hooks.
         """
         from fft_cli.ctrl_c import cancelled_by_ctrl_c
         from fft_core import Run
 
-        run = Run(self.project.load(), self.request)
+        loaded = self.project.load()
+        run = Run(loaded if begins else loaded.without_hooks(), self.request)
         chosen = self.selection.names(run.project, run)
         if among is not None:
             chosen = among(run.project, self.selection, chosen)

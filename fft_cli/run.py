@@ -11,7 +11,7 @@ import click
 
 from fft_cli.completion import complete_names
 from fft_cli.option_values import with_options
-from fft_cli.options import Selection
+from fft_cli.options import ALL, Selection
 from fft_cli.run_options import RunOptions
 from fft_cli.terminal import echo
 
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 @click.option(
     "--rebuild-only",
     multiple=True,
-    metavar="GLOB",
+    is_flag=False,
+    flag_value=ALL,
+    metavar="[GLOB]",
     shell_complete=complete_names,
-    help="Build these models in any case, and nothing else; repeatable.",
+    help="Build these models in any case, or those selected, and nothing else; repeatable.",
 )
 def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) -> None:
     """Build the models that must be built, but no snapshots. Models and seeds that they read are built if they must be.
@@ -37,11 +39,12 @@ def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) 
     """
     from fft_cli.running import build_planned, planned
 
-    chosen = _Chosen(with_seeds=not no_seeds, with_models=not rebuild_only)
+    with_seeds = not no_seeds and ALL not in rebuild_only
+    chosen = _Chosen(with_seeds, with_models=not rebuild_only)
     if rebuild_only:
         options = _only_rebuilt(options, rebuild_only)
     todo = partial(planned, checks_alone=False)
-    code = build_planned("run", options, todo, chosen.among, kept=chosen.kept)
+    code = build_planned("run", options, todo, chosen.among, kept=chosen.kept, hooked=True)
     if options.dry_run and chosen.added and not options.output.as_json:
         echo(f"not selected, and built as the selection reads them: {', '.join(chosen.added)}")
     sys.exit(code)

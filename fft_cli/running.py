@@ -69,6 +69,8 @@ def build_planned(
     among: Among | None = None,
     afterwards: Callable[[Call, tuple[str, ...]], None] | None = None,
     kept: Callable[[Plan], Plan] = lambda plan: plan,
+    *,
+    hooked: bool = False,
 ) -> int:
     """Plan, and build what must be built; give the exit code.
 
@@ -79,9 +81,10 @@ def build_planned(
         among: What the command makes of the selection; all of it if None.
         afterwards: What is done with the call and all planned names when all went well, or nothing was to be done.
         kept: What of the plan the command is about.
+        hooked: Whether the hooks of the project are run.
     """
     began = time.perf_counter()
-    looked, plan = options.plan.make_plan(among, begins=not options.dry_run)
+    looked, plan = options.plan.make_plan(among, begins=hooked and not options.dry_run)
     plan = kept(plan)
     call = Call(command, looked, options.output, began, options.jobs, options.keep_going)
     if options.dry_run:

@@ -40,5 +40,5 @@ def command(options: TestOptions, skip_build: bool) -> None:
     selection, output = options.selection, options.output
     loaded = output.of(options.project).load()
     checks = select_checks(loaded, selection.select, selection.exclude, changed_since=selection.changed_since)
-    call = Call("test", Run(loaded), output, began, options.jobs, keep_going=True)
+    call = Call("test", Run(loaded.without_hooks()), output, began, options.jobs, keep_going=True)
     sys.exit(run(call, Todo(f"{len(checks)} checks", checks=checks)))

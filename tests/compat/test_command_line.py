@@ -75,6 +75,13 @@ def test_only_some_are_rebuilt(shop: Path) -> None:
     assert sorted(built(shop, "run", "--rebuild-only", "first", "--rebuild-only", "third")) == ["first", "third"]
 
 
+def test_all_that_is_selected_is_rebuilt_if_no_name_is_said(shop: Path) -> None:
+    built(shop, "run")
+    assert built(shop, "run", "--rebuild", "--select", "second") == ["raw", "first", "second"]
+    assert built(shop, "run", "--select", "second", "--rebuild-only") == ["second"]
+    assert built(shop, "build", "--select", "second", "--rebuild") == ["second"]
+
+
 def test_options_that_need_nothing_are_accepted(shop: Path) -> None:
     assert installed_fft("utest", shop, "--cache", "off", "--reuse-meta").code == 0
     assert installed_fft("dag", shop, "--html", "--no-schema").code == 0

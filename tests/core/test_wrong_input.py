@@ -421,7 +421,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "no profiles": (
         {**ONE, "profiles.yml": ""},
-        "profiles.yml: profile 'dev' does not exist\n    hint: Profiles here: none.",
+        "profiles.yml: profile 'dev' does not exist\n    hint: Name one with --env: there is none.",
     ),
     "unknown profile": (
         {**ONE, "profiles.yml": "dve: {engine: duckdb}\nprod: {engine: duckdb}\n"},

@@ -227,6 +227,16 @@ def test_warnings_alone_are_no_failure(shop: Path) -> None:
     assert (ended.code, ended.out.splitlines()[-1]) == (0, "3 warnings, 1 note")
 
 
+def test_a_profile_need_not_be_named(shop: Path) -> None:
+    profiles = "odd: 1\nbq: {engine: bigquery}\nx_utest: {engine: duckdb}\ndev_duckdb: {engine: duckdb}\n"
+    write(shop, {"profiles.yml": profiles, "models/ein kauf/orders.ff.sql": "select 1 as id", "sources.yml": ""})
+    write(shop, {"models/users.ff.sql": "select id\nfrom {{ ref('orders') }}"})
+    assert ci_check(".", cwd=shop) == Finished(0, "nothing found\n", "")
+    assert "profile 'prod' does not exist" in ci_check(".", "--env", "prod", cwd=shop).out
+    write(shop, {"profiles.yml": "odd: ["})
+    assert "profiles.yml:2: error: invalid YAML" in ci_check(".", cwd=shop).out
+
+
 def test_neither_dagster_nor_a_driver_is_needed(tmp_path: Path) -> None:
     write(tmp_path, {**FILES, "sources.yml": "crm: {}\n", "models/users.ff.sql": "select 1 as order_id"})
     write(tmp_path, {"models/ein kauf/orders.ff.sql": "select order_id from {{ ref('users') }}"})

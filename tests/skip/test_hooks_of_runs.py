@@ -172,6 +172,23 @@ def test_the_command_line_runs_them_once(shop: Place) -> None:
     assert len(audit(shop)) == len(WHOLE) + 2
 
 
+def test_what_is_no_run_of_models_has_none(shop: Place) -> None:
+    check = "{'strategy': 'check', 'check_cols': ['id']}"
+    snapshot = f"{{{{ config(materialized='snapshot', unique_key='id', snapshot={check}) }}}}"
+    shop.write(
+        {
+            "seeds/raw.csv": "id\n1\n",
+            "hooks/sql/create_audit.sql": "select * from a",  # which is not there before the first run
+            "models/kept.ff.sql": snapshot + " select id from {{ ref('raw') }}",
+            "models/checks.yml": "version: 2\nmodels:\n- {name: kept, columns: [{name: id, tests: [unique]}]}\n",
+        }
+    )
+    for command in (["seed"], ["snapshot", "run"], ["test"]):
+        ended = installed_fft(*command, shop.root)
+        assert (ended.code, ended.err) == (0, ""), command
+    assert not (shop.root / "said.json").exists()
+
+
 def test_the_command_line_says_which_hook_failed(shop: Place) -> None:
     shop.write({"hooks/sql/create_audit.sql": "select nothing"})
     ended = installed_fft("build", shop.root)

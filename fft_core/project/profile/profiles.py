@@ -61,6 +61,23 @@ def active_env(env: str | None = None) -> str:
     return env or os.environ.get("FFT_ACTIVE_ENV") or DEFAULT_ENV
 
 
+def env_to_check(root: Path, env: str | None = None) -> str:
+    """Choose the environment's name for what opens no database: if none is said and `dev` is not there, the first."""
+    active = active_env(env)
+    if env or active != DEFAULT_ENV or not (root / FILE).is_file():
+        return active
+    try:
+        profiles = _profiles(root, os.environ).content
+    except ProfileError:
+        return active  # who loads the project tells of it
+    if active in profiles or "default" in profiles:
+        return active
+    ours = [
+        str(key) for key, said in profiles.items() if isinstance(said, dict) and said.get("engine") in engine_names()
+    ]
+    return next((name for name in ours if not name.endswith(UNIT_TESTS)), active)
+
+
 def load_environment(root: Path, env: str, process: Mapping[str, str] | None = None) -> Environment:
     """Merge the .env layers of a project; the process environment wins over all of them.
 
@@ -232,7 +249,7 @@ def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
     name = env if env in file.content else "default"
     if name not in file.content:
         names = [key for key, value in file.content.items() if isinstance(value, dict) and "engine" in value]
-        hint = nearest(env, names) or f"Profiles here: {', '.join(map(repr, names)) or 'none'}."
+        hint = nearest(env, names) or f"Name one with --env: {', '.join(map(repr, names)) or 'there is none'}."
         raise ProfileError(f"profile {env!r} does not exist", where=Location(FILE), hint=hint)
     content = file.content[name]
     if not isinstance(content, dict):
