@@ -852,3 +852,11 @@ def test_sources_that_cannot_be_read_are_not_missing_too(tmp_path: Path) -> None
     }
     (said,) = problems(tmp_path, files)
     assert said.startswith("sources.yml:1: unknown key 'identifer'")
+
+
+def test_a_type_of_a_seed_that_there_is_not(tmp_path: Path) -> None:
+    files = {"seeds/s.csv": "id\n1\n", "seeds/schema.yml": "columns: {s: {id: integr}}\n"}
+    project = loaded(tmp_path, files)
+    with open_warehouse(project) as warehouse, pytest.raises(FftError, match=r"^seeds/s.csv: .*integr") as caught:
+        build_seed(warehouse, project.seeds["s"])
+    assert caught.value.problem.hint == "Its types are those of seeds/schema.yml: id: integr."
