@@ -59,7 +59,8 @@ def _explained(seed: Seed) -> Iterator[None]:
     except StatementError as error:
         if error.problem.where:
             raise
-        problem = error.problem
+        problem, declared = error.problem, ", ".join(f"{name}: {kind}" for name, kind in seed.column_types.items())
+        hint = problem.hint or (f"Its types are those of seeds/schema.yml: {declared}." if declared else None)
         raise StatementError(
-            problem.message, sql=error.sql, where=Location(seed.path), hint=problem.hint, position=error.position
+            problem.message, sql=error.sql, where=Location(seed.path), hint=hint, position=error.position
         ) from error

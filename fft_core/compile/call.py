@@ -181,8 +181,16 @@ class Compiler:
             kind = ModelRaisedError if error.can_retry else ModelError
             return kind(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
         said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
-        hint = _DECIMALS if isinstance(error, TypeError) and "decimal.Decimal" in said else None
-        return kind(f"model {model.name!r} raised {said}{lines}", where=location, hint=hint)
+        return kind(f"model {model.name!r} raised {said}{lines}", where=location, hint=_hint_of(error, said))
+
+
+def _hint_of(error: BaseException, said: str) -> str | None:
+    """What can be done about an exception of user code, if it tells."""
+    if isinstance(error, TypeError) and "decimal.Decimal" in said:
+        return _DECIMALS
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"Install the package that has {error.name!r} for the Python that runs fft, or correct the import."
+    return None
 
 
 _FRAMES_SHOWN = 6  # at the beginning, and at the end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -189,7 +190,7 @@ class Renderer:
             raise RenderError(f"template error: {error.message}", where=where) from error
         except Exception as error:
             where = _user_location(error, root) or Location(model.path)
-            raise RenderError(f"template error: {_said(error)}", where=where) from error
+            raise RenderError(f"template error: {_said(error)}", where=where, hint=_meant(error, scope)) from error
 
     def _files_of(self, macros: frozenset[str]) -> list[Path]:
         wanted = {self._macro_files[name] for name in macros}
@@ -299,6 +300,12 @@ def _said(error: Exception) -> str:
 
     text = str(error) or type(error).__name__
     return text if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {text}"
+
+
+def _meant(error: Exception, known: Iterable[str]) -> str | None:
+    """Name what a word that is not defined may stand for."""
+    word = re.match(r"'(\w+)' is undefined$", str(error))
+    return nearest(word[1], known) if word else None
 
 
 def _user_location(error: Exception, root: Path) -> Location | None:

@@ -204,12 +204,15 @@ def _request(
 def _said(error: httpx.HTTPError | httpx.InvalidURL, request: httpx.Request) -> ModelError:
     where = shown_url(str(request.url))
     if isinstance(error, OfflineError):
-        return ModelError(f"offline, and not in the cache: {where}", hint="Run once without FF_HTTP_OFFLINE.")
+        return ModelError(
+            f"offline, and not in the cache: {where}", hint="Run once without --offline and FF_HTTP_OFFLINE."
+        )
     if isinstance(error, AnswerError):
         kind = ModelRaisedError if error.can_retry else ModelError
         return kind(f"{where} answers {error}")
     kind = ModelRaisedError if isinstance(error, httpx.TransportError) else ModelError
-    return kind(f"{where} cannot be read: {type(error).__name__}")
+    hint = "Is the address right, and does it answer from here? With --offline, the cache alone is asked."
+    return kind(f"{where} cannot be read: {type(error).__name__}", hint=hint)
 
 
 def _count(settings: HttpSettings, response: httpx.Response) -> None:

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fft_core.errors import FftError
+from fft_core.errors import FftError, RequestError
+from fft_core.names import model_name
 from fft_core.project.model import Hook, Model, Phase, Project
 from fft_core.warehouse.records import delete_records
 from fft_core.warehouse.warehouse import Warehouse
@@ -89,6 +90,7 @@ class Hooks:
             if self._started_at is None:
                 self._run_id, self._started_at = run_id or uuid.uuid4().hex, datetime.now(UTC)
                 try:
+                    _ = self._chosen  # a selector that is none is told of before anything runs
                     self._run_all(self._session(), "on_run_start", None)
                 except HookError as error:
                     self._failed = error
@@ -151,15 +153,22 @@ class Hooks:
     @cached_property
     def _chosen(self) -> Mapping[int, frozenset[str]]:
         """The models of each hook, by its identity: those that one of its selectors chooses."""
-        from fft_core.run.select.grammar import select  # most projects have no hooks
-
         every = frozenset(self._project.models)
         return {
-            id(hook): frozenset().union(*(select(self._project, [text]) for text in hook.select))
-            if hook.select
-            else every
+            id(hook): frozenset().union(*(self._select(hook, text) for text in hook.select)) if hook.select else every
             for hook in self._project.hooks
         }
+
+    def _select(self, hook: Hook, text: str) -> frozenset[str]:
+        """Choose models by a selector of a hook. Raises HookError if it is none, or names what is nowhere."""
+        from fft_core.run.select.grammar import select  # most projects have no hooks
+
+        if model_name(text) in self._project.elsewhere:
+            return frozenset()
+        try:
+            return select(self._project, [text])
+        except RequestError as error:
+            raise HookError(hook, error) from error
 
     def _run_all(
         self,

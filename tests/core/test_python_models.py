@@ -401,7 +401,8 @@ def test_an_exception_while_a_file_is_imported(tmp_path: Path) -> None:
         shop.build()
     assert str(caught.value) == (
         "models/m.ff.py:6: model 'm' raised ModuleNotFoundError: No module named 'not_there'\n"
-        "    models/m.ff.py:6 in <module>: import not_there"
+        "    models/m.ff.py:6 in <module>: import not_there\n"
+        "    hint: Install the package that has 'not_there' for the Python that runs fft, or correct the import."
     )
 
 

@@ -395,6 +395,13 @@ CASES: Mapping[str, tuple[Files, str]] = {
         {**ONE, "models/two.ff.py": python_model("@model(deps=['onne'])\ndef two(a): ...")},
         "models/two.ff.py:5: ref('onne') is not a model or seed\n    hint: Did you mean 'one'?",
     ),
+    "require beside requires": (
+        {
+            **ONE,
+            "models/two.ff.py": python_model("@model(deps=['one'], require=['x'], requires=['x'])\ndef two(a): ..."),
+        },
+        "models/two.ff.py:5: require and requires are one argument\n    hint: Write all of it into requires.",
+    ),
     "requires of something that is not read": (
         {**ONE, "models/two.ff.py": python_model("@model(deps=['one'], requires={'on': ['x']})\ndef two(a): ...")},
         "models/two.ff.py:5: requires names 'on', which is not in deps\n    hint: deps: one",
@@ -592,6 +599,10 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
     "an undefined name": (
         {"models/two.ff.sql": "select 1\n, {{ nobody }}"},
         "models/two.ff.sql:2: template error: 'nobody' is undefined",
+    ),
+    "a misspelled word of ours": (
+        {"models/two.ff.sql": "select * from {{ sorce('crm', 'users') }}"},
+        "models/two.ff.sql:1: template error: 'sorce' is undefined\n    hint: Did you mean 'source'?",
     ),
     "an error in a macro": (
         {
@@ -832,3 +843,20 @@ def test_a_seed_without_usable_header(tmp_path: Path, text: str, said: str) -> N
     project = loaded(tmp_path, {"seeds/s.csv": text})
     with open_warehouse(project) as warehouse, pytest.raises(FftError, match=rf"^seeds/s.csv(:1)?: .*{said}"):
         build_seed(warehouse, project.seeds["s"])
+
+
+def test_sources_that_cannot_be_read_are_not_missing_too(tmp_path: Path) -> None:
+    files = {
+        "sources.yml": "crm: {users: {identifer: x}}\n",
+        "models/a.ff.sql": "select * from {{ source('crm', 'users') }}",
+    }
+    (said,) = problems(tmp_path, files)
+    assert said.startswith("sources.yml:1: unknown key 'identifer'")
+
+
+def test_a_type_of_a_seed_that_there_is_not(tmp_path: Path) -> None:
+    files = {"seeds/s.csv": "id\n1\n", "seeds/schema.yml": "columns: {s: {id: integr}}\n"}
+    project = loaded(tmp_path, files)
+    with open_warehouse(project) as warehouse, pytest.raises(FftError, match=r"^seeds/s.csv: .*integr") as caught:
+        build_seed(warehouse, project.seeds["s"])
+    assert caught.value.problem.hint == "Its types are those of seeds/schema.yml: id: integr."

@@ -147,7 +147,7 @@ def test_what_may_be_better_later_is_tried_again(tmp_path: Path, site: Web) -> N
     with pytest.raises(ModelRaisedError, match="/down answers 503 Service Unavailable"):
         api(tmp_path, MAX_RETRIES="1").get_json(f"{site.url}/down")
     assert len(site.asked) == 5
-    with pytest.raises(ModelRaisedError, match="cannot be read: ConnectError"):
+    with pytest.raises(ModelRaisedError, match=r"cannot be read: ConnectError\n    hint: Is the address right"):
         api(tmp_path, MAX_RETRIES="0").get_json("http://127.0.0.1:9/x")
 
 

@@ -110,6 +110,16 @@ def test_a_run_that_cannot_begin_builds_nothing(shop: Place) -> None:
     assert set(shop.due()) == {"a", "b"}
 
 
+def test_a_selector_that_is_none_is_told_of_before_anything_runs(shop: Place) -> None:
+    text = "{{ config(engines=['bigquery']) }} select 1 as id"
+    shop.write({"project.yml": PROJECT.replace('"tag:told"', "c.ff", 1), "models/c.ff.sql": text})
+    assert build(shop) == {"a": "build", "b": "build"}  # c is there for another engine
+    shop.write({"project.yml": PROJECT.replace("tag:told", "tagg:told", 1)})
+    with pytest.raises(HookError, match=r"'before' of before_model failed: 'tagg' is not a way to select") as caught:
+        build(shop)
+    assert str(caught.value.problem.where) == "project.yml:11"
+
+
 def test_a_model_whose_hook_before_it_fails_is_not_built(shop: Place) -> None:
     shop.write(
         {

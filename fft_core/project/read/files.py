@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ INSTALLED = "installed.json"  # beside each installed git package: what it is
 _ALONE = ("project.yml", "sources.yml", "packages.yml", "packages.lock.yml", "budgets.yml")
 SEEDS = Path("seeds")
 SEEDS_VARIABLE = "FFT_SEEDS_DIR"
+_log = logging.getLogger(__name__)
 _READ_BELOW = ("models", "tests", "hooks")
 _CHECKS = (SQL_SUFFIX, PYTHON_SUFFIX)
 _TEXTS = (".sql", ".sql.j2", ".py", ".yml", ".yaml")
@@ -62,6 +64,8 @@ def refuse_no_project(root: Path) -> None:
 def seeds_folder(root: Path, environment: Mapping[str, str]) -> Path:
     """Return the folder of a project's seeds: seeds/, or what FFT_SEEDS_DIR names, as documented for FFT.
 
+    A warning tells of a folder that is not there: the project has no seeds then.
+
     Raises:
         ProjectError: it does not lie in the project's folder.
     """
@@ -74,6 +78,8 @@ def seeds_folder(root: Path, environment: Mapping[str, str]) -> Path:
         raise ProjectError(
             [Problem(f"environment variable {SEEDS_VARIABLE}: {named!r} is no folder of it", None, hint)]
         )
+    if not folder.is_dir():
+        _log.warning("%s: there is no folder %r, so there are no seeds", SEEDS_VARIABLE, named)
     return folder.relative_to(root)
 
 

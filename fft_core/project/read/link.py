@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import TypeAlias
 
 from fft_core.errors import Location, Problem, nearest
@@ -31,6 +32,7 @@ from fft_core.project.model.graph import reach_from
 from fft_core.project.read.schema_file import CheckDraft, SchemaEntry
 from fft_core.project.shapes.checks import CheckShapes
 
+_SOURCES = Path("sources.yml")
 Reconcile: TypeAlias = ReconcileDifference | ReconcileRatio | ReconcileCoverage
 
 
@@ -39,8 +41,9 @@ def link(
 ) -> Project:
     """Join what the files say about each other. What does not fit is added to `problems`."""
     schemas = list(schemas)
+    is_told_of = any(problem.where and problem.where.path == _SOURCES for problem in problems)
     for model in project.models.values():
-        problems.extend(unknown_inputs(model, project))
+        problems.extend(unknown_inputs(model, project, sources=not is_told_of))
     for hook in project.hooks:
         problems.extend(_unknown(hook.inputs, project, {}, Location(hook.path) if hook.path else hook.location))
     problems.extend(_clashes(project))
@@ -73,9 +76,10 @@ def _location(name: str, project: Project) -> Location:
     return project.models[name].location if name in project.models else Location(project.seeds[name].path)
 
 
-def unknown_inputs(model: Model, project: Project) -> Iterable[Problem]:
-    """Say which inputs of a model are no model, seed or source."""
-    yield from _unknown(model.inputs, project, model.input_places, model.location)
+def unknown_inputs(model: Model, project: Project, *, sources: bool = True) -> Iterable[Problem]:
+    """Say which inputs of a model are no model, seed or source; `sources`: whether all sources could be read."""
+    inputs = [name for name in model.inputs if sources or not isinstance(name, SourceName)]
+    yield from _unknown(inputs, project, model.input_places, model.location)
 
 
 def _unknown(

@@ -156,7 +156,10 @@ def _python_model(declaration: Declaration, path: Path, reading: Reading) -> Mod
     where = Location(path, declaration.line)
     logical = arguments.pop("name", None) or logical_name(path)
     deps, requires = arguments.pop("deps", None), arguments.pop("requires", None)
-    requires = arguments.pop("require", None) if requires is None else requires
+    require = arguments.pop("require", None)
+    if require is not None and requires is not None:
+        problems.append(Problem("require and requires are one argument", where, "Write all of it into requires."))
+    requires = require if requires is None else requires
     arguments.pop("kind", None)
     meta = arguments.pop("meta", None)
     if not isinstance(meta, Mapping | None):
