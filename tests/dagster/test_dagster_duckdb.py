@@ -102,7 +102,7 @@ def test_dagster_duckdbs_resource_in_the_same_run(
     ]
     reads = by_resource(deps=["first", "r1"], name="r9", sql="create or replace table r9 as select id from first")
     done = run(shop, instance, *others, reads, duckdb=resource)
-    assert sorted(done.steps("STEP_FAILURE")) == ["last"]  # nobody fills its source
+    assert sorted(done.steps("STEP_FAILURE")) == ["last"], said(done)  # nobody fills its source
     with duckdb.connect(database) as connection:
         assert connection.sql("select id from r9").fetchall() == [(1,)]
 

@@ -108,6 +108,7 @@ def test_all_that_is_private_on(version: str, tmp_path: Path) -> None:
     found = run("-c", "from dagster import version; print(version.__version__)").strip()
     assert SpecifierSet("" if version == "newest" else version).contains(found)
     tests = [str(ROOT / "tests" / "dagster" / name) for name in FILES]
-    said = run("-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-x", "--noconftest", "-p", "conftest", *tests)
+    options = ["-q", "-rs", "-x", "--tb=short", "--show-capture=no", "--noconftest"]
+    said = run("-m", "pytest", *options, "-p", "no:cacheprovider", "-p", "conftest", *tests)
     assert re.search(r"[1-9]\d* passed", said)
     assert "dagster-duckdb-pandas" not in said, "its IO manager was not tried"
