@@ -7,6 +7,9 @@ from contextvars import ContextVar
 LENDS_AFTER_TURNS: ContextVar[bool] = ContextVar("LENDS_AFTER_TURNS", default=True)
 # What closes the databases of an engine; its driver adds it when it is loaded. What no engine has loaded is not open.
 LENDERS: set[Callable[[], None]] = set()
+# What opens them again, where they are not in use elsewhere; beside it, the packages that open them as we do.
+OPENERS: set[Callable[[], None]] = set()
+OPENED_ALIKE_BY: set[str] = set()
 
 
 def keep_databases() -> None:
@@ -18,3 +21,9 @@ def lend_databases() -> None:
     """Close what this process has open and does not use just now."""
     for lend in tuple(LENDERS):
         lend()
+
+
+def open_databases() -> None:
+    """Open what this process had open: others that open it alike then do not close it for each other."""
+    for opens in tuple(OPENERS):
+        opens()

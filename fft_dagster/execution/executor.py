@@ -27,7 +27,7 @@ from dagster import (
     executor,
 )
 
-from fft_core.engines.lending import lend_databases
+from fft_core.engines.lending import OPENED_ALIKE_BY, lend_databases, open_databases
 from fft_dagster.execution.order import inverted, remaining_seconds
 from fft_dagster.execution.run_scope import run_scope
 from fft_dagster.execution.run_storage import deferred_events, keep_connections, only_listener
@@ -53,6 +53,7 @@ from dagster._core.execution.plan.execute_plan import (  # noqa: E402
 )
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext  # noqa: E402
 from dagster._core.execution.plan.state import KnownExecutionState  # noqa: E402
+from dagster._core.execution.resources_init import get_required_resource_keys_for_step  # noqa: E402
 from dagster._core.execution.retries import RetryMode, get_retries_config  # noqa: E402
 from dagster._core.execution.tags import get_tag_concurrency_limits_config  # noqa: E402
 from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG  # noqa: E402
@@ -216,12 +217,20 @@ def _events_of_step(context: StepExecutionContext, event_loop: AbstractEventLoop
     """Private: all that stock executors do for one step; it stores each event before it yields it."""
     context._event_loop = event_loop  # private: stock has one for the whole run, which only one thread can use
     if NODE_TAG not in context.step.tags:
-        lend_databases()
+        (open_databases if _opens_databases_alike(context) else lend_databases)()
     events = []
     for event in dagster_event_sequence_for_step(context):
         events.append(event)
         yield event
     yield from _trigger_hook(context, events)
+
+
+def _opens_databases_alike(context: StepExecutionContext) -> bool:
+    """Tell whether a resource of the step opens databases as our sessions do, so that both can have them at once."""
+    keys = get_required_resource_keys_for_step(context.job_def, context.step, context.execution_plan)
+    definitions = (context.job_def.resource_defs.get(key) for key in keys)
+    classes = (getattr(definition, "configurable_resource_cls", type(None)) for definition in definitions)
+    return any(base.__module__.partition(".")[0] in OPENED_ALIKE_BY for kind in classes for base in kind.__mro__)
 
 
 class _StepLoop:

@@ -107,6 +107,25 @@ def test_dagster_duckdbs_resource_in_the_same_run(
         assert connection.sql("select id from r9").fetchall() == [(1,)]
 
 
+def test_the_file_stays_open_for_a_step_of_dagster_duckdb(
+    shop: Path, database: str, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else connections that open and close it beside each other would meet while the last one closes it."""
+    held, looked = list[bool](), duckdb_file.open_files
+
+    def look() -> None:
+        looked()
+        with pytest.raises(duckdb.ConnectionException, match="different configuration"):
+            duckdb.connect(database, config={"threads": 1})
+        held.append(True)
+
+    monkeypatch.setattr("fft_core.engines.lending.OPENERS", {look})
+    reads = by_resource(deps=["first"], name="r", sql="create or replace table r as select id from first")
+    done = run(shop, instance, reads, duckdb=DuckDBResource(database=database))
+    assert sorted(done.steps("STEP_FAILURE")) == ["last"], said(done)
+    assert held == [True]
+
+
 def test_plain_connections_and_the_resource_one_after_the_other(
     shop: Path, database: str, instance: dg.DagsterInstance
 ) -> None:

@@ -15,14 +15,14 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import duckdb
 
 from fft_core.engines.duckdb.queue import FileQueue
-from fft_core.engines.lending import LENDERS, LENDS_AFTER_TURNS
+from fft_core.engines.lending import LENDERS, LENDS_AFTER_TURNS, OPENED_ALIKE_BY, OPENERS
 from fft_core.errors import BusyError, ConnectError, EngineError
 
 _log = logging.getLogger(__name__)
@@ -325,7 +325,21 @@ def lend_files() -> None:
         file.lend()
 
 
+def open_files() -> None:
+    """Open the files of this process again, if nobody else has them.
+
+    A connection of another library that is the last one closes a file, and DuckDB refuses to open it meanwhile.
+    """
+    with _opening:
+        files = list(_files.values())
+    for file in files:
+        with suppress(BusyError, ConnectError), file.turn(0, threading.Event()):
+            pass
+
+
 LENDERS.add(lend_files)
+OPENERS.add(open_files)
+OPENED_ALIKE_BY.add("dagster_duckdb")
 _opening = threading.Lock()
 # State of the process, as DuckDB's own: see docs/decisions/duckdb-handover.md.
 _files: weakref.WeakValueDictionary[tuple[int, Path, str, bool], DuckDBFile] = weakref.WeakValueDictionary()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -115,10 +115,6 @@ class Project:
     elsewhere: frozenset[str] = frozenset()  # models that other engines have, and this one has not
     conditions: Conditions = field(default_factory=Conditions)
     profiles_read: Profiles | None = field(default=None, repr=False, compare=False)  # by what loaded it
-
-    def without_hooks(self) -> Project:
-        """Return the same project without its hooks, for what is no run of its models."""
-        return replace(self, hooks=()) if self.hooks else self
 
     @cached_property
     def profiles(self) -> Profiles:
