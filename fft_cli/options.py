@@ -222,9 +222,10 @@ class PlanOptions:
         """
         from fft_cli.ctrl_c import cancelled_by_ctrl_c
         from fft_core import Run
+        from fft_core.project.model.project import without_hooks
 
         loaded = self.project.load()
-        run = Run(loaded if begins else loaded.without_hooks(), self.request)
+        run = Run(loaded if begins else without_hooks(loaded), self.request)
         chosen = self.selection.names(run.project, run)
         if among is not None:
             chosen = among(run.project, self.selection, chosen)

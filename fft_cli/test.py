@@ -34,11 +34,12 @@ def command(options: TestOptions, skip_build: bool) -> None:
     """
     from fft_cli.running import Call, Todo, run
     from fft_core import Run
+    from fft_core.project.model.project import without_hooks
     from fft_core.run.select.facts import select_checks
 
     began = time.perf_counter()
     selection, output = options.selection, options.output
     loaded = output.of(options.project).load()
     checks = select_checks(loaded, selection.select, selection.exclude, changed_since=selection.changed_since)
-    call = Call("test", Run(loaded.without_hooks()), output, began, options.jobs, keep_going=True)
+    call = Call("test", Run(without_hooks(loaded)), output, began, options.jobs, keep_going=True)
     sys.exit(run(call, Todo(f"{len(checks)} checks", checks=checks)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -212,6 +212,11 @@ class Project:
         for check in self.checks:
             found.setdefault(check.node, []).append(check)
         return {node: tuple(checks) for node, checks in found.items()}
+
+
+def without_hooks(project: Project) -> Project:
+    """Return the same project without its hooks, for what is no run of its models."""
+    return replace(project, hooks=()) if project.hooks else project
 
 
 def waiting_levels(project: Project) -> tuple[tuple[str, ...], ...]:
