@@ -159,21 +159,22 @@ class ProjectWarehouses:
         return self.of(current_project())
 
     def begin_run(self, run_id: str, job: dg.JobDefinition) -> None:
-        """Run the hooks of the run's start, of each project in it that has some. Raises HookError."""
-        for bound in projects_of(job):
+        """Run the hooks of the run's start, of each project in it that has some, by their names. Raises HookError."""
+        for bound in sorted(projects_of(job), key=lambda bound: (bound.project.name, bound.project.env)):
             if bound.project.hooks:
                 self.of(bound).begin_run(run_id, job)
 
     def end_run(self, error: str | None) -> None:
-        """Run the hooks of the run's end. Raises HookError."""
-        for sessions in self._sessions.values():
-            sessions.end_run(error)
+        """Run the hooks of the run's end, those of each project. Raises HookError."""
+        with ExitStack() as ends:
+            for sessions in reversed(self._sessions.values()):
+                ends.callback(sessions.end_run, error)  # also if that of another project fails
 
     def close(self) -> None:
         """Close the databases that were opened."""
         with self._guards:
-            for sessions in self._sessions.values():
-                sessions.close()
+            for sessions in reversed(self._sessions.values()):
+                self._guards.callback(sessions.close)  # each, also if a hook at the end of another project's run fails
 
 
 def _request_of(request: Request, bound: BoundProject) -> Request:

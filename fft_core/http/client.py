@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from functools import cache, cached_property
 from typing import Any
 
 import httpx
@@ -82,13 +84,26 @@ class Rate:
         self._sleep(max(0.0, turn - now))
 
 
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """Read the certificates once: that takes 50 ms and more."""
+    return httpx.create_ssl_context()
+
+
 class _Network(httpx.BaseTransport):
     """Sends requests, and follows redirects: the cache above keeps what comes in the end."""
 
     def __init__(self, settings: HttpSettings, rate: Rate) -> None:
         self._settings, self._rate = settings, rate
-        self._client = httpx.Client(
-            timeout=settings.timeout, follow_redirects=True, event_hooks={"request": [self._allowed]}
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """Made for the first request that the cache does not answer."""
+        return httpx.Client(
+            timeout=self._settings.timeout,
+            follow_redirects=True,
+            event_hooks={"request": [self._allowed]},
+            verify=_ssl_context(),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -106,7 +121,8 @@ class _Network(httpx.BaseTransport):
         return response
 
     def close(self) -> None:
-        self._client.close()
+        if "_client" in self.__dict__:
+            self._client.close()
 
     def _allowed(self, request: httpx.Request) -> None:
         refuse_other_hosts(self._settings, request.url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,7 @@ class _Said:
         self._environment = environment
 
     def number(self, name: str, default: Value) -> float | Value:
-        return self._read(name, default, float, "a number that is not negative", lambda value: value >= 0)
+        return self._read(name, default, float, "a number that is not negative", lambda value: 0 <= value < math.inf)
 
     def flag(self, name: str) -> bool:
         word = self._environment.get(name, "").strip().lower()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from fft_core import FftError, Project
@@ -49,13 +50,12 @@ def run_scope(job_context: PlanExecutionContext) -> Iterator[None]:
     """
     resources = job_context.scoped_resources_builder.resource_instance_dict.values()
     told = [resource for resource in resources if isinstance(resource, RunScoped)]
-    for resource in told:
-        resource.begin_run(job_context.run_id, job_context.job.get_definition())
-    try:
-        yield
-    except BaseException as error:
+    with ExitStack() as ends:
         for resource in told:
-            resource.end_run(str(error) or type(error).__name__)
-        raise
-    for resource in told:
-        resource.end_run(None)
+            ends.push(partial(_end, resource))  # also of one that fails to begin, and if another one fails to end
+            resource.begin_run(job_context.run_id, job_context.job.get_definition())
+        yield
+
+
+def _end(resource: RunScoped, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+    resource.end_run(None if error is None else str(error) or type(error).__name__)

@@ -221,3 +221,35 @@ def test_names_of_steps_do_not_collide(shop: Path, instance: dg.DagsterInstance)
     steps = done.steps("STEP_SUCCESS")
     assert len(set(steps)) == len(steps) == 8
     assert {"users", "own", "web__x"} <= set(steps)
+
+
+def hooked(folder: Path, **hooks: str) -> None:
+    written = ", ".join(f'{phase}: [{{name: {phase}, kind: sql, sql: "{sql}"}}]' for phase, sql in hooks.items())
+    (folder / "project.yml").write_text(f"name: {folder.name}\nversion: '1'\nhooks: {{{written}}}\n")
+
+
+@pytest.mark.parametrize("executor", ["threads", "in_process"])
+@pytest.mark.parametrize("fails", ["on_run_start", "on_run_end"])
+def test_a_run_that_began_for_a_project_ends_for_it_though_a_hook_of_another_fails(
+    shop: Path, news: Path, instance: dg.DagsterInstance, executor: str, fails: str
+) -> None:
+    began, ended = list[bool](), list[str]()
+    for wrong, right in ((shop, news), (news, shop)):  # one of them is the first
+        start, end = right / "start.csv", right / "end.csv"
+        hooked(wrong, **{fails: "select nothing"})
+        hooked(
+            right,
+            on_run_start=f"copy (select 1) to '{start}' (header false)",
+            on_run_end=f"copy (select '{{{{ run.status }}}}') to '{end}' (header false)",
+        )
+        job = dg.define_asset_job("all", executor_def=dg.in_process_executor if executor == "in_process" else None)
+        both = dg.Definitions.merge(
+            build_definitions(shop, "dev"), build_definitions(news, "dev"), dg.Definitions(jobs=[job])
+        )
+        run_job(both.resolve_job_def("all"), instance)
+        assert end.exists() == start.exists()
+        began.append(start.exists())
+        ended += [end.read_text().strip()] if end.exists() else []
+    assert any(began) if fails == "on_run_start" else all(began)
+    if executor == "threads":
+        assert fails == "on_run_end" or set(ended) == {"error"}

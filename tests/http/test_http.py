@@ -238,6 +238,8 @@ def test_a_damaged_cache_is_no_answer(tmp_path: Path, site: Web, damage: bytes) 
     [
         ("TIMEOUT", "soon", "FF_HTTP_TIMEOUT: 'soon' is not a number"),
         ("MAX_RETRIES", "-1", "FF_HTTP_MAX_RETRIES: '-1' is not a number"),
+        ("MAX_RETRIES", "inf", "FF_HTTP_MAX_RETRIES: 'inf' is not a number"),
+        ("TIMEOUT", "1e999", "FF_HTTP_TIMEOUT: '1e999' is not a number"),
         ("OFFLINE", "perhaps", "FF_HTTP_OFFLINE: 'perhaps' is neither true nor false"),
         ("CACHE", "wr", "FF_HTTP_CACHE: 'wr' is no mode of the cache"),
     ],
