@@ -8,6 +8,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from fft_core.build.query_limit import query_limit
 from fft_core.compile.call import Compiler
 from fft_core.compile.identity import Identities
 from fft_core.engines.spec.masking import Masker
@@ -94,7 +95,8 @@ class Run:
 
     @_once
     def profile(self) -> Profile:
-        """The profile that the run is made on. Raises ProfileError."""
+        """The profile that the run is made on. Raises ProfileError, also for the limit of its queries."""
+        query_limit(self.project)  # before anything is built
         return self.project.profiles.active(engine=self.project.engine, **self._settings)
 
     @_once

@@ -96,3 +96,13 @@ def test_what_was_expected_stands_in_the_results_of_a_run(postgres: Place) -> No
 def test_an_engine_that_cannot_tell_has_no_guard_and_no_zero(tmp_path: Path) -> None:
     shop = place(tmp_path, FILES)
     assert build(shop, FF_DUCKDB_MAX_BYTES="1") == {"a": None, "b": None}
+
+
+@pytest.mark.parametrize("limit", ["much", "1e6"])
+def test_a_limit_that_is_no_number_ends_a_run_before_it_builds(shop: Place, limit: str, target: Target) -> None:
+    variable = f"FF_{'PG' if target.engine == 'postgres' else 'DUCKDB'}_MAX_BYTES"
+    shop.write({"seeds/s.csv": "id\n1\n"})
+    ended = installed_fft("build", shop.root, cwd=None, **{variable: limit})
+    assert ended.code == 1
+    assert ended.err.startswith(f"error: {variable} must be a number of bytes, not {limit!r}")
+    assert set(shop.due()) == {"a", "b", "s"}
