@@ -23,7 +23,7 @@ def complete_names(context: click.Context, _: click.Parameter, incomplete: str) 
 
 def complete_models(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer what can end a selection: after `+` or `@` and after a space or comma, names again; after `tag:`, tags."""
-    from fft_core.run.select.grammar import split_last_term
+    from fft_core.project.model.selection import split_last_term
 
     project = _project(context)
     if project is None:

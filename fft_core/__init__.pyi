@@ -24,6 +24,7 @@ from fft_core.project.model import Project as Project
 from fft_core.project.model import Seed as Seed
 from fft_core.project.model import Source as Source
 from fft_core.project.model import SourceName as SourceName
+from fft_core.project.model.selection import select as select
 from fft_core.project.read.load import load_project as load_project
 from fft_core.project.read.python_file import model as model
 from fft_core.project.read.python_file import ref as ref
@@ -31,7 +32,6 @@ from fft_core.project.read.python_file import relation_for as relation_for
 from fft_core.project.read.python_file import source as source
 from fft_core.run.rebuilder import make_plan as make_plan
 from fft_core.run.run import Run as Run
-from fft_core.run.select.grammar import select as select
 from fft_core.run.turn import ReuseResult as ReuseResult
 from fft_core.unit_tests.run import run_unit_tests as run_unit_tests
 from fft_core.warehouse.warehouse import Warehouse as Warehouse

@@ -438,6 +438,6 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
         run_id=build.task.run_id,
         engine=build.warehouse.engine.name,
         project=build.warehouse.project.name,
-        environment=build.warehouse.project.env,
+        environment=build.warehouse.environment,
         relation_path=(relation.catalog, relation.schema, relation.name),
     )

@@ -37,6 +37,7 @@ from fft_core.project.model import (
     SqlBody,
     SqlCheck,
 )
+from fft_core.project.places import symbolic_places
 from fft_core.project.profile.environment import counted_variables, is_secret
 from fft_core.project.profile.secrets import project_masker
 from fft_core.project.read.conditions import seen_by_code
@@ -58,6 +59,7 @@ class Identities:
         self._compiler = compiler
         self._seen = seen_by_code(project.environment, project.engine, project.env)
         self._naming = Naming(_symbol, spec_of(project.engine).spelling, hides="secrets")
+        self._places = symbolic_places(project, project.profiles.naming)
         self._known: dict[str, tuple[_FileState | None, NodeIdentity]] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
         self._macro_sources: dict[str, PythonSources] = {}
@@ -171,7 +173,7 @@ class Identities:
         return NodeIdentity(
             name=model.name,
             code=code.digest,
-            config=_config(model),
+            config=self._config(model),
             environment=counted_variables(
                 environment,
                 read,
@@ -195,6 +197,15 @@ class Identities:
             ttl_seconds=model.ttl_seconds,
             keeps=model.materialization.keeps,
         )
+
+    def _config(self, model: Model) -> dict[str, str]:
+        """The settings that change rows. A view has the places of what it reads in its text: they count, too."""
+        config = _config(model)
+        if model.is_query:
+            places = [self._places.special(name) for name in self._project.stored_inputs(model)]
+            placed = [str(place) for place in places if place is not None]
+            config |= {"reads_from": digest_of(placed)} if placed else {}
+        return config
 
     def _refuse_what_the_engine_lacks(self, model: Model) -> None:
         engine = self._project.engine

@@ -97,7 +97,7 @@ def inline_model(project: Project, text: str) -> tuple[Project, Model]:
         ProjectError: its template is malformed, or what it reads is not there.
     """
     from fft_core.project.read.link import unknown_inputs  # with the parsers, which only this needs
-    from fft_core.project.read.parse import Reading, sql_model
+    from fft_core.project.read.parse import Reading, sql_draft
     from fft_core.project.read.scope import Scope
     from fft_core.project.read.sql_file import new_environment, parse_macros
 
@@ -106,7 +106,8 @@ def inline_model(project: Project, text: str) -> tuple[Project, Model]:
     macros = {m.name: m for path, code in texts for m in parse_macros(code, path, jinja, dialect)[0]}
     problems: list[Problem] = []
     reading = Reading(problems, Scope(dialect, project.environment), python_macros=project.python_macros)
-    for model in sql_model(text, INLINE, jinja, macros, reading):
+    for draft in sql_draft(text, INLINE, jinja, macros, reading):
+        model = draft.alone(problems)
         problems.extend(unknown_inputs(model, project))
         if not problems:
             return replace(project, models={**project.models, model.name: model}), model

@@ -46,7 +46,7 @@ def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
         ((versions,),) = engine.fetch(snapshot.prunable(stage.place, key, keep_last, engine.types))
         if versions:
             stage.apply([snapshot.pruned(stage.place, key, keep_last, engine.types)])
-            stage.publish(_seal(engine, model, stage, now, int(versions)))
+            stage.publish(_seal(engine, model, table, stage, now, int(versions)))
     return int(versions)
 
 
@@ -65,10 +65,10 @@ def _key(engine: Session, model: Model, table: Relation) -> tuple[ColumnType, ..
     return tuple(columns[name] for name in key if name is not None)
 
 
-def _seal(engine: Session, model: Model, stage: Stage, now: TableInfo, deleted: int) -> Seal:
+def _seal(engine: Session, model: Model, table: Relation, stage: Stage, now: TableInfo, deleted: int) -> Seal:
     """Note the rows that are left, with a stamp of their own; a table that others replaced gets neither."""
     columns = engine.columns(engine.spelling.select_all(stage.place))
-    record = read_records(engine).get(model.name)
+    record = read_records(engine, lambda _: str(table)).get(model.name)
     if record is None or record.stamp != now.stamp or record.rows is None:
         return Seal(columns=columns)
     stamp = uuid.uuid4().hex

@@ -20,6 +20,7 @@ ReasonKind: TypeAlias = Literal[
     "never_built",
     "relation_missing",
     "relation_replaced",
+    "moved",
     "code_changed",
     "config_changed",
     "environment_changed",
@@ -224,7 +225,7 @@ def decide(
     known = {name: value.version for name, value in inputs.items()}
     published = remembered.published.get(identity.name)
     is_increment = _is_increment(identity, published, request)
-    replaced = _not_there(record, published)
+    replaced = _not_there(record, published, remembered.moved.get(identity.name))
     own = [*replaced, *_itself_changed(identity, record)]
     reasons = [
         *_asked_for(identity, request, record),
@@ -398,9 +399,11 @@ def _asked_for(identity: NodeIdentity, request: Request, record: BuildRecord | N
     return reasons
 
 
-def _not_there(record: BuildRecord | None, published: Published | None) -> list[Reason]:
+def _not_there(record: BuildRecord | None, published: Published | None, moved_to: str | None = None) -> list[Reason]:
     if record is None:
         return [Reason("never_built", "there is no record of a build")]
+    if moved_to is not None and (published is None or published.stamp != record.stamp):
+        return [Reason("moved", f"it lies at {moved_to} now, and was built at {record.relation}")]
     if published is None:
         return [Reason("relation_missing", f"{record.relation} is not there any more")]
     if published.stamp != record.stamp:

@@ -71,11 +71,15 @@ class Published:
 
 @dataclass(frozen=True)
 class Remembered:
-    """All that a plan compares with: records and what is there, by node; and what users defined beside relations."""
+    """All that a plan compares with: records and what is there, by node; and what users defined beside relations.
+
+    `moved` says where those nodes lie now that were recorded at other places.
+    """
 
     records: Mapping[str, BuildRecord] = field(default_factory=dict)
     published: Mapping[str, Published] = field(default_factory=dict)
     definitions: Definitions = field(default_factory=Definitions)
+    moved: Mapping[str, str] = field(default_factory=dict)
 
     def with_build(self, record: BuildRecord, published: Published) -> Remembered:
         """Return what is remembered after one more build; threads that iterate this one are not disturbed."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fft_core.errors import FftError, RequestError
 from fft_core.names import model_name
 from fft_core.project.model import Hook, Model, Phase, Project
-from fft_core.warehouse.records import delete_records
+from fft_core.warehouse.records import delete_record
 from fft_core.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Hooks:
         except HookError:
             if not isinstance(outcome, FftError):
                 with warehouse.engine.transaction():
-                    delete_records(warehouse.engine, [model.name])
+                    delete_record(warehouse.engine, model.name, warehouse.relation(model.name))
                 raise
 
     def caused(self, error: FftError) -> bool:
@@ -161,9 +161,9 @@ class Hooks:
 
     def _select(self, hook: Hook, text: str) -> frozenset[str]:
         """Choose models by a selector of a hook. Raises HookError if it is none, or names what is nowhere."""
-        from fft_core.run.select.grammar import select  # most projects have no hooks
+        from fft_core.project.model.selection import select  # most projects have no hooks
 
-        if model_name(text) in self._project.elsewhere:
+        if model_name(text) in self._project.left_out:
             return frozenset()
         try:
             return select(self._project, [text])

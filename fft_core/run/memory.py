@@ -120,7 +120,11 @@ class Memory:
         definitions = Definitions(
             engine.dialect, found, partial(known_functions, engine.name), partial(self._place, warehouse)
         )
-        return Remembered(read_records(engine), published_nodes(warehouse, self._project.stored()), definitions)
+        published = published_nodes(warehouse, self._project.stored())
+        records = read_records(engine, lambda n: str(warehouse.relation(n)))
+        places = {node.name: str(warehouse.relation(node.name)) for node in self._project.stored()}
+        moved = {name: now for name, now in places.items() if name in records and records[name].relation != now}
+        return Remembered(records, published, definitions, moved)
 
     def _place(self, warehouse: Warehouse, name: str) -> str:
         """Where a model, seed or source lies, as `schema.name`."""

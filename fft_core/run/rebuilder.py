@@ -116,7 +116,7 @@ class Rebuilder:
         if is_alone or not self.request.records:  # what is not recorded cannot be told from what this run builds
             return
         names = sorted(reached_by_views(now.remembered, (decision.name, *decision.identity.inputs)))
-        for name, stamp in recorded_stamps(engine, names).items():
+        for name, stamp in recorded_stamps(engine, names, lambda n: str(warehouse.relation(n))).items():
             known = now.remembered.records.get(name)
             if known is None or known.stamp != stamp:
                 raise OutdatedError(f"another run has built {name}")

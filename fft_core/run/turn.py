@@ -260,5 +260,5 @@ def _check_reused(
         raise CheckFailedError(decision.name, results, published=True)
     if decision.checks_are_due and rebuilder.request.records:
         with warehouse.engine.transaction():
-            write_checks(warehouse.engine, decision.name, decision.checks)
+            write_checks(warehouse.engine, decision.name, warehouse.relation(decision.name), decision.checks)
     return results

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from fft_core.engines.protocol import ColumnType, Row, Session, Types
 from fft_core.engines.spec.spelling import TypeWord
@@ -36,8 +37,13 @@ _MORE_COLUMNS = ("", "", "fingerprint", "fingerprint, project, environment, rela
 _HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
 
 
-def read_records(engine: Session) -> Mapping[str, BuildRecord]:
-    """Read all records; none where nothing was ever built, or only by the original FFT.
+def read_records(engine: Session, place: Callable[[str], str] | None = None) -> Mapping[str, BuildRecord]:
+    """Read the record of each node; none if nothing was ever built, or only by the original FFT.
+
+    Args:
+        engine: The session.
+        place: Returns where a node lies now, as text. Of several records of a node that of this place counts; the
+            newest, if it has none or is not asked.
 
     Raises:
         StateError: the records cannot be read, or were written by a newer version. Nothing can be decided then.
@@ -53,16 +59,25 @@ def read_records(engine: Session) -> Mapping[str, BuildRecord]:
         rows = engine.fetch(f"select {_COLUMNS}, {more} from {meta.sql(engine.spelling)} order by built_at")
     except StatementError as error:
         raise _unreadable(meta, error) from error
-    return {row[0]: _record(row, str(meta), engine.types) for row in rows}
+    return {row[0]: _record(row, str(meta), engine.types) for row in _one_each(rows, place).values()}
 
 
-def recorded_stamps(engine: Session, nodes: Sequence[str]) -> Mapping[str, str]:
-    """Give the stamps of the newest records of some nodes, where there are any; the table must be there."""
+def recorded_stamps(engine: Session, nodes: Sequence[str], place: Callable[[str], str]) -> Mapping[str, str]:
+    """Return the stamps of the records of some nodes, if there are any, as `read_records` does; the table is there."""
     table = engine.relation(TABLE).sql(engine.spelling)
-    rows = engine.fetch(
-        f"select node_name, stamp from {table} where node_name in ({engine.spelling.literals(nodes)}) order by built_at"
-    )
-    return {node: stamp or "" for node, stamp in rows}
+    named = f"node_name in ({engine.spelling.literals(nodes)})"
+    rows = engine.fetch(f"select node_name, relation, stamp from {table} where {named} order by built_at")
+    return {node: row[2] or "" for node, row in _one_each(rows, place).items()}
+
+
+def _one_each(rows: Iterable[Row], place: Callable[[str], str] | None) -> dict[Any, Row]:
+    """Choose one row of each node; each begins with the node and its place, the oldest first."""
+    found: dict[Any, Row] = {}
+    for row in rows:
+        last = found.get(row[0])
+        if last is None or place is None or row[1] == last[1] or last[1] != place(row[0]):
+            found[row[0]] = row
+    return found
 
 
 def built_times(engine: Session) -> Mapping[str, datetime]:
@@ -161,8 +176,15 @@ def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
     engine.execute(spelling.delete(engine.relation(TABLE), same))
 
 
+def delete_record(engine: Session, node: str, relation: Relation) -> None:
+    """Delete the record of a node at one place."""
+    spelling = engine.spelling
+    same = f"node_name = {spelling.literal(node)} and relation = {spelling.literal(str(relation))}"
+    engine.execute(spelling.delete(engine.relation(TABLE), same))
+
+
 def delete_records(engine: Session, nodes: Collection[str]) -> None:
-    """Delete the records of these nodes."""
+    """Delete the records of these nodes, those of places that they have left as well."""
     if nodes:
         named = f"node_name in ({engine.spelling.literals(sorted(nodes))})"
         engine.execute(engine.spelling.delete(engine.relation(TABLE), named))
@@ -231,11 +253,12 @@ def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = 
     return added, spelling.delete(table, f"node_name = {spelling.literal(record.node)} and {same} and {older}")
 
 
-def write_checks(engine: Session, node: str, checks: str | None) -> None:
+def write_checks(engine: Session, node: str, relation: Relation, checks: str | None) -> None:
     """Note that the checks of a node passed on its published rows."""
     spelling = engine.spelling
     values = {"checks": spelling.literal(checks)}
-    engine.execute(spelling.update(engine.relation(TABLE), values, f"node_name = {spelling.literal(node)}"))
+    same = f"node_name = {spelling.literal(node)} and relation = {spelling.literal(str(relation))}"
+    engine.execute(spelling.update(engine.relation(TABLE), values, same))
 
 
 def _refuse_newer(engine: Session) -> int:
@@ -260,7 +283,7 @@ def _last_migration(engine: Session) -> object:
 
 
 def _record(row: Row, table: str, types: Types) -> BuildRecord:
-    node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, *_ = row
+    node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, _, *owner = row
     try:
         if not isinstance(node, str):
             raise ValueError(f"node_name is {node!r}")
@@ -268,13 +291,27 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
             raise ValueError(f"row_count is {rows!r}, which is no number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
         built_at = _in_utc(built_at, types)
+        project, environment, path = owner or (None, None, None)
+        catalog, schema, name = json.loads(path) if path else (None, None, None)
     except ValueError as error:
         raise StateError(
             f"the build record of {node!r} in {table} cannot be read: {error}",
             hint=f"Delete its row from {table}: the model is built once more then. {_HINT}",
         ) from error
     return BuildRecord(
-        node, relation, fingerprint, data_version or "", stamp or "", rows, checks, built_at, run_id, engine
+        node,
+        relation,
+        fingerprint,
+        data_version or "",
+        stamp or "",
+        rows,
+        checks,
+        built_at,
+        run_id,
+        engine,
+        project,
+        environment,
+        (catalog, schema, name) if name else None,
     )
 
 

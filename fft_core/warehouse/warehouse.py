@@ -15,6 +15,7 @@ from fft_core.engines.spec.masking import Masker
 from fft_core.engines.spec.registry import spec_of
 from fft_core.names import Relation
 from fft_core.project.model import Model, Project, Seed, SourceName
+from fft_core.project.places import Places
 from fft_core.project.profile.profiles import Profile
 from fft_core.project.profile.secrets import project_masker
 from fft_core.warehouse.records import is_migrated, migrate
@@ -26,6 +27,7 @@ class _Shared:
 
     compiler: Compiler
     masker: Masker
+    places: Places
     lock: threading.Lock = field(default_factory=threading.Lock)
     schemas: set[Relation] = field(default_factory=set)
     has_records: bool = False
@@ -51,7 +53,8 @@ class Warehouse:
     ) -> None:
         self.project = project
         self.engine = engine
-        self._shared = shared or _Shared(Compiler(project), project_masker(project))
+        default = engine.relation("")
+        self._shared = shared or _Shared(Compiler(project), project_masker(project), Places(project, default))
         self._elsewhere = elsewhere or {}
         self.compiler = self._shared.compiler
         self.masker = self._shared.masker
@@ -62,7 +65,13 @@ class Warehouse:
         """Where a model, seed or source lies. Raises KeyError for an unknown source."""
         if node in self._elsewhere:
             return self._elsewhere[node]
-        return self.engine.relation(*_placed(self.project, node))
+        place = self._shared.places.of(node)
+        return self.engine.relation(place.name, place.schema, place.catalog)
+
+    @property
+    def environment(self) -> str:
+        """Whose builds are recorded here: the project's environment, and what tells people apart in it."""
+        return self._shared.places.environment
 
     def backing(self, node: Model | Seed) -> Relation | None:
         """Where the rows of a Python model in a view are stored; None for every other node."""
@@ -115,19 +124,7 @@ def planned_relations(project: Project) -> Callable[[str | SourceName], Relation
     """Say where models, seeds and sources lie by the project's profile, without opening the database."""
     profile = project.profiles.active(engine=project.engine)
     namespace = spec_of(profile.engine).namespace(profile.settings)
-
-    def relation(node: str | SourceName) -> Relation:
-        return namespace.relation(*_placed(project, node))
-
-    return relation
-
-
-def _placed(project: Project, node: str | SourceName) -> tuple[str, str | None, str | None]:
-    if isinstance(node, SourceName):
-        source = project.sources[node]
-        return source.identifier, source.schema, source.catalog
-    seed = project.seeds.get(node)
-    return node, seed.schema if seed else None, None
+    return Places(project, namespace.relation(""), profile.naming).of
 
 
 def open_warehouse(
@@ -163,4 +160,5 @@ def open_warehouse(
     if patience_seconds is not None and LOCK_TIMEOUT in settings:
         settings[LOCK_TIMEOUT] = min(patience_seconds, settings[LOCK_TIMEOUT])
     engine = open_session(profile.engine, settings, read_only=read_only)
-    return Warehouse(project, engine, _Shared(compiler or Compiler(project), project_masker(project)))
+    places = Places(project, engine.relation(""), profile.naming)
+    return Warehouse(project, engine, _Shared(compiler or Compiler(project), project_masker(project), places))

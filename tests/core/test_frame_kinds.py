@@ -18,7 +18,7 @@ from fft_core import FftError, ModelError
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind, frame_type_of, kind_of
 from fft_core.errors import Problem
 from fft_core.frames.kinds import READERS
-from fft_core.project.read.parse import Reading, python_models
+from fft_core.project.read.parse import Reading, python_drafts
 from fft_core.project.read.scope import Scope
 
 HEAD = "from fft_core import model\n"
@@ -184,8 +184,8 @@ def test_an_engine_can_add_kinds() -> None:
     assert kind_of([], kinds).name == "pandas"
     code = "import snowflake.snowpark as sp\nfrom fft_core import model\n" + m("sp.DataFrame")
     found = list[Problem]()
-    (model,) = python_models(code, Path("models/m.ff.py"), Reading(found, Scope("any", {}), kinds=kinds))
-    body: Any = model.body
+    (draft,) = python_drafts(code, Path("models/m.ff.py"), Reading(found, Scope("any", {}), kinds=kinds))
+    body: Any = draft.alone(found).body
     assert (body.frames, found) == (("native",), [])
 
 

@@ -228,7 +228,7 @@ def test_one_module_lays_out_columns() -> None:
 def test_one_module_knows_what_a_space_and_a_comma_mean() -> None:
     own_way = re.compile(r"(expression|part|term|select\w*)\.split\(")
     assert {name for name, path in MODULES.items() if own_way.search(path.read_text())} == {
-        "fft_core.run.select.grammar"
+        "fft_core.project.model.selection"
     }
 
 

@@ -142,7 +142,7 @@ class StepSettings:
 class Seed:
     """A file below seeds/ that becomes a table; `path` is relative to the project, `seed_id` to seeds/.
 
-    `form` is how it is written, if it is a CSV.
+    `form` is how it is written, if it is a CSV. `schema`, `alias` and `catalog` are as in `Model`.
 
     >>> from fft_core import load_project
     >>> load_project("shop").seeds["raw_orders"].column_types
@@ -159,11 +159,22 @@ class Seed:
     owners: tuple[str, ...] = ()
     step: StepSettings = field(default_factory=StepSettings)
     form: CsvFormat = DEFAULT
+    alias: str | None = None
+    catalog: str | None = None
 
     @property
     def column_types(self) -> dict[str, str]:
         """The declared type of each column that has one."""
         return {column.name: column.type for column in self.columns if column.type}
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Templates of the schema and the name of models and seeds; None takes them as they are said. See `Places`."""
+
+    schema: str | None = None
+    alias: str | None = None
+    location: Location | None = None
 
 
 @dataclass(frozen=True)
@@ -229,7 +240,8 @@ class Model:
     """One model; `inputs` keeps the order in which the user named them, each one once.
 
     `path` is relative to the project; that of a package's model begins with packages/NAME, wherever it lies: see
-    `Project.file`. `below` is the folder of models that it was found in.
+    `Project.file`. `below` is the folder of models that it was found in. `schema`, `alias` and `catalog` are what is
+    said of where it lies: None is the profile's, and its own name; see `Places`.
 
     >>> from fft_core import load_project
     >>> domains = load_project("shop").models["domains"]
@@ -255,6 +267,9 @@ class Model:
     input_places: Mapping[str | SourceName, Location] = field(default_factory=dict)
     below: Path = Path("models")
     step: StepSettings = field(default_factory=StepSettings)
+    schema: str | None = None
+    alias: str | None = None
+    catalog: str | None = None
 
     @property
     def package(self) -> str | None:

@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from fft_core.errors import Location
 from fft_core.names import model_name
 from fft_core.project.model.checks import Check
 from fft_core.project.model.extras import Budgets, Hook
 from fft_core.project.model.graph import cycle_in, levels_of, reach_from, readers_of
-from fft_core.project.model.nodes import PACKAGES, Model, Node, Seed, Source, SourceName, SqlBody
+from fft_core.project.model.nodes import PACKAGES, Model, Naming, Node, Seed, Source, SourceName, SqlBody
 from fft_core.project.model.unit_test import UnitTest
 
 if TYPE_CHECKING:
@@ -113,8 +114,15 @@ class Project:
     hooks: tuple[Hook, ...] = ()  # those of its engine and environment, in their order
     budgets: Budgets = field(default_factory=Budgets)
     elsewhere: frozenset[str] = frozenset()  # models that other engines have, and this one has not
+    disabled: Mapping[str, Location] = field(default_factory=dict)  # models and seeds, with what switches them off
+    naming: Naming = field(default_factory=Naming)
     conditions: Conditions = field(default_factory=Conditions)
     profiles_read: Profiles | None = field(default=None, repr=False, compare=False)  # by what loaded it
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Models and seeds that the files speak of and that are none of this project: of other engines, or disabled."""
+        return self.elsewhere | self.disabled.keys()
 
     @cached_property
     def profiles(self) -> Profiles:
@@ -190,8 +198,8 @@ class Project:
     def seed_behind(self, source: SourceName) -> str | None:
         """The seed that fills a source, where the project has one of that relation."""
         declared = self.sources.get(source)
-        seed = self.seeds.get(declared.identifier) if declared else None
-        if declared is None or seed is None or declared.catalog is not None:
+        seed = self._seeds_by_table.get(declared.identifier) if declared else None
+        if declared is None or seed is None or declared.catalog not in (None, seed.catalog):
             return None
         return seed.name if declared.schema in (None, seed.schema) else None
 
@@ -200,6 +208,10 @@ class Project:
         nodes = [self.node(name) for level in waiting_levels(self) for name in level]
         nodes.sort(key=lambda node: isinstance(node, Model))
         return tuple(node for node in nodes if not (isinstance(node, Model) and node.is_ephemeral))
+
+    @cached_property
+    def _seeds_by_table(self) -> Mapping[str, Seed]:
+        return {seed.alias or seed.name: seed for seed in self.seeds.values()}
 
     @cached_property
     def _readers(self) -> Mapping[str, tuple[str, ...]]:

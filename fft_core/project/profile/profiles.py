@@ -19,6 +19,8 @@ from dotenv.parser import parse_stream
 from fft_core.engines.spec import EngineSpec, Namespace, Setting
 from fft_core.engines.spec.registry import engine_names, spec_of, unknown_hint
 from fft_core.errors import EngineError, FftError, Location, Problem, ProfileError, nearest
+from fft_core.project.model.nodes import Naming
+from fft_core.project.profile.naming import KEY, naming_of, set_aside, template_in
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml
 
 _log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Profile:
     name: str
     engine: str
     settings: Mapping[str, Any] = field(repr=False)  # one shape per engine; the engine's `connect` names them
+    naming: Naming = field(default_factory=Naming)
 
 
 def active_env(env: str | None = None) -> str:
@@ -165,6 +168,17 @@ class Profiles:
         except (ProfileError, EngineError):
             return Namespace()
 
+    @cached_property
+    def naming(self) -> Naming:
+        """The templates of the active profile; none if there is no profile, or it cannot be read."""
+        try:
+            if self._file is not None:
+                name, content = _active_profile(self._file, self._env)
+                return naming_of(content, self._file, name)
+        except ProfileError:
+            pass  # whoever opens the database is told
+        return Naming()
+
     def unit_test(self) -> Profile | None:
         """Return the profile `<env>_utest`, as documented for FFT; None if there is none.
 
@@ -223,7 +237,7 @@ def _profile(
 ) -> Profile:
     """Shape a profile; `variables` are those that give a setting, by its name."""
     file, name, engine = profile.file, profile.name, spec.name
-    known = ["engine", *engine_names()]
+    known = ["engine", KEY, *engine_names()]
     own = {key: value for key, value in profile.content.items() if not _is_of_others(key, value, known)}
     _refuse_unknown_keys(own, known, file, (name,))
     _refuse_missing_variables(profile.content.get(engine), file, (name, engine))
@@ -241,7 +255,7 @@ def _profile(
         ]
         raise _first(problems)
     located = {key: spec.settings[key].located(value, profile.root) for key, value in values.items()}
-    return Profile(name, engine, located)
+    return Profile(name, engine, located, naming_of(profile.content, file, name))
 
 
 def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
@@ -256,6 +270,7 @@ def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
         raise ProfileError(f"profile {name!r} must be a mapping", where=file.location((name,)))
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     _refuse_missing_variables(plain, file, (name,))
+    _refuse_missing_variables(content.get(KEY), file, (name, KEY), has_templates=True)
     return name, content
 
 
@@ -294,7 +309,7 @@ def _render(root: Path, environment: Mapping[str, str]) -> str:
 
     jinja = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     try:
-        return jinja.from_string(text).render(env=env, project_dir=lambda: str(root))
+        return jinja.from_string(set_aside(text, jinja)).render(env=env, project_dir=lambda: str(root))
     except jinja2.TemplateSyntaxError as error:
         raise ProfileError(
             f"template error: {_unquoting(str(error.message))}", where=Location(FILE, error.lineno)
@@ -315,13 +330,15 @@ def _template_line(error: Exception) -> int | None:
     return lines[-1] if lines else None
 
 
-def _refuse_missing_variables(value: object, file: YamlFile, keys: tuple[str | int, ...]) -> None:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            _refuse_missing_variables(item, file, (*keys, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _refuse_missing_variables(item, file, (*keys, index))
+def _refuse_missing_variables(
+    value: object, file: YamlFile, keys: tuple[str | int, ...], *, has_templates: bool = False
+) -> None:
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            _refuse_missing_variables(item, file, (*keys, key), has_templates=has_templates)
+    elif not has_templates and (template := template_in(value)) is not None:
+        message = f"{template} is not known here: it is about the place of a model"
+        raise ProfileError(message, where=file.location(keys), hint=f"Such templates are for {KEY} of a profile.")
     elif isinstance(value, str) and _MISSING in value:
         name = value.split(_MISSING, 1)[1].split(_END, 1)[0]
         raise ProfileError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -33,13 +33,22 @@ from fft_core.project.read.schema_file import CheckDraft, SchemaEntry
 from fft_core.project.shapes.checks import CheckShapes
 
 _SOURCES = Path("sources.yml")
+Own: TypeAlias = tuple[Check, Collection[str]]  # and the names of what it says itself
+Configured: TypeAlias = Callable[[Project, Sequence[Own]], tuple[Check, ...]]
 Reconcile: TypeAlias = ReconcileDifference | ReconcileRatio | ReconcileCoverage
 
 
 def link(
-    project: Project, schemas: Iterable[SchemaEntry], drafts: Iterable[CheckDraft], problems: list[Problem]
+    project: Project,
+    schemas: Iterable[SchemaEntry],
+    drafts: Iterable[CheckDraft],
+    problems: list[Problem],
+    configured: Configured,
 ) -> Project:
-    """Join what the files say about each other. What does not fit is added to `problems`."""
+    """Join what the files say about each other. What does not fit is added to `problems`.
+
+    `configured` adds to checks what is said of them by folder and by rule.
+    """
     schemas = list(schemas)
     is_told_of = any(problem.where and problem.where.path == _SOURCES for problem in problems)
     for model in project.models.values():
@@ -58,12 +67,12 @@ def link(
             models[name] = _described(models[name], entry)
         elif name in seeds:
             seeds[name] = _described_seed(seeds[name], entry)
-        elif name not in project.elsewhere:
+        elif name not in project.left_out:
             hint = nearest(name, [*models, *seeds])
             problems.append(Problem(f"{entry.name!r} is not a model or seed", entry.location, hint))
     project = replace(project, models=models, seeds=seeds)
     known = [draft for entry in schemas if model_name(entry.name) in {*models, *seeds} for draft in entry.checks]
-    linked = replace(project, checks=_checks([*drafts, *known], project, problems))
+    linked = replace(project, checks=configured(project, _checks([*drafts, *known], project, problems)))
     round_checks = None if cycle else find_cycle(linked)
     if round_checks:
         advice = "A relationships check waits for the other table: put it on the one that is built later."
@@ -99,6 +108,8 @@ def _unknown(
             hint = nearest(name, [*project.models, *project.seeds]) or seed
             if name in project.elsewhere:
                 hint = "It is there for other engines: give it a file for this one, or leave out what reads it."
+            if name in project.disabled:
+                hint = f"It is disabled in {project.disabled[name]}: enable it, or disable what reads it, too."
             yield Problem(f"ref({name!r}) is not a model or seed", where, hint)
 
 
@@ -137,15 +148,18 @@ def _described_seed(seed: Seed, entry: SchemaEntry) -> Seed:
     )
 
 
-def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Problem]) -> tuple[Check, ...]:
+def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Problem]) -> list[Own]:
+    """Make the checks, each with the names of what it says itself."""
     by_relation = _by_relation(project)
-    found: list[Check] = []
+    found: list[Own] = []
     names: dict[object, set[str]] = {}
     for draft in sorted(drafts, key=lambda draft: isinstance(draft.rule, Reconciliation)):
         if isinstance(draft.rule, Reconciliation):
-            draft = _reconciled(draft, draft.rule, replace(project, checks=tuple(found)), by_relation)
+            draft = _reconciled(
+                draft, draft.rule, replace(project, checks=tuple(check for check, _ in found)), by_relation
+            )
         node = _node(draft.node, project, by_relation)
-        if node is None and model_name(draft.node) in project.elsewhere:
+        if node is None and model_name(draft.node) in project.left_out:
             continue
         if node is None:
             hint = nearest(draft.node, [*project.models, *project.seeds, *map(str, project.sources)])
@@ -161,21 +175,20 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
         taken = names.setdefault(node, set())
         name = _free(_check_name(draft.shape), taken)
         taken.add(name)
-        found.append(
-            Check(
-                name=name,
-                node=node,
-                type=draft.shape.type,
-                rule=rule,
-                location=draft.location,
-                severity=draft.shape.severity,
-                where=draft.shape.where,
-                tags=tuple(draft.shape.tags),
-                description=draft.shape.description,
-                scope=_scope(draft, node, project, problems),
-            )
+        check = Check(
+            name=name,
+            node=node,
+            type=draft.shape.type,
+            rule=rule,
+            location=draft.location,
+            severity=draft.shape.severity,
+            where=draft.shape.where,
+            tags=tuple(draft.shape.tags),
+            description=draft.shape.description,
+            scope=_scope(draft, node, project, problems),
         )
-    return tuple(found)
+        found.append((check, frozenset(draft.shape.model_fields_set)))
+    return found
 
 
 def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems: list[Problem]) -> Scope:

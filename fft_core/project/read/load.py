@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fft_core.engines.spec import Namespace
+from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import Problem, ProfileError, ProjectError
 from fft_core.project.model import CheckContext, CustomRule, Project
+from fft_core.project.places import Places, refuse_shared_places
 from fft_core.project.profile.profiles import Profiles, active_env, load_environment
 from fft_core.project.profile.secret_values import environment_masker
 from fft_core.project.read.cache import cached_project, keep_project
@@ -58,6 +60,9 @@ def load_project(
         raise
     given = {**project.variables, **(variables or {})}
     loaded = replace(project, environment=environment, variables=given, profiles_read=profiles)
+    places = Places(loaded, profiles.namespace(engine).relation(""), profiles.naming)
+    if not places.are_plain:
+        refuse_shared_places(loaded, places, spec_of(engine).folded)
     return _with_context(loaded) if any(isinstance(check.rule, CustomRule) for check in loaded.checks) else loaded
 
 

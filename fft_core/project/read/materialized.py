@@ -1,4 +1,4 @@
-"""What a model says about how it is stored, in its own file and in project.yml, becomes its materialization."""
+"""What is said of how a model is stored, in its own file and elsewhere, becomes its materialization."""
 
 from __future__ import annotations
 
@@ -7,51 +7,48 @@ from typing import Any
 
 from fft_core.errors import Location, Problem
 from fft_core.project.model import Ephemeral, Incremental, Materialization, MaterializedView, Snapshot, Table, View
-from fft_core.project.shapes.model_config import IncrementalOverlayShape, ModelConfigShape
+from fft_core.project.read.settings import Nearness, Settings
+from fft_core.project.shapes.model_config import SnapshotShape
 
+_INCREMENTAL = ("strategy", "unique_key", "partition_by", "updated_at", "lookback", "on_schema_change", "delta_sql")
 _WITHOUT_EFFECT = ("strategy", "partition_by", "lookback", "on_schema_change", "delta_sql")
 _PLAIN: Mapping[str, Materialization] = {
     plain.name: plain for plain in (Table(), View(), MaterializedView(), Ephemeral())
 }
 
 
-def materialization_of(
-    settings: ModelConfigShape, overlay: IncrementalOverlayShape | None, where: Location, problems: list[Problem]
-) -> Materialization:
+def materialization_of(settings: Settings, where: Location, problems: list[Problem]) -> Materialization:
     """Return how a model is stored. What does not fit is added to `problems`.
 
     Args:
-        settings: What the model says of itself; it wins, key by key.
-        overlay: What project.yml says of it below `models.incremental`.
+        settings: What is said of it in all places.
         where: Where the model's config is written.
         problems: Grows.
     """
-    said = {**(overlay.all_said() if overlay else {}), **settings.all_said()}
-    match _kind(settings, overlay, where, problems):
+    said = {key: value for key in _INCREMENTAL if (value := settings.get(key)) is not None}
+    match _kind(settings, where, problems):
         case "incremental":
-            return _incremental(said, where, problems)
+            return _incremental(said, settings.place_of("materialized", where), problems)
         case "snapshot":
-            return _snapshot(settings, said, where, problems)
+            return _snapshot(settings, said, settings.place_of("materialized", where), problems)
         case kind:
-            _refuse_what_has_no_effect(kind, settings, said, where, problems)
+            _refuse_what_has_no_effect(kind, settings, where, problems)
             return _PLAIN[kind]
 
 
-def _kind(
-    settings: ModelConfigShape, overlay: IncrementalOverlayShape | None, where: Location, problems: list[Problem]
-) -> str:
-    blocks = [shape.incremental for shape in (settings, overlay) if shape and shape.incremental]
-    is_enabled = blocks[0].enabled if blocks else overlay is not None
-    kind = settings.materialized
-    if kind == "incremental" and blocks and not is_enabled:
+def _kind(settings: Settings, where: Location, problems: list[Problem]) -> str:
+    kind, is_enabled = settings.get("materialized"), settings.get("incremental")
+    if kind == "incremental" and is_enabled is False and settings.is_near("incremental"):
         problems.append(Problem("materialized='incremental' and incremental.enabled=false", where, "Take one out."))
     if kind in (None, "incremental"):
         return "incremental" if is_enabled or kind else "table"
-    if is_enabled and (blocks or overlay):
-        said = "its block 'incremental'" if settings.incremental else "project.yml: models.incremental"
+    if is_enabled and settings.is_near("incremental") and settings.is_near("materialized"):
+        by = settings.layer_of("incremental")
+        is_named = by is not None and by.nearness is Nearness.NAMED
+        said = "project.yml: models.incremental" if is_named else "its block 'incremental'"
         message = f"it is materialized={kind!r}, and incremental by {said}"
         problems.append(Problem(message, where, "Write materialized='incremental', or take the other one out."))
-    return kind
+    return str(kind)
 
 
 def _incremental(said: Mapping[str, Any], where: Location, problems: list[Problem]) -> Incremental:
@@ -76,11 +73,9 @@ def _refuse_lookback(found: Incremental, where: Location, problems: list[Problem
         problems.append(Problem(f"lookback does not go with strategy {found.strategy!r}: {lost}", where, hint))
 
 
-def _snapshot(
-    settings: ModelConfigShape, said: Mapping[str, Any], where: Location, problems: list[Problem]
-) -> Snapshot:
-    shape = settings.snapshot
-    if shape is None:
+def _snapshot(settings: Settings, said: Mapping[str, Any], where: Location, problems: list[Problem]) -> Snapshot:
+    shape = settings.get("snapshot")
+    if not isinstance(shape, SnapshotShape):
         hint = "As in snapshot={'strategy': 'timestamp', 'updated_at': 'changed_at'}."
         problems.append(Problem("a snapshot needs the block 'snapshot'", where, hint))
         return Snapshot((), "check")
@@ -104,13 +99,11 @@ def _snapshot(
     )
 
 
-def _refuse_what_has_no_effect(
-    kind: str, settings: ModelConfigShape, said: Mapping[str, Any], where: Location, problems: list[Problem]
-) -> None:
-    keys = [key for key in _WITHOUT_EFFECT if key in said]
-    keys += ["snapshot"] if settings.snapshot else []
-    keys += ["publish"] if settings.publish and kind != "table" else []
-    for key in keys:
+def _refuse_what_has_no_effect(kind: str, settings: Settings, where: Location, problems: list[Problem]) -> None:
+    """What a folder says is for those of its models that it means something for."""
+    keys = [*_WITHOUT_EFFECT, "snapshot", *(["publish"] if kind != "table" else [])]
+    for key in [key for key in keys if settings.is_near(key)]:
         needed = {"snapshot": "snapshot", "publish": "table"}.get(key, "incremental")
         hint = f"Write materialized={needed!r}, or take it out."
-        problems.append(Problem(f"{key!r} has no effect on a model that is a {kind}", where, hint))
+        message = f"{key!r} has no effect on a model that is a {kind}"
+        problems.append(Problem(message, settings.place_of(key, where), hint))

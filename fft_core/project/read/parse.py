@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,78 +12,153 @@ import jinja2
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
 from fft_core.errors import Location, ModelError, Problem
 from fft_core.names import is_plain, logical_name, model_name
-from fft_core.project.model import Ephemeral, Incremental, MaterializedView, Model, PythonBody, SourceName, SqlBody
+from fft_core.project.model import (
+    Ephemeral,
+    Incremental,
+    MaterializedView,
+    Model,
+    PythonBody,
+    Retries,
+    SourceName,
+    SqlBody,
+    StepSettings,
+)
 from fft_core.project.python.evaluate import Evaluated
 from fft_core.project.read.materialized import materialization_of
 from fft_core.project.read.python_file import GIVEN_BY_NAME, Declaration, parse_python
 from fft_core.project.read.python_frames import frames_of
 from fft_core.project.read.scope import Scope
+from fft_core.project.read.settings import Layer, Nearness, Settings
 from fft_core.project.read.sql_file import Macro, Template, parse_template
 from fft_core.project.read.yaml_file import YamlFile, shaped
-from fft_core.project.shapes.model_config import IncrementalOverlayShape, ModelConfigShape
+from fft_core.project.shapes.model_config import ModelConfigShape
 
-_log = logging.getLogger(__name__)
 MacroIndex: TypeAlias = Mapping[str, Macro]
-Overlays: TypeAlias = Mapping[str, IncrementalOverlayShape]
+PLACE = ("schema", "alias", "catalog")
+_STEP = ("pool", "priority", "concurrency_key", "op_tags", "retries", "timeout")
 
 
-def sql_model(
+@dataclass(frozen=True)
+class Draft:
+    """A model as its own file says it: what is said of it elsewhere is still missing.
+
+    Attributes:
+        name: Its name.
+        path: Its file.
+        location: Where it is declared.
+        own: What its file says.
+        make: Makes the model with all that is said of it; what does not fit is added to the problems.
+    """
+
+    name: str
+    path: Path
+    location: Location
+    own: Layer
+    make: Callable[[Settings, list[Problem]], Model]
+
+    def alone(self, problems: list[Problem]) -> Model:
+        """Make the model from what its own file says."""
+        return self.make(Settings((self.own,)), problems)
+
+
+def sql_draft(
     text: str,
     path: Path,
     jinja: jinja2.Environment,
     macros: MacroIndex,
     reading: Reading,
-) -> list[Model]:
+) -> list[Draft]:
     """Read a *.ff.sql file: one model, or none if it is one of other engines, or its name cannot be used."""
     problems, dialect = reading.problems, reading.scope.engine
     template = parse_template(text, path, jinja, dialect)
-    logical = logical_name(path)
-    config_location = Location(path, template.config_line)
-    if not reading.scope.has(template.config.get("engines") or None, None, config_location, problems):
-        reading.scope.elsewhere.add(model_name(logical))
+    name, where = model_name(logical_name(path)), Location(path, template.config_line)
+    if not reading.scope.has(template.config.get("engines") or None, None, where, problems):
+        reading.scope.elsewhere.add(name)
         return []
     problems.extend(template.problems)
-    settings = _config(template.config, config_location, problems)
-    if not _usable(logical, Location(path), problems):
+    own = Layer(_config(template.config, where, problems).written(), where, Nearness.OWN)
+    if not _usable(logical_name(path), Location(path), problems):
         return []
-    _warn_of_hooks(settings, config_location, reading)
-    overlay = reading.overlays.get(model_name(logical))
-    materialization = materialization_of(settings, overlay, config_location, problems)
-    own = [template]
+
+    def make(settings: Settings, problems: list[Problem]) -> Model:
+        return _sql_model(name, _SqlFile(path, template, jinja, macros, reading), settings, problems)
+
+    return [Draft(name, path, Location(path), own, make)]
+
+
+@dataclass(frozen=True)
+class _SqlFile:
+    """A *.ff.sql file, and what it is read with."""
+
+    path: Path
+    template: Template
+    jinja: jinja2.Environment
+    macros: MacroIndex
+    reading: Reading
+
+    @property
+    def config_location(self) -> Location:
+        return Location(self.path, self.template.config_line)
+
+    def delta(self, text: str, problems: list[Problem]) -> Template:
+        """Read the query of a delta, which stands in the config."""
+        delta = parse_template(text, self.path, self.jinja, self.reading.scope.engine)
+        problems.extend(replace(problem, where=self.config_location) for problem in delta.problems)
+        return replace(delta, mentions=tuple(replace(m, where=self.config_location) for m in delta.mentions))
+
+
+def _sql_model(name: str, file: _SqlFile, settings: Settings, problems: list[Problem]) -> Model:
+    template, own = file.template, [file.template]
+    materialization = materialization_of(settings, file.config_location, problems)
     if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
-        delta = parse_template(materialization.delta_sql, path, jinja, dialect)
-        materialization = replace(materialization, delta_sql=delta.text)
-        own.append(replace(delta, mentions=tuple(replace(m, where=config_location) for m in delta.mentions)))
-        problems.extend(replace(problem, where=config_location) for problem in delta.problems)
-    reached = reached_macros(frozenset().union(*(t.calls for t in own)), macros)
-    templates = [*own, *(macros[name].template for name in sorted(reached))]
-    return [
-        Model(
-            name=model_name(logical),
-            path=path,
-            body=SqlBody(
-                template.text,
-                frozenset(reached),
-                frozenset().union(*(t.variables for t in templates)),
-                frozenset().union(*(t.environment for t in templates)),
-                template.pieces if not reached and len(own) == 1 else None,
-                tuple(dict.fromkeys(said for t in templates for said in t.volatile)),
-                frozenset(name for t in templates for name in (*t.calls, *t.filters) if name in reading.python_macros),
-            ),
-            inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
-            input_places=_input_places(templates),
-            materialization=materialization,
-            config_line=template.config_line,
-            tags=_tags(settings, overlay),
-            owners=tuple(settings.owners),
-            volatile=settings.volatile,
-            ttl_seconds=settings.ttl,
-            early_cutoff=settings.early_cutoff,
-            publish=settings.publish,
-            description=settings.description,
-            step=settings.step(),
-        )
-    ]
+        own.append(file.delta(materialization.delta_sql, problems))
+        materialization = replace(materialization, delta_sql=own[-1].text)
+    reached = reached_macros(frozenset().union(*(t.calls for t in own)), file.macros)
+    templates = [*own, *(file.macros[name].template for name in sorted(reached))]
+    functions = file.reading.python_macros
+    return Model(
+        name=name,
+        path=file.path,
+        body=SqlBody(
+            template.text,
+            frozenset(reached),
+            frozenset().union(*(t.variables for t in templates)),
+            frozenset().union(*(t.environment for t in templates)),
+            template.pieces if not reached and len(own) == 1 else None,
+            tuple(dict.fromkeys(said for t in templates for said in t.volatile)),
+            frozenset(name for t in templates for name in (*t.calls, *t.filters) if name in functions),
+        ),
+        inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
+        input_places=_input_places(templates),
+        materialization=materialization,
+        config_line=template.config_line,
+        description=settings.get("description"),
+        **_set(settings),
+    )
+
+
+def _set(settings: Settings) -> dict[str, Any]:  # Any: a value of each kind
+    """What is set of any model, by the names of its fields."""
+    return {
+        "tags": settings.get("tags"),
+        "owners": settings.get("owners"),
+        "volatile": settings.get("volatile"),
+        "ttl_seconds": settings.get("ttl"),
+        "early_cutoff": settings.get("early_cutoff", True),
+        "publish": settings.get("publish"),
+        "step": step_settings(settings),
+        **{key: settings.get(key) for key in PLACE},
+    }
+
+
+def step_settings(settings: Settings) -> StepSettings:
+    """Return what is said of the step of a model or seed; its tags are those of all places together."""
+    found = StepSettings()
+    for layer in settings.layers:
+        said = {key: layer.said[key] for key in _STEP if layer.said.get(key) is not None}
+        retries = said.pop("retries", None)
+        found = found.filled_from(StepSettings(retries=Retries(**dict(retries)) if retries else None, **said))
+    return found
 
 
 @dataclass(frozen=True)
@@ -94,32 +168,28 @@ class Reading:
     Attributes:
         problems: Grows by what is wrong.
         scope: The engine and environment; models of others are left out.
-        overlays: What project.yml says of models, by name.
         kinds: The frames that Python models can take.
         evaluate: Imports a Python file whose decorators have computed arguments. Raises ModelError.
-        warn: Called with what is odd and no problem, as a logger is.
         python_macros: The names of macros_py.
     """
 
     problems: list[Problem]
     scope: Scope
-    overlays: Overlays = field(default_factory=dict)
     kinds: Sequence[FrameKind] = LIBRARY_FRAMES
     evaluate: Callable[[Path], Evaluated] | None = None
-    warn: Callable[..., None] = _log.warning
     python_macros: Collection[str] = ()
 
 
-def python_models(text: str, path: Path, reading: Reading) -> list[Model]:
+def python_drafts(text: str, path: Path, reading: Reading) -> list[Draft]:
     """Read a *.ff.py file: one model for each decorated function of the engine that the project is read for."""
     declarations, found = parse_python(text, path)
     reading.problems.extend(found)
-    models = []
+    drafts = []
     for declaration in declarations:
         declared = _in_scope(declaration, path, reading)
-        model = _python_model(declared, path, reading) if declared is not None else None
-        models += [model] if model is not None else []
-    return models
+        draft = _python_draft(declared, path, reading) if declared is not None else None
+        drafts += [draft] if draft is not None else []
+    return drafts
 
 
 def _in_scope(declaration: Declaration, path: Path, reading: Reading) -> Declaration | None:
@@ -150,8 +220,8 @@ def _is_of_scope(declaration: Declaration, where: Location, reading: Reading) ->
     return False
 
 
-def _python_model(declaration: Declaration, path: Path, reading: Reading) -> Model | None:
-    problems, overlays, kinds = reading.problems, reading.overlays, reading.kinds
+def _python_draft(declaration: Declaration, path: Path, reading: Reading) -> Draft | None:
+    problems = reading.problems
     arguments = {name: said for name, said in declaration.arguments.items() if name not in ("only", "env_match")}
     where = Location(path, declaration.line)
     logical = arguments.pop("name", None) or logical_name(path)
@@ -166,46 +236,56 @@ def _python_model(declaration: Declaration, path: Path, reading: Reading) -> Mod
         hint = "As in meta={'materialized': 'table', 'tags': ['daily']}."
         problems.append(Problem("meta must be a mapping", where, hint))
         meta = None
-    arguments = {**(meta or {}), **arguments}
-    settings = _config(arguments, where, problems, called="@model")
-    _warn_of_hooks(settings, where, reading)
+    own = _config({**(meta or {}), **arguments}, where, problems, called="@model").written()
     inputs = _inputs(deps, where, problems)
     _refuse_wrong_parameters(declaration, len(inputs), where, problems)
-    overlay = overlays.get(model_name(logical)) if isinstance(logical, str) else None
-    materialization = materialization_of(settings, overlay, where, problems)
     body = PythonBody(
         declaration.function,
         declaration.line,
         _requires(requires, inputs, where, problems),
         declaration.by_name,
-        **frames_of(declaration, len(inputs), path, problems, kinds),
+        **frames_of(declaration, len(inputs), path, problems, reading.kinds),
     )
+    if not isinstance(logical, str) or not _usable(logical, where, problems):
+        return None
+    name = model_name(logical)
+
+    def make(settings: Settings, problems: list[Problem]) -> Model:
+        return _python_model(name, path, declaration, body, inputs, settings, problems)
+
+    return Draft(name, path, where, Layer(own, where, Nearness.OWN), make)
+
+
+def _python_model(
+    name: str,
+    path: Path,
+    declaration: Declaration,
+    body: PythonBody,
+    inputs: tuple[str | SourceName, ...],
+    settings: Settings,
+    problems: list[Problem],
+) -> Model:
+    where = Location(path, declaration.line)
+    materialization = materialization_of(settings, where, problems)
     if isinstance(materialization, Ephemeral) or (isinstance(materialization, MaterializedView) and not body.is_lazy):
         hint = "Its rows are a function's: use 'table' or 'view'."
-        problems.append(Problem(f"a Python model cannot be {settings.materialized!r}", where, hint))
+        message = f"a Python model cannot be {materialization.name!r}"
+        problems.append(Problem(message, settings.place_of("materialized", where), hint))
     if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
         hint = "Let the function take `is_incremental` or `this` by name, and return the rows of the delta."
         problems.append(Problem("delta_sql is for SQL models", where, hint))
     _refuse_unknown_requests(declaration, materialization, where, problems)
-    if not isinstance(logical, str) or not _usable(logical, where, problems):
-        return None
     return Model(
-        name=model_name(logical),
+        name=name,
         path=path,
         body=body,
         inputs=inputs,
         input_places=dict.fromkeys(inputs, where),
         materialization=materialization,
         config_line=declaration.line,
-        tags=_tags(settings, overlay),
-        owners=tuple(settings.owners),
-        volatile=settings.volatile,
-        ttl_seconds=settings.ttl,
-        early_cutoff=settings.early_cutoff,
-        publish=settings.publish,
-        description=settings.description or declaration.docstring,
+        description=settings.get("description") or declaration.docstring,
         line=declaration.line,
-        step=settings.step(),
+        **_set(settings),
     )
 
 
@@ -222,16 +302,6 @@ def _config(
         message = problem.message.replace(" in the file", "")
         problems.append(Problem(f"{called}(): {message}", problem.where, problem.hint))
     return ModelConfigShape()
-
-
-def _warn_of_hooks(settings: ModelConfigShape, where: Location, reading: Reading) -> None:
-    for key in ("pre_hook", "post_hook"):
-        if getattr(settings, key):
-            reading.warn("%s: %s is read and, as in FFT, not run; write a hook in project.yml", where, key)
-
-
-def _tags(settings: ModelConfigShape, overlay: IncrementalOverlayShape | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*settings.tags, *(overlay.tags if overlay else ())]))
 
 
 def _refuse_unknown_requests(

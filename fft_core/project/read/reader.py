@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,20 @@ from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_
 from fft_core.project.read.files import ProjectFiles, find_package_files
 from fft_core.project.read.hook_files import HookFiles, HookReading, hook_functions, hooks_of, tables_of
 from fft_core.project.read.link import link
-from fft_core.project.read.parse import MacroIndex, Reading, python_models, sql_model
+from fft_core.project.read.node_settings import Found, NodeSettings, Written, own_folders
+from fft_core.project.read.parse import MacroIndex, Reading, python_drafts, sql_draft
 from fft_core.project.read.python_macros import public_names
-from fft_core.project.read.schema_file import CheckDraft, columns_of, read_checks, read_schema, table_checks
+from fft_core.project.read.schema_file import (
+    CheckDraft,
+    SchemaEntry,
+    columns_of,
+    read_checks,
+    read_schema,
+    table_checks,
+)
 from fft_core.project.read.scope import Scope
 from fft_core.project.read.seed_files import SeedReader, filled_by_seeds
+from fft_core.project.read.settings import Layer, Nearness, places_of
 from fft_core.project.read.sql_comments import without_jinja_in_comments
 from fft_core.project.read.sql_file import new_environment, parse_macros
 from fft_core.project.read.unit_test_file import link_unit_tests, read_unit_tests
@@ -89,12 +97,11 @@ class Reader:
         self._evaluator = Evaluator(self.root, self._seen, secrets=settings.secrets, keeps=self._keeps)
         macros, python_macros = self._macros(), self._python_macros()
         self._customs = self._custom_checks(macros, python_macros)
-        seeds = self._seeds()
-        sources = filled_by_seeds(self._sources(engine), seeds, self._namespace)
-        models = self._models(macros, python_macros)
         schemas = read_schema(list(self._schemas()), self._customs, self.problems)
-        unique = self._unique(models)
-        self._warn_of_unused_overlays(unique)
+        nodes = self._node_settings(settings, packages, schemas, macros, python_macros)
+        seeds, unique = nodes.seeds(), self._unique(nodes.models())
+        sources = filled_by_seeds(nodes.sources(), seeds, self._namespace)
+        self._warn_of_unused_overlays(unique, nodes.disabled())
         files, tests = self._hook_files(), read_checks(settings.tests, self._project_file, self._customs, self.problems)
         hooks = hooks_of(settings.hooks, self._project_file, files, self._hook_reading(macros, python_macros))
         known = {*unique, *seeds, *map(str, sources), *(source.identifier for source in sources.values())}
@@ -120,11 +127,14 @@ class Reader:
                 hooks=hooks,
                 budgets=self._budgets(unique),
                 elsewhere=frozenset(self._scope.elsewhere) - unique.keys(),
+                disabled=nodes.disabled(),
+                naming=settings.naming.templates(self._project_file.location(("naming",))),
                 conditions=self._all_conditions(settings),
             ),
             schemas,
             [*tests, *self._source_checks],
             self.problems,
+            nodes.checks,
         )
         project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
         if self.problems:
@@ -150,6 +160,8 @@ class Reader:
         if not isinstance(settings, ProjectShape):
             return ProjectShape(name=self.root.name, version="0")
         overlays = settings.models.get("incremental") or {}
+        if "incremental" in own_folders(settings.models):
+            overlays = {}
         if isinstance(overlays, Mapping):
             self._incremental = {str(node): content for node, content in overlays.items()}
         else:
@@ -177,20 +189,40 @@ class Reader:
                 found.update(dict.fromkeys(public_names(self._text(home, path), path, self.problems), path))
         return found
 
-    def _models(self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]) -> Iterator[Model]:
+    def _node_settings(
+        self,
+        settings: ProjectShape,
+        packages: Mapping[str, Package],
+        schemas: Iterable[SchemaEntry],
+        macros: list[tuple[Path, str, MacroIndex]],
+        python_macros: Mapping[str, Path],
+    ) -> NodeSettings:
+        """Read models, seeds and sources, and find what is said of each of them."""
+        seeds, sources = self._seeds(), self._sources(self._engine)
+        beside = {model_name(entry.name): entry.config for entry in schemas if entry.config}
+        written = Written(settings, self._project_file, packages, beside, self._overlays(), self._seeds_folder)
+        found = list(self._drafts(macros, python_macros))
+        nodes = NodeSettings(written, found, seeds, sources, self.problems)
+
+        def project(models: Mapping[str, Model], seeds: Mapping[str, Seed]) -> Project:
+            place = (self.root, settings.name, settings.version, self.env, self._engine)
+            return Project(*place, models=models, seeds=seeds, sources=sources)
+
+        nodes.apply_rules(project)
+        return nodes
+
+    def _drafts(self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]) -> Iterator[Found]:
         jinja, kinds = new_environment(), frame_kinds_of(self._engine)
-        reading = Reading(
-            self.problems, self._scope, self._overlays(), kinds, self._evaluate, self._warn, python_macros
-        )
+        reading = Reading(self.problems, self._scope, kinds, self._evaluate, python_macros)
         index = {name: macro for _, _, found in macros for name, macro in found.items()}
         for home in self._files_of:
             for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX)):
                 text = self._text(home, path)
                 if path.name.endswith(SQL_SUFFIX):
-                    models = sql_model(text, path, jinja, index, reading)
+                    drafts = sql_draft(text, path, jinja, index, reading)
                 else:
-                    models = python_models(text, path, reading)
-                yield from (replace(model, below=home.below) for model in models)
+                    drafts = python_drafts(text, path, reading)
+                yield from (Found(home, draft) for draft in drafts)
 
     def _custom_checks(
         self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]
@@ -253,21 +285,24 @@ class Reader:
                 if file is not None:
                     yield file
 
-    def _overlays(self) -> dict[str, IncrementalOverlayShape]:
+    def _overlays(self) -> dict[str, Layer]:
         """What project.yml says of incremental models, by name; the later one of two spellings counts."""
-        said, found = self._incremental, dict[str, IncrementalOverlayShape]()
+        said, found = self._incremental, dict[str, Layer]()
         for node, content in said.items():
-            shape = shaped(IncrementalOverlayShape, content or {}, self._project_file, ("models", "incremental", node))
+            at = ("models", "incremental", node)
+            shape = shaped(IncrementalOverlayShape, content or {}, self._project_file, at)
             if isinstance(shape, list):
                 self.problems.extend(shape)
             else:
-                found[model_name(node)] = shape
+                where = self._project_file.location(at)
+                places = places_of(map(str, content or {}), self._project_file, at)
+                found[model_name(node)] = Layer(shape.overlay(), where, Nearness.NAMED, places)
         return found
 
-    def _warn_of_unused_overlays(self, models: Mapping[str, Model]) -> None:
+    def _warn_of_unused_overlays(self, models: Mapping[str, Model], disabled: Collection[str]) -> None:
         """As documented for FFT, what is said of a model that is not there is no error."""
         for node in self._incremental:
-            if model_name(node) not in models.keys() | self._scope.elsewhere:
+            if model_name(node) not in {*models, *self._scope.elsewhere, *disabled}:
                 where = self._project_file.location(("models", "incremental", node))
                 self._warn("%s: models.incremental names %r, which is not a model", where, node)
 

@@ -10,8 +10,10 @@ from typing import Any
 from fft_core.errors import Location, Problem, nearest
 from fft_core.project.model import Column, Reconciliation, Rule, StepSettings
 from fft_core.project.read.custom_checks import CustomCheck, custom_test
+from fft_core.project.read.settings import Layer, Nearness, read_layer
 from fft_core.project.read.yaml_file import Key, YamlFile, shaped, shaped_in_part
 from fft_core.project.shapes.checks import RECONCILE, CheckShapes, CheckUnion
+from fft_core.project.shapes.model_config import ModelConfigShape, SeedConfigShape
 from fft_core.project.shapes.schema import ColumnShape, ModelSchemaShape, SchemaShape
 
 Keys = tuple[Key, ...]
@@ -47,6 +49,7 @@ class SchemaEntry:
     columns: tuple[Column, ...]
     checks: tuple[CheckDraft, ...]
     step: StepSettings
+    config: Layer | None = None
 
 
 def read_checks(tests: list[Any], file: YamlFile, customs: Customs, problems: list[Problem]) -> list[CheckDraft]:
@@ -104,7 +107,17 @@ def _entry(
         columns=columns_of(model.columns),
         checks=tuple(table_checks(model.name, model, file, keys, customs, problems)),
         step=model.step(),
+        config=_config(model.config, file, keys, problems) if model.config else None,
     )
+
+
+def _config(said: object, file: YamlFile, keys: Keys, problems: list[Problem]) -> Layer | None:
+    """Read the block `config` of a model or seed: the settings that its own file may have."""
+    at, shape = (*keys, "config"), ModelConfigShape if keys[0] == "models" else SeedConfigShape
+    if not isinstance(said, Mapping):
+        problems.append(Problem(f"{'.'.join(map(str, at))} must be a mapping", file.location(at)))
+        return None
+    return read_layer(shape, said, file, at, Nearness.BESIDE, problems)
 
 
 def _tests(holder: Any, keys: Keys) -> Iterator[tuple[Keys, object]]:

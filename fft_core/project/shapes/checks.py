@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import Field, field_validator, model_validator
 
 from fft_core.project import model as m
-from fft_core.project.shapes.shape import Filled, Name, Number, Shape
+from fft_core.project.shapes.shape import Filled, Name, Names, Number, Shape
 
 
 class CheckShape(Shape):
@@ -21,6 +21,17 @@ class CheckShape(Shape):
     tags: list[str] = []
     description: str | None = None
     scope: m.Scope = "table"
+
+
+class CheckSettingsShape(Shape):
+    """What may be said of checks by folder and by rule."""
+
+    severity: m.Severity | None = None
+    tags: Names = []
+
+    def written(self) -> dict[str, Any]:
+        """All that is said."""
+        return {name: value for name in self.model_fields_set if (value := getattr(self, name)) is not None}
 
 
 class NotNullShape(CheckShape):

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from fft_core.project import model as m
 from fft_core.project.shapes.schema import StepKeys
-from fft_core.project.shapes.shape import Names, Owner, Shape, as_list, milliseconds
+from fft_core.project.shapes.shape import Filled, Names, Owner, Shape, as_list, milliseconds
 
 _Materialized: TypeAlias = Literal["table", "view", "materialized_view", "ephemeral", "incremental", "snapshot"]
 
@@ -24,6 +24,12 @@ def _lookback(value: str | int) -> str | int:
 
 _KEYS = ("unique_key", "primary_key")
 _UPDATED = ("updated_at_columns", "updated_at_column", "updated_at", "timestamp_columns", "delta_columns")
+
+
+def _listed(value: object) -> object:
+    if isinstance(value, str):
+        return [value]
+    return [] if value is None else as_list(value)
 
 
 class IncrementalKeys(Shape):
@@ -108,9 +114,48 @@ class IncrementalOverlayShape(IncrementalKeys):
         block = self.incremental.said() if self.incremental else {}
         return {**block, **self.said()}
 
+    def overlay(self) -> dict[str, Any]:
+        """All that is said below `models.incremental`: that a model is named there switches it on."""
+        enabled = self.incremental.enabled if self.incremental else True
+        tags = {"tags": self.tags} if self.tags else {}
+        return {**self.all_said(), **tags, "incremental": enabled}
 
-class ModelConfigShape(IncrementalOverlayShape, StepKeys):
-    """What a model may say of itself, in `config(...)` or in the decorator.
+
+class PlacedKeys(StepKeys):
+    """What may be said of where a model or seed lies, and of what is done to its relation."""
+
+    schema_: Filled | None = Field(default=None, alias="schema")
+    alias: Filled | None = None
+    catalog: Filled | None = None
+    database: Filled | None = None
+    enabled: bool | None = None
+    tags: list[str] = []
+    owners: list[Owner] = []
+
+    @model_validator(mode="after")
+    def _one_catalog(self) -> PlacedKeys:
+        if self.catalog and self.database and self.catalog != self.database:
+            raise ValueError("catalog and database are two names for one thing: give one of them")
+        return self
+
+    @field_validator("tags", "owners", mode="before", check_fields=False)
+    @classmethod
+    def _one_as_list(cls, value: object) -> object:
+        return _listed(value)
+
+    def written(self) -> dict[str, Any]:
+        """All that is said, under one name each."""
+        names = {"schema_": "schema", "database": "catalog"}
+        said = {names.get(name, name): getattr(self, name) for name in self.model_fields_set}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+class SeedConfigShape(PlacedKeys):
+    """What may be said of a seed, in YAML and by folders."""
+
+
+class ModelConfigShape(IncrementalOverlayShape, PlacedKeys):
+    """What a model may say of itself, in `config(...)` or in the decorator, and what may be said of it elsewhere.
 
     `storage`, `http` and `api` are read and have no effect: they are for other engines, and for get_df.
     """
@@ -125,7 +170,6 @@ class ModelConfigShape(IncrementalOverlayShape, StepKeys):
     delta_python: Any = None
     http: dict[str, Any] | None = None
     api: dict[str, Any] | None = None
-    owners: list[Owner] = []
     description: str | None = None
     volatile: bool | None = None
     ttl: float | None = Field(default=None, gt=0)
@@ -148,9 +192,14 @@ class ModelConfigShape(IncrementalOverlayShape, StepKeys):
             raise ValueError("not supported; write a Python model that takes `is_incremental` by name")
         return value
 
-    @field_validator("tags", "owners", "engines", mode="before")
+    @field_validator("engines", mode="before")
     @classmethod
     def _tuple_as_list(cls, value: object) -> object:
-        if isinstance(value, str):
-            return [value]
-        return [] if value is None else as_list(value)
+        return _listed(value)
+
+    def written(self) -> dict[str, Any]:
+        """All that is said, under one name each; `incremental` is whether it is switched on."""
+        said = {key: value for key, value in super().written().items() if key not in IncrementalKeys.model_fields}
+        if self.incremental is not None:
+            said["incremental"] = self.incremental.enabled
+        return {**said, **self.all_said()}

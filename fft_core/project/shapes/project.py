@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from fft_core.errors import Location
 from fft_core.project import model as m
 from fft_core.project.shapes.hooks import HooksShape
-from fft_core.project.shapes.shape import Name, Shape
+from fft_core.project.shapes.shape import Filled, Name, Shape
 
 
 class DocsShape(Shape):
@@ -22,6 +23,30 @@ class FingerprintShape(Shape):
 
     def settings(self) -> m.FingerprintSettings:
         return m.FingerprintSettings(self.environment, self.digest_max_rows)
+
+
+class NamingShape(Shape):
+    """Templates of where models and seeds lie."""
+
+    schema_: Filled | None = Field(default=None, alias="schema")
+    alias: Filled | None = None
+
+    def templates(self, where: Location) -> m.Naming:
+        return m.Naming(self.schema_, self.alias, where)
+
+
+class RuleShape(Shape):
+    """Settings of what a selection chooses: models and seeds by `select`, checks by `checks`."""
+
+    select: Filled | None = None
+    checks: Filled | None = None
+    set: dict[str, Any] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_selection(self) -> RuleShape:
+        if (self.select is None) == (self.checks is None):
+            raise ValueError("give one of select (models and seeds) and checks")
+        return self
 
 
 def _secret(text: str) -> str:
@@ -42,6 +67,11 @@ class ProjectShape(Shape):
     tests: list[Any] = []
     models: dict[str, Any] = {}
     seeds: dict[str, Any] = {}
+    snapshots: dict[str, Any] = {}
+    sources: dict[str, Any] = {}
+    checks: dict[str, Any] = {}
+    rules: list[RuleShape] = []
+    naming: NamingShape = NamingShape()
     hooks: HooksShape = HooksShape()
     fingerprint: FingerprintShape = FingerprintShape()
     secrets: list[Annotated[str, AfterValidator(_secret)]] = []
@@ -52,16 +82,9 @@ class ProjectShape(Shape):
     def _version_as_text(cls, version: object) -> object:
         return str(version) if isinstance(version, int | float) else version
 
-    @field_validator("models", "seeds")
+    @field_validator("*", mode="before")
     @classmethod
-    def _nothing_is_ignored(cls, content: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        known = ("incremental", "storage") if info.field_name == "models" else ("storage",)
-        others = [key for key in content if key not in known]
-        if others:
-            raise ValueError(f"{', '.join(others)}: not supported yet; say it in the model's config()")
-        return content
-
-    @field_validator("vars", "tests", "models", "seeds", "hooks", "lint", "secrets", mode="before")
-    @classmethod
-    def _empty_key(cls, content: object, info: Any) -> object:
-        return ([] if info.field_name in ("tests", "secrets") else {}) if content is None else content
+    def _empty_key(cls, content: object, info: ValidationInfo) -> object:
+        if content is not None or info.field_name in ("name", "version"):
+            return content
+        return [] if info.field_name in ("tests", "secrets", "rules") else {}

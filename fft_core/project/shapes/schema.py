@@ -60,7 +60,10 @@ class StepKeys(Shape):
 
 
 class ModelSchemaShape(StepKeys):
+    """What a file says of a model or seed; `config` is read by the loader."""
+
     name: Name
+    config: Any = None
     description: str | None = None
     tags: list[str] = []
     owners: list[Owner] = []

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TypeAlias, get_args
+from typing import get_args
 
 from fft_core.plan.decide import Request
-from fft_core.project.model import Check, Project, SourceName
+from fft_core.project.model import Check, Project
+from fft_core.project.model.selection import choose, identity_of, meaning_of_checks, refuse_unknown, select
 from fft_core.run.rebuilder import Rebuilder
 from fft_core.run.results import NodeRunResult, SelectorStatus, read_run_results
 from fft_core.run.run import Run
-from fft_core.run.select.grammar import choose, refuse_unknown, select
 
 
 def select_nodes(
@@ -84,33 +83,9 @@ def select_checks(
     Raises:
         FftError: an expression is wrong, or what it asks for cannot be known.
     """
-    identities = map(_identity, project.checks)
-    chosen = choose(identities, expressions, exclude, lambda term: _checks_of_term(project, term))
+    meaning = meaning_of_checks(project, lambda term: select_nodes(project, [term]))
+    chosen = choose(map(identity_of, project.checks), expressions, exclude, meaning)
     if changed_since is not None:
         affected = select_nodes(project, changed_since=changed_since)
         chosen = frozenset(check for check in chosen if check[0] in affected)
-    return tuple(check for check in project.checks if _identity(check) in chosen)
-
-
-CheckIdentity: TypeAlias = tuple[str | SourceName, str]
-
-
-def _identity(check: Check) -> CheckIdentity:
-    return check.node, check.name
-
-
-def _checks_of_term(project: Project, term: str) -> frozenset[CheckIdentity]:
-    own = frozenset(_identity(check) for check in project.checks if _is_meant(check, term))
-    if own and ":" not in term and term not in {node.name for node in project.stored()}:
-        return own
-    nodes = select_nodes(project, [term])
-    return own | frozenset(_identity(check) for check in project.checks if check.node in nodes)
-
-
-def _is_meant(check: Check, term: str) -> bool:
-    method, colon, value = term.partition(":")
-    if not colon:
-        return term == check.name or term in check.tags
-    if method == "source" and isinstance(check.node, SourceName):
-        return fnmatch.fnmatchcase(str(check.node), value) or check.node.group == value
-    return method == "tag" and value in check.tags
+    return tuple(check for check in project.checks if identity_of(check) in chosen)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fft_core.errors import RequestError, nearest
 from fft_core.project.model import Project, Source
-from fft_core.run.select.grammar import choose
+from fft_core.project.model.selection import choose
 
 
 def select_sources(project: Project, expressions: Sequence[str] = ()) -> tuple[Source, ...]:

@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar, get_args
 
 from fft_core.errors import RequestError, nearest
 from fft_core.names import model_name
-from fft_core.project.model import Materialization, Model, Node, Project
+from fft_core.project.model import Check, Materialization, Model, Node, Project, SourceName
 
 Item = TypeVar("Item")
 Meaning: TypeAlias = Callable[[str], Collection[Item]]  # of one term
@@ -188,3 +188,58 @@ def _under(path: str, folder: str) -> bool:
 
 def _is_source(source: str, value: str) -> bool:
     return fnmatch.fnmatchcase(source, value) or source.partition(".")[0] == value
+
+
+def matching_nodes(project: Project, expression: str) -> frozenset[str]:
+    """Choose models and seeds by one expression, ephemeral models included; what only a warehouse knows is refused.
+
+    Raises:
+        RequestError: a term is no term, or something that it names is not there.
+    """
+    names = [*project.models, *project.seeds]
+    return choose(names, [expression], (), lambda term: _term(project, term, {}))
+
+
+CheckIdentity: TypeAlias = tuple[str | SourceName, str]  # its node and its name
+
+
+def identity_of(check: Check) -> CheckIdentity:
+    """Return what tells a check from all others of a project."""
+    return check.node, check.name
+
+
+def meaning_of_checks(project: Project, nodes: Meaning[str] | None = None) -> Meaning[CheckIdentity]:
+    """Return what a term means of checks: those of the nodes that it selects, and those that it means itself.
+
+    A check is meant by its name, by its tag (`tag:fk`, or only `fk` if no model or seed is called so), and a check of a
+    source by `source:`.
+
+    Args:
+        project: What is chosen from.
+        nodes: Returns the nodes that a term selects; the project itself answers if None.
+    """
+    selected = nodes or (lambda term: _term(project, term, {}))
+    stored = {node.name for node in project.stored()}
+
+    def meaning(term: str) -> frozenset[CheckIdentity]:
+        own = frozenset(identity_of(check) for check in project.checks if _is_meant(check, term))
+        if own and ":" not in term and term not in stored:
+            return own
+        names = selected(term)
+        return own | frozenset(identity_of(check) for check in project.checks if check.node in names)
+
+    return meaning
+
+
+def matching_checks(project: Project, expression: str) -> frozenset[CheckIdentity]:
+    """Choose checks by one expression. Raises RequestError as `select` does."""
+    return choose(map(identity_of, project.checks), [expression], (), meaning_of_checks(project))
+
+
+def _is_meant(check: Check, term: str) -> bool:
+    method, colon, value = term.partition(":")
+    if not colon:
+        return term == check.name or term in check.tags
+    if method == "source" and isinstance(check.node, SourceName):
+        return fnmatch.fnmatchcase(str(check.node), value) or check.node.group == value
+    return method == "tag" and value in check.tags

@@ -1,0 +1,175 @@
+"""Where the models, seeds and sources of a project lie: what is said of each, and the templates of `naming`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from fft_core.errors import FftError, Location, Problem, ProjectError
+from fft_core.names import Relation
+from fft_core.project.model import Model, Naming, Node, Project, SourceName
+
+if TYPE_CHECKING:
+    import jinja2
+
+RESERVED = "_ff_"  # begins the names of what FFT writes beside the nodes
+
+
+class Places:
+    """Where nodes and sources of a project lie, in a profile whose relations lie in some schema and catalog.
+
+    Args:
+        project: A loaded project.
+        default: The schema and catalog of the profile; its name does not matter.
+        naming: The profile's own templates, which win over those of project.yml.
+    """
+
+    def __init__(self, project: Project, default: Relation, naming: Naming | None = None) -> None:
+        self._project, self._default = project, default
+        own = naming or Naming()
+        self._naming = Naming(
+            own.schema or project.naming.schema,
+            own.alias or project.naming.alias,
+            own.location if own.schema or own.alias else project.naming.location,
+        )
+        self._known: dict[str, Relation] = {}
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether each model and seed has its own name, in the profile's schema or one that is given to a seed."""
+        project = self._project
+        is_named = self._naming.schema or self._naming.alias
+        return not is_named and not any(
+            _is_placed(node) for node in (*project.models.values(), *project.seeds.values())
+        )
+
+    @property
+    def environment(self) -> str:
+        """Whose builds these are: the environment, and the variables by which templates tell people apart.
+
+        What others build in the same database is never taken for a leftover of one's own.
+        """
+        texts = [text for text in (self._naming.schema, self._naming.alias) if text is not None]
+        variables = sorted({name for text in texts for name in self._variables_in(text)})
+        said = [f"{name}={self._project.environment.get(name, '')}" for name in variables]
+        return " ".join([self._project.env, *said])
+
+    def _variables_in(self, template: str) -> Iterator[str]:
+        from jinja2 import TemplateError, nodes
+
+        with suppress(TemplateError):  # who renders it is told
+            for call in self._jinja.parse(template).find_all(nodes.Call):
+                name = call.args[0] if call.args else None
+                if isinstance(call.node, nodes.Name) and call.node.name == "env_var" and isinstance(name, nodes.Const):
+                    yield str(name.value)
+
+    def of(self, node: str | SourceName) -> Relation:
+        """Return where a model, seed or source lies.
+
+        Raises:
+            KeyError: it is an unknown source.
+            FftError: a template of `naming` cannot be rendered.
+        """
+        if isinstance(node, SourceName):
+            seed = self._project.seed_behind(node)
+            source = self._project.sources[node]
+            return self.of(seed) if seed else self._at(source.identifier, source.schema, source.catalog)
+        if node not in self._known:
+            self._known[node] = self._of_node(node)
+        return self._known[node]
+
+    def special(self, node: str | SourceName) -> Relation | None:
+        """Return where something lies, if that is not the plain place of its name: the profile's schema."""
+        place = self.of(node)
+        name = node.table if isinstance(node, SourceName) else node
+        return None if place == self._at(name, None, None) else place
+
+    def _of_node(self, name: str) -> Relation:
+        node = self._project.models.get(name) or self._project.seeds.get(name)
+        if node is None:
+            return self._at(name, None, None)
+        schema, alias = node.schema, node.alias
+        if self._naming.schema is not None:
+            schema = self._rendered("schema", self._naming.schema, node) or None
+        if self._naming.alias is not None:
+            alias = self._rendered("alias", self._naming.alias, node) or None
+        return self._at(alias or name, schema, node.catalog)
+
+    def _at(self, name: str, schema: str | None, catalog: str | None) -> Relation:
+        return Relation(name, schema or self._default.schema, catalog or self._default.catalog)
+
+    def _rendered(self, key: str, template: str, node: Node) -> str:
+        known = {
+            "schema": node.schema,
+            "default_schema": self._default.schema,
+            "env": self._project.env,
+            "name": node.name,
+            "alias": node.alias,
+            "project": self._project.name,
+            "env_var": self._variable,
+        }
+        try:
+            return self._jinja.from_string(template).render(known).strip()
+        except Exception as error:  # whatever an expression of the user's raises
+            hint = f"Known: {', '.join(known)}."
+            message = f"naming.{key} cannot be rendered for {node.name!r}: {error}"
+            raise FftError(message, where=self._naming.location, hint=hint) from error
+
+    def _variable(self, name: str, default: object = None) -> object:
+        if name not in self._project.environment and default is None:
+            raise ValueError(f"environment variable {name} is not set, and there is no default")
+        return self._project.environment.get(name, default)
+
+    @cached_property
+    def _jinja(self) -> jinja2.Environment:
+        import jinja2  # slow, and few projects have templates
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        return ImmutableSandboxedEnvironment(
+            undefined=jinja2.StrictUndefined, finalize=lambda value: "" if value is None else value
+        )
+
+
+def refuse_shared_places(project: Project, places: Places, folded: Callable[[Relation], Relation]) -> None:
+    """Raise ProjectError if two nodes have one relation, or one has a name that FFT needs.
+
+    Args:
+        project: A loaded project.
+        places: Where its nodes lie.
+        folded: Returns a relation as the engine compares names.
+    """
+    problems, taken = list[Problem](), dict[Relation, Node]()
+    for node in _stored(project):
+        relation, where = places.of(node.name), _location(node)
+        if relation.name.lower().startswith(RESERVED):
+            message = f"{node.name!r} would be {relation}: names that begin with {RESERVED} are FFT's own"
+            problems.append(Problem(message, where, "Give it another alias."))
+        backing = node.backing_name if isinstance(node, Model) else None
+        for place in [relation, *([relation.named(backing)] if backing else [])]:
+            other = taken.setdefault(folded(place), node)
+            if other is not node:
+                message = f"{node.name!r} and {other.name!r} would both be {place}"
+                hint = f"Give one of them another alias or schema; {other.name} is in {_location(other)}."
+                problems.append(Problem(message, where, hint))
+    if problems:
+        raise ProjectError(problems)
+
+
+def symbolic_places(project: Project, naming: Naming | None = None) -> Places:
+    """Return places that do not depend on the profile's schema, by which it is told what moved within it."""
+    return Places(project, Relation("", "@schema", "@catalog"), naming)
+
+
+def _stored(project: Project) -> Iterator[Node]:
+    yield from project.seeds.values()
+    yield from (model for model in project.models.values() if not model.is_ephemeral)
+
+
+def _is_placed(node: Node) -> bool:
+    return bool(node.alias or node.catalog or (node.schema and isinstance(node, Model)))
+
+
+def _location(node: Node) -> Location:
+    return node.config_location if isinstance(node, Model) else Location(node.path)

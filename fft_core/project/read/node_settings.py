@@ -1,0 +1,244 @@
+"""Applies what project.yml says by folder and by rule, and YAML beside models, to models, seeds, sources and checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fft_core.errors import Location, Problem, RequestError
+from fft_core.project.model import Check, Home, Model, Project, Seed, Source, SourceName, find_cycle
+from fft_core.project.model.selection import identity_of, matching_checks, matching_nodes
+from fft_core.project.read.folder_settings import FolderSettings, Item, Section, read_folders
+from fft_core.project.read.parse import PLACE, Draft, step_settings
+from fft_core.project.read.settings import MARK, Layer, Nearness, Settings, read_layer
+from fft_core.project.read.yaml_file import YamlFile
+from fft_core.project.shapes.checks import CheckSettingsShape
+from fft_core.project.shapes.model_config import ModelConfigShape, SeedConfigShape
+from fft_core.project.shapes.project import ProjectShape
+from fft_core.project.shapes.sources import SourceSettingsShape
+
+_T = TypeVar("_T")
+_MODELS = Section(("models",), ModelConfigShape, "models/")
+_SNAPSHOTS = Section(("snapshots",), ModelConfigShape, "models/")
+_SEEDS = Section(("seeds",), SeedConfigShape, "seeds/")
+_SOURCES = Section(("sources",), SourceSettingsShape, "sources.yml")
+_CHECKS = Section(("checks",), CheckSettingsShape, "models/, seeds/ or sources.yml")
+_OF_FFT = ("incremental", "storage")  # below models: the shape that FFT documents, unless the keys begin with +
+
+
+@dataclass(frozen=True)
+class Found:
+    """A draft, and where it was found."""
+
+    home: Home
+    draft: Draft
+
+    @cached_property
+    def item(self) -> Item:
+        """What settings by folder can call it."""
+        package = None if self.home.shown == Path() else self.home.shown.name
+        return Item((*self.draft.path.parent.relative_to(self.home.below).parts, self.draft.name), package)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the files of a project say beside its models.
+
+    Attributes:
+        settings: What project.yml says.
+        file: project.yml.
+        packages: The names of the packages.
+        beside: What YAML says of models and seeds, by name.
+        named: What `models.incremental` says of models, by name.
+        seeds_folder: The folder of the seeds.
+    """
+
+    settings: ProjectShape
+    file: YamlFile
+    packages: Collection[str]
+    beside: Mapping[str, Layer]
+    named: Mapping[str, Layer]
+    seeds_folder: Path
+
+
+class NodeSettings:
+    """The settings of all nodes of a project.
+
+    Args:
+        written: What the files say.
+        found: The models.
+        seeds: The seeds, as their folder has them.
+        sources: The sources.
+        problems: Grows.
+    """
+
+    def __init__(
+        self,
+        written: Written,
+        found: Sequence[Found],
+        seeds: Mapping[str, Seed],
+        sources: Mapping[SourceName, Source],
+        problems: list[Problem],
+    ) -> None:
+        self._written, self._found, self._seeds, self._sources = written, found, seeds, sources
+        self._problems = problems
+        said, models = written.settings, [one.item for one in found]
+        self._items: dict[str | SourceName, tuple[Item, ...]] = {one.draft.name: (one.item,) for one in found}
+        self._items |= {name: self._of_seed(seed) for name, seed in seeds.items()}
+        self._items |= {name: (Item((name.group, name.table)),) for name in sources}
+        of_seeds = [item for name in seeds for item in self._items[name]]
+        of_sources = [item for name in sources for item in self._items[name]]
+        self._models = self._read(_MODELS, own_folders(said.models), models)
+        self._snapshots = self._read(_SNAPSHOTS, said.snapshots, models)
+        self._of_seeds = self._read(_SEEDS, own_folders(said.seeds), of_seeds)
+        self._of_sources = self._read(_SOURCES, said.sources, of_sources)
+        self._of_checks = self._read(_CHECKS, said.checks, [*models, *of_seeds, *of_sources])
+        self._rules: list[tuple[frozenset[str], Layer]] = []  # the last one first
+
+    def _read(self, section: Section, content: Mapping[str, Any], items: Iterable[Item]) -> FolderSettings:
+        owners = {self._written.settings.name: None, **{name: name for name in self._written.packages}}
+        return (
+            read_folders(section, content, self._written.file, items, owners, self._problems)
+            if content
+            else FolderSettings()
+        )
+
+    def _of_seed(self, seed: Seed) -> tuple[Item, ...]:
+        folders = seed.path.parent.relative_to(self._written.seeds_folder).parts
+        return tuple(Item((*folders, name)) for name in dict.fromkeys((seed.name, seed.path.stem)))
+
+    # --- models and seeds ---------------------------------------------------------------------------------------------
+
+    def of_model(self, one: Found) -> Settings:
+        """All that is said of a model, the nearest first."""
+        name = one.draft.name
+        near = [layer for layers in (self._written.beside, self._written.named) if (layer := layers.get(name))]
+        rules = [layer for names, layer in self._rules if name in names]
+        settings = Settings((one.draft.own,)).below(*near, *rules, *self._models.of(one.item))
+        if settings.get("materialized") == "snapshot":
+            folders = self._snapshots.of(one.item)
+            settings = Settings((one.draft.own,)).below(*near, *rules, *folders, *self._models.of(one.item))
+        return settings
+
+    def of_seed(self, seed: Seed) -> Settings:
+        """All that is said of a seed, the nearest first; seeds/schema.yml is its own file."""
+        own = {key: value for key in PLACE if (value := getattr(seed, key)) is not None}
+        beside = self._written.beside.get(seed.name)
+        rules = [layer for names, layer in self._rules if seed.name in names]
+        folders = self._of_seeds.of(*self._items[seed.name])
+        where = Location(self._written.seeds_folder / "schema.yml")
+        return Settings((Layer(own, where, Nearness.OWN),)).below(*([beside] if beside else []), *rules, *folders)
+
+    def apply_rules(self, project: Callable[[Mapping[str, Model], Mapping[str, Seed]], Project]) -> None:
+        """Find what the rules choose, by what is said without them.
+
+        Args:
+            project: Makes a project of models and seeds, of which no other one is known yet.
+        """
+        rules = [(i, rule) for i, rule in enumerate(self._written.settings.rules) if rule.select is not None]
+        if not rules:
+            return
+        models = {one.draft.name: self._made(one, []) for one in self._found}
+        known = project(models, {name: self._placed(seed) for name, seed in self._seeds.items()})
+        if find_cycle(known):
+            return  # which is told
+        for index, rule in reversed(rules):
+            names = self._asked(index, "select", lambda text: matching_nodes(known, text), rule.select or "")
+            layer = self._layer(index, rule.set, ModelConfigShape)
+            if layer is not None:
+                self._rules.append((names, layer))
+
+    def models(self) -> Iterator[Model]:
+        """Make the models that are not disabled."""
+        yield from (self._made(one, self._problems) for one in self._found if self._is_enabled(self.of_model(one)))
+
+    def seeds(self) -> dict[str, Seed]:
+        """Return the seeds that are not disabled, with what is said of them."""
+        return {name: self._placed(seed) for name, seed in self._seeds.items() if self._is_enabled(self.of_seed(seed))}
+
+    def disabled(self) -> dict[str, Location]:
+        """Where each model and seed is disabled that is none of the project."""
+        said = [(one.draft.name, self.of_model(one)) for one in self._found]
+        said += [(name, self.of_seed(seed)) for name, seed in self._seeds.items()]
+        off = {
+            name: s.place_of("enabled", Location(Path("project.yml"))) for name, s in said if not self._is_enabled(s)
+        }
+        on = {name for name, settings in said if self._is_enabled(settings)}
+        return {name: where for name, where in off.items() if name not in on}
+
+    def _is_enabled(self, settings: Settings) -> bool:
+        return settings.get("enabled") is not False
+
+    def _made(self, one: Found, problems: list[Problem]) -> Model:
+        return replace(one.draft.make(self.of_model(one), problems), below=one.home.below)
+
+    def _placed(self, seed: Seed) -> Seed:
+        settings = self.of_seed(seed)
+        place = {key: settings.get(key) for key in PLACE}
+        tags, owners = settings.get("tags"), settings.get("owners")
+        return replace(seed, tags=tags, owners=owners, step=step_settings(settings), **place)
+
+    # --- sources and checks -------------------------------------------------------------------------------------------
+
+    def sources(self) -> dict[SourceName, Source]:
+        """Return the sources with what is said of them; sources.yml is their own file."""
+        return {name: self._of_source(name, source) for name, source in self._sources.items()}
+
+    def _of_source(self, name: SourceName, source: Source) -> Source:
+        own = {"schema": source.schema, "catalog": source.catalog, "tags": source.tags}
+        settings = Settings((Layer(own, source.location, Nearness.OWN),)).below(
+            *self._of_sources.of(*self._items[name])
+        )
+        return replace(source, **{key: settings.get(key) for key in own})
+
+    def checks(self, project: Project, own: Sequence[tuple[Check, Collection[str]]]) -> tuple[Check, ...]:
+        """Return checks with what is said of them by folder and by rule.
+
+        Args:
+            project: The project, without its checks.
+            own: The checks, and the names of what each says itself.
+        """
+        known = replace(project, checks=tuple(check for check, _ in own))
+        rules = [(i, rule) for i, rule in enumerate(self._written.settings.rules) if rule.checks is not None]
+        chosen = []
+        for index, rule in reversed(rules):
+            meant = self._asked(index, "checks", lambda text: matching_checks(known, text), rule.checks or "")
+            layer = self._layer(index, rule.set, CheckSettingsShape)
+            chosen += [(meant, layer)] if layer else []
+        return tuple(
+            self._check(check, said, [layer for meant, layer in chosen if identity_of(check) in meant])
+            for check, said in own
+        )
+
+    def _check(self, check: Check, said: Collection[str], rules: Sequence[Layer]) -> Check:
+        own = Layer({key: getattr(check, key) for key in said if hasattr(check, key)}, check.location, Nearness.OWN)
+        settings = Settings((own,)).below(*rules, *self._of_checks.of(*self._items.get(check.node, ())))
+        if len(settings.layers) == 1:
+            return check
+        return replace(check, severity=settings.get("severity", check.severity), tags=settings.get("tags"))
+
+    # --- rules --------------------------------------------------------------------------------------------------------
+
+    def _asked(self, index: int, key: str, ask: Callable[[str], frozenset[_T]], text: str) -> frozenset[_T]:
+        try:
+            return ask(text)
+        except RequestError as error:
+            where = self._written.file.location(("rules", index, key))
+            problem = Problem(f"rules.{index}.{key}: {error.problem.message}", where, error.problem.hint)
+            self._problems.append(problem)
+            return frozenset()
+
+    def _layer(self, index: int, said: Mapping[str, Any], shape: Any) -> Layer | None:
+        return read_layer(shape, said, self._written.file, ("rules", index, "set"), Nearness.RULE, self._problems)
+
+
+def own_folders(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section without what FFT documents there in a shape of its own."""
+    return {key: value for key, value in content.items() if not (key in _OF_FFT and not _is_folder(value))}
+
+
+def _is_folder(value: object) -> bool:
+    return isinstance(value, Mapping) and any(str(key).startswith(MARK) for key in value)

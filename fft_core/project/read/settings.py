@@ -1,0 +1,118 @@
+"""What is said of one model, seed, source or check in several places: the nearest place wins, setting by setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Any
+
+from fft_core.errors import Location, Problem
+from fft_core.project.read.yaml_file import Key, YamlFile, shaped
+
+MARK = "+"  # may begin the name of a setting, so that it is told from a folder
+_JOINED = ("tags", "owners")  # each place adds to them
+_ONE_NAME = {"database": "catalog"}
+
+
+class Nearness(IntEnum):
+    """How near a place is to what it speaks of: a smaller number wins."""
+
+    OWN = 0  # its own file
+    BESIDE = 1  # YAML beside it
+    NAMED = 2  # models.incremental in project.yml
+    RULE = 3  # rules in project.yml, the last one first
+    FOLDER = 4  # folders in project.yml, the deepest one first
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Settings that are written in one place.
+
+    Attributes:
+        said: Their values, under one name each.
+        place: Where they are written.
+        nearness: Which kind of place that is.
+        places: Where single ones are written, if it is known better.
+    """
+
+    said: Mapping[str, Any]
+    place: Location
+    nearness: Nearness
+    places: Mapping[str, Location] = field(default_factory=dict)
+
+    def place_of(self, key: str) -> Location:
+        """Where one of them is written."""
+        return self.places.get(key, self.place)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one thing: the layers that speak of it, the nearest first."""
+
+    layers: tuple[Layer, ...] = ()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """What counts of a setting; tags and owners are those of all places together."""
+        found = [layer.said[key] for layer in self.layers if layer.said.get(key) is not None]
+        if key in _JOINED:
+            return tuple(dict.fromkeys(value for values in found for value in values))
+        return found[0] if found else default
+
+    def layer_of(self, key: str) -> Layer | None:
+        """The nearest layer that says a setting."""
+        return next((layer for layer in self.layers if layer.said.get(key) is not None), None)
+
+    def place_of(self, key: str, default: Location) -> Location:
+        """Where a setting is written that counts."""
+        layer = self.layer_of(key)
+        return layer.place_of(key) if layer else default
+
+    def is_near(self, key: str) -> bool:
+        """Whether a setting is said of this one thing, and not of a folder or by a rule."""
+        layer = self.layer_of(key)
+        return layer is not None and layer.nearness < Nearness.RULE
+
+    def below(self, *layers: Layer) -> Settings:
+        """Return these with layers that are further away, in their order."""
+        return Settings(tuple(sorted((*self.layers, *layers), key=lambda layer: layer.nearness)))
+
+    def keys(self) -> Iterator[str]:
+        """All settings that are said anywhere, sorted."""
+        yield from sorted({key for layer in self.layers for key, value in layer.said.items() if value is not None})
+
+
+def read_layer(
+    shape: Any,
+    said: Mapping[str, Any],
+    file: YamlFile,
+    at: tuple[Key, ...],
+    nearness: Nearness,
+    problems: list[Problem],
+) -> Layer | None:
+    """Read a mapping of settings, whose names may begin with `+`; None if something in it is wrong.
+
+    Args:
+        shape: One that says `written()`: its values under one name each.
+        said: The mapping.
+        file: Where it is written.
+        at: Its keys there.
+        nearness: Which kind of place that is.
+        problems: Grows.
+    """
+    plain = {str(name).removeprefix(MARK): value for name, value in said.items()}
+    lines: dict[tuple[Key, ...], int] = {
+        (str(name).removeprefix(MARK),): file.location((*at, name)).line or 1 for name in said
+    }
+    found = shaped(shape, plain, YamlFile(file.path, plain, lines))
+    if isinstance(found, list):
+        shown = ".".join(map(str, at))
+        problems.extend(replace(p, message=f"{shown}: {p.message.replace(' in the file', '')}") for p in found)
+        return None
+    return Layer(found.written(), file.location(at), nearness, places_of(said, file, at))
+
+
+def places_of(names: Iterable[str], file: YamlFile, at: tuple[Key, ...]) -> dict[str, Location]:
+    """Return where each setting of a mapping is written, by the one name of each; a `+` before it is no part of it."""
+    plain = {name: str(name).removeprefix(MARK) for name in names}
+    return {_ONE_NAME.get(said, said): file.location((*at, name)) for name, said in plain.items()}
