@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -13,7 +13,7 @@ from fft_cli.options import ProjectOptions, Selection
 from fft_cli.terminal import echo, echo_json, name_text, style
 
 if TYPE_CHECKING:
-    from fft_core import Model, Seed
+    from fft_core import Model, Project, Seed
 
 _HEADS = ("name", "kind", "materialized", "tags", "file")
 
@@ -40,19 +40,33 @@ def command(
     PROJECT is the folder that holds project.yml.
     """
     from fft_core.reports.manifest import described_node
+    from fft_core.warehouse.warehouse import planned_places
 
     project = options.load()
     names = selection.names(project)
     nodes = [node for node in project.stored() if node.name in names]
     match "json" if as_json else output:
         case "json":
-            echo_json({"nodes": [described_node(node) for node in nodes]})
+            places = planned_places(project)
+            echo_json({"nodes": [{**described_node(n), "relation": str(places.of(n.name))} for n in nodes]})
         case "table":
-            _print_table([_HEADS, *map(_cells, nodes)])
+            _print_table(_rows(project, nodes))
         case "name":
             _print_lines([node.name for node in nodes])
         case "path":
             _print_lines(list(dict.fromkeys(name_text(node.path.as_posix()) for node in nodes)))
+
+
+def _rows(project: Project, nodes: Sequence[Model | Seed]) -> Iterator[tuple[str, ...]]:
+    """The table; with where each node lies, if that is not told by its name alone."""
+    from fft_core.warehouse.warehouse import planned_places
+
+    places = planned_places(project)
+    has_places = not places.are_plain
+    yield (*_HEADS, "relation") if has_places else _HEADS
+    for node in nodes:
+        cells = _cells(node)
+        yield (*cells, name_text(str(places.of(node.name)))) if has_places else cells
 
 
 def _cells(node: Model | Seed) -> tuple[str, ...]:

@@ -28,9 +28,16 @@ if TYPE_CHECKING:
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows.")
 @click.option("--sql", "only_sql", is_flag=True, help="Print the SQL instead; opens no database, but for Ibis models.")
 @click.option("--inline", metavar="QUERY", help="Instead of MODEL: a query, in which ref() and macros work.")
+@click.option("--config", "only_config", is_flag=True, help="List instead what is set of it, and in which file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    options: ProjectOptions, model: str | None, limit: int, only_sql: bool, inline: str | None, as_json: bool
+    options: ProjectOptions,
+    model: str | None,
+    limit: int,
+    only_sql: bool,
+    inline: str | None,
+    only_config: bool,
+    as_json: bool,
 ) -> None:
     """Show the first rows of a model's query on what is published. Builds nothing.
 
@@ -49,6 +56,11 @@ def command(
     elif inline is None and model is None:
         raise click.UsageError("name a model, or give a query with --inline")
     project = options.load()
+    if only_config:
+        if only_sql or inline is not None or model is None:
+            raise click.UsageError("--config is about one model or seed, and goes without --sql and --inline")
+        _show_config(project, model, as_json=as_json)
+        return
     node: Model | Seed | Source
     project, node = inline_model(project, inline) if inline is not None else (project, find_node(project, str(model)))
     if only_sql:
@@ -66,6 +78,26 @@ def command(
         echo_json(_as_json(shown))
     else:
         echo("\n".join(_lines(shown)))
+
+
+def _show_config(project: Project, name: str, *, as_json: bool) -> None:
+    """Print each setting of a model or seed, with the places that it comes from, and where its relation lies."""
+    from fft_core.names import model_name
+    from fft_core.operations.written_settings import written_settings
+    from fft_core.warehouse.warehouse import planned_relations
+
+    settings = written_settings(project, name)
+    is_there = model_name(name) in {node.name for node in project.stored()}
+    relation = str(planned_relations(project)(model_name(name))) if is_there else None
+    if as_json:
+        said = {s.name: {"value": json_value(s.value), "places": list(map(str, s.places))} for s in settings}
+        echo_json({"name": model_name(name), "relation": relation, "settings": said})
+        return
+    rows = [(s.name, cell_text(s.value, quotes=False), ", ".join(map(str, s.places))) for s in settings]
+    head, *lines = aligned([("setting", "value", "written in"), *rows])
+    echo("\n".join([style(head, bold=True), *lines]) if rows else f"nothing is set of {model_name(name)}")
+    if relation is not None:
+        echo(f"\nit lies at {relation}")
 
 
 def _sql_of(project: Project, model: Model) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,6 +19,7 @@ from fft_core.build.judged_views import (
     judge_published,
     judge_views,
 )
+from fft_core.build.model_hooks import NO_HOOKS, RenderedHooks, rendered_hooks
 from fft_core.build.query_limit import expected_bytes
 from fft_core.build.rows import model_rows
 from fft_core.build.seeds import seed_rows
@@ -175,7 +176,7 @@ def build_node(warehouse: Warehouse, node: Model | Seed, task: BuildTask) -> Bui
         if node.is_lazy:
             build = _Build(warehouse, replace(task, decision=task.with_query(rows.symbolic)))
         given = _Rows(_kind(node), rows.sql, model, warehouse.backing(node), node.publish)
-        built = _publish(build, given)
+        built = _publish(build, given, rendered_hooks(warehouse, node))
     return replace(built, result=replace(built.result, bytes_scanned=scanned))
 
 
@@ -263,13 +264,15 @@ def _kind(model: Model) -> RelationKind:
     return "table"
 
 
-def _publish(build: _Build, rows: _Rows) -> Built:
+def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Built:
     """Stage the rows, check them, and publish and record them."""
     warehouse, task, name = build.warehouse, build.task, build.decision.name
     relation = warehouse.relation(name)
     warehouse.ensure_schema(relation)
     with _staged(build, relation, rows) as stage:
         task.still_current()
+        with hooks.explained("pre_hook"):
+            stage.apply(hooks.before)
         written = _write(build, stage, relation, rows)
         judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
@@ -278,7 +281,8 @@ def _publish(build: _Build, rows: _Rows) -> Built:
         staged = _judge_views(build, stage, judgement, stage.place, views.staged)
         task.still_current()  # what it read may have changed meanwhile
         record = _record(build, relation, written, judgement)
-        sealed = stage.publish(_seal(build, rows, written, record))
+        with hooks.explained("post_hook") if hooks.after else nullcontext():
+            sealed = stage.publish(replace(_seal(build, rows, written, record), after=hooks.after))
         published, unjudged = _judge_where_published(build, stage, judgement, relation, views)
     result = replace(
         _result(build, relation, rows, written, judgement, record),

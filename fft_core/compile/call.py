@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from fft_core.errors import (
 from fft_core.frames import from_arrow, to_arrow
 from fft_core.frames.ibis import IbisQuery, query_of, unbound_table
 from fft_core.names import Relation
-from fft_core.project.model import Home, Hook, Model, Project, PythonBody, SourceName, SqlCheck
+from fft_core.project.model import Home, Hook, Model, ModelHook, Project, PythonBody, SourceName, SqlCheck
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +53,10 @@ class Compiler:
     def hook_statements(self, hook: Hook, naming: Naming, given: Mapping[str, object]) -> list[str]:
         """Render the statements of a SQL hook, as `Renderer.hook` does. Raises RenderError."""
         return self._renderer.hook(hook, naming, given)
+
+    def model_hook_statements(self, model: Model, hooks: Iterable[ModelHook], naming: Naming) -> list[str]:
+        """Render the statements of hooks of a model. Raises RenderError."""
+        return [statement for hook in hooks for statement in self._renderer.model_hook(model, hook, naming)]
 
     def call_hook(self, hook: Hook, context: Mapping[str, Any]) -> None:
         """Call the function of a Python hook with what it is told. Raises ModelError if it fails."""

@@ -205,6 +205,9 @@ class Identities:
             places = [self._places.special(name) for name in self._project.stored_inputs(model)]
             placed = [str(place) for place in places if place is not None]
             config |= {"reads_from": digest_of(placed)} if placed else {}
+        if hooks := (*model.pre_hooks, *model.post_hooks):
+            statements = self._compiler.model_hook_statements(model, hooks, self._naming)
+            config["hooks"] = digest_of([len(model.pre_hooks), statements])
         return config
 
     def _refuse_what_the_engine_lacks(self, model: Model) -> None:

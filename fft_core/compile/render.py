@@ -16,7 +16,17 @@ from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, Location, RenderError, nearest
 from fft_core.names import Relation, model_name
 from fft_core.names.secret_names import looks_secret
-from fft_core.project.model import Hook, Incremental, Mentioned, Model, Project, SourceName, SqlBody, SqlCheck
+from fft_core.project.model import (
+    Hook,
+    Incremental,
+    Mentioned,
+    Model,
+    ModelHook,
+    Project,
+    SourceName,
+    SqlBody,
+    SqlCheck,
+)
 from fft_core.project.profile.environment import is_secret
 from fft_core.project.read.conditions import seen_by_code
 
@@ -162,6 +172,17 @@ class Renderer:
         body = SqlBody(hook.sql or "", hook.macros, python_macros=hook.python_macros)
         model = Model(hook.name, where.path, body, hook.inputs)
         return statements_of(self._text(model, body, naming, given), naming.dialect, where)
+
+    def model_hook(self, model: Model, hook: ModelHook, naming: Naming) -> list[str]:
+        """Render the statements of a hook of a model. Raises RenderError."""
+        body = SqlBody(hook.template, hook.macros, python_macros=hook.python_macros)
+        given = {"this": self._this(model, naming)}
+        try:
+            text = self._text(replace(model, body=body), body, replace(naming, is_incremental=False), given)
+        except RenderError as error:
+            message = f"{hook.key}: {error.problem.message}"
+            raise RenderError(message, where=hook.location, hint=error.problem.hint) from error
+        return statements_of(text, naming.dialect, hook.location)
 
     def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
         if isinstance(mentioned.target, str):

@@ -94,12 +94,14 @@ class Seal:
         columns: The columns of the stage.
         record: The statements that write the record of the build.
         mode: Whether the rows of a table are replaced in place, or it is swapped; None leaves that to the engine.
+        after: Statements of the user that are run once the relation has its rows and its name, and before its stamp.
     """
 
     stamp: str | None = None
     columns: tuple[ColumnType, ...] = ()
     record: tuple[str, ...] = ()
     mode: PublishMode | None = None
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,8 @@ class _TransactionStage(_WithTemporary):
             size = publisher.put(self.place, self.order, seal.mode)
         if self.order.view is not None:
             publisher.show(self.order)
+        for statement in seal.after:
+            self.session.execute(statement)
         if seal.stamp is not None:
             for order in dict.fromkeys((self.order.shown, self.order)):
                 publisher.stamp(order.relation, order.kind, seal)
@@ -358,7 +360,7 @@ class _SwapStage(_StagedRows):
             query = self.session.spelling.select_all(order.relation)
             shown, _ = self.scratch("", query, kind="view")
             self._replace(order.shown, query, self._comment(shown, "view", seal))
-        for statement in seal.record:
+        for statement in (*seal.after, *seal.record):
             self.session.execute(statement)
         return Sealed()
 

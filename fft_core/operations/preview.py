@@ -105,8 +105,9 @@ def inline_model(project: Project, text: str) -> tuple[Project, Model]:
     texts, dialect = project.macros.items(), project.engine
     macros = {m.name: m for path, code in texts for m in parse_macros(code, path, jinja, dialect)[0]}
     problems: list[Problem] = []
-    reading = Reading(problems, Scope(dialect, project.environment), python_macros=project.python_macros)
-    for draft in sql_draft(text, INLINE, jinja, macros, reading):
+    scope = Scope(dialect, project.environment)
+    reading = Reading(problems, scope, python_macros=project.python_macros, macros=macros)
+    for draft in sql_draft(text, INLINE, reading):
         model = draft.alone(problems)
         problems.extend(unknown_inputs(model, project))
         if not problems:

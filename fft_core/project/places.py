@@ -39,11 +39,8 @@ class Places:
     @property
     def are_plain(self) -> bool:
         """Whether each model and seed has its own name, in the profile's schema or one that is given to a seed."""
-        project = self._project
-        is_named = self._naming.schema or self._naming.alias
-        return not is_named and not any(
-            _is_placed(node) for node in (*project.models.values(), *project.seeds.values())
-        )
+        nodes: list[Node] = [*self._project.models.values(), *self._project.seeds.values()]
+        return not (self._naming.schema or self._naming.alias or any(_is_placed(node) for node in nodes))
 
     @property
     def environment(self) -> str:

@@ -120,11 +120,16 @@ class Warehouse:
         self.close()
 
 
-def planned_relations(project: Project) -> Callable[[str | SourceName], Relation]:
-    """Say where models, seeds and sources lie by the project's profile, without opening the database."""
+def planned_places(project: Project) -> Places:
+    """Return where nodes lie by the project's profile, without opening the database. Raises ProfileError."""
     profile = project.profiles.active(engine=project.engine)
     namespace = spec_of(profile.engine).namespace(profile.settings)
-    return Places(project, namespace.relation(""), profile.naming).of
+    return Places(project, namespace.relation(""), profile.naming)
+
+
+def planned_relations(project: Project) -> Callable[[str | SourceName], Relation]:
+    """Return what tells where models, seeds and sources lie, without opening the database. Raises ProfileError."""
+    return planned_places(project).of
 
 
 def open_warehouse(

@@ -226,6 +226,25 @@ class PythonBody:
     is_lazy: bool = False
 
 
+@dataclass(frozen=True)
+class ModelHook:
+    """SQL of a model that is run in the transaction that builds it: before its rows are made, or once they are there.
+
+    Attributes:
+        key: "pre_hook" or "post_hook".
+        template: Its statements.
+        location: Where it is written.
+        macros: The macros that it calls, directly or not.
+        python_macros: The names of macros_py that it uses.
+    """
+
+    key: str
+    template: str
+    location: Location
+    macros: frozenset[str] = frozenset()
+    python_macros: frozenset[str] = frozenset()
+
+
 def python_view_table(name: str) -> str:
     """Return the name of the table that holds the rows of a Python model in a view.
 
@@ -270,6 +289,8 @@ class Model:
     schema: str | None = None
     alias: str | None = None
     catalog: str | None = None
+    pre_hooks: tuple[ModelHook, ...] = ()
+    post_hooks: tuple[ModelHook, ...] = ()
 
     @property
     def package(self) -> str | None:

@@ -13,7 +13,7 @@ import jinja2
 from fft_core.errors import Location, Problem, nearest
 from fft_core.project.model import Hook, NoVersion, Phase, Source, SourceName
 from fft_core.project.read.decorators import MODEL_PHASES, RUN_PHASES
-from fft_core.project.read.parse import MacroIndex, reached_macros
+from fft_core.project.read.macro_calls import MacroIndex, reached_macros
 from fft_core.project.read.python_file import (
     Constants,
     decorator_name,

@@ -132,6 +132,12 @@ class NodeSettings:
         where = Location(self._written.seeds_folder / "schema.yml")
         return Settings((Layer(own, where, Nearness.OWN),)).below(*([beside] if beside else []), *rules, *folders)
 
+    def of(self, name: str) -> Settings | None:
+        """All that is said of a model or seed, the nearest first; None if there is none of that name."""
+        found = [self.of_model(one) for one in self._found if one.draft.name == name]
+        found += [self.of_seed(self._seeds[name])] if name in self._seeds else []
+        return next((s for s in found if self._is_enabled(s)), found[0] if found else None)
+
     def apply_rules(self, project: Callable[[Mapping[str, Model], Mapping[str, Seed]], Project]) -> None:
         """Find what the rules choose, by what is said without them.
 

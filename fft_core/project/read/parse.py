@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import jinja2
 
@@ -24,16 +24,17 @@ from fft_core.project.model import (
     StepSettings,
 )
 from fft_core.project.python.evaluate import Evaluated
+from fft_core.project.read.macro_calls import MacroIndex, reached_macros
 from fft_core.project.read.materialized import materialization_of
+from fft_core.project.read.model_hooks import model_hooks
 from fft_core.project.read.python_file import GIVEN_BY_NAME, Declaration, parse_python
 from fft_core.project.read.python_frames import frames_of
 from fft_core.project.read.scope import Scope
 from fft_core.project.read.settings import Layer, Nearness, Settings
-from fft_core.project.read.sql_file import Macro, Template, parse_template
+from fft_core.project.read.sql_file import Template, new_environment, parse_template
 from fft_core.project.read.yaml_file import YamlFile, shaped
 from fft_core.project.shapes.model_config import ModelConfigShape
 
-MacroIndex: TypeAlias = Mapping[str, Macro]
 PLACE = ("schema", "alias", "catalog")
 _STEP = ("pool", "priority", "concurrency_key", "op_tags", "retries", "timeout")
 
@@ -61,16 +62,10 @@ class Draft:
         return self.make(Settings((self.own,)), problems)
 
 
-def sql_draft(
-    text: str,
-    path: Path,
-    jinja: jinja2.Environment,
-    macros: MacroIndex,
-    reading: Reading,
-) -> list[Draft]:
+def sql_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
     """Read a *.ff.sql file: one model, or none if it is one of other engines, or its name cannot be used."""
     problems, dialect = reading.problems, reading.scope.engine
-    template = parse_template(text, path, jinja, dialect)
+    template = parse_template(text, path, reading.jinja, dialect)
     name, where = model_name(logical_name(path)), Location(path, template.config_line)
     if not reading.scope.has(template.config.get("engines") or None, None, where, problems):
         reading.scope.elsewhere.add(name)
@@ -81,7 +76,7 @@ def sql_draft(
         return []
 
     def make(settings: Settings, problems: list[Problem]) -> Model:
-        return _sql_model(name, _SqlFile(path, template, jinja, macros, reading), settings, problems)
+        return _sql_model(name, _SqlFile(path, template, reading), settings, problems)
 
     return [Draft(name, path, Location(path), own, make)]
 
@@ -92,8 +87,6 @@ class _SqlFile:
 
     path: Path
     template: Template
-    jinja: jinja2.Environment
-    macros: MacroIndex
     reading: Reading
 
     @property
@@ -102,7 +95,7 @@ class _SqlFile:
 
     def delta(self, text: str, problems: list[Problem]) -> Template:
         """Read the query of a delta, which stands in the config."""
-        delta = parse_template(text, self.path, self.jinja, self.reading.scope.engine)
+        delta = parse_template(text, self.path, self.reading.jinja, self.reading.scope.engine)
         problems.extend(replace(problem, where=self.config_location) for problem in delta.problems)
         return replace(delta, mentions=tuple(replace(m, where=self.config_location) for m in delta.mentions))
 
@@ -113,9 +106,10 @@ def _sql_model(name: str, file: _SqlFile, settings: Settings, problems: list[Pro
     if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
         own.append(file.delta(materialization.delta_sql, problems))
         materialization = replace(materialization, delta_sql=own[-1].text)
-    reached = reached_macros(frozenset().union(*(t.calls for t in own)), file.macros)
-    templates = [*own, *(file.macros[name].template for name in sorted(reached))]
-    functions = file.reading.python_macros
+    macros, functions = file.reading.macros, file.reading.python_macros
+    reached = reached_macros(frozenset().union(*(t.calls for t in own)), macros)
+    templates = [*own, *(macros[name].template for name in sorted(reached))]
+    inputs = tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions))
     return Model(
         name=name,
         path=file.path,
@@ -128,18 +122,23 @@ def _sql_model(name: str, file: _SqlFile, settings: Settings, problems: list[Pro
             tuple(dict.fromkeys(said for t in templates for said in t.volatile)),
             frozenset(name for t in templates for name in (*t.calls, *t.filters) if name in functions),
         ),
-        inputs=tuple(dict.fromkeys(mention.target for t in templates for mention in t.mentions)),
+        inputs=inputs,
         input_places=_input_places(templates),
         materialization=materialization,
         config_line=template.config_line,
         description=settings.get("description"),
-        **_set(settings),
+        **_set(settings, inputs, file.path, file.reading, problems),
     )
 
 
-def _set(settings: Settings) -> dict[str, Any]:  # Any: a value of each kind
+def _set(
+    settings: Settings, inputs: tuple[str | SourceName, ...], path: Path, reading: Reading, problems: list[Problem]
+) -> dict[str, Any]:  # Any: a value of each kind
     """What is set of any model, by the names of its fields."""
+    tools = (reading.jinja, reading.macros, reading.python_macros, reading.scope.engine, problems)
     return {
+        "pre_hooks": model_hooks(settings, "pre_hook", inputs, path, *tools),
+        "post_hooks": model_hooks(settings, "post_hook", inputs, path, *tools),
         "tags": settings.get("tags"),
         "owners": settings.get("owners"),
         "volatile": settings.get("volatile"),
@@ -171,6 +170,8 @@ class Reading:
         kinds: The frames that Python models can take.
         evaluate: Imports a Python file whose decorators have computed arguments. Raises ModelError.
         python_macros: The names of macros_py.
+        macros: The macros in Jinja, by name.
+        jinja: Parses templates.
     """
 
     problems: list[Problem]
@@ -178,6 +179,8 @@ class Reading:
     kinds: Sequence[FrameKind] = LIBRARY_FRAMES
     evaluate: Callable[[Path], Evaluated] | None = None
     python_macros: Collection[str] = ()
+    macros: MacroIndex = field(default_factory=dict)
+    jinja: jinja2.Environment = field(default_factory=new_environment)
 
 
 def python_drafts(text: str, path: Path, reading: Reading) -> list[Draft]:
@@ -251,7 +254,8 @@ def _python_draft(declaration: Declaration, path: Path, reading: Reading) -> Dra
     name = model_name(logical)
 
     def make(settings: Settings, problems: list[Problem]) -> Model:
-        return _python_model(name, path, declaration, body, inputs, settings, problems)
+        model = _python_model(name, path, declaration, body, inputs, settings, problems)
+        return replace(model, **_set(settings, inputs, path, reading, problems))
 
     return Draft(name, path, where, Layer(own, where, Nearness.OWN), make)
 
@@ -285,7 +289,6 @@ def _python_model(
         config_line=declaration.line,
         description=settings.get("description") or declaration.docstring,
         line=declaration.line,
-        **_set(settings),
     )
 
 
@@ -324,18 +327,6 @@ def _usable(logical: str, where: Location, problems: list[Problem]) -> bool:
     hint = "Use letters, digits and underscores, not starting with a digit."
     problems.append(Problem(f"{logical!r} cannot be the name of a model", where, hint))
     return False
-
-
-def reached_macros(calls: frozenset[str], macros: MacroIndex) -> set[str]:
-    """The macros that a template calls, and those that they call."""
-    reached: set[str] = set()
-    frontier = [name for name in calls if name in macros]
-    while frontier:
-        name = frontier.pop()
-        if name not in reached:
-            reached.add(name)
-            frontier.extend(called for called in macros[name].template.calls if called in macros)
-    return reached
 
 
 def _input_places(templates: Iterable[Template]) -> dict[str | SourceName, Location]:

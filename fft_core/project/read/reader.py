@@ -30,8 +30,9 @@ from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_
 from fft_core.project.read.files import ProjectFiles, find_package_files
 from fft_core.project.read.hook_files import HookFiles, HookReading, hook_functions, hooks_of, tables_of
 from fft_core.project.read.link import link
+from fft_core.project.read.macro_calls import MacroIndex
 from fft_core.project.read.node_settings import Found, NodeSettings, Written, own_folders
-from fft_core.project.read.parse import MacroIndex, Reading, python_drafts, sql_draft
+from fft_core.project.read.parse import Reading, python_drafts, sql_draft
 from fft_core.project.read.python_macros import public_names
 from fft_core.project.read.schema_file import (
     CheckDraft,
@@ -98,7 +99,7 @@ class Reader:
         macros, python_macros = self._macros(), self._python_macros()
         self._customs = self._custom_checks(macros, python_macros)
         schemas = read_schema(list(self._schemas()), self._customs, self.problems)
-        nodes = self._node_settings(settings, packages, schemas, macros, python_macros)
+        self.nodes = nodes = self._node_settings(settings, packages, schemas, macros, python_macros)
         seeds, unique = nodes.seeds(), self._unique(nodes.models())
         sources = filled_by_seeds(nodes.sources(), seeds, self._namespace)
         self._warn_of_unused_overlays(unique, nodes.disabled())
@@ -212,14 +213,14 @@ class Reader:
         return nodes
 
     def _drafts(self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]) -> Iterator[Found]:
-        jinja, kinds = new_environment(), frame_kinds_of(self._engine)
-        reading = Reading(self.problems, self._scope, kinds, self._evaluate, python_macros)
         index = {name: macro for _, _, found in macros for name, macro in found.items()}
+        kinds = frame_kinds_of(self._engine)
+        reading = Reading(self.problems, self._scope, kinds, self._evaluate, python_macros, index)
         for home in self._files_of:
             for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX)):
                 text = self._text(home, path)
                 if path.name.endswith(SQL_SUFFIX):
-                    drafts = sql_draft(text, path, jinja, index, reading)
+                    drafts = sql_draft(text, path, reading)
                 else:
                     drafts = python_drafts(text, path, reading)
                 yield from (Found(home, draft) for draft in drafts)

@@ -68,6 +68,11 @@ class Settings:
         layer = self.layer_of(key)
         return layer.place_of(key) if layer else default
 
+    def places_of(self, key: str) -> tuple[Location, ...]:
+        """Where all is written that counts of a setting: one place, but for tags and owners."""
+        found = [layer.place_of(key) for layer in self.layers if layer.said.get(key) is not None]
+        return tuple(dict.fromkeys(found if key in _JOINED else found[:1]))
+
     def is_near(self, key: str) -> bool:
         """Whether a setting is said of this one thing, and not of a folder or by a rule."""
         layer = self.layer_of(key)
@@ -77,7 +82,7 @@ class Settings:
         """Return these with layers that are further away, in their order."""
         return Settings(tuple(sorted((*self.layers, *layers), key=lambda layer: layer.nearness)))
 
-    def keys(self) -> Iterator[str]:
+    def names(self) -> Iterator[str]:
         """All settings that are said anywhere, sorted."""
         yield from sorted({key for layer in self.layers for key, value in layer.said.items() if value is not None})
 
@@ -101,9 +106,8 @@ def read_layer(
         problems: Grows.
     """
     plain = {str(name).removeprefix(MARK): value for name, value in said.items()}
-    lines: dict[tuple[Key, ...], int] = {
-        (str(name).removeprefix(MARK),): file.location((*at, name)).line or 1 for name in said
-    }
+    lines: dict[tuple[Key, ...], int] = {(): file.location(at).line or 1}
+    lines |= {(str(name).removeprefix(MARK),): file.location((*at, name)).line or 1 for name in said}
     found = shaped(shape, plain, YamlFile(file.path, plain, lines))
     if isinstance(found, list):
         shown = ".".join(map(str, at))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from fft_core.project import model as m
 from fft_core.project.shapes.schema import StepKeys
@@ -24,6 +25,19 @@ def _lookback(value: str | int) -> str | int:
 
 _KEYS = ("unique_key", "primary_key")
 _UPDATED = ("updated_at_columns", "updated_at_column", "updated_at", "timestamp_columns", "delta_columns")
+
+
+def _texts_of(value: object) -> list[str]:
+    """Return the texts of a hook setting: one, a list, or dbt's form `{sql: ...}`. Raises ValueError for others."""
+    found = []
+    for item in value if isinstance(value, list | tuple) else [value]:
+        text = item.get("sql") if isinstance(item, Mapping) and item.keys() <= {"sql", "transaction"} else item
+        if not isinstance(text, str):
+            raise ValueError("must be SQL, as a text or a list of texts")
+        if isinstance(item, Mapping) and item.get("transaction", True) is not True:
+            raise ValueError("transaction: false is not supported: a hook is part of the build of its model")
+        found += [text] if text.strip() else []
+    return found
 
 
 def _listed(value: object) -> object:
@@ -164,8 +178,8 @@ class ModelConfigShape(IncrementalOverlayShape, PlacedKeys):
     snapshot: SnapshotShape | None = None
     kind: Literal["sql", "python"] | None = None
     engines: Names = []
-    pre_hook: Any = None
-    post_hook: Any = None
+    pre_hook: Annotated[list[str], BeforeValidator(_texts_of)] | None = None
+    post_hook: Annotated[list[str], BeforeValidator(_texts_of)] | None = None
     storage: dict[str, Any] | None = None
     delta_python: Any = None
     http: dict[str, Any] | None = None

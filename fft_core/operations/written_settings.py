@@ -1,0 +1,61 @@
+"""What is said of a model or seed, and where: the files are read once more, as a loaded project no longer knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from fft_core.errors import Location, RequestError, nearest
+from fft_core.names import model_name
+from fft_core.project.model import Project
+from fft_core.project.read.files import find_files, seeds_folder
+from fft_core.project.read.reader import Reader
+
+
+@dataclass(frozen=True)
+class WrittenSetting:
+    """A setting that counts, in plain values, and where it is written."""
+
+    name: str
+    value: Any
+    places: tuple[Location, ...]
+
+
+def written_settings(project: Project, name: str) -> tuple[WrittenSetting, ...]:
+    """Return what is said of a model or seed, by name.
+
+    Raises:
+        RequestError: there is none of that name.
+        ProjectError: the files do not load any more.
+    """
+    environment = project.environment
+    files = find_files(project.root, seeds_folder(project.root, environment))
+    namespace = project.profiles.namespace(project.engine)
+    reader = Reader(
+        project.root,
+        project.env,
+        project.engine,
+        files,
+        [],
+        environment=environment,
+        namespace=namespace,
+        warn=lambda *_: None,
+        keeps=False,
+    )
+    reader.read()
+    settings = reader.nodes.of(model_name(name))
+    if settings is None:
+        hint = nearest(model_name(name), [*project.models, *project.seeds])
+        raise RequestError(f"{name!r} is not a model or seed", hint=hint)
+    return tuple(WrittenSetting(key, _plain(settings.get(key)), settings.places_of(key)) for key in settings.names())
+
+
+def _plain(value: object) -> object:
+    match value:
+        case BaseModel():
+            return value.model_dump(exclude_unset=True, by_alias=True)
+        case tuple() | list():
+            return [_plain(item) for item in value]
+    return value

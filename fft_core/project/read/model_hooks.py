@@ -1,0 +1,62 @@
+"""`pre_hook` and `post_hook` of a model: SQL that is run in the transaction that builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import jinja2
+
+from fft_core.errors import Location, Problem, nearest
+from fft_core.project.model import ModelHook, SourceName
+from fft_core.project.read.macro_calls import MacroIndex, reached_macros
+from fft_core.project.read.settings import Settings
+from fft_core.project.read.sql_file import parse_template
+
+
+def model_hooks(
+    settings: Settings,
+    key: str,
+    inputs: Collection[str | SourceName],
+    path: Path,
+    jinja: jinja2.Environment,
+    macros: MacroIndex,
+    python_macros: Collection[str],
+    engine: str,
+    problems: list[Problem],
+) -> tuple[ModelHook, ...]:
+    """Read the hooks of a model. They may name what the model reads, and `this`; other names are problems.
+
+    Args:
+        settings: Those of the model.
+        key: pre_hook or post_hook.
+        inputs: What the model reads.
+        path: Its file.
+        jinja: Parses templates.
+        macros: Those of the project.
+        python_macros: The names of its functions for templates.
+        engine: The engine.
+        problems: Grows.
+    """
+    where = settings.place_of(key, Location(path))
+    found = []
+    for text in settings.get(key, ()):
+        template = parse_template(text, where.path, jinja, engine)
+        problems.extend(replace(problem, where=where) for problem in template.problems)
+        reached = reached_macros(template.calls, macros)
+        templates = [template, *(macros[name].template for name in sorted(reached))]
+        problems.extend(_unread([m.target for t in templates for m in t.mentions], inputs, key, where))
+        named = {name for t in templates for name in (*t.calls, *t.filters)}
+        functions = frozenset(named & set(python_macros))
+        found.append(ModelHook(key, template.text, where, frozenset(reached), functions))
+    return tuple(found)
+
+
+def _unread(
+    mentioned: Collection[str | SourceName], inputs: Collection[str | SourceName], key: str, where: Location
+) -> Iterator[Problem]:
+    for target in dict.fromkeys(mentioned):
+        if target not in inputs:
+            hint = nearest(str(target), map(str, inputs)) or "It may name what the model reads; {{ this }} is its own."
+            yield Problem(f"{key} names {str(target)!r}, which the model does not read", where, hint)
