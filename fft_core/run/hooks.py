@@ -163,7 +163,7 @@ class Hooks:
         """Choose models by a selector of a hook. Raises HookError if it is none, or names what is nowhere."""
         from fft_core.project.model.selection import select  # most projects have no hooks
 
-        if model_name(text) in self._project.left_out:
+        if model_name(text) in self._project.elsewhere:
             return frozenset()
         try:
             return select(self._project, [text])

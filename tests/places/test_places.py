@@ -121,8 +121,7 @@ def test_a_view_follows_what_it_reads(place: Place) -> None:
     project = place.load()
     place.build(project)
     view_of_it = {"models/v.ff.sql": "{{ config(materialized='view') }} select * from {{ ref('fct') }}"}
-    moved = place.load("models: {fct: {+alias: facts}}
-", view_of_it)
+    moved = place.load("models: {fct: {+alias: facts}}\n", view_of_it)
     place.build(moved)
     again = place.load("models: {fct: {+alias: facts2}}\n")
     done = place.build(again)
@@ -175,7 +174,7 @@ def test_a_profile_may_have_templates_of_its_own(place: Place) -> None:
 def test_two_nodes_at_one_place_are_told(tmp_path: Path) -> None:
     files = {**MODELS, "project.yml": HEAD + "models: {fct: {+alias: INC}, py: {+alias: _ff_meta}}\n"}
     shared, reserved = problems(tmp_path, files)
-    assert shared.startswith("models/inc.ff.sql:1: 'inc' and 'fct' would both be warehouse.main.inc\n    hint: Give one")
+    assert shared.startswith("models/inc.ff.sql:1: 'inc' and 'fct' would both be warehouse.main.inc\n    hint: Give")
     assert shared.endswith("fct is in models/fct.ff.sql:1.")
     assert reserved.startswith("models/py.ff.py:3: 'py' would be warehouse.main._ff_meta: names that begin with _ff_")
     apart = {"project.yml": HEAD + "models: {fct: {+alias: INC, +schema: other}}\n"}

@@ -113,16 +113,13 @@ class Project:
     python_macros: Mapping[str, Path] = field(default_factory=dict)  # names of macros_py, with their files
     hooks: tuple[Hook, ...] = ()  # those of its engine and environment, in their order
     budgets: Budgets = field(default_factory=Budgets)
-    elsewhere: frozenset[str] = frozenset()  # models that other engines have, and this one has not
+    elsewhere: frozenset[str] = (
+        frozenset()
+    )  # models that other engines have, and this one has not; and what is disabled
     disabled: Mapping[str, Location] = field(default_factory=dict)  # models and seeds, with what switches them off
     naming: Naming = field(default_factory=Naming)
     conditions: Conditions = field(default_factory=Conditions)
     profiles_read: Profiles | None = field(default=None, repr=False, compare=False)  # by what loaded it
-
-    @property
-    def left_out(self) -> frozenset[str]:
-        """Models and seeds that the files speak of and that are none of this project: of other engines, or disabled."""
-        return self.elsewhere | self.disabled.keys()
 
     @cached_property
     def profiles(self) -> Profiles:

@@ -67,7 +67,7 @@ def link(
             models[name] = _described(models[name], entry)
         elif name in seeds:
             seeds[name] = _described_seed(seeds[name], entry)
-        elif name not in project.left_out:
+        elif name not in project.elsewhere:
             hint = nearest(name, [*models, *seeds])
             problems.append(Problem(f"{entry.name!r} is not a model or seed", entry.location, hint))
     project = replace(project, models=models, seeds=seeds)
@@ -159,7 +159,7 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
                 draft, draft.rule, replace(project, checks=tuple(check for check, _ in found)), by_relation
             )
         node = _node(draft.node, project, by_relation)
-        if node is None and model_name(draft.node) in project.left_out:
+        if node is None and model_name(draft.node) in project.elsewhere:
             continue
         if node is None:
             hint = nearest(draft.node, [*project.models, *project.seeds, *map(str, project.sources)])

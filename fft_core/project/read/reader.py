@@ -127,7 +127,7 @@ class Reader:
                 python_macros=python_macros,
                 hooks=hooks,
                 budgets=self._budgets(unique),
-                elsewhere=frozenset(self._scope.elsewhere) - unique.keys(),
+                elsewhere=frozenset({*self._scope.elsewhere, *nodes.disabled()}) - unique.keys(),
                 disabled=nodes.disabled(),
                 naming=settings.naming.templates(self._project_file.location(("naming",))),
                 conditions=self._all_conditions(settings),

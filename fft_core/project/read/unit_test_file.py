@@ -65,7 +65,7 @@ def link_unit_tests(project: Project, files: list[UnitTestFile], problems: list[
 def _tests_of(written: UnitTestFile, project: Project, problems: list[Problem]) -> Iterator[UnitTest]:
     file, shape = written.file, written.shape
     model = project.models.get(model_name(shape.model))
-    if model is None and model_name(shape.model) in project.left_out:
+    if model is None and model_name(shape.model) in project.elsewhere:
         return
     if model is None:
         hint = nearest(model_name(shape.model), project.models) or "Unit tests are for models: name one of them."
