@@ -50,7 +50,7 @@ def command(
             places = planned_places(project)
             echo_json({"nodes": [{**described_node(n), "relation": str(places.of(n.name))} for n in nodes]})
         case "table":
-            _print_table(_rows(project, nodes))
+            _print_table(list(_rows(project, nodes)))
         case "name":
             _print_lines([node.name for node in nodes])
         case "path":

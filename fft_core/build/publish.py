@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from fft_core.build.attachments import NodeAttachments
 from fft_core.build.increment import Increment, Written, write_increment
 from fft_core.build.judged_views import (
     StagedView,
@@ -24,7 +25,7 @@ from fft_core.build.query_limit import expected_bytes
 from fft_core.build.rows import model_rows
 from fft_core.build.seeds import seed_rows
 from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
-from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Want
+from fft_core.engines.protocol import After, ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Want
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import BusyError
 from fft_core.names import Relation
@@ -125,6 +126,7 @@ class BuildTask:
         replaces_record: Whether the node has a record, which the new one replaces.
         run_id: Noted in the record.
         known: Results of checks of the node that have judged these very rows already.
+        referring: The nodes with foreign keys to this one, and all that is attached to them.
     """
 
     decision: Decision
@@ -137,6 +139,7 @@ class BuildTask:
     replaces_record: bool = True
     run_id: str | None = None
     known: tuple[CheckResult, ...] = ()
+    referring: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -148,12 +151,15 @@ class Built:
         record: Its record, written unless the task said not to.
         published: What is there now.
         judged: What the checks found of the views that were judged on staged rows, by their names.
+        detached: The nodes that lost their foreign keys to this one, with what is left; they get them back in their
+            own turn.
     """
 
     result: BuildResult
     record: BuildRecord
     published: Published
     judged: Mapping[str, tuple[CheckResult, ...]] = field(default_factory=dict)
+    detached: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_node(warehouse: Warehouse, node: Model | Seed, task: BuildTask) -> Built:
@@ -269,10 +275,13 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
     warehouse, task, name = build.warehouse, build.task, build.decision.name
     relation = warehouse.relation(name)
     warehouse.ensure_schema(relation)
+    attachments = NodeAttachments(warehouse, build.decision, rows.kind, task.existing)
     with _staged(build, relation, rows) as stage:
         task.still_current()
         with hooks.explained("pre_hook"):
             stage.apply(hooks.before)
+        detached = attachments.detach(task.referring) if task.referring else {}
+        stage.apply(attachments.removed())
         written = _write(build, stage, relation, rows)
         judgement = _judged(build, relation, written)
         if any(result.blocks for result in judgement.results):
@@ -281,8 +290,8 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
         staged = _judge_views(build, stage, judgement, stage.place, views.staged)
         task.still_current()  # what it read may have changed meanwhile
         record = _record(build, relation, written, judgement)
-        with hooks.explained("post_hook") if hooks.after else nullcontext():
-            sealed = stage.publish(replace(_seal(build, rows, written, record), after=hooks.after))
+        with hooks.explained("post_hook"), attachments.explained():
+            sealed = stage.publish(_seal(build, rows, written, record, (attachments.added, lambda: hooks.after)))
         published, unjudged = _judge_where_published(build, stage, judgement, relation, views)
     result = replace(
         _result(build, relation, rows, written, judgement, record),
@@ -291,7 +300,7 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
         unjudged=(*views.unjudged, *unjudged),
     )
     exists = Published(rows.kind, record.stamp, record.rows)
-    return Built(result, record, exists, {view.name: view.results for view in staged})
+    return Built(result, record, exists, {view.name: view.results for view in staged}, detached)
 
 
 def _staged(build: _Build, relation: Relation, rows: _Rows) -> AbstractContextManager[Stage]:
@@ -304,11 +313,11 @@ def _staged(build: _Build, relation: Relation, rows: _Rows) -> AbstractContextMa
     return publisher.stage(relation, rows.kind, "published" if is_increment else "empty", replaces=replaces)
 
 
-def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord) -> Seal:
+def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord, after: tuple[After, ...]) -> Seal:
     """What is left on the relation, and what is written into the records."""
     replaces, engine = build.task.replaces_record, build.warehouse.engine
     recorded = record_statements(engine, record, replaces=replaces) if build.task.is_recorded else ()
-    return Seal(record.stamp, written.columns, recorded, rows.publish)
+    return Seal(record.stamp, written.columns, recorded, rows.publish, after)
 
 
 def _result(
@@ -444,4 +453,5 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
         project=build.warehouse.project.name,
         environment=build.warehouse.environment,
         relation_path=(relation.catalog, relation.schema, relation.name),
+        attached=decision.identity.attached,
     )

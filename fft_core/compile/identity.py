@@ -15,6 +15,7 @@ from fft_core.compile.code_cache import Code, CodeCache
 from fft_core.compile.python_closure import PythonReader, PythonSources
 from fft_core.compile.render import Naming
 from fft_core.compile.single_query import select_of
+from fft_core.engines.spec.attachments import attachments_to_json
 from fft_core.engines.spec.csv_format import DEFAULT
 from fft_core.engines.spec.known import known_functions
 from fft_core.engines.spec.registry import spec_of
@@ -116,7 +117,14 @@ class Identities:
             unknown=read.unknown if read else (),
             check_names=check_code.names if check_code else None,
             check_unknown=check_code.unknown if check_code else (),
+            attached=self._attached(seed),
         )
+
+    def _attached(self, node: Model | Seed) -> str:
+        """What its engine has of what is declared of it, and that what it is can have."""
+        can = spec_of(self._project.engine).can
+        has = {"grant": can.grants, "index": can.indexes, "constraint": can.constraints}
+        return attachments_to_json(one for one in node.attached if has[one.kind])
 
     def _read_seed(self, path: Path, seed: Seed) -> Code:
         return self._read_text(select_of(path.read_text("utf-8"), self._naming.dialect, Location(seed.path)))
@@ -196,6 +204,7 @@ class Identities:
             is_trusted=model.volatile is False,
             ttl_seconds=model.ttl_seconds,
             keeps=model.materialization.keeps,
+            attached=self._attached(model),
         )
 
     def _config(self, model: Model) -> dict[str, str]:

@@ -6,7 +6,7 @@ which is named in its docstring. `docs/development/writing-an-engine.md` makes a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from fft_core.engines.spec import Capabilities
+from fft_core.engines.spec.attachments import Attachment
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec.spelling import Spelling
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 RelationKind: TypeAlias = Literal["table", "view", "materialized_view"]
 PublishMode: TypeAlias = Literal["in_place", "swap"]
 Start: TypeAlias = Literal["empty", "published"]
+After: TypeAlias = Callable[[], Sequence[str]]
 Row: TypeAlias = tuple[Any, ...]  # whatever the driver gives
 
 
@@ -94,14 +96,15 @@ class Seal:
         columns: The columns of the stage.
         record: The statements that write the record of the build.
         mode: Whether the rows of a table are replaced in place, or it is swapped; None leaves that to the engine.
-        after: Statements of the user that are run once the relation has its rows and its name, and before its stamp.
+        after: What is run once the relation has its rows and its name, and before its stamp: each is asked for its
+            statements then, so that it can look at the relation.
     """
 
     stamp: str | None = None
     columns: tuple[ColumnType, ...] = ()
     record: tuple[str, ...] = ()
     mode: PublishMode | None = None
-    after: tuple[str, ...] = ()
+    after: tuple[After, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -266,6 +269,29 @@ class Versions(Protocol):
         """Read the functions, macros, types, operators and casts that users made and that SQL can use."""
 
 
+class Attachments(Protocol):
+    """Grants, indexes and constraints. Ready-made: `NoAttachments`, for engines that have none."""
+
+    def removed(self, relation: Relation, kind: RelationKind, gone: Sequence[Attachment]) -> Sequence[str]:
+        """Spell what takes declared attachments from a relation that is there; may look at the catalog."""
+
+    def added(
+        self,
+        relation: Relation,
+        kind: RelationKind,
+        wanted: Sequence[Attachment],
+        place: Callable[[str], Relation],
+    ) -> Sequence[str]:
+        """Spell what gives a relation those attachments that it does not have; may look at the catalog.
+
+        Args:
+            relation: It has its rows and its name.
+            kind: What it is: what it cannot have is left out.
+            wanted: All that is declared of it.
+            place: Returns where a model or seed lies that a foreign key refers to.
+        """
+
+
 class Estimates(Protocol):
     """What a query will cost, before it runs. Ready-made: `NoEstimates`."""
 
@@ -294,6 +320,7 @@ class Session(Protocol):
         frames: Reads and writes frames and files.
         versions: Tells contents apart.
         estimates: Tells what queries will cost.
+        attachments: Spells grants, indexes and constraints.
     """
 
     name: str
@@ -306,6 +333,7 @@ class Session(Protocol):
     frames: Frames
     versions: Versions
     estimates: Estimates
+    attachments: Attachments
 
     def execute(self, sql: str) -> Stats:
         """Run a statement. Raises StatementError; EngineError if it is interrupted."""

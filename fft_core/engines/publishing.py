@@ -91,6 +91,12 @@ class _StagedRows(ABC):
     @abstractmethod
     def publish(self, seal: Seal) -> Sealed: ...
 
+    def _finish(self, seal: Seal) -> None:
+        """Run what is run once the relation has its name."""
+        for statements in seal.after:
+            for statement in statements():
+                self.session.execute(statement)
+
     @abstractmethod
     def clean(self) -> None:
         """Drop what was made beside the published relation."""
@@ -153,8 +159,7 @@ class _TransactionStage(_WithTemporary):
             size = publisher.put(self.place, self.order, seal.mode)
         if self.order.view is not None:
             publisher.show(self.order)
-        for statement in seal.after:
-            self.session.execute(statement)
+        self._finish(seal)
         if seal.stamp is not None:
             for order in dict.fromkeys((self.order.shown, self.order)):
                 publisher.stamp(order.relation, order.kind, seal)
@@ -360,7 +365,8 @@ class _SwapStage(_StagedRows):
             query = self.session.spelling.select_all(order.relation)
             shown, _ = self.scratch("", query, kind="view")
             self._replace(order.shown, query, self._comment(shown, "view", seal))
-        for statement in (*seal.after, *seal.record):
+        self._finish(seal)
+        for statement in seal.record:
             self.session.execute(statement)
         return Sealed()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import ClassVar
 
 from fft_core.engines.protocol import (
+    Attachments,
     ColumnType,
     Estimates,
     Frames,
@@ -22,6 +23,7 @@ from fft_core.engines.protocol import (
     Want,
 )
 from fft_core.engines.spec import Capabilities, EngineSpec, Namespace
+from fft_core.engines.spec.attachments import Attachment
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.trace import Trace
 from fft_core.names import Relation
@@ -84,6 +86,22 @@ class NoEstimates:
         return None
 
 
+class NoAttachments:
+    """Sets nothing of a relation but its rows."""
+
+    def removed(self, relation: Relation, kind: RelationKind, gone: Sequence[Attachment]) -> Sequence[str]:
+        return ()
+
+    def added(
+        self,
+        relation: Relation,
+        kind: RelationKind,
+        wanted: Sequence[Attachment],
+        place: Callable[[str], Relation],
+    ) -> Sequence[str]:
+        return ()
+
+
 class BaseSession(ABC):
     """A session on one connection, whose statements are transactions of their own unless `transaction` is overridden.
 
@@ -106,6 +124,7 @@ class BaseSession(ABC):
         self.trace = Trace()
         self.versions: Versions = NoVersions()
         self.estimates: Estimates = NoEstimates()
+        self.attachments: Attachments = NoAttachments()
         self._namespace = namespace
 
     @abstractmethod

@@ -37,6 +37,7 @@ ReasonKind: TypeAlias = Literal[
     "cache_off",
     "unchanged",
     "checks_changed",
+    "attachments_changed",
 ]
 
 

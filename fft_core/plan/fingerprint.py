@@ -40,6 +40,8 @@ class NodeIdentity:
         keeps: What a build leaves of the rows that are there: "nothing" replaces all, "rows" adds to them and changes
             them, "history" closes versions and adds new ones.
         ttl_seconds: For how long rows that change by themselves are reused; None if they are not.
+        attached: Its grants, indexes and constraints, as `attachments_to_json` spells them. They change no rows: they
+            are no part of a fingerprint.
     """
 
     name: str
@@ -63,6 +65,7 @@ class NodeIdentity:
     is_trusted: bool = False
     keeps: Literal["nothing", "rows", "history"] = "nothing"
     ttl_seconds: float | None = None
+    attached: str = ""
 
     def is_fresh(self, built_at: datetime | None) -> bool:
         """Whether rows that were built then are reused though they may have changed by themselves since."""

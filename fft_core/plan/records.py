@@ -29,6 +29,7 @@ class BuildRecord:
         engine: The engine's name.
         project, environment: Whose build it was; None for the records of older versions.
         relation_path: Catalog, schema and name of the relation, each None if it is left to the database.
+        attached: Its grants, indexes and constraints, as `attachments_to_json` spells them.
     """
 
     node: str
@@ -44,6 +45,7 @@ class BuildRecord:
     project: str | None = None
     environment: str | None = None
     relation_path: tuple[str | None, str | None, str] | None = None
+    attached: str = ""
 
     @property
     def reads(self) -> frozenset[str]:
@@ -73,15 +75,22 @@ class Published:
 class Remembered:
     """All that a plan compares with: records and what is there, by node; and what users defined beside relations.
 
-    `moved` says where those nodes lie now that were recorded at other places.
+    `moved` says where those nodes lie now that were recorded at other places. `referring` has the nodes with foreign
+    keys to each node, and what is attached to them.
     """
 
     records: Mapping[str, BuildRecord] = field(default_factory=dict)
     published: Mapping[str, Published] = field(default_factory=dict)
     definitions: Definitions = field(default_factory=Definitions)
     moved: Mapping[str, str] = field(default_factory=dict)
+    referring: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def with_build(self, record: BuildRecord, published: Published) -> Remembered:
         """Return what is remembered after one more build; threads that iterate this one are not disturbed."""
         node = record.node
         return replace(self, records={**self.records, node: record}, published={**self.published, node: published})
+
+    def with_attached(self, node: str, attached: str) -> Remembered:
+        """Return what is remembered after the grants, indexes or constraints of a node have changed."""
+        record = self.records.get(node)
+        return replace(self, records={**self.records, node: replace(record, attached=attached)}) if record else self

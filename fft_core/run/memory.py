@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from fft_core.engines.protocol import Want
+from fft_core.engines.spec.attachments import attachments_from_json
 from fft_core.engines.spec.known import known_functions
 from fft_core.names import Relation
 from fft_core.plan.decide import reached_by_views
@@ -102,6 +103,12 @@ class Memory:
             self._look = replace(self._look, remembered=self._look.remembered.with_build(record, published))
             return last
 
+    def note_attached(self, node: str, attached: str) -> None:
+        """Remember what is attached to a node since this run has built another one."""
+        with self._lock:
+            if self._look is not None:
+                self._look = replace(self._look, remembered=self._look.remembered.with_attached(node, attached))
+
     def forget(self) -> None:
         """Read the records and the versions of sources again, when they are next asked for."""
         with self._lock:
@@ -124,13 +131,22 @@ class Memory:
         records = read_records(engine, lambda n: str(warehouse.relation(n)))
         places = {node.name: str(warehouse.relation(node.name)) for node in self._project.stored()}
         moved = {name: now for name, now in places.items() if name in records and records[name].relation != now}
-        return Remembered(records, published, definitions, moved)
+        return Remembered(records, published, definitions, moved, _referring(records.values()))
 
     def _place(self, warehouse: Warehouse, name: str) -> str:
         """Where a model, seed or source lies, as `schema.name`."""
         sources = {str(source): settings.name for source, settings in self._project.sources.items()}
         relation = warehouse.relation(sources.get(name, name))
         return f"{relation.schema}.{relation.name}"
+
+
+def _referring(records: Iterable[BuildRecord]) -> Mapping[str, Mapping[str, str]]:
+    """Find the nodes with foreign keys to each node."""
+    found: dict[str, dict[str, str]] = {}
+    for record in (record for record in records if record.attached):
+        for one in (one for one in attachments_from_json(record.attached) if one.to):
+            found.setdefault(one.to, {})[record.node] = record.attached
+    return found
 
 
 def published_nodes(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from fft_core.compile.identity import Identities
 from fft_core.errors import RequestError, nearest
 from fft_core.names import model_name
+from fft_core.plan.attached import with_attachments
 from fft_core.plan.decide import (
     Decision,
     InputVersion,
@@ -66,6 +67,7 @@ class Rebuilder:
         wanted = [s for s in identities if selected is None or s.name in selected]
         remembered, sources = self.memory.known_to(warehouse, wanted)
         plan = decide_all(identities, remembered, sources, self.request, selected)
+        plan = replace(plan, decisions=tuple(map(with_attachments, plan.decisions)))
         return with_views(plan, self._project, remembered, selected)
 
     def modified(self, warehouse: Warehouse) -> frozenset[str]:
@@ -83,7 +85,7 @@ class Rebuilder:
                 None.
         """
         with warehouse.engine.turn():  # before any lock: a thread that holds one must not wait for its turn
-            return self._decide(warehouse, node, look or self.memory.look(warehouse))
+            return with_attachments(self._decide(warehouse, node, look or self.memory.look(warehouse)))
 
     def _decide(self, warehouse: Warehouse, node: Model | Seed, look: Look) -> Decision:
         identity, remembered = self._identities.of(node), look.remembered

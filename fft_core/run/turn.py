@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from fft_core.build.attachments import set_attachments
 from fft_core.build.judged_views import Unjudged, UnreadableViewError
 from fft_core.build.publish import BuildResult, BuildTask, Clock, NodeResult, build_node
 from fft_core.build.rows import how_to_get
@@ -14,6 +15,7 @@ from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
 from fft_core.compile.identity import Identities
 from fft_core.errors import FftError, MissingRelationError
 from fft_core.http.stats import collecting
+from fft_core.plan.attached import attachments_are_due
 from fft_core.plan.decide import Decision, Request
 from fft_core.plan.records import BuildRecord
 from fft_core.project.model import Check, Model, Seed, SourceName
@@ -200,9 +202,12 @@ def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudg
         replaces_record=name in remembered.records,
         run_id=turn.run_id,
         known=rebuilder.views.judged(warehouse, name),
+        referring=remembered.referring.get(name, {}),
     )
     built = build_node(warehouse, turn.node, task)
     rebuilder.note(built.record, built.published)
+    for child, attached in built.detached.items():
+        rebuilder.memory.note_attached(child, attached)
     for view, results in built.judged.items():  # spares the views' own turns what was found on the rows of now
         rebuilder.views.note_judged(warehouse, view, results)
     return built.result
@@ -222,6 +227,10 @@ def _reuse(
     warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, record: BuildRecord, clock: Clock
 ) -> ReuseResult:
     relation = warehouse.relation(decision.name)
+    if attachments_are_due(decision) and rebuilder.request.records:
+        warehouse.ensure_records()
+        set_attachments(warehouse, decision, rebuilder.memory.recall(warehouse).published[decision.name])
+        rebuilder.memory.note_attached(decision.name, decision.identity.attached)
     due, unchanged = _due_checks(warehouse, decision)
     columns = warehouse.engine.columns(warehouse.engine.spelling.select_all(relation))
     return ReuseResult(

@@ -29,11 +29,13 @@ _MIGRATIONS: tuple[Mapping[str, TypeWord], ...] = (
         "parts": "text",
     },
     {"project": "text", "environment": "text", "relation_path": "text"},
+    {"attached": "text"},
 )
 _NUMBERS: Mapping[str, TypeWord] = {"number": "small integer", "applied_at": "timestamp"}
 _COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_at, run_id, engine, parts"
 # What is written and not needed for a plan is read all the same: a lost column is found before anything is built.
-_MORE_COLUMNS = ("", "", "fingerprint", "fingerprint, project, environment, relation_path")
+_OWNER = "fingerprint, project, environment, relation_path"
+_MORE_COLUMNS = ("", "", "fingerprint", _OWNER, f"{_OWNER}, attached")
 _HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
 
 
@@ -243,6 +245,7 @@ def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = 
         "project": record.project,
         "environment": record.environment,
         "relation_path": json.dumps(record.relation_path),
+        "attached": record.attached,
     }
     added = spelling.insert_row(table, values)
     if not replaces:
@@ -259,6 +262,13 @@ def write_checks(engine: Session, node: str, relation: Relation, checks: str | N
     values = {"checks": spelling.literal(checks)}
     same = f"node_name = {spelling.literal(node)} and relation = {spelling.literal(str(relation))}"
     engine.execute(spelling.update(engine.relation(TABLE), values, same))
+
+
+def write_attached(engine: Session, node: str, relation: Relation, attached: str) -> None:
+    """Note the grants, indexes and constraints that were set of a published relation."""
+    spelling = engine.spelling
+    same = f"node_name = {spelling.literal(node)} and relation = {spelling.literal(str(relation))}"
+    engine.execute(spelling.update(engine.relation(TABLE), {"attached": spelling.literal(attached)}, same))
 
 
 def _refuse_newer(engine: Session) -> int:
@@ -291,7 +301,7 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
             raise ValueError(f"row_count is {rows!r}, which is no number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
         built_at = _in_utc(built_at, types)
-        project, environment, path = owner or (None, None, None)
+        project, environment, path, attached = (*owner, None, None, None, None)[:4]
         catalog, schema, name = json.loads(path) if path else (None, None, None)
     except ValueError as error:
         raise StateError(
@@ -312,6 +322,7 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
         project,
         environment,
         (catalog, schema, name) if name else None,
+        attached or "",
     )
 
 

@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
 
 from fft_core.engines.postgres import LONGEST_NAME, SPEC, catalog, namespace
+from fft_core.engines.postgres.attachments import PostgresAttachments
 from fft_core.engines.postgres.dsn import HINT, wrong_dsn
 from fft_core.engines.postgres.estimates import PostgresEstimates
 from fft_core.engines.postgres.frames import PostgresFrames
@@ -134,6 +135,7 @@ class PostgresSession(BaseSession):
         self.frames = PostgresFrames(self)
         self.versions = PostgresVersions(self.fetch)
         self.estimates = PostgresEstimates(self.fetch)
+        self.attachments = PostgresAttachments(self.fetch)
         self._conninfo = conninfo
         self._read_only = read_only
         self._settings = set_settings(f"{SPELLING.quoted(place.schema or '')}, public", read_only=read_only)

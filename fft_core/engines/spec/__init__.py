@@ -94,6 +94,12 @@ class Capabilities:
     """The exact number of rows of a table is known without reading the table."""
     knows_versions: Support
     """The rows of a table have a version that is known without reading the table."""
+    grants: Support = No("nobody has said so")
+    """Others are allowed to read a relation by a grant."""
+    indexes: Support = No("nobody has said so")
+    """A table has the indexes that are declared of it, and they are kept when it is built again."""
+    constraints: Support = No("nobody has said so")
+    """A table has the constraints that are declared of it; without them, they are judged as checks are."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fft_core.engines.spec.attachments import Attachment
 from fft_core.project.model.checks import (
     AcceptedValues,
     Check,
@@ -85,6 +86,7 @@ from fft_core.project.model.unit_test import (
 __all__ = [
     "PACKAGES",
     "AcceptedValues",
+    "Attachment",
     "Budget",
     "Budgets",
     "Check",

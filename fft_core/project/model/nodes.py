@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from fft_core.engines.spec.attachments import Attachment
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import Location
 from fft_core.project.model.materialization import Ephemeral, Materialization, PublishMode, Table, View
@@ -161,6 +162,8 @@ class Seed:
     form: CsvFormat = DEFAULT
     alias: str | None = None
     catalog: str | None = None
+    attached: tuple[Attachment, ...] = ()
+    attached_at: Location | None = None
 
     @property
     def column_types(self) -> dict[str, str]:
@@ -260,7 +263,8 @@ class Model:
 
     `path` is relative to the project; that of a package's model begins with packages/NAME, wherever it lies: see
     `Project.file`. `below` is the folder of models that it was found in. `schema`, `alias` and `catalog` are what is
-    said of where it lies: None is the profile's, and its own name; see `Places`.
+    said of where it lies: None is the profile's, and its own name; see `Places`. `attached` are its grants, indexes and
+    constraints, as far as its engine has them.
 
     >>> from fft_core import load_project
     >>> domains = load_project("shop").models["domains"]
@@ -291,6 +295,8 @@ class Model:
     catalog: str | None = None
     pre_hooks: tuple[ModelHook, ...] = ()
     post_hooks: tuple[ModelHook, ...] = ()
+    attached: tuple[Attachment, ...] = ()
+    attached_at: Location | None = None
 
     @property
     def package(self) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from fft_core.errors import Location, Problem, RequestError
 from fft_core.project.model import Check, Home, Model, Project, Seed, Source, SourceName, find_cycle
 from fft_core.project.model.selection import identity_of, matching_checks, matching_nodes
+from fft_core.project.read.attachments import attached
 from fft_core.project.read.folder_settings import FolderSettings, Item, Section, read_folders
 from fft_core.project.read.parse import PLACE, Draft, step_settings
 from fft_core.project.read.settings import MARK, Layer, Nearness, Settings, read_layer
@@ -185,6 +186,7 @@ class NodeSettings:
         settings = self.of_seed(seed)
         place = {key: settings.get(key) for key in PLACE}
         tags, owners = settings.get("tags"), settings.get("owners")
+        place |= attached(settings, seed.name, Location(seed.path))
         return replace(seed, tags=tags, owners=owners, step=step_settings(settings), **place)
 
     # --- sources and checks -------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from fft_core.project.model import (
     StepSettings,
 )
 from fft_core.project.python.evaluate import Evaluated
+from fft_core.project.read.attachments import attached
 from fft_core.project.read.macro_calls import MacroIndex, reached_macros
 from fft_core.project.read.materialized import materialization_of
 from fft_core.project.read.model_hooks import model_hooks
@@ -127,12 +128,17 @@ def _sql_model(name: str, file: _SqlFile, settings: Settings, problems: list[Pro
         materialization=materialization,
         config_line=template.config_line,
         description=settings.get("description"),
-        **_set(settings, inputs, file.path, file.reading, problems),
+        **_set(name, settings, inputs, file.path, file.reading, problems),
     )
 
 
 def _set(
-    settings: Settings, inputs: tuple[str | SourceName, ...], path: Path, reading: Reading, problems: list[Problem]
+    name: str,
+    settings: Settings,
+    inputs: tuple[str | SourceName, ...],
+    path: Path,
+    reading: Reading,
+    problems: list[Problem],
 ) -> dict[str, Any]:  # Any: a value of each kind
     """What is set of any model, by the names of its fields."""
     tools = (reading.jinja, reading.macros, reading.python_macros, reading.scope.engine, problems)
@@ -147,6 +153,7 @@ def _set(
         "publish": settings.get("publish"),
         "step": step_settings(settings),
         **{key: settings.get(key) for key in PLACE},
+        **attached(settings, name, Location(path)),
     }
 
 
@@ -255,7 +262,7 @@ def _python_draft(declaration: Declaration, path: Path, reading: Reading) -> Dra
 
     def make(settings: Settings, problems: list[Problem]) -> Model:
         model = _python_model(name, path, declaration, body, inputs, settings, problems)
-        return replace(model, **_set(settings, inputs, path, reading, problems))
+        return replace(model, **_set(name, settings, inputs, path, reading, problems))
 
     return Draft(name, path, where, Layer(own, where, Nearness.OWN), make)
 

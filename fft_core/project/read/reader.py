@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fft_core.engines.spec import Namespace
-from fft_core.engines.spec.registry import frame_kinds_of, lexis_of
+from fft_core.engines.spec.registry import frame_kinds_of, lexis_of, spec_of
 from fft_core.errors import Location, Problem, ProjectError
 from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, model_name
 from fft_core.project.model import (
@@ -16,6 +16,7 @@ from fft_core.project.model import (
     Conditions,
     Home,
     Model,
+    Node,
     Package,
     Project,
     Seed,
@@ -24,6 +25,7 @@ from fft_core.project.model import (
 )
 from fft_core.project.packages.packages import read_packages
 from fft_core.project.python.evaluate import Evaluated, Evaluator
+from fft_core.project.read.attachments import constraint_checks, unusable_attachments
 from fft_core.project.read.budgets import budgets_of
 from fft_core.project.read.conditions import conditions_of, joined, seen_by_code
 from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_check
@@ -133,10 +135,11 @@ class Reader:
                 conditions=self._all_conditions(settings),
             ),
             schemas,
-            [*tests, *self._source_checks],
+            [*tests, *self._source_checks, *self._constraint_checks([*unique.values(), *seeds.values()])],
             self.problems,
             nodes.checks,
         )
+        self.problems.extend(unusable_attachments(project))
         project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
         if self.problems:
             raise ProjectError(sorted(self.problems, key=_location))
@@ -246,6 +249,10 @@ class Reader:
                 place = "built in" if check.type in BUILT_IN else f"also in {other.location}"
                 self.problems.append(Problem(f"the check {check.type!r} is {place}", check.location, "Rename it."))
         return found
+
+    def _constraint_checks(self, nodes: Iterable[Node]) -> Iterator[CheckDraft]:
+        can = spec_of(self._engine).can
+        return (draft for node in nodes for draft in constraint_checks(node, can))
 
     def _hook_files(self) -> HookFiles:
         home, folder = Home(self.root), Path("hooks")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from fft_core.engines.spec.attachments import ConstraintType
+from fft_core.names import model_name
 from fft_core.project import model as m
 from fft_core.project.shapes.schema import StepKeys
 from fft_core.project.shapes.shape import Filled, Names, Owner, Shape, as_list, milliseconds
@@ -135,6 +138,61 @@ class IncrementalOverlayShape(IncrementalKeys):
         return {**self.all_said(), **tags, "incremental": enabled}
 
 
+class IndexShape(Shape):
+    """An index of a table."""
+
+    columns: Annotated[Names, Field(min_length=1)]
+    unique: bool = False
+    type: Annotated[str, Field(pattern="^[a-z]+$")] | None = None
+    name: Filled | None = None
+
+    def attachment(self, node: str) -> m.Attachment:
+        columns = tuple(self.columns)
+        name = self.name or attachment_name("ix", node, columns, self.unique, self.type)
+        return m.Attachment("index", name, columns, self.type or "", self.unique)
+
+
+class ConstraintShape(Shape):
+    """A constraint of a table; `to` is the model or seed of a foreign key, as a name or as ref('...')."""
+
+    type: ConstraintType
+    columns: Names = []
+    expression: Filled | None = None
+    to: Filled | None = None
+    to_columns: Names = []
+    name: Filled | None = None
+
+    @model_validator(mode="after")
+    def _has_what_its_type_needs(self) -> ConstraintShape:
+        if (self.type == "check") != (self.expression is not None):
+            raise ValueError("expression is for constraints of type check, which need it")
+        if self.type != "check" and not self.columns:
+            raise ValueError(f"a constraint of type {self.type} needs columns")
+        if (self.type == "foreign_key") != (self.to is not None) or (self.to_columns and not self.to):
+            raise ValueError("`to` is for constraints of type foreign_key, which need it")
+        if self.to_columns and len(self.to_columns) != len(self.columns):
+            raise ValueError("columns and to_columns are pairs: give as many of both")
+        return self
+
+    def attachment(self, node: str) -> m.Attachment:
+        columns, to = tuple(self.columns), referred(self.to or "")
+        said = (self.type, columns, self.expression, to, tuple(self.to_columns))
+        name = self.name or attachment_name("c", node, *said)
+        expression, to_columns = self.expression or "", tuple(self.to_columns)
+        return m.Attachment("constraint", name, columns, self.type, False, expression, to, to_columns)
+
+
+def attachment_name(kind: str, *said: object) -> str:
+    """Return the name of an index or constraint that was given none: the same for the same definition."""
+    return f"_ff_{kind}_{hashlib.sha256(repr(said).encode()).hexdigest()[:16]}"
+
+
+def referred(text: str) -> str:
+    """Return the name in `ref('name')`, or the text itself."""
+    match = re.fullmatch(r"""\s*(?:\{\{)?\s*ref\(\s*['"](.+?)['"]\s*\)\s*(?:\}\})?\s*""", text)
+    return model_name(match[1] if match else text.strip())
+
+
 class PlacedKeys(StepKeys):
     """What may be said of where a model or seed lies, and of what is done to its relation."""
 
@@ -143,6 +201,9 @@ class PlacedKeys(StepKeys):
     catalog: Filled | None = None
     database: Filled | None = None
     enabled: bool | None = None
+    grants: dict[Annotated[str, Field(pattern="^[a-z]+$")], Names] | None = None
+    indexes: list[IndexShape] | None = None
+    constraints: list[ConstraintShape] | None = None
     tags: list[str] = []
     owners: list[Owner] = []
 

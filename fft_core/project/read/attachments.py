@@ -1,0 +1,62 @@
+"""Grants, indexes and constraints of models and seeds; constraints that an engine does not have become checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fft_core.engines.spec import Capabilities
+from fft_core.errors import Location, Problem, nearest
+from fft_core.project.model import Attachment, Node, Project
+from fft_core.project.read.schema_file import CheckDraft
+from fft_core.project.read.settings import Settings
+from fft_core.project.shapes.checks import NotNullShape, RelationshipsShape, UniqueShape
+
+KEYS = ("grants", "indexes", "constraints")
+
+
+def attached(settings: Settings, name: str, otherwise: Location) -> Mapping[str, Any]:
+    """Return what is declared of a node, and where, by the names of its fields."""
+    grants: Mapping[str, list[str]] = settings.get("grants", {})
+    found = [Attachment("grant", privilege, tuple(roles)) for privilege, roles in grants.items() if roles]
+    for key in ("indexes", "constraints"):
+        found += [shape.attachment(name) for shape in settings.get(key, ())]
+    if not found:
+        return {}
+    first = next(key for key in KEYS if settings.get(key) is not None)
+    return {"attached": tuple(found), "attached_at": settings.place_of(first, otherwise)}
+
+
+def constraint_checks(node: Node, can: Capabilities) -> Iterator[CheckDraft]:
+    """Yield checks in place of the constraints of a node, if its engine has none."""
+    where = node.attached_at
+    if can.constraints or where is None:
+        return
+    for one in (one for one in node.attached if one.kind == "constraint"):
+        for shape in _checks(one):
+            yield CheckDraft(node.name, shape, where, shape.rule())
+
+
+def _checks(one: Attachment) -> Iterator[NotNullShape | UniqueShape | RelationshipsShape]:
+    if one.type in ("primary_key", "not_null"):
+        for column in one.columns:
+            yield NotNullShape(type="not_null", column=column)
+    if one.type in ("primary_key", "unique"):
+        yield UniqueShape(type="unique", column=list(one.columns))
+    if one.type == "foreign_key" and len(one.columns) == 1:
+        field = (one.to_columns or one.columns)[0]
+        yield RelationshipsShape(type="relationships", column=one.columns[0], to=one.to, to_field=field)
+
+
+def unusable_attachments(project: Project) -> Iterator[Problem]:
+    """Say which foreign keys refer to what is not built before, or not there."""
+    nodes: list[Node] = [*project.models.values(), *project.seeds.values()]
+    for node in nodes:
+        for one in (one for one in node.attached if one.to):
+            if one.to not in project.models and one.to not in project.seeds:
+                hint = nearest(one.to, [*project.models, *project.seeds])
+                yield Problem(f"foreign_key: {one.to!r} is not a model or seed", node.attached_at, hint)
+            elif one.to not in project.upstream(node.name):
+                hint = "Read it, or check it the other way round, by a test of type relationships."
+                message = f"foreign_key: {node.name!r} does not read {one.to!r}, which may be built later"
+                yield Problem(message, node.attached_at, hint)
