@@ -275,6 +275,24 @@ class Estimates(Protocol):
         """
 
 
+class Places(Protocol):
+    """What a session can read of other profiles of its engine. Ready-made: `NoPlaces`."""
+
+    def of(self, settings: Mapping[str, Any]) -> Session:
+        """Return the session as it names the relations of another profile, only to read them.
+
+        It is the same session on the same connection, and is not closed. What has to be attached for it is attached
+        read-only, and stays so while the database is open.
+
+        Args:
+            settings: Those of the other profile, as `read_settings` returned them.
+
+        Raises:
+            EngineError: one statement cannot read both places.
+            ConnectError, BusyError: the other place cannot be opened.
+        """
+
+
 class Session(Protocol):
     """One session with a database. Use each session in one thread; `for_thread` gives another on the same database.
 
@@ -292,6 +310,7 @@ class Session(Protocol):
         frames: Reads and writes frames and files.
         versions: Tells contents apart.
         estimates: Tells what queries will cost.
+        places: Reads relations of other profiles.
     """
 
     name: str
@@ -304,6 +323,7 @@ class Session(Protocol):
     frames: Frames
     versions: Versions
     estimates: Estimates
+    places: Places
 
     def execute(self, sql: str) -> Stats:
         """Run a statement. Raises StatementError; EngineError if it is interrupted."""

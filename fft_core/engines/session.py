@@ -5,16 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from fft_core.engines.protocol import (
     ColumnType,
     Estimates,
     Frames,
+    Places,
     Publisher,
     RelationKind,
     Row,
+    Session,
     Stats,
     TableInfo,
     Types,
@@ -24,8 +27,11 @@ from fft_core.engines.protocol import (
 from fft_core.engines.spec import Capabilities, EngineSpec, Namespace
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.trace import Trace
+from fft_core.errors import EngineError
 from fft_core.names import Relation
 from fft_core.names.functions import Definition
+
+S = TypeVar("S", bound="BaseSession")
 
 
 class StandardTypes:
@@ -84,6 +90,16 @@ class NoEstimates:
         return None
 
 
+class NoPlaces:
+    """Reads no relations of other profiles, and says why."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._spec = spec
+
+    def of(self, settings: Mapping[str, Any]) -> Session:  # Any: a setting is text or a number
+        raise EngineError(f"{self._spec.name} reads no relations of another profile ({self._spec.can.reads_elsewhere})")
+
+
 class BaseSession(ABC):
     """A session on one connection, whose statements are transactions of their own unless `transaction` is overridden.
 
@@ -106,6 +122,7 @@ class BaseSession(ABC):
         self.trace = Trace()
         self.versions: Versions = NoVersions()
         self.estimates: Estimates = NoEstimates()
+        self.places: Places = NoPlaces(self.spec)
         self._namespace = namespace
 
     @abstractmethod
@@ -149,6 +166,13 @@ class BaseSession(ABC):
 
     def openings(self) -> int:
         return 1
+
+
+def looking_at(session: S, place: Namespace) -> S:
+    """Return a session as it names the relations of another place that it can read; it is not closed by itself."""
+    named = copy(session)
+    named._namespace = place
+    return named
 
 
 def total(stats: Iterable[Stats]) -> Stats:

@@ -71,11 +71,16 @@ class Published:
 
 @dataclass(frozen=True)
 class Remembered:
-    """All that a plan compares with: records and what is there, by node; and what users defined beside relations."""
+    """All that a plan compares with: records and what is there, by node; and what users defined beside relations.
+
+    `elsewhere` has the versions of what is read from another environment, None where one cannot be known: by the name
+    of the node for those who read rows, and by `name_elsewhere` for views, whose text names the place.
+    """
 
     records: Mapping[str, BuildRecord] = field(default_factory=dict)
     published: Mapping[str, Published] = field(default_factory=dict)
     definitions: Definitions = field(default_factory=Definitions)
+    elsewhere: Mapping[str, str | None] = field(default_factory=dict)
 
     def with_build(self, record: BuildRecord, published: Published) -> Remembered:
         """Return what is remembered after one more build; threads that iterate this one are not disturbed."""

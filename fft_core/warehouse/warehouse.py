@@ -29,6 +29,7 @@ class _Shared:
     lock: threading.Lock = field(default_factory=threading.Lock)
     schemas: set[Relation] = field(default_factory=set)
     has_records: bool = False
+    deferred: Mapping[str | SourceName, Relation] = field(default_factory=dict)
 
 
 class Warehouse:
@@ -58,16 +59,29 @@ class Warehouse:
         engine.trace.mask = self.masker
         self.naming = Naming(self.relation, engine.spelling)
 
+    @classmethod
+    def over(cls, project: Project, engine: Session, compiler: Compiler, masker: Masker) -> Warehouse:
+        """Give the warehouse of a project over a session that is somebody else's, with what masks the secrets."""
+        return cls(project, engine, _Shared(compiler, masker))
+
     def relation(self, node: str | SourceName) -> Relation:
-        """Where a model, seed or source lies. Raises KeyError for an unknown source."""
+        """Where a model, seed or source is read. Raises KeyError for an unknown source."""
         if node in self._elsewhere:
             return self._elsewhere[node]
+        return self._shared.deferred.get(node) or self.place(node)
+
+    def place(self, node: str | SourceName) -> Relation:
+        """Where a model, seed or source lies in this environment, also if it is read from another one."""
         return self.engine.relation(*_placed(self.project, node))
+
+    def defer(self, relations: Mapping[str | SourceName, Relation]) -> None:
+        """Read these from another environment from now on, in all sessions, and nothing else."""
+        self._shared.deferred = relations
 
     def backing(self, node: Model | Seed) -> Relation | None:
         """Where the rows of a Python model in a view are stored; None for every other node."""
         name = node.backing_name if isinstance(node, Model) else None
-        return self.relation(node.name).named(name) if name else None
+        return self.place(node.name).named(name) if name else None
 
     def session(self) -> Warehouse:
         """Give a session for another thread on the same database, to be closed by the caller."""

@@ -68,6 +68,7 @@ SPEC = EngineSpec(
         clones=No("a copy is a table of its own"),
         rows_known=No("the catalog has an estimate, which does not see deleted rows"),
         knows_versions=No("object ids do not survive a reopened file"),
+        reads_elsewhere=Full(),
     ),
     spelling=SPELLING,
     namespace=namespace,

@@ -56,6 +56,7 @@ SPEC = EngineSpec(
         clones=No("a copy is a table of its own"),
         rows_known=No("the statistics are late, and lost in a crash"),
         knows_versions=No("nothing cheaper than a digest is safe"),
+        reads_elsewhere=Full(),
     ),
     spelling=SPELLING,
     namespace=namespace,
