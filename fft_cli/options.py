@@ -194,6 +194,14 @@ class RequestOptions:
         return Request("off" if self.no_cache else self.cache, self.rebuild, self.full_refresh)
 
 
+DEFERRED = option(
+    "--defer",
+    metavar="ENV",
+    help="Read there what is neither selected nor built here. [default: FFT_DEFER]",
+)
+"""The environment from which is read what is not built."""
+
+
 @dataclass(frozen=True)
 class PlanOptions:
     """What commands that plan have in common."""
@@ -201,6 +209,7 @@ class PlanOptions:
     project: ProjectOptions = field(metadata=included(ProjectOptions))
     selection: Selection = field(metadata=included(Selection))
     asked: RequestOptions = field(metadata=included(RequestOptions))
+    defer: str | None = field(default=None, metadata=DEFERRED)
 
     @property
     def request(self) -> Request:
@@ -225,7 +234,7 @@ class PlanOptions:
         from fft_core.project.model.project import without_hooks
 
         loaded = self.project.load()
-        run = Run(loaded if begins else without_hooks(loaded), self.request)
+        run = Run(loaded if begins else without_hooks(loaded), self.request, defer=self.defer)
         chosen = self.selection.names(run.project, run)
         if among is not None:
             chosen = among(run.project, self.selection, chosen)

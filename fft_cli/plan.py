@@ -63,7 +63,7 @@ def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:
 def _rows(decision: Decision) -> Iterator[tuple[str, str, str]]:
     """What happens to a node, its name, and a reason; a row for each further reason."""
     views = [view.said_of(decision.name) for view in decision.views]
-    first, *others = [*map(str, decision.reasons), *views]
+    first, *others = [*map(str, decision.reasons), *map(str, decision.reads), *views]
     first = f"increment: {first}" if decision.is_build and decision.is_increment else first
     yield style(decision.action, fg=_COLORS[decision.action]), decision.name, first
     yield from (("", "", reason) for reason in others)

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) -> None:
     """Build the models that must be built, but no snapshots. Models and seeds that they read are built if they must be.
 
-    Blocking checks judge the new rows before they are published, as in fft build. Checks of what is not built do not
-    run. PROJECT is the folder that holds project.yml.
+    With --defer, what they read is read there instead. Blocking checks judge the new rows before they are published, as
+    in fft build. Checks of what is not built do not run. PROJECT is the folder that holds project.yml.
     """
     from fft_cli.running import build_planned, planned
 
     with_seeds = not no_seeds and ALL not in rebuild_only
-    chosen = _Chosen(with_seeds, with_models=not rebuild_only)
+    chosen = _Chosen(with_seeds, with_models=not rebuild_only, defer=options.planned.defer)
     if rebuild_only:
         options = _only_rebuilt(options, rebuild_only)
     todo = partial(planned, checks_alone=False)
@@ -65,6 +65,7 @@ class _Chosen:
     Attributes:
         with_seeds: Whether the seeds that they read are added.
         with_models: Whether the models that they read are added.
+        defer: The environment that is read instead of adding anything; what FFT_DEFER says if None.
         selected: The models that are selected.
         narrows: Whether that is less than all.
         added: What is built beside them.
@@ -72,6 +73,7 @@ class _Chosen:
 
     with_seeds: bool
     with_models: bool
+    defer: str | None = None
     selected: frozenset[str] = field(default=frozenset(), init=False)
     narrows: bool = field(default=False, init=False)
     added: tuple[str, ...] = field(default=(), init=False)
@@ -79,8 +81,11 @@ class _Chosen:
     def among(self, project: Project, selection: Selection, chosen: frozenset[str]) -> frozenset[str]:
         """Keep the selected models, and add what they read, apart from what `--exclude` names and from snapshots."""
         from fft_cli.running import only
+        from fft_core.run.run import DEFER
 
         self.selected, self.narrows = only(project, selection, chosen, ("model",)), selection.narrows
+        if project.environment.get(DEFER, "") if self.defer is None else self.defer:
+            return self.selected
         read = {parent for name in self.selected for parent in project.upstream(name)} - self.selected
         seeds = {name for name in read if name in project.seeds and self.with_seeds}
         models = {name for name in read if self.with_models and _is_run(project, name)}

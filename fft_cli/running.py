@@ -144,7 +144,16 @@ def _run(call: Call, todo: Todo, report: Report, shown: Display) -> None:
     from fft_cli.face import face
     from fft_core.run.work import Work
 
-    work = Work(call.command, todo.builds, todo.checks, call.run.request, call.jobs, call.keep_going, todo.planned)
+    work = Work(
+        call.command,
+        todo.builds,
+        todo.checks,
+        call.run.request,
+        call.jobs,
+        call.keep_going,
+        call.run.defer,
+        todo.planned,
+    )
     for event in face().run(call.project, work, call.run):
         report.see(event)
         shown.see(event)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,25 +14,45 @@ from click.core import ParameterSource
 
 from fft_cli.cells import aligned, cell_text, json_value
 from fft_cli.completion import complete_names
-from fft_cli.option_values import with_options
-from fft_cli.options import ProjectOptions
+from fft_cli.option_values import included, with_options
+from fft_cli.options import DEFERRED, ProjectOptions
 from fft_cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
-    from fft_core import Model, Project, Seed, Source
+    from fft_core import Model, Project, Seed, Source, Warehouse
     from fft_core.operations.preview import Preview
+
+
+@dataclass(frozen=True)
+class ShowOptions:
+    """Of which project something is shown, and where its inputs are read."""
+
+    project: ProjectOptions = field(metadata=included(ProjectOptions))
+    defer: str | None = field(metadata=DEFERRED)
+
+    @contextmanager
+    def opened(self, project: Project) -> Iterator[Warehouse]:
+        """Open the warehouse; what is not built is read elsewhere, if that is asked for."""
+        from fft_cli.ctrl_c import opened_warehouse
+        from fft_core import Run
+
+        run = Run(project, nodes=frozenset(), defer=self.defer)
+        with opened_warehouse(project, read_only=True) as warehouse:
+            if run.defer:
+                run.rebuilder.settle(warehouse)
+            yield warehouse
 
 
 @click.command("show")
 @click.argument("model", required=False, shell_complete=complete_names)
-@with_options(ProjectOptions)
+@with_options(ShowOptions)
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows.")
 @click.option("--sql", "only_sql", is_flag=True, help="Print the SQL instead; opens no database, but for Ibis models.")
 @click.option("--inline", metavar="QUERY", help="Instead of MODEL: a query, in which ref() and macros work.")
 @click.option("--config", "only_config", is_flag=True, help="List instead what is set of it, and in which file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    options: ProjectOptions,
+    options: ShowOptions,
     model: str | None,
     limit: int,
     only_sql: bool,
@@ -45,17 +66,16 @@ def command(
     the published rows are shown.
     PROJECT is the folder that holds project.yml.
     """
-    from fft_cli.ctrl_c import opened_warehouse
     from fft_core import FftError, Model, preview
     from fft_core.operations.preview import find_node, inline_model
 
     if inline is not None and model is not None:  # then what would be the model is the project
         if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
             raise click.UsageError("give a model or --inline, not both")
-        options = replace(options, root=Path(model))
+        options = replace(options, project=replace(options.project, root=Path(model)))
     elif inline is None and model is None:
         raise click.UsageError("name a model, or give a query with --inline")
-    project = options.load()
+    project = options.project.load()
     if only_config:
         if only_sql or inline is not None or model is None:
             raise click.UsageError("--config is about one model or seed, and goes without --sql and --inline")
@@ -66,13 +86,13 @@ def command(
     if only_sql:
         if not isinstance(node, Model):
             raise FftError(f"{str(node.name)!r} has no SQL: it is no model")
-        text = _sql_of(project, node)
+        text = _sql_of(options, project, node)
         if as_json:
             echo_json({"model": node.name, "sql": text})
         else:
             echo(text)
         return
-    with opened_warehouse(project, read_only=True) as warehouse:
+    with options.opened(project) as warehouse:
         shown = preview(warehouse, node, limit)
     if as_json:
         echo_json(_as_json(shown))
@@ -100,13 +120,12 @@ def _show_config(project: Project, name: str, *, as_json: bool) -> None:
         echo(f"\nit lies at {relation}")
 
 
-def _sql_of(project: Project, model: Model) -> str:
-    from fft_cli.ctrl_c import opened_warehouse
+def _sql_of(options: ShowOptions, project: Project, model: Model) -> str:
     from fft_core.operations.preview import rendered_sql
 
-    if not model.is_lazy:
+    if not model.is_lazy and not options.defer:
         return rendered_sql(project, model)
-    with opened_warehouse(project, read_only=True) as warehouse:  # it follows from the columns of its inputs
+    with options.opened(project) as warehouse:  # it follows from the columns of its inputs, or from where these lie
         return rendered_sql(project, model, warehouse)
 
 

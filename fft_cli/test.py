@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import click
 
 from fft_cli.option_values import included, read_by, with_options
-from fft_cli.options import ProjectOptions, Selection
+from fft_cli.options import DEFERRED, ProjectOptions, Selection
 from fft_cli.run_options import JOBS, Output
 
 
@@ -19,6 +19,7 @@ class TestOptions:
 
     project: ProjectOptions = field(metadata=included(ProjectOptions))
     selection: Selection = field(metadata=included(Selection))
+    defer: str | None = field(metadata=DEFERRED)
     jobs: int | None = field(metadata=read_by(JOBS))
     output: Output = field(metadata=included(Output))
 
@@ -41,5 +42,5 @@ def command(options: TestOptions, skip_build: bool) -> None:
     selection, output = options.selection, options.output
     loaded = output.of(options.project).load()
     checks = select_checks(loaded, selection.select, selection.exclude, changed_since=selection.changed_since)
-    call = Call("test", Run(without_hooks(loaded)), output, began, options.jobs, keep_going=True)
+    call = Call("test", Run(without_hooks(loaded), defer=options.defer), output, began, options.jobs, keep_going=True)
     sys.exit(run(call, Todo(f"{len(checks)} checks", checks=checks)))

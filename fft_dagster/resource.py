@@ -35,6 +35,11 @@ _CONFIG = {
         default_value=[],
         description="Globs of incremental models to build from scratch; a snapshot must be named in full.",
     ),
+    "defer": dg.Field(
+        str,
+        default_value="",
+        description="The environment from which is read what is neither in the run nor built here. [FFT_DEFER]",
+    ),
 }
 
 
@@ -46,12 +51,17 @@ class WarehouseSessions:
     """
 
     def __init__(
-        self, project: Project, request: Request | None = None, tell: Tell | None = None, run: Run | None = None
+        self,
+        project: Project,
+        request: Request | None = None,
+        tell: Tell | None = None,
+        run: Run | None = None,
+        defer: str = "",
     ) -> None:
         self.project = project
         self.tell = tell or _tell_nobody
         self._lock = threading.Lock()
-        self._run = run or Run(project, request)
+        self._run = run or Run(project, request, defer=defer or None)
         self._is_limited = run is not None
         self._is_told_of_budgets = run is None and bool(project.budgets)  # whoever planned the run tells of them
         self._ends_run = bool(project.hooks) and not (run is not None and run.hooks.has_begun)
@@ -74,7 +84,8 @@ class WarehouseSessions:
     @contextmanager
     def session(self) -> Iterator[Warehouse]:
         """Give a session for this thread. Raises FftError where the database cannot be opened."""
-        yield self._run.sessions.of_thread()
+        sessions = self._run.sessions  # what is read elsewhere follows from the nodes of a run
+        yield (sessions if self._is_limited else sessions.unprepared).of_thread()
 
     def run(self, nodes: Callable[[], frozenset[str]] | None = None) -> Run:
         """Give the run of these steps; `nodes` names what has its turn in it, where that is not all."""
@@ -121,9 +132,10 @@ class ProjectWarehouses:
     For an asset beside the models it is as the `WarehouseSessions` of the asset's own project.
     """
 
-    def __init__(self, request: Request | None = None, tags: Mapping[str, str] | None = None) -> None:
+    def __init__(self, request: Request | None = None, tags: Mapping[str, str] | None = None, defer: str = "") -> None:
         self._request = request or Request()
         self._tags = tags or {}
+        self._defer = defer
         self._lock = threading.Lock()
         self._sessions: dict[int, WarehouseSessions] = {}  # by the identity of their project
         self._guards = ExitStack()
@@ -134,7 +146,7 @@ class ProjectWarehouses:
             key = id(bound.project)
             if key not in self._sessions:
                 refuse_other_settings(self._tags, bound.project)
-                opened = WarehouseSessions(bound.project, _request_of(self._request, bound))
+                opened = WarehouseSessions(bound.project, _request_of(self._request, bound), defer=self._defer)
                 self._guards.enter_context(guarded_output(opened.masker))
                 self._sessions[key] = opened
             return self._sessions[key]
@@ -195,7 +207,8 @@ def _matches(pattern: str, names: list[str]) -> bool:
 
 
 def _warehouses(context: dg.InitResourceContext) -> Iterator[ProjectWarehouses]:
-    opened = ProjectWarehouses(_request(context.resource_config), context.run.tags if context.run else {})
+    config = context.resource_config
+    opened = ProjectWarehouses(_request(config), context.run.tags if context.run else {}, config["defer"])
     try:
         yield opened
     finally:
@@ -224,7 +237,7 @@ def warehouse_resource(project: Project, tell: Tell | None = None, run: Run | No
     def sessions(context: dg.InitResourceContext) -> Iterator[WarehouseSessions]:
         config = context.resource_config
         refuse_other_settings(context.run.tags if context.run else {}, project)
-        opened = WarehouseSessions(project, _request(config), tell, run)
+        opened = WarehouseSessions(project, _request(config), tell, run, config["defer"])
         with guarded_output(opened.masker):  # and with it what models print into the compute logs
             try:
                 yield opened

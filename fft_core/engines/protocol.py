@@ -303,6 +303,24 @@ class Estimates(Protocol):
         """
 
 
+class Places(Protocol):
+    """What a session can read of other profiles of its engine. Ready-made: `NoPlaces`."""
+
+    def of(self, settings: Mapping[str, Any]) -> Session:
+        """Return the session as it names the relations of another profile, only to read them.
+
+        It is the same session on the same connection, and is not closed. What has to be attached for it is attached
+        read-only, and stays so while the database is open.
+
+        Args:
+            settings: Those of the other profile, as `read_settings` returned them.
+
+        Raises:
+            EngineError: one statement cannot read both places.
+            ConnectError, BusyError: the other place cannot be opened.
+        """
+
+
 class Session(Protocol):
     """One session with a database. Use each session in one thread; `for_thread` gives another on the same database.
 
@@ -321,6 +339,7 @@ class Session(Protocol):
         versions: Tells contents apart.
         estimates: Tells what queries will cost.
         attachments: Spells grants, indexes and constraints.
+        places: Reads relations of other profiles.
     """
 
     name: str
@@ -334,6 +353,7 @@ class Session(Protocol):
     versions: Versions
     estimates: Estimates
     attachments: Attachments
+    places: Places
 
     def execute(self, sql: str) -> Stats:
         """Run a statement. Raises StatementError; EngineError if it is interrupted."""

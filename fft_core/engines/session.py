@@ -5,17 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from fft_core.engines.protocol import (
     Attachments,
     ColumnType,
     Estimates,
     Frames,
+    Places,
     Publisher,
     RelationKind,
     Row,
+    Session,
     Stats,
     TableInfo,
     Types,
@@ -26,8 +29,11 @@ from fft_core.engines.spec import Capabilities, EngineSpec, Namespace
 from fft_core.engines.spec.attachments import Attachment
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.trace import Trace
+from fft_core.errors import EngineError
 from fft_core.names import Relation
 from fft_core.names.functions import Definition
+
+S = TypeVar("S", bound="BaseSession")
 
 
 class StandardTypes:
@@ -102,6 +108,16 @@ class NoAttachments:
         return ()
 
 
+class NoPlaces:
+    """Reads no relations of other profiles, and says why."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._spec = spec
+
+    def of(self, settings: Mapping[str, Any]) -> Session:  # Any: a setting is text or a number
+        raise EngineError(f"{self._spec.name} reads no relations of another profile ({self._spec.can.reads_elsewhere})")
+
+
 class BaseSession(ABC):
     """A session on one connection, whose statements are transactions of their own unless `transaction` is overridden.
 
@@ -125,6 +141,7 @@ class BaseSession(ABC):
         self.versions: Versions = NoVersions()
         self.estimates: Estimates = NoEstimates()
         self.attachments: Attachments = NoAttachments()
+        self.places: Places = NoPlaces(self.spec)
         self._namespace = namespace
 
     @abstractmethod
@@ -168,6 +185,13 @@ class BaseSession(ABC):
 
     def openings(self) -> int:
         return 1
+
+
+def looking_at(session: S, place: Namespace) -> S:
+    """Return a session as it names the relations of another place that it can read; it is not closed by itself."""
+    named = copy(session)
+    named._namespace = place
+    return named
 
 
 def total(stats: Iterable[Stats]) -> Stats:

@@ -37,8 +37,8 @@ def find_orphans(warehouse: Warehouse) -> tuple[Orphan, ...]:
         StateError: the records cannot be read.
     """
     project, engine = warehouse.project, warehouse.engine
-    nodes = {node.name: warehouse.relation(node.name) for node in project.stored()}
-    taken = {*nodes.values(), *(warehouse.relation(name) for name in project.sources)}
+    nodes = {node.name: warehouse.place(node.name) for node in project.stored()}
+    taken = {*nodes.values(), *(warehouse.place(name) for name in project.sources)}
     known = recorded_relations(engine, project.name, warehouse.environment)
     gone = [recorded for recorded in known if recorded.relation not in taken]
     tables = engine.inspect([recorded.relation for recorded in gone], Want.STAMP) if gone else {}

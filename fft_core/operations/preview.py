@@ -46,7 +46,8 @@ def rendered_sql(project: Project, model: Model, warehouse: Warehouse | None = N
     Args:
         project: A loaded project.
         model: A SQL model, or a Python model that takes Ibis tables.
-        warehouse: An open warehouse, which only the latter need: their SQL depends on the columns of their inputs.
+        warehouse: An open warehouse. The latter need one, as their SQL depends on the columns of their inputs; and what
+            is read from another environment is known by it.
 
     Raises:
         RenderError: the template fails.
@@ -58,7 +59,8 @@ def rendered_sql(project: Project, model: Model, warehouse: Warehouse | None = N
             return warehouse.masker(text_of(warehouse, model, warehouse.naming).sql)
     if model.kind != "sql":
         raise FftError(f"{model.name!r} is a Python model: it has no SQL", where=model.location)
-    naming = Naming(planned_relations(project), spec_of(project.engine).spelling, hides="credentials")
+    relation_of = warehouse.relation if warehouse is not None else planned_relations(project)
+    naming = Naming(relation_of, spec_of(project.engine).spelling, hides="credentials")
     return Renderer(project).sql(model, naming)
 
 

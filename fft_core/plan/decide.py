@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
@@ -12,6 +12,8 @@ from fft_core.names.functions import is_definition
 from fft_core.plan.compiled import QUERY, QueryUses, recorded_query, still_recorded_query, with_query_of
 from fft_core.plan.definitions import Definitions, Version, completed
 from fft_core.plan.fingerprint import Fingerprint, NodeIdentity, changed_keys, digest_of, fingerprint_of
+from fft_core.plan.reads import InputPlace as InputPlace
+from fft_core.plan.reads import ReadByView as ReadByView  # handed on to those who make plans
 from fft_core.plan.records import BuildRecord, Published, Remembered
 
 _VIEW = "view:"
@@ -95,30 +97,14 @@ class InputVersion:
 
 
 @dataclass(frozen=True)
-class ReadByView:
-    """A checked view that is live over what is built: its blocking checks judge the rows before they are published.
-
-    They do so in the build of `judged_with`, which is a later one where the run builds several tables below the view.
-    """
-
-    view: str
-    judged_with: str
-
-    def said_of(self, name: str) -> str:
-        """Say to people what it means for a node."""
-        if self.judged_with == name:
-            return f"read by the view {self.view}: its checks judge first"
-        return f"read by the view {self.view}: published before its checks judge, which they do with {self.judged_with}"
-
-
-@dataclass(frozen=True)
 class Decision:
     """What happens to one model or seed, and why.
 
     `inputs` holds the versions of what it reads, None where one is open. `checks` is what is recorded when its checks
     have passed, None where they must run again at every chance. `is_increment` tells that a build changes the table
     that is there, instead of replacing it; `is_as_recorded`, that this table is the one of the record. `views` has the
-    checked views over what is built, where a whole plan is made.
+    checked views over what is built, where a whole plan is made; `reads`, where its inputs are read, if a run reads
+    some from another environment.
 
     >>> from fft_core import Run, load_project
     >>> with Run(load_project("shop"), path=":memory:") as run:
@@ -137,6 +123,7 @@ class Decision:
     is_increment: bool = False
     is_as_recorded: bool = True
     views: tuple[ReadByView, ...] = ()
+    reads: tuple[InputPlace, ...] = ()
 
     @property
     def is_build(self) -> bool:
@@ -158,7 +145,8 @@ class Decision:
         reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in self.reasons]
         known = {"model": self.name, "action": self.action, "increment": self.is_increment, "reasons": reasons}
         views = [{"view": read.view, "judged_with": read.judged_with} for read in self.views]
-        return {**known, "read_by_views": views} if views else known
+        reads = [asdict(read) for read in self.reads]
+        return {**known, **({"read_by_views": views} if views else {}), **({"reads": reads} if reads else {})}
 
 
 @dataclass(frozen=True)
@@ -313,6 +301,8 @@ def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, I
         name: The node.
         versions: Of what the view reads; those of other nodes are looked up in the same way.
     """
+    if name in remembered.elsewhere:
+        return InputVersion(remembered.elsewhere[name], why_open="is read where nothing says which rows it has")
     record, published = remembered.records.get(name), remembered.published.get(name)
     if record is None or published is None or record.fingerprint is None or _not_there(record, published):
         return InputVersion(None, why_open="is not there as it was last built")

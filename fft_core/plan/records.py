@@ -77,6 +77,8 @@ class Remembered:
 
     `moved` says where those nodes lie now that were recorded at other places. `referring` has the nodes with foreign
     keys to each node, and what is attached to them.
+    `elsewhere` has the versions of what is read from another environment, None where one cannot be known: by the name
+    of the node for those who read rows, and by `name_elsewhere` for views, whose text names the place.
     """
 
     records: Mapping[str, BuildRecord] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class Remembered:
     definitions: Definitions = field(default_factory=Definitions)
     moved: Mapping[str, str] = field(default_factory=dict)
     referring: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    elsewhere: Mapping[str, str | None] = field(default_factory=dict)
 
     def with_build(self, record: BuildRecord, published: Published) -> Remembered:
         """Return what is remembered after one more build; threads that iterate this one are not disturbed."""

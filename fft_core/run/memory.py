@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from fft_core.engines.protocol import Want
 from fft_core.engines.spec.attachments import attachments_from_json
@@ -16,9 +17,13 @@ from fft_core.plan.definitions import Definitions
 from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.model import Model, Project, Seed, SourceName
+from fft_core.run.deferred import Deferred
 from fft_core.warehouse.records import read_records
 from fft_core.warehouse.source_versions import source_version
 from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from fft_core.run.deferral import Deferral
 
 
 class OutdatedError(Exception):
@@ -33,21 +38,28 @@ class Look:
         number: How often the run has read it; a later look has a higher number.
         openings: How often the process had got the database by then, see `Session.openings`.
         remembered: The records and what exists.
+        deferred: What is read from another environment.
     """
 
     number: int
     openings: int
     remembered: Remembered
+    deferred: Deferred = field(default_factory=Deferred)
 
 
 class Memory:
     """What one run remembers. Threads may share it: what they are given is frozen.
 
     Versions of sources are read at most once in a look, before the first build that reads them.
+
+    Args:
+        project: Whose nodes.
+        deferral: From which other environment some of them are read.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, deferral: Deferral | None = None) -> None:
         self._project = project
+        self._deferral = deferral
         self._lock = threading.Lock()
         self._number = 1
         self._look: Look | None = None
@@ -57,9 +69,17 @@ class Memory:
         """Return the current look; read the warehouse first if there is none. Raises StateError."""
         with self._lock:
             if self._look is None:
-                remembered = self._read(warehouse)
-                self._look = Look(self._number, warehouse.engine.openings(), remembered)
+                deferred, remembered = self._read(warehouse)
+                self._look = Look(self._number, warehouse.engine.openings(), remembered, deferred)
+            if self._deferral is not None:
+                warehouse.defer(self._look.deferred.relations)
             return self._look
+
+    @property
+    def deferred(self) -> Deferred:
+        """What is read from another environment, by the last look."""
+        look = self._look
+        return look.deferred if look is not None else Deferred()
 
     def again(self, look: Look) -> Look:
         """Return a look with what was published since. Raises OutdatedError if the warehouse has been read again."""
@@ -121,17 +141,19 @@ class Memory:
         with self._lock:
             self._source_versions.pop(str(name), None)
 
-    def _read(self, warehouse: Warehouse) -> Remembered:
+    def _read(self, warehouse: Warehouse) -> tuple[Deferred, Remembered]:
         engine = warehouse.engine
         found = tuple(engine.versions.definitions())
         definitions = Definitions(
             engine.dialect, found, partial(known_functions, engine.name), partial(self._place, warehouse)
         )
         published = published_nodes(warehouse, self._project.stored())
-        records = read_records(engine, lambda n: str(warehouse.relation(n)))
-        places = {node.name: str(warehouse.relation(node.name)) for node in self._project.stored()}
+        records = read_records(engine, warehouse.place_text)
+        places = {node.name: str(warehouse.place(node.name)) for node in self._project.stored()}
         moved = {name: now for name, now in places.items() if name in records and records[name].relation != now}
-        return Remembered(records, published, definitions, moved, _referring(records.values()))
+        referring = _referring(records.values())
+        remembered = Remembered(records, published, definitions, moved=moved, referring=referring)
+        return self._deferral.look(warehouse, remembered) if self._deferral else (Deferred(), remembered)
 
     def _place(self, warehouse: Warehouse, name: str) -> str:
         """Where a model, seed or source lies, as `schema.name`."""
@@ -152,7 +174,7 @@ def _referring(records: Iterable[BuildRecord]) -> Mapping[str, Mapping[str, str]
 def published_nodes(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:
     """Look up what exists under the names of some nodes, and with which stamp."""
     nodes = list(nodes)
-    relations = {node.name: warehouse.relation(node.name) for node in nodes}
+    relations = {node.name: warehouse.place(node.name) for node in nodes}
     backing = {node.name: place for node in nodes if (place := warehouse.backing(node)) is not None}
     tables = warehouse.engine.inspect([*relations.values(), *backing.values()], Want.STAMP | Want.ROWS)
     published = {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Sequence, Set
 from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from fft_core.compile.identity import Identities
 from fft_core.errors import RequestError, nearest
@@ -31,6 +33,10 @@ from fft_core.run.run_views import RunViews, with_views
 from fft_core.warehouse.records import recorded_stamps
 from fft_core.warehouse.warehouse import Warehouse
 
+if TYPE_CHECKING:
+    from fft_core.run.deferral import Deferral, KnownIdentities
+    from fft_core.run.deferred import Deferred
+
 
 class Rebuilder:
     """Decides for the nodes of one run, by what the warehouse remembered when it began and what was built since.
@@ -43,6 +49,7 @@ class Rebuilder:
         request: What the user asked for.
         nodes: Those that have their turn in this run; all where None.
         live_views: The checked views, where it is known better which of the nodes the run may build.
+        defer: The environment from which is read what is neither here nor one of the nodes.
     """
 
     def __init__(
@@ -53,25 +60,44 @@ class Rebuilder:
         *,
         nodes: Set[str] | None = None,
         live_views: LiveViews | None = None,
+        defer: str = "",
     ) -> None:
         refuse_unknown_nodes(project, request)
         self.request = request
-        self.memory = Memory(project)
-        self.views = RunViews(self.memory, project, identities, request, live_views or LiveViews(project, nodes), nodes)
+        self._deferral = _deferral(project, identities, defer, nodes) if defer else None
+        self.memory = Memory(project, self._deferral)
         self._project = project
-        self._identities = identities
+        self._uses_of = identities.uses_of
+        self._identities: KnownIdentities = identities
+        if self._deferral is not None:
+            self._identities = _by_place(identities, self.memory)
+        views = live_views or LiveViews(project, nodes)
+        self.views = RunViews(self.memory, project, self._identities, request, views, nodes)
+
+    def settle(self, warehouse: Warehouse) -> None:
+        """Let a session read elsewhere what is neither here nor part of the run. Raises StateError, RequestError."""
+        with warehouse.engine.turn():
+            self.memory.look(warehouse)
 
     def plan(self, warehouse: Warehouse, selected: frozenset[str] | None = None) -> Plan:
         """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
+        look = self.memory.look(warehouse)
         identities = self._identities.all()
         wanted = [s for s in identities if selected is None or s.name in selected]
         remembered, sources = self.memory.known_to(warehouse, wanted)
         plan = decide_all(identities, remembered, sources, self.request, selected)
         plan = replace(plan, decisions=tuple(map(with_attachments, plan.decisions)))
-        return with_views(plan, self._project, remembered, selected)
+        plan = with_views(plan, self._project, remembered, selected)
+        return plan if self._deferral is None else self._with_places(plan, warehouse, look.deferred)
 
     def modified(self, warehouse: Warehouse) -> frozenset[str]:
-        """Name the nodes that differ from what was built. Raises StateError where records cannot be read."""
+        """Name the nodes that differ from what was built, here or in the environment that is deferred to.
+
+        Raises StateError where records cannot be read.
+        """
+        if self._deferral is not None:
+            with warehouse.engine.turn():
+                return self._deferral.modified(warehouse)
         identities = self._identities.all()
         return modified(identities, *self.memory.known_to(warehouse, identities))
 
@@ -95,6 +121,8 @@ class Rebuilder:
         versions |= {name: recorded_version(remembered, name, versions) for name in names if name not in versions}
         decision = decide(identity, versions, remembered, self.request)
         if decision.is_build:
+            if self._deferral is not None:
+                self._deferral.refuse_absent(decision, look.deferred)
             return decision
         now = published_nodes(warehouse, [node])  # it may have been dropped since the run began
         return decide(identity, versions, replace(remembered, published=now), self.request)
@@ -102,7 +130,7 @@ class Rebuilder:
     def with_query(self, warehouse: Warehouse, decision: Decision, texts: Sequence[str]) -> Decision:
         """Complete the decision to build a lazy Python model by its query, which has not run yet."""
         model = self._project.models[decision.name]
-        uses = self._identities.uses_of(model, texts)
+        uses = self._uses_of(model, texts)
         return with_query(decision, self._identities.of(model), uses, self.memory.recall(warehouse).definitions)
 
     def note(self, record: BuildRecord, published: Published) -> None:
@@ -118,14 +146,36 @@ class Rebuilder:
         if is_alone or not self.request.records:  # what is not recorded cannot be told from what this run builds
             return
         names = sorted(reached_by_views(now.remembered, (decision.name, *decision.identity.inputs)))
-        for name, stamp in recorded_stamps(engine, names, lambda n: str(warehouse.relation(n))).items():
+        for name, stamp in recorded_stamps(engine, names, warehouse.place_text).items():
             known = now.remembered.records.get(name)
             if known is None or known.stamp != stamp:
                 raise OutdatedError(f"another run has built {name}")
+        if self._deferral is not None:
+            self._deferral.refuse_outdated(warehouse, decision, look.deferred)
+
+    def _with_places(self, plan: Plan, warehouse: Warehouse, deferred: Deferred) -> Plan:
+        """Say of what is built where its inputs are read."""
+        assert self._deferral is not None  # the caller has asked
+        for decision in plan.builds:
+            self._deferral.refuse_absent(decision, deferred)
+        places = partial(self._deferral.with_places, here=warehouse, deferred=deferred)
+        return Plan(tuple(places(decision) if decision.is_build else decision for decision in plan.decisions))
 
     def forget_source(self, name: SourceName) -> None:
         """Read the version of a source again: this run has filled it."""
         self.memory.forget_source(name)
+
+
+def _deferral(project: Project, identities: Identities, env: str, nodes: Set[str] | None) -> Deferral:
+    from fft_core.run.deferral import Deferral  # most runs read nothing elsewhere
+
+    return Deferral(project, identities, env, nodes)
+
+
+def _by_place(identities: Identities, memory: Memory) -> KnownIdentities:
+    from fft_core.run.deferral import IdentitiesByPlace  # as above
+
+    return IdentitiesByPlace(identities, memory)
 
 
 def make_plan(warehouse: Warehouse, request: Request | None = None, selected: frozenset[str] | None = None) -> Plan:

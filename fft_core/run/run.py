@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fft_core.run.turn import ReuseResult
 
 _T = TypeVar("_T")
+DEFER = "FFT_DEFER"
 
 
 class _once(cached_property[_T]):
@@ -56,6 +57,8 @@ class Run:
         nodes: The models and seeds that have their turn in this run; all if None.
         may_build: Those of them that are not expected to be reused, where a plan says so: checks of views wait for
             the last of these; all `nodes` if None.
+        defer: The environment from which is read what is neither one of the nodes nor built here; what FFT_DEFER says
+            if None, and none if empty.
         settings: Settings of the engine that win over profile and variables, such as `path`.
 
     >>> from fft_core import Run, load_project
@@ -74,9 +77,11 @@ class Run:
         *,
         nodes: Set[str] | None = None,
         may_build: Set[str] | None = None,
+        defer: str | None = None,
         **settings: object,
     ) -> None:
         self.project = project
+        self.defer = project.environment.get(DEFER, "") if defer is None else defer
         self.request = request or Request()
         self.nodes = nodes
         self._may_build = may_build if may_build is not None else nodes
@@ -107,7 +112,7 @@ class Run:
     @_once
     def sessions(self) -> Sessions:
         """The database, opened when the first thread asks for its session."""
-        return Sessions(self.open)
+        return self._prepared(Sessions(self.open))
 
     @_once
     def live_views(self) -> LiveViews:
@@ -131,19 +136,32 @@ class Run:
     @_once
     def rebuilder(self) -> Rebuilder:
         """What decides for the nodes. Raises RequestError if the request names what is not there."""
-        return Rebuilder(self.project, self.identities, self.request, nodes=self.nodes, live_views=self.live_views)
+        return Rebuilder(
+            self.project,
+            self.identities,
+            self.request,
+            nodes=self.nodes,
+            live_views=self.live_views,
+            defer=self.defer,
+        )
 
     def limited(self, nodes: Set[str], may_build: Set[str] | None = None) -> Run:
         """Return a run of some nodes, which shares the sessions and what is known of the project.
 
         What this run remembers of the database is not shared: the other one looks anew.
         """
-        run = Run(self.project, self.request, nodes=nodes, may_build=may_build, **self._settings)
+        run = Run(self.project, self.request, nodes=nodes, may_build=may_build, defer=self.defer, **self._settings)
         shared: dict[str, object] = {"compiler": self.compiler, "identities": self.identities, "masker": self.masker}
         if self.project.hooks or self.project.budgets:
             shared |= {"hooks": self.hooks, "budgets": self.budgets}
-        run.__dict__.update(shared, sessions=self.sessions)
+        run.__dict__.update(shared, sessions=run._prepared(self.sessions))
         return run
+
+    def _prepared(self, sessions: Sessions) -> Sessions:
+        """Let sessions read elsewhere what this run does not build, if it defers to another environment."""
+        if not self.defer:
+            return sessions
+        return sessions.prepared(lambda warehouse: self.rebuilder.settle(warehouse))
 
     def open(self, *, read_only: bool = False, patience_seconds: int | None = None) -> Warehouse:
         """Open the database apart from the run's own sessions, as for a plan before it; the caller closes it.
@@ -177,6 +195,8 @@ class Run:
             ProjectError: with every template that fails and every file that is missing.
         """
         nodes = frozenset(self.nodes) if self.nodes is not None and selected is None else selected
+        if self.defer and nodes is not None and nodes != self.nodes:  # what is read elsewhere follows from them
+            return self.limited(nodes).plan(warehouse)
         return self.rebuilder.plan(warehouse or self.sessions.of_thread(), nodes)
 
     def build(self, node: Model | Seed, *, run_id: str | None = None) -> BuildResult | ReuseResult:

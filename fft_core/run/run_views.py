@@ -6,16 +6,18 @@ import threading
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fft_core.checks.run import CheckResult
-from fft_core.compile.identity import Identities
 from fft_core.plan.decide import Decision, Plan, ReadByView, Request, decide_all, is_as_written, reached_by_views
 from fft_core.plan.records import Remembered
 from fft_core.project.model import Model, Project, Seed
 from fft_core.run.live_views import LiveView, LiveViews
 from fft_core.run.memory import Memory
 from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from fft_core.run.deferral import KnownIdentities
 
 
 def with_views(plan: Plan, project: Project, remembered: Remembered, selected: Set[str] | None) -> Plan:
@@ -69,7 +71,7 @@ class RunViews:
         self,
         memory: Memory,
         project: Project,
-        identities: Identities,
+        identities: KnownIdentities,
         request: Request,
         live: LiveViews,
         nodes: Set[str] | None,

@@ -34,6 +34,15 @@ class Sessions:
             self._of_thread.session = opened
         return opened
 
+    def prepared(self, prepare: Callable[[Warehouse], None]) -> Sessions:
+        """Give the same sessions to a run that prepares them each time that it asks for one."""
+        return _PreparedSessions(self, prepare)
+
+    @property
+    def unprepared(self) -> Sessions:
+        """The same sessions, which no run prepares."""
+        return self
+
     def close(self) -> None:
         """Close the sessions and the database, if it was opened. A session that is asked for later opens it again."""
         with self._lock:
@@ -42,3 +51,26 @@ class Sessions:
             if self._warehouse is not None:
                 self._warehouse.close()
             self._warehouse, self._sessions, self._of_thread = None, [], threading.local()
+
+
+class _PreparedSessions(Sessions):
+    """The sessions of a run that does something with each before it is used."""
+
+    def __init__(self, sessions: Sessions, prepare: Callable[[Warehouse], None]) -> None:
+        self._sessions_of_all = sessions
+        self._prepare = prepare
+
+    def of_thread(self) -> Warehouse:
+        session = self._sessions_of_all.of_thread()
+        self._prepare(session)
+        return session
+
+    def prepared(self, prepare: Callable[[Warehouse], None]) -> Sessions:
+        return self._sessions_of_all.prepared(prepare)
+
+    @property
+    def unprepared(self) -> Sessions:
+        return self._sessions_of_all
+
+    def close(self) -> None:
+        self._sessions_of_all.close()

@@ -107,7 +107,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     Raises:
         MissingRelationError: nothing is published yet.
     """
-    relation = warehouse.relation(node)
+    relation = warehouse.place(node)
     engine = warehouse.engine
     if relation not in engine.inspect([relation]):
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))

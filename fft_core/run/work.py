@@ -15,6 +15,7 @@ class Work:
     Attributes:
         command: Is noted in a tag of the run.
         builds: Models and seeds, with their checks.
+        defer: The environment from which is read what is not built; none if empty.
         planned: Those of them that are built by the plan; the others are reused. All where None.
         checks: Checks that run alone, on published rows.
         request: Cache mode and nodes to build in any case.
@@ -28,4 +29,5 @@ class Work:
     request: Request = field(default_factory=Request)
     jobs: int | None = None
     keep_going: bool = False
+    defer: str = ""
     planned: frozenset[str] | None = None

@@ -31,6 +31,7 @@ class _Shared:
     lock: threading.Lock = field(default_factory=threading.Lock)
     schemas: set[Relation] = field(default_factory=set)
     has_records: bool = False
+    deferred: Mapping[str | SourceName, Relation] = field(default_factory=dict)
 
 
 class Warehouse:
@@ -61,22 +62,40 @@ class Warehouse:
         engine.trace.mask = self.masker
         self.naming = Naming(self.relation, engine.spelling)
 
+    @classmethod
+    def over(cls, project: Project, engine: Session, compiler: Compiler, masker: Masker) -> Warehouse:
+        """Give the warehouse of a project over a session that is somebody else's, with what masks the secrets."""
+        places = Places(project, engine.relation(""), project.profiles.naming)
+        return cls(project, engine, _Shared(compiler, masker, places))
+
     def relation(self, node: str | SourceName) -> Relation:
-        """Where a model, seed or source lies. Raises KeyError for an unknown source."""
+        """Where a model, seed or source is read. Raises KeyError for an unknown source."""
         if node in self._elsewhere:
             return self._elsewhere[node]
+        return self._shared.deferred.get(node) or self.place(node)
+
+    def place(self, node: str | SourceName) -> Relation:
+        """Where a model, seed or source lies in this environment, also if it is read from another one."""
         place = self._shared.places.of(node)
         return self.engine.relation(place.name, place.schema, place.catalog)
+
+    def place_text(self, node: str) -> str:
+        """Return where a node lies, as it is recorded."""
+        return str(self.place(node))
 
     @property
     def environment(self) -> str:
         """Whose builds are recorded here: the project's environment, and what tells people apart in it."""
         return self._shared.places.environment
 
+    def defer(self, relations: Mapping[str | SourceName, Relation]) -> None:
+        """Read these from another environment from now on, in all sessions, and nothing else."""
+        self._shared.deferred = relations
+
     def backing(self, node: Model | Seed) -> Relation | None:
         """Where the rows of a Python model in a view are stored; None for every other node."""
         name = node.backing_name if isinstance(node, Model) else None
-        return self.relation(node.name).named(name) if name else None
+        return self.place(node.name).named(name) if name else None
 
     def session(self) -> Warehouse:
         """Give a session for another thread on the same database, to be closed by the caller."""

@@ -179,7 +179,12 @@ def _origin(root: Path) -> RemoteJobOrigin:
 
 def _run_config(work: Work) -> dict[str, Any]:
     request = work.request
-    wanted = {"cache": request.cache, "rebuild": list(request.rebuild), "full_refresh": list(request.full_refresh)}
+    wanted: dict[str, Any] = {
+        "cache": request.cache,
+        "rebuild": list(request.rebuild),
+        "full_refresh": list(request.full_refresh),
+    }
+    wanted |= {"defer": work.defer} if work.defer else {}
     # Dagster then stores what a new run plans in a few transactions, where the storage can.
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     concurrency = {"max_concurrent": work.jobs} if work.jobs else {}

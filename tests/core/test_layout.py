@@ -162,7 +162,8 @@ def test_pydantic_stays_where_yaml_comes_in() -> None:
 def test_only_its_own_driver_imports_duckdb() -> None:
     users = {name for name in MODULES for imported in imported_by(name) if is_in(imported, "duckdb")}
     assert users == {
-        f"fft_core.engines.{name}" for name in ("duckdb.session", "duckdb.file", "duckdb.frames", "duckdb.values")
+        f"fft_core.engines.{name}"
+        for name in ("duckdb.session", "duckdb.attached", "duckdb.file", "duckdb.frames", "duckdb.values")
     }
 
 

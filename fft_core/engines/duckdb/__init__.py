@@ -71,6 +71,7 @@ SPEC = EngineSpec(
         grants=No("DuckDB has no users"),
         indexes=No("scans of columns need none, and a table that is replaced loses them"),
         constraints=No("a table that is made of a query has none"),
+        reads_elsewhere=Full(),
     ),
     spelling=SPELLING,
     namespace=namespace,

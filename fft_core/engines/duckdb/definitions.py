@@ -20,14 +20,15 @@ select database_name, schema_name, type_name, labels, system.main.list_contains(
 from duckdb_types() where not internal"""
 
 
-def definitions(fetch: Callable[[str], Sequence[Row]]) -> tuple[Definition, ...]:
-    """Read all of them. `fetch` runs a query."""
-    return (*_macros(fetch), *_types(fetch))
+def definitions(fetch: Callable[[str], Sequence[Row]], hidden: Sequence[str] = ()) -> tuple[Definition, ...]:
+    """Read all of them, apart from those of hidden databases. `fetch` runs a query."""
+    shown = f" and database_name not in ({SPELLING.literals(hidden)})" if hidden else ""
+    return (*_macros(fetch, shown), *_types(fetch, shown))
 
 
-def _macros(fetch: Callable[[str], Sequence[Row]]) -> Iterator[Definition]:
+def _macros(fetch: Callable[[str], Sequence[Row]], shown: str) -> Iterator[Definition]:
     implicit = known_functions("duckdb").implicit
-    for database, schema, name, kind, parameters, types, body, is_visible in fetch(_MACROS):
+    for database, schema, name, kind, parameters, types, body, is_visible in fetch(_MACROS + shown):
         is_macro = kind in ("macro", "table_macro")
         defaults: str | None = ""
         if is_macro and parameters:
@@ -56,8 +57,8 @@ def _signature(fetch: Callable[[str], Sequence[Row]], call: str) -> str | None:
     return None
 
 
-def _types(fetch: Callable[[str], Sequence[Row]]) -> Iterator[Definition]:
-    found = list(fetch(_TYPES))
+def _types(fetch: Callable[[str], Sequence[Row]], shown: str) -> Iterator[Definition]:
+    found = list(fetch(_TYPES + shown))
     if not found:
         return
     places = [".".join(SPELLING.quoted(part) for part in row[:3]) for row in found]

@@ -6,6 +6,7 @@ somebody waits for it and every turn of this process has ended, and opened again
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -21,6 +22,7 @@ from typing import Literal, TypeAlias
 
 import duckdb
 
+from fft_core.engines.duckdb.attached import AttachedFiles
 from fft_core.engines.duckdb.queue import FileQueue
 from fft_core.engines.lending import LENDERS, LENDS_AFTER_TURNS, OPENED_ALIKE_BY, OPENERS
 from fft_core.errors import BusyError, ConnectError, EngineError
@@ -58,6 +60,7 @@ class DuckDBFile:
         self._queue = FileQueue(path.resolve(), shared=read_only) if path else None
         self._state: Literal["closed", "opening", "open", "leaving"] = "closed"
         self._changed = threading.Condition()
+        self._attaching = threading.Lock()
         self._turns: Counter[int] = Counter()  # by thread
         self._connection: Connection | None = None
         self._cursors: dict[object, Connection] = {}
@@ -65,6 +68,7 @@ class DuckDBFile:
         self._kept_until = 0.0
         self._is_over = threading.Event()
         self._said = set[str]()
+        self.attached = AttachedFiles()
         self.openings = 0
 
     def join(self) -> bool:
@@ -101,6 +105,26 @@ class DuckDBFile:
             cursor = self._cursors.pop(session, None)
             if cursor is not None:
                 cursor.close()
+
+    def is_at(self, path: Path) -> bool:
+        """Whether a path is that of the file."""
+        return self._path is not None and self._path.resolve() == path.resolve()
+
+    def attach(
+        self, path: Path, wanted: str, taken: Sequence[str], timeout_seconds: float, cancelled: threading.Event
+    ) -> str:
+        """Make another file readable beside this one, inside a turn and from now on; return the name of its catalog.
+
+        Raises:
+            ConnectError: it is not there, or no database.
+            BusyError: another process writes to it for too long.
+        """
+        with self._attaching:
+            assert self._connection is not None  # the turn has opened it
+            with contextlib.closing(self._connection.cursor()) as cursor:
+                return self.attached.add(
+                    path, wanted, taken, cursor, lambda of: _Patience(of, timeout_seconds, cancelled, self._said)
+                )
 
     def interrupt(self, session: object) -> None:
         """Cancel the running statement of a session."""
@@ -175,6 +199,7 @@ class DuckDBFile:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            self.attached.close()
         if self._queue is not None:
             self._queue.leave()
         self._become("closed")
@@ -183,7 +208,7 @@ class DuckDBFile:
         """Where another process wants the file, begin no new turn, and let it go once those that began have ended."""
         if self._queue is None or self._state not in ("open", "leaving") or time.monotonic() < self._kept_until:
             return
-        is_wanted = self._queue.somebody_waits()
+        is_wanted = self._queue.somebody_waits() or self.attached.somebody_waits()
         with self._changed:
             if is_wanted and self._state == "open":
                 self._state = "leaving"
@@ -205,9 +230,14 @@ class DuckDBFile:
             except OSError as error:
                 _log.info("%s is kept open, as the lock files beside it cannot be used: %s", self._path, error)
                 self._queue = None
+        connection: Connection | None = None
         try:
-            return self._connected(patience)
+            connection = self._connected(patience)
+            self.attached.open(connection, patience.about)
+            return connection
         except BaseException:
+            if connection is not None:
+                connection.close()
             if self._queue is not None:
                 self._queue.leave()
             raise
@@ -249,6 +279,11 @@ class _Patience:
         self._cancelled = cancelled
         self._said = said
         self._spent = 0.0  # seconds of CPU, in attempts that failed
+
+    def about(self, path: Path) -> _Patience:
+        """Return the same patience for a file that is read beside this one."""
+        seconds = max(0.0, self._deadline - time.monotonic())
+        return _Patience(path, seconds, self._cancelled, self._said)
 
     def pause(self, holder: str, *, after: float = 0.0) -> None:
         """Sleep for a moment. Raises BusyError after the last one.

@@ -17,6 +17,7 @@ import duckdb
 from fft_core.engines.duckdb import MEMORY, SPEC, catalog, namespace, own_catalog
 from fft_core.engines.duckdb.file import Connection, DuckDBFile, is_open_otherwise, shared_file
 from fft_core.engines.duckdb.frames import DuckDBFrames
+from fft_core.engines.duckdb.places import DuckDBPlaces
 from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.duckdb.types import DuckDBTypes
 from fft_core.engines.duckdb.versions import DuckDBVersions
@@ -168,7 +169,8 @@ class DuckDBSession(BaseSession):
         self.publisher = InTransaction(self)
         self.types = DuckDBTypes()
         self.frames = DuckDBFrames(self)
-        self.versions = DuckDBVersions(self.fetch)
+        self.versions = DuckDBVersions(self.fetch, lambda: file.attached.names)
+        self.places = DuckDBPlaces(self, self._attach)
         self._file = file
         self._timeout = lock_timeout_seconds
         self._settings = tuple(settings)
@@ -191,6 +193,14 @@ class DuckDBSession(BaseSession):
                 yield self._file.cursor(session)
             finally:
                 self._file.drop_cursor(session)
+
+    def _attach(self, path: Path, wanted: str) -> str:
+        """Make another file readable; return the name of its catalog here: our own one for our own file."""
+        own = self._namespace.catalog or ""
+        if self._file.is_at(path):
+            return own
+        with self._file.turn(self._timeout, self._cancelled):
+            return self._file.attach(path, wanted, [own], self._timeout, self._cancelled)
 
     def openings(self) -> int:
         return self._file.openings

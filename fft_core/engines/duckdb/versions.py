@@ -12,10 +12,16 @@ from fft_core.names.functions import Definition
 
 
 class DuckDBVersions:
-    """Digests of rows, and definitions of users."""
+    """Digests of rows, and definitions of users.
 
-    def __init__(self, fetch: Callable[[str], list[Row]]) -> None:
+    Args:
+        fetch: Runs a query.
+        attached: Names the databases that are only read: what users defined there is not found by its name here.
+    """
+
+    def __init__(self, fetch: Callable[[str], list[Row]], attached: Callable[[], Sequence[str]] = tuple) -> None:
         self._fetch = fetch
+        self._attached = attached
 
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
         if in_order and any(column.name.lower() == "rowid" for column in columns):
@@ -34,4 +40,4 @@ class DuckDBVersions:
         return f"system.main.concat({total}({row}::hugeint), '-', {total}(system.main.hash({row})::hugeint))"
 
     def definitions(self) -> Sequence[Definition]:
-        return definitions(self._fetch)
+        return definitions(self._fetch, self._attached())

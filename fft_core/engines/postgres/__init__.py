@@ -59,6 +59,7 @@ SPEC = EngineSpec(
         grants=Full(),
         indexes=Full(),
         constraints=Full(),
+        reads_elsewhere=Full(),
     ),
     spelling=SPELLING,
     namespace=namespace,

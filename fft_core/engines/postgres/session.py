@@ -15,17 +15,18 @@ from typing import Self
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
 
 from fft_core.engines.postgres import LONGEST_NAME, SPEC, catalog, namespace
 from fft_core.engines.postgres.attachments import PostgresAttachments
-from fft_core.engines.postgres.dsn import HINT, wrong_dsn
+from fft_core.engines.postgres.conninfo import conninfo_of as conninfo_of
+from fft_core.engines.postgres.conninfo import shown
 from fft_core.engines.postgres.estimates import PostgresEstimates
 from fft_core.engines.postgres.frames import PostgresFrames
 from fft_core.engines.postgres.locks import Locks
+from fft_core.engines.postgres.places import PostgresPlaces, looking_from
 from fft_core.engines.postgres.publisher import PostgresPublisher
-from fft_core.engines.postgres.settings import set_settings
+from fft_core.engines.postgres.settings import search_path, set_settings
 from fft_core.engines.postgres.spelling import SPELLING
 from fft_core.engines.postgres.times import read_any_time
 from fft_core.engines.postgres.types import PostgresTypes
@@ -77,20 +78,6 @@ def connect(
     )
 
 
-def conninfo_of(dsn: str) -> str:
-    """Return a dsn as libpq reads it, with our defaults. Raises ConnectError, which repeats nothing of it."""
-    wrong = wrong_dsn(dsn)
-    try:
-        given = {} if wrong else conninfo_to_dict(re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn))
-    except psycopg.Error:
-        wrong = "cannot be read"  # what libpq says of it may quote parts of the password
-    if wrong:
-        raise ConnectError(f"the dsn of the Postgres profile {wrong}", hint=HINT)
-    given.setdefault("fallback_application_name", "fft")
-    given.setdefault("connect_timeout", "10")
-    return make_conninfo("", **{**given, "client_encoding": "UTF8"})
-
-
 def _opened(conninfo: str, settings: str) -> psycopg.Connection[Row]:
     try:
         # never prepared on the server: a prepared plan outlives the table that is swapped below it
@@ -101,17 +88,9 @@ def _opened(conninfo: str, settings: str) -> psycopg.Connection[Row]:
     except psycopg.Error as error:
         kind = ConnectError if _REFUSED.search(str(error)) else UnreachableError
         raise kind(
-            f"cannot connect to {_shown(conninfo)}: {Masker.of(secret_parts(conninfo))(str(error).strip())}",
+            f"cannot connect to {shown(conninfo)}: {Masker.of(secret_parts(conninfo))(str(error).strip())}",
             hint="Is the server running there, and are dsn and FF_PG_DSN right?",
         ) from None
-
-
-def _shown(conninfo: str) -> str:
-    """A connection as it may be shown: who and where, no password."""
-    given = conninfo_to_dict(conninfo)
-    where = f"{given.get('host') or 'the local socket'}:{given.get('port') or 5432}"
-    database, user = given.get("dbname") or "(default)", given.get("user") or "(default)"
-    return f"Postgres at {where}, database {database}, user {user}"
 
 
 class PostgresSession(BaseSession):
@@ -136,9 +115,11 @@ class PostgresSession(BaseSession):
         self.versions = PostgresVersions(self.fetch)
         self.estimates = PostgresEstimates(self.fetch)
         self.attachments = PostgresAttachments(self.fetch)
+        self.places = PostgresPlaces(self, conninfo)
+        self._own = place
         self._conninfo = conninfo
         self._read_only = read_only
-        self._settings = set_settings(f"{SPELLING.quoted(place.schema or '')}, public", read_only=read_only)
+        self._settings = set_settings(search_path(place.schema), read_only=read_only)
         self._timeout = lock_timeout_seconds
         self._in_place_up_to_mb = replace_in_place_up_to_mb
         self._connection = _opened(conninfo, self._settings)
@@ -189,7 +170,8 @@ class PostgresSession(BaseSession):
         return tuple(ColumnType(field[0], kind) for field, kind in zip(fields, spelled, strict=True))
 
     def inspect(self, relations: Sequence[Relation], want: Want = Want.KIND) -> Mapping[Relation, TableInfo]:
-        return catalog.inspect(self.fetch, relations, want)
+        with looking_from(self._connection, self._own.schema, self._namespace.schema):
+            return catalog.inspect(self.fetch, relations, want)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -35,6 +35,16 @@ _SETTINGS: Mapping[str, str] = {
 }
 
 
+def search_path(schema: str | None) -> str:
+    """Spell where unqualified names are looked up, if relations lie in a schema."""
+    return f"{SPELLING.quoted(schema or '')}, public"
+
+
+def set_search_path(schema: str | None) -> str:
+    """Spell the call that sets it."""
+    return f"set_config('search_path', {SPELLING.literal(search_path(schema))}, false)"
+
+
 def set_settings(search_path: str, *, read_only: bool) -> str:
     """Spell the one statement that sets a session."""
     settings = {

@@ -94,6 +94,8 @@ class Capabilities:
     """The exact number of rows of a table is known without reading the table."""
     knows_versions: Support
     """The rows of a table have a version that is known without reading the table."""
+    reads_elsewhere: Support
+    """Relations of another profile are read in the same statement: in another schema, catalog or file."""
     grants: Support = No("nobody has said so")
     """Others are allowed to read a relation by a grant."""
     indexes: Support = No("nobody has said so")

@@ -161,6 +161,18 @@ class Profiles:
         variables = {key: s.variable for key, s in spec.settings.items() if environment.get(s.variable)}
         return _profile(_Written(self._root, file, name, content), spec, variables, environment, overrides)
 
+    def names(self) -> tuple[str, ...]:
+        """Name the profiles of the file, apart from those of unit tests."""
+        content = self._file.content if self._file else {}
+        said = (str(key) for key, value in content.items() if isinstance(value, dict) and "engine" in value)
+        return tuple(name for name in said if not name.endswith(UNIT_TESTS))
+
+    def of(self, env: str) -> Profiles:
+        """Return the profiles as another environment sees them, by its own .env layers."""
+        ours = self._environment
+        theirs = load_environment(self._root, env) if isinstance(ours, Environment) else ours
+        return Profiles(self._root, env, theirs)
+
     def namespace(self, engine: str) -> Namespace:
         """Return where the relations of an engine lie by the active profile; nothing if that cannot be used."""
         try:

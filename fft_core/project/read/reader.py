@@ -251,8 +251,8 @@ class Reader:
         return found
 
     def _constraint_checks(self, nodes: Iterable[Node]) -> Iterator[CheckDraft]:
-        can = spec_of(self._engine).can
-        return (draft for node in nodes for draft in constraint_checks(node, can))
+        attached = [node for node in nodes if node.attached]
+        return (draft for node in attached for draft in constraint_checks(node, spec_of(self._engine).can))
 
     def _hook_files(self) -> HookFiles:
         home, folder = Home(self.root), Path("hooks")

@@ -56,6 +56,7 @@ SPEC = EngineSpec(
         clones=No("a copy is a table of its own"),
         rows_known=No("SQLite does not keep the number of rows"),
         knows_versions=No("SQLite keeps a version of the file, and none of a table"),
+        reads_elsewhere=No("this example attaches no other file"),
     ),
     spelling=SPELLING,
     namespace=namespace,

@@ -1,0 +1,36 @@
+"""Other profiles that a DuckDB session reads: another schema of its file, or another file, which is attached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fft_core.engines.duckdb import MEMORY, namespace
+from fft_core.engines.session import looking_at
+from fft_core.engines.spec import Namespace
+from fft_core.errors import EngineError
+
+if TYPE_CHECKING:
+    from fft_core.engines.duckdb.session import DuckDBSession
+
+Attach: TypeAlias = Callable[[Path, str], str]
+
+
+class DuckDBPlaces:
+    """Reads other profiles.
+
+    Args:
+        session: Whose.
+        attach: Makes a file readable, by a name that is wanted; returns the name that it got.
+    """
+
+    def __init__(self, session: DuckDBSession, attach: Attach) -> None:
+        self._session = session
+        self._attach = attach
+
+    def of(self, settings: Mapping[str, Any]) -> DuckDBSession:  # Any: a setting is text or a number
+        place, path = namespace(settings), settings.get("path") or MEMORY
+        if path == MEMORY:
+            raise EngineError("the other database is in memory: only its own process can read it")
+        return looking_at(self._session, Namespace(place.schema, self._attach(Path(path), place.catalog or "")))

@@ -1,0 +1,43 @@
+"""A dsn as libpq reads it, and what of it may be shown."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from fft_core.engines.postgres.dsn import HINT, wrong_dsn
+from fft_core.errors import ConnectError
+
+
+def conninfo_of(dsn: str) -> str:
+    """Return a dsn as libpq reads it, with our defaults. Raises ConnectError, which repeats nothing of it."""
+    wrong = wrong_dsn(dsn)
+    try:
+        given = {} if wrong else conninfo_to_dict(re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn))
+    except psycopg.Error:
+        wrong = "cannot be read"  # what libpq says of it may quote parts of the password
+    if wrong:
+        raise ConnectError(f"the dsn of the Postgres profile {wrong}", hint=HINT)
+    given.setdefault("fallback_application_name", "fft")
+    given.setdefault("connect_timeout", "10")
+    return make_conninfo("", **{**given, "client_encoding": "UTF8"})
+
+
+def shown(conninfo: str) -> str:
+    """A connection as it may be shown: who and where, no password."""
+    given = conninfo_to_dict(conninfo)
+    where = f"{given.get('host') or 'the local socket'}:{given.get('port') or 5432}"
+    database, user = given.get("dbname") or "(default)", given.get("user") or "(default)"
+    return f"Postgres at {where}, database {database}, user {user}"
+
+
+def database_of(conninfo: str) -> str:
+    """Which database a connection is to, whoever connects."""
+    given = conninfo_to_dict(conninfo)
+    user = given.get("user") or os.environ.get("PGUSER") or ""
+    database = given.get("dbname") or os.environ.get("PGDATABASE") or user
+    host = given.get("host") or given.get("hostaddr") or os.environ.get("PGHOST") or "the local socket"
+    return f"{database} at {host}:{given.get('port') or os.environ.get('PGPORT') or 5432}"

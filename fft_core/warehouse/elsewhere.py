@@ -1,0 +1,99 @@
+"""Another environment of a project, read over the sessions of this one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fft_core.compile.call import Compiler
+from fft_core.engines.spec.masking import Masker
+from fft_core.engines.spec.registry import spec_of
+from fft_core.errors import EngineError, RequestError, nearest
+from fft_core.project.model import Project
+from fft_core.project.profile.profiles import Environment, Profile
+from fft_core.project.profile.secrets import project_masker
+from fft_core.project.read.load import load_project
+from fft_core.warehouse.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """An environment whose relations can be read beside those of this one.
+
+    Attributes:
+        env: Its name.
+        project: The project as it is there: it says where models, seeds and sources lie.
+        profile: How its database is reached.
+        compiler: Renders and calls the models there.
+        masker: Masks the secrets of both environments.
+    """
+
+    env: str
+    project: Project
+    profile: Profile
+    compiler: Compiler
+    masker: Masker
+
+    def warehouse(self, here: Warehouse) -> Warehouse:
+        """Return its warehouse over a session of this environment, only to be read; it is not closed by itself.
+
+        Raises:
+            RequestError: it cannot be read beside this one, or lies in the same place.
+            ConnectError, BusyError: it cannot be opened.
+        """
+        try:
+            engine = here.engine.places.of(self.profile.settings)
+        except EngineError as error:
+            if type(error) is not EngineError:  # the others tell of the database
+                raise
+            said = f"the environment {self.env!r} cannot be read here: {error.problem.message}"
+            raise RequestError(said, hint=error.problem.hint) from error
+        there = Warehouse.over(self.project, engine, self.compiler, self.masker)
+        fold = spec_of(self.profile.engine).folded
+        others = {node.name for node in self.project.stored()}
+        nodes = [node.name for node in here.project.stored() if node.name in others]
+        if all(fold(there.place(name)) == fold(here.place(name)) for name in nodes):
+            place = engine.relation("").parts
+            raise RequestError(
+                f"the environment {self.env!r} lies in the same place as {here.project.env!r}: {'.'.join(place)}",
+                hint=_variables_hint(self.profile, here.project) or "Give them a schema, or a file, of their own.",
+            )
+        return there
+
+
+def find_elsewhere(project: Project, env: str) -> Elsewhere:
+    """Find another environment of a project by the name of its profile. Opens no database.
+
+    Raises:
+        RequestError: there is no such profile, it is the project's own, or it is one of another engine.
+        ProfileError, ProjectError: the profile, or the project with it, cannot be loaded.
+    """
+    names = project.profiles.names()
+    if env == project.env:
+        raise RequestError(f"{env!r} is the environment that this is", hint=f"Name another one: {_list(names, env)}.")
+    if env not in names:
+        hint = nearest(env, names) or f"Name one of profiles.yml: {_list(names, project.env)}."
+        raise RequestError(f"there is no environment {env!r}: profiles.yml has no such profile", hint=hint)
+    environment = project.environment
+    given = None if isinstance(environment, Environment) else environment
+    variables = dict(project.variables)
+    profiles = project.profiles.of(env)
+    profile = profiles.active()
+    if profile.engine != project.engine:
+        raise RequestError(
+            f"the environment {env!r} is on {profile.engine}, and {project.env!r} on {project.engine}",
+            hint="Only an environment on the same engine can be read beside this one.",
+        )
+    other = load_project(project.root, env, engine=project.engine, variables=variables, environment=given)
+    masker = Masker(project_masker(project).values | project_masker(other).values)
+    return Elsewhere(env, other, profile, Compiler(other), masker)
+
+
+def _list(names: tuple[str, ...], own: str) -> str:
+    return ", ".join(repr(name) for name in names if name != own) or "there is no other"
+
+
+def _variables_hint(profile: Profile, project: Project) -> str | None:
+    """Say which environment variables say for all profiles where rows lie."""
+    settings = spec_of(profile.engine).settings.values()
+    given = [setting.variable for setting in settings if project.environment.get(setting.variable)]
+    return f"{', '.join(given)} is set, and wins over each profile." if given else None
