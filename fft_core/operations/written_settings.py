@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from fft_core.errors import Location, RequestError, nearest
 from fft_core.names import model_name
 from fft_core.project.model import Project
 from fft_core.project.read.files import find_files, seeds_folder
 from fft_core.project.read.reader import Reader
+from fft_core.project.shapes.shape import plain_value
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,6 @@ def written_settings(project: Project, name: str) -> tuple[WrittenSetting, ...]:
     if settings is None:
         hint = nearest(model_name(name), [*project.models, *project.seeds])
         raise RequestError(f"{name!r} is not a model or seed", hint=hint)
-    return tuple(WrittenSetting(key, _plain(settings.get(key)), settings.places_of(key)) for key in settings.names())
-
-
-def _plain(value: object) -> object:
-    match value:
-        case BaseModel():
-            return value.model_dump(exclude_unset=True, by_alias=True)
-        case tuple() | list():
-            return [_plain(item) for item in value]
-    return value
+    return tuple(
+        WrittenSetting(key, plain_value(settings.get(key)), settings.places_of(key)) for key in settings.names()
+    )

@@ -22,7 +22,7 @@ ReasonKind: TypeAlias = Literal[
     "never_built",
     "relation_missing",
     "relation_replaced",
-    "moved",
+    "place_changed",
     "code_changed",
     "config_changed",
     "environment_changed",
@@ -394,7 +394,7 @@ def _not_there(record: BuildRecord | None, published: Published | None, moved_to
     if record is None:
         return [Reason("never_built", "there is no record of a build")]
     if moved_to is not None and (published is None or published.stamp != record.stamp):
-        return [Reason("moved", f"it lies at {moved_to} now, and was built at {record.relation}")]
+        return [Reason("place_changed", f"it lies at {moved_to} now, and was built at {record.relation}")]
     if published is None:
         return [Reason("relation_missing", f"{record.relation} is not there any more")]
     if published.stamp != record.stamp:

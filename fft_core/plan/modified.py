@@ -20,6 +20,7 @@ _NO_DIFFERENCE: frozenset[ReasonKind] = frozenset(
         "cache_off",
         "unchanged",
         "checks_changed",
+        "attachments_changed",
     }
 )
 DIFFERENCES: frozenset[ReasonKind] = frozenset(get_args(ReasonKind)) - _NO_DIFFERENCE

@@ -60,6 +60,7 @@ def test_json_tells_what_the_files_say(shop: Path) -> None:
                 "owners": [],
                 "refs": ["users"],
                 "sources": [],
+                "relation": "dev.main.few",
             }
         ]
     }

@@ -254,7 +254,7 @@ UNKNOWN: dict[str, tuple[Files, str]] = {
     ),
     "models": (
         {"project.yml": "name: a\nversion: '1'\nmodels: {storge: {}}\n"},
-        "project.yml:3: models: storge: not supported yet",
+        "project.yml:3: models: 'storge' is no folder or name of models/\n    hint: Did you mean 'storage'?",
     ),
     "config": (
         {"models/a.ff.sql": "{{ config(engine=['x']) }} select 1 as a"},
@@ -295,12 +295,6 @@ UNKNOWN: dict[str, tuple[Files, str]] = {
 def test_what_the_format_does_not_know_is_an_error(tmp_path: Path, case: str) -> None:
     files, said = UNKNOWN[case]
     assert problems(tmp_path, files)[0].startswith(said)
-
-
-def test_hooks_of_models_are_read_and_not_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    loaded(tmp_path, {"models/a.ff.sql": "{{ config(pre_hook='delete from x', post_hook=[]) }} select 1 as a"})
-    assert "models/a.ff.sql:1: pre_hook is read and, as in FFT, not run; write a hook in project.yml" in caplog.text
-    assert "post_hook" not in caplog.text
 
 
 ENV = """\

@@ -416,7 +416,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "settings in project.yml that would be ignored": (
         {"project.yml": "name: p\nversion: '1'\nmodels:\n  increment: {one: {unique_key: id}}\n"},
-        "project.yml:3: models: increment: not supported yet; say it in the model's config()",
+        "project.yml:4: models: 'increment' is no folder or name of models/\n    hint: Did you mean 'incremental'?",
     ),
     "an ephemeral python model": (
         {"models/one.ff.py": python_model("@model(materialized='ephemeral')\ndef one(): ...")},

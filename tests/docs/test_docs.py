@@ -75,6 +75,7 @@ COMMANDS: dict[str, How] = {
     "fft show users shop": "run",
     "fft show users shop --limit 1 --json": "run",
     "fft show users shop --sql": "run",
+    "fft show users shop --config": "run",
     "fft show shop --inline \"select count(*) as users from {{ ref('users') }}\"": "run",
     "fft source freshness shop": "run",
     "fft utest shop": "run",

@@ -98,7 +98,7 @@ def test_what_moves_is_built_at_its_new_place_and_the_old_one_is_an_orphan(place
     place.build(place.load())
     moved = place.load("models: {stg: {+schema: stg_b}, inc: {+alias: other}}\n")
     reasons = {d.name: [r.kind for r in d.reasons] for d in place.plan(moved).builds}
-    assert reasons == {"stg": ["moved"], "inc": ["moved"]}
+    assert reasons == {"stg": ["place_changed"], "inc": ["place_changed"]}
     assert place.build(moved) == {
         "orders": "reuse", "stg": "build", "fct": "reuse", "inc": "build", "py": "reuse",
     }  # fmt: skip
@@ -154,7 +154,7 @@ def test_people_who_share_a_database_do_not_disturb_each_other(place: Place) -> 
     place.environment = {"WHO": "bob"}
     bob = place.load(NAMING)
     kinds = {reason.kind for decision in place.plan(bob).builds for reason in decision.reasons}
-    assert kinds <= {"moved", "config_changed", "input_changed", "input_may_change"}
+    assert kinds <= {"place_changed", "config_changed", "input_changed", "input_may_change"}
     assert set(place.build(bob).values()) == {"build"}
     assert set(place.build(ann).values()) == {"reuse"}
     assert set(place.build(bob).values()) == {"reuse"}

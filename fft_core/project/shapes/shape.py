@@ -118,3 +118,15 @@ def milliseconds(value: Any) -> Any:  # Any: whatever YAML holds
     if match is None:
         raise ValueError(f"{value!r} is not a time; write milliseconds, or a text as 500ms, 30s, 2m, 1h or 7d")
     return round(float(match[1]) * _UNITS[match[2] or "ms"])
+
+
+def plain_value(value: object) -> object:
+    """Return a value of a shape as YAML would hold it: mappings, lists, texts and numbers."""
+    match value:
+        case BaseModel():
+            return value.model_dump(exclude_unset=True, by_alias=True)
+        case tuple() | list():
+            return [plain_value(item) for item in value]
+        case dict():
+            return {key: plain_value(item) for key, item in value.items()}
+    return value
