@@ -112,12 +112,12 @@ class SourceGroupShape(PlaceShape):
     description: str | None = None
     tags: list[str] = []
     overrides: dict[str, PlaceShape] = {}
-    tables: list[SourceTableShape] = Field(min_length=1)
+    tables: list[SourceTableShape] | None = None
 
 
 class SourcesShape(Shape):
     version: Literal[2]
-    sources: list[SourceGroupShape] = []
+    sources: list[SourceGroupShape] | None = None
 
 
 class OldSourceShape(PlaceShape):
