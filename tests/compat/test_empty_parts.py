@@ -17,7 +17,7 @@ EMPTY: dict[str, Files] = {
     "a model without columns": {"models/schema.yml": "version: 2\nmodels: [{name: a, columns: , tests: }]\n"},
     "seeds": {"seeds/schema.yml": "targets:\ncolumns:\n"},
     "project.yml": {
-        "project.yml": "name: m\nversion: '1'\nvars:\ntests:\nmodels:\nseeds:\nhooks:\n  on_run_end:\ndocs:\nmodels_dir:\n"
+        "project.yml": "name: m\nversion: '1'\nvars:\ntests:\nmodels:\nseeds:\nhooks:\n  on_run_end:\ndocs:\n"
     },
 }
 

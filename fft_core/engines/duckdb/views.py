@@ -6,11 +6,11 @@ then refused as ambiguous: `shop` is a database and a schema. The text in `query
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from sqlglot.expressions import Expression, Identifier
+    from sqlglot.expressions import Expr
 
 _Change: TypeAlias = tuple[int, int, str]  # where it begins and ends in the text, and what stands there instead
 
@@ -36,23 +36,30 @@ def unambiguous(query: str, database: str) -> str:
     return query
 
 
-def _changes(parsed: Expression, database: str) -> Iterator[_Change]:
-    from sqlglot.expressions import Column, Identifier, Table
+def _changes(parsed: Expr, database: str) -> Iterator[_Change]:
+    from sqlglot.expressions import Column, Table
 
-    for found in parsed.find_all(Table, Column):
-        *place, name = found.parts if isinstance(found, Table) else found.parts[:-1] or [None]
-        if not isinstance(name, Identifier) or len(place) != 2 or any(part.name.lower() != database for part in place):
-            continue
-        alias = _quoted(name.name)
-        if isinstance(found, Column):
-            yield _change(place[0], name, alias)
-            continue
-        path = ".".join(_quoted(part.name) for part in found.parts).replace("'", "''")
-        yield _change(place[0], name, f"query_table('{path}')" + ("" if found.alias else f" as {alias}"))
+    for table in parsed.find_all(Table):
+        if _lies_in(table.parts, database):
+            path = ".".join(_quoted(part.name) for part in table.parts).replace("'", "''")
+            alias = "" if table.alias else f" as {_quoted(table.name)}"
+            yield _change(table.parts, f"query_table('{path}'){alias}")
+    for column in parsed.find_all(Column):
+        place = column.parts[:-1]
+        if _lies_in(place, database) and any(place == table.parts for table in parsed.find_all(Table)):
+            yield _change(place, _quoted(place[-1].name))
 
 
-def _change(first: Identifier, last: Identifier, text: str) -> _Change:
-    return int(first.meta["start"]), int(last.meta["end"]) + 1, text
+def _lies_in(parts: Sequence[Expr], database: str) -> bool:
+    """Whether the three parts of a name are a database, its schema of the same name, and a table."""
+    from sqlglot.expressions import Identifier
+
+    names = [part.name.lower() for part in parts if isinstance(part, Identifier)]
+    return len(names) == len(parts) == 3 and names[:2] == [database, database]
+
+
+def _change(parts: Sequence[Expr], text: str) -> _Change:
+    return int(parts[0].meta["start"]), int(parts[-1].meta["end"]) + 1, text
 
 
 def _quoted(name: str) -> str:
