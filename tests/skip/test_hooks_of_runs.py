@@ -239,6 +239,22 @@ def test_a_run_of_dagster_fails_with_them(shop: Place) -> None:
     assert set(shop.due()) == {"b"}
 
 
+def test_checks_of_what_hooks_write_wait_for_the_models(shop: Place) -> None:
+    tests = """\
+tests:
+  - {type: not_null, table: audit, column: about}
+  - {type: row_count_between, table: audit, min_rows: 3}
+"""
+    shop.write({"project.yml": PROJECT + tests})
+    job = build_definitions(shop.root, "dev").resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(raise_on_error=False)
+    assert {check.check_name: check.passed for check in result.get_asset_check_evaluations()} == {
+        "not_null_about": True,
+        "row_count_between": True,
+    }
+    assert result.success
+
+
 def test_dagsters_own_executor_in_one_process_has_them_too(shop: Place) -> None:
     definitions = build_definitions(shop.root, "dev")
     own = dg.Definitions(jobs=[dg.define_asset_job("all", executor_def=dg.in_process_executor)])

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import Field, field_validator, model_validator
 
 from fft_core.project import model as m
-from fft_core.project.shapes.shape import Filled, Name, Number, Shape
+from fft_core.project.shapes.shape import Filled, Name, Names, Number, Shape
 
 
 class CheckShape(Shape):
@@ -18,7 +18,7 @@ class CheckShape(Shape):
     name: Name | None = None
     severity: m.Severity = "error"
     where: str | None = None
-    tags: list[str] = []
+    tags: Names = []
     description: str | None = None
     scope: m.Scope = "table"
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from fft_core.project import model as m
 from fft_core.project.shapes.schema import ColumnShape
-from fft_core.project.shapes.shape import Filled, Name, Shape
+from fft_core.project.shapes.shape import Filled, Name, Names, Shape
 
 
 class PlaceShape(Shape):
@@ -87,7 +87,7 @@ class SourceTableShape(PlaceShape):
     columns: list[ColumnShape] = []
     tests: list[Any] = []
     data_tests: list[Any] = []
-    tags: list[str] = []
+    tags: Names = []
     overrides: dict[str, PlaceShape] = {}
     data_version: Literal["none", "digest"] | DataVersionShape = "digest"
     freshness: SourceFreshnessShape | None = None
@@ -110,7 +110,7 @@ class SourceGroupShape(PlaceShape):
     name: Name
     identifier: None = None
     description: str | None = None
-    tags: list[str] = []
+    tags: Names = []
     overrides: dict[str, PlaceShape] = {}
     tables: list[SourceTableShape] | None = None
 
