@@ -18,7 +18,8 @@ def command(root: Path, upgrade: bool) -> None:
     """Install the git packages of packages.yml, at the commits of packages.lock.yml.
 
     The first time, and with --upgrade, the commits are those that branches and tags have now; they are written to
-    packages.lock.yml. If one package cannot be had, none is changed. No other command asks the network for packages.
+    packages.lock.yml. If one package cannot be had, none is changed. Other commands install what was never installed,
+    and change nothing that is there.
 
     PROJECT is the folder that holds project.yml.
     """

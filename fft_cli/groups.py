@@ -1,8 +1,14 @@
-"""Groups of commands that say which command was meant."""
+"""Groups of commands that say which command was meant, and what the words behind it are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
 import click
+
+_WITH_OR_WITHOUT_GLOB = ("--rebuild", "--rebuild-only")
 
 
 class SuggestingGroup(click.Group):
@@ -17,4 +23,24 @@ class SuggestingGroup(click.Group):
 
             hint = nearest(name, known) or f"The commands are {', '.join(known)}."
             raise click.UsageError(f"there is no command {name!r}. {hint}", ctx)
-        return super().resolve_command(ctx, args)
+        return super().resolve_command(ctx, without_folders_as_globs(args))
+
+
+def without_folders_as_globs(args: Sequence[str]) -> list[str]:
+    """Let a folder behind an option that may stand alone be the project, and not a glob of models.
+
+    >>> without_folders_as_globs(["run", "--rebuild", ".", "--env", "dev"])
+    ['run', '--rebuild=*', '.', '--env', 'dev']
+    >>> without_folders_as_globs(["run", "--rebuild", "mart_*", "."])
+    ['run', '--rebuild', 'mart_*', '.']
+    """
+    following = pairwise([*args, ""])
+    return [f"{word}=*" if word in _WITH_OR_WITHOUT_GLOB and _is_folder(next_) else word for word, next_ in following]
+
+
+def _is_folder(word: str) -> bool:
+    """Whether a word is a project's folder. One without a slash may also be the name of a model."""
+    if "/" in word or word in (".", ".."):
+        return Path(word).is_dir()
+    is_project = (Path(word) / "project.yml").is_file()
+    return is_project and not Path("project.yml").is_file()

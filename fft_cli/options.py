@@ -80,6 +80,7 @@ class ProjectOptions:
         from fft_core import load_project
 
         given = parse_variables(self.variables)
+        _install_missing_packages(self.root)
         project = load_project(self.root, self.env, engine=self.engine, variables=given)
         _guard(project)
         warn_of_unread_variables(project, given)
@@ -88,6 +89,13 @@ class ProjectOptions:
         if self.shows_statements or debug:
             show_statements(as_json=self.as_json)
         return project
+
+
+def _install_missing_packages(root: Path) -> None:
+    if (root / "packages.yml").is_file():
+        from fft_core.project.packages.install import install_missing_packages
+
+        install_missing_packages(root, say=lambda text: echo(f"fetching {text}", err=True))
 
 
 def _guard(project: Project) -> None:

@@ -224,8 +224,13 @@ class _SourceSteps:
             selected = [check for check in checks if check.name in wanted]
             return _check(resource, warehouse, source, key, selected, begun)
 
-        specs = [translator.get_check_spec(check, source) for check in checks]
+        after = self._all_stored() if source.is_of_hooks else ()
+        specs = [_waiting(translator.get_check_spec(check, source), after) for check in checks]
         return self._step(source, self.names.of_checks(source), specs, evaluate)
+
+    def _all_stored(self) -> Sequence[dg.AssetKey]:
+        """The keys of all models and seeds: when they are built, hooks have written what they write."""
+        return [self.bound.translator.get_asset_key(node) for node in self.bound.project.stored()]
 
     def of_freshness(self, source: Source) -> dg.AssetChecksDefinition:
         """Make the step that looks how old a source is."""
@@ -254,6 +259,11 @@ class _SourceSteps:
                 yield from evaluate(resource, warehouse, begun, wanted)
 
         return step
+
+
+def _waiting(spec: dg.AssetCheckSpec, keys: Sequence[dg.AssetKey]) -> dg.AssetCheckSpec:
+    """Let a check wait for more assets than its own."""
+    return spec._replace(additional_deps=[*spec.additional_deps, *map(dg.AssetDep, keys)]) if keys else spec
 
 
 def _begun(bound: BoundProject, node: Model | Seed | Source) -> NodeRunResult:

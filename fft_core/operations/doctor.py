@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import util
+from importlib import metadata, util
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -17,7 +17,6 @@ from fft_core.project.read.load import load_project
 
 State: TypeAlias = Literal["works", "missing", "differs"]
 _USES_HTTP = re.compile(r"\bget_(?:df|json)\b")
-_HTTP_PACKAGES = ("httpx", "hishel", "stamina")
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,18 @@ def _packages(project: Project) -> Iterator[Finding]:
         if util.find_spec(package.partition(".")[0]) is None:
             yield Finding("missing", f"frames of {package}", f"pip install {package}")
     if any(_uses_http(project, model) for model in bodies):
-        for package in _HTTP_PACKAGES:
+        for package in _packages_of_extra("http"):
             if util.find_spec(package) is None:
                 yield Finding("missing", f"get_df and get_json need {package}", 'pip install "fft-dagster[http]"')
+
+
+def _packages_of_extra(extra: str) -> Iterator[str]:
+    """List what an extra of ours asks for, as its metadata says; the modules are called as their packages."""
+    from packaging.requirements import Requirement
+
+    for wanted in map(Requirement, metadata.requires("fft-dagster") or ()):
+        if wanted.marker and wanted.marker.evaluate({"extra": extra}) and not wanted.marker.evaluate({"extra": ""}):
+            yield wanted.name.replace("-", "_")
 
 
 def _frames(model: Model) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import FftError, RequestError
-from fft_core.names import model_name
+from fft_core.names import logical_name, model_name
 from fft_core.project.model import Hook, Model, Phase, Project
 from fft_core.warehouse.records import delete_record
 from fft_core.warehouse.warehouse import Warehouse
@@ -238,13 +238,14 @@ class Hooks:
 
 
 def _about(model: Model, outcome: BuildResult | FftError | None) -> dict[str, Any]:
+    """Describe a model as hooks of FFT know it: one in SQL is called as its file, with `.ff`."""
     failed = outcome if isinstance(outcome, FftError) else None
     built = outcome if not isinstance(outcome, FftError) else None
     return {
-        "name": model.name,
+        "name": logical_name(model.path) if model.kind == "sql" else model.name,
         "path": model.path.as_posix(),
         "tags": list(model.tags),
-        "meta": {},
+        "meta": {"materialized": model.materialization.name, "tags": list(model.tags)},
         "status": "success" if built else "error" if failed else None,
         "rows_affected": built.row_count if built else None,
         "elapsed_ms": round(built.seconds * 1000, 3) if built else None,

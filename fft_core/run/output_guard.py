@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -67,27 +68,47 @@ class OutputGuard(AbstractContextManager["OutputGuard"]):
 
 
 class MaskedStream:
-    """A text stream that masks what is written to it, and in all else is the stream below."""
+    """A text stream that masks what is written to it, and in all else is the stream below.
+
+    A line is written as a whole: `print` writes its parts one by one, and other threads print meanwhile.
+    """
 
     def __init__(self, stream: TextIO, guard: OutputGuard) -> None:
         self.unmasked = stream
         self.guard = guard
-        self._held = ""
+        self._held: dict[int, tuple[str, str]] = {}  # by thread: of a line, and what may be the beginning of a secret
+        self._lock = threading.RLock()
 
     def write(self, text: str) -> int:
-        """Write a text; what may be the beginning of a secret waits for the rest of it."""
-        masker = self.guard.masker
-        known = self._held + text
-        begun = masker.begun(known)
-        self._held = known[len(known) - begun :] if begun else ""
-        self.unmasked.write(masker(known[: len(known) - begun] if begun else known))
+        """Write a text; a line that has not ended, and what may be the beginning of a secret, wait for the rest."""
+        with self._lock:
+            line, begun = self._held.get(threading.get_ident(), ("", ""))
+            known = begun + text
+            certain = len(known) - self.guard.masker.begun(known)
+            line += self.guard.masker(known[:certain])
+            ended = line.rfind("\n") + 1
+            self._held[threading.get_ident()] = line[ended:], known[certain:]
+            self._write(line[:ended])
         return len(text)
+
+    def flush(self) -> None:
+        """Write the line of this thread that has not ended, too."""
+        with self._lock:
+            line, begun = self._held.get(threading.get_ident(), ("", ""))
+            self._held[threading.get_ident()] = "", begun
+            self._write(line)
+            self.unmasked.flush()
 
     def release(self) -> None:
         """Write what waits: nothing more is to come."""
-        held, self._held = self._held, ""
-        if held:
-            self.unmasked.write(held)
+        with self._lock:
+            held, self._held = self._held, {}
+            for line, begun in held.values():
+                self._write(line + begun)
+
+    def _write(self, text: str) -> None:
+        if text:
+            self.unmasked.write(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:

@@ -41,10 +41,26 @@ def root(tmp_path: Path) -> Path:
     return write(tmp_path / "shop", SHOP)
 
 
+def test_the_first_command_installs_what_is_not_there(root: Path) -> None:
+    first, second = fft("plan", root), fft("plan", root)
+    assert (first.code, first.err) == (0, "fetching shared: ../shared\n")
+    assert "build mart there is no record of a build" in first.lines
+    assert (second.code, second.err) == (0, "")
+    git(root.parent / "shared", "commit", "--quiet", "--allow-empty", "--message", "Second")
+    (root / "packages.lock.yml").unlink()
+    changed = fft("plan", root)  # what was installed is changed by `fft deps` only
+    assert (changed.code, changed.out) == (1, "")
+    assert changed.err.startswith("error: packages.yml:3: package 'shared' is not in packages.lock.yml as it is here")
+
+
+def test_a_package_that_cannot_be_had_fails_the_first_command(root: Path) -> None:
+    (root / "packages.yml").write_text("shared: {git: ../nowhere}\nbase: ../base\n")
+    failed = fft("seed", root)
+    assert (failed.code, failed.out) == (1, "")
+    assert "packages.yml:1: package 'shared': git clone: fatal: repository '../nowhere' does not exist" in failed.err
+
+
 def test_packages_are_installed_and_shown(root: Path) -> None:
-    missing = fft("plan", root)
-    assert (missing.code, missing.out) == (1, "")
-    assert missing.err == "error: packages.yml:3: package 'shared' is not installed\n    hint: Run: fft deps\n"
     installed = fft("deps", cwd=root)
     commit = git(root.parent / "shared", "rev-parse", "HEAD")
     assert (installed.code, installed.err) == (0, "fetching shared: ../shared\n")

@@ -82,6 +82,24 @@ def test_all_that_is_selected_is_rebuilt_if_no_name_is_said(shop: Path) -> None:
     assert built(shop, "build", "--select", "second", "--rebuild") == ["second"]
 
 
+def test_a_folder_behind_rebuild_is_the_project(shop: Path) -> None:
+    for option in ("--rebuild", "--rebuild-only"):
+        for folder in (".", f"../{shop.name}", str(shop)):
+            ended = installed_fft("run", option, folder, "--env", "dev", "--select", "first", cwd=shop)
+            assert (ended.code, ended.err) == (0, "")
+            assert "first" in [line.split()[1] for line in ended.out.splitlines() if line.startswith("built")]
+    ended = installed_fft("run", "--rebuild", shop.name, "--env", "dev", cwd=shop.parent)
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_a_seed_is_not_held_against_a_budget(shop: Path) -> None:
+    write(shop, {"budgets.yml": "version: 1\ntotal: {rows: {warn: 1, error: 1}}\n"})
+    seeded = installed_fft("seed", shop)
+    assert (seeded.code, seeded.err) == (0, "")
+    ended = installed_fft("run", shop, "--select", "first")
+    assert (ended.code, ended.err) == (1, "[BUDGET] error: the run: 2 rows written, and the limit is 1\n")
+
+
 def test_options_that_need_nothing_are_accepted(shop: Path) -> None:
     assert installed_fft("utest", shop, "--cache", "off", "--reuse-meta").code == 0
     assert installed_fft("dag", shop, "--html", "--no-schema").code == 0

@@ -80,7 +80,7 @@ def build(shop: Place) -> Mapping[str, str]:
         return {node.name: run.build(node).decision.action for node in run.order()}
 
 
-WHOLE = [("run", None, None), ("a", None, None), ("a", "success", 1), ("run", "success", 3)]
+WHOLE = [("run", None, None), ("a.ff", None, None), ("a.ff", "success", 1), ("run", "success", 3)]
 
 
 def test_hooks_stand_around_a_run_and_around_the_models_that_it_builds(shop: Place) -> None:
@@ -88,7 +88,8 @@ def test_hooks_stand_around_a_run_and_around_the_models_that_it_builds(shop: Pla
     assert audit(shop) == WHOLE
     after_a, after_b, at_the_end = told(shop)
     assert [after_a["when"], after_b["when"], at_the_end["when"]] == ["after_model", "after_model", "on_run_end"]
-    assert after_b["model"]["name"] == "b"
+    assert after_b["model"]["name"] == "b.ff"
+    assert after_a["model"]["meta"] == {"materialized": "table", "tags": ["told"]}
     assert after_b["model"]["rows_affected"] == after_b["model_stats"]["rows_affected"] == 2
     assert after_a["params"] == {"file": "said.json"}
     assert at_the_end["model"] is None
@@ -236,6 +237,22 @@ def test_a_run_of_dagster_fails_with_them(shop: Place) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert not materialize(shop, instance)
     assert set(shop.due()) == {"b"}
+
+
+def test_checks_of_what_hooks_write_wait_for_the_models(shop: Place) -> None:
+    tests = """\
+tests:
+  - {type: not_null, table: audit, column: about}
+  - {type: row_count_between, table: audit, min_rows: 3}
+"""
+    shop.write({"project.yml": PROJECT + tests})
+    job = build_definitions(shop.root, "dev").resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(raise_on_error=False)
+    assert {check.check_name: check.passed for check in result.get_asset_check_evaluations()} == {
+        "not_null_about": True,
+        "row_count_between": True,
+    }
+    assert result.success
 
 
 def test_dagsters_own_executor_in_one_process_has_them_too(shop: Place) -> None:

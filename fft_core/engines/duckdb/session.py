@@ -177,6 +177,7 @@ class DuckDBSession(BaseSession):
         self._session = object()
         self._is_closed = False
         self._cancelled = threading.Event()
+        self._placed: Connection | None = None  # the cursor whose unqualified names mean the profile's schema
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -211,7 +212,22 @@ class DuckDBSession(BaseSession):
         if self._is_closed:
             raise EngineError("the session with the database is closed")
         with self._file.turn(self._timeout, self._cancelled):
-            yield self._file.cursor(self._session, self._settings)
+            cursor = self._file.cursor(self._session, self._settings)
+            if cursor is not self._placed and self._is_in_its_schema(cursor):
+                self._placed = cursor
+            yield cursor
+
+    def _is_in_its_schema(self, cursor: Connection) -> bool:
+        """Let unqualified names mean the profile's schema first, if it is there: a search path must exist."""
+        place = self._namespace.relation("any")
+        if place.schema == "main":
+            return True  # DuckDB's own default
+        names = "(system.main.lower(database_name), system.main.lower(schema_name))"
+        wanted = SPELLING.literals([(place.catalog or "").lower(), (place.schema or "").lower()])
+        is_there = bool(cursor.execute(f"select 1 from duckdb_schemas() where {names} = ({wanted})").fetchall())
+        if is_there:
+            cursor.execute(SPELLING.use_schema(place))
+        return is_there
 
     @contextmanager
     def statement(self, sql: str) -> Iterator[Connection]:

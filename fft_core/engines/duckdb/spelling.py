@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from fft_core.engines.duckdb.views import unambiguous
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.names import Relation
 
@@ -18,10 +19,16 @@ class DuckDBSpelling(Spelling):
     dialect: ClassVar[str] = "duckdb"
     takes_nul: ClassVar[bool] = True
 
+    def create_as(
+        self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
+    ) -> str:
+        kept = unambiguous(query, relation.catalog) if kind == "view" and relation.catalog else query
+        return super().create_as(relation, kind, kept, replaces=replaces, stamp=stamp)
+
     def kind(self, kind: RelationKind) -> str:
         return self.refuse("materialized views") if kind == "materialized_view" else kind
 
-    def use_schema(self, relation: Relation) -> str | None:
+    def use_schema(self, relation: Relation) -> str:
         places = [".".join(self.quoted(part) for part in parts if part) for parts in _places(relation)]
         return f"set search_path = {self.text(','.join(places))}"
 

@@ -84,6 +84,7 @@ class Source:
     """A table that somebody else fills; `schema` None means the profile's schema.
 
     `partition_by` names the column that tells the partition of a row, or one for each dimension of the partitions.
+    `is_of_hooks` says that hooks of the project's own fill it.
 
     >>> from fft_core import SourceName, load_project
     >>> load_project("shop").sources[SourceName("crm", "orders")].identifier
@@ -101,6 +102,7 @@ class Source:
     version: SourceVersion = field(default_factory=VersionByDigest)
     freshness: SourceFreshness | None = None
     partition_by: str | Mapping[str, str] | None = None
+    is_of_hooks: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from fft_core.json_files import write_json_file, write_text_file
 from fft_core.project.model import Package
 from fft_core.project.packages.git import run_git
 from fft_core.project.packages.packages import (
+    FILE,
     LOCK,
     Declared,
     Pin,
@@ -77,6 +78,26 @@ def install_packages(
     pins = {d.name: pin for d in declared if d.shape.git and (pin := installed_pin(root, d.name))}
     _write_lock(root, pins)
     return (*(_said(package, fetched, pins) for package in packages), *removed)
+
+
+def install_missing_packages(root: Path | str, *, say: Say = lambda _: None) -> None:
+    """Install the git packages of a project if one of them has never been installed here.
+
+    Projects of the original FFT have no command for that. What is installed is changed by `install_packages` only.
+
+    Args:
+        root: The project's folder.
+        say: Told what is fetched.
+
+    Raises:
+        ProjectError: as `install_packages`.
+    """
+    root = Path(root).resolve()
+    if not (root / FILE).is_file():
+        return
+    declared = declared_packages(root, [])  # what is wrong there is told when the project is loaded
+    if any(package.shape.git and not git_folder(root, package.name).exists() for package in declared):
+        install_packages(root, say=say)
 
 
 @dataclass(frozen=True)

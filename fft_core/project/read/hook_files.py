@@ -137,7 +137,8 @@ def tables_of(hooks: Iterable[Hook], files: HookFiles, tables: Iterable[str]) ->
             text = hook.sql or files.code.get(hook.path or Path(), "")
             if re.search(rf"\b{re.escape(table)}\b", text):
                 name, said = SourceName("hooks", table), f"Written by the hook {hook.name}."
-                found.setdefault(name, Source(name, table, hook.location, description=said, version=NoVersion()))
+                source = Source(name, table, hook.location, description=said, version=NoVersion(), is_of_hooks=True)
+                found.setdefault(name, source)
     return found
 
 

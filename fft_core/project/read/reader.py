@@ -335,8 +335,8 @@ class Reader:
         if not isinstance(shape, SourcesShape):
             return {}
         found: dict[SourceName, Source] = {}
-        for i, group in enumerate(shape.sources):
-            for j, table in enumerate(group.tables):
+        for i, group in enumerate(shape.sources or ()):
+            for j, table in enumerate(group.tables or ()):
                 name = SourceName(group.name, table.name)
                 where = file.location(("sources", i, "tables", j, "name"))
                 places = (table.overrides.get(engine), group.overrides.get(engine), table, group)

@@ -68,6 +68,8 @@ def read_schema(files: list[YamlFile], customs: Customs, problems: list[Problem]
     """Read the `version: 2` files below models/."""
     entries: list[SchemaEntry] = []
     for file in files:
+        if not file.content:
+            continue
         shape, found = shaped_in_part(SchemaShape, file)
         problems.extend(found)
         if shape is None:

@@ -18,7 +18,7 @@ class CheckShape(Shape):
     name: Name | None = None
     severity: m.Severity = "error"
     where: str | None = None
-    tags: list[str] = []
+    tags: Names = []
     description: str | None = None
     scope: m.Scope = "table"
 

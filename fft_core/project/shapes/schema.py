@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from fft_core.project import model as m
-from fft_core.project.shapes.shape import Filled, Name, Owner, Shape
+from fft_core.project.shapes.shape import Filled, Name, Names, Owner, Shape
 
 
 class ColumnShape(Shape):
@@ -18,7 +18,7 @@ class ColumnShape(Shape):
     data_type: str | None = None
     tests: list[Any] = []
     data_tests: list[Any] = []
-    tags: list[str] = []
+    tags: Names = []
 
 
 class RetriesShape(Shape):
@@ -65,7 +65,7 @@ class ModelSchemaShape(StepKeys):
     name: Name
     config: Any = None
     description: str | None = None
-    tags: list[str] = []
+    tags: Names = []
     owners: list[Owner] = []
     columns: list[ColumnShape] = []
     tests: list[Any] = []

@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
 
 from fft_core.names.text import visible_line
@@ -25,6 +26,16 @@ class Shape(BaseModel):
     """A mapping in a file: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_keys(cls, content: object) -> object:
+        """Leave out keys that have nothing behind them, as when all of a list is commented out."""
+        if not isinstance(content, dict) or None not in content.values():
+            return content
+        fields = cls.model_fields.items()
+        optional = {f.alias or name for name, f in fields if not f.is_required() and f.default is not None}
+        return {key: value for key, value in content.items() if value is not None or key not in optional}
 
 
 def known_keys(shape: Any, location: Sequence[str | int]) -> list[str]:

@@ -102,7 +102,7 @@ class SourceTableShape(PlaceShape):
     columns: list[ColumnShape] = []
     tests: list[Any] = []
     data_tests: list[Any] = []
-    tags: list[str] = []
+    tags: Names = []
     overrides: dict[str, PlaceShape] = {}
     data_version: Literal["none", "digest"] | DataVersionShape = "digest"
     freshness: SourceFreshnessShape | None = None
@@ -125,14 +125,14 @@ class SourceGroupShape(PlaceShape):
     name: Name
     identifier: None = None
     description: str | None = None
-    tags: list[str] = []
+    tags: Names = []
     overrides: dict[str, PlaceShape] = {}
-    tables: list[SourceTableShape] = Field(min_length=1)
+    tables: list[SourceTableShape] | None = None
 
 
 class SourcesShape(Shape):
     version: Literal[2]
-    sources: list[SourceGroupShape] = []
+    sources: list[SourceGroupShape] | None = None
 
 
 class OldSourceShape(PlaceShape):
