@@ -27,6 +27,7 @@ COMMANDS = {
     "cache": "fft_cli.cache",
     "ci-check": "fft_cli.ci_check",
     "clean": "fft_cli.clean",
+    "clone": "fft_cli.clone",
     "dag": "fft_cli.dag",
     "deps": "fft_cli.deps",
     "dev": "fft_cli.dev",
@@ -48,7 +49,7 @@ COMMANDS = {
 # How `fft --help` groups them; one that is in no group is shown under the last heading.
 GROUPS = {
     "Begin": ("init", "deps", "doctor"),
-    "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source"),
+    "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "clone"),
     "Look": ("plan", "ls", "show", "dag", "dev", "docgen"),
     "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
     "Other": ("version",),
