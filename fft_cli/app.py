@@ -31,6 +31,7 @@ COMMANDS = {
     "dag": "fft_cli.dag",
     "deps": "fft_cli.deps",
     "dev": "fft_cli.dev",
+    "diff": "fft_cli.diff",
     "docgen": "fft_cli.docgen",
     "doctor": "fft_cli.doctor",
     "init": "fft_cli.init",
@@ -50,7 +51,7 @@ COMMANDS = {
 GROUPS = {
     "Begin": ("init", "deps", "doctor"),
     "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "clone"),
-    "Look": ("plan", "ls", "show", "dag", "dev", "docgen"),
+    "Look": ("plan", "diff", "ls", "show", "dag", "dev", "docgen"),
     "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
     "Other": ("version",),
 }

@@ -11,7 +11,7 @@ from fft_core.plan.decide import InputVersion, reached_by_views, recorded_versio
 from fft_core.plan.fingerprint import Fingerprint, NodeIdentity, fingerprint_of
 from fft_core.plan.records import BuildRecord, Remembered
 from fft_core.project.model import Model, Seed
-from fft_core.warehouse.source_versions import source_version
+from fft_core.warehouse.source_versions import source_versions
 from fft_core.warehouse.warehouse import Warehouse
 
 
@@ -87,14 +87,8 @@ class TranslatedRecords:
     @cached_property
     def _sources(self) -> Mapping[str, InputVersion]:
         """The versions of the sources that views there read."""
-        project = self._there.project
+        there = self._there
         views = [name for name, published in self._known.published.items() if published.is_query]
-        reached = reached_by_views(self._known, views)
-        return {
-            str(source.name): InputVersion(
-                source_version(self._there.engine, source, self._there.place(source.name), project.fingerprint),
-                is_source=True,
-            )
-            for source in project.sources.values()
-            if str(source.name) in reached
-        }
+        read = reached_by_views(self._known, views)
+        versions = source_versions(there.engine, there.project, read, there.place)
+        return {name: InputVersion(version, is_source=True) for name, version in versions.items()}

@@ -13,7 +13,7 @@ from fft_core.names import Relation
 from fft_core.plan.decide import Decision, reached_by_views, recorded_version
 from fft_core.plan.decide import InputVersion as InputVersion
 from fft_core.plan.fingerprint import NodeIdentity
-from fft_core.plan.modified import modified
+from fft_core.plan.modified import as_built_by, modified
 from fft_core.plan.records import Remembered
 from fft_core.project.model import Model, Project, Seed, SourceName
 from fft_core.run.deferred import Deferred, name_elsewhere
@@ -87,7 +87,7 @@ class Deferral:
         memory = Memory(self._project)
         identities = self._identities.all()
         known, sources = memory.known_to(there, identities)
-        placed = [_as_built_there(identity, known) for identity in identities]
+        placed = [as_built_by(identity, known) for identity in identities]
         return modified(placed, without_names(known), sources)
 
     def refuse_outdated(self, here: Warehouse, decision: Decision, deferred: Deferred) -> None:
@@ -184,8 +184,3 @@ class IdentitiesByPlace:
     def of(self, node: Model | Seed) -> NodeIdentity:
         """Give one. Raises RenderError."""
         return self._memory.deferred.identity(self._identities.of(node))
-
-
-def _as_built_there(identity: NodeIdentity, there: Remembered) -> NodeIdentity:
-    record = there.records.get(identity.name)
-    return replace(identity, place=record.fingerprint.place) if record and record.fingerprint else identity
