@@ -27,9 +27,11 @@ COMMANDS = {
     "cache": "fft_cli.cache",
     "ci-check": "fft_cli.ci_check",
     "clean": "fft_cli.clean",
+    "clone": "fft_cli.clone",
     "dag": "fft_cli.dag",
     "deps": "fft_cli.deps",
     "dev": "fft_cli.dev",
+    "diff": "fft_cli.diff",
     "docgen": "fft_cli.docgen",
     "doctor": "fft_cli.doctor",
     "init": "fft_cli.init",
@@ -48,8 +50,8 @@ COMMANDS = {
 # How `fft --help` groups them; one that is in no group is shown under the last heading.
 GROUPS = {
     "Begin": ("init", "deps", "doctor"),
-    "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source"),
-    "Look": ("plan", "ls", "show", "dag", "dev", "docgen"),
+    "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "clone"),
+    "Look": ("plan", "diff", "ls", "show", "dag", "dev", "docgen"),
     "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
     "Other": ("version",),
 }

@@ -14,9 +14,9 @@ from fft_core.build.publish import BuildResult
 from fft_core.checks.run import CheckResult, JudgedView
 from fft_core.engines.spec.masking import Masker
 from fft_core.errors import StatementError
+from fft_core.names.markdown import fenced, inline, table
 from fft_core.names.text import visible
 from fft_core.operations.freshness import FreshnessResult
-from fft_dagster.markdown import fenced, inline, table
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 BUILT = "the rows of this build, before they were published"

@@ -22,7 +22,7 @@ from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import FftError, Location, Problem, ProjectError
 from fft_core.names import SYMBOL, Relation
 from fft_core.plan.compiled import QueryUses
-from fft_core.plan.fingerprint import NodeIdentity, digest_of
+from fft_core.plan.fingerprint import READS_FROM, NodeIdentity, digest_of
 from fft_core.project.model import (
     Check,
     CustomRule,
@@ -213,7 +213,7 @@ class Identities:
         if model.is_query:
             places = [self._places.special(name) for name in self._project.stored_inputs(model)]
             placed = [str(place) for place in places if place is not None]
-            config |= {"reads_from": digest_of(placed)} if placed else {}
+            config |= {READS_FROM: digest_of(placed)} if placed else {}
         if hooks := (*model.pre_hooks, *model.post_hooks):
             statements = self._compiler.model_hook_statements(model, hooks, self._naming)
             config["hooks"] = digest_of([len(model.pre_hooks), statements])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -110,6 +110,16 @@ class Fingerprint:
             return cls(**{**parts, "environment_names": tuple(parts["environment_names"])})
         except TypeError as error:
             raise ValueError(str(error)) from error
+
+
+READS_FROM = "reads_from"  # of a view: the places of what it reads, which its text names
+
+
+def placed_as(identity: NodeIdentity, recorded: Fingerprint) -> NodeIdentity:
+    """Return an identity with the places of a recorded build: what is left can be compared between environments."""
+    config = {key: value for key, value in identity.config.items() if key != READS_FROM}
+    config |= {READS_FROM: recorded.config[READS_FROM]} if READS_FROM in recorded.config else {}
+    return replace(identity, place=recorded.place, config=config)
 
 
 def fingerprint_of(identity: NodeIdentity, inputs: Mapping[str, str]) -> Fingerprint:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from fft_core.plan.decide import InputVersion, ReasonKind, Request, decide, recorded_version
-from fft_core.plan.fingerprint import NodeIdentity
+from fft_core.plan.decide import InputVersion, Reason, ReasonKind, Request, decide, recorded_version
+from fft_core.plan.fingerprint import NodeIdentity, placed_as
 from fft_core.plan.records import Remembered
 
 # These reasons build a model without telling of a difference from what was built.
@@ -29,7 +29,14 @@ DIFFERENCES: frozenset[ReasonKind] = frozenset(get_args(ReasonKind)) - _NO_DIFFE
 def modified(
     identities: Sequence[NodeIdentity], remembered: Remembered, source_versions: Mapping[str, str | None]
 ) -> frozenset[str]:
-    """Name the nodes that a plan of each one alone would build because something differs from the record.
+    """Name the nodes that differ from their records, see `differences`."""
+    return frozenset(differences(identities, remembered, source_versions))
+
+
+def differences(
+    identities: Sequence[NodeIdentity], remembered: Remembered, source_versions: Mapping[str, str | None]
+) -> Mapping[str, tuple[Reason, ...]]:
+    """Find the nodes that a plan of each one alone would build because something differs from the record, and why.
 
     What reads a modified node is none itself before that is built: its own inputs are still those of its record.
 
@@ -42,4 +49,11 @@ def modified(
     for identity in identities:
         versions[identity.name] = recorded_version(remembered, identity.name, versions)
     decisions = (decide(identity, versions, remembered, Request()) for identity in identities)
-    return frozenset(d.name for d in decisions if any(reason.kind in DIFFERENCES for reason in d.reasons))
+    found = {d.name: tuple(reason for reason in d.reasons if reason.kind in DIFFERENCES) for d in decisions}
+    return {name: reasons for name, reasons in found.items() if reasons}
+
+
+def as_built_by(identity: NodeIdentity, remembered: Remembered) -> NodeIdentity:
+    """Give what identifies a node, as if it were built by the profile of its record."""
+    record = remembered.records.get(identity.name)
+    return placed_as(identity, record.fingerprint) if record and record.fingerprint else identity

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from fft_core.plan.definitions import Definitions
+from fft_core.plan.definitions import Definitions as Definitions
 from fft_core.plan.fingerprint import Fingerprint as Fingerprint  # handed on to those that keep records
 from fft_core.plan.fingerprint import digest_of as digest_of
 

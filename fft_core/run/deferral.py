@@ -13,12 +13,13 @@ from fft_core.names import Relation
 from fft_core.plan.decide import Decision, reached_by_views, recorded_version
 from fft_core.plan.decide import InputVersion as InputVersion
 from fft_core.plan.fingerprint import NodeIdentity
-from fft_core.plan.modified import modified
-from fft_core.plan.records import Published, Remembered
+from fft_core.plan.modified import as_built_by, modified
+from fft_core.plan.records import Remembered
 from fft_core.project.model import Model, Project, Seed, SourceName
 from fft_core.run.deferred import Deferred, name_elsewhere
 from fft_core.run.memory import Memory, OutdatedError
 from fft_core.warehouse.elsewhere import Elsewhere, find_elsewhere
+from fft_core.warehouse.published import without_names
 from fft_core.warehouse.records import recorded_stamps
 from fft_core.warehouse.warehouse import Warehouse
 
@@ -63,7 +64,7 @@ class Deferral:
         """
         there = self.elsewhere.warehouse(here)
         memory = Memory(self._project)
-        known = _without_names(memory.recall(there))
+        known = without_names(memory.recall(there))
         names = [node.name for node in self._project.stored() if self._nodes is not None]
         wanted = [n for n in names if n not in (self._nodes or ()) and n not in remembered.published]
         relations: dict[str | SourceName, Relation] = {n: there.place(n) for n in wanted if n in known.published}
@@ -86,8 +87,8 @@ class Deferral:
         memory = Memory(self._project)
         identities = self._identities.all()
         known, sources = memory.known_to(there, identities)
-        placed = [_as_built_there(identity, known) for identity in identities]
-        return modified(placed, _without_names(known), sources)
+        placed = [as_built_by(identity, known) for identity in identities]
+        return modified(placed, without_names(known), sources)
 
     def refuse_outdated(self, here: Warehouse, decision: Decision, deferred: Deferred) -> None:
         """Raise OutdatedError if what a node reads there has been built since that look."""
@@ -184,18 +185,3 @@ class IdentitiesByPlace:
     def of(self, node: Model | Seed) -> NodeIdentity:
         """Give one. Raises RenderError."""
         return self._memory.deferred.identity(self._identities.of(node))
-
-
-def _without_names(remembered: Remembered) -> Remembered:
-    """Leave out by which names relations are known here: a file may be attached by another one than it has itself."""
-    published = {name: _without_name(one) for name, one in remembered.published.items()}
-    return replace(remembered, published=published)
-
-
-def _without_name(published: Published) -> Published:
-    return replace(published, relation=None)
-
-
-def _as_built_there(identity: NodeIdentity, there: Remembered) -> NodeIdentity:
-    record = there.records.get(identity.name)
-    return replace(identity, place=record.fingerprint.place) if record and record.fingerprint else identity

@@ -5,20 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-from fft_core.engines.protocol import Want
-from fft_core.engines.spec.attachments import attachments_from_json
-from fft_core.engines.spec.known import known_functions
-from fft_core.names import Relation
 from fft_core.plan.decide import reached_by_views
-from fft_core.plan.definitions import Definitions
 from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.records import BuildRecord, Published, Remembered
-from fft_core.project.model import Model, Project, Seed, SourceName
+from fft_core.project.model import Project, SourceName
 from fft_core.run.deferred import Deferred
-from fft_core.warehouse.records import read_records
+from fft_core.warehouse.published import published_nodes as published_nodes
+from fft_core.warehouse.published import remembered
 from fft_core.warehouse.source_versions import source_version
 from fft_core.warehouse.warehouse import Warehouse
 
@@ -69,8 +64,8 @@ class Memory:
         """Return the current look; read the warehouse first if there is none. Raises StateError."""
         with self._lock:
             if self._look is None:
-                deferred, remembered = self._read(warehouse)
-                self._look = Look(self._number, warehouse.engine.openings(), remembered, deferred)
+                deferred, known = self._read(warehouse)
+                self._look = Look(self._number, warehouse.engine.openings(), known, deferred)
             if self._deferral is not None:
                 warehouse.defer(self._look.deferred.relations)
             return self._look
@@ -97,9 +92,9 @@ class Memory:
     ) -> tuple[Remembered, Mapping[str, str | None]]:
         """Return what is remembered, and the versions of all sources that some nodes read, through views as well."""
         with warehouse.engine.turn():
-            remembered = self.recall(warehouse)
-            names = reached_by_views(remembered, {n for s in identities for n in (*s.inputs, *s.check_inputs)})
-            return remembered, self.versions_of_sources(warehouse, names)
+            known = self.recall(warehouse)
+            names = reached_by_views(known, {n for s in identities for n in (*s.inputs, *s.check_inputs)})
+            return known, self.versions_of_sources(warehouse, names)
 
     def versions_of_sources(self, warehouse: Warehouse, names: Iterable[str]) -> dict[str, str | None]:
         """Return the versions of those names that are sources; None for a source that can give no version."""
@@ -142,46 +137,5 @@ class Memory:
             self._source_versions.pop(str(name), None)
 
     def _read(self, warehouse: Warehouse) -> tuple[Deferred, Remembered]:
-        engine = warehouse.engine
-        found = tuple(engine.versions.definitions())
-        definitions = Definitions(
-            engine.dialect, found, partial(known_functions, engine.name), partial(self._place, warehouse)
-        )
-        published = published_nodes(warehouse, self._project.stored())
-        records = read_records(engine, warehouse.place_text)
-        places = {node.name: str(warehouse.place(node.name)) for node in self._project.stored()}
-        moved = {name: now for name, now in places.items() if name in records and records[name].relation != now}
-        referring = _referring(records.values())
-        remembered = Remembered(records, published, definitions, moved=moved, referring=referring)
-        return self._deferral.look(warehouse, remembered) if self._deferral else (Deferred(), remembered)
-
-    def _place(self, warehouse: Warehouse, name: str) -> str:
-        """Where a model, seed or source lies, as `schema.name`."""
-        sources = {str(source): settings.name for source, settings in self._project.sources.items()}
-        relation = warehouse.relation(sources.get(name, name))
-        return f"{relation.schema}.{relation.name}"
-
-
-def _referring(records: Iterable[BuildRecord]) -> Mapping[str, Mapping[str, str]]:
-    """Find the nodes with foreign keys to each node."""
-    found: dict[str, dict[str, str]] = {}
-    for record in (record for record in records if record.attached):
-        for one in (one for one in attachments_from_json(record.attached) if one.to):
-            found.setdefault(one.to, {})[record.node] = record.attached
-    return found
-
-
-def published_nodes(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:
-    """Look up what exists under the names of some nodes, and with which stamp."""
-    nodes = list(nodes)
-    relations = {node.name: warehouse.place(node.name) for node in nodes}
-    backing = {node.name: place for node in nodes if (place := warehouse.backing(node)) is not None}
-    tables = warehouse.engine.inspect([*relations.values(), *backing.values()], Want.STAMP | Want.ROWS)
-    published = {}
-    for name, relation in relations.items():
-        rows_at: Relation = backing.get(name, relation)
-        table, rows = tables.get(relation), tables.get(rows_at)
-        if table is not None:
-            stamp = table.stamp if rows and rows.stamp == table.stamp else None
-            published[name] = Published(table.kind, stamp, rows.rows if rows else None, str(relation))
-    return published
+        known = remembered(warehouse)
+        return self._deferral.look(warehouse, known) if self._deferral else (Deferred(), known)

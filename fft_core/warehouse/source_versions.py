@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from fft_core.engines.protocol import Session
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import StatementError
@@ -11,7 +13,9 @@ from fft_core.plan.records import digest_of
 from fft_core.project.model import (
     FingerprintSettings,
     NoVersion,
+    Project,
     Source,
+    SourceName,
     VersionByColumn,
     VersionByDigest,
     VersionByQuery,
@@ -32,6 +36,18 @@ def source_version(engine: Session, source: Source, relation: Relation, settings
         message = f"the version of source {source.name} cannot be read: {error.problem.message}"
         raise StatementError(message, sql=error.sql, where=source.location) from error
     return None if value is None else f"{relation}:{value}"
+
+
+def source_versions(
+    engine: Session, project: Project, names: Iterable[str], relation: Callable[[SourceName], Relation]
+) -> dict[str, str | None]:
+    """Give the versions of those names that are sources, None for a source that can give none; see `source_version`."""
+    wanted = set(names)
+    return {
+        str(source.name): source_version(engine, source, relation(source.name), project.fingerprint)
+        for source in project.sources.values()
+        if str(source.name) in wanted
+    }
 
 
 def _version(engine: Session, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from fft_core import ProjectError, load_project
+from fft_core.names.markdown import fenced, inline, table
 from fft_core.names.text import json_escaped, visible, visible_line
-from fft_dagster.markdown import fenced, inline, table
 
 HOSTILE = "\x1b]0;owned\x07\x1b[8mX\x9b31m\u202eY\u200bZ\U000e0041\rW"
 RAW = [mark.encode() for mark in ("\x1b]0;", "\x1b[8m", "\x9b", "\u202e", "\u200b", "\U000e0041", "\x07")]

@@ -18,11 +18,16 @@ PACKAGES = "packages"  # what the paths of packages' files begin with, wherever 
 
 @dataclass(frozen=True)
 class Column:
-    """What is said about a column; `type` is the SQL type where one is given."""
+    """What is said about a column; `type` is the SQL type where one is given.
+
+    Values of a personal one (`is_pii`) are shown nowhere: it has the tag `pii`, or `meta: {pii: true}`.
+    """
 
     name: str
     description: str | None = None
     type: str | None = None
+    tags: tuple[str, ...] = ()
+    is_pii: bool = False
 
 
 @dataclass(frozen=True)

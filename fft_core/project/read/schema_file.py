@@ -94,7 +94,16 @@ def table_checks(
 
 def columns_of(columns: list[ColumnShape]) -> tuple[Column, ...]:
     """What is said about columns, without their tests."""
-    return tuple(Column(column.name, column.description, column.data_type) for column in columns)
+    return tuple(
+        Column(
+            column.name,
+            column.description,
+            column.data_type,
+            tuple(column.tags),
+            is_pii="pii" in column.tags or column.meta.get("pii") is True,
+        )
+        for column in columns
+    )
 
 
 def _entry(

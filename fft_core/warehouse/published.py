@@ -1,0 +1,69 @@
+"""What exists of the models and seeds of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from fft_core.engines.protocol import Want
+from fft_core.engines.spec.attachments import attachments_from_json
+from fft_core.engines.spec.known import known_functions
+from fft_core.names import Relation
+from fft_core.plan.records import BuildRecord, Definitions, Published, Remembered
+from fft_core.project.model import Model, Seed
+from fft_core.warehouse.records import read_records
+from fft_core.warehouse.warehouse import Warehouse
+
+
+def remembered(warehouse: Warehouse) -> Remembered:
+    """Read all that a plan of the project compares with. Raises StateError if the records cannot be read."""
+    engine = warehouse.engine
+    found = tuple(engine.versions.definitions())
+    definitions = Definitions(engine.dialect, found, partial(known_functions, engine.name), partial(_place, warehouse))
+    stored = warehouse.project.stored()
+    records, published = read_records(engine, warehouse.place_text), published_nodes(warehouse, stored)
+    places = {node.name: warehouse.place_text(node.name) for node in stored}
+    moved = {name: now for name, now in places.items() if name in records and records[name].relation != now}
+    return Remembered(records, published, definitions, moved=moved, referring=_referring(records.values()))
+
+
+def _referring(records: Iterable[BuildRecord]) -> Mapping[str, Mapping[str, str]]:
+    """Find the nodes with foreign keys to each node."""
+    found: dict[str, dict[str, str]] = {}
+    for record in (record for record in records if record.attached):
+        for one in (one for one in attachments_from_json(record.attached) if one.to):
+            found.setdefault(one.to, {})[record.node] = record.attached
+    return found
+
+
+def without_names(remembered: Remembered) -> Remembered:
+    """Leave out by which names relations of another environment are known here.
+
+    A file may be attached by another name than its own builds have recorded.
+    """
+    published = {name: replace(one, relation=None) for name, one in remembered.published.items()}
+    return replace(remembered, published=published)
+
+
+def _place(warehouse: Warehouse, name: str) -> str:
+    """Where a model, seed or source lies, as `schema.name`."""
+    sources = {str(source): settings.name for source, settings in warehouse.project.sources.items()}
+    relation = warehouse.relation(sources.get(name, name))
+    return f"{relation.schema}.{relation.name}"
+
+
+def published_nodes(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:
+    """Look up what exists under the names of some nodes, and with which stamp."""
+    nodes = list(nodes)
+    relations = {node.name: warehouse.place(node.name) for node in nodes}
+    backing = {node.name: place for node in nodes if (place := warehouse.backing(node)) is not None}
+    tables = warehouse.engine.inspect([*relations.values(), *backing.values()], Want.STAMP | Want.ROWS)
+    published = {}
+    for name, relation in relations.items():
+        rows_at: Relation = backing.get(name, relation)
+        table, rows = tables.get(relation), tables.get(rows_at)
+        if table is not None:
+            stamp = table.stamp if rows and rows.stamp == table.stamp else None
+            published[name] = Published(table.kind, stamp, rows.rows if rows else None, str(relation))
+    return published
