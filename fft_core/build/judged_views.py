@@ -6,7 +6,7 @@ are asked first, before the table is published: on queries that read the stage i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from fft_core.engines.protocol import ColumnType, Stage
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Check, SourceName
+from fft_core.warehouse.records import recorded_measures
 from fft_core.warehouse.warehouse import Warehouse
 
 _STAND_IN = "_ff_view_{}"  # kept beside the stage
@@ -164,7 +165,16 @@ def _judge_as_published(warehouse: Warehouse, view: PublishedView) -> tuple[tupl
             checks.append(check)
         elif lack:
             lacks.append(lack)
-    return run_checks(engine, relation, columns, checks, warehouse.relation).results if checks else (), tuple(lacks)
+    before = _measured_before(warehouse, view.name, checks)
+    found = run_checks(engine, relation, columns, checks, warehouse.relation, before=before) if checks else None
+    return found.results if found else (), tuple(lacks)
+
+
+def _measured_before(warehouse: Warehouse, view: str, checks: Sequence[Check]) -> Mapping[str, float | None]:
+    """Read what checks have measured when the rows of a view were judged last."""
+    if not any(check.rule.measures for check in checks):
+        return {}
+    return {key: values[0] for key, values in recorded_measures(warehouse.engine, view).items()}
 
 
 def _lacks_for(
@@ -203,7 +213,8 @@ class _StandIns:
         engine, relation = self._warehouse.engine, self._place(view.name)
         columns = engine.columns(engine.spelling.select_all(relation))
         published = self._warehouse.relation(view.name)
-        judgement = run_checks(engine, relation, columns, view.checks, self._place, published=published)
+        before = _measured_before(self._warehouse, view.name, view.checks)
+        judgement = run_checks(engine, relation, columns, view.checks, self._place, published=published, before=before)
         results = tuple(replace(r, sql=self._spelled(r.sql), judged_with=self._name) for r in judgement.results)
         return JudgedView(view.name, results, view.new_texts)
 

@@ -13,10 +13,11 @@ class CheckQuery:
 
     `count` is an aggregate over all rows of the relation that gives the number of failing ones, to be computed together
     with those of other checks; None where the check needs a query of its own. `failing_rows` selects them; with
-    `is_number`, it is a query for their number.
+    `is_number`, it is a query for their number. `measure` is an aggregate that is kept for the build to come.
     """
 
     check: Check
     count: str | None
     failing_rows: str
     is_number: bool = False
+    measure: str | None = None

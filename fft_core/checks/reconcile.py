@@ -14,13 +14,14 @@ from fft_core.project.model import (
     ReconcileDifference,
     ReconcileRatio,
     Reconciliation,
+    RowCountEquals,
     SourceName,
 )
 
 
 def reconcile_query(
     check: Check,
-    rule: ReconcileDifference | ReconcileRatio | ReconcileCoverage,
+    rule: RowCountEquals | ReconcileDifference | ReconcileRatio | ReconcileCoverage,
     relation: Relation,
     engine: Session,
     relation_of: Callable[[str | SourceName], Relation],
@@ -36,6 +37,8 @@ def reconcile_query(
     """
     sides = _Sides(rule, relation, engine, relation_of)
     match rule:
+        case RowCountEquals():
+            return CheckQuery(check, None, f"select * from {sides.totals()} where left_value <> right_value")
         case ReconcileDifference(at_most=limit):
             apart = f"abs(left_value - right_value) > {engine.spelling.literal(limit)}"
             one_is_null = engine.spelling.differs("(left_value is null)", "(right_value is null)")

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from fft_core.checks.builtin import check_query
+from fft_core.checks.builtin import NO_MEASURES, check_query
 from fft_core.checks.query import CheckQuery
+from fft_core.checks.totals import Measures, measure_key
 from fft_core.engines.protocol import ColumnType, Row, Session
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.project.model import (
     Check,
-    Freshness,
-    NonNegativeSum,
+    ColumnTypes,
+    Drift,
     PythonCheck,
+    Recency,
     ReconcileCoverage,
-    ReconcileDifference,
-    ReconcileRatio,
-    RowCountBetween,
     SourceName,
     SqlCheck,
     Unique,
@@ -30,11 +29,26 @@ SAMPLE_ROWS = 5
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What a check has measured, called `key` in the records, and what was measured of the build before, if it was."""
+
+    key: str
+    now: float | None
+    before: float | None = None
+    has_before: bool = False
+
+    @property
+    def recorded(self) -> tuple[float | None, ...]:
+        """What is kept: the value of this build, and that of the one before, if there is one."""
+        return (self.now, self.before) if self.has_before else (self.now,)
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """What a check found: how many rows offend it, the first of them, and the query that shows them all.
 
     `judged_with` is what was built when it judged the rows of a view: they were not published yet. `message` is what a
-    function said of them.
+    function said of them. `measured` is what it has measured, with its key in the records, and what was there before.
     """
 
     check: Check
@@ -45,6 +59,7 @@ class CheckResult:
     sample: tuple[Row, ...] = ()
     judged_with: str | None = None
     message: str = ""
+    measured: Measured | None = None
 
     @property
     def passed(self) -> bool:
@@ -68,8 +83,12 @@ class CheckResult:
     def summary(self) -> str:
         """What was found, in a few words that fit the rule."""
         match self.check.rule:
+            case Drift() if self.measured is not None and not self.measured.has_before:
+                return "passed: the first build that measures it, there is nothing to compare with"
             case _ if self.passed:
                 return "passed"
+            case Drift() if self.measured is not None:
+                return f"{self.measured.before} before, {self.measured.now} now"
             case Unique():
                 return f"{self.failing_rows:,} value{'s occur' if self.failing_rows > 1 else ' occurs'} more than once"
             case ReconcileCoverage():
@@ -78,7 +97,11 @@ class CheckResult:
                 return f"{self.failing_rows:,} found"
             case PythonCheck():
                 return self.message or "failed"
-            case ReconcileDifference() | ReconcileRatio() | RowCountBetween() | NonNegativeSum() | Freshness():
+            case Recency():
+                return f"{self.failing_rows:,} group{'s are' if self.failing_rows > 1 else ' is'} too old"
+            case ColumnTypes():
+                return f"{self.failing_rows:,} column{'s are' if self.failing_rows > 1 else ' is'} not as promised"
+            case rule if rule.counts is None:  # one row with what was found
                 return self.first_row
         return f"{self.failing_rows:,} of {self.row_count:,} rows fail"
 
@@ -93,6 +116,11 @@ class Judgement:
     results: tuple[CheckResult, ...]
     row_count: int
     digest: str | None
+
+
+def measures_of(results: Iterable[CheckResult]) -> Mapping[str, tuple[float | None, ...]]:
+    """Give what is to be kept of what checks have measured."""
+    return {result.measured.key: result.measured.recorded for result in results if result.measured}
 
 
 @dataclass(frozen=True)
@@ -165,6 +193,7 @@ def run_checks(
     *,
     published: Relation | None = None,
     digest: str = "null",
+    before: Measures = NO_MEASURES,
 ) -> Judgement:
     """Judge the rows of a relation, in one scan where that is possible.
 
@@ -176,6 +205,7 @@ def run_checks(
         relation_of: Finds the other relation of a relationships check.
         published: The name that staged rows will have; the queries of the results speak of it.
         digest: An aggregate over the rows, which the scan calls `rows_of` the columns, to be computed with the rest.
+        before: What was measured of the build before, for checks of what changes.
 
     Raises:
         FftError: a check names a column that is not there.
@@ -187,22 +217,35 @@ def run_checks(
         found = relation_of(node)
         return relation if found == published else found
 
-    is_code = [isinstance(check.rule, PythonCheck) for check in checks]
-    queries = [_query(engine, relation, columns, check, judged, now) for check in checks]
-    shared = [query for query in queries if query.count is not None]
-    counts, row_count, rows_digest = _shared_scan(
-        engine, relation, rows_of(column.name for column in columns), shared, digest
-    )
+    queries = [_query(engine, relation, columns, check, judged, now, before) for check in checks]
+    scan = _shared_scan(engine, relation, rows_of(column.name for column in columns), queries, digest)
     results = []
-    for query, by_function in zip(queries, is_code, strict=True):
-        if by_function:
-            result = _said_by_function(engine, relation, query.check, row_count)
+    for query in queries:
+        if isinstance(query.check.rule, PythonCheck):
+            result = _said_by_function(engine, relation, query.check, scan.row_count)
         else:
-            failing = counts.get(query.check.name)
-            result = _result(engine, query, _count(engine, query) if failing is None else failing, row_count)
+            failing = scan.counts.get(query.check.name)
+            result = _result(engine, query, _count(engine, query) if failing is None else failing, scan.row_count)
         text = result.sql.replace(relation.sql(engine.spelling), shown.sql(engine.spelling))
-        results.append(replace(result, sql=text))
-    return Judgement(tuple(results), row_count, rows_digest)
+        results.append(replace(result, sql=text, measured=_measured(query, scan, before)))
+    return Judgement(tuple(results), scan.row_count, scan.digest)
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """What one scan found: numbers of failing rows and measures, by the names of their checks."""
+
+    row_count: int
+    digest: str | None
+    counts: Mapping[str, int]
+    measures: Mapping[str, float | None]
+
+
+def _measured(query: CheckQuery, scan: _Scan, before: Measures) -> Measured | None:
+    if query.measure is None:
+        return None
+    key = measure_key(query.check)
+    return Measured(key, scan.measures[query.check.name], before.get(key), has_before=key in before)
 
 
 def _query(
@@ -212,21 +255,24 @@ def _query(
     check: Check,
     relation_of: Callable[[str | SourceName], Relation],
     now: datetime,
+    before: Measures,
 ) -> CheckQuery:
     try:
-        return check_query(check, relation, columns, engine, relation_of, now)
+        return check_query(check, relation, columns, engine, relation_of, now, before)
     except StatementError as error:  # the columns of the other relation cannot be read
         raise _unevaluated([check], error) from error
 
 
-def _shared_scan(
-    engine: Session, relation: Relation, rows: str, queries: Sequence[CheckQuery], digest: str
-) -> tuple[dict[str, int], int, str | None]:
-    columns = ", ".join(["count(*)", digest, *(query.count for query in queries if query.count)])
-    scan = f"select {columns} from {relation.sql(engine.spelling)} as {rows}"
-    ((row_count, rows_digest, *counts),) = _explained(engine, queries, scan)
-    found = {query.check.name: int(count) for query, count in zip(queries, counts, strict=True)}
-    return found, int(row_count), rows_digest
+def _shared_scan(engine: Session, relation: Relation, rows: str, queries: Sequence[CheckQuery], digest: str) -> _Scan:
+    counted = [query for query in queries if query.count is not None]
+    measuring = [query for query in queries if query.measure is not None]
+    asked = ["count(*)", digest, *(str(q.count) for q in counted), *(str(q.measure) for q in measuring)]
+    scan = f"select {', '.join(asked)} from {relation.sql(engine.spelling)} as {rows}"
+    ((row_count, rows_digest, *values),) = _explained(engine, counted, scan)
+    counts = {query.check.name: int(count) for query, count in zip(counted, values, strict=False)}
+    measures = zip(measuring, values[len(counted) :], strict=True)
+    found = {query.check.name: None if value is None else float(value) for query, value in measures}
+    return _Scan(int(row_count), rows_digest, counts, found)
 
 
 def _said_by_function(engine: Session, relation: Relation, check: Check, row_count: int) -> CheckResult:
@@ -262,7 +308,8 @@ def _explained(engine: Session, queries: Sequence[CheckQuery], sql: str) -> list
         if not queries:
             raise
         # the columns are known to be there, so that it is one of those with text of the user's in it
-        suspects = [query.check for query in queries if query.check.where] or [query.check for query in queries]
+        by_user = [query.check for query in queries if query.check.where or query.check.rule.conditions]
+        suspects = by_user or [query.check for query in queries]
         raise _unevaluated(suspects, error) from error
 
 

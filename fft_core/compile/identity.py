@@ -25,7 +25,6 @@ from fft_core.plan.fingerprint import NodeIdentity, digest_of
 from fft_core.project.model import (
     Check,
     CustomRule,
-    Freshness,
     Incremental,
     MaterializedView,
     Model,
@@ -331,10 +330,11 @@ class Identities:
         """
         checks = self._project.checks_of(node)
         targets = [read for check in checks for read in check.rule.reads]
-        read = [self._read_text(f"select 1 where {check.where}") for check in checks if check.where is not None]
+        conditions = [text for check in checks for text in (check.where, *check.rule.conditions) if text is not None]
+        read = [self._read_text(f"select 1 where {condition}") for condition in conditions]
         custom = [self._custom(check) for check in checks if isinstance(check.rule, SqlCheck | PythonCheck)]
         read += custom
-        if any(isinstance(check.rule, Freshness) for check in checks) or any(code.volatile for code in read):
+        if any(check.rule.follows_clock for check in checks) or any(code.volatile for code in read):
             return None, (), None
         unknown = tuple(dict.fromkeys(name for code in read for name in code.unknown))
         names = tuple(dict.fromkeys(name for code in read for name in code.names))

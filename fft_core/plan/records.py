@@ -29,6 +29,7 @@ class BuildRecord:
         engine: The engine's name.
         project, environment: Whose build it was; None for the records of older versions.
         relation_path: Catalog, schema and name of the relation, each None if it is left to the database.
+        measures: What its checks have measured, by key: of this build, and of the one before it if that was measured.
     """
 
     node: str
@@ -44,6 +45,7 @@ class BuildRecord:
     project: str | None = None
     environment: str | None = None
     relation_path: tuple[str | None, str | None, str] | None = None
+    measures: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
     @property
     def reads(self) -> frozenset[str]:

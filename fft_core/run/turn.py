@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from fft_core.build.judged_views import Unjudged, UnreadableViewError
 from fft_core.build.publish import BuildResult, BuildTask, Clock, NodeResult, build_node
 from fft_core.build.rows import how_to_get
-from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
+from fft_core.checks.run import CheckFailedError, CheckResult, measures_of, run_checks
 from fft_core.compile.identity import Identities
 from fft_core.errors import FftError, MissingRelationError
 from fft_core.http.stats import collecting
@@ -20,7 +21,7 @@ from fft_core.project.model import Check, Model, Seed, SourceName
 from fft_core.run.chosen_views import views_to_judge
 from fft_core.run.memory import Look, OutdatedError
 from fft_core.run.rebuilder import Rebuilder
-from fft_core.warehouse.records import write_checks
+from fft_core.warehouse.records import measures_statement, recorded_measures, write_checks
 from fft_core.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -111,7 +112,17 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
     with engine.trace.about(str(node)):
         columns = engine.columns(engine.spelling.select_all(relation))
-        return run_checks(engine, relation, columns, checks, warehouse.relation).results
+        before = _measured_before(warehouse, str(node), checks)
+        return run_checks(engine, relation, columns, checks, warehouse.relation, before=before).results
+
+
+def _measured_before(warehouse: Warehouse, node: str, checks: tuple[Check, ...]) -> Mapping[str, float | None]:
+    """Read what was measured of the build before the one that is published; of a view, when it was judged last."""
+    if not any(check.rule.measures for check in checks):
+        return {}
+    recorded, model = recorded_measures(warehouse.engine, node), warehouse.project.models.get(node)
+    position = 0 if model and model.is_query else 1
+    return {key: values[position] for key, values in recorded.items() if len(values) > position}
 
 
 @dataclass(frozen=True)
@@ -258,7 +269,19 @@ def _check_reused(
     results = check_node(warehouse, decision.name, checks) if checks else ()
     if any(result.blocks for result in results):
         raise CheckFailedError(decision.name, results, published=True)
-    if decision.checks_are_due and rebuilder.request.records:
-        with warehouse.engine.transaction():
-            write_checks(warehouse.engine, decision.name, decision.checks)
+    if rebuilder.request.records:
+        _note_checks(warehouse, decision, measures_of(results))
     return results
+
+
+def _note_checks(warehouse: Warehouse, decision: Decision, measured: Mapping[str, tuple[float | None, ...]]) -> None:
+    """Note that checks passed, where that was not known, and what they have measured, where that is new."""
+    engine, known = warehouse.engine, decision.record.measures if decision.record else {}
+    is_measured = any(known.get(key) != values for key, values in measured.items())
+    if not decision.checks_are_due and not is_measured:
+        return
+    with engine.transaction():
+        if decision.checks_are_due:
+            write_checks(engine, decision.name, decision.checks)
+        if is_measured:
+            engine.execute(measures_statement(engine, decision.name, {**known, **measured}))

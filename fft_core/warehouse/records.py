@@ -28,11 +28,14 @@ _MIGRATIONS: tuple[Mapping[str, TypeWord], ...] = (
         "parts": "text",
     },
     {"project": "text", "environment": "text", "relation_path": "text"},
+    {"measures": "text"},
 )
 _NUMBERS: Mapping[str, TypeWord] = {"number": "small integer", "applied_at": "timestamp"}
 _COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_at, run_id, engine, parts"
 # What is written and not needed for a plan is read all the same: a lost column is found before anything is built.
-_MORE_COLUMNS = ("", "", "fingerprint", "fingerprint, project, environment, relation_path")
+_PLACE = "fingerprint, project, environment, relation_path"
+_MORE_COLUMNS = ("", "", "fingerprint", _PLACE, f"{_PLACE}, measures")
+_MEASURES = 4  # behind the columns that are always read
 _HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
 
 
@@ -221,6 +224,7 @@ def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = 
         "project": record.project,
         "environment": record.environment,
         "relation_path": json.dumps(record.relation_path),
+        "measures": _measures_text(record.measures),
     }
     added = spelling.insert_row(table, values)
     if not replaces:
@@ -236,6 +240,26 @@ def write_checks(engine: Session, node: str, checks: str | None) -> None:
     spelling = engine.spelling
     values = {"checks": spelling.literal(checks)}
     engine.execute(spelling.update(engine.relation(TABLE), values, f"node_name = {spelling.literal(node)}"))
+
+
+def _measures_text(measures: Mapping[str, Sequence[float | None]]) -> str | None:
+    return json.dumps(measures) if measures else None
+
+
+def measures_statement(engine: Session, node: str, measures: Mapping[str, Sequence[float | None]]) -> str:
+    """Spell what notes the measures of a node that is not built."""
+    values = {"measures": engine.spelling.literal(_measures_text(measures))}
+    return engine.spelling.update(engine.relation(TABLE), values, f"node_name = {engine.spelling.literal(node)}")
+
+
+def recorded_measures(engine: Session, node: str) -> Mapping[str, tuple[float | None, ...]]:
+    """Read what the checks of a node have measured of its last build, and of the one before; nothing without records.
+
+    Raises:
+        StateError: the records cannot be read, or were written by a newer version.
+    """
+    record = read_records(engine).get(node)
+    return record.measures if record else {}
 
 
 def _refuse_newer(engine: Session) -> int:
@@ -260,7 +284,7 @@ def _last_migration(engine: Session) -> object:
 
 
 def _record(row: Row, table: str, types: Types) -> BuildRecord:
-    node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, *_ = row
+    node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, *more = row
     try:
         if not isinstance(node, str):
             raise ValueError(f"node_name is {node!r}")
@@ -268,14 +292,33 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
             raise ValueError(f"row_count is {rows!r}, which is no number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
         built_at = _in_utc(built_at, types)
+        measures = _measures(more[_MEASURES] if len(more) > _MEASURES else None)
     except ValueError as error:
         raise StateError(
             f"the build record of {node!r} in {table} cannot be read: {error}",
             hint=f"Delete its row from {table}: the model is built once more then. {_HINT}",
         ) from error
     return BuildRecord(
-        node, relation, fingerprint, data_version or "", stamp or "", rows, checks, built_at, run_id, engine
+        node,
+        relation,
+        fingerprint,
+        data_version or "",
+        stamp or "",
+        rows,
+        checks,
+        built_at,
+        run_id,
+        engine,
+        measures=measures,
     )
+
+
+def _measures(text: str | None) -> Mapping[str, tuple[float | None, ...]]:
+    """Read measures. Raises ValueError."""
+    found = json.loads(text) if text else {}
+    if not isinstance(found, dict) or not all(isinstance(values, list) and values for values in found.values()):
+        raise ValueError(f"measures is {text!r}")
+    return {str(key): tuple(values) for key, values in found.items()}
 
 
 def _in_utc(built_at: object, types: Types) -> datetime:

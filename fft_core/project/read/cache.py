@@ -26,7 +26,7 @@ from fft_core.project.read.files import find_package_files
 from fft_core.version import VERSION
 
 FILE = "project.pickle"
-FORMAT = 20  # counted up when the types of a project change
+FORMAT = 21  # counted up when the types of a project change
 _UNREADABLE = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -44,7 +44,15 @@ def _dataclasses(module: object) -> list[type]:
     return [kind for kind in found if kind.__module__ == getattr(module, "__name__", "")]
 
 
-_MODULES = (model.checks, model.extras, model.materialization, model.nodes, model.project, model.unit_test)
+_MODULES = (
+    model.checks,
+    model.extras,
+    model.materialization,
+    model.nodes,
+    model.project,
+    model.rules,
+    model.unit_test,
+)
 _TYPES: tuple[type, ...] = (Location, CsvFormat, *(kind for module in _MODULES for kind in _dataclasses(module)))
 _FIELDS = tuple(tuple(field.name for field in fields(kind)) for kind in _TYPES)
 _NUMBERS = {kind: number for number, kind in enumerate(_TYPES)}

@@ -22,6 +22,7 @@ from fft_core.project.model import (
     ReconcileDifference,
     ReconcileRatio,
     Reconciliation,
+    RowCountEquals,
     Rule,
     Scope,
     Seed,
@@ -33,7 +34,7 @@ from fft_core.project.read.schema_file import CheckDraft, SchemaEntry
 from fft_core.project.shapes.checks import CheckShapes
 
 _SOURCES = Path("sources.yml")
-Reconcile: TypeAlias = ReconcileDifference | ReconcileRatio | ReconcileCoverage
+Reconcile: TypeAlias = ReconcileDifference | ReconcileRatio | ReconcileCoverage | RowCountEquals
 
 
 def link(
@@ -157,6 +158,11 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
             continue
         if isinstance(node, SourceName):
             node = project.seed_behind(node) or node  # so that bad rows of the seed are not published
+        if isinstance(node, SourceName) and draft.rule.measures:
+            hint = "Take its freshness, or check a model or seed."
+            message = f"{draft.shape.type} compares a build with the one before, and {node!s} is not built here"
+            problems.append(Problem(message, draft.location, hint))
+            continue
         rule = _resolved(draft.rule, draft, project, by_relation, problems)
         taken = names.setdefault(node, set())
         name = _free(_check_name(draft.shape), taken)
@@ -169,7 +175,7 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
                 rule=rule,
                 location=draft.location,
                 severity=draft.shape.severity,
-                where=draft.shape.where,
+                where=draft.shape.condition,
                 tags=tuple(draft.shape.tags),
                 description=draft.shape.description,
                 scope=_scope(draft, node, project, problems),

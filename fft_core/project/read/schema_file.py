@@ -139,7 +139,8 @@ def _draft(
     if isinstance(shape, list):
         problems.extend(_with_types(problem, customs) for problem in shape)
         return []
-    return [CheckDraft(node or shape.table, shape, file.location(keys), shape.rule())]
+    table = node or shape.table
+    return [CheckDraft(table, shape, file.location(keys), shape.rule_of(table))]
 
 
 def _with_types(problem: Problem, customs: Customs) -> Problem:
