@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 from fft_core.build.rows import text_of
 from fft_core.checks.builtin import check_query
-from fft_core.checks.run import CheckResult, JudgedView, run_checks
+from fft_core.checks.results import CheckResult, JudgedView
+from fft_core.checks.run import run_checks
 from fft_core.compile.render import Naming
 from fft_core.engines.protocol import ColumnType, Stage
 from fft_core.errors import FftError, StatementError
@@ -148,7 +149,7 @@ def judge_published(
         except FftError as error:
             hint = f"What is published of {', '.join(view.old_texts)} is not what the project says: build that first."
             raise UnreadableViewError(name, view.name, error, hint) from error
-        results = tuple(replace(result, judged_with=name) for result in results)
+        results = tuple(replace(result, judged="staged", judged_with=name) for result in results)
         judged.append(JudgedView(view.name, results, old_texts=view.old_texts))
         unjudged += [Unjudged(view.name, f"as it is published, {lack}") for lack in lacks]
     return tuple(judged), tuple(unjudged)

@@ -22,7 +22,8 @@ from fft_core.build.judged_views import (
 from fft_core.build.query_limit import expected_bytes
 from fft_core.build.rows import model_rows
 from fft_core.build.seeds import seed_rows
-from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, measures_of, run_checks
+from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView, Judgement, measures_of
+from fft_core.checks.run import run_checks
 from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Want
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import BusyError

@@ -86,7 +86,11 @@ class Spelled:
         return CheckQuery(self.check, count, f"select * from {self.table} where {condition}")
 
     def by_totals(
-        self, totals: Mapping[str, tuple[str, str]], offends: Callable[..., str], measure: str | None = None
+        self,
+        totals: Mapping[str, tuple[str, str]],
+        offends: Callable[..., str],
+        measure: str | None = None,
+        shows: str | None = None,
     ) -> CheckQuery:
         """A rule about totals.
 
@@ -94,17 +98,24 @@ class Spelled:
             totals: Each by its name in the rows that are shown: an aggregate with {} for its value, and the value.
             offends: Spells when they break the rule; it is given each total.
             measure: What is kept for the next build, with the totals in braces.
+            shows: The column of which the totals are values.
         """
         shared = {name: total.format(self.of_judged(value)) for name, (total, value) in totals.items()}
         selected = ", ".join(f"{total.format(value)} as {name}" for name, (total, value) in totals.items())
         count = f"case when {offends(*shared.values())} then 1 else 0 end"
         found = f"select * from (select {selected} from {self.rows}) as _ff_total where {offends(*totals)}"
         kept = measure.format(**shared) if measure else None
-        return CheckQuery(self.check, count, found, measure=kept)
+        made_of = dict.fromkeys(totals, shows) if shows else {}
+        return CheckQuery(self.check, count, found, measure=kept, made_of=made_of)
 
-    def by_group(self, key: Sequence[str], total: str, value: str, offends: Callable[[str], str]) -> CheckQuery:
+    def by_group(
+        self, key: Sequence[str], total: str, value: str, offends: Callable[[str], str], shows: str | None = None
+    ) -> CheckQuery:
         """A rule about a total of each group of rows, which is called `total` and spelled by `value`."""
         names = ", ".join(f"{self.comparable(column)} as {self.name(column)}" for column in key)
-        positions = ", ".join(str(position) for position in range(1, len(key) + 1))
-        groups = f"select {names}, {value} as {self.unused(total)} from {self.rows} group by {positions}"
-        return CheckQuery(self.check, None, f"{groups} having {offends(value)}")
+        positions, called = ", ".join(str(position) for position in range(1, len(key) + 1)), self.unused(total)
+        groups = f"select {names}, {value} as {called} from {self.rows} group by {positions}"
+        failing = f"coalesce(sum(case when {offends(called)} then 1 else 0 end), 0)"
+        counted = f"select {failing}, count(*) from ({groups}) as _ff_groups"
+        made_of = {called: shows} if shows else {}
+        return CheckQuery(self.check, None, f"{groups} having {offends(value)}", counted=counted, made_of=made_of)

@@ -40,13 +40,15 @@ def total_query(rule: RuleOfTotals, spell: Spelled, now: datetime) -> CheckQuery
         case NotConstant(column):
             value = _ordered(spell, column)
             totals = {"smallest": ("min({})", value), "largest": ("max({})", value)}
-            return spell.by_totals(totals, lambda smallest, largest: f"{smallest} = {largest}")
+            return spell.by_totals(totals, lambda smallest, largest: f"{smallest} = {largest}", shows=column)
         case Freshness(column, minutes):
             totals = {"latest": ("max({})", spelling.finite(spell.name(column)))}
-            return spell.by_totals(totals, lambda latest: _is_old(latest, minutes, spell, now))
+            return spell.by_totals(totals, lambda latest: _is_old(latest, minutes, spell, now), shows=column)
         case Recency(column, group_by, minutes):
             latest = f"max({spelling.finite(spell.name(column))})"
-            return spell.by_group(group_by, "latest", latest, lambda latest: _is_old(latest, minutes, spell, now))
+            return spell.by_group(
+                group_by, "latest", latest, lambda latest: _is_old(latest, minutes, spell, now), shows=column
+            )
 
 
 class _Bounds:

@@ -414,4 +414,6 @@ def _said(check: Check) -> list[str]:
     told = check.rule.said if isinstance(check.rule, CustomRule) else asdict(check.rule)
     rule = [f"{key}={value!r}" for key, value in told.items()]
     scope = [] if check.scope == "table" else [check.scope]
-    return [check.type, *rule, check.severity, check.where or "", *scope]
+    limits = (("warn_if", check.warn_if), ("error_if", check.error_if))
+    thresholds = [f"{key}={threshold}" for key, threshold in limits if threshold is not None]
+    return [check.type, *rule, check.severity, check.where or "", *scope, *thresholds]

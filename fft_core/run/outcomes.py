@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from fft_core.build.publish import BuildResult
-from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView
+from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView
 from fft_core.errors import FftError
 from fft_core.names import Relation
 from fft_core.project.model import Model, Seed, Source

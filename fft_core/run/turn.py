@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from fft_core.build.judged_views import Unjudged, UnreadableViewError
 from fft_core.build.publish import BuildResult, BuildTask, Clock, NodeResult, build_node
 from fft_core.build.rows import how_to_get
-from fft_core.checks.run import CheckFailedError, CheckResult, measures_of, run_checks
+from fft_core.checks.results import CheckFailedError, CheckResult, measures_of
+from fft_core.checks.run import run_checks
 from fft_core.compile.identity import Identities
 from fft_core.errors import FftError, MissingRelationError
 from fft_core.http.stats import collecting
@@ -258,8 +259,8 @@ def _due_checks(warehouse: Warehouse, decision: Decision) -> tuple[tuple[Check, 
     checks = warehouse.project.checks_of(decision.name)
     if decision.checks_are_due:
         return checks, ()
-    due = tuple(check for check in checks if check.severity == "warn")
-    return due, tuple(check for check in checks if check.severity == "error")
+    due = tuple(check for check in checks if check.can_warn)
+    return due, tuple(check for check in checks if not check.can_warn)
 
 
 def _check_reused(

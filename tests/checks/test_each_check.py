@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from targets import Target
 
-from fft_core.checks.run import CheckResult, run_checks
+from fft_core.checks.results import CheckResult
+from fft_core.checks.run import run_checks
 from fft_core.engines.protocol import Session, open_session
 from fft_core.errors import FftError, Location, StatementError
 from fft_core.names import Relation
@@ -174,6 +175,7 @@ CASES: dict[str, Case] = {
         lambda x, g: Drift("distinct", x, 0.1), "integer", "(1, 'a'), (2, 'b'), (2, 'b')", "(1, 'a')", empty=1, nulls=1
     ),
 }  # fmt: skip
+NOTHING: Mapping[str, float | None] = {}
 BEFORE = {"row_count": 10.0, "mean": 10.0, "null_share": 0.5, "distinct": 2.0}
 
 
@@ -187,7 +189,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Session]:
         session.close()
 
 
-def judge(engine: Session, rule: Rule, where: str | None = None, **before: float | None) -> CheckResult:
+def judge(
+    engine: Session, rule: Rule, where: str | None = None, before: Mapping[str, float | None] = NOTHING
+) -> CheckResult:
     """Check the table t."""
     check = Check("the_check", "t", "any", rule, PLACE, where=where)
     table = engine.relation("t")
@@ -233,7 +237,7 @@ def test_what_passes_and_what_fails(engine: Session, case: str, names: tuple[str
         ("(null, null), (null, null), (null, null)", "1 = 1", said.nulls),
     ):
         fill(engine, rows, said.kind, names, where)
-        result = judge(engine, rule, **BEFORE)
+        result = judge(engine, rule, before=BEFORE)
         assert result.failing_rows == failing, rows
         assert len(engine.fetch(result.sql)) == failing, "the query shows them"
         assert bool(result.sample) == bool(failing)
@@ -316,7 +320,7 @@ def test_an_expression_that_cannot_be_evaluated_is_named(engine: Session) -> Non
         Check("bad", "t", "any", Expression("nothing > 0"), PLACE),
     ]
     with pytest.raises(StatementError, match="check bad of t cannot be evaluated"):
-        run_checks(engine, engine.relation("t"), columns, checks, engine.relation)
+        run_checks(engine, engine.relation("t"), columns, checks, lambda _: engine.relation("other"))
 
 
 @pytest.mark.parametrize(
@@ -338,7 +342,7 @@ def test_what_changed_is_compared_with_what_it_was(
     engine: Session, rule: Rule, before: dict[str, float | None], failing: int, said: str
 ) -> None:
     fill(engine, "(5, 'a'), (7, null)", "integer")
-    result = judge(engine, rule, **before)
+    result = judge(engine, rule, before=before)
     assert (result.failing_rows, result.passed) == (failing, not failing)
     assert result.summary.startswith(said)
     assert result.measured is not None
@@ -347,4 +351,4 @@ def test_what_changed_is_compared_with_what_it_was(
 
 def test_not_a_number_is_a_drift(engine: Session) -> None:
     fill(engine, "('NaN', 'a')", "double precision")
-    assert judge(engine, Drift("mean", "x"), mean=1.0).failing_rows == 1
+    assert judge(engine, Drift("mean", "x"), before={"mean": 1.0}).failing_rows == 1

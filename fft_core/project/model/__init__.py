@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fft_core.project.model.checks import Check, Rule, Scope, Severity
+from fft_core.project.model.checks import Check, Outcome, Rule, Scope, Severity, Threshold
 from fft_core.project.model.extras import Budget, Budgets, Hook, Limits, Phase
 from fft_core.project.model.materialization import (
     Ephemeral,
@@ -130,6 +130,7 @@ __all__ = [
     "NotConstant",
     "NotNull",
     "OnSchemaChange",
+    "Outcome",
     "Package",
     "Phase",
     "Project",
@@ -161,6 +162,7 @@ __all__ = [
     "StepSettings",
     "SumBetween",
     "Table",
+    "Threshold",
     "Unique",
     "UnitTest",
     "VersionByColumn",

@@ -17,11 +17,18 @@ PACKAGES = "packages"  # what the paths of packages' files begin with, wherever 
 
 @dataclass(frozen=True)
 class Column:
-    """What is said about a column; `type` is the SQL type where one is given."""
+    """What is said about a column; `type` is the SQL type where one is given. Values tagged `pii` are not shown."""
 
     name: str
     description: str | None = None
     type: str | None = None
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether its values are personal: they stand in no report."""
+        return any(tag.lower() == "pii" for tag in self.tags)
 
 
 @dataclass(frozen=True)

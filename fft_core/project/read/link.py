@@ -125,9 +125,7 @@ def _described(model: Model, entry: SchemaEntry) -> Model:
 def _described_seed(seed: Seed, entry: SchemaEntry) -> Seed:
     types = seed.column_types
     said = {column.name: column for column in entry.columns}
-    columns = tuple(
-        Column(name, said[name].description if name in said else None, types.get(name)) for name in {**types, **said}
-    )
+    columns = tuple(replace(said.get(name, Column(name)), type=types.get(name)) for name in {**types, **said})
     return replace(
         seed,
         description=entry.description,
@@ -179,6 +177,10 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
                 tags=tuple(draft.shape.tags),
                 description=draft.shape.description,
                 scope=_scope(draft, node, project, problems),
+                meta=draft.shape.meta,
+                warn_if=draft.shape.warn_if,
+                error_if=draft.shape.error_if,
+                hidden=_hidden((node, *rule.reads), project),
             )
         )
     return tuple(found)
@@ -191,6 +193,14 @@ def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems
         hint = "Take `scope` out: the check then judges all rows before they are published."
         problems.append(Problem(f"scope: delta: {node!s} is not an incremental model", draft.location, hint))
     return draft.shape.scope
+
+
+def _hidden(nodes: Iterable[str | SourceName], project: Project) -> tuple[str, ...]:
+    """The columns that no report shows, of all tables of a check."""
+    tables = [project.sources.get(n) if isinstance(n, SourceName) else project.node(n) for n in nodes]
+    return tuple(
+        sorted({column.name.lower() for table in tables if table for column in table.columns if column.is_hidden})
+    )
 
 
 def _by_relation(project: Project) -> Mapping[str, SourceName]:

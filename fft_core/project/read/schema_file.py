@@ -9,7 +9,7 @@ from typing import Any
 
 from fft_core.errors import Location, Problem, nearest
 from fft_core.project.model import Column, Reconciliation, Rule, StepSettings
-from fft_core.project.read.custom_checks import CustomCheck, custom_test
+from fft_core.project.read.custom_checks import CustomCheck, custom_test, refused_shares
 from fft_core.project.read.yaml_file import Key, YamlFile, shaped, shaped_in_part
 from fft_core.project.shapes.checks import RECONCILE, CheckShapes, CheckUnion
 from fft_core.project.shapes.schema import ColumnShape, ModelSchemaShape, SchemaShape
@@ -89,7 +89,11 @@ def table_checks(
 
 def columns_of(columns: list[ColumnShape]) -> tuple[Column, ...]:
     """What is said about columns, without their tests."""
-    return tuple(Column(column.name, column.description, column.data_type) for column in columns)
+    return tuple(_column(column) for column in columns)
+
+
+def _column(column: ColumnShape) -> Column:
+    return Column(column.name, column.description, column.data_type, tuple(column.tags), column.meta)
 
 
 def _entry(
@@ -140,7 +144,9 @@ def _draft(
         problems.extend(_with_types(problem, customs) for problem in shape)
         return []
     table = node or shape.table
-    return [CheckDraft(table, shape, file.location(keys), shape.rule_of(table))]
+    rule = shape.rule_of(table)
+    problems.extend(refused_shares(shape, rule, file, keys))
+    return [CheckDraft(table, shape, file.location(keys), rule)]
 
 
 def _with_types(problem: Problem, customs: Customs) -> Problem:

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, date, datetime
 from math import isfinite
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.project import model as m
 from fft_core.project.shapes.shape import Filled, Name, Names, Number, Shape
+
+_THRESHOLD = re.compile(r"\s*(>=?)\s*(\d+(?:\.\d+)?)\s*(%?)\s*")
+
+
+def _threshold(value: Any) -> Any:  # Any: whatever YAML holds
+    """Read a number of rows, or a share of them. Raises ValueError."""
+    if value is None:
+        return None
+    found = _THRESHOLD.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f'{value!r} is no threshold: write "> 10" for a number of rows, or "> 1%" for a share of them')
+    sign, number, percent = found.groups()
+    limit = float(number) if "." in number else int(number)
+    if isinstance(limit, float) and not percent:
+        raise ValueError(f"{value!r} is no threshold: a number of rows is whole")
+    if percent and limit > 100:
+        raise ValueError(f"{value!r} is no threshold: more than 100% cannot fail")
+    return m.Threshold(limit, is_share=bool(percent), is_reached=sign == ">=")
+
+
+Threshold: TypeAlias = Annotated[m.Threshold | None, BeforeValidator(_threshold)]
 
 
 class CheckShape(Shape):
@@ -24,6 +46,15 @@ class CheckShape(Shape):
     tags: list[str] = []
     description: str | None = None
     scope: m.Scope = "table"
+    meta: dict[str, Any] = {}
+    warn_if: Threshold = None
+    error_if: Threshold = None
+
+    @model_validator(mode="after")
+    def _thresholds_fit(self) -> Self:
+        if self.severity == "warn" and self.error_if is not None:
+            raise ValueError("error_if has no effect with severity: warn; take one of them out")
+        return self
 
     def rule(self) -> m.Rule:
         """What is checked."""

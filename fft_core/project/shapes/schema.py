@@ -19,6 +19,7 @@ class ColumnShape(Shape):
     tests: list[Any] = []
     data_tests: list[Any] = []
     tags: list[str] = []
+    meta: dict[str, Any] = {}
 
 
 class RetriesShape(Shape):
