@@ -126,6 +126,8 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Mas
         metadata |= {"total": result.total, "share": round(result.share, 6)}
     if result.shared_by > 1:
         metadata["query_shared_by"] = result.shared_by
+    if result.where_kept:
+        metadata["failures"] = result.failures or masker(result.where_kept)
     if result.check.meta:
         metadata["meta"] = dg.MetadataValue.json(plain_json(result.check.meta))
     if result.sample:

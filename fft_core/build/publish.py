@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from fft_core.build.failures import keeping_failures
 from fft_core.build.increment import Increment, Written, write_increment
 from fft_core.build.judged_views import (
     StagedView,
@@ -195,7 +196,7 @@ def publish_frame(
         CheckFailedError: a check of severity error failed; nothing is published.
     """
     engine = warehouse.engine
-    with engine.turn():
+    with engine.turn(), keeping_failures(warehouse):
         warehouse.ensure_schema(relation)
         existing = engine.inspect([relation]).get(relation)
         replaces = existing.kind if existing else None

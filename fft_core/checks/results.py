@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from fft_core.engines.protocol import Row
 from fft_core.errors import FftError
@@ -19,6 +19,9 @@ from fft_core.project.model import (
     SqlCheck,
     Unique,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Judged: TypeAlias = Literal["published", "staged"]
 
@@ -56,6 +59,8 @@ class CheckResult:
         measured: What it has measured, with its key in the records, and what was there before.
         seconds: How long its query took; one that it shares with others is told in full.
         shared_by: How many checks shared that query.
+        taken: Failing rows that are to be kept in a table when the build is over; or why they cannot be.
+        failures: The table in which they are kept.
     """
 
     check: Check
@@ -71,6 +76,14 @@ class CheckResult:
     measured: Measured | None = None
     seconds: float = 0.0
     shared_by: int = 1
+    taken: pa.Table | str | None = field(default=None, compare=False, repr=False)
+    failures: str | None = None
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether the table of its failing rows is to be replaced: by others, or if none fails by none."""
+        is_done = self.failures is not None or (self.taken is None and self.failing_rows > 0)
+        return self.check.store_failures and not is_done
 
     @property
     def outcome(self) -> Outcome:
@@ -129,6 +142,13 @@ class CheckResult:
             case rule if rule.counts is None:  # one row with what was found
                 return self.first_row
         return f"{self.failing_rows:,} of {self.row_count if self.total is None else self.total:,} rows fail"
+
+    @property
+    def where_kept(self) -> str:
+        """Where the failing rows are kept, or why they are not; empty if nobody wants them kept."""
+        if self.failures is not None:
+            return f"the rows are in {self.failures}"
+        return f"the rows could not be kept: {self.taken}" if isinstance(self.taken, str) else ""
 
     def __str__(self) -> str:
         return f"{self.check.name}: {self.summary}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fft_core.checks.builtin import NO_MEASURES, check_query
+from fft_core.checks.failures import taken_rows
 from fft_core.checks.query import CheckQuery
 from fft_core.checks.results import CheckResult, Judgement, Measured
 from fft_core.checks.scan import Scan, shared_scan
@@ -160,7 +161,13 @@ class _Look:
         sample = self.engine.fetch(f"select * from ({query.failing_rows}) as _ff_failing_rows limit {SAMPLE_ROWS}")
         columns = tuple(column.name for column in self.engine.columns(query.failing_rows))
         hidden = [_is_hidden(column, query) for column in columns]
-        return replace(found, sample_columns=columns, sample=tuple(_masked(row, hidden) for row in sample))
+        is_kept = query.check.store_failures and not query.is_number
+        return replace(
+            found,
+            sample_columns=columns,
+            sample=tuple(_masked(row, hidden) for row in sample),
+            taken=taken_rows(self.engine, query) if is_kept else None,
+        )
 
 
 def _is_hidden(column: str, query: CheckQuery) -> bool:

@@ -41,6 +41,7 @@ class CheckRunResult:
         shared_by: How many checks shared it.
         sql: The query for the failing rows.
         sample_columns, sample: The first of them, as texts; personal values are masked.
+        failures: The table in which the failing rows are kept.
     """
 
     name: str
@@ -55,6 +56,7 @@ class CheckRunResult:
     sql: str | None = None
     sample_columns: tuple[str, ...] = ()
     sample: tuple[tuple[str | None, ...], ...] = ()
+    failures: str | None = None
 
     @classmethod
     def of(cls, result: CheckResult) -> CheckRunResult:
@@ -72,6 +74,7 @@ class CheckRunResult:
             sql=result.sql,
             sample_columns=result.sample_columns,
             sample=tuple(tuple(None if cell is None else str(cell) for cell in row) for row in result.sample),
+            failures=result.failures,
         )
 
     def masked(self, mask: Callable[[str], str]) -> CheckRunResult:
@@ -87,7 +90,7 @@ class CheckRunResult:
             status=part.choice("status", get_args(CheckStatus)),
             severity=part.choice("severity", get_args(Severity)),
             failing_rows=part.number_or_none("failing_rows"),
-            **part.optional(("total", "share", "judged", "seconds", "shared_by", "sql")),
+            **part.optional(("total", "share", "judged", "seconds", "shared_by", "sql", "failures")),
             sample_columns=tuple(part.value.get("sample_columns", ())),
             sample=tuple(map(tuple, part.value.get("sample", ()))),
         )

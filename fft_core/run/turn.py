@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from fft_core.build.failures import keep_failures, keeping_failures, kept_of_views
 from fft_core.build.judged_views import Unjudged, UnreadableViewError
 from fft_core.build.publish import BuildResult, BuildTask, Clock, NodeResult, build_node
 from fft_core.build.rows import how_to_get
@@ -76,11 +77,19 @@ def build_or_reuse(
     failed = True
     try:
         with warehouse.engine.turn(), warehouse.engine.trace.about(node.name), collecting() as http:
-            result = _build_or_reuse(_Turn(warehouse, rebuilder, node, run_id, Clock.begun(warehouse), hooks))
+            with keeping_failures(warehouse):
+                result = _build_or_reuse(_Turn(warehouse, rebuilder, node, run_id, Clock.begun(warehouse), hooks))
+            result = _with_failures(warehouse, result)
         failed = False
         return replace(result, http=http.as_json()) if http.requests else result
     finally:
         rebuilder.views.end(node.name, failed=failed)
+
+
+def _with_failures(warehouse: Warehouse, result: BuildResult | ReuseResult) -> BuildResult | ReuseResult:
+    """Keep the failing rows of what was published, or left as it is."""
+    kept = replace(result, checks=keep_failures(warehouse, result.checks))
+    return replace(kept, views=kept_of_views(warehouse, kept.views)) if isinstance(kept, BuildResult) else kept
 
 
 def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
@@ -114,7 +123,8 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     with engine.trace.about(str(node)):
         columns = engine.columns(engine.spelling.select_all(relation))
         before = _measured_before(warehouse, str(node), checks)
-        return run_checks(engine, relation, columns, checks, warehouse.relation, before=before).results
+        found = run_checks(engine, relation, columns, checks, warehouse.relation, before=before).results
+    return keep_failures(warehouse, found)
 
 
 def _measured_before(warehouse: Warehouse, node: str, checks: tuple[Check, ...]) -> Mapping[str, float | None]:

@@ -96,6 +96,7 @@ class Check:
         meta: What the user notes of it; nothing depends on that.
         warn_if: From how much on it warns; None if nothing may fail.
         error_if: From how much on it fails; None if nothing may fail, or if it only warns.
+        store_failures: Whether failing rows are kept in a table.
         hidden: The columns of its node whose values are shown to nobody, in lower case.
     """
 
@@ -112,6 +113,7 @@ class Check:
     meta: Mapping[str, object] = field(default_factory=dict, hash=False)
     warn_if: Threshold | None = None
     error_if: Threshold | None = None
+    store_failures: bool = False
     hidden: tuple[str, ...] = ()
 
     @property

@@ -180,6 +180,7 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
                 meta=draft.shape.meta,
                 warn_if=draft.shape.warn_if,
                 error_if=draft.shape.error_if,
+                store_failures=draft.shape.store_failures,
                 hidden=_hidden((node, *rule.reads), project),
             )
         )

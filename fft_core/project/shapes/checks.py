@@ -49,6 +49,7 @@ class CheckShape(Shape):
     meta: dict[str, Any] = {}
     warn_if: Threshold = None
     error_if: Threshold = None
+    store_failures: bool = False
 
     @model_validator(mode="after")
     def _thresholds_fit(self) -> Self:
