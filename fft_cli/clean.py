@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 @click.option("--history", is_flag=True, help="Also the project's own history of Dagster runs.")
 @click.option("--orphans", is_flag=True, help="Instead: tables and views of models that are gone from the project.")
 @click.option("--snapshots", is_flag=True, help="With --orphans, also snapshots: their history cannot be built again.")
+@click.option("--failures", is_flag=True, help="Instead: tables with the failing rows of checks.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
-def command(options: ProjectOptions, history: bool, orphans: bool, snapshots: bool, dry_run: bool) -> None:
+def command(
+    options: ProjectOptions, history: bool, orphans: bool, snapshots: bool, failures: bool, dry_run: bool
+) -> None:
     """Remove reports, logs and caches that FFT wrote into .fastflowtransform/ and into the user's cache folder.
 
     Databases, the build records in them, installed packages and seeds stay. So does the history of runs without
@@ -33,8 +36,15 @@ def command(options: ProjectOptions, history: bool, orphans: bool, snapshots: bo
     and seeds that it no longer has, or that lie elsewhere now. They are dropped only if they bear the mark of that
     build: never a table of another project, or one that somebody replaced.
 
+    With --failures, files stay, and tables are dropped that hold failing rows of checks of this project.
+
     PROJECT is the folder that holds project.yml.
     """
+    if failures:
+        if history or orphans or snapshots:
+            raise click.UsageError("--failures goes with --dry-run only: call the command twice")
+        clean_failures(options, dry_run=dry_run)
+        return
     if orphans:
         if history:
             raise click.UsageError("--history has nothing to do with --orphans: call the command twice")
@@ -83,6 +93,21 @@ def clean_orphans(options: ProjectOptions, *, snapshots: bool, dry_run: bool) ->
     said = "would be removed" if dry_run else "removed"
     echo(f"{len(removed)} {said}" if removed else "nothing to remove")
     return 1 if failed else 0
+
+
+def clean_failures(options: ProjectOptions, *, dry_run: bool) -> None:
+    """Drop the tables of failing rows, or list them."""
+    from fft_cli.ctrl_c import opened_warehouse
+    from fft_core.operations.failures import find_failures, remove_failures
+
+    with opened_warehouse(options.load(), read_only=dry_run) as warehouse:
+        found = find_failures(warehouse)
+        if not dry_run:
+            remove_failures(warehouse, found.items())
+    for relation in found:
+        echo(name_text(str(relation)))
+    said = "would be removed" if dry_run else "removed"
+    echo(f"{len(found)} {said}" if found else "nothing to remove")
 
 
 def orphan_line(orphan: Orphan) -> str:

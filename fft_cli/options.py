@@ -74,6 +74,7 @@ class ProjectOptions:
     )
     shows_statements: bool = False
     as_json: bool = False
+    stores_failures: bool = False
 
     def load(self) -> Project:
         """Load the project. Raises ProjectError with all that is wrong with it, UsageError for a malformed --vars."""
@@ -88,6 +89,10 @@ class ProjectOptions:
         debug = any(value.lower() not in ("", "0", "false") for value in debugs)
         if self.shows_statements or debug:
             show_statements(as_json=self.as_json)
+        if self.stores_failures:
+            from fft_core.project.model.project import with_stored_failures
+
+            return with_stored_failures(project)
         return project
 
 

@@ -13,6 +13,11 @@ from fft_cli.options import PlanOptions, ProjectOptions
 JOBS = click.option("--jobs", "-j", type=click.IntRange(min=1), help="How many run at a time.")
 
 
+STORE_FAILURES = click.option(
+    "--store-failures", is_flag=True, help="Keep the failing rows of all checks in tables _ff_failures_*."
+)
+
+
 @dataclass(frozen=True)
 class Output:
     """How much is printed, and how."""
@@ -57,6 +62,7 @@ class RunOptions:
     offline: bool = field(
         metadata=option("--offline", is_flag=True, help="Models get responses of HTTP from the cache alone.")
     )
+    store_failures: bool = field(metadata=read_by(STORE_FAILURES))
     dry_run: bool = field(metadata=option("--dry-run", is_flag=True, help="Print the plan, and change nothing."))
     output: Output = field(metadata=included(Output))
 
@@ -65,4 +71,5 @@ class RunOptions:
         """What is planned; statements are shown if the output is to have them."""
         if self.offline:
             os.environ["FF_HTTP_OFFLINE"] = "1"  # as people set it
-        return replace(self.planned, project=self.output.of(self.planned.project))
+        project = replace(self.planned.project, stores_failures=self.store_failures)
+        return replace(self.planned, project=self.output.of(project))

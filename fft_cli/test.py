@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import click
 
 from fft_cli.option_values import included, read_by, with_options
 from fft_cli.options import DEFERRED, ProjectOptions, Selection
-from fft_cli.run_options import JOBS, Output
+from fft_cli.run_options import JOBS, STORE_FAILURES, Output
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class TestOptions:
     selection: Selection = field(metadata=included(Selection))
     defer: str | None = field(metadata=DEFERRED)
     jobs: int | None = field(metadata=read_by(JOBS))
+    store_failures: bool = field(metadata=read_by(STORE_FAILURES))
     output: Output = field(metadata=included(Output))
 
 
@@ -40,7 +41,7 @@ def command(options: TestOptions, skip_build: bool) -> None:
 
     began = time.perf_counter()
     selection, output = options.selection, options.output
-    loaded = output.of(options.project).load()
+    loaded = output.of(replace(options.project, stores_failures=options.store_failures)).load()
     checks = select_checks(loaded, selection.select, selection.exclude, changed_since=selection.changed_since)
     call = Call("test", Run(without_hooks(loaded), defer=options.defer), output, began, options.jobs, keep_going=True)
     sys.exit(run(call, Todo(f"{len(checks)} checks", checks=checks)))

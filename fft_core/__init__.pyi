@@ -4,7 +4,7 @@ __all__: list[str]
 
 from fft_core.build.publish import publish_frame as publish_frame
 from fft_core.build.rows import read_relation as read_relation
-from fft_core.checks.run import CheckFailedError as CheckFailedError
+from fft_core.checks.results import CheckFailedError as CheckFailedError
 from fft_core.errors import FftError as FftError
 from fft_core.errors import ModelError as ModelError
 from fft_core.errors import ProfileError as ProfileError

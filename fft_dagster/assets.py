@@ -12,7 +12,7 @@ import dagster as dg
 
 from fft_core import CheckFailedError, FftError, Model, Project, Run, Seed, Source, Warehouse, source_freshness
 from fft_core.build.publish import BuildResult
-from fft_core.checks.run import JudgedView
+from fft_core.checks.results import JudgedView
 from fft_core.engines.spec.masking import Masker
 from fft_core.project.model import Check
 from fft_core.run.live_views import LiveViews

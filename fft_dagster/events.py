@@ -11,9 +11,10 @@ import dagster as dg
 
 from fft_core import CheckFailedError, FftError, ReuseResult
 from fft_core.build.publish import BuildResult
-from fft_core.checks.run import CheckResult, JudgedView
+from fft_core.checks.results import CheckResult, JudgedView
 from fft_core.engines.spec.masking import Masker
 from fft_core.errors import StatementError
+from fft_core.json_files.artifacts import plain_json
 from fft_core.names.markdown import fenced, inline, table
 from fft_core.names.text import visible
 from fft_core.operations.freshness import FreshnessResult
@@ -118,8 +119,17 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Mas
         "failing_rows": result.failing_rows,
         "row_count": result.row_count,
         "judged": judged,
+        "seconds": round(result.seconds, 3),
         "query": dg.MetadataValue.md(fenced(masker(result.sql))),
     }
+    if result.total is not None and result.share is not None:
+        metadata |= {"total": result.total, "share": round(result.share, 6)}
+    if result.shared_by > 1:
+        metadata["query_shared_by"] = result.shared_by
+    if result.where_kept:
+        metadata["failures"] = result.failures or masker(result.where_kept)
+    if result.check.meta:
+        metadata["meta"] = dg.MetadataValue.json(plain_json(result.check.meta))
     if result.sample:
         cells = [[None if value is None else masker(str(value)) for value in row] for row in result.sample]
         metadata["sample"] = dg.MetadataValue.md(table(result.sample_columns, cells))
@@ -127,10 +137,15 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Mas
         passed=result.passed,
         check_name=result.check.name,
         asset_key=key,
-        severity=dg.AssetCheckSeverity.ERROR if result.check.severity == "error" else dg.AssetCheckSeverity.WARN,
-        description=None if result.passed else visible(masker(result.summary)),
+        severity=_severity(result),
+        description=None if result.summary == "passed" else visible(masker(result.summary)),
         metadata=metadata,
     )
+
+
+def _severity(result: CheckResult) -> dg.AssetCheckSeverity:
+    is_error = result.check.severity == "error" if result.passed else result.blocks
+    return dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN
 
 
 def view_evaluations(

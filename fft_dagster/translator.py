@@ -12,6 +12,7 @@ import dagster as dg
 
 from fft_core import Model, Project, Relation, Seed, Source
 from fft_core.checks.words import in_words
+from fft_core.json_files.artifacts import plain_json
 from fft_core.names.text import visible
 from fft_core.project.model import Check, SourceName
 from fft_core.warehouse.warehouse import planned_relations
@@ -146,7 +147,15 @@ class FftTranslator:
     def get_check_spec(self, check: Check, node: Model | Seed | Source) -> dg.AssetCheckSpec:
         """Describe one check; it blocks where its severity is "error"."""
         rule = {key: str(value) for key, value in check.rule.said.items()}
-        said = {"type": check.type, "where": check.where, "tags": ", ".join(check.tags), "file": str(check.location)}
+        limits = {"warn_if": check.warn_if, "error_if": check.error_if}
+        said = {
+            "type": check.type,
+            "where": check.where,
+            "tags": ", ".join(check.tags),
+            "file": str(check.location),
+            **{key: str(limit) for key, limit in limits.items() if limit is not None},
+            **({"meta": dg.MetadataValue.json(plain_json(check.meta))} if check.meta else {}),
+        }
         return dg.AssetCheckSpec(
             check.name,
             asset=self.get_asset_key(node),

@@ -13,7 +13,8 @@ from fft_core.build.strategies.columns import Adaption
 from fft_core.build.strategies.keys import ColumnPair, KeyProbe, key_probes
 from fft_core.build.strategies.settings import found_columns, increment_error, incremental_settings, snapshot_settings
 from fft_core.build.strategies.steps import Steps, cast_rows
-from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
+from fft_core.checks.results import CheckFailedError, CheckResult
+from fft_core.checks.run import run_checks
 from fft_core.engines.protocol import ColumnType, Session, Stage
 from fft_core.names import Relation
 from fft_core.project.model import Check, Incremental, Model, Snapshot
@@ -123,7 +124,10 @@ def _newer_rows(engine: Session, increment: Increment, settings: Incremental, st
 
 def _checked(warehouse: Warehouse, increment: Increment, delta: Relation, columns: Columns) -> tuple[CheckResult, ...]:
     checks = increment.delta_checks
-    results = run_checks(warehouse.engine, delta, columns, checks, warehouse.relation).results if checks else ()
+    results: tuple[CheckResult, ...] = ()
+    if checks:
+        found = run_checks(warehouse.engine, delta, columns, checks, warehouse.relation).results
+        results = tuple(replace(result, judged="staged") for result in found)
     if any(result.blocks for result in results):
         raise CheckFailedError(increment.model.name, results)
     return results

@@ -6,18 +6,20 @@ are asked first, before the table is published: on queries that read the stage i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fft_core.build.rows import text_of
 from fft_core.checks.builtin import check_query
-from fft_core.checks.run import CheckResult, JudgedView, run_checks
+from fft_core.checks.results import CheckResult, JudgedView
+from fft_core.checks.run import run_checks
 from fft_core.compile.render import Naming
 from fft_core.engines.protocol import ColumnType, Stage
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
 from fft_core.project.model import Check, SourceName
+from fft_core.warehouse.records import recorded_measures
 from fft_core.warehouse.warehouse import Warehouse
 
 _STAND_IN = "_ff_view_{}"  # kept beside the stage
@@ -147,7 +149,7 @@ def judge_published(
         except FftError as error:
             hint = f"What is published of {', '.join(view.old_texts)} is not what the project says: build that first."
             raise UnreadableViewError(name, view.name, error, hint) from error
-        results = tuple(replace(result, judged_with=name) for result in results)
+        results = tuple(replace(result, judged="staged", judged_with=name) for result in results)
         judged.append(JudgedView(view.name, results, old_texts=view.old_texts))
         unjudged += [Unjudged(view.name, f"as it is published, {lack}") for lack in lacks]
     return tuple(judged), tuple(unjudged)
@@ -164,7 +166,18 @@ def _judge_as_published(warehouse: Warehouse, view: PublishedView) -> tuple[tupl
             checks.append(check)
         elif lack:
             lacks.append(lack)
-    return run_checks(engine, relation, columns, checks, warehouse.relation).results if checks else (), tuple(lacks)
+    before = _measured_before(warehouse, view.name, checks)
+    found = run_checks(engine, relation, columns, checks, warehouse.relation, before=before) if checks else None
+    return found.results if found else (), tuple(lacks)
+
+
+def _measured_before(warehouse: Warehouse, view: str, checks: Sequence[Check]) -> Mapping[str, float | None]:
+    """Read what checks have measured when the rows of a view were judged last."""
+    if not any(check.rule.measures for check in checks):
+        return {}
+    return {
+        key: values[0] for key, values in recorded_measures(warehouse.engine, view, warehouse.relation(view)).items()
+    }
 
 
 def _lacks_for(
@@ -203,7 +216,8 @@ class _StandIns:
         engine, relation = self._warehouse.engine, self._place(view.name)
         columns = engine.columns(engine.spelling.select_all(relation))
         published = self._warehouse.relation(view.name)
-        judgement = run_checks(engine, relation, columns, view.checks, self._place, published=published)
+        before = _measured_before(self._warehouse, view.name, view.checks)
+        judgement = run_checks(engine, relation, columns, view.checks, self._place, published=published, before=before)
         results = tuple(replace(r, sql=self._spelled(r.sql), judged_with=self._name) for r in judgement.results)
         return JudgedView(view.name, results, view.new_texts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fft_core.build.attachments import NodeAttachments
+from fft_core.build.failures import keeping_failures
 from fft_core.build.increment import Increment, Written, write_increment
 from fft_core.build.judged_views import (
     StagedView,
@@ -24,15 +25,16 @@ from fft_core.build.model_hooks import NO_HOOKS, RenderedHooks, rendered_hooks
 from fft_core.build.query_limit import expected_bytes
 from fft_core.build.rows import model_rows
 from fft_core.build.seeds import seed_rows
-from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView, Judgement, run_checks
-from fft_core.engines.protocol import After, ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Want
+from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView, Judgement, measures_of
+from fft_core.checks.run import run_checks
+from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Want
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import BusyError
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision, first_load, version_of_load, view_version
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.project.model import Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
-from fft_core.warehouse.records import record_statements
+from fft_core.warehouse.records import measures_statement, record_statements, recorded_measures
 from fft_core.warehouse.source_versions import digest_version
 from fft_core.warehouse.warehouse import Warehouse
 
@@ -201,7 +203,7 @@ def publish_frame(
         CheckFailedError: a check of severity error failed; nothing is published.
     """
     engine = warehouse.engine
-    with engine.turn():
+    with engine.turn(), keeping_failures(warehouse):
         warehouse.ensure_schema(relation)
         existing = engine.inspect([relation]).get(relation)
         replaces = existing.kind if existing else None
@@ -291,7 +293,8 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
         task.still_current()  # what it read may have changed meanwhile
         record = _record(build, relation, written, judgement)
         with hooks.explained("post_hook"), attachments.explained():
-            sealed = stage.publish(_seal(build, rows, written, record, (attachments.added, lambda: hooks.after)))
+            after = (attachments.added, lambda: hooks.after)
+            sealed = stage.publish(replace(_seal(build, rows, written, record, staged), after=after))
         published, unjudged = _judge_where_published(build, stage, judgement, relation, views)
     result = replace(
         _result(build, relation, rows, written, judgement, record),
@@ -313,11 +316,23 @@ def _staged(build: _Build, relation: Relation, rows: _Rows) -> AbstractContextMa
     return publisher.stage(relation, rows.kind, "published" if is_increment else "empty", replaces=replaces)
 
 
-def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord, after: tuple[After, ...]) -> Seal:
-    """What is left on the relation, and what is written into the records."""
+def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord, views: Sequence[JudgedView]) -> Seal:
+    """What is left on the relation, and what is written into the records, also of views whose rows it changes."""
     replaces, engine = build.task.replaces_record, build.warehouse.engine
     recorded = record_statements(engine, record, replaces=replaces) if build.task.is_recorded else ()
-    return Seal(record.stamp, written.columns, recorded, rows.publish, after)
+    if build.task.is_recorded:
+        recorded += tuple(_measured_by_views(build.warehouse, views))
+    return Seal(record.stamp, written.columns, recorded, rows.publish)
+
+
+def _measured_by_views(warehouse: Warehouse, views: Sequence[JudgedView]) -> Iterator[str]:
+    """Spell what notes the measures of views, which are not built for that."""
+    engine = warehouse.engine
+    for view in views:
+        if measured := measures_of(view.results):
+            place = warehouse.relation(view.name)
+            known = recorded_measures(engine, view.name, place)
+            yield measures_statement(engine, view.name, place, {**known, **measured})
 
 
 def _result(
@@ -406,9 +421,14 @@ def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
         build.warehouse.relation,
         published=relation,
         digest=_digest(build, written),
+        before=_measured_before(build.decision.record),
     )
     known |= {result.check.name: result for result in judgement.results}
     return replace(judgement, results=tuple(known[check.name] for check in checks))
+
+
+def _measured_before(record: BuildRecord | None) -> Mapping[str, float | None]:
+    return {key: values[0] for key, values in record.measures.items()} if record else {}
 
 
 def _digest(build: _Build, written: Written) -> str:
@@ -454,4 +474,5 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
         environment=build.warehouse.environment,
         relation_path=(relation.catalog, relation.schema, relation.name),
         attached=decision.identity.attached,
+        measures=measures_of(judgement.results),
     )

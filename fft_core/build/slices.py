@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from fft_core.build.failures import keeping_failures
 from fft_core.build.publish import StoredFrame, refuse_bad_rows
 from fft_core.build.strategies.columns import Adaption, compared, lost_in_casts
 from fft_core.engines.protocol import ColumnType, Seal, Session, Stage
@@ -82,7 +83,7 @@ def publish_slice(
         FftError: rows lie outside of the slice, or the columns are not those of the table.
         CheckFailedError: a check of severity error failed; nothing is published.
     """
-    with warehouse.engine.turn():
+    with warehouse.engine.turn(), keeping_failures(warehouse):
         warehouse.ensure_schema(relation)
         with warehouse.engine.frames.query(frame) as query:
             given = _Given(warehouse=warehouse, relation=relation, query=query, rows=rows, has_rows=frame.num_rows > 0)

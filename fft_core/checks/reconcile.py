@@ -14,13 +14,14 @@ from fft_core.project.model import (
     ReconcileDifference,
     ReconcileRatio,
     Reconciliation,
+    RowCountEquals,
     SourceName,
 )
 
 
 def reconcile_query(
     check: Check,
-    rule: ReconcileDifference | ReconcileRatio | ReconcileCoverage,
+    rule: RowCountEquals | ReconcileDifference | ReconcileRatio | ReconcileCoverage,
     relation: Relation,
     engine: Session,
     relation_of: Callable[[str | SourceName], Relation],
@@ -36,23 +37,29 @@ def reconcile_query(
     """
     sides = _Sides(rule, relation, engine, relation_of)
     match rule:
+        case RowCountEquals():
+            return CheckQuery(check, None, f"select * from {sides.totals()} where left_value <> right_value")
         case ReconcileDifference(at_most=limit):
             apart = f"abs(left_value - right_value) > {engine.spelling.literal(limit)}"
             one_is_null = engine.spelling.differs("(left_value is null)", "(right_value is null)")
-            return CheckQuery(check, None, f"select * from {sides.totals()} where {apart} or {one_is_null}")
+            rows = f"select * from {sides.totals()} where {apart} or {one_is_null}"
+            return CheckQuery(check, None, rows, made_of=sides.made_of())
         case ReconcileRatio(minimum=minimum, maximum=maximum):
             ratio = f"{engine.spelling.cast('left_value', 'number')} / nullif(right_value, 0)"
             bounds = [f"ratio < {engine.spelling.literal(minimum)}"] if minimum is not None else []
             bounds += [f"ratio > {engine.spelling.literal(maximum)}"] if maximum is not None else []
             rows = f"(select left_value, right_value, {ratio} as ratio from {sides.totals()}) as _ff_ratio"
-            return CheckQuery(check, None, f"select * from {rows} where ratio is null or {' or '.join(bounds)}")
+            failing = f"select * from {rows} where ratio is null or {' or '.join(bounds)}"
+            return CheckQuery(check, None, failing, made_of=sides.made_of())
         case ReconcileCoverage(left, right):
             keys = f"select {right.expression} as _ff_key from {sides.rows(right)}"
             missing = f"not exists (select 1 from ({keys}) as _ff_known where _ff_known._ff_key = _ff_needed._ff_key)"
             needed = f"select {left.expression} as _ff_key from {sides.rows(left)}"
-            return CheckQuery(
-                check, None, f"select _ff_key as missing_key from ({needed}) as _ff_needed where {missing}"
-            )
+            failing = f"select _ff_key as missing_key from ({needed}) as _ff_needed where {missing}"
+            both = f"(select count(*) from ({failing}) as _ff_missing), (select count(*) from ({needed}) as _ff_all)"
+            counted = f"select {both}"
+            made_of = {"missing_key": left.expression}
+            return CheckQuery(check, None, failing, counted=counted, made_of=made_of)
 
 
 class _Sides:
@@ -78,6 +85,11 @@ class _Sides:
         """Spell one row with both values."""
         left, right = (f"(select {side.expression} from {self.rows(side)}\n)" for side in self._both())
         return f"(select {left} as left_value, {right} as right_value) as _ff_totals"
+
+    def made_of(self) -> dict[str, str]:
+        """Say which values the totals show."""
+        left, right = self._both()
+        return {"left_value": left.expression, "right_value": right.expression}
 
     def _both(self) -> tuple[Measure, Measure]:
         return self._rule.left, self._rule.right

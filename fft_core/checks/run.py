@@ -2,158 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from fft_core.checks.builtin import check_query
+from fft_core.checks.builtin import NO_MEASURES, check_query
+from fft_core.checks.failures import taken_rows
 from fft_core.checks.query import CheckQuery
+from fft_core.checks.results import CheckResult, Judgement, Measured
+from fft_core.checks.scan import Scan, shared_scan
+from fft_core.checks.totals import Measures, measure_key
 from fft_core.engines.protocol import ColumnType, Row, Session
+from fft_core.engines.spec.masking import MASK
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
-from fft_core.project.model import (
-    Check,
-    Freshness,
-    NonNegativeSum,
-    PythonCheck,
-    ReconcileCoverage,
-    ReconcileDifference,
-    ReconcileRatio,
-    RowCountBetween,
-    SourceName,
-    SqlCheck,
-    Unique,
-)
+from fft_core.project.model import Check, PythonCheck, SourceName
 
 SAMPLE_ROWS = 5
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What a check found: how many rows offend it, the first of them, and the query that shows them all.
-
-    `judged_with` is what was built when it judged the rows of a view: they were not published yet. `message` is what a
-    function said of them.
-    """
-
-    check: Check
-    failing_rows: int
-    row_count: int
-    sql: str
-    sample_columns: tuple[str, ...] = ()
-    sample: tuple[Row, ...] = ()
-    judged_with: str | None = None
-    message: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether no row offends."""
-        return self.failing_rows == 0
-
-    @property
-    def blocks(self) -> bool:
-        """Whether the rows must not be published."""
-        return not self.passed and self.check.severity == "error"
-
-    @property
-    def first_row(self) -> str:
-        """The first row of the sample, or what a function said, as text; empty where no row offends."""
-        if self.message and not self.sample:
-            return self.message
-        cells = zip(self.sample_columns, self.sample[0], strict=True) if self.sample else ()
-        return ", ".join(f"{column} = {'NULL' if value is None else value}" for column, value in cells)
-
-    @property
-    def summary(self) -> str:
-        """What was found, in a few words that fit the rule."""
-        match self.check.rule:
-            case _ if self.passed:
-                return "passed"
-            case Unique():
-                return f"{self.failing_rows:,} value{'s occur' if self.failing_rows > 1 else ' occurs'} more than once"
-            case ReconcileCoverage():
-                return f"{self.failing_rows:,} key{'s are' if self.failing_rows > 1 else ' is'} missing"
-            case SqlCheck():
-                return f"{self.failing_rows:,} found"
-            case PythonCheck():
-                return self.message or "failed"
-            case ReconcileDifference() | ReconcileRatio() | RowCountBetween() | NonNegativeSum() | Freshness():
-                return self.first_row
-        return f"{self.failing_rows:,} of {self.row_count:,} rows fail"
-
-    def __str__(self) -> str:
-        return f"{self.check.name}: {self.summary}"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What one look at a relation found: results in the order of the checks, the number of rows, and their digest."""
-
-    results: tuple[CheckResult, ...]
-    row_count: int
-    digest: str | None
-
-
-@dataclass(frozen=True)
-class JudgedView:
-    """What the blocking checks of a view found on rows of a table below it that were not published yet.
-
-    `new_texts` names the views whose queries are others than those that are published: the view, or what it reads.
-    `old_texts` names those whose published queries, others than the project's, were judged.
-    """
-
-    name: str
-    results: tuple[CheckResult, ...]
-    new_texts: tuple[str, ...] = ()
-    old_texts: tuple[str, ...] = ()
-
-    @property
-    def blocks(self) -> bool:
-        """Whether the rows must not be published."""
-        return any(result.blocks for result in self.results)
-
-    def __str__(self) -> str:
-        failed = ", ".join(str(result) for result in self.results if result.blocks)
-        new = f"; the text of {', '.join(self.new_texts)} is new, too: either may be at fault" if self.new_texts else ""
-        old = ", ".join(self.old_texts)
-        said = f"; its rows as published, by the last build of {old}: build {old} first" if old else ""
-        return f"the view {self.name} ({failed}{new}{said})"
-
-
-class CheckFailedError(FftError):
-    """Checks of severity error failed. `results` holds all results of the node.
-
-    `published` tells which rows failed: those that were published before, or staged ones, which then are not published.
-    `views` are those over the node whose checks judged its staged rows; where they are the reason, its own have passed.
-
-    >>> from fft_core import CheckFailedError, Run, load_project
-    >>> with open("shop/models/users.ff.sql", "w") as file:
-    ...     changed = file.write("select 1 as id from {{ ref('raw_users') }}")
-    >>> with Run(load_project("shop"), nodes={"raw_users", "users"}, path=":memory:") as run:
-    ...     try:
-    ...         results = [run.build(node) for node in run.order()]
-    ...     except CheckFailedError as error:
-    ...         print(*error.results)
-    unique_id: 1 value occurs more than once
-    """
-
-    exit_code = 2
-
-    def __init__(
-        self, node: str, results: Sequence[CheckResult], *, published: bool = False, views: Sequence[JudgedView] = ()
-    ) -> None:
-        self.results = tuple(results)
-        self.views = tuple(views)
-        self.published = published
-        failed = [result for result in results if result.blocks]
-        names = ", ".join(map(str, failed))
-        said = f"{node} {'has bad rows' if published else 'is not published'}: {len(failed)} check(s) failed: {names}"
-        if not failed:
-            failed = [result for view in views for result in view.results if result.blocks]
-            over = ", ".join(str(view) for view in views if view.blocks)
-            said = f"{node} is not published: its rows would fail {len(failed)} check(s) of {over}"
-        super().__init__(said, where=failed[0].check.location, hint=f"The first of them: {failed[0].first_row}")
 
 
 def run_checks(
@@ -165,6 +33,7 @@ def run_checks(
     *,
     published: Relation | None = None,
     digest: str = "null",
+    before: Measures = NO_MEASURES,
 ) -> Judgement:
     """Judge the rows of a relation, in one scan where that is possible.
 
@@ -176,6 +45,7 @@ def run_checks(
         relation_of: Finds the other relation of a relationships check.
         published: The name that staged rows will have; the queries of the results speak of it.
         digest: An aggregate over the rows, which the scan calls `rows_of` the columns, to be computed with the rest.
+        before: What was measured of the build before, for checks of what changes.
 
     Raises:
         FftError: a check names a column that is not there.
@@ -187,22 +57,16 @@ def run_checks(
         found = relation_of(node)
         return relation if found == published else found
 
-    is_code = [isinstance(check.rule, PythonCheck) for check in checks]
-    queries = [_query(engine, relation, columns, check, judged, now) for check in checks]
-    shared = [query for query in queries if query.count is not None]
-    counts, row_count, rows_digest = _shared_scan(
-        engine, relation, rows_of(column.name for column in columns), shared, digest
-    )
+    queries = [_query(engine, relation, columns, check, judged, now, before) for check in checks]
+    look = _Look(engine, relation, before)
+    scanned = f"{relation.sql(engine.spelling)} as {rows_of(column.name for column in columns)}"
+    scan = shared_scan(scanned, queries, digest, look.fetch)
     results = []
-    for query, by_function in zip(queries, is_code, strict=True):
-        if by_function:
-            result = _said_by_function(engine, relation, query.check, row_count)
-        else:
-            failing = counts.get(query.check.name)
-            result = _result(engine, query, _count(engine, query) if failing is None else failing, row_count)
+    for query in queries:
+        result = look.result(query, scan)
         text = result.sql.replace(relation.sql(engine.spelling), shown.sql(engine.spelling))
-        results.append(replace(result, sql=text))
-    return Judgement(tuple(results), row_count, rows_digest)
+        results.append(replace(result, sql=text, judged="published" if published is None else "staged"))
+    return Judgement(tuple(results), scan.row_count, scan.digest)
 
 
 def _query(
@@ -212,69 +76,113 @@ def _query(
     check: Check,
     relation_of: Callable[[str | SourceName], Relation],
     now: datetime,
+    before: Measures,
 ) -> CheckQuery:
     try:
-        return check_query(check, relation, columns, engine, relation_of, now)
+        return check_query(check, relation, columns, engine, relation_of, now, before)
     except StatementError as error:  # the columns of the other relation cannot be read
         raise _unevaluated([check], error) from error
 
 
-def _shared_scan(
-    engine: Session, relation: Relation, rows: str, queries: Sequence[CheckQuery], digest: str
-) -> tuple[dict[str, int], int, str | None]:
-    columns = ", ".join(["count(*)", digest, *(query.count for query in queries if query.count)])
-    scan = f"select {columns} from {relation.sql(engine.spelling)} as {rows}"
-    ((row_count, rows_digest, *counts),) = _explained(engine, queries, scan)
-    found = {query.check.name: int(count) for query, count in zip(queries, counts, strict=True)}
-    return found, int(row_count), rows_digest
+@dataclass(frozen=True)
+class _Look:
+    """A look at a relation: what is measured is compared with what was before."""
 
+    engine: Session
+    relation: Relation
+    before: Measures
 
-def _said_by_function(engine: Session, relation: Relation, check: Check, row_count: int) -> CheckResult:
-    assert isinstance(check.rule, PythonCheck)  # the caller asks
-    from fft_core.checks.custom import python_verdict  # few projects have such
+    def result(self, query: CheckQuery, scan: Scan) -> CheckResult:
+        """Say what a check found: in the scan that it shares, or by a query of its own."""
+        rule, name = query.check.rule, query.check.name
+        if isinstance(rule, PythonCheck):
+            return self._said_by_function(query.check, rule, scan.row_count)
+        if name in scan.counts:
+            found = self._found(query, scan.counts[name], scan.total(query), scan.row_count)
+            measured = self._measured(query, scan)
+            return replace(found, seconds=scan.seconds, shared_by=len(scan.counts), measured=measured)
+        began = time.perf_counter()
+        failing, total = self._counted(query, scan.total(query))
+        found = self._found(query, failing, total, scan.row_count)
+        return replace(found, seconds=time.perf_counter() - began)
 
-    try:
-        verdict = python_verdict(check, check.rule, relation, engine)
-    except StatementError as error:
-        raise _unevaluated([check], error) from error
-    failing = 0 if verdict.passed else 1
-    return CheckResult(check, failing, row_count, verdict.example_sql, message=verdict.message)
+    def fetch(self, queries: Sequence[CheckQuery], sql: str) -> list[Row]:
+        """Run a query; an error names the checks that may be at fault. Raises StatementError."""
+        try:
+            return self.engine.fetch(sql)
+        except StatementError as error:
+            if not queries:
+                raise
+            # the columns are known to be there, so that it is one of those with text of the user's in it
+            by_user = [query.check for query in queries if query.check.where or query.check.rule.conditions]
+            suspects = by_user or [query.check for query in queries if query.count is not None]
+            raise _unevaluated(suspects or [query.check for query in queries], error) from error
 
+    def _measured(self, query: CheckQuery, scan: Scan) -> Measured | None:
+        if query.measure is None:
+            return None
+        key = measure_key(query.check)
+        return Measured(key, scan.measures[query.check.name], self.before.get(key), has_before=key in self.before)
 
-def _count(engine: Session, query: CheckQuery) -> int:
-    if query.is_number:
+    def _said_by_function(self, check: Check, rule: PythonCheck, row_count: int) -> CheckResult:
+        from fft_core.checks.custom import python_verdict  # few projects have such
+
+        began = time.perf_counter()
+        try:
+            verdict = python_verdict(check, rule, self.relation, self.engine)
+        except StatementError as error:
+            raise _unevaluated([check], error) from error
+        failing, seconds = 0 if verdict.passed else 1, time.perf_counter() - began
+        return CheckResult(check, failing, row_count, verdict.example_sql, message=verdict.message, seconds=seconds)
+
+    def _counted(self, query: CheckQuery, total: int | None) -> tuple[int, int | None]:
+        if query.is_number:
+            return self._number(query), total
+        if query.counted is not None:
+            ((failing, counted),) = self.fetch([query], query.counted)
+            return int(failing), int(counted)
+        ((count,),) = self.fetch([query], f"select count(*) from ({query.failing_rows}) as _ff_failing_rows")
+        return int(count), total
+
+    def _number(self, query: CheckQuery) -> int:
         from fft_core.checks.custom import number_of  # few projects have such
 
-        rows = _explained(engine, [query], query.failing_rows)
+        rows = self.fetch([query], query.failing_rows)
         try:
             return number_of(rows)
         except FftError as error:
             message = f"check {query.check.name} of {query.check.node}: {error.problem.message}"
             raise FftError(message, where=query.check.location) from error
-    ((count,),) = _explained(engine, [query], f"select count(*) from ({query.failing_rows}) as _ff_failing_rows")
-    return int(count)
+
+    def _found(self, query: CheckQuery, failing: int, total: int | None, row_count: int) -> CheckResult:
+        found = CheckResult(query.check, failing, row_count, query.failing_rows, total=total)
+        if not failing:
+            return found
+        sample = self.engine.fetch(f"select * from ({query.failing_rows}) as _ff_failing_rows limit {SAMPLE_ROWS}")
+        columns = tuple(column.name for column in self.engine.columns(query.failing_rows))
+        hidden = [_is_hidden(column, query) for column in columns]
+        is_kept = query.check.store_failures and not query.is_number
+        return replace(
+            found,
+            sample_columns=columns,
+            sample=tuple(_masked(row, hidden) for row in sample),
+            taken=taken_rows(self.engine, query) if is_kept else None,
+        )
 
 
-def _explained(engine: Session, queries: Sequence[CheckQuery], sql: str) -> list[Row]:
-    try:
-        return engine.fetch(sql)
-    except StatementError as error:
-        if not queries:
-            raise
-        # the columns are known to be there, so that it is one of those with text of the user's in it
-        suspects = [query.check for query in queries if query.check.where] or [query.check for query in queries]
-        raise _unevaluated(suspects, error) from error
+def _is_hidden(column: str, query: CheckQuery) -> bool:
+    """Whether a column shows values that nobody may see, under their own name or another one."""
+    made_of = query.made_of.get(column, "").lower()
+    names = [name for name in query.check.hidden if name != column.lower()]
+    is_made = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", made_of) for name in names)
+    return is_made or len(names) < len(query.check.hidden)
+
+
+def _masked(row: Row, hidden: Sequence[bool]) -> Row:
+    return tuple(MASK if hide and value is not None else value for value, hide in zip(row, hidden, strict=True))
 
 
 def _unevaluated(checks: Sequence[Check], error: StatementError) -> StatementError:
     names = ", ".join(check.name for check in checks)
     message = f"check {names} of {checks[0].node} cannot be evaluated: {error.problem.message}"
     return StatementError(message, sql=error.sql, where=checks[0].location)
-
-
-def _result(engine: Session, query: CheckQuery, failing: int, row_count: int) -> CheckResult:
-    if not failing:
-        return CheckResult(query.check, 0, row_count, query.failing_rows)
-    sample = engine.fetch(f"select * from ({query.failing_rows}) as _ff_failing_rows limit {SAMPLE_ROWS}")
-    columns = tuple(column.name for column in engine.columns(query.failing_rows))
-    return CheckResult(query.check, failing, row_count, query.failing_rows, columns, tuple(sample))

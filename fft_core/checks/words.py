@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from fft_core.project.model import (
     AcceptedValues,
+    Between,
     Check,
+    ColumnTypes,
+    Drift,
+    Expression,
     Freshness,
     GreaterEqual,
+    MatchesRegex,
     NonNegativeSum,
+    NotConstant,
     NotNull,
     PythonCheck,
+    Recency,
     ReconcileCoverage,
     ReconcileDifference,
     ReconcileRatio,
     Relationships,
     RowCountBetween,
+    RowCountEquals,
     Rule,
     SqlCheck,
+    SumBetween,
     Unique,
 )
 
@@ -51,6 +60,26 @@ def _words(rule: Rule) -> str:
             return f"the sum of {column} is not below zero"
         case Freshness(column, minutes):
             return f"the latest {column} is at most {minutes:g} minutes old"
+        case Between(column, minimum=minimum, maximum=maximum):
+            return f"{column} is {_bounds(minimum, maximum)}, or NULL"
+        case MatchesRegex(column, pattern):
+            return f"{column} matches {pattern}, or is NULL"
+        case Expression(condition):
+            return f"{condition} is true or NULL"
+        case NotConstant(column):
+            return f"{column} has more than one value; NULL is none"
+        case SumBetween(column, minimum=minimum, maximum=maximum):
+            return f"the sum of {column} is {_bounds(minimum, maximum)}"
+        case Recency(column, group_by, minutes):
+            return f"the latest {column} for each {', '.join(group_by)} is at most {minutes:g} minutes old"
+        case ColumnTypes(types, exact):
+            promised = ", ".join(f"{name} {kind}" for name, kind in types)
+            return f"the columns {'are' if exact else 'include'} {promised}"
+        case Drift():
+            return _drift(rule)
+        case RowCountEquals(left, right):
+            of_left = f"{left.table}{f' where {left.where}' if left.where else ''}"
+            return f"{of_left} has as many rows as {right.table}"
         case Relationships(column, to, field):
             return f"{column} is found in {to}.{field}; NULL is not"
         case SqlCheck(path=path) | PythonCheck(path=path):
@@ -65,6 +94,29 @@ def _words(rule: Rule) -> str:
             bounds = [f"at least {minimum:g}"] if minimum is not None else []
             bounds += [f"at most {maximum:g}"] if maximum is not None else []
             return f"{left} divided by {right} is {' and '.join(bounds)}"
+
+
+def _bounds(minimum: object, maximum: object) -> str:
+    bounds = [f"at least {_plain(minimum)}"] if minimum is not None else []
+    bounds += [f"at most {_plain(maximum)}"] if maximum is not None else []
+    return " and ".join(bounds)
+
+
+def _plain(bound: object) -> str:
+    """Say a number, or a time without what is 0 in it."""
+    return f"{bound:g}" if isinstance(bound, float) else str(bound).removesuffix(" 00:00:00")
+
+
+def _drift(rule: Drift) -> str:
+    share = f"{rule.max_change * 100:g}"
+    match rule.measure:
+        case "row_count":
+            return f"the number of rows changes by at most {share}% from build to build"
+        case "null_share":
+            return f"the share of NULLs in {rule.column} changes by at most {share} percentage points"
+        case "mean":
+            return f"the mean of {rule.column} changes by at most {share}% from build to build"
+    return f"the number of distinct {rule.column} changes by at most {share}% from build to build"
 
 
 def _with(rule: SqlCheck | PythonCheck) -> str:

@@ -26,7 +26,6 @@ from fft_core.plan.fingerprint import READS_FROM, NodeIdentity, digest_of
 from fft_core.project.model import (
     Check,
     CustomRule,
-    Freshness,
     Incremental,
     MaterializedView,
     Model,
@@ -354,10 +353,11 @@ class Identities:
         """
         checks = self._project.checks_of(node)
         targets = [read for check in checks for read in check.rule.reads]
-        read = [self._read_text(f"select 1 where {check.where}") for check in checks if check.where is not None]
+        conditions = [text for check in checks for text in (check.where, *check.rule.conditions) if text is not None]
+        read = [self._read_text(f"select 1 where {condition}") for condition in conditions]
         custom = [self._custom(check) for check in checks if isinstance(check.rule, SqlCheck | PythonCheck)]
         read += custom
-        if any(isinstance(check.rule, Freshness) for check in checks) or any(code.volatile for code in read):
+        if any(check.rule.follows_clock for check in checks) or any(code.volatile for code in read):
             return None, (), None
         unknown = tuple(dict.fromkeys(name for code in read for name in code.unknown))
         names = tuple(dict.fromkeys(name for code in read for name in code.names))
@@ -437,4 +437,6 @@ def _said(check: Check) -> list[str]:
     told = check.rule.said if isinstance(check.rule, CustomRule) else asdict(check.rule)
     rule = [f"{key}={value!r}" for key, value in told.items()]
     scope = [] if check.scope == "table" else [check.scope]
-    return [check.type, *rule, check.severity, check.where or "", *scope]
+    limits = (("warn_if", check.warn_if), ("error_if", check.error_if))
+    thresholds = [f"{key}={threshold}" for key, threshold in limits if threshold is not None]
+    return [check.type, *rule, check.severity, check.where or "", *scope, *thresholds]

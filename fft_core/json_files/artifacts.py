@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,17 @@ from fft_core.errors import ArtifactError
 
 TARGET = Path(".fastflowtransform") / "target"
 T = TypeVar("T")
+
+
+def plain_json(values: Mapping[str, object]) -> dict[str, Any]:
+    """Give values as JSON has them: what it has not, as a date, as its text.
+
+    >>> from datetime import date
+    >>> plain_json({"since": date(2024, 1, 1), "by": ["ann"]})
+    {'since': '2024-01-01', 'by': ['ann']}
+    """
+    found: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return found
 
 
 def artifact_path(root: Path, name: str) -> Path:
@@ -68,6 +79,10 @@ class Part:
         """The objects of the list under a key."""
         for index, value in enumerate(self._get(key, list)):
             yield Part(value, self.path, f"{self._at(key)}[{index}]")
+
+    def optional(self, keys: Iterable[str]) -> dict[str, Any]:
+        """What is under those of the keys that are there: older files may not have them."""
+        return {key: self.value[key] for key in keys if key in self.value}
 
     def text(self, key: str) -> str:
         """The text under a key."""

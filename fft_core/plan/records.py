@@ -30,6 +30,7 @@ class BuildRecord:
         project, environment: Whose build it was; None for the records of older versions.
         relation_path: Catalog, schema and name of the relation, each None if it is left to the database.
         attached: Its grants, indexes and constraints, as `attachments_to_json` spells them.
+        measures: What its checks have measured, by key: of this build, and of the one before it if that was measured.
     """
 
     node: str
@@ -46,6 +47,7 @@ class BuildRecord:
     environment: str | None = None
     relation_path: tuple[str | None, str | None, str] | None = None
     attached: str = ""
+    measures: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
     @property
     def reads(self) -> frozenset[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fft_core.checks.words import in_words
 from fft_core.json_files import write_json_file
-from fft_core.json_files.artifacts import artifact_path, spelled
+from fft_core.json_files.artifacts import artifact_path, plain_json, spelled
 from fft_core.names import Relation
 from fft_core.plan.fingerprint import NodeIdentity, fingerprint_of
 from fft_core.project.model import Check, Column, Model, Node, Project, Source, SourceName
@@ -137,8 +137,17 @@ def _turned(parents: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
     return children
 
 
-def _columns(columns: tuple[Column, ...]) -> list[dict[str, str | None]]:
-    return [{"name": c.name, "type": c.type, "description": c.description} for c in columns]
+def _columns(columns: tuple[Column, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": column.name,
+            "type": column.type,
+            "description": column.description,
+            "tags": list(column.tags),
+            "meta": plain_json(column.meta),
+        }
+        for column in columns
+    ]
 
 
 def _check(check: Check) -> dict[str, Any]:
@@ -150,6 +159,9 @@ def _check(check: Check) -> dict[str, Any]:
         "says": in_words(check),
         "description": check.description,
         "tags": list(check.tags),
+        "meta": plain_json(check.meta),
+        "warn_if": str(check.warn_if) if check.warn_if else None,
+        "error_if": str(check.error_if) if check.error_if else None,
         "file": check.location.path.as_posix(),
         "line": check.location.line,
     }

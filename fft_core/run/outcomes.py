@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
 from fft_core.build.publish import BuildResult
-from fft_core.checks.run import CheckFailedError, CheckResult, JudgedView
+from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView
 from fft_core.errors import FftError
 from fft_core.names import Relation
 from fft_core.project.model import Model, Seed, Source
@@ -93,8 +93,15 @@ def ended_with_error(step: NodeRunResult, error: FftError) -> StepEnded:
 
 def with_checks(result: NodeRunResult, checks: tuple[CheckResult, ...]) -> StepEnded:
     """Add what checks found; those that did not pass are remarks."""
-    said = tuple(f"{'failed' if c.blocks else 'warned'}: {c}" for c in checks if not c.passed)
+    said = tuple(line for check in checks for line in _remarks(check))
     return StepEnded(replace(result, checks=tuple(map(CheckRunResult.of, checks))), said)
+
+
+def _remarks(check: CheckResult) -> Iterator[str]:
+    if not check.passed:
+        yield f"{'failed' if check.blocks else 'warned'}: {check}"
+    if check.where_kept:
+        yield f"{check.check.name}: {check.where_kept}"
 
 
 @dataclass(frozen=True)

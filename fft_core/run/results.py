@@ -8,42 +8,79 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from fft_core.checks.run import CheckResult
+from fft_core.checks.results import CheckResult, Judged
 from fft_core.errors import FftError
 from fft_core.json_files import write_json_file
 from fft_core.json_files.artifacts import Part, artifact_path, read_json_file, spelled
 from fft_core.plan.decide import Reason, ReasonKind
-from fft_core.project.model import Severity
+from fft_core.project.model import Outcome, Severity
 
 FILE = "run_results.json"
 SCHEMA = "fft.run_results/1"
 RunStatus: TypeAlias = Literal[
     "built", "reused", "checked", "blocked", "failed", "skipped", "interrupted", "not_started"
 ]
-CheckStatus: TypeAlias = Literal["pass", "warn", "fail"]
+CheckStatus: TypeAlias = Outcome
 NodeKind: TypeAlias = Literal["sql", "python", "seed", "source"]
 SelectorStatus: TypeAlias = Literal["ok", "warn", "fail", "error"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRunResult:
-    """What one check found; `failing_rows` is None where they were not counted."""
+    """What one check found.
+
+    Attributes:
+        name: Its name.
+        status: What that means, by its thresholds.
+        severity: As the check says.
+        failing_rows: How many rows fail, or how many of what the rule counts; None if they were not counted.
+        total: Of how many; None if the rule finds one fault or none.
+        share: Which part of them fails.
+        judged: Whether the rows were published then, or staged; None if nobody knows.
+        seconds: How long its query took; one that several checks share is told in full.
+        shared_by: How many checks shared it.
+        sql: The query for the failing rows.
+        sample_columns, sample: The first of them, as texts; personal values are masked.
+        failures: The table in which the failing rows are kept.
+    """
 
     name: str
     status: CheckStatus
     severity: Severity
     failing_rows: int | None = None
+    total: int | None = None
+    share: float | None = None
+    judged: Judged | None = None
+    seconds: float | None = None
+    shared_by: int | None = None
+    sql: str | None = None
+    sample_columns: tuple[str, ...] = ()
+    sample: tuple[tuple[str | None, ...], ...] = ()
+    failures: str | None = None
 
     @classmethod
     def of(cls, result: CheckResult) -> CheckRunResult:
         """Say what a check found."""
-        status: CheckStatus = "pass" if result.passed else "fail" if result.blocks else "warn"
         return cls(
             name=result.check.name,
-            status=status,
+            status=result.outcome,
             severity=result.check.severity,
             failing_rows=result.failing_rows,
+            total=result.total,
+            share=None if result.share is None else round(result.share, 6),
+            judged=result.judged,
+            seconds=round(result.seconds, 3),
+            shared_by=result.shared_by,
+            sql=result.sql,
+            sample_columns=result.sample_columns,
+            sample=tuple(tuple(None if cell is None else str(cell) for cell in row) for row in result.sample),
+            failures=result.failures,
         )
+
+    def masked(self, mask: Callable[[str], str]) -> CheckRunResult:
+        """Change the texts in it that quote others: its query, and values."""
+        sample = tuple(tuple(None if cell is None else mask(cell) for cell in row) for row in self.sample)
+        return replace(self, sql=mask(self.sql) if self.sql else self.sql, sample=sample)
 
     @classmethod
     def from_json(cls, part: Part) -> CheckRunResult:
@@ -53,6 +90,9 @@ class CheckRunResult:
             status=part.choice("status", get_args(CheckStatus)),
             severity=part.choice("severity", get_args(Severity)),
             failing_rows=part.number_or_none("failing_rows"),
+            **part.optional(("total", "share", "judged", "seconds", "shared_by", "sql", "failures")),
+            sample_columns=tuple(part.value.get("sample_columns", ())),
+            sample=tuple(map(tuple, part.value.get("sample", ()))),
         )
 
 
@@ -163,7 +203,8 @@ class NodeRunResult:
     def masked(self, mask: Callable[[str], str]) -> NodeRunResult:
         """Change the texts in it that quote others: reasons, and what an error says."""
         reasons = tuple(replace(reason, detail=mask(reason.detail)) for reason in self.reasons)
-        return replace(self, reasons=reasons, error=self.error.masked(mask) if self.error else None)
+        checks = tuple(check.masked(mask) for check in self.checks)
+        return replace(self, reasons=reasons, checks=checks, error=self.error.masked(mask) if self.error else None)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values, as the schema describes them."""

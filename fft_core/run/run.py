@@ -23,7 +23,7 @@ from fft_core.warehouse.warehouse import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from fft_core.build.publish import BuildResult
-    from fft_core.checks.run import CheckResult
+    from fft_core.checks.results import CheckResult
     from fft_core.run.budgets import BudgetWatch
     from fft_core.run.hooks import Hooks
     from fft_core.run.turn import ReuseResult

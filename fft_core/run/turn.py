@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fft_core.build.attachments import set_attachments
+from fft_core.build.failures import keep_failures, keeping_failures, kept_of_views
 from fft_core.build.judged_views import Unjudged, UnreadableViewError
 from fft_core.build.publish import BuildResult, BuildTask, Clock, NodeResult, build_node
 from fft_core.build.rows import how_to_get
-from fft_core.checks.run import CheckFailedError, CheckResult, run_checks
+from fft_core.checks.results import CheckFailedError, CheckResult, measures_of
+from fft_core.checks.run import run_checks
 from fft_core.compile.identity import Identities
 from fft_core.errors import FftError, MissingRelationError
 from fft_core.http.stats import collecting
@@ -22,7 +25,7 @@ from fft_core.project.model import Check, Model, Seed, SourceName
 from fft_core.run.chosen_views import views_to_judge
 from fft_core.run.memory import Look, OutdatedError
 from fft_core.run.rebuilder import Rebuilder
-from fft_core.warehouse.records import write_checks
+from fft_core.warehouse.records import measures_statement, recorded_measures, write_checks
 from fft_core.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -76,11 +79,19 @@ def build_or_reuse(
     failed = True
     try:
         with warehouse.engine.turn(), warehouse.engine.trace.about(node.name), collecting() as http:
-            result = _build_or_reuse(_Turn(warehouse, rebuilder, node, run_id, Clock.begun(warehouse), hooks))
+            with keeping_failures(warehouse):
+                result = _build_or_reuse(_Turn(warehouse, rebuilder, node, run_id, Clock.begun(warehouse), hooks))
+            result = _with_failures(warehouse, result)
         failed = False
         return replace(result, http=http.as_json()) if http.requests else result
     finally:
         rebuilder.views.end(node.name, failed=failed)
+
+
+def _with_failures(warehouse: Warehouse, result: BuildResult | ReuseResult) -> BuildResult | ReuseResult:
+    """Keep the failing rows of what was published, or left as it is."""
+    kept = replace(result, checks=keep_failures(warehouse, result.checks))
+    return replace(kept, views=kept_of_views(warehouse, kept.views)) if isinstance(kept, BuildResult) else kept
 
 
 def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
@@ -113,7 +124,21 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
     with engine.trace.about(str(node)):
         columns = engine.columns(engine.spelling.select_all(relation))
-        return run_checks(engine, relation, columns, checks, warehouse.relation).results
+        before = _measured_before(warehouse, str(node), checks)
+        found = run_checks(engine, relation, columns, checks, warehouse.relation, before=before).results
+    return keep_failures(warehouse, found)
+
+
+def _measured_before(warehouse: Warehouse, node: str, checks: tuple[Check, ...]) -> Mapping[str, float | None]:
+    """Read what was measured of the build before the one that is published; of a view, when it was judged last."""
+    if not any(check.rule.measures for check in checks):
+        return {}
+    recorded, model = (
+        recorded_measures(warehouse.engine, node, warehouse.relation(node)),
+        warehouse.project.models.get(node),
+    )
+    position = 0 if model and model.is_query else 1
+    return {key: values[position] for key, values in recorded.items() if len(values) > position}
 
 
 @dataclass(frozen=True)
@@ -256,8 +281,8 @@ def _due_checks(warehouse: Warehouse, decision: Decision) -> tuple[tuple[Check, 
     checks = warehouse.project.checks_of(decision.name)
     if decision.checks_are_due:
         return checks, ()
-    due = tuple(check for check in checks if check.severity == "warn")
-    return due, tuple(check for check in checks if check.severity == "error")
+    due = tuple(check for check in checks if check.can_warn)
+    return due, tuple(check for check in checks if not check.can_warn)
 
 
 def _check_reused(
@@ -267,7 +292,20 @@ def _check_reused(
     results = check_node(warehouse, decision.name, checks) if checks else ()
     if any(result.blocks for result in results):
         raise CheckFailedError(decision.name, results, published=True)
-    if decision.checks_are_due and rebuilder.request.records:
-        with warehouse.engine.transaction():
-            write_checks(warehouse.engine, decision.name, warehouse.relation(decision.name), decision.checks)
+    if rebuilder.request.records:
+        _note_checks(warehouse, decision, measures_of(results))
     return results
+
+
+def _note_checks(warehouse: Warehouse, decision: Decision, measured: Mapping[str, tuple[float | None, ...]]) -> None:
+    """Note that checks passed, where that was not known, and what they have measured, where that is new."""
+    engine, relation = warehouse.engine, warehouse.relation(decision.name)
+    known = decision.record.measures if decision.record else {}
+    is_measured = any(known.get(key) != values for key, values in measured.items())
+    if not decision.checks_are_due and not is_measured:
+        return
+    with engine.transaction():
+        if decision.checks_are_due:
+            write_checks(engine, decision.name, relation, decision.checks)
+        if is_measured:
+            engine.execute(measures_statement(engine, decision.name, relation, {**known, **measured}))

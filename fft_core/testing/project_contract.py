@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fft_core.checks.run import CheckFailedError
+from fft_core.checks.results import CheckFailedError
 from fft_core.errors import FftError, MissingRelationError, StatementError
 from fft_core.testing.claims import level
 from fft_core.testing.on_an_engine import OnAnEngine

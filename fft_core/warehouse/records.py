@@ -30,12 +30,13 @@ _MIGRATIONS: tuple[Mapping[str, TypeWord], ...] = (
     },
     {"project": "text", "environment": "text", "relation_path": "text"},
     {"attached": "text"},
+    {"measures": "text"},
 )
 _NUMBERS: Mapping[str, TypeWord] = {"number": "small integer", "applied_at": "timestamp"}
 _COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_at, run_id, engine, parts"
 # What is written and not needed for a plan is read all the same: a lost column is found before anything is built.
-_OWNER = "fingerprint, project, environment, relation_path"
-_MORE_COLUMNS = ("", "", "fingerprint", _OWNER, f"{_OWNER}, attached")
+_PLACE = "fingerprint, project, environment, relation_path"
+_MORE_COLUMNS = ("", "", "fingerprint", _PLACE, f"{_PLACE}, attached", f"{_PLACE}, attached, measures")
 _HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
 
 
@@ -180,9 +181,7 @@ def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
 
 def delete_record(engine: Session, node: str, relation: Relation) -> None:
     """Delete the record of a node at one place."""
-    spelling = engine.spelling
-    same = f"node_name = {spelling.literal(node)} and relation = {spelling.literal(str(relation))}"
-    engine.execute(spelling.delete(engine.relation(TABLE), same))
+    engine.execute(engine.spelling.delete(engine.relation(TABLE), _is_record(engine, node, relation)))
 
 
 def delete_records(engine: Session, nodes: Collection[str]) -> None:
@@ -246,6 +245,7 @@ def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = 
         "environment": record.environment,
         "relation_path": json.dumps(record.relation_path),
         "attached": record.attached,
+        "measures": _measures_text(record.measures),
     }
     added = spelling.insert_row(table, values)
     if not replaces:
@@ -258,17 +258,42 @@ def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = 
 
 def write_checks(engine: Session, node: str, relation: Relation, checks: str | None) -> None:
     """Note that the checks of a node passed on its published rows."""
-    spelling = engine.spelling
-    values = {"checks": spelling.literal(checks)}
-    same = f"node_name = {spelling.literal(node)} and relation = {spelling.literal(str(relation))}"
-    engine.execute(spelling.update(engine.relation(TABLE), values, same))
+    values = {"checks": engine.spelling.literal(checks)}
+    engine.execute(engine.spelling.update(engine.relation(TABLE), values, _is_record(engine, node, relation)))
 
 
 def write_attached(engine: Session, node: str, relation: Relation, attached: str) -> None:
     """Note the grants, indexes and constraints that were set of a published relation."""
-    spelling = engine.spelling
-    same = f"node_name = {spelling.literal(node)} and relation = {spelling.literal(str(relation))}"
-    engine.execute(spelling.update(engine.relation(TABLE), {"attached": spelling.literal(attached)}, same))
+    values = {"attached": engine.spelling.literal(attached)}
+    engine.execute(engine.spelling.update(engine.relation(TABLE), values, _is_record(engine, node, relation)))
+
+
+def _measures_text(measures: Mapping[str, Sequence[float | None]]) -> str | None:
+    return json.dumps(measures) if measures else None
+
+
+def measures_statement(
+    engine: Session, node: str, relation: Relation, measures: Mapping[str, Sequence[float | None]]
+) -> str:
+    """Spell what notes the measures of a node that is not built."""
+    values = {"measures": engine.spelling.literal(_measures_text(measures))}
+    return engine.spelling.update(engine.relation(TABLE), values, _is_record(engine, node, relation))
+
+
+def _is_record(engine: Session, node: str, relation: Relation) -> str:
+    """Spell the condition for the record of a node at one place."""
+    literal = engine.spelling.literal
+    return f"node_name = {literal(node)} and relation = {literal(str(relation))}"
+
+
+def recorded_measures(engine: Session, node: str, relation: Relation) -> Mapping[str, tuple[float | None, ...]]:
+    """Read what the checks of a node have measured of its last build, and of the one before; nothing without records.
+
+    Raises:
+        StateError: the records cannot be read, or were written by a newer version.
+    """
+    record = read_records(engine, lambda _: str(relation)).get(node)
+    return record.measures if record else {}
 
 
 def _refuse_newer(engine: Session) -> int:
@@ -301,8 +326,9 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
             raise ValueError(f"row_count is {rows!r}, which is no number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
         built_at = _in_utc(built_at, types)
-        project, environment, path, attached = (*owner, None, None, None, None)[:4]
+        project, environment, path, attached, measured = (*owner, *[None] * 5)[:5]
         catalog, schema, name = json.loads(path) if path else (None, None, None)
+        measures = _measures(measured)
     except ValueError as error:
         raise StateError(
             f"the build record of {node!r} in {table} cannot be read: {error}",
@@ -323,7 +349,16 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
         environment,
         (catalog, schema, name) if name else None,
         attached or "",
+        measures=measures,
     )
+
+
+def _measures(text: str | None) -> Mapping[str, tuple[float | None, ...]]:
+    """Read measures. Raises ValueError."""
+    found = json.loads(text) if text else {}
+    if not isinstance(found, dict) or not all(isinstance(values, list) and values for values in found.values()):
+        raise ValueError(f"measures is {text!r}")
+    return {str(key): tuple(values) for key, values in found.items()}
 
 
 def _in_utc(built_at: object, types: Types) -> datetime:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from fft_core.checks.run import CheckResult
+from fft_core.checks.results import CheckResult
 from fft_core.engines.spec.masking import Masker
 from fft_core.run.outcomes import RunEnded, RunEvent, StepEnded, StepStarted, Terminating, Unexpected, with_checks
 from fft_core.run.results import NodeRunResult, RunError

@@ -68,7 +68,13 @@ def test_a_node_says_all_that_its_files_say(shop: Path) -> None:
     assert people["owners"] == ["team:core"]
     assert people["refs"] == ["cleaned"]
     assert people["relation"] == {"name": "people", "schema": "main", "catalog": "shop"}
-    assert people["columns"][0] == {"name": "id", "type": None, "description": "The key."}
+    assert people["columns"][0] == {
+        "name": "id",
+        "type": None,
+        "description": "The key.",
+        "tags": [],
+        "meta": {},
+    }
     assert [check["says"] for check in people["checks"]] == [
         "id is not NULL",
         "id is unique; NULL counts as a value",

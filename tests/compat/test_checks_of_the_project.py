@@ -11,7 +11,7 @@ from written_projects import Files, loaded, opened, problems
 
 from fft_core import CheckFailedError, FftError
 from fft_core.checks.custom import is_number
-from fft_core.checks.run import CheckResult
+from fft_core.checks.results import CheckResult
 from fft_core.checks.words import in_words
 
 COUNT = """\

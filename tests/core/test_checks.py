@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from written_projects import opened
 
 from fft_core import CheckFailedError, FftError, Relation
-from fft_core.checks.run import CheckResult, run_checks
+from fft_core.checks.results import CheckResult
+from fft_core.checks.run import run_checks
 from fft_core.engines.duckdb.session import DuckDBSession, connect
 from fft_core.errors import Location, MissingRelationError
 from fft_core.project.model import (

@@ -17,7 +17,7 @@ import pytest
 import fft_core.errors
 from fft_core import CheckFailedError, FftError, ProjectError
 from fft_core.build.judged_views import UnreadableViewError
-from fft_core.checks.run import CheckResult, JudgedView
+from fft_core.checks.results import CheckResult, JudgedView
 from fft_core.errors import BusyError, Location, ModelError, Problem, SeedError, StatementError
 from fft_core.names.columns import AmbiguousColumnError
 from fft_core.project.model import Check, Hook, NotNull

@@ -29,6 +29,7 @@ TIME = datetime(2026, 1, 3, 12, 30, 0, 250000, UTC)
 MONTH, WEEK = datetime(2026, 1, 1), datetime(2025, 12, 29)
 MONTH_TEXT = "'2026-01-01'"
 HOSTILE = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]'
+PATTERN = r"^[\w\]]\.(?:\d+?|'\\)$"
 JSON = json.dumps({"a": HOSTILE, "b": [1]})
 META_COLUMNS: dict[str, TypeWord] = {"node_name": "text", "number": "small integer", "built_at": "timestamp"}
 
@@ -185,6 +186,7 @@ def expressions() -> Iterator[Shape]:
     yield Shape("an interval", lambda s: f"select {s.literal(TIME)} - {s.interval('3 days')} as v", before)
     yield Shape("a time that can be infinite", lambda s: f"select {s.finite(s.literal(TIME))} as v", naive)
     yield Shape("not a number", lambda s: f"select {s.is_nan(s.literal(float('nan')))} as v", True)
+    yield Shape("a text that matches", lambda s: f"select {s.matches(s.text('a.1'), PATTERN)} as v", True)
     yield Shape("the same, NULL or not", lambda s: f"select {s.differs('null', 'null')} as v", False)
     yield Shape("the greatest", lambda s: f"select {s.greatest(['1', s.cast('null', 'integer'), '2'])} as v", 2)
     one, next_one = ["1", "2", "3"], ["1", "2", "4"]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import BackslashSpelling, TimePart, TypeWord
 from fft_core.names import Relation
 
@@ -59,6 +60,9 @@ class BigQueryValues(BackslashSpelling):
 
     def is_nan(self, value: str) -> str:
         return f"is_nan({self.cast(value, 'number')})"
+
+    def matches(self, text: str, pattern: str) -> str:
+        return f"regexp_contains({text}, {self.text('(?s)' + common_pattern(pattern))})"
 
     def safe_cast(self, value: str, kind: str) -> str:
         return f"safe_cast({value} as {kind})"

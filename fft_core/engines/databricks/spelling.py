@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import CHANGED, BackslashSpelling, TypeWord
 from fft_core.names import Relation
 
@@ -50,6 +51,10 @@ class SparkValues(BackslashSpelling):
 
     def greatest(self, values: Sequence[str]) -> str:
         return f"greatest({', '.join(values)})"  # NULL is left out
+
+    def matches(self, text: str, pattern: str) -> str:
+        whole = common_pattern(pattern, end=r"\z")  # its $ stands before the end of a last line as well
+        return f"{text} rlike {self.text('(?s)' + whole)}"
 
     def is_nan(self, value: str) -> str:
         return f"isnan({self.cast(value, 'number')})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import Spelling, word
 from fft_core.names import Relation
 
@@ -18,6 +19,9 @@ class PostgresSpelling(Spelling):
 
     def is_nan(self, value: str) -> str:
         return f"{value} = cast('NaN' as numeric)"  # no number is too large for one
+
+    def matches(self, text: str, pattern: str) -> str:
+        return f'({text} collate "C") ~ {self.text(common_pattern(pattern))}'
 
     def safe_cast(self, value: str, kind: str) -> str:
         return f"cast({value} as {kind})"  # what cannot be cast is an error, as documented for FFT

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import BackslashSpelling, TimePart, TypeWord
 from fft_core.names import Relation
 
@@ -64,6 +65,9 @@ class SnowflakeSpelling(BackslashSpelling):
 
     def is_nan(self, value: str) -> str:
         return f"{self.cast(value, 'number')} = 'NaN'::double"
+
+    def matches(self, text: str, pattern: str) -> str:
+        return f"regexp_instr({text}, {self.text(common_pattern(pattern))}, 1, 1, 0, 's') > 0"
 
     def safe_cast(self, value: str, kind: str) -> str:
         return f"try_cast(to_varchar({value}) as {kind})"  # only texts are tried

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NoReturn, TypeAlias
 
+from fft_core.engines.spec.patterns import common_pattern
 from fft_core.errors import EngineError, StatementError
 from fft_core.names import Relation
 
@@ -194,6 +195,10 @@ class Expressions(Values):
     def is_nan(self, value: str) -> str:
         """Spell that a number is NaN, which is equal to itself, and above all others."""
         return f"{value} = cast('NaN' as {self.types['number']})"
+
+    def matches(self, text: str, pattern: str) -> str:
+        """Spell that a part of a text matches a pattern, which is one of ours: see `patterns.py`."""
+        return f"regexp_matches({text}, {self.text(common_pattern(pattern))}, 's')"
 
     def differs(self, one: str, other: str) -> str:
         """Spell that two values are not the same; NULL is the same as NULL."""

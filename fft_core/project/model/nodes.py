@@ -20,14 +20,19 @@ PACKAGES = "packages"  # what the paths of packages' files begin with, wherever 
 class Column:
     """What is said about a column; `type` is the SQL type where one is given.
 
-    Values of a personal one (`is_pii`) are shown nowhere: it has the tag `pii`, or `meta: {pii: true}`.
+    Values of a personal one are shown nowhere: it has the tag `pii`, or `meta: {pii: true}`.
     """
 
     name: str
     description: str | None = None
     type: str | None = None
     tags: tuple[str, ...] = ()
-    is_pii: bool = False
+    meta: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_pii(self) -> bool:
+        """Whether its values are personal: they stand in no report."""
+        return self.meta.get("pii") is True or any(tag.lower() == "pii" for tag in self.tags)
 
 
 @dataclass(frozen=True)

@@ -228,6 +228,11 @@ def without_hooks(project: Project) -> Project:
     return replace(project, hooks=()) if project.hooks else project
 
 
+def with_stored_failures(project: Project) -> Project:
+    """Return the same project, in which the failing rows of all checks are kept."""
+    return replace(project, checks=tuple(replace(check, store_failures=True) for check in project.checks))
+
+
 def waiting_levels(project: Project) -> tuple[tuple[str, ...], ...]:
     """Return all models and seeds in levels: each is one above the highest of those that it waits for."""
     return levels_of({name: project.waits_for(name) for name in (*sorted(project.seeds), *project.models)})

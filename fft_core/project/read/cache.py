@@ -44,7 +44,15 @@ def _dataclasses(module: object) -> list[type]:
     return [kind for kind in found if kind.__module__ == getattr(module, "__name__", "")]
 
 
-_MODULES = (model.checks, model.extras, model.materialization, model.nodes, model.project, model.unit_test)
+_MODULES = (
+    model.checks,
+    model.extras,
+    model.materialization,
+    model.nodes,
+    model.project,
+    model.rules,
+    model.unit_test,
+)
 _OTHERS = (Location, CsvFormat, model.Attachment)
 _TYPES: tuple[type, ...] = (*_OTHERS, *(kind for module in _MODULES for kind in _dataclasses(module)))
 _FIELDS = tuple(tuple(field.name for field in fields(kind)) for kind in _TYPES)

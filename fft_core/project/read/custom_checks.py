@@ -23,7 +23,7 @@ from fft_core.project.read.python_file import (
 )
 from fft_core.project.read.sql_file import parse_template
 from fft_core.project.read.yaml_file import Key, YamlFile, shaped
-from fft_core.project.shapes.checks import CustomCheckShape
+from fft_core.project.shapes.checks import CheckShape, CustomCheckShape
 
 _HINT = 'Begin it with {{ config(type="my_check", params=["where"]) }}.'
 _OWN_KEYS = frozenset(CustomCheckShape.model_fields)
@@ -144,4 +144,14 @@ def custom_test(
     params = {**dict.fromkeys(sorted(check.params or ())), **given}
     if shape.where is not None:
         params["where"] = shape.where
-    return shape, check.rule.of(shape.column, params)
+    rule = check.rule.of(shape.column, params)
+    problems.extend(refused_shares(shape, rule, file, keys))
+    return shape, rule
+
+
+def refused_shares(shape: CheckShape, rule: Rule, file: YamlFile, keys: tuple[Key, ...]) -> Iterator[Problem]:
+    """Name the thresholds that are shares, where a rule finds one fault or none."""
+    for key, threshold in (("warn_if", shape.warn_if), ("error_if", shape.error_if)):
+        if threshold is not None and threshold.is_share and rule.counts is None:
+            message = f"{key}: a check of type {shape.type} counts no rows, so that no share of them can fail"  # type: ignore[attr-defined]
+            yield Problem(message, file.location((*keys, key)), "Take it out: the check passes or fails as a whole.")

@@ -22,6 +22,7 @@ from fft_core.project.model import (
     ReconcileDifference,
     ReconcileRatio,
     Reconciliation,
+    RowCountEquals,
     Rule,
     Scope,
     Seed,
@@ -35,7 +36,7 @@ from fft_core.project.shapes.checks import CheckShapes
 _SOURCES = Path("sources.yml")
 Own: TypeAlias = tuple[Check, Collection[str]]  # and the names of what it says itself
 Configured: TypeAlias = Callable[[Project, Sequence[Own]], tuple[Check, ...]]
-Reconcile: TypeAlias = ReconcileDifference | ReconcileRatio | ReconcileCoverage
+Reconcile: TypeAlias = ReconcileDifference | ReconcileRatio | ReconcileCoverage | RowCountEquals
 
 
 def link(
@@ -135,9 +136,7 @@ def _described(model: Model, entry: SchemaEntry) -> Model:
 def _described_seed(seed: Seed, entry: SchemaEntry) -> Seed:
     types = seed.column_types
     said = {column.name: column for column in entry.columns}
-    columns = tuple(
-        Column(name, said[name].description if name in said else None, types.get(name)) for name in {**types, **said}
-    )
+    columns = tuple(replace(said.get(name, Column(name)), type=types.get(name)) for name in {**types, **said})
     return replace(
         seed,
         description=entry.description,
@@ -171,6 +170,11 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
             continue
         if isinstance(node, SourceName):
             node = project.seed_behind(node) or node  # so that bad rows of the seed are not published
+        if isinstance(node, SourceName) and draft.rule.measures:
+            hint = "Take its freshness, or check a model or seed."
+            message = f"{draft.shape.type} compares a build with the one before, and {node!s} is not built here"
+            problems.append(Problem(message, draft.location, hint))
+            continue
         rule = _resolved(draft.rule, draft, project, by_relation, problems)
         taken = names.setdefault(node, set())
         name = _free(_check_name(draft.shape), taken)
@@ -182,10 +186,15 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
             rule=rule,
             location=draft.location,
             severity=draft.shape.severity,
-            where=draft.shape.where,
+            where=draft.shape.condition,
             tags=tuple(draft.shape.tags),
             description=draft.shape.description,
             scope=_scope(draft, node, project, problems),
+            meta=draft.shape.meta,
+            warn_if=draft.shape.warn_if,
+            error_if=draft.shape.error_if,
+            store_failures=draft.shape.store_failures,
+            hidden=_hidden((node, *rule.reads), project),
         )
         found.append((check, frozenset(draft.shape.model_fields_set)))
     return found
@@ -198,6 +207,14 @@ def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems
         hint = "Take `scope` out: the check then judges all rows before they are published."
         problems.append(Problem(f"scope: delta: {node!s} is not an incremental model", draft.location, hint))
     return draft.shape.scope
+
+
+def _hidden(nodes: Iterable[str | SourceName], project: Project) -> tuple[str, ...]:
+    """The columns that no report shows, of all tables of a check."""
+    tables = [project.sources.get(n) if isinstance(n, SourceName) else project.node(n) for n in nodes]
+    return tuple(
+        sorted({column.name.lower() for table in tables if table for column in table.columns if column.is_pii})
+    )
 
 
 def _by_relation(project: Project) -> Mapping[str, SourceName]:

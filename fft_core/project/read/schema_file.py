@@ -9,7 +9,7 @@ from typing import Any
 
 from fft_core.errors import Location, Problem, nearest
 from fft_core.project.model import Column, Reconciliation, Rule, StepSettings
-from fft_core.project.read.custom_checks import CustomCheck, custom_test
+from fft_core.project.read.custom_checks import CustomCheck, custom_test, refused_shares
 from fft_core.project.read.settings import Layer, Nearness, read_layer
 from fft_core.project.read.yaml_file import Key, YamlFile, shaped, shaped_in_part
 from fft_core.project.shapes.checks import RECONCILE, CheckShapes, CheckUnion
@@ -94,16 +94,11 @@ def table_checks(
 
 def columns_of(columns: list[ColumnShape]) -> tuple[Column, ...]:
     """What is said about columns, without their tests."""
-    return tuple(
-        Column(
-            column.name,
-            column.description,
-            column.data_type,
-            tuple(column.tags),
-            is_pii="pii" in column.tags or column.meta.get("pii") is True,
-        )
-        for column in columns
-    )
+    return tuple(_column(column) for column in columns)
+
+
+def _column(column: ColumnShape) -> Column:
+    return Column(column.name, column.description, column.data_type, tuple(column.tags), column.meta)
 
 
 def _entry(
@@ -163,7 +158,10 @@ def _draft(
     if isinstance(shape, list):
         problems.extend(_with_types(problem, customs) for problem in shape)
         return []
-    return [CheckDraft(node or shape.table, shape, file.location(keys), shape.rule())]
+    table = node or shape.table
+    rule = shape.rule_of(table)
+    problems.extend(refused_shares(shape, rule, file, keys))
+    return [CheckDraft(table, shape, file.location(keys), rule)]
 
 
 def _with_types(problem: Problem, customs: Customs) -> Problem:

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+import re
+from collections import Counter
+from datetime import UTC, date, datetime
+from math import isfinite
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from fft_core.engines.spec.patterns import common_pattern
 from fft_core.project import model as m
 from fft_core.project.shapes.shape import Filled, Name, Names, Number, Shape
+
+_THRESHOLD = re.compile(r"\s*(>=?)\s*(\d+(?:\.\d+)?)\s*(%?)\s*")
+
+
+def _threshold(value: Any) -> Any:  # Any: whatever YAML holds
+    """Read a number of rows, or a share of them. Raises ValueError."""
+    if value is None:
+        return None
+    found = _THRESHOLD.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f'{value!r} is no threshold: write "> 10" for a number of rows, or "> 1%" for a share of them')
+    sign, number, percent = found.groups()
+    limit = float(number) if "." in number else int(number)
+    if isinstance(limit, float) and not percent:
+        raise ValueError(f"{value!r} is no threshold: a number of rows is whole")
+    if percent and limit > 100:
+        raise ValueError(f"{value!r} is no threshold: more than 100% cannot fail")
+    return m.Threshold(limit, is_share=bool(percent), is_reached=sign == ">=")
+
+
+Threshold: TypeAlias = Annotated[m.Threshold | None, BeforeValidator(_threshold)]
 
 
 class CheckShape(Shape):
@@ -21,6 +46,29 @@ class CheckShape(Shape):
     tags: Names = []
     description: str | None = None
     scope: m.Scope = "table"
+    meta: dict[str, Any] = {}
+    warn_if: Threshold = None
+    error_if: Threshold = None
+    store_failures: bool = False
+
+    @model_validator(mode="after")
+    def _thresholds_fit(self) -> Self:
+        if self.severity == "warn" and self.error_if is not None:
+            raise ValueError("error_if has no effect with severity: warn; take one of them out")
+        return self
+
+    def rule(self) -> m.Rule:
+        """What is checked."""
+        raise NotImplementedError  # each type has its own
+
+    def rule_of(self, node: str) -> m.Rule:
+        """What is checked of a table, as it is called where the test stands."""
+        return self.rule()
+
+    @property
+    def condition(self) -> str | None:
+        """Which rows of the table are judged."""
+        return self.where
 
 
 class CheckSettingsShape(Shape):
@@ -106,6 +154,166 @@ class GreaterEqualShape(CheckShape):
 
     def rule(self) -> m.Rule:
         return m.GreaterEqual(self.column, self.threshold)
+
+
+def _in_order(minimum: Any, maximum: Any) -> None:  # Any: numbers, or times
+    """Raise ValueError if two bounds are none, or not in order."""
+    if minimum is None and maximum is None:
+        raise ValueError("give min, max, or both")
+    if minimum is None or maximum is None:
+        return
+    if isinstance(minimum, datetime) != isinstance(maximum, datetime):
+        raise ValueError("min and max are of two kinds: give two numbers, or two dates")
+    if maximum < minimum:
+        raise ValueError(f"max ({maximum}) is below min ({minimum})")
+
+
+def _bound(value: Any) -> Any:  # Any: whatever YAML holds
+    """Read a number, a date or a time as a bound: a date is its midnight, a time without a zone is UTC."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    if isinstance(value, bool) or (isinstance(value, float) and not isfinite(value)):
+        raise ValueError(f"{value!r} is no bound: write a finite number, or a date as 2024-12-31")
+    if not isinstance(value, str):
+        return value
+    try:
+        return _bound(datetime.fromisoformat(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is no bound: write a number, or a date as 2024-12-31") from None
+
+
+Bound: TypeAlias = Annotated[int | float | datetime | None, BeforeValidator(_bound)]
+
+
+class BetweenShape(CheckShape):
+    type: Literal["between"]
+    column: str
+    min: Bound = None
+    max: Bound = None
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> BetweenShape:
+        _in_order(self.min, self.max)
+        return self
+
+    def rule(self) -> m.Rule:
+        return m.Between(self.column, self.min, self.max)
+
+
+def _pattern(text: str) -> str:
+    common_pattern(text)
+    return text
+
+
+class MatchesRegexShape(CheckShape):
+    type: Literal["matches_regex"]
+    column: str
+    pattern: Annotated[Filled, AfterValidator(_pattern)]
+
+    def rule(self) -> m.Rule:
+        return m.MatchesRegex(self.column, self.pattern)
+
+
+class ExpressionShape(CheckShape):
+    """Beside a column, the condition is about it; it names it all the same."""
+
+    type: Literal["expression"]
+    column: str | None = None
+    expression: Filled
+
+    def rule(self) -> m.Rule:
+        return m.Expression(self.expression, self.column)
+
+
+class NotConstantShape(CheckShape):
+    type: Literal["not_constant"]
+    column: str
+
+    def rule(self) -> m.Rule:
+        return m.NotConstant(self.column)
+
+
+class SumBetweenShape(CheckShape):
+    type: Literal["sum_between"]
+    column: str
+    min: Annotated[float | None, Number] = None
+    max: Annotated[float | None, Number] = None
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> SumBetweenShape:
+        _in_order(self.min, self.max)
+        return self
+
+    def rule(self) -> m.Rule:
+        return m.SumBetween(self.column, self.min, self.max)
+
+
+class RecencyShape(CheckShape):
+    type: Literal["recency"]
+    column: str
+    group_by: Annotated[Names, Field(min_length=1)]
+    max_delay_minutes: Annotated[float, Number] = Field(gt=0, le=1_000_000_000)
+
+    def rule(self) -> m.Rule:
+        return m.Recency(self.column, tuple(self.group_by), self.max_delay_minutes)
+
+
+class ColumnTypesShape(CheckShape):
+    type: Literal["column_types"]
+    column: None = None
+    where: None = None
+    columns: dict[Filled, Filled] = Field(min_length=1)
+    exact: bool = False
+
+    @model_validator(mode="after")
+    def _each_once(self) -> ColumnTypesShape:
+        twice = [name for name, count in Counter(map(str.lower, self.columns)).items() if count > 1]
+        if twice:
+            raise ValueError(f"the column {twice[0]!r} is promised twice, in two cases of letters")
+        return self
+
+    def rule(self) -> m.Rule:
+        return m.ColumnTypes(tuple(self.columns.items()), self.exact)
+
+
+class DriftShape(CheckShape):
+    """What is compared is the whole table, with that of the build before."""
+
+    type: Literal["drift"]
+    column: str | None = None
+    scope: Literal["table"] = "table"
+    measure: m.DriftMeasure | None = None
+    max_change: Annotated[float, Number] = Field(default=0.2, ge=0)
+
+    @model_validator(mode="after")
+    def _measure_fits(self) -> DriftShape:
+        if self.column is None and self.measure not in (None, "row_count"):
+            raise ValueError(f"{self.measure} is measured of a column: give column")
+        if self.column is not None and self.measure is None:
+            raise ValueError("give measure: mean, null_share or distinct of the column")
+        if self.column is not None and self.measure == "row_count":
+            raise ValueError("row_count is that of the table: take column out, or measure mean, null_share or distinct")
+        return self
+
+    def rule(self) -> m.Rule:
+        return m.Drift(self.measure or "row_count", self.column, self.max_change)
+
+
+class RowCountEqualsShape(CheckShape):
+    """`to` is a name, as that of relationships."""
+
+    type: Literal["row_count_equals"]
+    column: None = None
+    to: Filled
+
+    @property
+    def condition(self) -> str | None:
+        return None  # it is that of one side
+
+    def rule_of(self, node: str) -> m.Rule:
+        return m.RowCountEquals(m.Measure(node, "count(*)", self.where), m.Measure(self.to, "count(*)"))
 
 
 class NonNegativeSumShape(CheckShape):
@@ -229,6 +437,15 @@ AnyCheck: TypeAlias = (
     | GreaterEqualShape
     | NonNegativeSumShape
     | FreshnessShape
+    | BetweenShape
+    | MatchesRegexShape
+    | ExpressionShape
+    | NotConstantShape
+    | SumBetweenShape
+    | RecencyShape
+    | ColumnTypesShape
+    | DriftShape
+    | RowCountEqualsShape
     | RelationshipsShape
     | ReconcileEqualShape
     | ReconcileDiffShape

@@ -143,6 +143,9 @@ select datetime '2026-01-03 12:30:00.250000' as v;
 -- not a number
 select is_nan(cast(cast('NaN' as float64) as float64)) as v;
 
+-- a text that matches
+select regexp_contains('a.1', '(?s)^[0-9A-Za-z_\\]]\\.([0-9]+|\'\\\\)$') as v;
+
 -- the same, NULL or not
 select null is distinct from null as v;
 

@@ -143,6 +143,9 @@ select timestamp_ntz '2026-01-03 12:30:00.250000' as v;
 -- not a number
 select isnan(cast(cast('NaN' as double) as double)) as v;
 
+-- a text that matches
+select 'a.1' rlike '(?s)^[0-9A-Za-z_\\]]\\.([0-9]+|\'\\\\)\\z' as v;
+
 -- the same, NULL or not
 select null is distinct from null as v;
 

@@ -151,6 +151,9 @@ select nullif(timestamp '2026-01-03 12:30:00.250000', cast('infinity' as timesta
 -- not a number
 select cast('NaN' as double precision) = cast('NaN' as numeric) as v;
 
+-- a text that matches
+select ('a.1' collate "C") ~ '^[0-9A-Za-z_\]]\.([0-9]+|''\\)$' as v;
+
 -- the same, NULL or not
 select null is distinct from null as v;
 

@@ -145,6 +145,9 @@ select cast('2026-01-03 12:30:00.250000' as timestamp_ntz) as v;
 -- not a number
 select cast(cast('NaN' as double) as double) = 'NaN'::double as v;
 
+-- a text that matches
+select regexp_instr('a.1', '^[0-9A-Za-z_\\]]\\.([0-9]+|\'\\\\)$', 1, 1, 0, 's') > 0 as v;
+
 -- the same, NULL or not
 select null is distinct from null as v;
 

@@ -1,0 +1,89 @@
+"""The columns that a relation promises to have: their names, and their types as the engine reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from fft_core.checks.query import CheckQuery
+from fft_core.checks.spelled import Spelled
+from fft_core.engines.protocol import ColumnType
+from fft_core.names.columns import ColumnNames
+from fft_core.project.model import ColumnTypes
+
+_NAMES = ("column_name", "promised", "found")
+_OURS = "_ff_"  # columns that FFT adds to seeds and snapshots
+
+
+def contract_query(rule: ColumnTypes, spell: Spelled) -> CheckQuery:
+    """Spell the columns that are not as promised: one row for each. No row of the relation is read.
+
+    Raises:
+        StatementError: a type is none of the engine's.
+    """
+    broken = _broken(rule, spell)
+    literal = spell.spelling.literal
+    rows = [[_text(spell, value) for value in row] for row in broken] or [[_text(spell, None)] * len(_NAMES)]
+    given = f"select * from {spell.spelling.given(_NAMES, rows)}"
+    return CheckQuery(spell.check, literal(len(broken)), given if broken else f"{given} where 1 = 0")
+
+
+def _text(spell: Spelled, value: str | None) -> str:
+    return spell.spelling.cast(spell.spelling.literal(value), "text")
+
+
+def _broken(rule: ColumnTypes, spell: Spelled) -> list[tuple[str, str | None, str | None]]:
+    there = {column.name: column.type for column in spell.columns}
+    names = ColumnNames(there)
+    promised = [(name, kind, names.find(name)) for name, kind in rule.types]
+    meant = _resolved([kind for _, kind, _ in promised], spell)
+    broken: list[tuple[str, str | None, str | None]] = []
+    for (name, kind, found), types in zip(promised, meant, strict=True):
+        if found is None or not any(_is_of(there[found], type) for type in types):
+            broken.append((name, kind, there[found] if found is not None else None))
+    known = {found for _, _, found in promised}
+    more = [name for name in there if name not in known and not name.lower().startswith(_OURS)] if rule.exact else []
+    return broken + [(name, None, there[name]) for name in more]
+
+
+def _resolved(declared: Sequence[str], spell: Spelled) -> list[tuple[str, ...]]:
+    """Ask the engine what types mean: each as it is written, and as FFT's word, if it is one."""
+    both = [_meanings(kind, spell) for kind in declared]
+    asked = list(dict.fromkeys(_engines_own(kind, spell) for meant in both for kind in meant))
+    values = ", ".join(f"{spell.spelling.cast_to('null', kind)} as c{i}" for i, kind in enumerate(asked))
+    found: tuple[ColumnType, ...] = spell.engine.columns(f"select {values}")
+    resolved = dict(zip(asked, (column.type for column in found), strict=True))
+    return [
+        tuple(_written(kind, resolved[_engines_own(kind, spell)], kind == meant[0]) for kind in meant) for meant in both
+    ]
+
+
+def _meanings(kind: str, spell: Spelled) -> tuple[str, ...]:
+    """Return a type as it is written, and what it is as a word of FFT: texts of any length are one."""
+    types, is_text = spell.engine.types, kind.strip().lower() in ("text", "string", "varchar")
+    more = (types.column_type("string"), spell.spelling.types["text"]) if is_text else ()
+    return tuple(dict.fromkeys((kind, types.column_type(kind), *more)))
+
+
+def _engines_own(kind: str, spell: Spelled) -> str:
+    """Return a type that the engine knows: of a word that only FFT has, what it stands for."""
+    return spell.engine.types.column_type(kind) if kind.strip().lower() in ("string", "double") else kind
+
+
+def _written(kind: str, resolved: str, as_written: bool) -> str:
+    """Leave out the length or precision that the engine has added to a type that is written without one."""
+    return resolved if "(" in kind and as_written else _plain(resolved)
+
+
+def _is_of(found: str, promised: str) -> bool:
+    """Whether a type is the promised one; one without a length or precision takes any."""
+    return found == promised or ("(" not in promised and _plain(found) == promised)
+
+
+def _plain(kind: str) -> str:
+    """Take the length or precision out of a type.
+
+    >>> _plain("numeric(10,2)"), _plain("timestamp(3) with time zone"), _plain("STRUCT(a INTEGER)[]")
+    ('numeric', 'timestamp with time zone', 'STRUCT(a INTEGER)[]')
+    """
+    return re.sub(r"\(\d+(,\s*\d+)?\)", "", kind)

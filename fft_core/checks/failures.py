@@ -1,0 +1,54 @@
+"""The tables in which failing rows are kept: what they are called, and how many rows are taken."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from fft_core.checks.query import CheckQuery
+from fft_core.engines.protocol import Session
+from fft_core.errors import EngineError, StatementError
+from fft_core.project.model import Check
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PREFIX = "_ff_failures_"
+MOST_ROWS = 10_000  # they are in memory until the build is over, whatever comes of it
+_LONGEST = 63  # of a name, on Postgres
+_OF_PROJECT, _OF_CHECK = 4, 6  # digits of digests
+
+
+def failures_name(project: str, check: Check) -> str:
+    """Return what the table of a check is called: no other check, and no other project, has one of this name.
+
+    >>> from pathlib import Path
+    >>> from fft_core.errors import Location
+    >>> from fft_core.project.model import NotNull
+    >>> failures_name("shop", Check("not_null_id", "users", "not_null", NotNull("id"), Location(Path("project.yml"))))
+    '_ff_failures_not_null_id_5d69f9a5f5'
+    """
+    digest = _digest(project)[:_OF_PROJECT] + _digest(f"{check.node}\n{check.name}")[:_OF_CHECK]
+    kept = check.name.lower()[: _LONGEST - len(PREFIX) - len(digest) - 1]
+    return f"{PREFIX}{kept}_{digest}"
+
+
+def is_of_project(name: str, project: str) -> bool:
+    """Whether a table of this name has failing rows of a check of a project."""
+    digest = _digest(project)[:_OF_PROJECT]
+    return re.fullmatch(rf"{PREFIX}.*_{digest}[0-9a-f]{{{_OF_CHECK}}}", name, re.IGNORECASE) is not None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def taken_rows(engine: Session, query: CheckQuery) -> pa.Table | str:
+    """Read failing rows before they are gone, at most MOST_ROWS of them; or say why they cannot be kept."""
+    try:
+        return engine.frames.read(f"select * from ({query.failing_rows}) as _ff_failing_rows limit {MOST_ROWS}")
+    except StatementError:
+        raise
+    except EngineError as error:  # a type that no frame has
+        return error.problem.message

@@ -1,0 +1,42 @@
+"""Rules that each row keeps or breaks by itself, as conditions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeAlias
+
+from fft_core.checks.spelled import Spelled
+from fft_core.project.model import AcceptedValues, Between, Expression, GreaterEqual, MatchesRegex, NotNull
+
+RuleOfRows: TypeAlias = NotNull | AcceptedValues | GreaterEqual | Between | MatchesRegex | Expression
+
+
+def offending(rule: RuleOfRows, spell: Spelled) -> str:
+    """Spell when a row breaks a rule. Raises FftError if a column is not there."""
+    match rule:
+        case NotNull(column):
+            return f"{spell.name(column)} is null"
+        case AcceptedValues(column, values):
+            listed = spell.spelling.literals(values)
+            return f"{spell.name(column)} is not null and {spell.comparable(column)} not in ({listed})"
+        case GreaterEqual(column, threshold):
+            return _outside(spell.name(column), threshold, None, spell)
+        case Between(column, minimum=minimum, maximum=maximum):
+            return _outside(spell.name(column), minimum, maximum, spell)
+        case MatchesRegex(column, pattern):
+            text = spell.spelling.cast(spell.name(column), "text")
+            return f"not ({spell.spelling.matches(text, pattern)})"
+        case Expression(condition, column):
+            if column is not None:
+                spell.found(column)
+            return f"not ({condition}\n)"  # the user's text may end in a comment
+
+
+def _outside(
+    name: str, minimum: int | float | datetime | None, maximum: int | float | datetime | None, spell: Spelled
+) -> str:
+    """Spell that a value is outside of bounds; NaN is, though it is above all numbers."""
+    bounds = [f"{name} < {spell.spelling.literal(minimum)}"] if minimum is not None else []
+    bounds += [f"{name} > {spell.spelling.literal(maximum)}"] if maximum is not None else []
+    is_time = isinstance(minimum, datetime) or isinstance(maximum, datetime)
+    return " or ".join([*bounds, *(() if is_time else (spell.spelling.is_nan(name),))])

@@ -1,0 +1,121 @@
+"""What the rules of checks have in common when they are spelled: the names of columns, and three forms of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fft_core.checks.query import CheckQuery
+from fft_core.engines.protocol import ColumnType, Session
+from fft_core.engines.spec.spelling import Spelling, unused
+from fft_core.errors import FftError, nearest
+from fft_core.names import Relation
+from fft_core.names.columns import AmbiguousColumnError, ColumnNames
+from fft_core.project.model import Check
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """A check over a relation with its columns; `owner` is how a message calls the relation, if not as the node."""
+
+    check: Check
+    relation: Relation
+    columns: Sequence[ColumnType]
+    engine: Session
+    owner: str = ""
+
+    @property
+    def spelling(self) -> Spelling:
+        """How its engine spells."""
+        return self.engine.spelling
+
+    def name(self, column: str) -> str:
+        """Spell a column. Raises FftError if it is not there."""
+        return self.spelling.quoted(self.found(column).name)
+
+    def comparable(self, column: str, alias: str = "") -> str:
+        """Spell the value of a column so that it can be compared. Raises FftError if it is not there."""
+        found = self.found(column)
+        return self.engine.types.comparable(alias + self.spelling.quoted(found.name), found.type)
+
+    def found(self, column: str) -> ColumnType:
+        """Find a column by its name in any case. Raises FftError if it is not there."""
+        columns = {known.name: known for known in self.columns}
+        said, where = f"check {self.check.name} names the column {column!r}", self.check.location
+        try:
+            found = ColumnNames(columns).find(column)
+        except AmbiguousColumnError as error:
+            raise FftError(f"{said}: {error.problem.message}", where=where, hint=error.problem.hint) from error
+        if found is None:
+            hint = nearest(column, columns) or f"Its columns: {', '.join(columns)}."
+            raise FftError(f"{said}, which {self.owner or self.check.node} does not have", where=where, hint=hint)
+        return columns[found]
+
+    def unused(self, name: str) -> str:
+        """Return a name that no column has."""
+        return unused(name, (column.name for column in self.columns))
+
+    @property
+    def table(self) -> str:
+        """The relation."""
+        return self.relation.sql(self.spelling)
+
+    @property
+    def where(self) -> str:
+        """The condition on rows that are judged, if there is one."""
+        return f"({self.check.where}\n)"  # the user's text may end in a comment
+
+    @property
+    def rows(self) -> str:
+        """The rows that are judged, as what stands behind FROM."""
+        return f"{self.table} where {self.where}" if self.check.where else self.table
+
+    @property
+    def filtered(self) -> str:
+        """The rows that are judged, as what an alias can stand behind."""
+        return f"(select * from {self.rows})" if self.check.where else self.table
+
+    def of_judged(self, value: str) -> str:
+        """Spell a value that is NULL in rows that are not judged."""
+        return f"case when {self.where} then {value} end" if self.check.where else value
+
+    def by_row(self, offends: str) -> CheckQuery:
+        """A rule that each row keeps or breaks by itself."""
+        condition = f"{self.where} and ({offends})" if self.check.where else offends
+        count = f"coalesce(sum(case when {condition} then 1 else 0 end), 0)"
+        return CheckQuery(self.check, count, f"select * from {self.table} where {condition}")
+
+    def by_totals(
+        self,
+        totals: Mapping[str, tuple[str, str]],
+        offends: Callable[..., str],
+        measure: str | None = None,
+        shows: str | None = None,
+    ) -> CheckQuery:
+        """A rule about totals.
+
+        Args:
+            totals: Each by its name in the rows that are shown: an aggregate with {} for its value, and the value.
+            offends: Spells when they break the rule; it is given each total.
+            measure: What is kept for the next build, with the totals in braces.
+            shows: The column of which the totals are values.
+        """
+        shared = {name: total.format(self.of_judged(value)) for name, (total, value) in totals.items()}
+        selected = ", ".join(f"{total.format(value)} as {name}" for name, (total, value) in totals.items())
+        count = f"case when {offends(*shared.values())} then 1 else 0 end"
+        found = f"select * from (select {selected} from {self.rows}) as _ff_total where {offends(*totals)}"
+        kept = measure.format(**shared) if measure else None
+        made_of = dict.fromkeys(totals, shows) if shows else {}
+        return CheckQuery(self.check, count, found, measure=kept, made_of=made_of)
+
+    def by_group(
+        self, key: Sequence[str], total: str, value: str, offends: Callable[[str], str], shows: str | None = None
+    ) -> CheckQuery:
+        """A rule about a total of each group of rows, which is called `total` and spelled by `value`."""
+        names = ", ".join(f"{self.comparable(column)} as {self.name(column)}" for column in key)
+        positions, called = ", ".join(str(position) for position in range(1, len(key) + 1)), self.unused(total)
+        groups = f"select {names}, {value} as {called} from {self.rows} group by {positions}"
+        failing = f"coalesce(sum(case when {offends(called)} then 1 else 0 end), 0)"
+        counted = f"select {failing}, count(*) from ({groups}) as _ff_groups"
+        made_of = {called: shows} if shows else {}
+        return CheckQuery(self.check, None, f"{groups} having {offends(value)}", counted=counted, made_of=made_of)

@@ -1,0 +1,192 @@
+r"""Patterns of texts: a dialect that RE2, Postgres, Java and Snowflake read in the same way, and Python almost.
+
+What is in it:
+
+- letters, digits and other characters stand for themselves; `\` before one of `. ^ $ * + ? ( ) [ ] { } | \ / -` and
+  other signs takes its meaning away; `\t`, `\n`, `\r`
+- `.` is any character, also the end of a line; `\d`, `\w`, `\s` and `\D`, `\W`, `\S` are those of ASCII
+- `[abc]`, `[a-z]`, `[^abc]`; in them a `[` or `]` has a `\` before it
+- `^` and `$` are the begin and the end of the text, never those of a line
+- `(...)`, `(?:...)` and `|`; `*`, `+`, `?`, `{3}`, `{3,}`, `{3,5}`, at most 255 times, also with a `?` behind
+
+All else is refused: back references, `\b`, what looks ahead or behind, flags, classes by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_SHORT: Mapping[str, str] = {"d": "0-9", "w": "0-9A-Za-z_", "s": " \t\n\r\f\v"}
+_CONTROL: Mapping[str, str] = {"t": "\t", "n": "\n", "r": "\r"}
+_SPECIAL = frozenset(r"\.^$*+?()[]{}|")
+_IN_CLASS = frozenset(r"\[]^-&")
+MOST_TIMES = 255  # Postgres takes no more
+_MOST_IN_ALL = 1000  # RE2 takes no more, where one stands in another
+_KNOWN = "write \\ before it to mean the character itself"
+
+
+class PatternError(ValueError):
+    """A pattern has something in it that not every engine reads in the same way."""
+
+
+def common_pattern(pattern: str, end: str = "$") -> str:
+    r"""Rewrite a pattern so that each engine means the same by it; what stands for the end of a text is given.
+
+    Raises:
+        PatternError: it is not in the dialect.
+
+    >>> common_pattern(r"^\d+(?:-[a-f\d]{2,3}?)*$")
+    '^[0-9]+(-[a-f0-9]{2,3})*$'
+    """
+    reader = _Reader(pattern, end)
+    text, _ = reader.alternatives()
+    if not reader.is_done:
+        raise reader.wrong("a ) that closes nothing")
+    return text
+
+
+@dataclass
+class _Reader:
+    pattern: str
+    end: str
+    at: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        return self.at >= len(self.pattern)
+
+    def wrong(self, what: str, hint: str = "") -> PatternError:
+        return PatternError(f"the pattern {self.pattern!r} has {what}{f'; {hint}' if hint else ''}")
+
+    def peek(self) -> str:
+        return self.pattern[self.at : self.at + 1]
+
+    def take(self) -> str:
+        taken = self.peek()
+        self.at += 1
+        return taken
+
+    def alternatives(self) -> tuple[str, int]:
+        """Read up to the end, or to a `)`; return the text, and how often a part of it is repeated at most."""
+        branches = [self.branch()]
+        while self.peek() == "|":
+            self.take()
+            branches.append(self.branch())
+        return "|".join(text for text, _ in branches), max(times for _, times in branches)
+
+    def branch(self) -> tuple[str, int]:
+        pieces = []
+        while self.peek() not in ("", "|", ")"):
+            pieces.append(self.piece())
+        if not pieces:
+            raise self.wrong("an alternative with nothing in it", "what may be missing has a ? behind it")
+        return "".join(text for text, _ in pieces), max(times for _, times in pieces)
+
+    def piece(self) -> tuple[str, int]:
+        is_anchor = self.peek() in ("^", "$")
+        text, inner = self.atom()
+        times, factor = self.repetition()
+        if times and is_anchor:
+            raise self.wrong(f"a {times} behind {text}")
+        if inner * factor > _MOST_IN_ALL:
+            raise self.wrong(f"repetitions in repetitions, more than {_MOST_IN_ALL} in all")
+        return text + times, inner * factor
+
+    def atom(self) -> tuple[str, int]:
+        char = self.take()
+        match char:
+            case "(":
+                return self.group()
+            case "[":
+                return self.char_class(), 1
+            case "\\":
+                return self.escape(), 1
+            case "^" | ".":
+                return char, 1
+            case "$":
+                return self.end, 1
+        if char in _SPECIAL:
+            raise self.wrong(f"a {char} at its place {self.at}", _KNOWN)
+        return char, 1
+
+    def group(self) -> tuple[str, int]:
+        if self.peek() == "?":
+            if self.pattern[self.at : self.at + 2] != "?:":
+                raise self.wrong(f"({self.pattern[self.at : self.at + 2]}", "groups are (...) or (?:...)")
+            self.at += 2
+        text, times = self.alternatives()
+        if self.take() != ")":
+            raise self.wrong("a ( that is not closed")
+        return f"({text})", times
+
+    def escape(self) -> str:
+        char = self.take()
+        if char.lower() in _SHORT:
+            return f"[{'^' if char.isupper() else ''}{_SHORT[char.lower()]}]"
+        found = self.character(char)
+        return f"\\{found}" if found in _SPECIAL else found
+
+    def character(self, char: str) -> str:
+        """Say which character is meant by one behind a `\\`."""
+        if char in _CONTROL:
+            return _CONTROL[char]
+        if char == "" or char.isalnum() or char == "_" or ord(char) < 32 or ord(char) > 126:
+            known = "known are \\d, \\w, \\s, \\D, \\W, \\S, \\t, \\n, \\r, and \\ before a sign"
+            raise self.wrong(f"\\{char}, which engines read in different ways", known)
+        return char
+
+    def char_class(self) -> str:
+        negated = self.peek() == "^"
+        if negated:
+            self.take()
+        items: list[str] = []
+        while self.peek() != "]":
+            items.append(self.item())
+        self.take()
+        if not items:
+            raise self.wrong("[] with nothing in it", "a ] that is meant has a \\ before it")
+        return f"[{'^' if negated else ''}{''.join(items)}]"
+
+    def item(self) -> str:
+        low = self.member()
+        is_range = self.peek() == "-" and self.pattern[self.at + 1 : self.at + 2] not in ("", "]")
+        if not is_range or low in _SHORT.values():
+            return low if low in _SHORT.values() else _in_class(low)
+        self.take()
+        high = self.member()
+        if high in _SHORT.values() or low > high:
+            raise self.wrong(f"a range from {low} to {high}")
+        return f"{_in_class(low)}-{_in_class(high)}"
+
+    def member(self) -> str:
+        char = self.take()
+        if char == "":
+            raise self.wrong("a [ that is not closed")
+        if char == "[":
+            raise self.wrong("a [ in a [", _KNOWN)
+        if char != "\\":
+            return char
+        escaped = self.take()
+        return _SHORT[escaped] if escaped in _SHORT else self.character(escaped)
+
+    def repetition(self) -> tuple[str, int]:
+        found = re.compile(r"[*+?]|\{(\d+)(,?)(\d*)\}").match(self.pattern, self.at)
+        if found is None:
+            return "", 1
+        self.at = found.end()
+        if self.peek() == "?":  # as few as possible: whether a text matches is the same
+            self.take()
+        if self.peek() in ("*", "+", "?", "{"):
+            raise self.wrong(f"a {self.peek()} behind a {found[0]}")
+        if found[1] is None:
+            return found[0], 1
+        least, most = int(found[1]), int(found[3] or found[1])
+        if most < least or max(least, most) > MOST_TIMES or (found[3] and not found[2]):
+            raise self.wrong(f"{found[0]}", f"a number of times is at most {MOST_TIMES}, and the first the lower one")
+        return found[0], max(most, 1)
+
+
+def _in_class(char: str) -> str:
+    return f"\\{char}" if char in _IN_CLASS else char
