@@ -175,9 +175,8 @@ def _measured_before(warehouse: Warehouse, view: str, checks: Sequence[Check]) -
     """Read what checks have measured when the rows of a view were judged last."""
     if not any(check.rule.measures for check in checks):
         return {}
-    return {
-        key: values[0] for key, values in recorded_measures(warehouse.engine, view, warehouse.relation(view)).items()
-    }
+    recorded = recorded_measures(warehouse.engine, view, warehouse.place(view))
+    return {key: values[0] for key, values in recorded.items()}
 
 
 def _lacks_for(

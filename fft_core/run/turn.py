@@ -133,10 +133,8 @@ def _measured_before(warehouse: Warehouse, node: str, checks: tuple[Check, ...])
     """Read what was measured of the build before the one that is published; of a view, when it was judged last."""
     if not any(check.rule.measures for check in checks):
         return {}
-    recorded, model = (
-        recorded_measures(warehouse.engine, node, warehouse.relation(node)),
-        warehouse.project.models.get(node),
-    )
+    model, place = warehouse.project.models.get(node), warehouse.place(node)
+    recorded = recorded_measures(warehouse.engine, node, place)
     position = 0 if model and model.is_query else 1
     return {key: values[position] for key, values in recorded.items() if len(values) > position}
 
@@ -299,7 +297,7 @@ def _check_reused(
 
 def _note_checks(warehouse: Warehouse, decision: Decision, measured: Mapping[str, tuple[float | None, ...]]) -> None:
     """Note that checks passed, where that was not known, and what they have measured, where that is new."""
-    engine, relation = warehouse.engine, warehouse.relation(decision.name)
+    engine, relation = warehouse.engine, warehouse.place(decision.name)
     known = decision.record.measures if decision.record else {}
     is_measured = any(known.get(key) != values for key, values in measured.items())
     if not decision.checks_are_due and not is_measured:

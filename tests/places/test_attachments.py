@@ -169,12 +169,13 @@ def test_a_seed_has_them_too(server: Server) -> None:
 
 
 def test_constraints_are_checks_on_duckdb(tmp_path: Path) -> None:
-    text = DECLARED.replace('      - {type: check, expression: "amount > 0", name: positive}\n', "")
+    text = DECLARED
     project = load_project(write_project(tmp_path, {**MODELS, "project.yml": HEAD + text}), "dev", environment={})
     assert {(c.node, c.type) for c in project.checks} == {
         ("users", "not_null"),
         ("users", "unique"),
         ("fct", "not_null"),
+        ("fct", "expression"),
         ("fct", "relationships"),
     }
     bad = {**MODELS, "project.yml": HEAD + text, "models/users.ff.sql": "select id from {{ ref('orders') }}"}

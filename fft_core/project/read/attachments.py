@@ -10,7 +10,7 @@ from fft_core.errors import Location, Problem, nearest
 from fft_core.project.model import Attachment, Node, Project
 from fft_core.project.read.schema_file import CheckDraft
 from fft_core.project.read.settings import Settings
-from fft_core.project.shapes.checks import NotNullShape, RelationshipsShape, UniqueShape
+from fft_core.project.shapes.checks import ExpressionShape, NotNullShape, RelationshipsShape, UniqueShape
 
 KEYS = ("grants", "indexes", "constraints")
 
@@ -37,12 +37,14 @@ def constraint_checks(node: Node, can: Capabilities) -> Iterator[CheckDraft]:
             yield CheckDraft(node.name, shape, where, shape.rule())
 
 
-def _checks(one: Attachment) -> Iterator[NotNullShape | UniqueShape | RelationshipsShape]:
+def _checks(one: Attachment) -> Iterator[NotNullShape | UniqueShape | RelationshipsShape | ExpressionShape]:
     if one.type in ("primary_key", "not_null"):
         for column in one.columns:
             yield NotNullShape(type="not_null", column=column)
     if one.type in ("primary_key", "unique"):
         yield UniqueShape(type="unique", column=list(one.columns))
+    if one.type == "check":
+        yield ExpressionShape(type="expression", expression=one.expression, name=one.name)
     if one.type == "foreign_key" and len(one.columns) == 1:
         field = (one.to_columns or one.columns)[0]
         yield RelationshipsShape(type="relationships", column=one.columns[0], to=one.to, to_field=field)

@@ -226,7 +226,10 @@ class NodeSettings:
         settings = Settings((own,)).below(*rules, *self._of_checks.of(*self._items.get(check.node, ())))
         if len(settings.layers) == 1:
             return check
-        return replace(check, severity=settings.get("severity", check.severity), tags=settings.get("tags"))
+        changes = {"severity": settings.get("severity", check.severity), "tags": settings.get("tags")}
+        if "error_if" in said:  # which says that it is an error, and when
+            changes["severity"] = check.severity
+        return replace(check, **changes, store_failures=settings.get("store_failures", check.store_failures))
 
     # --- rules --------------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ class CheckSettingsShape(Shape):
 
     severity: m.Severity | None = None
     tags: Names = []
+    store_failures: bool | None = None
 
     def written(self) -> dict[str, Any]:
         """All that is said."""
