@@ -124,7 +124,7 @@ def test_what_is_no_condition_is_an_error(tmp_path: Path, argument: str, message
 def test_a_model_of_another_engine_can_be_selected_and_is_none(tmp_path: Path) -> None:
     only = "{{ config(engines=['bigquery']) }} select 1 as id"
     project = loaded(tmp_path, {**FILES, "models/only_there.ff.sql": only}, "dev_duckdb")
-    assert select(project, ["only_there.ff", "numbers.ff"]) == {"numbers"}
+    assert select(project, ["only_there.ff numbers.ff"]) == {"numbers"}
     assert select(project, ["+only_there"]) == frozenset()
     with pytest.raises(RequestError, match="'only_here' is not a model or seed"):
         select(project, ["only_here"])
