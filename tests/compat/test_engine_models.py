@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fft_core.run.select.grammar import select
 from written_projects import loaded, opened, problems
 
 from fft_core.errors import RequestError
 from fft_core.run.select.changed import changed_nodes
-from fft_core.run.select.grammar import select
 
 PROFILES = """\
 dev_duckdb: {engine: duckdb, duckdb: {path: ':memory:'}}
