@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fft_core.run.select.grammar import select
 from written_projects import loaded, opened, problems
+
+from fft_core.errors import RequestError
+from fft_core.run.select.changed import changed_nodes
 
 PROFILES = """\
 dev_duckdb: {engine: duckdb, duckdb: {path: ':memory:'}}
@@ -115,3 +119,20 @@ def test_what_is_no_condition_is_an_error(tmp_path: Path, argument: str, message
     code = f"from fastflowtransform import engine_model\n@engine_model({argument})\ndef m():\n    return 1\n"
     (said,) = problems(tmp_path, {"models/m.ff.py": code})
     assert said.startswith(f"models/m.ff.py:3: {message}")
+
+
+def test_a_model_of_another_engine_can_be_selected_and_is_none(tmp_path: Path) -> None:
+    only = "{{ config(engines=['bigquery']) }} select 1 as id"
+    project = loaded(tmp_path, {**FILES, "models/only_there.ff.sql": only}, "dev_duckdb")
+    assert select(project, ["only_there.ff numbers.ff"]) == {"numbers"}
+    assert select(project, ["+only_there"]) == frozenset()
+    with pytest.raises(RequestError, match="'only_here' is not a model or seed"):
+        select(project, ["only_here"])
+
+
+def test_changed_models_of_another_engine_are_none(tmp_path: Path) -> None:
+    only = "{{ config(engines=['bigquery']) }} select 1 as id"
+    files = {**FILES, "models/only_there.ff.sql": only}
+    listed = {"FF_CI_CHANGED_MODELS": "only_there.ff,numbers.ff"}
+    project = loaded(tmp_path, files, "dev_duckdb", **listed)
+    assert changed_nodes(project, "main") == {"numbers"}

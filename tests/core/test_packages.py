@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from git_repositories import commit, git
-from written_projects import loaded, opened, problems, write_project
+from written_projects import loaded, opened, write_project
 
 from fft_core import ProjectError, load_project
 from fft_core.project.packages.install import install_packages
@@ -186,11 +186,16 @@ def test_macros_of_a_package_override_those_that_it_depends_on(tmp_path: Path) -
 # what can be wrong
 
 
+def test_a_model_of_the_project_takes_the_place_of_a_packages(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
+    project = loaded(shop, {"models/people.ff.sql": "select 1 as id"})
+    assert project.models["people"].path == Path("models/people.ff.sql")
+    theirs = "packages/shared/models/staging/people.ff.sql:1"
+    assert f"models/people.ff.sql:1: model 'people' takes the place of that in {theirs}" in caplog.text
+
+
 def test_models_of_one_name_are_named_with_both_places(shop: Path) -> None:
-    said = problems(shop, {"models/people.ff.sql": "select 1 as id"})
-    assert said[0].startswith(
-        "models/people.ff.sql:1: model 'people' is also in packages/shared/models/staging/people.ff.sql:1"
-    )
+    (shop.parent / "shared" / "models" / "people.ff.sql").write_text("select 1 as id")
+    assert "model 'people' is also in packages/shared/models/" in wrong(shop)
 
 
 def test_a_file_that_leads_nowhere_is_a_problem_of_it(shop: Path) -> None:

@@ -124,7 +124,8 @@ def _steps(start: frozenset[str], step: Callable[[str], Sequence[str]], mark: st
 def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
     method, colon, value = what.partition(":")
     if not colon:
-        return _by_name(what, [*project.models, *project.seeds])
+        is_elsewhere = model_name(what) in project.elsewhere  # for other engines: commands are the same for all
+        return frozenset() if is_elsewhere else _by_name(what, [*project.models, *project.seeds])
     if method not in _METHODS:
         hint = nearest(method, _METHODS) or f"Ways: {', '.join(_METHODS)}."
         raise RequestError(f"{method!r} is not a way to select", hint=hint)

@@ -318,7 +318,10 @@ class Reader:
         found: dict[str, Model] = {}
         for model in models:
             other = found.setdefault(model.name.lower(), model)
-            if other is not model:
+            if other.package and not model.package:
+                self._warn("%s: model %r takes the place of that in %s", model.location, model.name, other.location)
+                found[model.name.lower()] = model
+            elif other is not model:
                 hint = "Names are unique in a project, in any case; users.ff.sql and @model(name='users') are the same."
                 self.problems.append(Problem(f"model {model.name!r} is also in {other.location}", model.location, hint))
         return dict(sorted((model.name, model) for model in found.values()))

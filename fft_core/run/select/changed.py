@@ -55,7 +55,8 @@ def changed_nodes(project: Project, ref: str) -> frozenset[str]:
     """
     listed = [name.strip() for name in project.environment.get(LISTED, "").split(",") if name.strip()]
     if listed:
-        return frozenset(_known(project, name) for name in listed)
+        here = (name for name in listed if model_name(name) not in project.elsewhere)
+        return frozenset(_known(project, name) for name in here)
     changes = changes_since(project.root, ref, _PROJECT)
     packages = {package.name: _changes_of(package, ref, changes) for package in project.packages.values()}
     return frozenset(_changed(project, changes, packages))
