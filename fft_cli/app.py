@@ -37,6 +37,7 @@ COMMANDS = {
     "init": "fft_cli.init",
     "ls": "fft_cli.ls",
     "plan": "fft_cli.plan",
+    "review": "fft_cli.review",
     "run": "fft_cli.run",
     "seed": "fft_cli.seed",
     "snapshot": "fft_cli.snapshot",
@@ -51,7 +52,7 @@ COMMANDS = {
 GROUPS = {
     "Begin": ("init", "deps", "doctor"),
     "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "clone"),
-    "Look": ("plan", "diff", "ls", "show", "dag", "dev", "docgen"),
+    "Look": ("plan", "diff", "review", "ls", "show", "dag", "dev", "docgen"),
     "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
     "Other": ("version",),
 }

@@ -68,7 +68,7 @@ def find_elsewhere(project: Project, env: str) -> Elsewhere:
         ProfileError, ProjectError: the profile, or the project with it, cannot be loaded.
     """
     names = project.profiles.names()
-    if env == project.env:
+    if env == project.env and not project.profiles.is_placed:
         raise RequestError(f"{env!r} is the environment that this is", hint=f"Name another one: {_list(names, env)}.")
     if env not in names:
         hint = nearest(env, names) or f"Name one of profiles.yml: {_list(names, project.env)}."

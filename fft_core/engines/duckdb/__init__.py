@@ -78,6 +78,7 @@ SPEC = EngineSpec(
     module="fft_core.engines.duckdb.session",
     extra="fft-dagster[duckdb]",
     drivers=("duckdb",),
+    schema_setting="schema",
     variables="FF_DUCKDB_",
     lexis=DOLLAR_QUOTES,
     functions=Path(__file__).with_name("functions.json"),

@@ -66,6 +66,7 @@ SPEC = EngineSpec(
     module="fft_core.engines.postgres.session",
     extra="fft-dagster[postgres]",
     drivers=("psycopg",),
+    schema_setting="db_schema",
     variables="FF_PG_",
     lexis=DOLLAR_QUOTES,
     functions=Path(__file__).with_name("functions.json"),

@@ -200,6 +200,7 @@ class EngineSpec:
         extra: What pip installs to get the driver.
         drivers: The packages of the driver, for `fft version`.
         title: The engine's name for people.
+        schema_setting: The setting that says in which schema relations lie; none if the engine has no schemas.
         variables: How the environment variables of its settings begin. They say where rows lie, not which.
         frames: The kinds of frames that its Python models can be given, those of its own first.
         lexis: How its SQL writes text, names and comments.
@@ -223,6 +224,7 @@ class EngineSpec:
     extra: str = ""
     drivers: tuple[str, ...] = ()
     title: str = ""
+    schema_setting: str = ""
     variables: str = ""
     frames: tuple[FrameKind, ...] = LIBRARY_FRAMES
     lexis: Lexis = field(default_factory=Lexis)

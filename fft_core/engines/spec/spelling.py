@@ -248,6 +248,11 @@ class Definitions(Expressions):
         parts = [part for part in (relation.catalog, relation.schema) if part]
         return f"create schema if not exists {'.'.join(self.quoted(part) for part in parts)}"
 
+    def drop_schema(self, relation: Relation) -> str:
+        """Drop the schema that a relation lies in, with all that is in it, if it is there."""
+        schema = ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
+        return f"drop schema if exists {schema} cascade"
+
     def use_schema(self, relation: Relation) -> str | None:
         """Look for unqualified names in the schema of a relation first; None if sessions do so by themselves."""
         return None

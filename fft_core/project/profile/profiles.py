@@ -120,18 +120,22 @@ class Profiles:
         env: The name of the active profile; if it does not exist, the one named `default` is used, as documented for
             FFT.
         environment: What `env('NAME')` sees.
+        instead: Settings of the active profile that win over the file and over variables.
     """
 
-    def __init__(self, root: Path, env: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, root: Path, env: str, environment: Mapping[str, str], instead: Mapping[str, str] | None = None
+    ) -> None:
         self._root = root
         self._env = env
         self._environment = environment
+        self._instead = dict(instead or {})
 
     def __repr__(self) -> str:
         return f"<profiles of {self._env}>"
 
-    def __reduce__(self) -> tuple[type[Profiles], tuple[Path, str, Mapping[str, str]]]:
-        return Profiles, (self._root, self._env, self._environment)
+    def __reduce__(self) -> tuple[type[Profiles], tuple[Path, str, Mapping[str, str], Mapping[str, str]]]:
+        return Profiles, (self._root, self._env, self._environment, self._instead)
 
     def active(self, *, engine: str | None = None, **overrides: object) -> Profile:
         """Return the active profile.
@@ -159,7 +163,18 @@ class Profiles:
         chosen = str(wanted_engine or content.get("engine") or "")
         spec = _spec(chosen, file, name)
         variables = {key: s.variable for key, s in spec.settings.items() if environment.get(s.variable)}
-        return _profile(_Written(self._root, file, name, content), spec, variables, environment, overrides)
+        given = {**self._instead, **overrides}
+        return _profile(_Written(self._root, file, name, content), spec, variables, environment, given)
+
+    def placed(self, schema: str) -> Profiles:
+        """Return the profiles with the relations of the active one in another schema. Raises ProfileError."""
+        key = spec_of(self.active().engine).schema_setting
+        return Profiles(self._root, self._env, self._environment, {key: schema})
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the relations of the active profile lie elsewhere than it says."""
+        return bool(self._instead)
 
     def names(self) -> tuple[str, ...]:
         """Name the profiles of the file, apart from those of unit tests."""

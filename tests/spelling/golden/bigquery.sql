@@ -1,6 +1,9 @@
 -- create a schema
 create schema if not exists `shop`;
 
+-- drop a schema
+drop schema if exists `shop` cascade;
+
 -- create a table
 create table `shop`.`orders` as
 select cast(1 as int64) as `id`, cast(2.5 as float64) as `amount`, cast('new' as string) as `order`;

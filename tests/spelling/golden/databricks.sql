@@ -1,6 +1,9 @@
 -- create a schema
 create database if not exists `shop`;
 
+-- drop a schema
+drop schema if exists `shop` cascade;
+
 -- create a table
 create table `shop`.`orders` using delta as
 select cast(1 as bigint) as `id`, cast(2.5 as double) as `amount`, cast('new' as string) as `order`;

@@ -1,6 +1,9 @@
 -- create a schema
 create schema if not exists "shop";
 
+-- drop a schema
+drop schema if exists "shop" cascade;
+
 -- create a table
 create table "shop"."orders" as
 select cast(1 as bigint) as "id", cast(2.5 as double precision) as "amount", cast('new' as varchar) as "order";

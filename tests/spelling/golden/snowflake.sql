@@ -1,6 +1,9 @@
 -- create a schema
 create schema if not exists "SHOP";
 
+-- drop a schema
+drop schema if exists "SHOP" cascade;
+
 -- create a table
 create table "SHOP"."ORDERS" as
 select cast(1 as bigint) as "ID", cast(2.5 as double) as "AMOUNT", cast('new' as varchar) as "ORDER";

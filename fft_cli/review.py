@@ -1,0 +1,81 @@
+"""`fft review`: a change is built apart, checked, and compared with an environment. Nothing here imports Dagster."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from fft_cli.option_values import with_options
+from fft_cli.options import ProjectOptions
+from fft_cli.terminal import echo
+
+FAILED = 1
+
+
+@click.command("review")
+@with_options(ProjectOptions)
+@click.option("--since", metavar="REF", required=True, help="The git commit that the change is based on.")
+@click.option("--defer", metavar="ENV", help="What it is compared with; the rest is read there. [default: FFT_DEFER]")
+@click.option("--key", metavar="COLUMNS", help="What tells rows apart. [default: unique_key, or a check]")
+@click.option("--tolerance", metavar="NUMBER", help="By how much numbers may differ: 0.01, or 1% of the larger.")
+@click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out; repeatable.")
+@click.option("--samples", type=click.IntRange(min=0), default=5, show_default=True, help="Rows shown of each kind.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the report into this file.")
+def command(
+    options: ProjectOptions,
+    since: str,
+    defer: str | None,
+    key: str | None,
+    tolerance: str | None,
+    ignore: tuple[str, ...],
+    samples: int,
+    out: Path | None,
+) -> None:
+    """Build what changed since a commit, and what reads it, in a scratch schema; report on it in Markdown.
+
+    Checks and unit tests run, and rows are compared with those of the other environment, where all else is read. The
+    schema is dropped at the end. Ends with 1 if something could not be built, or a check or a unit test failed.
+    PROJECT is the folder that holds project.yml.
+    """
+    from fft_cli.ctrl_c import cancelled_by_ctrl_c
+    from fft_cli.diff import columns_in, read_tolerance
+    from fft_core.json_files import write_text_file
+    from fft_core.operations.compare_rows import Comparison
+    from fft_core.project.profile.secrets import project_masker
+    from fft_core.reports.review import review
+    from fft_core.reports.review_text import review_markdown
+    from fft_core.run.run import DEFER
+
+    how = Comparison(columns_in(key), read_tolerance(tolerance), ignore, samples)
+    project = options.load()
+    against = defer or project.environment.get(DEFER)
+    if not against:
+        raise click.UsageError("name the environment to compare with: --defer ENV, or FFT_DEFER")
+    with _ended_by_sigterm():
+        found = review(project, since, against, how, cancelled_by_ctrl_c)
+    text = project_masker(project)(review_markdown(found))
+    if out is None:
+        echo(text.rstrip("\n"))
+    else:
+        write_text_file(out, text)
+    sys.exit(FAILED if found.has_failed else 0)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """End as by Ctrl-C if a CI system ends the job: the scratch schema is dropped all the same."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

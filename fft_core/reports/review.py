@@ -1,0 +1,178 @@
+"""A change is built in a schema of its own, checked, and compared with an environment; nothing of it stays."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from fft_core.build.publish import NodeResult
+from fft_core.checks.run import CheckFailedError, CheckResult
+from fft_core.engines.spec.registry import spec_of
+from fft_core.errors import FftError, RequestError
+from fft_core.operations.compare_rows import Comparison
+from fft_core.operations.diff import Asked, Difference, diff
+from fft_core.project.model import Model, Project, Seed
+from fft_core.project.model.project import without_hooks
+from fft_core.run.run import Run
+from fft_core.run.select.changed import affected_nodes, changed_nodes
+from fft_core.unit_tests.run import UnitTestResult, run_unit_tests, select_unit_tests
+from fft_core.warehouse.warehouse import Warehouse, open_warehouse
+
+PREFIX = "_ff_review_"
+Status: TypeAlias = Literal["built", "blocked", "failed", "skipped"]
+Guard: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """What became of one node: `error` says why it failed, or was skipped."""
+
+    name: str
+    status: Status
+    rows: int | None = None
+    seconds: float = 0.0
+    checks: tuple[CheckResult, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a review found.
+
+    Attributes:
+        project: The project's name.
+        since: The git reference.
+        against: The environment that the rest was read from, and that the rows are compared with.
+        changed: What changed itself; the other nodes read it.
+        nodes: What was built.
+        left_out: Snapshots: their history is not a matter of the code.
+        unit_tests: Their results.
+        difference: How models and rows differ from the environment; None if nothing was built.
+    """
+
+    project: str
+    since: str
+    against: str
+    changed: tuple[str, ...] = ()
+    nodes: tuple[Reviewed, ...] = ()
+    left_out: tuple[str, ...] = ()
+    unit_tests: tuple[UnitTestResult, ...] = ()
+    difference: Difference | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a node could not be built, a blocking check failed, or a unit test did not pass."""
+        return any(n.status != "built" for n in self.nodes) or any(t.status != "pass" for t in self.unit_tests)
+
+
+def review(
+    project: Project, since: str, against: str, how: Comparison | None = None, guard: Guard | None = None
+) -> Review:
+    """Build what changed since a commit, and what reads it, in a scratch schema; compare it with an environment.
+
+    What is not built is read from that environment. The schema is dropped at the end, also if something fails.
+
+    Args:
+        project: As it is now.
+        since: The commit, as git understands it.
+        against: The environment.
+        how: How rows are compared.
+        guard: A context in which the database works; it is given what interrupts a statement.
+
+    Raises:
+        RequestError: there is no such commit or environment, or a model would be built outside of the schema.
+        FftError: git or the database cannot be asked.
+    """
+    changed = changed_nodes(project, since)
+    names = affected_nodes(project, since)
+    nodes = [node for node in project.stored() if node.name in names]
+    snapshots = tuple(node.name for node in nodes if _keeps_history(node))
+    built = frozenset(node.name for node in nodes) - set(snapshots)
+    told = Review(project.name, since, against, tuple(sorted(changed)), left_out=snapshots)
+    tests = select_unit_tests(project, models=names)
+    if not built and not tests:
+        return told
+    with redirect_stdout(sys.stderr):  # what models print is no part of a report
+        told = replace(told, unit_tests=tuple(run_unit_tests(project, tests)))
+        if not built:
+            return told
+        return _built(told, project, built, how or Comparison(), guard or _unguarded)
+
+
+def _keeps_history(node: Model | Seed) -> bool:
+    return isinstance(node, Model) and node.materialization.keeps == "history"
+
+
+def _unguarded(_: Callable[[], None]) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def _built(told: Review, project: Project, names: frozenset[str], how: Comparison, guard: Guard) -> Review:
+    with _scratch(project) as placed, Run(placed, nodes=names, defer=told.against) as run:
+        warehouse = run.sessions.of_thread()
+        _refuse_other_places(warehouse, run)
+        with guard(warehouse.engine.interrupt):
+            nodes = tuple(_build_all(run))
+            difference = diff(warehouse, told.against, Asked(names, how=how))
+    return replace(told, nodes=nodes, difference=difference)
+
+
+@contextmanager
+def _scratch(project: Project) -> Iterator[Project]:
+    """Give the project with its relations in a schema of its own, which is dropped at the end, whatever happens."""
+    spec = spec_of(project.engine)
+    if not spec.schema_setting:
+        raise RequestError(f"{spec.title or spec.name} has no schemas, and a review needs one of its own")
+    placed = replace(without_hooks(project), profiles_read=project.profiles.placed(f"{PREFIX}{uuid.uuid4().hex[:12]}"))
+    try:
+        yield placed
+    finally:
+        with open_warehouse(placed) as warehouse:
+            place = warehouse.engine.relation("any")
+            warehouse.engine.execute(warehouse.engine.spelling.drop_schema(place))
+
+
+def _refuse_other_places(warehouse: Warehouse, run: Run) -> None:
+    """Raise RequestError if a node would be built outside of the scratch schema."""
+    scratch = warehouse.engine.relation("any")
+    places = {node.name: warehouse.place(node.name) for node in run.order()}
+    outside = [f"{name} ({place})" for name, place in places.items() if place.named("any") != scratch]
+    if outside:
+        raise RequestError(
+            f"a review builds in a schema of its own, and these have one that is written: {', '.join(outside)}",
+            hint="Let a template of `naming` put the profile's schema in front of it.",
+        )
+
+
+def _build_all(run: Run) -> Iterator[Reviewed]:
+    """Build all that can be built; what reads something that failed is skipped."""
+    failed: set[str] = set()
+    for node in run.order():
+        missing = sorted(failed & set(run.project.waits_for(node.name)))
+        if missing:
+            found = Reviewed(node.name, "skipped", error=f"{', '.join(missing)} was not built")
+        else:
+            found = _build(run, node)
+        if found.status != "built":
+            failed.add(node.name)
+        yield found
+
+
+def _build(run: Run, node: Model | Seed) -> Reviewed:
+    try:
+        result: NodeResult = run.build(node)
+    except CheckFailedError as error:
+        return Reviewed(node.name, "blocked", checks=error.results, error=str(error))
+    except FftError as error:
+        run.masker.error(error)
+        return Reviewed(node.name, "failed", error=str(error))
+    return Reviewed(node.name, "built", result.row_count, result.seconds, result.checks)
+
+
+def failing(checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+    """Give the checks that found something."""
+    return tuple(check for check in checks if not check.passed)
