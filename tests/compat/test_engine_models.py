@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fft_core.run.select.grammar import select
 from written_projects import loaded, opened, problems
 
 from fft_core.errors import RequestError
+from fft_core.project.model.selection import select
 from fft_core.run.select.changed import changed_nodes
 
 PROFILES = """\
