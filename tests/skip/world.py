@@ -51,6 +51,8 @@ class ModelText:
     broken: bool = False
     failing_check: bool = False
     description: str = ""
+    schema: str = ""
+    alias: str = ""
 
     @property
     def fails(self) -> bool:
@@ -72,7 +74,7 @@ class ModelText:
         return " + ".join(parts)
 
     def _sql(self) -> str:
-        config = f"{{{{ config(materialized='{self.kind}', early_cutoff={self.cutoff}) }}}}"
+        config = f"{{{{ config(materialized='{self.kind}', early_cutoff={self.cutoff}{self._place()}) }}}}"
         first, *others = (_reference(name) for name in self.inputs)
         joins = "".join(f"\njoin {other} as b{i} on b{i}.id = a.id" for i, other in enumerate(others))
         broken = " + no_such_column" if self.broken else ""
@@ -85,6 +87,10 @@ from {first} as a{joins}
 where a.val % {self.modulus} <> 3
 """
 
+    def _place(self) -> str:
+        said = {"schema": self.schema, "alias": self.alias}
+        return "".join(f", {key}={value!r}" for key, value in said.items() if value)
+
     def _python(self) -> str:
         deps = ", ".join(_dependency(name) for name in self.inputs)
         parameters = ", ".join(f"f{i}" for i in range(len(self.inputs)))
@@ -95,7 +101,7 @@ where a.val % {self.modulus} <> 3
 from fft_core import model, source
 from helpers.shift import shift
 
-@model(name={self.name!r}, deps=[{deps}], description={self.description!r}, early_cutoff={self.cutoff})
+@model(name={self.name!r}, deps=[{deps}], description={self.description!r}, early_cutoff={self.cutoff}{self._place()})
 def build({parameters}):
     {broken}
     frame = f0[f0['val'] % {self.modulus} != 3]{joined}
@@ -130,6 +136,7 @@ class World:
     warehouse: Warehouse | None = None
     resources: ExitStack = field(default_factory=ExitStack)
     settings: Mapping[str, Any] | None = None
+    naming: str = ""
 
     def load(self) -> Project:
         """Write all files and load them."""
@@ -186,7 +193,10 @@ class World:
             for m in self.models.values()
             if m.kind != "ephemeral"
         )
-        yield "project.yml", f"name: world\nversion: '1'\nvars: {{step: {self.step}}}\ntests:\n{checks or '  []'}\n"
+        yield (
+            "project.yml",
+            f"name: world\nversion: '1'\nvars: {{step: {self.step}}}\n{self.naming}tests:\n{checks or '  []'}\n",
+        )
         # where the database is, open_warehouse is told
         yield (
             "profiles.yml",

@@ -240,8 +240,8 @@ class Expressions(Values):
         return f"array_to_string(array[{', '.join(texts)}], '||')" if texts else "''"
 
 
-class Definitions(Expressions):
-    """Statements that create, alter, drop and comment. `query` is the user's, or made of the expressions above."""
+class Schemas(Expressions):
+    """Statements about schemas."""
 
     def create_schema(self, relation: Relation) -> str:
         """Create the schema that a relation lies in, if it is missing."""
@@ -256,6 +256,10 @@ class Definitions(Expressions):
     def use_schema(self, relation: Relation) -> str | None:
         """Look for unqualified names in the schema of a relation first; None if sessions do so by themselves."""
         return None
+
+
+class Definitions(Schemas):
+    """Statements that create, alter, drop and comment. `query` is the user's, or made of the expressions above."""
 
     def create_as(
         self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
