@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +19,38 @@ if TYPE_CHECKING:
     from fft_core.operations.orphans import Orphan
 
 
+def read_age(_context: click.Context, _parameter: click.Parameter, text: str | None) -> timedelta | None:
+    """Read an age, as 30m, 12h or 7d. Raises BadParameter."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)([mhd])", text.strip())
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no age: write one as 30m, 12h or 7d")
+    return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[match[2]]: int(match[1])})
+
+
 @click.command("clean")
 @with_options(ProjectOptions)
 @click.option("--history", is_flag=True, help="Also the project's own history of Dagster runs.")
 @click.option("--orphans", is_flag=True, help="Instead: tables and views of models that are gone from the project.")
 @click.option("--snapshots", is_flag=True, help="With --orphans, also snapshots: their history cannot be built again.")
+@click.option(
+    "--older-than",
+    "age",
+    metavar="AGE",
+    callback=read_age,
+    help="With --orphans, only what was built longer ago than this, as 12h or 7d.",
+)
 @click.option("--failures", is_flag=True, help="Instead: tables with the failing rows of checks.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 def command(
-    options: ProjectOptions, history: bool, orphans: bool, snapshots: bool, failures: bool, dry_run: bool
+    options: ProjectOptions,
+    history: bool,
+    orphans: bool,
+    snapshots: bool,
+    age: timedelta | None,
+    failures: bool,
+    dry_run: bool,
 ) -> None:
     """Remove reports, logs and caches that FFT wrote into .fastflowtransform/ and into the user's cache folder.
 
@@ -41,16 +66,16 @@ def command(
     PROJECT is the folder that holds project.yml.
     """
     if failures:
-        if history or orphans or snapshots:
+        if history or orphans or snapshots or age is not None:
             raise click.UsageError("--failures goes with --dry-run only: call the command twice")
         clean_failures(options, dry_run=dry_run)
         return
     if orphans:
         if history:
             raise click.UsageError("--history has nothing to do with --orphans: call the command twice")
-        sys.exit(clean_orphans(options, snapshots=snapshots, dry_run=dry_run))
-    if snapshots:
-        raise click.UsageError("--snapshots goes with --orphans")
+        sys.exit(clean_orphans(options, snapshots=snapshots, dry_run=dry_run, older_than=age))
+    if snapshots or age is not None:
+        raise click.UsageError(f"{'--snapshots' if snapshots else '--older-than'} goes with --orphans")
     clean_files(options.root, history=history, dry_run=dry_run)
 
 
@@ -71,14 +96,16 @@ def clean_files(root: Path, *, history: bool, dry_run: bool) -> None:
     echo(f"{len(found)} files {said}" if found else "nothing to remove")
 
 
-def clean_orphans(options: ProjectOptions, *, snapshots: bool, dry_run: bool) -> int:
+def clean_orphans(
+    options: ProjectOptions, *, snapshots: bool, dry_run: bool, older_than: timedelta | None = None
+) -> int:
     """Drop the tables and views of models that are gone, or list them; return the exit code."""
     from fft_cli.ctrl_c import opened_warehouse
     from fft_core.operations.orphans import find_orphans, remove_orphans
 
     project = options.load()
     with opened_warehouse(project, read_only=dry_run) as warehouse:
-        found = find_orphans(warehouse)
+        found = find_orphans(warehouse, older_than)
         kept = [orphan for orphan in found if orphan.kind and orphan.recorded.keeps_history and not snapshots]
         chosen = [orphan for orphan in found if orphan not in kept]
         failed = {} if dry_run else remove_orphans(warehouse, chosen)

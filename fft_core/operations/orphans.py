@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from fft_core.engines.protocol import RelationKind, Want
 from fft_core.errors import FftError
@@ -28,10 +29,14 @@ class Orphan:
     moved_to: Relation | None
 
 
-def find_orphans(warehouse: Warehouse) -> tuple[Orphan, ...]:
+def find_orphans(warehouse: Warehouse, older_than: timedelta | None = None) -> tuple[Orphan, ...]:
     """Return the orphans of this project in this environment, the newest first; so views come before what they read.
 
     Only what the records name with project, environment, place and stamp counts: never a table of another project.
+
+    Args:
+        warehouse: Where it looks, in all schemas that the records name.
+        older_than: Leave out what was built within this time.
 
     Raises:
         StateError: the records cannot be read.
@@ -40,6 +45,8 @@ def find_orphans(warehouse: Warehouse) -> tuple[Orphan, ...]:
     nodes = {node.name: warehouse.place(node.name) for node in project.stored()}
     taken = {*nodes.values(), *(warehouse.place(name) for name in project.sources)}
     known = recorded_relations(engine, project.name, warehouse.environment)
+    if older_than is not None:
+        known = tuple(one for one in known if one.built_at <= datetime.now(UTC) - older_than)
     gone = [recorded for recorded in known if recorded.relation not in taken]
     tables = engine.inspect([recorded.relation for recorded in gone], Want.STAMP) if gone else {}
     found = []

@@ -172,3 +172,13 @@ def test_what_others_hang_on_is_kept_and_said(shop: Shop) -> None:
     assert "it cannot be removed" in ended.stderr
     assert "gone" in shop.there(*ALL)
     assert "gone_py" not in shop.there(*ALL)
+
+
+def test_what_was_built_lately_stays(shop: Shop) -> None:
+    (shop.root / "models" / "gone_view.ff.sql").unlink()
+    kept = shop.fft("clean", "--orphans", "--older-than", "1d")
+    assert (kept.returncode, kept.stdout) == (0, "nothing to remove\n")
+    assert "gone_view" in shop.fft("clean", "--orphans", "--older-than", "0m", "--dry-run").stdout
+    wrong = shop.fft("clean", "--orphans", "--older-than", "soon")
+    assert (wrong.returncode, "'soon' is no age: write one as 30m, 12h or 7d" in wrong.stderr) == (2, True)
+    assert "--older-than goes with --orphans" in shop.fft("clean", "--older-than", "1d").stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
@@ -161,7 +162,7 @@ class Oracle(RuleBasedStateMachine):
         if replace:
             engine.execute(f"alter table by_hand rename to {name}")
 
-    _CHANGES = (
+    _CHANGES: tuple[Any, ...] = (
         _edit_model,
         _change_kind,
         _rewire,
