@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from fft_core.build.publish import NodeResult
-from fft_core.checks.run import CheckFailedError, CheckResult
+from fft_core.checks.results import CheckFailedError, CheckResult
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import FftError, RequestError
 from fft_core.operations.compare_rows import Comparison
