@@ -192,6 +192,20 @@ def ten_million_flights(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
     yield pair("example project, 10.1 million flights", ours, "bare DuckDB loop", bare, runs)
 
 
+def many_checks(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
+    """Twenty checks of 10 million flights, against a query for each, and against one scan of the same columns."""
+    file, script = scratch / "checks.duckdb", str(HERE / "checks.py")
+    cost_of([PYTHON, script, "prepare", str(file), "30"], scratch)
+
+    def timed(what: str) -> Cost:
+        cost = cost_of([PYTHON, script, what, str(file)], scratch)
+        return Cost(float((scratch / "said.txt").read_text().split()[0]), cost.megabytes)
+
+    together, apart, scan = (partial(timed, what) for what in ("together", "apart", "scan"))
+    yield pair("20 checks of 10.1 million flights", together, "a query for each", apart, 3 * runs)
+    yield pair("20 checks of 10.1 million flights", together, "one scan of these columns", scan, 3 * runs)
+
+
 def _fresh(folder: Path) -> None:
     for leftover in (".local", ".fastflowtransform"):
         shutil.rmtree(folder / leftover, ignore_errors=True)
@@ -312,6 +326,7 @@ PARTS: dict[str, Callable[[Path, int, int], Iterator[Timed]]] = {
     "sqlmesh": against_sqlmesh,
     "scale": ten_times,
     "volume": ten_million_flights,
+    "checks": many_checks,
     "ui": from_the_ui,
 }
 

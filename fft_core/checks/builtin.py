@@ -102,4 +102,7 @@ def _missing_parents(rule: Relationships, spell: Spelled, relation_of: Relations
     known = f"select {parent.comparable(rule.field, '_ff_other.')} as _ff_key from {parent.table} as _ff_other"
     same = f"_ff_parent._ff_key = {spell.comparable(rule.column, '_ff_child.')}"
     missing = f"not exists (select 1 from ({known}) as _ff_parent where {same})"
-    return CheckQuery(spell.check, None, f"select * from {spell.filtered} as _ff_child where {missing}")
+    failing = f"select * from {spell.filtered} as _ff_child where {missing}"
+    nothing = spell.spelling.cast("null", "integer")
+    counted = f"select count(*) as failing, {nothing} as total from ({failing}) as _ff_missing"
+    return CheckQuery(spell.check, None, failing, counted=counted)

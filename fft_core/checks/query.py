@@ -19,8 +19,9 @@ class CheckQuery:
         failing_rows: Selects them; with `is_number`, it is a query for their number.
         is_number: See there.
         measure: An aggregate that is kept for the build to come.
-        counted: A query for the number of what fails and of all that is counted, where `count` is None; None if the
-            failing rows are counted, among all rows.
+        counted: A query for one row, where `count` is None: `failing`, how much fails, and `total`, how much is
+            counted, or NULL for the rows that are judged. Such queries can be asked together. None if the failing rows
+            are to be counted.
         made_of: Columns of the failing rows that have another name than those whose values they show, in SQL.
     """
 

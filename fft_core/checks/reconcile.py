@@ -56,8 +56,9 @@ def reconcile_query(
             missing = f"not exists (select 1 from ({keys}) as _ff_known where _ff_known._ff_key = _ff_needed._ff_key)"
             needed = f"select {left.expression} as _ff_key from {sides.rows(left)}"
             failing = f"select _ff_key as missing_key from ({needed}) as _ff_needed where {missing}"
-            both = f"(select count(*) from ({failing}) as _ff_missing), (select count(*) from ({needed}) as _ff_all)"
-            counted = f"select {both}"
+            all_keys = f"(select count(*) as total from ({needed}) as _ff_all) as _ff_total"
+            count = f"(select count(*) from ({failing}) as _ff_missing)"
+            counted = f"select {count} as failing, total from {all_keys}"
             made_of = {"missing_key": left.expression}
             return CheckQuery(check, None, failing, counted=counted, made_of=made_of)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from fft_core.checks.spelled import Spelled
+from fft_core.engines.declared_types import word_of
 from fft_core.project.model import AcceptedValues, Between, Expression, GreaterEqual, MatchesRegex, NotNull
 
 RuleOfRows: TypeAlias = NotNull | AcceptedValues | GreaterEqual | Between | MatchesRegex | Expression
@@ -20,9 +21,9 @@ def offending(rule: RuleOfRows, spell: Spelled) -> str:
             listed = spell.spelling.literals(values)
             return f"{spell.name(column)} is not null and {spell.comparable(column)} not in ({listed})"
         case GreaterEqual(column, threshold):
-            return _outside(spell.name(column), threshold, None, spell)
+            return _outside(column, threshold, None, spell)
         case Between(column, minimum=minimum, maximum=maximum):
-            return _outside(spell.name(column), minimum, maximum, spell)
+            return _outside(column, minimum, maximum, spell)
         case MatchesRegex(column, pattern):
             text = spell.spelling.cast(spell.name(column), "text")
             return f"not ({spell.spelling.matches(text, pattern)})"
@@ -33,10 +34,12 @@ def offending(rule: RuleOfRows, spell: Spelled) -> str:
 
 
 def _outside(
-    name: str, minimum: int | float | datetime | None, maximum: int | float | datetime | None, spell: Spelled
+    column: str, minimum: int | float | datetime | None, maximum: int | float | datetime | None, spell: Spelled
 ) -> str:
     """Spell that a value is outside of bounds; NaN is, though it is above all numbers."""
-    bounds = [f"{name} < {spell.spelling.literal(minimum)}"] if minimum is not None else []
-    bounds += [f"{name} > {spell.spelling.literal(maximum)}"] if maximum is not None else []
+    name, spelling = spell.name(column), spell.spelling
+    bounds = [f"{name} < {spelling.literal(minimum)}"] if minimum is not None else []
+    bounds += [f"{name} > {spelling.literal(maximum)}"] if maximum is not None else []
     is_time = isinstance(minimum, datetime) or isinstance(maximum, datetime)
-    return " or ".join([*bounds, *(() if is_time else (spell.spelling.is_nan(name),))])
+    is_whole = word_of(spell.found(column).type) == "integer"  # the comparison would cost more than the others
+    return " or ".join(bounds if is_time or is_whole else [*bounds, spelling.is_nan(name)])

@@ -12,7 +12,7 @@ from fft_core.checks.builtin import NO_MEASURES, check_query
 from fft_core.checks.failures import taken_rows
 from fft_core.checks.query import CheckQuery
 from fft_core.checks.results import CheckResult, Judgement, Measured
-from fft_core.checks.scan import Scan, shared_scan
+from fft_core.checks.scan import Groups, Scan, shared_groups, shared_scan
 from fft_core.checks.totals import Measures, measure_key
 from fft_core.engines.protocol import ColumnType, Row, Session
 from fft_core.engines.spec.masking import MASK
@@ -61,9 +61,10 @@ def run_checks(
     look = _Look(engine, relation, before)
     scanned = f"{relation.sql(engine.spelling)} as {rows_of(column.name for column in columns)}"
     scan = shared_scan(scanned, queries, digest, look.fetch)
+    groups = shared_groups(queries, look.fetch)
     results = []
     for query in queries:
-        result = look.result(query, scan)
+        result = look.result(query, scan, groups)
         text = result.sql.replace(relation.sql(engine.spelling), shown.sql(engine.spelling))
         results.append(replace(result, sql=text, judged="published" if published is None else "staged"))
     return Judgement(tuple(results), scan.row_count, scan.digest)
@@ -92,8 +93,8 @@ class _Look:
     relation: Relation
     before: Measures
 
-    def result(self, query: CheckQuery, scan: Scan) -> CheckResult:
-        """Say what a check found: in the scan that it shares, or by a query of its own."""
+    def result(self, query: CheckQuery, scan: Scan, groups: Groups) -> CheckResult:
+        """Say what a check found: in what it shares with others, or by a query of its own."""
         rule, name = query.check.rule, query.check.name
         if isinstance(rule, PythonCheck):
             return self._said_by_function(query.check, rule, scan.row_count)
@@ -101,9 +102,13 @@ class _Look:
             found = self._found(query, scan.counts[name], scan.total(query), scan.row_count)
             measured = self._measured(query, scan)
             return replace(found, seconds=scan.seconds, shared_by=len(scan.counts), measured=measured)
+        if name in groups.counts:
+            failing, counted = groups.counts[name]
+            total = scan.total(query) if counted is None else counted
+            found = self._found(query, failing, total, scan.row_count)
+            return replace(found, seconds=groups.seconds, shared_by=len(groups.counts))
         began = time.perf_counter()
-        failing, total = self._counted(query, scan.total(query))
-        found = self._found(query, failing, total, scan.row_count)
+        found = self._found(query, self._counted(query), scan.total(query), scan.row_count)
         return replace(found, seconds=time.perf_counter() - began)
 
     def fetch(self, queries: Sequence[CheckQuery], sql: str) -> list[Row]:
@@ -115,8 +120,7 @@ class _Look:
                 raise
             # the columns are known to be there, so that it is one of those with text of the user's in it
             by_user = [query.check for query in queries if query.check.where or query.check.rule.conditions]
-            suspects = by_user or [query.check for query in queries if query.count is not None]
-            raise _unevaluated(suspects or [query.check for query in queries], error) from error
+            raise _unevaluated(by_user or [query.check for query in queries], error) from error
 
     def _measured(self, query: CheckQuery, scan: Scan) -> Measured | None:
         if query.measure is None:
@@ -135,14 +139,11 @@ class _Look:
         failing, seconds = 0 if verdict.passed else 1, time.perf_counter() - began
         return CheckResult(check, failing, row_count, verdict.example_sql, message=verdict.message, seconds=seconds)
 
-    def _counted(self, query: CheckQuery, total: int | None) -> tuple[int, int | None]:
+    def _counted(self, query: CheckQuery) -> int:
         if query.is_number:
-            return self._number(query), total
-        if query.counted is not None:
-            ((failing, counted),) = self.fetch([query], query.counted)
-            return int(failing), int(counted)
+            return self._number(query)
         ((count,),) = self.fetch([query], f"select count(*) from ({query.failing_rows}) as _ff_failing_rows")
-        return int(count), total
+        return int(count)
 
     def _number(self, query: CheckQuery) -> int:
         from fft_core.checks.custom import number_of  # few projects have such

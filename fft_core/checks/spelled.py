@@ -82,7 +82,7 @@ class Spelled:
     def by_row(self, offends: str) -> CheckQuery:
         """A rule that each row keeps or breaks by itself."""
         condition = f"{self.where} and ({offends})" if self.check.where else offends
-        count = f"coalesce(sum(case when {condition} then 1 else 0 end), 0)"
+        count = f"count(case when {condition} then 1 end)"
         return CheckQuery(self.check, count, f"select * from {self.table} where {condition}")
 
     def by_totals(
@@ -115,7 +115,7 @@ class Spelled:
         names = ", ".join(f"{self.comparable(column)} as {self.name(column)}" for column in key)
         positions, called = ", ".join(str(position) for position in range(1, len(key) + 1)), self.unused(total)
         groups = f"select {names}, {value} as {called} from {self.rows} group by {positions}"
-        failing = f"coalesce(sum(case when {offends(called)} then 1 else 0 end), 0)"
-        counted = f"select {failing}, count(*) from ({groups}) as _ff_groups"
+        failing = f"count(case when {offends(called)} then 1 end)"
+        counted = f"select {failing} as failing, count(*) as total from ({groups}) as _ff_groups"
         made_of = {called: shows} if shows else {}
         return CheckQuery(self.check, None, f"{groups} having {offends(value)}", counted=counted, made_of=made_of)

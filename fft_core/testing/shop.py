@@ -106,6 +106,12 @@ PASSING = (
     "type: greater_equal, table: parent, column: id, threshold: 1",
     "type: non_negative_sum, table: parent, column: id",
     "type: relationships, table: parent, column: id, to: ref('parent'), field: id",
+    "type: between, table: parent, column: id, min: 1, max: 2",
+    "type: expression, table: parent, expression: id > 0",
+    "type: not_constant, table: parent, column: id",
+    "type: sum_between, table: parent, column: id, min: 3, max: 3",
+    "type: drift, table: parent",
+    "type: drift, table: parent, column: id, measure: mean",
 )
 FAILING = (
     "type: unique, table: child, column: id",
@@ -114,4 +120,8 @@ FAILING = (
     "type: accepted_values, table: child, column: v, values: [5]",
     "type: greater_equal, table: child, column: v, threshold: 0",
     "type: relationships, table: child, column: parent, to: ref('parent'), field: id",
+    "type: between, table: child, column: v, min: 0",
+    "type: expression, table: child, expression: v > 0",
+    "type: sum_between, table: child, column: v, min: 1",
+    "type: row_count_equals, table: child, to: parent",
 )

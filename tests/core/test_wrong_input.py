@@ -142,7 +142,8 @@ CASES: Mapping[str, tuple[Files, str]] = {
         (
             "models/schema.yml:5: missing key 'column' in models.0.tests.0\n"
             "models/schema.yml:5: unknown key 'config' in models.0.tests.0\n"
-            "    hint: Known keys: table, name, severity, where, tags, description, scope, type, column"
+            "    hint: Known keys: table, name, severity, where, tags, description, scope, meta, warn_if, error_if, "
+            "store_failures, type, column"
         ),
     ),
     "meta of a model that is not a mapping": (

@@ -32,7 +32,7 @@ class RowRule:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """The user's SQL in it: expressions over a row."""
+        """The user's SQL in it."""
         return ()
 
     @property
@@ -258,6 +258,12 @@ class Reconciliation(RowRule):
     def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
         """The other table; its columns are in expressions, which nobody reads."""
         return {side.table: () for side in (self.left, self.right) if side.table != self.owner}
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The expressions of both sides, and which rows they are of."""
+        texts = [text for side in (self.left, self.right) for text in (side.expression, side.where)]
+        return tuple(text for text in texts if text is not None)
 
     def of(self, left: str | SourceName, right: str | SourceName, owner: str | SourceName) -> Self:
         """Return the rule for these tables, which are linked."""

@@ -1,12 +1,12 @@
 -- not_null
 -- counted:
-coalesce(sum(case when `name` is null then 1 else 0 end), 0)
+count(case when `name` is null then 1 end)
 select * from `shop`.`orders` where `name` is null;
 
 -- not_null, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and (`name` is null) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and (`name` is null) then 1 end)
 select * from `shop`.`orders` where (id > 5 -- all
 ) and (`name` is null);
 
@@ -30,76 +30,76 @@ select `id` as `id`, `name` as `name`, count(*) as row_count from `shop`.`orders
 
 -- accepted_values
 -- counted:
-coalesce(sum(case when `name` is not null and `name` not in ('it\'s', 'b') then 1 else 0 end), 0)
+count(case when `name` is not null and `name` not in ('it\'s', 'b') then 1 end)
 select * from `shop`.`orders` where `name` is not null and `name` not in ('it\'s', 'b');
 
 -- accepted_values, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and (`name` is not null and `name` not in ('it\'s', 'b')) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and (`name` is not null and `name` not in ('it\'s', 'b')) then 1 end)
 select * from `shop`.`orders` where (id > 5 -- all
 ) and (`name` is not null and `name` not in ('it\'s', 'b'));
 
 -- greater_equal
 -- counted:
-coalesce(sum(case when `amount` < 0 or is_nan(cast(`amount` as float64)) then 1 else 0 end), 0)
+count(case when `amount` < 0 or is_nan(cast(`amount` as float64)) then 1 end)
 select * from `shop`.`orders` where `amount` < 0 or is_nan(cast(`amount` as float64));
 
 -- greater_equal, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and (`amount` < 0 or is_nan(cast(`amount` as float64))) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and (`amount` < 0 or is_nan(cast(`amount` as float64))) then 1 end)
 select * from `shop`.`orders` where (id > 5 -- all
 ) and (`amount` < 0 or is_nan(cast(`amount` as float64)));
 
 -- between
 -- counted:
-coalesce(sum(case when `amount` < 0 or `amount` > 9.5 or is_nan(cast(`amount` as float64)) then 1 else 0 end), 0)
+count(case when `amount` < 0 or `amount` > 9.5 or is_nan(cast(`amount` as float64)) then 1 end)
 select * from `shop`.`orders` where `amount` < 0 or `amount` > 9.5 or is_nan(cast(`amount` as float64));
 
 -- between, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and (`amount` < 0 or `amount` > 9.5 or is_nan(cast(`amount` as float64))) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and (`amount` < 0 or `amount` > 9.5 or is_nan(cast(`amount` as float64))) then 1 end)
 select * from `shop`.`orders` where (id > 5 -- all
 ) and (`amount` < 0 or `amount` > 9.5 or is_nan(cast(`amount` as float64)));
 
 -- between times
 -- counted:
-coalesce(sum(case when `at` < datetime '2024-01-01 00:00:00.000000' or `at` > datetime '2024-12-31 23:59:00.000000' then 1 else 0 end), 0)
+count(case when `at` < datetime '2024-01-01 00:00:00.000000' or `at` > datetime '2024-12-31 23:59:00.000000' then 1 end)
 select * from `shop`.`orders` where `at` < datetime '2024-01-01 00:00:00.000000' or `at` > datetime '2024-12-31 23:59:00.000000';
 
 -- between times, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and (`at` < datetime '2024-01-01 00:00:00.000000' or `at` > datetime '2024-12-31 23:59:00.000000') then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and (`at` < datetime '2024-01-01 00:00:00.000000' or `at` > datetime '2024-12-31 23:59:00.000000') then 1 end)
 select * from `shop`.`orders` where (id > 5 -- all
 ) and (`at` < datetime '2024-01-01 00:00:00.000000' or `at` > datetime '2024-12-31 23:59:00.000000');
 
 -- matches_regex
 -- counted:
-coalesce(sum(case when not (regexp_contains(cast(`name` as string), '(?s)^[0-9A-Za-z_]+\\.(a|b)$')) then 1 else 0 end), 0)
+count(case when not (regexp_contains(cast(`name` as string), '(?s)^[0-9A-Za-z_]+\\.(a|b)$')) then 1 end)
 select * from `shop`.`orders` where not (regexp_contains(cast(`name` as string), '(?s)^[0-9A-Za-z_]+\\.(a|b)$'));
 
 -- matches_regex, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and (not (regexp_contains(cast(`name` as string), '(?s)^[0-9A-Za-z_]+\\.(a|b)$'))) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and (not (regexp_contains(cast(`name` as string), '(?s)^[0-9A-Za-z_]+\\.(a|b)$'))) then 1 end)
 select * from `shop`.`orders` where (id > 5 -- all
 ) and (not (regexp_contains(cast(`name` as string), '(?s)^[0-9A-Za-z_]+\\.(a|b)$')));
 
 -- expression
 -- counted:
-coalesce(sum(case when not (amount > 0 or id = 1 -- once
-) then 1 else 0 end), 0)
+count(case when not (amount > 0 or id = 1 -- once
+) then 1 end)
 select * from `shop`.`orders` where not (amount > 0 or id = 1 -- once
 );
 
 -- expression, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
+count(case when (id > 5 -- all
 ) and (not (amount > 0 or id = 1 -- once
-)) then 1 else 0 end), 0)
+)) then 1 end)
 select * from `shop`.`orders` where (id > 5 -- all
 ) and (not (amount > 0 or id = 1 -- once
 ));

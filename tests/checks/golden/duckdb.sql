@@ -1,12 +1,12 @@
 -- not_null
 -- counted:
-coalesce(sum(case when "name" is null then 1 else 0 end), 0)
+count(case when "name" is null then 1 end)
 select * from "shop"."orders" where "name" is null;
 
 -- not_null, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and ("name" is null) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and ("name" is null) then 1 end)
 select * from "shop"."orders" where (id > 5 -- all
 ) and ("name" is null);
 
@@ -30,76 +30,76 @@ select "id" as "id", "name" as "name", count(*) as row_count from "shop"."orders
 
 -- accepted_values
 -- counted:
-coalesce(sum(case when "name" is not null and "name" not in ('it''s', 'b') then 1 else 0 end), 0)
+count(case when "name" is not null and "name" not in ('it''s', 'b') then 1 end)
 select * from "shop"."orders" where "name" is not null and "name" not in ('it''s', 'b');
 
 -- accepted_values, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and ("name" is not null and "name" not in ('it''s', 'b')) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and ("name" is not null and "name" not in ('it''s', 'b')) then 1 end)
 select * from "shop"."orders" where (id > 5 -- all
 ) and ("name" is not null and "name" not in ('it''s', 'b'));
 
 -- greater_equal
 -- counted:
-coalesce(sum(case when "amount" < 0 or "amount" = cast('NaN' as double precision) then 1 else 0 end), 0)
+count(case when "amount" < 0 or "amount" = cast('NaN' as double precision) then 1 end)
 select * from "shop"."orders" where "amount" < 0 or "amount" = cast('NaN' as double precision);
 
 -- greater_equal, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and ("amount" < 0 or "amount" = cast('NaN' as double precision)) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and ("amount" < 0 or "amount" = cast('NaN' as double precision)) then 1 end)
 select * from "shop"."orders" where (id > 5 -- all
 ) and ("amount" < 0 or "amount" = cast('NaN' as double precision));
 
 -- between
 -- counted:
-coalesce(sum(case when "amount" < 0 or "amount" > 9.5 or "amount" = cast('NaN' as double precision) then 1 else 0 end), 0)
+count(case when "amount" < 0 or "amount" > 9.5 or "amount" = cast('NaN' as double precision) then 1 end)
 select * from "shop"."orders" where "amount" < 0 or "amount" > 9.5 or "amount" = cast('NaN' as double precision);
 
 -- between, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and ("amount" < 0 or "amount" > 9.5 or "amount" = cast('NaN' as double precision)) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and ("amount" < 0 or "amount" > 9.5 or "amount" = cast('NaN' as double precision)) then 1 end)
 select * from "shop"."orders" where (id > 5 -- all
 ) and ("amount" < 0 or "amount" > 9.5 or "amount" = cast('NaN' as double precision));
 
 -- between times
 -- counted:
-coalesce(sum(case when "at" < timestamp '2024-01-01 00:00:00.000000' or "at" > timestamp '2024-12-31 23:59:00.000000' then 1 else 0 end), 0)
+count(case when "at" < timestamp '2024-01-01 00:00:00.000000' or "at" > timestamp '2024-12-31 23:59:00.000000' then 1 end)
 select * from "shop"."orders" where "at" < timestamp '2024-01-01 00:00:00.000000' or "at" > timestamp '2024-12-31 23:59:00.000000';
 
 -- between times, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and ("at" < timestamp '2024-01-01 00:00:00.000000' or "at" > timestamp '2024-12-31 23:59:00.000000') then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and ("at" < timestamp '2024-01-01 00:00:00.000000' or "at" > timestamp '2024-12-31 23:59:00.000000') then 1 end)
 select * from "shop"."orders" where (id > 5 -- all
 ) and ("at" < timestamp '2024-01-01 00:00:00.000000' or "at" > timestamp '2024-12-31 23:59:00.000000');
 
 -- matches_regex
 -- counted:
-coalesce(sum(case when not (regexp_matches(cast("name" as varchar), '^[0-9A-Za-z_]+\.(a|b)$', 's')) then 1 else 0 end), 0)
+count(case when not (regexp_matches(cast("name" as varchar), '^[0-9A-Za-z_]+\.(a|b)$', 's')) then 1 end)
 select * from "shop"."orders" where not (regexp_matches(cast("name" as varchar), '^[0-9A-Za-z_]+\.(a|b)$', 's'));
 
 -- matches_regex, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and (not (regexp_matches(cast("name" as varchar), '^[0-9A-Za-z_]+\.(a|b)$', 's'))) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and (not (regexp_matches(cast("name" as varchar), '^[0-9A-Za-z_]+\.(a|b)$', 's'))) then 1 end)
 select * from "shop"."orders" where (id > 5 -- all
 ) and (not (regexp_matches(cast("name" as varchar), '^[0-9A-Za-z_]+\.(a|b)$', 's')));
 
 -- expression
 -- counted:
-coalesce(sum(case when not (amount > 0 or id = 1 -- once
-) then 1 else 0 end), 0)
+count(case when not (amount > 0 or id = 1 -- once
+) then 1 end)
 select * from "shop"."orders" where not (amount > 0 or id = 1 -- once
 );
 
 -- expression, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
+count(case when (id > 5 -- all
 ) and (not (amount > 0 or id = 1 -- once
-)) then 1 else 0 end), 0)
+)) then 1 end)
 select * from "shop"."orders" where (id > 5 -- all
 ) and (not (amount > 0 or id = 1 -- once
 ));

@@ -1,12 +1,12 @@
 -- not_null
 -- counted:
-coalesce(sum(case when "NAME" is null then 1 else 0 end), 0)
+count(case when "NAME" is null then 1 end)
 select * from "SHOP"."ORDERS" where "NAME" is null;
 
 -- not_null, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and ("NAME" is null) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and ("NAME" is null) then 1 end)
 select * from "SHOP"."ORDERS" where (id > 5 -- all
 ) and ("NAME" is null);
 
@@ -30,76 +30,76 @@ select "ID" as "ID", "NAME" as "NAME", count(*) as row_count from "SHOP"."ORDERS
 
 -- accepted_values
 -- counted:
-coalesce(sum(case when "NAME" is not null and "NAME" not in ('it\'s', 'b') then 1 else 0 end), 0)
+count(case when "NAME" is not null and "NAME" not in ('it\'s', 'b') then 1 end)
 select * from "SHOP"."ORDERS" where "NAME" is not null and "NAME" not in ('it\'s', 'b');
 
 -- accepted_values, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and ("NAME" is not null and "NAME" not in ('it\'s', 'b')) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and ("NAME" is not null and "NAME" not in ('it\'s', 'b')) then 1 end)
 select * from "SHOP"."ORDERS" where (id > 5 -- all
 ) and ("NAME" is not null and "NAME" not in ('it\'s', 'b'));
 
 -- greater_equal
 -- counted:
-coalesce(sum(case when "AMOUNT" < 0 or cast("AMOUNT" as double) = 'NaN'::double then 1 else 0 end), 0)
+count(case when "AMOUNT" < 0 or cast("AMOUNT" as double) = 'NaN'::double then 1 end)
 select * from "SHOP"."ORDERS" where "AMOUNT" < 0 or cast("AMOUNT" as double) = 'NaN'::double;
 
 -- greater_equal, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and ("AMOUNT" < 0 or cast("AMOUNT" as double) = 'NaN'::double) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and ("AMOUNT" < 0 or cast("AMOUNT" as double) = 'NaN'::double) then 1 end)
 select * from "SHOP"."ORDERS" where (id > 5 -- all
 ) and ("AMOUNT" < 0 or cast("AMOUNT" as double) = 'NaN'::double);
 
 -- between
 -- counted:
-coalesce(sum(case when "AMOUNT" < 0 or "AMOUNT" > 9.5 or cast("AMOUNT" as double) = 'NaN'::double then 1 else 0 end), 0)
+count(case when "AMOUNT" < 0 or "AMOUNT" > 9.5 or cast("AMOUNT" as double) = 'NaN'::double then 1 end)
 select * from "SHOP"."ORDERS" where "AMOUNT" < 0 or "AMOUNT" > 9.5 or cast("AMOUNT" as double) = 'NaN'::double;
 
 -- between, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and ("AMOUNT" < 0 or "AMOUNT" > 9.5 or cast("AMOUNT" as double) = 'NaN'::double) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and ("AMOUNT" < 0 or "AMOUNT" > 9.5 or cast("AMOUNT" as double) = 'NaN'::double) then 1 end)
 select * from "SHOP"."ORDERS" where (id > 5 -- all
 ) and ("AMOUNT" < 0 or "AMOUNT" > 9.5 or cast("AMOUNT" as double) = 'NaN'::double);
 
 -- between times
 -- counted:
-coalesce(sum(case when "AT" < cast('2024-01-01 00:00:00.000000' as timestamp_ntz) or "AT" > cast('2024-12-31 23:59:00.000000' as timestamp_ntz) then 1 else 0 end), 0)
+count(case when "AT" < cast('2024-01-01 00:00:00.000000' as timestamp_ntz) or "AT" > cast('2024-12-31 23:59:00.000000' as timestamp_ntz) then 1 end)
 select * from "SHOP"."ORDERS" where "AT" < cast('2024-01-01 00:00:00.000000' as timestamp_ntz) or "AT" > cast('2024-12-31 23:59:00.000000' as timestamp_ntz);
 
 -- between times, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and ("AT" < cast('2024-01-01 00:00:00.000000' as timestamp_ntz) or "AT" > cast('2024-12-31 23:59:00.000000' as timestamp_ntz)) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and ("AT" < cast('2024-01-01 00:00:00.000000' as timestamp_ntz) or "AT" > cast('2024-12-31 23:59:00.000000' as timestamp_ntz)) then 1 end)
 select * from "SHOP"."ORDERS" where (id > 5 -- all
 ) and ("AT" < cast('2024-01-01 00:00:00.000000' as timestamp_ntz) or "AT" > cast('2024-12-31 23:59:00.000000' as timestamp_ntz));
 
 -- matches_regex
 -- counted:
-coalesce(sum(case when not (regexp_instr(cast("NAME" as varchar), '^[0-9A-Za-z_]+\\.(a|b)$', 1, 1, 0, 's') > 0) then 1 else 0 end), 0)
+count(case when not (regexp_instr(cast("NAME" as varchar), '^[0-9A-Za-z_]+\\.(a|b)$', 1, 1, 0, 's') > 0) then 1 end)
 select * from "SHOP"."ORDERS" where not (regexp_instr(cast("NAME" as varchar), '^[0-9A-Za-z_]+\\.(a|b)$', 1, 1, 0, 's') > 0);
 
 -- matches_regex, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
-) and (not (regexp_instr(cast("NAME" as varchar), '^[0-9A-Za-z_]+\\.(a|b)$', 1, 1, 0, 's') > 0)) then 1 else 0 end), 0)
+count(case when (id > 5 -- all
+) and (not (regexp_instr(cast("NAME" as varchar), '^[0-9A-Za-z_]+\\.(a|b)$', 1, 1, 0, 's') > 0)) then 1 end)
 select * from "SHOP"."ORDERS" where (id > 5 -- all
 ) and (not (regexp_instr(cast("NAME" as varchar), '^[0-9A-Za-z_]+\\.(a|b)$', 1, 1, 0, 's') > 0));
 
 -- expression
 -- counted:
-coalesce(sum(case when not (amount > 0 or id = 1 -- once
-) then 1 else 0 end), 0)
+count(case when not (amount > 0 or id = 1 -- once
+) then 1 end)
 select * from "SHOP"."ORDERS" where not (amount > 0 or id = 1 -- once
 );
 
 -- expression, with a condition
 -- counted:
-coalesce(sum(case when (id > 5 -- all
+count(case when (id > 5 -- all
 ) and (not (amount > 0 or id = 1 -- once
-)) then 1 else 0 end), 0)
+)) then 1 end)
 select * from "SHOP"."ORDERS" where (id > 5 -- all
 ) and (not (amount > 0 or id = 1 -- once
 ));
