@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Example:
-    """What is typed, and what it is for; a test cannot try what does not end by itself."""
+    """What is typed, and what it is for; a test cannot try what does not end by itself, or needs two environments."""
 
     says: str
     typed: str
@@ -40,6 +40,17 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("The first rows of a model", "fft show country_revenue shop"),
         Example("Its SQL", "fft show country_revenue shop --sql"),
         Example("A query", "fft show shop --inline \"select count(*) as n from {{ ref('country_revenue') }}\""),
+    ),
+    "clone": (
+        Example("What would be copied", "fft clone shop --from prod --dry-run", is_tried=False),
+        Example("Everything that prod has built", "fft clone shop --from prod", is_tried=False),
+    ),
+    "diff": (
+        Example("Models and rows", "fft diff shop --against prod", is_tried=False),
+        Example("Rows of one model", "fft diff shop --against prod --data --select users --key id", is_tried=False),
+    ),
+    "review": (
+        Example("A branch, in a pull request", "fft review shop --since main --defer prod --out r.md", is_tried=False),
     ),
     "docgen": (Example("A site about the project", "fft docgen shop"),),
     "sync-db-comments": (

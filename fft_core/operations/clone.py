@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from fft_core.build.rows import model_rows
 from fft_core.compile.identity import Identities
 from fft_core.engines.protocol import RelationKind, Seal
+from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import MissingRelationError
 from fft_core.names import Relation
 from fft_core.operations.translated_records import TranslatedRecords
@@ -99,6 +100,8 @@ class _Clone:
         record, published = self._known_there.records.get(name), self._known_there.published.get(name)
         if published is None:
             return replace(told, why=f"there is no {source}")
+        if self._is_shared(told):
+            return replace(told, outcome="kept", why="both environments have it in this place")
         if record is None or published.stamp != record.stamp or record.fingerprint is None:
             return replace(told, why=f"{source} is not as its record says: build it there")
         is_query = isinstance(node, Model) and published.kind != "table" and self.there.backing(node) is None
@@ -110,6 +113,10 @@ class _Clone:
             return replace(told, outcome="kept", why=kept)
         rows = None if self._dry_run else self._take_over(node, translated, published.kind, is_query=is_query)
         return replace(told, outcome="view" if is_query else "copied", rows=record.rows if rows is None else rows)
+
+    def _is_shared(self, told: Cloned) -> bool:
+        fold = spec_of(self._here.engine.name).folded
+        return fold(told.relation) == fold(told.source)
 
     def _why_kept(self, node: Model | Seed, record: BuildRecord) -> str:
         """Say why what is here stays; nothing if it does not."""

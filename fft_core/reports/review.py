@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -13,6 +13,7 @@ from fft_core.build.publish import NodeResult
 from fft_core.checks.results import CheckFailedError, CheckResult
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import FftError, RequestError
+from fft_core.names import Relation
 from fft_core.operations.compare_rows import Comparison
 from fft_core.operations.diff import Asked, Difference, diff
 from fft_core.project.model import Model, Project, Seed
@@ -132,19 +133,30 @@ def _scratch(project: Project) -> Iterator[Project]:
         yield placed
     finally:
         with open_warehouse(placed) as warehouse:
-            place = warehouse.engine.relation("any")
-            warehouse.engine.execute(warehouse.engine.spelling.drop_schema(place))
+            for schema in _scratch_schemas(warehouse):
+                warehouse.engine.execute(warehouse.engine.spelling.drop_schema(schema))
+
+
+def _scratch_schemas(warehouse: Warehouse) -> Set[Relation]:
+    """The schemas of the review: that of the profile, and those beside it for nodes that have one of their own."""
+    own = warehouse.engine.relation("")
+    places = (warehouse.place(node.name).named("") for node in warehouse.project.stored())
+    return {own, *(place for place in places if _is_beside(place, own))}
+
+
+def _is_beside(place: Relation, own: Relation) -> bool:
+    return place.catalog == own.catalog and (place.schema or "").startswith(own.schema or PREFIX)
 
 
 def _refuse_other_places(warehouse: Warehouse, run: Run) -> None:
-    """Raise RequestError if a node would be built outside of the scratch schema."""
-    scratch = warehouse.engine.relation("any")
+    """Raise RequestError if a node would be built outside of the scratch schemas."""
+    own = warehouse.engine.relation("")
     places = {node.name: warehouse.place(node.name) for node in run.order()}
-    outside = [f"{name} ({place})" for name, place in places.items() if place.named("any") != scratch]
+    outside = [f"{name} ({place})" for name, place in places.items() if not _is_beside(place, own)]
     if outside:
         raise RequestError(
-            f"a review builds in a schema of its own, and these have one that is written: {', '.join(outside)}",
-            hint="Let a template of `naming` put the profile's schema in front of it.",
+            f"a review builds in a schema of its own, and these lie in another catalog: {', '.join(outside)}",
+            hint="Leave them out of the change, or give them no catalog.",
         )
 
 

@@ -118,7 +118,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     Raises:
         MissingRelationError: nothing is published yet.
     """
-    relation = warehouse.place(node)
+    relation = warehouse.relation(node)
     engine = warehouse.engine
     if relation not in engine.inspect([relation]):
         raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))

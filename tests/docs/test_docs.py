@@ -72,6 +72,21 @@ COMMANDS: dict[str, How] = {
     "fft plan shop --select users+ --exclude domains": "run",
     'fft plan shop --select "kind:seed users+" --exclude "type:view"': "run",
     'fft plan shop --rebuild "us*"': "run",
+    "fft build shop --env prod": "run",
+    "fft plan shop --select domains --defer prod": "run",
+    "fft build shop --select domains --defer prod": "run",
+    "fft show domains shop --defer prod": "run",
+    "fft test shop --defer prod": "run",
+    "fft clone shop --from prod --dry-run": "run",
+    "fft clone shop --from prod --select users": "run",
+    "fft clone shop --from prod": "run",
+    "fft diff shop --against prod": "run",
+    "fft diff shop --against prod --data --select users --tolerance 1% --format markdown": "run",
+    "git -C shop init --quiet": "run",
+    "git -C shop add models seeds project.yml profiles.yml": "run",
+    'git -C shop -c user.name=Ann -c user.email=ann@example.com commit --quiet --message "A shop"': "run",
+    "fft review shop --since HEAD --defer prod": "run",
+    "fft review shop --since HEAD --defer prod --out report.md": "run",
     "fft show users shop": "run",
     "fft show users shop --limit 1 --json": "run",
     "fft show users shop --sql": "run",
@@ -126,7 +141,14 @@ PRELUDES = {
     "executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n",
     "artifacts.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
 }
-OWN_FILES = {"incremental.md", "snapshots.md", "packages.md", "unit-tests.md"}  # pages whose commands build their files
+OWN_FILES = {
+    "environments.md",
+    "incremental.md",
+    "packages.md",
+    "review.md",
+    "snapshots.md",
+    "unit-tests.md",
+}  # pages whose commands build their files
 START_SECONDS = 180
 
 

@@ -151,6 +151,14 @@ def test_code_that_differs_here_is_a_difference_after_the_clone_too(both: Enviro
     assert reasons["louder"] == {"never_built"}
 
 
+def test_what_both_environments_have_in_one_place_is_left_alone(tmp_path: Path) -> None:
+    with environments("second schema", tmp_path, None) as both:
+        both.write({"seeds/schema.yml": "targets: {raw_users: {schema: raw}}\n"})
+        both.build(env="prod")
+        assert cloned(both, "raw_users", "users", force=True) == {"raw_users": "kept", "users": "copied"}
+        assert both.build("raw_users", env="prod") == {"raw_users": "reuse"}
+
+
 def test_the_command_copies_and_tells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ name: shop
 version: '1'
 tests:
   - {type: relationships, table: counted, column: n, to: users, field: id}
+  - {type: unique, table: loud, column: id}
 """
 
 
@@ -58,6 +59,8 @@ def test_plan_build_show_and_test_defer(built: Environments, fft: Callable[..., 
     tested = fft("test", "--defer", "prod", "--select", "counted")
     assert (tested.code, "1 passed" in tested.out or "pass" in tested.out) == (0, True)
     assert fft("test", "--select", "counted").code != 0  # users is not here
+    assert fft("test", "--select", "loud").code != 0
+    assert fft("test", "--select", "loud", "--defer", "prod").code == 0
 
 
 def test_run_adds_nothing_to_what_is_selected(built: Environments, fft: Callable[..., Finished]) -> None:

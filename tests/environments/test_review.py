@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,12 +118,45 @@ def test_an_environment_can_be_compared_with_itself(both: Environments) -> None:
     assert scratch_schemas(both) == []
 
 
-def test_a_node_with_a_schema_of_its_own_is_refused_before_anything_is_built(tmp_path: Path) -> None:
+NAMING = 'naming: {schema: "{{ schema or default_schema }}", alias: "{{ env }}_{{ name }}"}\n'
+
+
+def test_nodes_with_schemas_of_their_own_are_built_apart_too(both: Environments) -> None:
+    """Whatever `naming` says: a schema that is written would be the one that readers use."""
+    own = f"{Path(both.profiles['dev'].get('db_schema', 'own')).name}_stg"
+    both.write(
+        {
+            "project.yml": textwrap.dedent(MORE["project.yml"]) + NAMING,
+            "models/louder.ff.sql": f"{{{{ config(schema={own!r}) }}}} select id, name from {{{{ ref('users') }}}}",
+        }
+    )
+    try:
+        both.build(env="prod")
+        commit(both.root, {})
+        before, place = both.rows("louder", "prod"), both.place("louder", "prod")
+        assert place.schema == own
+        both.write({"models/users.ff.sql": SHOUTED})
+        found = reviewed(both)
+        assert {n.name: n.status for n in found.nodes} == dict.fromkeys(
+            ("users", "loud", "counted", "louder", "ends"), "built"
+        )
+        assert found.difference is not None
+        (louder,) = (n for n in found.difference.nodes or () if n.name == "louder")
+        assert (louder.differ, louder.there.schema, louder.there.name) == (True, place.schema, place.name)
+        assert (louder.here.schema or "").startswith(PREFIX)
+        assert scratch_schemas(both) == []
+        assert both.rows("louder", "prod") == before
+        assert not both.is_there("louder")
+    finally:
+        both.drop_schema("prod", own)
+
+
+def test_a_node_in_another_catalog_is_refused_before_anything_is_built(tmp_path: Path) -> None:
     with environments("second file", tmp_path, None) as both:
         commit(both.root, MORE)
         both.build(env="prod")
-        both.write({"seeds/schema.yml": "targets: {raw_users: {schema: raw}}\n"})
-        with pytest.raises(RequestError, match=r"these have one that is written: raw_users \(dev\.raw\.raw_users\)"):
+        both.write({"models/ends.ff.sql": "{{ config(catalog='far') }} select id from {{ ref('louder') }}"})
+        with pytest.raises(RequestError, match=r"these lie in another catalog: ends \(far\."):
             reviewed(both)
         assert scratch_schemas(both) == []
 

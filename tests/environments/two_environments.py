@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from postgres_server import new_schema
 
-from fft_core import Plan, Project, Request, Run, load_project, open_warehouse
+from fft_core import Plan, Project, Relation, Request, Run, load_project, open_warehouse
 from fft_core.build.publish import BuildResult
 
 FILES: Mapping[str, str] = {
@@ -78,6 +78,15 @@ class Environments:
         with open_warehouse(self.load(env)) as warehouse:
             relation = warehouse.relation(name)
             return relation in warehouse.engine.inspect([relation])
+
+    def place(self, name: str, env: str = "dev") -> Relation:
+        with open_warehouse(self.load(env)) as warehouse:
+            return warehouse.place(name)
+
+    def drop_schema(self, env: str, schema: str) -> None:
+        with open_warehouse(self.load(env)) as warehouse:
+            place = Relation("", schema, warehouse.engine.relation("").catalog)
+            warehouse.engine.execute(warehouse.engine.spelling.drop_schema(place))
 
     def sql(self, env: str, *statements: str) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []

@@ -93,7 +93,6 @@ def typed(kind: TypeWord, value: str) -> Spell:
 def shapes() -> Iterator[Shape]:
     """All shapes."""
     yield Shape("create a schema", lambda s: s.create_schema(ORDERS))
-    yield Shape("drop a schema", lambda s: s.drop_schema(ORDERS))
     yield Shape("create a table", lambda s: s.create_as(ORDERS, "table", selected(s), replaces=False))
     yield Shape("create a stage", lambda s: s.create_as(STAGE, "table", selected(s), replaces=False))
     yield Shape("replace a table", lambda s: s.create_as(STAGE, "table", s.select_all(ORDERS)))
@@ -133,6 +132,7 @@ def shapes() -> Iterator[Shape]:
     )
     yield Shape("rename a table", lambda s: s.rename(STAGE, "gone"))
     yield Shape("drop a table", lambda s: s.drop(GONE, "table"))
+    yield Shape("drop a schema", lambda s: s.drop_schema(Relation("any", "gone")))
     yield from expressions()
 
 

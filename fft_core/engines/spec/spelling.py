@@ -248,11 +248,6 @@ class Schemas(Expressions):
         parts = [part for part in (relation.catalog, relation.schema) if part]
         return f"create schema if not exists {'.'.join(self.quoted(part) for part in parts)}"
 
-    def drop_schema(self, relation: Relation) -> str:
-        """Drop the schema that a relation lies in, with all that is in it, if it is there."""
-        schema = ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
-        return f"drop schema if exists {schema} cascade"
-
     def use_schema(self, relation: Relation) -> str | None:
         """Look for unqualified names in the schema of a relation first; None if sessions do so by themselves."""
         return None
@@ -336,6 +331,11 @@ class Spelling(Definitions):
     def select_all(self, relation: Relation) -> str:
         """Read all of a relation."""
         return f"select * from {self.relation(relation)}"
+
+    def drop_schema(self, relation: Relation) -> str:
+        """Drop the schema that a relation lies in, with all that is in it, if it is there."""
+        schema = ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
+        return f"drop schema if exists {schema} cascade"
 
     def names_like(self, relation: Relation, prefix: str) -> str:
         """Read the names of what lies beside a relation and begins so, as this dialect keeps plain names."""

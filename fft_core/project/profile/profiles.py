@@ -7,7 +7,7 @@ import os
 import re
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 DEFAULT_ENV = "dev"
 UNIT_TESTS = "_utest"  # ends the name of the profile that unit tests run on
 FILE = Path("profiles.yml")
+_BESIDE = "{{ default_schema }}{{ '_' ~ schema if schema else '' }}"  # for relations that lie apart
 
 
 class Environment(dict[str, str]):
@@ -164,12 +165,19 @@ class Profiles:
         spec = _spec(chosen, file, name)
         variables = {key: s.variable for key, s in spec.settings.items() if environment.get(s.variable)}
         given = {**self._instead, **overrides}
-        return _profile(_Written(self._root, file, name, content), spec, variables, environment, given)
+        profile = _profile(_Written(self._root, file, name, content), spec, variables, environment, given)
+        return replace(profile, naming=self._named(profile.naming))
 
     def placed(self, schema: str) -> Profiles:
-        """Return the profiles with the relations of the active one in another schema. Raises ProfileError."""
+        """Return the profiles with all relations of the active one in another schema. Raises ProfileError.
+
+        What has a schema that is written lies in one whose name begins with that schema's, whatever `naming` says.
+        """
         key = spec_of(self.active().engine).schema_setting
         return Profiles(self._root, self._env, self._environment, {key: schema})
+
+    def _named(self, naming: Naming) -> Naming:
+        return replace(naming, schema=_BESIDE) if self.is_placed else naming
 
     @property
     def is_placed(self) -> bool:
@@ -201,10 +209,10 @@ class Profiles:
         try:
             if self._file is not None:
                 name, content = _active_profile(self._file, self._env)
-                return naming_of(content, self._file, name)
+                return self._named(naming_of(content, self._file, name))
         except ProfileError:
             pass  # whoever opens the database is told
-        return Naming()
+        return self._named(Naming())
 
     def unit_test(self) -> Profile | None:
         """Return the profile `<env>_utest`, as documented for FFT; None if there is none.

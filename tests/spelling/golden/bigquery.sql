@@ -1,9 +1,6 @@
 -- create a schema
 create schema if not exists `shop`;
 
--- drop a schema
-drop schema if exists `shop` cascade;
-
 -- create a table
 create table `shop`.`orders` as
 select cast(1 as int64) as `id`, cast(2.5 as float64) as `amount`, cast('new' as string) as `order`;
@@ -100,6 +97,9 @@ alter table `shop`.`_ff_stage_orders` rename to `gone`;
 
 -- drop a table
 drop table `shop`.`gone`;
+
+-- drop a schema
+drop schema if exists `gone` cascade;
 
 -- a text
 select 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as v;

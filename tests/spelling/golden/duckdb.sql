@@ -1,9 +1,6 @@
 -- create a schema
 create schema if not exists "shop";
 
--- drop a schema
-drop schema if exists "shop" cascade;
-
 -- create a table
 create table "shop"."orders" as
 select cast(1 as bigint) as "id", cast(2.5 as double precision) as "amount", cast('new' as varchar) as "order";
@@ -104,6 +101,9 @@ alter table "shop"."_ff_stage_orders" rename to "gone";
 
 -- drop a table
 drop table "shop"."gone";
+
+-- drop a schema
+drop schema if exists "gone" cascade;
 
 -- a text
 select 'it''s a \ "text" {of} `ours`;

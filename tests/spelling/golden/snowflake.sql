@@ -1,9 +1,6 @@
 -- create a schema
 create schema if not exists "SHOP";
 
--- drop a schema
-drop schema if exists "SHOP" cascade;
-
 -- create a table
 create table "SHOP"."ORDERS" as
 select cast(1 as bigint) as "ID", cast(2.5 as double) as "AMOUNT", cast('new' as varchar) as "ORDER";
@@ -102,6 +99,9 @@ alter table "SHOP"."_FF_STAGE_ORDERS" rename to "GONE";
 
 -- drop a table
 drop table "SHOP"."GONE";
+
+-- drop a schema
+drop schema if exists "GONE" cascade;
 
 -- a text
 select 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as v;
