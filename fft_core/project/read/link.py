@@ -211,7 +211,7 @@ def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems
 
 def _hidden(nodes: Iterable[str | SourceName], project: Project) -> tuple[str, ...]:
     """The columns that no report shows, of all tables of a check."""
-    stored = {**project.seeds, **project.models}
+    stored: dict[str, Model | Seed] = {**project.seeds, **project.models}
     tables = [project.sources.get(n) if isinstance(n, SourceName) else stored.get(n) for n in nodes]
     return tuple(
         sorted({column.name.lower() for table in tables if table for column in table.columns if column.is_pii})
