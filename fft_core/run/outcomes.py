@@ -100,6 +100,8 @@ def with_checks(result: NodeRunResult, checks: tuple[CheckResult, ...]) -> StepE
 def _remarks(check: CheckResult) -> Iterator[str]:
     if not check.passed:
         yield f"{'failed' if check.blocks else 'warned'}: {check}"
+    elif check.summary != "passed":  # there was nothing to compare with, or some rows may fail
+        yield str(check)
     if check.where_kept:
         yield f"{check.check.name}: {check.where_kept}"
 

@@ -173,6 +173,18 @@ def test_run_results_hold_all_of_it(tmp_path: Path) -> None:
     }
 
 
+def test_what_passes_with_a_remark_is_said_on_the_terminal(tmp_path: Path) -> None:
+    tests = [
+        "table: users, type: drift",
+        "table: users, type: between, column: id, max: 1, warn_if: '> 2', error_if: '> 2'",
+    ]
+    loaded(tmp_path, {**SHOP, "project.yml": project(*tests)})
+    said = run_process(sys.executable, "-m", "fft_cli", "build", str(tmp_path)).stdout
+    assert "drift: passed: the first build that measures it, there is nothing to compare with" in said
+    assert "between_id: passed: 2 of 3 rows fail, which may be" in said
+    assert "warned" not in said
+
+
 def test_secrets_are_masked_in_samples(tmp_path: Path) -> None:
     told = CheckRunResult.of(result_of(tmp_path, "type: between, column: id, max: 1, where: \"'hush' = 'hush'\""))
     masked = told.masked(lambda text: text.replace("hush", "***").replace("2", "two"))
