@@ -6,6 +6,7 @@ then refused as ambiguous: `shop` is a database and a schema. The text in `query
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,7 +22,8 @@ def unambiguous(query: str, database: str) -> str:
     >>> unambiguous('select "shop"."shop"."orders".id from "shop"."shop"."orders"', "shop")
     'select "orders".id from query_table(\\'"shop"."shop"."orders"\\') as "orders"'
     """
-    if query.lower().count(database.lower()) < 2:
+    name = re.escape(database)
+    if not re.search(rf'{name}"?\s*\.\s*"?{name}"?\s*\.', query, re.IGNORECASE):
         return query
     from sqlglot import parse_one  # few projects need it
     from sqlglot.errors import SqlglotError
