@@ -187,6 +187,9 @@ class _Sides:
                 return (*key, _VALID_FROM)
             case Incremental(unique_key=key) if key:
                 return tuple(key)
+        declared = [one.columns for one in node.attached if one.type == "primary_key"]
+        if declared:
+            return declared[0]
         checks = self._here.project.checks_of(node.name)
         uniques = [check.rule.columns for check in checks if isinstance(check.rule, Unique) and check.where is None]
         return min(uniques, key=len, default=())

@@ -58,7 +58,7 @@ def find_orphans(warehouse: Warehouse, older_than: timedelta | None = None) -> t
 
 
 def remove_orphan(warehouse: Warehouse, orphan: Orphan) -> None:
-    """Drop what lies there, if it still bears the stamp, and delete its record, in one transaction.
+    """Drop what lies there, if it still bears the stamp, and then delete its record.
 
     Raises:
         FftError: something of others depends on it; nothing is changed.
@@ -71,6 +71,7 @@ def remove_orphan(warehouse: Warehouse, orphan: Orphan) -> None:
         for relation in (recorded.relation, table_of_view):  # a view before the table that it reads
             if relation in there and there[relation].stamp == recorded.stamp:
                 engine.execute(engine.spelling.drop(relation, there[relation].kind))
+    with engine.transaction():  # of its own: a transaction of DuckDB writes to one file
         delete_recorded(engine, recorded)
 
 

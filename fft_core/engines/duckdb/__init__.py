@@ -53,6 +53,7 @@ SPEC = EngineSpec(
         "path": Setting("FF_DUCKDB_PATH", "path", default=MEMORY),  # `:memory:` keeps nothing
         "schema": Setting("FF_DUCKDB_SCHEMA"),
         "catalog": Setting("FF_DUCKDB_CATALOG"),
+        "attach": Setting("FF_DUCKDB_ATTACH", "paths"),  # other files that models can be put into, by their catalogs
         "threads": Setting("FF_DUCKDB_THREADS", "whole number", at_least=1),
         "memory_limit": Setting("FF_DUCKDB_MEMORY_LIMIT"),
         LOCK_TIMEOUT: Setting("FF_DUCKDB_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),

@@ -1,4 +1,4 @@
-"""Files that are read beside the one of a process: attached read-only, each time that one is opened."""
+"""Files that are used beside the one of a process: attached each time that one is opened, to read or to write."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ class Patience(Protocol):
 
 @dataclass
 class _Attached:
-    """A file and the name that it is attached by; it is queued up for as a reader."""
+    """A file and the name that it is attached by; it is queued up for as a reader, unless it is written to."""
 
     path: Path
     name: str
+    writes: bool = False
     queue: FileQueue | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.queue = FileQueue(self.path, shared=True)
+        self.queue = FileQueue(self.path, shared=not self.writes)
 
     def open(self, connection: duckdb.DuckDBPyConnection, patience: Patience) -> None:
         if self.queue is not None:
@@ -53,9 +54,10 @@ class _Attached:
             self.queue.leave()
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, patience: Patience) -> None:
-        if not self.path.is_file():
+        if not self.writes and not self.path.is_file():
             raise ConnectError(f"cannot read {self.path}: there is no such file", hint="Build that environment first.")
-        statement = f"attach {SPELLING.literal(str(self.path))} as {SPELLING.quoted(self.name)} (read_only)"
+        mode = "" if self.writes else " (read_only)"
+        statement = f"attach {SPELLING.literal(str(self.path))} as {SPELLING.quoted(self.name)}{mode}"
         while True:
             try:
                 connection.execute(statement)
@@ -63,12 +65,13 @@ class _Attached:
             except duckdb.Error as error:
                 said = str(error).strip().splitlines()[0]
                 if "lock" not in said.lower() and "Unique file handle conflict" not in said:
-                    raise ConnectError(f"cannot read {self.path}: {said}") from error
+                    verb = "attach" if self.writes else "read"
+                    raise ConnectError(f"cannot {verb} {self.path}: {said}") from error
                 patience.pause(said)
 
 
 class AttachedFiles:
-    """The files that are read beside one that is open. Whoever opens and closes that one calls them in turn."""
+    """The files that are used beside one that is open. Whoever opens and closes that one calls them in turn."""
 
     def __init__(self) -> None:
         self._files: dict[Path, _Attached] = {}
@@ -78,6 +81,11 @@ class AttachedFiles:
         """The names that they are attached by."""
         return tuple(file.name for file in self._files.values())
 
+    @property
+    def only_read(self) -> tuple[str, ...]:
+        """The names of those that are only read."""
+        return tuple(file.name for file in self._files.values() if not file.writes)
+
     def add(
         self,
         path: Path,
@@ -85,6 +93,8 @@ class AttachedFiles:
         taken: Iterable[str],
         connection: duckdb.DuckDBPyConnection,
         patience: Callable[[Path], Patience],
+        *,
+        writes: bool = False,
     ) -> str:
         """Attach a file, if it is not; return its name: the wanted one, or one beside those that are taken.
 
@@ -94,7 +104,7 @@ class AttachedFiles:
         """
         path = path.resolve()
         if path not in self._files:
-            file = _Attached(path, _free(wanted, [*taken, *self.names]))
+            file = _Attached(path, _free(wanted, [*taken, *self.names]), writes)
             file.open(connection, patience(path))
             self._files[path] = file
         return self._files[path].name

@@ -17,6 +17,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -111,7 +112,14 @@ class DuckDBFile:
         return self._path is not None and self._path.resolve() == path.resolve()
 
     def attach(
-        self, path: Path, wanted: str, taken: Sequence[str], timeout_seconds: float, cancelled: threading.Event
+        self,
+        path: Path,
+        wanted: str,
+        taken: Sequence[str],
+        timeout_seconds: float,
+        cancelled: threading.Event,
+        *,
+        writes: bool = False,
     ) -> str:
         """Make another file readable beside this one, inside a turn and from now on; return the name of its catalog.
 
@@ -122,9 +130,8 @@ class DuckDBFile:
         with self._attaching:
             assert self._connection is not None  # the turn has opened it
             with contextlib.closing(self._connection.cursor()) as cursor:
-                return self.attached.add(
-                    path, wanted, taken, cursor, lambda of: _Patience(of, timeout_seconds, cancelled, self._said)
-                )
+                patience = partial(_Patience, seconds=timeout_seconds, cancelled=cancelled, said=self._said)
+                return self.attached.add(path, wanted, taken, cursor, patience, writes=writes)
 
     def interrupt(self, session: object) -> None:
         """Cancel the running statement of a session."""

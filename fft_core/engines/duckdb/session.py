@@ -28,7 +28,7 @@ from fft_core.engines.protocol import (
     TableInfo,
     Want,
 )
-from fft_core.engines.publishing import InTransaction
+from fft_core.engines.publishing import InTransaction, Order
 from fft_core.engines.session import BaseSession
 from fft_core.engines.spec import Namespace
 from fft_core.errors import ConnectError, EngineError, StatementError
@@ -42,6 +42,7 @@ def connect(
     path: str = MEMORY,
     schema: str | None = None,
     catalog: str | None = None,
+    attach: Mapping[str, str] | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
     lock_timeout_seconds: float = 600,
@@ -54,6 +55,7 @@ def connect(
         path: The file, or ":memory:".
         schema: Where unqualified relations lie; "main" where None. It is created when something is built.
         catalog: The name of the attached database; DuckDB's own choice (the file's stem) where None.
+        attach: Other files, by the names of their catalogs; they are created if they are missing.
         threads: DuckDB's threads for one statement; all cores where None.
         memory_limit: As DuckDB spells it, "4GB".
         lock_timeout_seconds: How long to wait while another process has the file open.
@@ -83,6 +85,8 @@ def connect(
     engine = DuckDBSession(file, place, lock_timeout_seconds, _settings(threads, memory_limit))
     try:
         with engine.turn():  # now, not at the first statement, it is told what is wrong with it
+            for name, other in ({} if scratch or not attach else attach).items():
+                engine.attach_own(name, Path(other), read_only=read_only)
             return engine
     except BaseException:
         engine.close()
@@ -157,6 +161,13 @@ def _attached(path: str, catalog: str, config: _Config) -> Connection:
     return connection
 
 
+class DuckDBPublisher(InTransaction):
+    """Publishes in the transaction. One transaction writes to one file: in another one, the record follows."""
+
+    def records_apart(self, order: Order) -> bool:
+        return order.relation.catalog != self.session.relation("any").catalog
+
+
 class DuckDBSession(BaseSession):
     """One session on a DuckDB database."""
 
@@ -166,10 +177,10 @@ class DuckDBSession(BaseSession):
         self, file: DuckDBFile, place: Namespace, lock_timeout_seconds: float, settings: Sequence[str] = ()
     ) -> None:
         super().__init__(place)
-        self.publisher = InTransaction(self)
+        self.publisher = DuckDBPublisher(self)
         self.types = DuckDBTypes()
         self.frames = DuckDBFrames(self)
-        self.versions = DuckDBVersions(self.fetch, lambda: file.attached.names)
+        self.versions = DuckDBVersions(self.fetch, lambda: file.attached.only_read)
         self.places = DuckDBPlaces(self, self._attach)
         self._file = file
         self._timeout = lock_timeout_seconds
@@ -202,6 +213,24 @@ class DuckDBSession(BaseSession):
             return own
         with self._file.turn(self._timeout, self._cancelled):
             return self._file.attach(path, wanted, [own], self._timeout, self._cancelled)
+
+    def attach_own(self, name: str, path: Path, *, read_only: bool) -> None:
+        """Attach another file of the profile, inside a turn; for those who only read, if it is there.
+
+        Raises:
+            ConnectError: it is no database, or cannot be attached by that name.
+            BusyError: another process has it for too long.
+        """
+        if read_only and not path.exists():
+            return
+        if not read_only:
+            _make_folder(path)
+        own = self._namespace.catalog or ""
+        got = own if self._file.is_at(path) else ""
+        got = got or self._file.attach(path, name, [own], self._timeout, self._cancelled, writes=not read_only)
+        if got.lower() != name.lower():
+            hint = "Give it another name in `attach`; main, system and temp are DuckDB's own."
+            raise ConnectError(f"{path} cannot be attached as {name!r}: it is {got!r} here", hint=hint)
 
     def openings(self) -> int:
         return self._file.openings

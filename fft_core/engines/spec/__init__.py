@@ -21,7 +21,7 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     from fft_core.engines.protocol import Session
 
-Kind: TypeAlias = Literal["text", "whole number", "path"]
+Kind: TypeAlias = Literal["text", "whole number", "path", "paths"]
 LOCK_TIMEOUT = "lock_timeout_seconds"  # how long to wait for others that build the same thing
 
 
@@ -110,7 +110,8 @@ class Setting:
 
     Attributes:
         variable: The environment variable, as in `FF_DUCKDB_PATH`.
-        kind: A `path` is text that is relative to the project's folder, except `:memory:` and URLs.
+        kind: A `path` is text that is relative to the project's folder, except `:memory:` and URLs. `paths` is a map
+            from names to paths; in a variable, as `name=path;other=path`.
         default: The value of a setting that is not written.
         at_least: The least of a whole number.
         required: Whether the engine cannot do without it.
@@ -130,12 +131,14 @@ class Setting:
     hint: str | None = None
     example: str = ""
 
-    def read(self, value: object) -> str | int | None:
+    def read(self, value: object) -> str | int | Mapping[str, str] | None:
         """Return the value as its kind; text from a variable or a template can be a number. Raises ValueError."""
         if value is None and self.required:
             raise ValueError("is missing")
         if value is None and self.default is None:
             return None
+        if self.kind == "paths":
+            return self._paths(value)
         return self._whole_number(value) if self.kind == "whole number" else self._text(value)
 
     def _text(self, value: object) -> str:
@@ -158,8 +161,17 @@ class Setting:
             raise ValueError(f"must be at least {self.at_least}, not {number}")
         return number
 
+    def _paths(self, value: object) -> Mapping[str, str]:
+        if isinstance(value, str):
+            value = dict(part.partition("=")[::2] for part in value.split(";") if part.strip())
+        if not isinstance(value, Mapping) or not all(isinstance(v, str) and v for v in (*value, *value.values())):
+            raise ValueError(f"must be a mapping of names to paths, not {value!r}")
+        return {name.strip(): path.strip() for name, path in value.items()}
+
     def located(self, value: object, root: Path) -> object:
         """Return a relative path as one that starts at the project's folder, wherever the command is called."""
+        if self.kind == "paths" and isinstance(value, Mapping):
+            return {name: str((root / Path(path).expanduser()).resolve()) for name, path in value.items()}
         if self.kind != "path" or not isinstance(value, str) or value.startswith(":") or "://" in value:
             return value
         return str((root / Path(value).expanduser()).resolve())
