@@ -144,3 +144,20 @@ def test_what_is_wrong_is_told(tmp_path: Path, case: str) -> None:
 def test_a_catalog_that_is_not_attached_is_told(tmp_path: Path) -> None:
     with pytest.raises(FftError, match=r"(?i)catalog.*nowhere"):
         build(load(tmp_path, "models: {mart: {+catalog: nowhere}}\n"))
+
+
+def test_postgres_has_one_database(tmp_path: Path, postgres_dsn: str, postgres_schema: str) -> None:
+    profile = {"engine": "postgres", "postgres": {"dsn": postgres_dsn, "db_schema": postgres_schema}}
+    for database, said in (("elsewhere", "'mart' would lie in the database 'elsewhere', and this is"), (None, "")):
+        named = database or postgres_dsn.rpartition("/")[2].partition("?")[0]
+        own = {
+            "project.yml": HEAD + f"models: {{mart: {{+database: {named}}}}}\n",
+            "profiles.yml": json.dumps({"dev": profile}),
+        }
+        project = load_project(write_project(tmp_path, {**MODELS, **own}), "dev", environment={})
+        if said:
+            with pytest.raises(FftError, match=said):
+                build(project)
+        else:
+            assert set(build(project).values()) == {"build"}
+            assert set(build(project).values()) == {"reuse"}

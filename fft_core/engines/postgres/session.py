@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import Self
 
 import psycopg
@@ -142,7 +142,17 @@ class PostgresSession(BaseSession):
                     f"{part!r} is longer than {LONGEST_NAME} bytes, and Postgres would cut it",
                     hint="Choose a shorter name.",
                 )
-        return super().relation(name, schema, catalog)
+        if catalog is not None and catalog != self._database:
+            raise EngineError(
+                f"{name!r} would lie in the database {catalog!r}, and this is {self._database!r}",
+                hint="A session of Postgres uses one database: give a schema instead.",
+            )
+        return super().relation(name, schema)
+
+    @cached_property
+    def _database(self) -> str:
+        ((name,),) = self.fetch("select current_database()")
+        return str(name)
 
     def temporary(self, name: str) -> Relation:
         return self.relation(name, "pg_temp")
