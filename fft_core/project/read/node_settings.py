@@ -98,6 +98,7 @@ class NodeSettings:
         self._of_sources = self._read(_SOURCES, said.sources, of_sources)
         self._of_checks = self._read(_CHECKS, said.checks, [*models, *of_seeds, *of_sources])
         self._rules: list[tuple[frozenset[str], Layer]] = []  # the last one first
+        self._known: dict[tuple[Path, str], Settings] = {}
 
     def _read(self, section: Section, content: Mapping[str, Any], items: Iterable[Item]) -> FolderSettings:
         owners = {self._written.settings.name: None, **{name: name for name in self._written.packages}}
@@ -115,6 +116,12 @@ class NodeSettings:
 
     def of_model(self, one: Found) -> Settings:
         """All that is said of a model, the nearest first."""
+        key = one.draft.path, one.draft.name
+        if key not in self._known:
+            self._known[key] = self._said_of(one)
+        return self._known[key]
+
+    def _said_of(self, one: Found) -> Settings:
         name = one.draft.name
         near = [layer for layers in (self._written.beside, self._written.named) if (layer := layers.get(name))]
         rules = [layer for names, layer in self._rules if name in names]
@@ -157,6 +164,7 @@ class NodeSettings:
             layer = self._layer(index, rule.set, ModelConfigShape)
             if layer is not None:
                 self._rules.append((names, layer))
+        self._known.clear()
 
     def models(self) -> Iterator[Model]:
         """Make the models that are not disabled."""

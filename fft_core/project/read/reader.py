@@ -104,7 +104,8 @@ class Reader:
         self.nodes = nodes = self._node_settings(settings, packages, schemas, macros, python_macros)
         seeds, unique = nodes.seeds(), self._unique(nodes.models())
         sources = filled_by_seeds(nodes.sources(), seeds, self._namespace)
-        self._warn_of_unused_overlays(unique, nodes.disabled())
+        disabled = nodes.disabled()
+        self._warn_of_unused_overlays(unique, disabled)
         files, tests = self._hook_files(), read_checks(settings.tests, self._project_file, self._customs, self.problems)
         hooks = hooks_of(settings.hooks, self._project_file, files, self._hook_reading(macros, python_macros))
         known = {*unique, *seeds, *map(str, sources), *(source.identifier for source in sources.values())}
@@ -129,8 +130,8 @@ class Reader:
                 python_macros=python_macros,
                 hooks=hooks,
                 budgets=self._budgets(unique),
-                elsewhere=frozenset({*self._scope.elsewhere, *nodes.disabled()}) - unique.keys(),
-                disabled=nodes.disabled(),
+                elsewhere=frozenset({*self._scope.elsewhere, *disabled}) - unique.keys(),
+                disabled=disabled,
                 naming=settings.naming.templates(self._project_file.location(("naming",))),
                 conditions=self._all_conditions(settings),
             ),
