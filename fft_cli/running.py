@@ -17,6 +17,7 @@ from fft_cli.report import FAILED, Report
 from fft_cli.run_options import Output, RunOptions
 from fft_cli.terminal import echo
 from fft_core import Decision, Model, Plan, Project, Run
+from fft_core.plan.attached import sets_attachments
 from fft_core.project.model import Check
 from fft_core.run.results import NodeKind, NodeRunResult, RunResults
 
@@ -229,7 +230,7 @@ def kind_of(project: Project, name: str) -> NodeKind:
 
 def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
     """Say what is done about a plan: builds; with `checks_alone`, the checks that are due without one."""
-    builds = [d for d in plan.decisions if d.is_build or (checks_alone and d.checks_are_due)]
+    builds = [d for d in plan.decisions if d.is_build or sets_attachments(d) or (checks_alone and d.checks_are_due)]
     names = tuple(decision.name for decision in builds)
     return Todo(
         f"{len(plan.builds)} to build",

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from fft_core.engines.protocol import RelationKind
-from fft_core.engines.spec.attachments import attachments_from_json, attachments_to_json
-from fft_core.errors import StatementError
+from fft_core.engines.spec.attachments import Attachment, attachments_from_json, attachments_to_json
+from fft_core.errors import EngineError, StatementError
 from fft_core.plan.decide import Decision
 from fft_core.plan.records import Published
 from fft_core.warehouse.records import write_attached
@@ -30,9 +30,18 @@ class NodeAttachments:
         self._warehouse, self._kind, self._existing = warehouse, kind, existing
         self._engine, self._relation = warehouse.engine, warehouse.relation(decision.name)
         self._node = warehouse.project.node(decision.name)
-        self._wanted = attachments_from_json(decision.identity.attached)
+        self._wanted = tuple(one for one in attachments_from_json(decision.identity.attached) if self._is_here(one))
         self._before = attachments_from_json(decision.record.attached) if decision.record and existing else ()
         self._set: Sequence[str] = ()
+
+    @property
+    def attached(self) -> str:
+        """What is set, as it is recorded."""
+        return attachments_to_json(self._wanted)
+
+    def _is_here(self, one: Attachment) -> bool:
+        """Whether nothing is set but here: a foreign key to another environment would bind that one's table."""
+        return not one.to or self._warehouse.relation(one.to) == self._warehouse.place(one.to)
 
     def detach(self, referring: Mapping[str, str]) -> Mapping[str, str]:
         """Drop the foreign keys to this node: until those that have them are built, their rows are those of before.
@@ -48,7 +57,7 @@ class NodeAttachments:
             for statement in self._engine.attachments.removed(relation, "table", gone):
                 self._engine.execute(statement)
             left[node] = attachments_to_json(one for one in known if one not in gone)
-            write_attached(self._engine, node, relation, left[node])
+            write_attached(self._engine, node, str(relation), left[node])
         return left
 
     def removed(self) -> Sequence[str]:
@@ -68,23 +77,35 @@ class NodeAttachments:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Say where that is declared which cannot be set."""
+        """Say where that is declared which cannot be set, or which the new rows break."""
         try:
             yield
-        except StatementError as error:
-            if error.sql not in self._set:
+        except EngineError as error:
+            said, sql = error.problem.message, error.sql if isinstance(error, StatementError) else ""
+            broken = next((one for one in self._wanted if one.kind != "grant" and one.name in said), None)
+            if sql in self._set and sql:
+                message = f"what is declared of {self._node.name!r} cannot be set: {said}"
+            elif broken is not None:
+                message = f"the rows of {self._node.name!r} break its {_in_words(broken)}: {said}"
+            else:
                 raise
-            message = f"what is declared of {self._node.name!r} cannot be set: {error.problem.message}"
-            raise StatementError(message, sql=error.sql, where=self._node.attached_at) from error
+            hint = "Nothing was published. Mend the rows, or what is declared."
+            raise StatementError(message, sql=sql, where=self._node.attached_at, hint=hint) from error
 
 
-def set_attachments(warehouse: Warehouse, decision: Decision, published: Published) -> None:
-    """Set what is declared of a published relation, and note it in its record, in one transaction.
+def _in_words(one: Attachment) -> str:
+    said = one.expression or ", ".join(one.columns)
+    return f"{one.type or one.kind} ({said})".replace("_", " ", 1)
+
+
+def set_attachments(warehouse: Warehouse, decision: Decision, published: Published) -> str:
+    """Set what is declared of a published relation, and note it in its record, in one transaction; return the note.
 
     Raises:
         StatementError: the database refuses one of them; nothing is changed.
     """
-    engine, relation = warehouse.engine, warehouse.relation(decision.name)
+    engine, relation = warehouse.engine, warehouse.place(decision.name)
+    record = decision.record.relation if decision.record else str(relation)
     attachments = NodeAttachments(warehouse, decision, published.kind, published)
     with engine.transaction(), attachments.explained():
         engine.hold(relation)
@@ -92,4 +113,5 @@ def set_attachments(warehouse: Warehouse, decision: Decision, published: Publish
             engine.execute(statement)
         for statement in attachments.added():
             engine.execute(statement)
-        write_attached(engine, decision.name, relation, decision.identity.attached)
+        write_attached(engine, decision.name, record, attachments.attached)
+    return attachments.attached

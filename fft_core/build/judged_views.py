@@ -175,7 +175,7 @@ def _measured_before(warehouse: Warehouse, view: str, checks: Sequence[Check]) -
     """Read what checks have measured when the rows of a view were judged last."""
     if not any(check.rule.measures for check in checks):
         return {}
-    recorded = recorded_measures(warehouse.engine, view, warehouse.place(view))
+    recorded = recorded_measures(warehouse.engine, view, warehouse.place_text(view))
     return {key: values[0] for key, values in recorded.items()}
 
 

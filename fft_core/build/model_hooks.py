@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fft_core.errors import StatementError
-from fft_core.project.model import Model
+from fft_core.errors import FftError, StatementError
+from fft_core.project.model import Model, ModelHook
 from fft_core.warehouse.warehouse import Warehouse
 
 
@@ -43,4 +44,44 @@ def rendered_hooks(warehouse: Warehouse, model: Model) -> RenderedHooks:
         tuple(warehouse.compiler.model_hook_statements(model, hooks, warehouse.naming))
         for hooks in (model.pre_hooks, model.post_hooks)
     )
+    for hooks, statements in ((model.pre_hooks, before), (model.post_hooks, after)):
+        for statement in statements:
+            _refuse_what_ends_it(model, hooks[0], statement)
+            _refuse_other_rows(warehouse, model, hooks[0], statement)
     return RenderedHooks(model, before, after)
+
+
+def _refuse_what_ends_it(model: Model, hook: ModelHook, statement: str) -> None:
+    """A hook is a part of the transaction of its model, which it cannot end."""
+    word = re.match(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(\w+)", statement, re.DOTALL)
+    if word and word[1].lower() in ("begin", "start", "commit", "rollback", "end", "abort"):
+        hint = "Take it out: the hook is a part of the transaction that builds the model."
+        raise FftError(f"{hook.key} of {model.name!r} says {word[1]!r}", where=hook.location, hint=hint)
+
+
+def _refuse_other_rows(warehouse: Warehouse, model: Model, hook: ModelHook, statement: str) -> None:
+    """The rows of a model are those that its checks judge: a hook that changes them would go past these."""
+    from sqlglot import exp, parse_one  # few models have hooks
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = parse_one(statement, dialect=warehouse.engine.dialect)
+    except SqlglotError:
+        return  # the database says what is wrong
+    is_change = isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable)
+    is_change = is_change or (isinstance(tree, exp.Alter) and any(map(_is_of_columns, tree.args.get("actions") or ())))
+    if not is_change:
+        return
+    target = tree.this if not isinstance(tree, exp.TruncateTable) else tree.expressions[0]
+    table = target.find(exp.Table) if target else None
+    own = warehouse.place(model.name)
+    if table is not None and table.name == own.name and table.db in ("", own.schema):
+        hint = "Write it into the model's query. A hook may write to other tables."
+        message = f"{hook.key} of {model.name!r} changes the model's own rows or columns, which its checks judge"
+        raise FftError(message, where=hook.location, hint=hint)
+
+
+def _is_of_columns(action: object) -> bool:
+    from sqlglot import exp
+
+    return isinstance(action, exp.ColumnDef | exp.Drop | exp.RenameColumn | exp.AlterRename)

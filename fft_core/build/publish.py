@@ -278,7 +278,7 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
     relation = warehouse.relation(name)
     warehouse.ensure_schema(relation)
     attachments = NodeAttachments(warehouse, build.decision, rows.kind, task.existing)
-    with _staged(build, relation, rows) as stage:
+    with attachments.explained(), _staged(build, relation, rows) as stage:
         task.still_current()
         with hooks.explained("pre_hook"):
             stage.apply(hooks.before)
@@ -291,8 +291,8 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
         views = task.views()
         staged = _judge_views(build, stage, judgement, stage.place, views.staged)
         task.still_current()  # what it read may have changed meanwhile
-        record = _record(build, relation, written, judgement)
-        with hooks.explained("post_hook"), attachments.explained():
+        record = replace(_record(build, relation, written, judgement), attached=attachments.attached)
+        with hooks.explained("post_hook"):
             after = (attachments.added, lambda: hooks.after)
             sealed = stage.publish(replace(_seal(build, rows, written, record, staged), after=after))
         published, unjudged = _judge_where_published(build, stage, judgement, relation, views)
@@ -330,7 +330,7 @@ def _measured_by_views(warehouse: Warehouse, views: Sequence[JudgedView]) -> Ite
     engine = warehouse.engine
     for view in views:
         if measured := measures_of(view.results):
-            place = warehouse.relation(view.name)
+            place = warehouse.place_text(view.name)
             known = recorded_measures(engine, view.name, place)
             yield measures_statement(engine, view.name, place, {**known, **measured})
 
@@ -473,6 +473,5 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
         project=build.warehouse.project.name,
         environment=build.warehouse.environment,
         relation_path=(relation.catalog, relation.schema, relation.name),
-        attached=decision.identity.attached,
         measures=measures_of(judgement.results),
     )

@@ -132,7 +132,7 @@ class Hooks:
         except HookError:
             if not isinstance(outcome, FftError):
                 with warehouse.engine.transaction():
-                    delete_record(warehouse.engine, model.name, warehouse.relation(model.name))
+                    delete_record(warehouse.engine, model.name, warehouse.place_text(model.name))
                 raise
 
     def caused(self, error: FftError) -> bool:

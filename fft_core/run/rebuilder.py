@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fft_core.compile.identity import Identities
 from fft_core.errors import RequestError, nearest
 from fft_core.names import model_name
-from fft_core.plan.attached import with_attachments
+from fft_core.plan.attached import with_attachments, with_foreign_keys
 from fft_core.plan.decide import (
     Decision,
     InputVersion,
@@ -87,6 +87,7 @@ class Rebuilder:
         remembered, sources = self.memory.known_to(warehouse, wanted)
         plan = decide_all(identities, remembered, sources, self.request, selected)
         plan = replace(plan, decisions=tuple(map(with_attachments, plan.decisions)))
+        plan = with_foreign_keys(plan, remembered.referring)
         plan = with_views(plan, self._project, remembered, selected)
         return plan if self._deferral is None else self._with_places(plan, warehouse, look.deferred)
 

@@ -133,7 +133,7 @@ def _measured_before(warehouse: Warehouse, node: str, checks: tuple[Check, ...])
     """Read what was measured of the build before the one that is published; of a view, when it was judged last."""
     if not any(check.rule.measures for check in checks):
         return {}
-    model, place = warehouse.project.models.get(node), warehouse.place(node)
+    model, place = warehouse.project.models.get(node), warehouse.place_text(node)
     recorded = recorded_measures(warehouse.engine, node, place)
     position = 0 if model and model.is_query else 1
     return {key: values[position] for key, values in recorded.items() if len(values) > position}
@@ -252,8 +252,9 @@ def _reuse(
     relation = warehouse.relation(decision.name)
     if attachments_are_due(decision) and rebuilder.request.records:
         warehouse.ensure_records()
-        set_attachments(warehouse, decision, rebuilder.memory.recall(warehouse).published[decision.name])
-        rebuilder.memory.note_attached(decision.name, decision.identity.attached)
+        published = rebuilder.memory.recall(warehouse).published[decision.name]
+        attached = set_attachments(warehouse, decision, published)
+        rebuilder.memory.note_attached(decision.name, attached)
     due, unchanged = _due_checks(warehouse, decision)
     columns = warehouse.engine.columns(warehouse.engine.spelling.select_all(relation))
     return ReuseResult(
@@ -297,8 +298,9 @@ def _check_reused(
 
 def _note_checks(warehouse: Warehouse, decision: Decision, measured: Mapping[str, tuple[float | None, ...]]) -> None:
     """Note that checks passed, where that was not known, and what they have measured, where that is new."""
-    engine, relation = warehouse.engine, warehouse.place(decision.name)
-    known = decision.record.measures if decision.record else {}
+    engine, record = warehouse.engine, decision.record
+    relation = record.relation if record else warehouse.place_text(decision.name)
+    known = record.measures if record else {}
     is_measured = any(known.get(key) != values for key, values in measured.items())
     if not decision.checks_are_due and not is_measured:
         return

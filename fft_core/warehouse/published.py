@@ -25,6 +25,10 @@ def remembered(warehouse: Warehouse) -> Remembered:
     records, published = read_records(engine, warehouse.place_text), published_nodes(warehouse, stored)
     places = {node.name: warehouse.place_text(node.name) for node in stored}
     moved = {name: now for name, now in places.items() if name in records and records[name].relation != now}
+    others = {name for name in moved if records[name].environment not in (None, warehouse.environment)}
+    if others:  # of somebody who shares the records, and lies elsewhere
+        records = {name: record for name, record in records.items() if name not in others}
+        moved = {name: now for name, now in moved.items() if name not in others}
     return Remembered(records, published, definitions, moved=moved, referring=_referring(records.values()))
 
 

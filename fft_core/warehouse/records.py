@@ -66,11 +66,11 @@ def read_records(engine: Session, place: Callable[[str], str] | None = None) -> 
 
 
 def recorded_stamps(engine: Session, nodes: Sequence[str], place: Callable[[str], str]) -> Mapping[str, str]:
-    """Return the stamps of the records of some nodes, if there are any, as `read_records` does; the table is there."""
+    """Return the stamps of those of some nodes that are recorded where they lie now; the table must be there."""
     table = engine.relation(TABLE).sql(engine.spelling)
     named = f"node_name in ({engine.spelling.literals(nodes)})"
     rows = engine.fetch(f"select node_name, relation, stamp from {table} where {named} order by built_at")
-    return {node: row[2] or "" for node, row in _one_each(rows, place).items()}
+    return {node: stamp or "" for node, relation, stamp in rows if relation == place(node)}
 
 
 def _one_each(rows: Iterable[Row], place: Callable[[str], str] | None) -> dict[Any, Row]:
@@ -179,7 +179,7 @@ def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
     engine.execute(spelling.delete(engine.relation(TABLE), same))
 
 
-def delete_record(engine: Session, node: str, relation: Relation) -> None:
+def delete_record(engine: Session, node: str, relation: str) -> None:
     """Delete the record of a node at one place."""
     engine.execute(engine.spelling.delete(engine.relation(TABLE), _is_record(engine, node, relation)))
 
@@ -256,13 +256,13 @@ def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = 
     return added, spelling.delete(table, f"node_name = {spelling.literal(record.node)} and {same} and {older}")
 
 
-def write_checks(engine: Session, node: str, relation: Relation, checks: str | None) -> None:
+def write_checks(engine: Session, node: str, relation: str, checks: str | None) -> None:
     """Note that the checks of a node passed on its published rows."""
     values = {"checks": engine.spelling.literal(checks)}
     engine.execute(engine.spelling.update(engine.relation(TABLE), values, _is_record(engine, node, relation)))
 
 
-def write_attached(engine: Session, node: str, relation: Relation, attached: str) -> None:
+def write_attached(engine: Session, node: str, relation: str, attached: str) -> None:
     """Note the grants, indexes and constraints that were set of a published relation."""
     values = {"attached": engine.spelling.literal(attached)}
     engine.execute(engine.spelling.update(engine.relation(TABLE), values, _is_record(engine, node, relation)))
@@ -273,26 +273,26 @@ def _measures_text(measures: Mapping[str, Sequence[float | None]]) -> str | None
 
 
 def measures_statement(
-    engine: Session, node: str, relation: Relation, measures: Mapping[str, Sequence[float | None]]
+    engine: Session, node: str, relation: str, measures: Mapping[str, Sequence[float | None]]
 ) -> str:
     """Spell what notes the measures of a node that is not built."""
     values = {"measures": engine.spelling.literal(_measures_text(measures))}
     return engine.spelling.update(engine.relation(TABLE), values, _is_record(engine, node, relation))
 
 
-def _is_record(engine: Session, node: str, relation: Relation) -> str:
-    """Spell the condition for the record of a node at one place."""
+def _is_record(engine: Session, node: str, relation: str) -> str:
+    """Spell the condition for the record of a node at one place, as that is recorded."""
     literal = engine.spelling.literal
-    return f"node_name = {literal(node)} and relation = {literal(str(relation))}"
+    return f"node_name = {literal(node)} and relation = {literal(relation)}"
 
 
-def recorded_measures(engine: Session, node: str, relation: Relation) -> Mapping[str, tuple[float | None, ...]]:
+def recorded_measures(engine: Session, node: str, relation: str) -> Mapping[str, tuple[float | None, ...]]:
     """Read what the checks of a node have measured of its last build, and of the one before; nothing without records.
 
     Raises:
         StateError: the records cannot be read, or were written by a newer version.
     """
-    record = read_records(engine, lambda _: str(relation)).get(node)
+    record = read_records(engine, lambda _: relation).get(node)
     return record.measures if record else {}
 
 

@@ -128,6 +128,26 @@ def test_what_is_wrong_is_told(tmp_path: Path, case: str) -> None:
     assert problem.startswith(f"models/a.ff.sql:1: {said}")
 
 
+REFUSED = {
+    "update": "update {{ this }} set id = -5",
+    "insert": "insert into {{ this }} select 3",
+    "delete": "delete from {{ this }} where id = 1",
+    "truncate": "truncate table {{ this }}",
+    "add column": "alter table {{ this }} add column more integer",
+    "drop column": "alter table {{ this }} drop column id",
+    "commit": "commit",
+    "rollback": "-- so that\n rollback",
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_hook_does_not_go_past_the_checks(here: Here, case: str) -> None:
+    here.build(a=model())
+    with pytest.raises(FftError, match=r"models/a.ff.sql:1: post_hook of 'a' (changes the model's own rows|says)"):
+        here.build(a=model(post=REFUSED[case], text="select id + 1 as id from {{ ref('t') }}"))
+    assert here.rows("a") == [1, 2]
+
+
 def test_dbts_form_and_folders(tmp_path: Path) -> None:
     project = 'name: shop\nversion: "1"\nmodels:\n  +post_hook: {sql: "select 1"}\n'
     models = loaded(tmp_path, {**BASE, "project.yml": project, "models/a.ff.sql": "select 1 as x"}).models

@@ -37,9 +37,13 @@ class PostgresAttachments:
                 case "index":
                     statements.append(f"drop index if exists {relation.named(one.name).sql(SPELLING)}")
                 case "constraint" if one.type == "not_null":
-                    statements += [f"alter table {table} alter column {c} drop not null" for c in _names(one.columns)]
+                    statements += _nullable(table, one.columns)
                 case "constraint" if one.name in there:
                     statements.append(f"alter table {table} drop constraint {SPELLING.quoted(one.name)}")
+                    if one.type == "primary_key":  # which has made them so; what is still declared is set again
+                        statements += [
+                            f"alter table {table} alter column {c} drop not null" for c in _names(one.columns)
+                        ]
         return statements
 
     def added(
@@ -102,6 +106,10 @@ def _made(relation: Relation, one: Attachment, place: Callable[[str], Relation])
         case kind:
             rule = f"{kind.replace('_', ' ')} ({columns})"
     return [f"alter table {table} add constraint {name} {rule}"]
+
+
+def _nullable(table: str, columns: Sequence[str]) -> list[str]:
+    return [f"alter table {table} alter column {column} drop not null" for column in _names(columns)]
 
 
 def _names(columns: Sequence[str]) -> list[str]:

@@ -228,7 +228,7 @@ class Replacement:
         except StatementError as error:
             match error.__cause__:
                 case errors.IntegrityError():
-                    why = "a constraint that others put on it forbids the new rows"
+                    why = "a constraint on it forbids the new rows"
                 case errors.InsufficientPrivilege() if is_guarded:
                     why = "a policy that others put on it hides rows"
                 case _:

@@ -22,7 +22,7 @@ _MARK = re.compile(f"{_BEGIN}([0-9a-f]*){_END}")
 
 def set_aside(text: str, jinja: jinja2.Environment) -> str:
     """Replace each expression of profiles.yml that is about the place of a node by a mark, which rendering keeps."""
-    if not re.search(rf"^\s+['\"]?{KEY}['\"]?\s*:", text, re.MULTILINE):
+    if not re.search(rf"\b{KEY}['\"]?\s*:", text):
         return text
     pieces, expression = list[str](), list[str]()
     for _, kind, value in jinja.lex(text):

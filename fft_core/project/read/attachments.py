@@ -7,7 +7,7 @@ from typing import Any
 
 from fft_core.engines.spec import Capabilities
 from fft_core.errors import Location, Problem, nearest
-from fft_core.project.model import Attachment, Node, Project
+from fft_core.project.model import Attachment, MaterializedView, Model, Node, Project, View
 from fft_core.project.read.schema_file import CheckDraft
 from fft_core.project.read.settings import Settings
 from fft_core.project.shapes.checks import ExpressionShape, NotNullShape, RelationshipsShape, UniqueShape
@@ -28,13 +28,17 @@ def attached(settings: Settings, name: str, otherwise: Location) -> Mapping[str,
 
 
 def constraint_checks(node: Node, can: Capabilities) -> Iterator[CheckDraft]:
-    """Yield checks in place of the constraints of a node, if its engine has none."""
+    """Yield checks in place of the constraints of a node, if its engine, or what it is, has none."""
     where = node.attached_at
-    if can.constraints or where is None:
+    if where is None or (can.constraints and not _has_no_table(node)):
         return
     for one in (one for one in node.attached if one.kind == "constraint"):
         for shape in _checks(one):
             yield CheckDraft(node.name, shape, where, shape.rule())
+
+
+def _has_no_table(node: Node) -> bool:
+    return isinstance(node, Model) and isinstance(node.materialization, View | MaterializedView)
 
 
 def _checks(one: Attachment) -> Iterator[NotNullShape | UniqueShape | RelationshipsShape | ExpressionShape]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fft_core.engines.spec import Namespace
-from fft_core.engines.spec.registry import frame_kinds_of, lexis_of, spec_of
+from fft_core.engines.spec.registry import engine_names, frame_kinds_of, lexis_of, spec_of
 from fft_core.errors import Location, Problem, ProjectError
 from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, model_name
 from fft_core.project.model import (
@@ -252,7 +252,7 @@ class Reader:
         return found
 
     def _constraint_checks(self, nodes: Iterable[Node]) -> Iterator[CheckDraft]:
-        attached = [node for node in nodes if node.attached]
+        attached = [node for node in nodes if node.attached] if self._engine in engine_names() else []
         return (draft for node in attached for draft in constraint_checks(node, spec_of(self._engine).can))
 
     def _hook_files(self) -> HookFiles:
