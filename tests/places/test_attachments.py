@@ -10,7 +10,8 @@ import pytest
 from targets import Target
 from written_projects import Files, problems, write_project
 
-from fft_core import CheckFailedError, FftError, Project, Run, load_project
+from fft_cli.running import planned
+from fft_core import CheckFailedError, FftError, Project, Request, Run, load_project
 
 HEAD = 'name: shop\nversion: "1"\n'
 MODELS: Files = {
@@ -166,6 +167,63 @@ def test_a_seed_has_them_too(server: Server) -> None:
     text = "seeds: {orders: {+indexes: [{columns: id}], +grants: {select: public}}}\n"
     server.build(text)
     assert (server.indexes("orders"), server.readers("orders")) == ({"btree (id)"}, {"PUBLIC"})
+
+
+def test_a_change_of_it_reaches_the_command_line(server: Server) -> None:
+    """It runs only what its plan has something to do for."""
+    server.build()
+    with Run(server.load(DECLARED.replace("positive", "over_zero"))) as run:
+        assert planned(run.project, run.plan(), checks_alone=False).builds == ("fct",)
+    rows: Files = {"seeds/orders.csv": "id,amount\n1,2\n2,3\n"}
+    server.build()
+    with Run(server.load(DECLARED, rows), Request(rebuild=("users",)), nodes=frozenset({"users", "fct"})) as run:
+        todo = planned(run.project, run.plan(), checks_alone=False)
+        assert todo.builds == ("users", "fct")  # whose foreign key is set aside, and back
+        for name in todo.builds:
+            run.build(run.project.node(name))
+    assert "of_users" in server.constraints("fct")
+
+
+def test_a_primary_key_that_is_gone_leaves_nothing_behind(server: Server) -> None:
+    text = "models: {users: {+constraints: [{type: primary_key, columns: id}]}}\n"
+    server.build(text)
+    server.build("", {"models/users.ff.sql": "select cast(null as integer) as id"})
+    server.build(text)
+    view = {"models/users.ff.sql": "{{ config(materialized='view') }} select distinct id from {{ ref('orders') }}"}
+    assert server.build("", view)["users"] == "build"
+
+
+def test_rows_that_break_what_is_declared_say_so(server: Server) -> None:
+    text = "models:\n  users:\n    +constraints: [{type: primary_key, columns: id}]\n"
+    server.build(text)
+    with pytest.raises(FftError, match=r"project.yml:5: the rows of 'users' break its primary key \(id\): ") as caught:
+        server.build(text, {"models/users.ff.sql": "select id from {{ ref('orders') }}"})
+    assert "Mend the rows" in str(caught.value)
+
+
+def test_constraints_of_a_view_are_checks(server: Server) -> None:
+    text = "models: {v: {+constraints: [{type: unique, columns: id}]}}\n"
+    assert [(check.node, check.type) for check in server.load(text).checks] == [("v", "unique")]
+
+
+def test_a_foreign_key_never_binds_another_environment(server: Server) -> None:
+    profiles = json.loads((server.root / "profiles.yml").read_text())
+    mine = {**profiles["dev"]["postgres"], "db_schema": f"{server.schema}_mine"}
+    text = json.dumps({**profiles, "mine": {"engine": "postgres", "postgres": mine}})
+    server.build()
+    write_project(server.root, {**MODELS, "project.yml": HEAD + DECLARED, "profiles.yml": text})
+    project = load_project(server.root, "mine", environment={})
+    with Run(project, nodes=frozenset({"fct"}), defer="dev") as run:
+        run.build(project.models["fct"])
+        asked = (
+            f"select conname from pg_constraint where conrelid = '{mine['db_schema']}.fct'::regclass and contype = 'f'"
+        )
+        assert run.sessions.of_thread().engine.fetch(asked) == []
+    with Run(project) as run:
+        for node in run.order():
+            run.build(node)
+        assert run.sessions.of_thread().engine.fetch(asked) == [("of_users",)]
+        run.sessions.of_thread().engine.execute(f"drop schema {mine['db_schema']} cascade")
 
 
 def test_constraints_are_checks_on_duckdb(tmp_path: Path) -> None:
