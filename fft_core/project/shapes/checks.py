@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.project import model as m
-from fft_core.project.shapes.shape import Filled, Name, Names, Number, Shape
+from fft_core.project.shapes.shape import Filled, Name, Names, Number, SettingsShape, Shape
 
 _THRESHOLD = re.compile(r"\s*(>=?)\s*(\d+(?:\.\d+)?)\s*(%?)\s*")
 
@@ -71,16 +71,12 @@ class CheckShape(Shape):
         return self.where
 
 
-class CheckSettingsShape(Shape):
+class CheckSettingsShape(SettingsShape):
     """What may be said of checks by folder and by rule."""
 
     severity: m.Severity | None = None
     tags: Names = []
     store_failures: bool | None = None
-
-    def written(self) -> dict[str, Any]:
-        """All that is said."""
-        return {name: value for name in self.model_fields_set if (value := getattr(self, name)) is not None}
 
 
 class NotNullShape(CheckShape):

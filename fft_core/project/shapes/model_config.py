@@ -13,7 +13,7 @@ from fft_core.engines.spec.attachments import ConstraintType
 from fft_core.names import model_name
 from fft_core.project import model as m
 from fft_core.project.shapes.schema import StepKeys
-from fft_core.project.shapes.shape import Filled, Names, Owner, Shape, as_list, milliseconds
+from fft_core.project.shapes.shape import Filled, Names, Owner, SettingsShape, Shape, as_list, milliseconds
 
 _Materialized: TypeAlias = Literal["table", "view", "materialized_view", "ephemeral", "incremental", "snapshot"]
 
@@ -193,7 +193,7 @@ def referred(text: str) -> str:
     return model_name(match[1] if match else text.strip())
 
 
-class PlacedKeys(StepKeys):
+class PlacedKeys(StepKeys, SettingsShape):
     """What may be said of where a model or seed lies, and of what is done to its relation."""
 
     schema_: Filled | None = Field(default=None, alias="schema")
@@ -217,12 +217,6 @@ class PlacedKeys(StepKeys):
     @classmethod
     def _one_as_list(cls, value: object) -> object:
         return _listed(value)
-
-    def written(self) -> dict[str, Any]:
-        """All that is said, under one name each."""
-        names = {"schema_": "schema", "database": "catalog"}
-        said = {names.get(name, name): getattr(self, name) for name in self.model_fields_set}
-        return {name: value for name, value in said.items() if value is not None}
 
 
 class SeedConfigShape(PlacedKeys):

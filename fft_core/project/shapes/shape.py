@@ -38,6 +38,16 @@ class Shape(BaseModel):
         return {key: value for key, value in content.items() if value is not None or key not in optional}
 
 
+class SettingsShape(Shape):
+    """A mapping of settings, which stands beside others that say the same things."""
+
+    def written(self) -> dict[str, Any]:
+        """All that is said, under one name each."""
+        names = {"schema_": "schema", "database": "catalog"}
+        said = {names.get(name, name): getattr(self, name) for name in self.model_fields_set}
+        return {name: value for name, value in said.items() if value is not None}
+
+
 def known_keys(shape: Any, location: Sequence[str | int]) -> list[str]:
     """Return the keys that a mapping inside a shape may have, where pydantic found an unknown one.
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from fft_core.project import model as m
 from fft_core.project.shapes.schema import ColumnShape
-from fft_core.project.shapes.shape import Filled, Name, Names, Shape
+from fft_core.project.shapes.shape import Filled, Name, Names, SettingsShape, Shape
 
 
 class PlaceShape(Shape):
@@ -34,19 +34,13 @@ class PlaceShape(Shape):
         return self.catalog or self.database
 
 
-class SourceSettingsShape(Shape):
+class SourceSettingsShape(SettingsShape):
     """What may be said of sources by folder: of all tables of a group, or of one."""
 
     schema_: Filled | None = Field(default=None, alias="schema")
     catalog: Filled | None = None
     database: Filled | None = None
     tags: Names = []
-
-    def written(self) -> dict[str, Any]:
-        """All that is said, under one name each."""
-        names = {"schema_": "schema", "database": "catalog"}
-        said = {names.get(name, name): getattr(self, name) for name in self.model_fields_set}
-        return {name: value for name, value in said.items() if value is not None}
 
 
 class DataVersionShape(Shape):
