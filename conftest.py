@@ -61,6 +61,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     return OneByOneOrTogether(config, log)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more process than cores: each waits for its commands, databases and disks about a third of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
     with running_server() as dsn:
