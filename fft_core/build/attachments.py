@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -82,7 +83,8 @@ class NodeAttachments:
             yield
         except EngineError as error:
             said, sql = error.problem.message, error.sql if isinstance(error, StatementError) else ""
-            broken = next((one for one in self._wanted if one.kind != "grant" and one.name in said), None)
+            named = re.search(r'(?:constraint|index) "([^"]+)"', said)
+            broken = next((one for one in self._wanted if named and one.kind != "grant" and one.name == named[1]), None)
             if sql in self._set and sql:
                 message = f"what is declared of {self._node.name!r} cannot be set: {said}"
             elif broken is not None:

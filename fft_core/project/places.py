@@ -35,6 +35,7 @@ class Places:
             own.location if own.schema or own.alias else project.naming.location,
         )
         self._known: dict[str, Relation] = {}
+        self._compiled: dict[str, jinja2.Template] = {}  # a thousand times slower to make than to render
 
     @property
     def are_plain(self) -> bool:
@@ -108,7 +109,9 @@ class Places:
             "env_var": self._variable,
         }
         try:
-            return self._jinja.from_string(template).render(known).strip()
+            if template not in self._compiled:
+                self._compiled[template] = self._jinja.from_string(template)
+            return self._compiled[template].render(known).strip()
         except Exception as error:  # whatever an expression of the user's raises
             hint = f"Known: {', '.join(known)}."
             message = f"naming.{key} cannot be rendered for {node.name!r}: {error}"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fft_core.engines.protocol import ColumnType, Row, Session, Types
+from fft_core.engines.spec.attachments import attachments_from_json
 from fft_core.engines.spec.spelling import TypeWord
 from fft_core.errors import StateError, StatementError
 from fft_core.names import Relation
@@ -327,9 +328,10 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
         fingerprint = Fingerprint.from_json(parts) if parts else None
         built_at = _in_utc(built_at, types)
         project, environment, path, attached, measured = (*owner, *[None] * 5)[:5]
-        catalog, schema, name = json.loads(path) if path else (None, None, None)
+        catalog, schema, name = (json.loads(path) if path else None) or (None, None, None)
+        attachments_from_json(attached)  # so that who reads them later can
         measures = _measures(measured)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise StateError(
             f"the build record of {node!r} in {table} cannot be read: {error}",
             hint=f"Delete its row from {table}: the model is built once more then. {_HINT}",

@@ -201,6 +201,13 @@ def test_rows_that_break_what_is_declared_say_so(server: Server) -> None:
     assert "Mend the rows" in str(caught.value)
 
 
+def test_an_error_that_is_not_about_it_stays_what_it_is(server: Server) -> None:
+    text = "models: {users: {+indexes: [{columns: id, name: nothing}]}}\n"
+    with pytest.raises(FftError, match=r"models/users.ff.sql") as caught:
+        server.build(text, {"models/users.ff.sql": "select nothing from {{ ref('orders') }}"})
+    assert "break its" not in str(caught.value)
+
+
 def test_constraints_of_a_view_are_checks(server: Server) -> None:
     text = "models: {v: {+constraints: [{type: unique, columns: id}]}}\n"
     assert [(check.node, check.type) for check in server.load(text).checks] == [("v", "unique")]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from targets import Target
 from written_projects import Files, problems, write_project
 
@@ -14,6 +15,7 @@ from fft_core import Project, Run, load_project
 from fft_core.operations.orphans import find_orphans, remove_orphans
 from fft_core.plan.decide import Plan
 from fft_core.run.run import Run as WholeRun
+from fft_core.warehouse.warehouse import planned_relations
 
 HEAD = 'name: shop\nversion: "1"\n'
 HOSTILE = "st\"g 'of' Ann.x"
@@ -145,6 +147,23 @@ def test_templates_name_schemas_and_relations(place: Place) -> None:
     place.build(project)
     in_ann = {f"S_ann.{name}" for name in ("dev_orders", "dev_stg", "dev_py", "__ff_py_py", "dev_inc")}
     assert place.places(project) == {*in_ann, "S_ann_marts.dev_facts"}
+
+
+def test_a_template_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, whole = list[str](), ImmutableSandboxedEnvironment.from_string
+
+    def counted(self: Any, source: Any, *more: Any, **named: Any) -> Any:
+        made.append(source)
+        return whole(self, source, *more, **named)
+
+    monkeypatch.setattr(ImmutableSandboxedEnvironment, "from_string", counted)
+    project = load_project(
+        write_project(tmp_path, {**MODELS, "project.yml": HEAD + NAMING}), "dev", environment={"WHO": "ann"}
+    )
+    made.clear()
+    place = planned_relations(project)
+    assert len({place(node.name) for node in project.stored()}) == 5
+    assert len(made) == 2
 
 
 def test_people_who_share_a_database_do_not_disturb_each_other(place: Place) -> None:

@@ -90,15 +90,24 @@ UNREADABLE = {
         f"no {column}": f"alter table {{meta}} drop column {column}"
         for column in (
             "node_name relation fingerprint engine built_at data_version stamp row_count checks run_id parts".split()
+            + "project environment relation_path attached measures".split()
         )
     },
     "built_at null": "update {meta} set built_at = null",
     "node_name null": "update {meta} set node_name = null where node_name = 't'",
     "built_at text": "alter table {meta} alter column built_at type varchar",
     "row_count text": "alter table {meta} alter column row_count type varchar",
+    "attached": "update {meta} set attached = '[[1]]'",
+    "relation_path": "update {meta} set relation_path = '3'",
     "no number": "alter table {migrations} rename column number to n",
     "number text": "alter table {migrations} alter column number type varchar",
 }
+
+
+def test_a_record_without_a_place_is_read(damaged: Damaged) -> None:
+    """One that is written again from an older one has none."""
+    damaged.sql("update {meta} set relation_path = 'null'")
+    assert damaged.due() == set()
 
 
 @pytest.mark.parametrize("what", UNREADABLE)
