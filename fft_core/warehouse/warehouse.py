@@ -54,8 +54,7 @@ class Warehouse:
     ) -> None:
         self.project = project
         self.engine = engine
-        default = engine.relation("")
-        self._shared = shared or _Shared(Compiler(project), project_masker(project), Places(project, default))
+        self._shared = shared or _Shared(Compiler(project), project_masker(project), _places(project, engine))
         self._elsewhere = elsewhere or {}
         self.compiler = self._shared.compiler
         self.masker = self._shared.masker
@@ -65,8 +64,7 @@ class Warehouse:
     @classmethod
     def over(cls, project: Project, engine: Session, compiler: Compiler, masker: Masker) -> Warehouse:
         """Give the warehouse of a project over a session that is somebody else's, with what masks the secrets."""
-        places = Places(project, engine.relation(""), project.profiles.naming)
-        return cls(project, engine, _Shared(compiler, masker, places))
+        return cls(project, engine, _Shared(compiler, masker, _places(project, engine)))
 
     def relation(self, node: str | SourceName) -> Relation:
         """Where a model, seed or source is read. Raises KeyError for an unknown source."""
@@ -137,6 +135,10 @@ class Warehouse:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _places(project: Project, engine: Session) -> Places:
+    return Places(project, engine.relation(""), project.profiles.naming)
 
 
 def planned_places(project: Project) -> Places:
