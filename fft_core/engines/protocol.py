@@ -26,6 +26,8 @@ from fft_core.names.functions import Definition
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from fft_core.engines.changes import Alteration, Change
+
 RelationKind: TypeAlias = Literal["table", "view", "materialized_view"]
 PublishMode: TypeAlias = Literal["in_place", "swap"]
 Start: TypeAlias = Literal["empty", "published"]
@@ -136,7 +138,16 @@ class Stage(Protocol):
         """
 
     def apply(self, statements: Sequence[str]) -> Stats:
-        """Change the staged rows, which `place` names in the statements. The sum of their rows is returned."""
+        """Run statements before the rows are published. The sum of their rows is returned."""
+
+    def alter(self, alteration: Alteration) -> None:
+        """Change the columns of what is staged; `place` may be another relation then. Raises StatementError."""
+
+    def change(self, change: Change) -> Stats:
+        """Change the staged rows; `place` may be another relation then, and shows what they will be.
+
+        Rows are counted if the change is done at once, and not only when it is published. Raises StatementError.
+        """
 
     def retype(self, column: ColumnType) -> bool:
         """Give a column of the staged table another type; return False if what depends on it forbids that.
@@ -170,7 +181,7 @@ class Stage(Protocol):
 class Publisher(Protocol):
     """How rows are staged and published.
 
-    Ready-made: `InTransaction`, `RenameInTransaction` and `SwapByStatement` in `publishing.py`.
+    Ready-made: `InTransaction` and `RenameInTransaction` in `publishing.py`, `SwapByStatement` in `by_statement.py`.
     """
 
     def stage(
@@ -395,6 +406,12 @@ class Session(Protocol):
         """Commit at the end, or roll back if an exception leaves the context.
 
         Without `Capabilities.transactions` each statement is one of its own, and what has run stays.
+        """
+
+    def change_together(self, statements: Sequence[str]) -> Stats:
+        """Run statements that change rows, and create or alter nothing: all of them become visible, or none.
+
+        Asked only if `Capabilities.changes_together`. The sum of their rows is returned. Raises what `execute` raises.
         """
 
     def hold(self, relation: Relation) -> None:

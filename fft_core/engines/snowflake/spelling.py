@@ -46,6 +46,9 @@ class SnowflakeSpelling(BackslashSpelling):
         utc = value.astimezone(UTC) if value.tzinfo else value
         return self.cast(f"'{utc:%Y-%m-%d %H:%M:%S.%f} +00:00'", "zoned")
 
+    def now(self) -> str:
+        return "sysdate()"
+
     def in_utc(self, value: str) -> str:
         return self.cast(f"convert_timezone('UTC', {value})", "timestamp")
 

@@ -96,6 +96,8 @@ class Capabilities:
     """The rows of a table have a version that is known without reading the table."""
     reads_elsewhere: Support
     """Relations of another profile are read in the same statement: in another schema, catalog or file."""
+    changes_together: Support = No("nobody has said so")
+    """Statements that change rows of several tables become visible together, or none of them."""
     grants: Support = No("nobody has said so")
     """Others are allowed to read a relation by a grant."""
     indexes: Support = No("nobody has said so")

@@ -176,6 +176,10 @@ class Values(Texts):
         """Spell the point in time of a time that is UTC and has no zone."""
         return f"{value} at time zone 'UTC'"
 
+    def now(self) -> str:
+        """Spell the time of the server's clock, in UTC and without a zone."""
+        return self.in_utc("current_timestamp")
+
     def is_zoned(self, kind: str) -> bool:
         """Whether a type of the engine is that of points in time; `kind` is as the database spells it."""
         lower = kind.lower()

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from fft_autocommit import SPEC
+from fft_core.engines.by_statement import SwapByStatement
 from fft_core.engines.postgres import namespace
 from fft_core.engines.postgres.catalog import signature_of
 from fft_core.engines.postgres.replacement_queries import DEPENDENTS, VIEW_STATEMENTS
 from fft_core.engines.postgres.session import PostgresSession, conninfo_of
-from fft_core.engines.protocol import ColumnType, RelationKind
-from fft_core.engines.publishing import SwapByStatement
+from fft_core.engines.protocol import ColumnType, RelationKind, Stats
+from fft_core.engines.session import total
 from fft_core.errors import EngineError
 from fft_core.names import Relation
 
@@ -61,6 +62,10 @@ class AutocommitSession(PostgresSession):
         yield
         if self._cancelled.is_set():
             raise EngineError("the statement was interrupted")
+
+    def change_together(self, statements: Sequence[str]) -> Stats:
+        with PostgresSession.transaction(self):  # of statements that change rows, warehouses have one
+            return total([self.execute(statement) for statement in statements])
 
     def hold(self, relation: Relation) -> None:
         pass  # a lock would end with its statement
