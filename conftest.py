@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "cli"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
 
+from fakesnow_server import fakesnow_or_skipped
 from postgres_server import drop_schema, new_schema, running_server
 from sweeps import FIRST_SEED
 from targets import Target
@@ -71,6 +72,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def postgres_dsn() -> Iterator[str]:
     with running_server() as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def snowflake_server() -> Iterator[Mapping[str, Any]]:
+    with fakesnow_or_skipped() as settings:
+        yield settings
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 A table or view that is made anew is staged, and published by one statement that leaves the stamp; the record follows.
 A crash in between leaves a stamp without its record: one build more, and never a wrong skip.
 
-A table that is changed stays where it is. What it will hold is a view until it is published, and is judged as that; then
-the stamp is set, and the changes and the record are applied together. A crash after the stamp leaves one that no record
-has, on rows that nothing has changed yet: the next build applies them once.
+A table that is changed stays where it is. What it will hold is a view until it is published, and is judged as that.
+Then the stamp is set, and the changes and the record are applied together. A crash after the stamp leaves one that no
+record has, on rows that nothing has changed yet: the next build applies them once.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class _ChangeStage(_SwapStage):
             rows = self._beside(self.session.spelling.select_all(made), "table")
             comment = self._comment(rows, "table", seal)
             self._swap(self.order, self._publisher.swapped(rows, relation, comment))
-        else:
+        elif seal.stamp is not None:
             comment = self._comment(relation, "table", seal)
             self.session.execute(self.session.spelling.comment_on(relation, "table", comment))
         self._apply(statements or (), after, seal.record)

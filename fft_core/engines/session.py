@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from fft_core.engines.protocol import (
     Attachments,
     ColumnType,
     Estimates,
     Frames,
+    NativeFrames,
     Places,
     Publisher,
     RelationKind,
@@ -81,8 +82,24 @@ class NoVersions:
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
         return "null"
 
+    def known(self, relations: Sequence[Relation]) -> Mapping[Relation, str]:
+        return {}
+
     def definitions(self) -> Sequence[Definition]:
         return ()
+
+
+class NoNativeFrames:
+    """Has no frames of its own."""
+
+    def frame(self, query: str, kind: str) -> NoReturn:
+        raise EngineError(f"there are no frames of the kind {kind!r} here")
+
+    def is_frame(self, value: object) -> bool:
+        return False
+
+    def query(self, frame: object) -> NoReturn:
+        raise EngineError("there are no native frames here")
 
 
 class NoEstimates:
@@ -142,6 +159,7 @@ class BaseSession(ABC):
         self.estimates: Estimates = NoEstimates()
         self.attachments: Attachments = NoAttachments()
         self.places: Places = NoPlaces(self.spec)
+        self.natives: NativeFrames = NoNativeFrames()
         self._namespace = namespace
 
     @abstractmethod

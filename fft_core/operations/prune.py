@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fft_core.build.strategies import snapshot
+from fft_core.engines.changes import Change
 from fft_core.engines.protocol import ColumnType, Seal, Session, Stage, TableInfo, Want
 from fft_core.errors import IncrementError, MissingRelationError
 from fft_core.names import Relation
@@ -45,9 +47,17 @@ def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
         key = _key(engine, model, stage.place)
         ((versions,),) = engine.fetch(snapshot.prunable(stage.place, key, keep_last, engine.types))
         if versions:
-            stage.apply([snapshot.pruned(stage.place, key, keep_last, engine.types)])
+            stage.change(_pruned(engine, key, keep_last))
             stage.publish(_seal(engine, model, table, stage, now, int(versions)))
     return int(versions)
+
+
+def _pruned(engine: Session, key: Sequence[ColumnType], keep_last: int) -> Change:
+    def coming(table: Relation) -> str:
+        names = [column.name for column in engine.columns(engine.spelling.select_all(table))]
+        return snapshot.newest(table.sql(engine.spelling), names, key, keep_last, engine.types)
+
+    return Change(lambda table: [snapshot.pruned(table, key, keep_last, engine.types)], coming)
 
 
 def _key(engine: Session, model: Model, table: Relation) -> tuple[ColumnType, ...]:

@@ -77,38 +77,6 @@ def application(s: Spelling, settings: Incremental) -> Application:
     return Application(DELTA, pairs(s), plain(s), settings)
 
 
-def coming(settings: Incremental, s: Spelling) -> str:
-    return f"select count(*) as v from (\n{application(s, settings).coming(EVENTS, columns(s))}\n) as _ff_q"
-
-
-def count(relation: Relation) -> Callable[[Spelling], str]:
-    return lambda s: f"select count(*) as v from {s.relation(relation)}"
-
-
-def each(name: str, spell: Callable[[Spelling], Sequence[str]], number: int) -> Iterator[Shape]:
-    """The statements of a strategy, one shape each."""
-    for place in range(number):
-        yield Shape(f"{name}, statement {place + 1}", partial(_statement, spell, place))
-
-
-def _statement(spell: Callable[[Spelling], Sequence[str]], place: int, s: Spelling) -> str:
-    return spell(s)[place]
-
-
-def increment(settings: Incremental) -> Callable[[Spelling], Sequence[str]]:
-    return lambda s: application(s, settings).statements(EVENTS)
-
-
-def application(s: Spelling, settings: Incremental) -> Application:
-    return Application(DELTA, pairs(s), plain(s), settings)
-
-
-def merged(s: Spelling) -> str:
-    """A merge in one statement, which runs twice without harm; not on engines that have none."""
-    (statement,) = application(s, Incremental(("id",)), merges=True).statements(EVENTS)
-    return statement
-
-
 def strategy_shapes() -> Iterator[Shape]:
     """All of them, in an order in which they can be executed."""
     first, later = "2026-01-01 00:00:00", "2026-01-02 00:00:00"

@@ -193,7 +193,8 @@ class Versions:
         if self.snapshot.settings.hard_deletes != "ignore":
             query = self._coming_closed(query, own)
         keep = self.snapshot.settings.keep_last
-        return query if keep is None else self._coming_kept(query, own, keep)
+        names = [*(column.name for column in own), *ADDED]
+        return query if keep is None else newest(f"(\n{query}\n)", names, self._stored_key, keep, self.snapshot.types)
 
     def _coming_versions(self, table: Relation, own: Sequence[ColumnType]) -> str:
         is_closed = f"{self._key_of(NEW)} is not null and {CHANGED}.{IS_CURRENT}"
@@ -215,15 +216,6 @@ class Versions:
         rows = f"{self.snapshot.rows.sql(self._spelling)} as {GIVEN}"
         values = self._with_ends(own, is_gone, self._gone)
         return f"select {values} from (\n{query}\n) as {CHANGED} left join {rows} on {self._same_row}"
-
-    def _coming_kept(self, query: str, own: Sequence[ColumnType], keep: int) -> str:
-        spelling, types = self._spelling, self.snapshot.types
-        groups = ", ".join(types.comparable(spelling.quoted(c.name), c.type) for c in self._stored_key)
-        order = ", ".join(f"{age} desc" for age in _AGE)
-        place = unused("_ff_rank", (column.name for column in own))
-        names = ", ".join([*(spelling.quoted(column.name) for column in own), *ADDED])
-        ranked = f"select {names}, rank() over (partition by {groups} order by {order}) as {place}"
-        return f"select {names} from ({ranked} from (\n{query}\n) as _ff_q) as _ff_r where {place} <= {keep}"
 
     def _with_ends(self, own: Sequence[ColumnType], is_ended: str, end: str) -> str:
         """Spell all columns of a version, which has an end if a condition says so."""
@@ -293,6 +285,23 @@ def pruned(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, ty
     """Spell the statement that deletes what is older than the newest versions of each key."""
     oldest, is_older = _oldest_kept(table, unique_key, keep_last, types)
     return types.spelling.delete_known(table, oldest, is_older)
+
+
+def newest(rows: str, names: Sequence[str], unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> str:
+    """Spell the query of what `pruned` leaves.
+
+    Args:
+        rows: The versions, as what stands behind FROM.
+        names: Their columns.
+        unique_key: Those of the key.
+        keep_last: How many versions of each key are left, with those that are as old as the last of them.
+        types: Compares values, and has the words for statements.
+    """
+    groups = ", ".join(types.comparable(types.spelling.quoted(c.name), c.type) for c in unique_key)
+    order, place = ", ".join(f"{age} desc" for age in _AGE), unused("_ff_rank", names)
+    spelled = ", ".join(types.spelling.quoted(name) for name in names)
+    ranked = f"select {spelled}, rank() over (partition by {groups} order by {order}) as {place} from {rows} as _ff_q"
+    return f"select {spelled} from ({ranked}) as _ff_r where {place} <= {keep_last}"
 
 
 def prunable(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> str:

@@ -251,8 +251,11 @@ class Schemas(Expressions):
 
     def create_schema(self, relation: Relation) -> str:
         """Create the schema that a relation lies in, if it is missing."""
-        parts = [part for part in (relation.catalog, relation.schema) if part]
-        return f"create schema if not exists {'.'.join(self.quoted(part) for part in parts)}"
+        return f"create schema if not exists {self.schema(relation)}"
+
+    def schema(self, relation: Relation) -> str:
+        """Spell the schema that a relation lies in."""
+        return ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
 
     def use_schema(self, relation: Relation) -> str | None:
         """Look for unqualified names in the schema of a relation first; None if sessions do so by themselves."""
@@ -340,8 +343,7 @@ class Spelling(Definitions):
 
     def drop_schema(self, relation: Relation) -> str:
         """Drop the schema that a relation lies in, with all that is in it, if it is there."""
-        schema = ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
-        return f"drop schema if exists {schema} cascade"
+        return f"drop schema if exists {self.schema(relation)} cascade"
 
     def names_like(self, relation: Relation, prefix: str) -> str:
         """Read the names of what lies beside a relation and begins so, as this dialect keeps plain names."""

@@ -22,7 +22,7 @@ create or replace view "SHOP"."BEST_ORDERS" as
 select * from "SHOP"."ORDERS";
 
 -- publish a view with its stamp
-create or replace view "SHOP"."BEST_ORDERS" comment = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
+create or replace view "SHOP"."BEST_ORDERS" copy grants comment = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
 select 1 as a;
 
 -- create a materialized view: not spelled
@@ -355,7 +355,7 @@ select count(*) from "SHOP"."_FF_STAGE_EVENTS" as _ff_s join "SHOP"."HISTORY" as
 
 -- what a snapshot makes of its versions
 select count(*) as v from (
-select "ID", "AT", "NOTE", _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash from (select "ID", "AT", "NOTE", _ff_updated_at, _ff_valid_from, _ff_valid_to, _ff_is_current, _ff_snapshot_hash, rank() over (partition by "ID" order by _ff_valid_from desc, _ff_is_current desc, _ff_updated_at desc) as _ff_rank from (
+select "ID", "AT", "NOTE", "_FF_UPDATED_AT", "_FF_VALID_FROM", "_FF_VALID_TO", "_FF_IS_CURRENT", "_FF_SNAPSHOT_HASH" from (select "ID", "AT", "NOTE", "_FF_UPDATED_AT", "_FF_VALID_FROM", "_FF_VALID_TO", "_FF_IS_CURRENT", "_FF_SNAPSHOT_HASH", rank() over (partition by "ID" order by _ff_valid_from desc, _ff_is_current desc, _ff_updated_at desc) as _ff_rank from (
 select _ff_t."ID", _ff_t."AT", _ff_t."NOTE", _ff_t._ff_updated_at, _ff_t._ff_valid_from, case when _ff_s."ID" is null and _ff_t._ff_is_current then greatest_ignore_nulls(cast('2026-02-01 00:00:00.000000' as timestamp_ntz), cast(convert_timezone('UTC', _ff_t._ff_valid_from) as timestamp_ntz)) else _ff_t._ff_valid_to end as _ff_valid_to, case when _ff_s."ID" is null and _ff_t._ff_is_current then false else _ff_t._ff_is_current end as _ff_is_current, _ff_t._ff_snapshot_hash from (
 select _ff_t."ID", _ff_t."AT", _ff_t."NOTE", _ff_t._ff_updated_at, _ff_t._ff_valid_from, case when _ff_v."ID" is not null and _ff_t._ff_is_current then cast(convert_timezone('UTC', _ff_v._ff_valid_from) as timestamp_ntz) else _ff_t._ff_valid_to end as _ff_valid_to, case when _ff_v."ID" is not null and _ff_t._ff_is_current then false else _ff_t._ff_is_current end as _ff_is_current, _ff_t._ff_snapshot_hash from "SHOP"."HISTORY" as _ff_t left join "SHOP"."_FF_STAGE_VERSIONS" as _ff_v on _ff_t."ID" = _ff_v."ID"
 union all
