@@ -14,6 +14,7 @@ _MISSING = (2003, 2043)  # an object that is not there, or that the role may not
 _BUSY = (625, 639, 1797, 90001)  # a lock, a statement that was aborted for another one
 _SIGNED_OUT = (390111, 390112, 390114, 390195)
 _LOST = (250001, 250002, 250003, 251001, 253003, 290429, 290500, 290502, 290503, 290504)
+_NUMBER = re.compile(r"^\d{6} \(\w+\): ")
 _OBJECT = re.compile(
     r"(?:Object|Table|View|Schema|Database) '?(?:with name )?\"?([^'\" ]+)\"?'? does not exist", re.IGNORECASE
 )
@@ -22,7 +23,7 @@ _NAMED = re.compile(r"[^.\"]+|\"(?:[^\"]|\"\")*\"")
 
 def explained(error: Error, sql: str, *, is_interrupted: bool) -> EngineError:
     """Return what an error of the connector means."""
-    said = (error.raw_msg or error.msg or str(error)).strip()
+    said = _NUMBER.sub("", (error.raw_msg or error.msg or str(error)).strip())
     if error.errno in _CANCELLED:
         return (
             EngineError("the statement was interrupted")
