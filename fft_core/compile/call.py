@@ -5,17 +5,16 @@ from __future__ import annotations
 import inspect
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fft_core.compile.project_code import ProjectCode
 from fft_core.compile.render import Naming, Renderer
 from fft_core.engines.spec.frames import DEFAULT
-from fft_core.engines.spec.registry import frame_kinds_of
 from fft_core.errors import (
     FftError,
     Location,
@@ -32,6 +31,31 @@ from fft_core.project.model import Home, Hook, Model, ModelHook, Project, Python
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class NativeRows:
+    """Rows as a lazy frame of the engine's own, and the names of their columns as a model writes them."""
+
+    column_names: Sequence[str]
+    frame: Any  # of the engine's library
+
+
+class ModelInputs(Protocol):
+    """What a Python model is given."""
+
+    @property
+    def is_increment(self) -> bool:
+        """Whether its rows are added to its own table, which then is there and can be read by its name."""
+
+    def read(self, name: str | SourceName, kind: str) -> pa.Table | NativeRows:
+        """Read an input, or the model's own table, for a kind of frame."""
+
+    def key_of(self, name: str | SourceName) -> str:
+        """Return the physical name of an input, its key where the function takes a mapping."""
+
+    def is_native(self, value: object) -> bool:
+        """Whether a value is a native frame of the engine."""
 
 
 class Compiler:
@@ -72,37 +96,33 @@ class Compiler:
             where = frames[-1].location if frames else hook.place
             raise ModelError(f"{hook.function}() raised {said}", where=where) from error
 
-    def call_model(
-        self,
-        model: Model,
-        read: Callable[[str | SourceName], pa.Table],
-        key_of: Callable[..., str],
-        this: Callable[[], pa.Table] | None = None,
-    ) -> pa.Table:
-        """Call a Python model with its inputs.
+    def call_model(self, model: Model, inputs: ModelInputs) -> Any:
+        """Call a Python model with its inputs; return an Arrow table, or a native frame of the engine.
 
         Args:
             model: A Python model.
-            read: Gives the rows of an input.
-            key_of: The physical name of an input, its key where the function takes a mapping.
-            this: Reads the model's own table, where its rows are added to it; None where they are all that it has.
+            inputs: What it is given.
 
         Raises:
             RequiredColumnsError: an input lacks a column that the model requires; the function is not called.
             ModelError: the function raises, or returns something that is no frame.
         """
         assert isinstance(model.body, PythonBody)  # callers ask by model.kind
-        function, kind_of_this = self._function(model, model.body), model.body.frame_of_this
-        tables = {name: read(name) for name in model.inputs}
-        for name, table in tables.items():
-            _refuse_missing_columns(model, model.body, name, table.column_names)
+        function, body = self._function(model), model.body
+        found = {name: (inputs.read(name, kind), kind) for name, kind in _with_kinds(body, model.inputs)}
+        for name, (rows, _) in found.items():
+            _refuse_missing_columns(model, body, name, list(rows.column_names))
         with _unreadable(model):
-            frames = {name: _frame(name, table, kind) for (name, table), kind in _with_kinds(model.body, tables)}
-            own = (lambda: _frame("this", this(), kind_of_this)) if this else None
-            arguments, asked_for = _arguments(function, frames, key_of), _asked_for(model.body, own)
+            frames = {name: _frame(name, rows, kind) for name, (rows, kind) in found.items()}
+            own = (
+                (lambda: _frame("this", inputs.read(model.name, body.frame_of_this), body.frame_of_this))
+                if (inputs.is_increment)
+                else None
+            )
+            arguments, asked_for = _arguments(function, frames, inputs.key_of), _asked_for(body, own)
         result = self._called(model, function, arguments, asked_for)
         with _unreadable(model):
-            return to_arrow(result)
+            return result if inputs.is_native(result) else to_arrow(result)
 
     def lazy_query(
         self,
@@ -127,7 +147,7 @@ class Compiler:
             ModelError: the function raises, or returns something that is no query over these tables.
         """
         assert isinstance(model.body, PythonBody)  # callers ask by model.is_lazy
-        function = self._function(model, model.body)
+        function = self._function(model)
         found = {name: columns(name) for name in model.inputs}
         for name, types in found.items():
             _refuse_missing_columns(model, model.body, name, list(types))
@@ -149,20 +169,12 @@ class Compiler:
                 raise
             raise self._in_user_code(model, error, ModelRaisedError) from error
 
-    def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
-        self._refuse_native(model, body)
+    def _function(self, model: Model) -> Callable[..., Any]:
+        assert isinstance(model.body, PythonBody)  # callers have asked
         try:
-            return self._code.function(model.path, body.function)
+            return self._code.function(model.path, model.body.function)
         except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
-
-    def _refuse_native(self, model: Model, body: PythonBody) -> None:
-        """An engine's own frame is made by the engine, and never of rows that went through this process."""
-        taken = {*body.frames, body.frame_of_this}
-        for kind in frame_kinds_of(self._project.engine):
-            if kind.is_native and kind.name in taken:
-                message = f"model {model.name!r} takes {kind.type_name}, which {self._project.engine} does not give yet"
-                raise ModelError(message, where=model.location, hint="Take a frame of a library.")
 
     def _is_of_model(self, model: Model, error: BaseException) -> bool:
         """Whether the model raised it: not Ctrl-C, and not what Dagster raises wherever a run is when it is ended."""
@@ -284,13 +296,11 @@ class _Frames(dict[str, Any]):
         raise FftError(f"{key!r} is not an input of this model", hint=hint)
 
 
-def _with_kinds(
-    body: PythonBody, tables: Mapping[str | SourceName, pa.Table]
-) -> Iterator[tuple[tuple[str | SourceName, pa.Table], str]]:
+def _with_kinds(body: PythonBody, names: Iterable[str | SourceName]) -> Iterator[tuple[str | SourceName, str]]:
     """Each input with the kind of its frame; those beyond the last count as the last."""
     kinds = body.frames or (DEFAULT.name,)
-    for index, item in enumerate(tables.items()):
-        yield item, kinds[min(index, len(kinds) - 1)]
+    for index, name in enumerate(names):
+        yield name, kinds[min(index, len(kinds) - 1)]
 
 
 def _asked_for(body: PythonBody, this: Callable[[], Any] | None) -> dict[str, Any]:
@@ -316,8 +326,10 @@ def _arguments(
     return [_Frames({key_of(name): frame for name, frame in frames.items()}, aliases)]
 
 
-def _frame(name: str | SourceName, table: pa.Table, kind: str) -> Any:
+def _frame(name: str | SourceName, rows: pa.Table | NativeRows, kind: str) -> Any:
+    if isinstance(rows, NativeRows):
+        return rows.frame
     try:
-        return from_arrow(table, kind)
+        return from_arrow(rows, kind)
     except ModelError as error:
         raise ModelError(f"its input {str(name)!r}: {error.problem.message}", hint=error.problem.hint) from error

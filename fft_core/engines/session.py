@@ -93,7 +93,9 @@ class NoNativeFrames:
     """Has no frames of its own."""
 
     def frame(self, query: str, kind: str) -> NoReturn:
-        raise EngineError(f"there are no frames of the kind {kind!r} here")
+        raise EngineError(
+            f"the engine does not give frames of the kind {kind!r} yet", hint="Take a frame of a library."
+        )
 
     def is_frame(self, value: object) -> bool:
         return False

@@ -97,7 +97,7 @@ def settings_of(port: int) -> dict[str, Any]:
     return {
         "account": "fakesnow",
         "user": "fake",
-        "password": "snow",
+        "password": "secret of fakesnow",
         "host": "127.0.0.1",
         "port": port,
         "protocol": "http",

@@ -103,7 +103,7 @@ def _columns(fetch: Fetch, catalog: str | None, places: Iterable[Place]) -> Mapp
     found: dict[Place, list[_Column]] = {}
     for schema, name, column, kind, length, precision, scale, comment in rows:
         spelled = spelled_type(kind, length, precision, scale)
-        made_of = f"{column} {kind} {length} {precision} {scale}"
+        made_of = f"{column} {kind} {precision} {scale}"  # a longer text is no other column
         found.setdefault((schema, name), []).append(_Column(ColumnType(shown(column), spelled), made_of, comment or ""))
     return found
 

@@ -54,5 +54,7 @@ class SnowparkFrames:
                 self._session.execute(statement)
 
     def close(self) -> None:
-        """Forget the session of Snowpark; the connection is not its own."""
-        self._snowpark = None
+        """End the session of Snowpark, and the connection with it: one that is left open is closed when Python ends."""
+        if self._snowpark is not None:
+            self._snowpark.close()
+            self._snowpark = None

@@ -100,8 +100,10 @@ class SnowflakeSession(BaseSession):
             raise explained(error, "", is_interrupted=False) from error
 
     def close(self) -> None:
-        self._snowpark.close()
-        self.connection.close()
+        try:
+            self._snowpark.close()
+        finally:
+            self.connection.close(retry=False)
 
     def temporary(self, name: str) -> Relation:
         return Relation(name)  # in the current schema

@@ -47,7 +47,8 @@ class SnowflakeTypes(StandardTypes):
         super().__init__(SPELLING, _WORDS)
 
     def column_type(self, declared: str) -> str:
-        return super().column_type(re.sub(r"^(decimal|numeric|dec)\(", "number(", declared.strip().lower()))
+        exact = re.fullmatch(r"(?:decimal|numeric|dec|number)\((\d+)(?:, *(\d+))?\)", declared.strip().lower())
+        return f"number({exact[1]},{exact[2] or 0})" if exact else super().column_type(declared)
 
     def usable_type(self, type: str) -> str:
         """A column of literals is as narrow as they are: what an increment brings would not fit in."""

@@ -60,6 +60,10 @@ def execute(self: Any, command: str, params: Any = None, *args: Any, **kwargs: A
             if "connection is busy" not in str(error) or time.monotonic() > end:
                 raise
             time.sleep(0.02)  # two statements of one session at once: the service does not mind
+        except errors.Error:
+            raise
+        except Exception as error:  # an HTTP 500 would be tried again and again
+            raise errors.ProgrammingError(msg=f"fakesnow: {error!r}", errno=9999, sqlstate="99999") from error
 
 
 def execute_transformed(self: Any, transformed: Any, params: Any = None) -> Any:
@@ -136,6 +140,16 @@ def describe_table(table: Any, connection: Any, catalog: str | None, schema: str
     return found
 
 
+_described = rowtype.describe_as_rowtype
+
+
+def described(results: Any) -> Any:
+    try:
+        return _described(results)
+    except NotImplementedError as error:
+        raise errors.ProgrammingError(msg=f"fakesnow: {error}", errno=9999, sqlstate="99999") from error
+
+
 def insert_comment(catalog: str, schema: str, table: str, comment: str | None) -> str:
     values = ", ".join("'" + (part or "").replace("'", "''") + "'" for part in (catalog, schema, table, comment))
     return f"insert into {_COMMENTS} values ({values}) on conflict do update set comment = excluded.comment"
@@ -194,6 +208,7 @@ def mend() -> None:
     Cursor.execute, Cursor._execute = execute, execute_transformed
     info_schema.insert_table_comment_sql = insert_comment
     fakesnow_arrow.timestamp_to_sf_struct = timestamps
+    fakesnow_server.describe_as_rowtype = described
     copying._describe_table = describe_table
     copying._get_table_columns = lambda *args: [column[0] for column in describe_table(*args)]
     rowtype.duckdb_to_sf_type.update({"SMALLINT": "fixed", "TINYINT": "fixed", "UINTEGER": "fixed", "FLOAT": "real"})
