@@ -45,6 +45,29 @@ STEADY_NAMES: Mapping[str, frozenset[str]] = {
         "plistlib": "dumps loads",
         "random": "Random",
         "secrets": "compare_digest",
+        # Snowpark: what is built of a query, as far as the service gives the same for the same rows
+        "snowflake.snowpark": "DataFrame Column Row Window",
+        "snowflake.snowpark.functions": "abs acos add_months any_value array_agg array_append array_cat "
+        "array_compact array_construct array_contains array_distinct array_insert array_intersection array_position array_prepend "
+        "array_size array_slice array_to_string array_unique_agg asc ascii asin atan atan2 avg "
+        "base64_decode_string base64_encode bitand bitor bitxor booland boolor cast cbrt ceil charindex "
+        "chr coalesce col column concat concat_ws contains convert_timezone corr cos count countDistinct "
+        "count_distinct cume_dist date_from_parts date_part date_trunc dateadd datediff day dayname "
+        "dayofmonth dayofweek dayofyear decode degrees dense_rank desc div0 div0null editdistance "
+        "endswith equal_null exp factorial first_value flatten floor get get_path greatest "
+        "greatest_ignore_nulls haversine hex_encode hour iff ifnull in_ initcap insert is_null "
+        "is_null_value lag last_day last_value lead least least_ignore_nulls left length listagg lit ln "
+        "log lower lpad ltrim max max_by md5 mean median min min_by minute mod mode month monthname "
+        "months_between next_day not_ nth_value ntile nullif nullifzero nvl nvl2 object_agg "
+        "object_construct object_construct_keep_null object_delete object_insert object_keys "
+        "octet_length parse_json percent_rank percentile_cont pi position pow previous_day quarter "
+        "radians rank regexp_count regexp_instr regexp_like regexp_replace regexp_substr regr_slope "
+        "repeat replace reverse right round row_number rpad rtrim second sha1 sha2 sign sin split "
+        "split_part sqrt square startswith stddev stddev_pop stddev_samp strip_null_value strtok substr "
+        "substring sum sum_distinct tan time_from_parts timestamp_from_parts to_array to_boolean to_char "
+        "to_date to_decimal to_double to_json to_object to_time to_timestamp to_timestamp_ntz "
+        "to_timestamp_tz to_varchar to_variant translate trim trunc truncate try_cast try_parse_json "
+        "typeof unicode upper var_pop var_samp variance when width_bucket year zeroifnull",
         "sys": "version version_info hexversion implementation maxsize maxunicode byteorder float_info int_info "
         "hash_info stdout stderr exc_info exit intern setrecursionlimit getrecursionlimit stdlib_module_names "
         "builtin_module_names float_repr_style",
@@ -238,10 +261,10 @@ def is_unsteady(origin: str) -> bool:
     prefixes = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
     if parts[0] == UNKNOWN or not parts[0]:
         return False
-    if any(prefix in UNSTEADY_PACKAGES for prefix in prefixes):
-        return True
     for prefix in prefixes:
         rest = origin[len(prefix) + 1 :]
+        if prefix in UNSTEADY_PACKAGES:
+            return True
         if prefix in UNSTEADY_NAMES:
             return (not rest and prefix in _PASSED_ON) or _is_below(rest, UNSTEADY_NAMES[prefix])
         if prefix in STEADY_NAMES:

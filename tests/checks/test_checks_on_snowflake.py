@@ -16,6 +16,9 @@ from fft_core.errors import StatementError
 from fft_core.project.model import Check, ColumnTypes, MatchesRegex, Unique
 
 
+ABSENT = ("uuid",)  # types that Snowflake does not have
+
+
 @pytest.fixture(scope="module")
 def engine(snowflake_server: Mapping[str, Any]) -> Iterator[Session]:
     target = Target(None, "snowflake_snowpark", snowflake_server)
@@ -29,6 +32,8 @@ def engine(snowflake_server: Mapping[str, Any]) -> Iterator[Session]:
 @pytest.mark.parametrize("names", NAMES[:2], ids=["plain", "quotes"])
 def test_what_passes_and_what_fails(engine: Session, names: tuple[str, str]) -> None:
     for case, said in CASES.items():
+        if said.kind in ABSENT:
+            continue
         rule = said.rule(*names)
         for rows, where, failing in (
             (said.good, "1 = 1", 0),
@@ -44,7 +49,7 @@ def test_what_passes_and_what_fails(engine: Session, names: tuple[str, str]) -> 
 
 def test_a_condition_chooses_the_rows(engine: Session) -> None:
     for case, said in CASES.items():
-        if not case.startswith(ELSEWHERE):
+        if not case.startswith(ELSEWHERE) and said.kind not in ABSENT:
             bad = re.sub(r", (?:'\w'|null)\)", ", 'bad')", said.bad)
             fill(engine, f"{said.good}, {bad}", said.kind)
             assert judge(engine, said.rule("x", "g"), "coalesce(g, '') <> 'bad' -- no more").passed, case

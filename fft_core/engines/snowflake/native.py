@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,11 @@ class SnowparkFrames:
                 self._session.execute(statement)
 
     def close(self) -> None:
-        """End the session of Snowpark, and the connection with it: one that is left open is closed when Python ends."""
+        """End the session of Snowpark, and the connection with it.
+
+        What it has registered for the end of Python would wait for a service that may not be there any more.
+        """
         if self._snowpark is not None:
             self._snowpark.close()
+            atexit.unregister(self._snowpark._close_at_exit)
             self._snowpark = None
