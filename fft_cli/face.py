@@ -26,6 +26,13 @@ class Face(Protocol):
             planned: The run that the work was planned with: what it knows of the project is not worked out again.
         """
 
+    def with_functions(self, project: Project) -> Project:
+        """Return the project with the functions of those checks that are the scheduler's; their files are imported.
+
+        Raises:
+            ProjectError: with each that is not there, or cannot judge rows that are staged.
+        """
+
     def open_ui(
         self, project: Project, host: str, port: int, variables: Mapping[str, str], announce: Callable[[str], None]
     ) -> int:

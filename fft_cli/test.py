@@ -41,7 +41,7 @@ def command(options: TestOptions, skip_build: bool) -> None:
 
     began = time.perf_counter()
     selection, output = options.selection, options.output
-    loaded = output.of(replace(options.project, stores_failures=options.store_failures)).load()
+    loaded = output.of(replace(options.project, stores_failures=options.store_failures, judges=True)).load()
     checks = select_checks(loaded, selection.select, selection.exclude, changed_since=selection.changed_since)
     call = Call("test", Run(without_hooks(loaded), defer=options.defer), output, began, options.jobs, keep_going=True)
     sys.exit(run(call, Todo(f"{len(checks)} checks", checks=checks)))

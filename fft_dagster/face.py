@@ -23,6 +23,12 @@ class DagsterFace:
         with open_instance(project.root) as instance:
             yield from run_work(project, work, instance, planned)
 
+    def with_functions(self, project: Project) -> Project:
+        """Give the checks that a project declares of Dagster's their functions. Raises ProjectError."""
+        from fft_dagster.gates import gated
+
+        return gated(project).project
+
     def open_ui(
         self, project: Project, host: str, port: int, variables: Mapping[str, str], announce: Callable[[str], None]
     ) -> int:

@@ -22,6 +22,7 @@ from fft_core.project.model import (
     Expression,
     Freshness,
     GreaterEqual,
+    JudgedRows,
     MatchesRegex,
     NonNegativeSum,
     NotConstant,
@@ -89,7 +90,7 @@ def check_query(
             from fft_core.checks.custom import sql_query  # few projects have such
 
             return sql_query(check, check.rule, relation, engine, relation_of)
-        case PythonCheck():  # its rows are only shown: the function judges
+        case PythonCheck() | JudgedRows():  # its rows are only shown: a function judges
             return CheckQuery(check, None, f"{engine.spelling.select_all(relation)} where 1 = 0")
 
 

@@ -11,6 +11,7 @@ from fft_core.project.model import (
     Expression,
     Freshness,
     GreaterEqual,
+    JudgedRows,
     MatchesRegex,
     NonNegativeSum,
     NotConstant,
@@ -84,6 +85,8 @@ def _words(rule: Rule) -> str:
             return f"{column} is found in {to}.{field}; NULL is not"
         case SqlCheck(path=path) | PythonCheck(path=path):
             return f"{path.as_posix()} finds nothing wrong{_with(rule)}"
+        case JudgedRows(path=path):
+            return f"a check of Dagster's in {path.as_posix()} passes the rows"
         case ReconcileCoverage(left, right):
             return f"each {left} is one of {right}; NULL is not"
         case ReconcileDifference(left, right, at_most=0):

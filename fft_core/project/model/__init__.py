@@ -63,6 +63,8 @@ from fft_core.project.model.rules import (
     Expression,
     Freshness,
     GreaterEqual,
+    Judge,
+    JudgedRows,
     MatchesRegex,
     Measure,
     NonNegativeSum,
@@ -80,6 +82,7 @@ from fft_core.project.model.rules import (
     SqlCheck,
     SumBetween,
     Unique,
+    Verdict,
 )
 from fft_core.project.model.unit_test import (
     CsvFile,
@@ -119,6 +122,8 @@ __all__ = [
     "Hook",
     "Incremental",
     "IncrementalStrategy",
+    "Judge",
+    "JudgedRows",
     "Keeps",
     "Limits",
     "LintSetting",
@@ -171,6 +176,7 @@ __all__ = [
     "Threshold",
     "Unique",
     "UnitTest",
+    "Verdict",
     "VersionByColumn",
     "VersionByDigest",
     "VersionByQuery",

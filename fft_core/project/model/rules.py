@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
 from fft_core.project.model.nodes import SourceName
 
@@ -355,3 +355,55 @@ class PythonCheck(CustomRule):
 
     function: str = ""
     params_model: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge says of rows: what that means, in words, and what else it wants told by whoever made it."""
+
+    outcome: Literal["pass", "warn", "fail"]
+    message: str = ""
+    told: Mapping[str, object] = field(default_factory=dict)
+
+
+class Judge(Protocol):
+    """A function that is no file of the project's, as whoever runs its steps has made it callable.
+
+    Attributes:
+        frame: The kind of frame that it takes, see `engines/spec/frames.py`.
+    """
+
+    @property
+    def frame(self) -> str: ...
+
+    def judge(self, rows: Any) -> Verdict:
+        """Judge the rows, a frame of that kind. What it raises is the user's."""
+
+
+@dataclass(frozen=True)
+class JudgedRows(RowRule):
+    """A rule that a function of the scheduler's judges: it is handed the rows as a frame.
+
+    Attributes:
+        path: The file of the function, as shown.
+        judge: What calls it; None until the definitions that have it are loaded.
+        function: The function, if its code alone does not tell it apart: it may be made with values. None if all that
+            it is made of is in its file.
+        others: The other models and seeds that it waits for.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = ()
+    path: Path
+    judge: Judge | None = field(default=None, compare=False, repr=False)
+    function: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    others: tuple[str | SourceName, ...] = ()
+
+    @property
+    def said(self) -> Mapping[str, object]:
+        """Its file."""
+        return {"file": self.path.as_posix()}
+
+    @property
+    def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
+        """What it waits for."""
+        return dict.fromkeys(self.others, ())
