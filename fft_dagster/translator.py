@@ -155,6 +155,7 @@ class FftTranslator:
             "type": check.type,
             "where": check.where,
             "tags": ", ".join(check.tags),
+            "reads": ", ".join(map(str, check.rule.reads)),
             "file": str(check.location),
             **{key: str(limit) for key, limit in limits.items() if limit is not None},
             **({"meta": dg.MetadataValue.json(plain_json(check.meta))} if check.meta else {}),

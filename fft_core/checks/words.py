@@ -81,8 +81,8 @@ def _words(rule: Rule) -> str:
         case RowCountEquals(left, right):
             of_left = f"{left.table}{f' where {left.where}' if left.where else ''}"
             return f"{of_left} has as many rows as {right.table}"
-        case Relationships(column, to, field):
-            return f"{column} is found in {to}.{field}; NULL is not"
+        case Relationships(column, to, field, about):
+            return f"{column}{f' of {about}' if about else ''} is found in {to}.{field}; NULL is not"
         case SqlCheck(path=path) | PythonCheck(path=path):
             return f"{path.as_posix()} finds nothing wrong{_with(rule)}"
         case JudgedRows(path=path):

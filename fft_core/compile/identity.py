@@ -378,10 +378,10 @@ class Identities:
         if isinstance(rule, JudgedRows):
             return self._judged(rule)
         assert isinstance(rule, SqlCheck)  # the caller asks
-        text = self._compiler.check_sql(rule, self._naming, _symbol(check.node), check.where)
+        text = self._compiler.check_sql(rule, self._naming, _symbol(rule.about or check.node), check.where)
         macros = [self._sources_of_macro(name) for name in sorted(rule.python_macros)]
         volatile = tuple(said for sources in macros for said in self._volatile_in(sources))
-        code = self._read_text(text, (check.node, *rule.inputs))
+        code = self._read_text(text, (check.node, *rule.inputs, *rule.reads))
         return replace(code, volatile=(*code.volatile, *rule.volatile, *volatile))
 
     def _judged(self, rule: JudgedRows) -> Code:
@@ -455,7 +455,7 @@ def _config(model: Model) -> dict[str, str]:
 
 def _said(check: Check) -> list[str]:
     told = check.rule.said if isinstance(check.rule, CustomRule | JudgedRows) else asdict(check.rule)
-    rule = [f"{key}={value!r}" for key, value in told.items()]
+    rule = [f"{key}={value!r}" for key, value in told.items() if key != "about" or value is not None]
     scope = [] if check.scope == "table" else [check.scope]
     limits = (("warn_if", check.warn_if), ("error_if", check.error_if))
     thresholds = [f"{key}={threshold}" for key, threshold in limits if threshold is not None]

@@ -142,7 +142,10 @@ class Project:
         return self.models[model_name(name)]
 
     def stored(self) -> tuple[Node, ...]:
-        """The seeds and models that have rows of their own, each after what it waits for; seeds first, ties by name."""
+        """The seeds and models that have rows of their own, each after what it waits for; seeds first, ties by name.
+
+        A seed whose checks look into a model waits for that.
+        """
         return self._stored
 
     def node(self, name: str) -> Node:
@@ -203,7 +206,8 @@ class Project:
     @cached_property
     def _stored(self) -> tuple[Node, ...]:
         nodes = [self.node(name) for level in waiting_levels(self) for name in level]
-        nodes.sort(key=lambda node: isinstance(node, Model))
+        waits = {name for name in self.seeds if any(n in self.models for n in reach_from(name, self.waits_for))}
+        nodes.sort(key=lambda node: isinstance(node, Model) or node.name in waits)
         return tuple(node for node in nodes if not (isinstance(node, Model) and node.is_ephemeral))
 
     @cached_property

@@ -217,20 +217,38 @@ class Drift(RowRule):
 
 @dataclass(frozen=True)
 class Relationships(ColumnRule):
-    """Every value is found in `field` of `to`; a NULL is not found, as documented for FFT."""
+    """Every value is found in `field` of `to`; a NULL is not found, as documented for FFT.
+
+    `about` names the table of the values if `to` is judged instead, as it is built later.
+    """
 
     counts: ClassVar[Counted | None] = "rows"
     to: str | SourceName
     field: str
+    about: str | SourceName | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column of the rows that are judged."""
+        return (self.column,) if self.about is None else (self.field,)
+
+    @property
+    def said(self) -> Mapping[str, object]:
+        """Its fields, and the table of the values if that is not the judged one."""
+        return {name: value for name, value in super().said.items() if name != "about" or value is not None}
 
     @property
     def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
         """The column of the other table."""
-        return {self.to: (self.field,)}
+        return {self.to: (self.field,)} if self.about is None else {self.about: (self.column,)}
 
     def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
         """Return the same rule with another name for the other table, if it is given."""
         return replace(self, to=targets.get(self.to, self.to))
+
+    def moved(self, node: str | SourceName, owner: str | SourceName) -> Self:
+        """Return the rule as it is judged with the other table."""
+        return replace(self, about=node) if owner == self.to else self
 
 
 @dataclass(frozen=True)
@@ -329,7 +347,10 @@ class CustomRule(RowRule):
 
 @dataclass(frozen=True)
 class SqlCheck(CustomRule):
-    """A query for a number of bad rows, or for the rows themselves: a template with what it mentions."""
+    """A query for a number of bad rows, or for the rows themselves: a template with what it mentions.
+
+    `about` is its table if `owner` is judged instead, which it mentions: that is built later.
+    """
 
     counts: ClassVar[Counted | None] = "rows"
     template: str = ""
@@ -337,16 +358,24 @@ class SqlCheck(CustomRule):
     macros: frozenset[str] = frozenset()
     python_macros: frozenset[str] = frozenset()
     volatile: tuple[str, ...] = ()
+    about: str | SourceName | None = None
+    owner: str | SourceName | None = None
 
     @property
     def said(self) -> Mapping[str, object]:
         """What the test says, and the file; what that says is rendered with it."""
-        return {"path": self.path.as_posix(), "column": self.column, "params": dict(self.params)}
+        told = {"path": self.path.as_posix(), "column": self.column, "params": dict(self.params)}
+        return told if self.about is None else {**told, "about": str(self.about)}
 
     @property
     def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
-        """What it mentions."""
-        return dict.fromkeys(self.inputs, ())
+        """What it mentions, and its table if that is not the judged one."""
+        others = (*self.inputs, *([self.about] if self.about is not None else []))
+        return dict.fromkeys((read for read in others if self.about is None or read != self.owner), ())
+
+    def moved(self, node: str | SourceName, owner: str | SourceName) -> Self:
+        """Return the rule as it is judged with something that it mentions: `about` is its table then."""
+        return replace(self, about=node, owner=owner)
 
 
 @dataclass(frozen=True)
