@@ -78,6 +78,18 @@ def test_a_model_is_held_back_rather_than_a_seed_and_never_a_source(
 
 
 @pytest.mark.parametrize("kind", OF_BOTH_SIDES)
+@pytest.mark.parametrize(("left", "right"), permutations(("apart", "shown")))
+def test_of_a_view_and_a_table_that_are_unrelated_the_view_is_judged(
+    tmp_path: Path, kind: str, left: str, right: str
+) -> None:
+    view = {"models/shown.ff.sql": "{{ config(materialized='view') }} select id, n from {{ ref('raw') }}"}
+    files = {**TABLES, **view, "project.yml": project(TYPES[kind].format(left, right))}
+    with opened(tmp_path, files) as shop:
+        assert [check.node for check in shop.project.checks] == ["shown"]
+        shop.build()
+
+
+@pytest.mark.parametrize("kind", OF_BOTH_SIDES)
 def test_of_two_seeds_the_right_one_waits(tmp_path: Path, kind: str) -> None:
     with opened(tmp_path, {**TABLES, "project.yml": project(TYPES[kind].format("raw", "known"))}) as shop:
         shop.build()

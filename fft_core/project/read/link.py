@@ -272,13 +272,22 @@ def _reconciled(
 
 
 def _later(left: str | SourceName, right: str | SourceName, waiting: _Waiting) -> str | SourceName:
-    """The one of two tables that waits for the other. If neither does, the right one, but a model before a seed."""
+    """The one of two tables that waits for the other. If neither does, the right one.
+
+    But what is built is held back, and no source; a view, which shows what is below it at once, before a table; and
+    both before a seed, whose rows are given.
+    """
     if not isinstance(left, str) or not isinstance(right, str):
         return next((node for node in (right, left) if isinstance(node, str)), right)
-    if waiting.has(left, right):
-        return left
-    is_seed = right in waiting.project.seeds and left in waiting.project.models and not waiting.has(right, left)
-    return left if is_seed else right
+    if waiting.has(left, right) or waiting.has(right, left):
+        return left if waiting.has(left, right) else right
+    return max((left, right), key=lambda name: _liveliness(name, waiting.project) * 2 + (name == right))
+
+
+def _liveliness(name: str, project: Project) -> int:
+    if name in project.seeds:
+        return 0
+    return 2 if project.models[name].is_query else 1
 
 
 def _latest(node: str | SourceName, rule: Rule, waiting: _Waiting) -> str | SourceName:
