@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
 from fft_core import FftError, Project, Run
 from fft_core.engines.spec.entry_points import declared
+from fft_core.project.model import Check
+from fft_core.run.check_history import CheckHistory
 from fft_core.run.outcomes import RunEvent
 from fft_core.run.work import Work
 
@@ -47,6 +49,20 @@ class Face(Protocol):
 
         Raises:
             FftError: the UI is not installed, is open already, or cannot listen there.
+        """
+
+    def check_history(
+        self, project: Project, checks: Iterable[Check], least: int
+    ) -> Mapping[tuple[str, str], CheckHistory]:
+        """Return what checks found in earlier runs, by node and name; what was never run is left out.
+
+        Args:
+            project: The project.
+            checks: Those that are asked for.
+            least: How many results of each are wanted at least, if there are so many.
+
+        Raises:
+            FftError: the history of runs cannot be read.
         """
 
     def history(self) -> Path:

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from fft_core.compile.call import Compiler
 from fft_core.compile.code_cache import Code, CodeCache
-from fft_core.compile.function_code import function_code
 from fft_core.compile.python_closure import PythonReader, PythonSources
 from fft_core.compile.render import Naming
 from fft_core.compile.single_query import select_of
@@ -388,6 +387,8 @@ class Identities:
         """Read the code of a function that is handed rows, with the values that it is made with."""
         if rule.function is None:
             return self._code_in(self._project.home_of(rule.path), rule.path, "")
+        from fft_core.compile.function_code import function_code  # few projects have such
+
         made_of = function_code(self._project, rule.function)
         codes = [self._code_in(*place) for place in made_of.files]
         digest = digest_of([[code.digest for code in codes], dict(made_of.values)])

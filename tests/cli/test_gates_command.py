@@ -72,7 +72,7 @@ def test_a_gate_is_one_of_the_checks_that_fft_test_runs(root: Path, fft: Fft) ->
     assert "nothing changed but its checks, or what they read: they run on the published rows" in plan
     failed = fft("test", root)
     assert failed.code == 2
-    assert "failed: ours: 1 strangers" in failed.lines
+    assert "↳ ours: 1 strangers (models/users.yml:5)" in failed.lines
     assert fft("build", root).code == 2
 
 

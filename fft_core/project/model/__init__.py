@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fft_core.engines.spec.attachments import Attachment
+from fft_core.project.model.check_types import CheckParam, CheckType
 from fft_core.project.model.checks import Check, Outcome, Rule, Scope, Severity, Threshold
 from fft_core.project.model.extras import Budget, Budgets, Hook, Limits, Phase
 from fft_core.project.model.materialization import (
@@ -102,6 +103,8 @@ __all__ = [
     "Budgets",
     "Check",
     "CheckContext",
+    "CheckParam",
+    "CheckType",
     "Column",
     "ColumnTypes",
     "Conditions",

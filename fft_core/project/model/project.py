@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from fft_core.errors import Location
 from fft_core.names import model_name
+from fft_core.project.model.check_types import CheckType
 from fft_core.project.model.checks import Check
 from fft_core.project.model.extras import Budgets, Hook
 from fft_core.project.model.graph import cycle_in, levels_of, reach_from, readers_of
@@ -118,6 +119,7 @@ class Project:
     )  # models that other engines have, and this one has not; and what is disabled
     disabled: Mapping[str, Location] = field(default_factory=dict)  # models and seeds, with what switches them off
     naming: Naming = field(default_factory=Naming)
+    check_types: tuple[CheckType, ...] = ()  # those of its own, by name
     conditions: Conditions = field(default_factory=Conditions)
     profiles_read: Profiles | None = field(default=None, repr=False, compare=False)  # by what loaded it
 

@@ -249,7 +249,7 @@ class Relationships(ColumnRule):
 
     def subject(self, node: str | SourceName) -> str:
         """Return both columns, as documented for FFT."""
-        return f"{node}.{self.column} ⇒ {self.to}.{self.field}"
+        return f"{self.about or node}.{self.column} ⇒ {self.to}.{self.field}"
 
     def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
         """Return the same rule with another name for the other table, if it is given."""
