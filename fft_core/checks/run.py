@@ -144,10 +144,11 @@ class _Look:
         return CheckResult(check, failing, row_count, verdict.example_sql, message=verdict.message, seconds=seconds)
 
     def _said_by_judge(self, query: CheckQuery, rule: JudgedRows, row_count: int) -> CheckResult:
-        from fft_core.checks.judged import verdict_on  # few projects have such
+        from fft_core.compile.judge_call import called_judge  # few projects have such
 
         began = time.perf_counter()
-        verdict = verdict_on(self.relation, query.check, rule, self.engine)
+        rows = self.engine.frames.read(self.engine.spelling.select_all(self.relation))
+        verdict = called_judge(query.check, rule, rows)
         return CheckResult(
             query.check,
             0 if verdict.outcome == "pass" else 1,

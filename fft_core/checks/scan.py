@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fft_core.checks.query import CheckQuery
 from fft_core.engines.protocol import Row
-from fft_core.project.model import Relationships, SqlCheck
+from fft_core.project.model import SqlCheck
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,5 @@ def _conditions(queries: Sequence[CheckQuery]) -> Iterator[str]:
 def _condition(query: CheckQuery) -> str | None:
     """Return which rows a check judges, if it counts them; a custom check does what it wants with its condition."""
     rule = query.check.rule
-    is_of_other = isinstance(rule, Relationships) and rule.about is not None
-    counts_rows = rule.counts == "rows" and not isinstance(rule, SqlCheck) and not is_of_other
+    counts_rows = rule.counts == "rows" and not isinstance(rule, SqlCheck) and not rule.is_of_other
     return f"({query.check.where}\n)" if counts_rows and query.check.where else None

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
-
-# Private: the records of checks by their keys; the public ones are the newest of each only.
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
 from fft_core import Project
 from fft_core.project.model import Check, Outcome, SourceName
@@ -82,8 +80,8 @@ def _history(instance: dg.DagsterInstance, key: dg.AssetCheckKey, of_runs: _Envi
     return CheckHistory(marks[::-1], is_whole=False)
 
 
-def _mark(record: AssetCheckExecutionRecord) -> Iterator[CheckMark]:
-    """Return what a record says; nothing of a check that was planned only, or was not run again."""
+def _mark(record: Any) -> Iterator[CheckMark]:
+    """Return what a record of Dagster's says; nothing of a check that was planned only, or was not run again."""
     evaluation, event = record.evaluation, record.event
     if not isinstance(evaluation, dg.AssetCheckEvaluation) or event is None:
         return

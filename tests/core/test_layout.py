@@ -24,7 +24,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "frames": (),
     "project": ("engines.spec",),
     "compile": ("project", "plan", "frames", "engines.spec"),
-    "checks": ("project.model", "engines", "compile", "frames"),
+    "checks": ("project.model", "engines", "compile"),
     "warehouse": ("compile", "project", "plan.records", "engines"),
     "build": ("warehouse", "checks", "compile", "plan", "frames", "engines", "project.model"),
     "run": ("build", "warehouse", "checks", "compile", "plan", "project", "engines", "http"),

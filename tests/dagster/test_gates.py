@@ -1,7 +1,7 @@
 """Checks of Dagster's as gates: the rows that a step has staged are judged by a user's function, as a frame."""
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from conftest import FinishedRun, MakeInstance
-from fft_core import ProjectError, load_project, open_warehouse
+from conftest import FinishedRun, MakeInstance, write
+from fft_core import CheckFailedError, FftError, ProjectError, Run, load_project, open_warehouse
 from fft_core.project.model import Model, Seed, Source
+from fft_core.project.model.project import with_stored_failures
 from fft_dagster import FftTranslator, build_definitions, gated, project_definitions
 from fft_dagster.execution.executor import iterate_run
 
@@ -69,13 +70,6 @@ def small(users: pd.DataFrame) -> dg.AssetCheckResult:
 @pytest.fixture(params=["pooled", "stock"])
 def instance(make_instance: MakeInstance, request: pytest.FixtureRequest) -> dg.DagsterInstance:
     return make_instance(request.param)
-
-
-def write(root: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
 
 
 def run(
@@ -346,6 +340,62 @@ def test_a_gate_that_raises_publishes_nothing(tmp_path: Path) -> None:
         assert "check wrong of users: it returned True" in said(run(root, instance, [wrong]))
     with open_warehouse(load_project(root, "dev", environment={})) as warehouse:
         assert not warehouse.engine.inspect([warehouse.relation("users")])
+
+
+def test_a_gate_that_fails_as_dagster_wants_it_is_the_failure_of_the_step(tmp_path: Path) -> None:
+    @dg.asset_check(asset="users", blocking=True)
+    def unreachable(users: pd.DataFrame) -> dg.AssetCheckResult:
+        raise dg.Failure("the other system is away", metadata={"tried": 3})
+
+    root = write(tmp_path / "g", FILES)
+    with dg.DagsterInstance.ephemeral() as instance:
+        finished = run(root, instance, [unreachable])
+    assert finished.steps("STEP_FAILURE") == ["users"]
+    assert said(finished) == "the other system is away"
+
+
+def test_a_secret_is_masked_in_what_a_gate_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @dg.asset_check(asset="users", blocking=True)
+    def tells(users: pd.DataFrame) -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, description="the token is s3cr3t-of-all")
+
+    root = write(tmp_path / "g", FILES | {".env": "API_TOKEN=s3cr3t-of-all\n"})
+    project = load_project(root, "dev", environment={"API_TOKEN": "s3cr3t-of-all"})
+    definitions = project_definitions(project, asset_checks=[tells], translator=BlockingAreGates())
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = definitions.resolve_implicit_global_asset_job_def()
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        (found,) = [e for e in result.get_asset_check_evaluations() if e.check_name == "tells"]
+        logged = " ".join(entry.user_message for entry in instance.all_logs(result.run_id))
+    assert found.description == "the token is ***"
+    assert "s3cr3t" not in logged
+
+
+def test_without_a_scheduler_a_declared_gate_is_an_error_and_nothing_is_published(tmp_path: Path) -> None:
+    root = write(tmp_path / "g", DECLARED)
+    with Run(load_project(root, "dev", environment={})) as alone:
+        raw, users, _ = alone.order()
+        alone.build(raw)
+        with pytest.raises(FftError, match="the check ours of users is a check of Dagster, and its function was not"):
+            alone.build(users)
+    with Run(gated(load_project(root, "dev", environment={})).project) as given:
+        assert [str(check) for node in given.order() for check in given.build(node).checks] == ["ours: passed"]
+
+
+def test_a_gate_keeps_no_rows_and_passes_where_all_checks_keep_theirs(tmp_path: Path) -> None:
+    root = write(tmp_path / "g", DECLARED)
+    project = with_stored_failures(gated(load_project(root, "dev", environment={})).project)
+    for file, is_good in ((GOOD, True), (BAD, False), (GOOD.replace("1,", "7,"), True)):
+        write(root, {"seeds/raw.csv": file})
+        with Run(project) as run:
+            raw, users, _ = run.order()
+            run.build(raw)
+            if is_good:
+                assert [result.where_kept for result in run.build(users).checks] == [""]
+                continue
+            with pytest.raises(CheckFailedError) as raised:
+                run.build(users)
+            assert raised.value.results[0].where_kept == ""
 
 
 def test_a_gate_waits_for_its_further_deps(tmp_path: Path) -> None:

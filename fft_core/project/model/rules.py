@@ -24,11 +24,18 @@ class RowRule:
         counts: What it finds several of, so that a share of them can be meant; None if it finds one fault or none.
         follows_clock: Whether time alone can change what it finds.
         measures: Whether it compares with the build before.
+        can_move: Whether it can be judged with a table that it reads, if that is built later.
     """
 
     counts: ClassVar[Counted | None] = None
     follows_clock: ClassVar[bool] = False
     measures: ClassVar[bool] = False
+    can_move: ClassVar[bool] = False
+
+    @property
+    def is_of_other(self) -> bool:
+        """Whether the rows that it counts are those of another table than the one that is judged."""
+        return False
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -57,6 +64,10 @@ class RowRule:
 
     def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
         """Return the same rule with other names for what it reads, as far as they are given."""
+        return self
+
+    def moved(self, node: str | SourceName, owner: str | SourceName) -> Self:
+        """Return the rule as it is judged with `owner`, which it reads, instead of its own table `node`."""
         return self
 
 
@@ -228,9 +239,15 @@ class Relationships(ColumnRule):
     """
 
     counts: ClassVar[Counted | None] = "rows"
+    can_move: ClassVar[bool] = True
     to: str | SourceName
     field: str
     about: str | SourceName | None = None
+
+    @property
+    def is_of_other(self) -> bool:
+        """Whether the parents are judged: the rows are those of the children."""
+        return self.about is not None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -374,6 +391,7 @@ class SqlCheck(CustomRule):
     """
 
     counts: ClassVar[Counted | None] = "rows"
+    can_move: ClassVar[bool] = True
     template: str = ""
     inputs: tuple[str | SourceName, ...] = ()
     macros: frozenset[str] = frozenset()

@@ -22,13 +22,11 @@ from fft_core.project.model import (
     ReconcileDifference,
     ReconcileRatio,
     Reconciliation,
-    Relationships,
     RowCountEquals,
     Rule,
     Scope,
     Seed,
     SourceName,
-    SqlCheck,
     find_cycle,
 )
 from fft_core.project.model.graph import reach_from
@@ -177,7 +175,7 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
             continue
         rule = _resolved(draft.rule, draft, project, by_relation, problems)
         owner = _latest(node, rule, waiting)
-        if owner != node and isinstance(rule, Relationships | SqlCheck):
+        if owner != node:
             node, rule = owner, rule.moved(node, owner)
         taken = names.setdefault(node, set())
         name = _free(_check_name(draft.shape), taken)
@@ -292,7 +290,7 @@ def _liveliness(name: str, project: Project) -> int:
 
 def _latest(node: str | SourceName, rule: Rule, waiting: _Waiting) -> str | SourceName:
     """The table whose build judges a rule: that of the test, or what the rule reads, if that waits for all others."""
-    if not isinstance(rule, Relationships | SqlCheck) or not isinstance(node, str):
+    if not rule.can_move or not isinstance(node, str):
         return node
     reads = [read for read in rule.reads if isinstance(read, str) and read != node and _has_rows(read, waiting.project)]
     for read in (read for read in reads if waiting.has(read, node)):

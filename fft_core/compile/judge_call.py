@@ -1,22 +1,24 @@
-"""Checks that a function of the scheduler's judges: it is handed the rows as a frame."""
+"""A check that a function of the scheduler's judges becomes a call: it is handed rows as a frame of its kind."""
 
 from __future__ import annotations
 
-from fft_core.engines.protocol import Session
+from typing import TYPE_CHECKING
+
 from fft_core.errors import FftError, ModelError, message_of
 from fft_core.frames import from_arrow
-from fft_core.names import Relation
 from fft_core.project.model import Check, JudgedRows, Verdict
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def verdict_on(relation: Relation, check: Check, rule: JudgedRows, engine: Session) -> Verdict:
-    """Hand the rows of a relation to the function of a check, all of them.
+
+def called_judge(check: Check, rule: JudgedRows, rows: pa.Table) -> Verdict:
+    """Call the function of a check with rows.
 
     Args:
-        relation: The rows, staged or published.
         check: The check.
         rule: Its rule.
-        engine: Where they are.
+        rows: All rows that are judged, an Arrow table.
 
     Raises:
         FftError: nobody has given the function.
@@ -28,7 +30,6 @@ def verdict_on(relation: Relation, check: Check, rule: JudgedRows, engine: Sessi
             where=check.location,
             hint="Run it in Dagster, or by fft build: they load its file.",
         )
-    rows = engine.frames.read(engine.spelling.select_all(relation))
     try:
         return rule.judge.judge(from_arrow(rows, rule.judge.frame))
     except FftError as error:
