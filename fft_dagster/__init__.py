@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_dagster.duckdb_resource import FftDuckDBResource as FftDuckDBResource
     from fft_dagster.execution.executor import interruptible as interruptible
     from fft_dagster.execution.executor import thread_executor as thread_executor
+    from fft_dagster.gates import Gated as Gated
+    from fft_dagster.gates import gated as gated
     from fft_dagster.io_manager import FftIOManager as FftIOManager
     from fft_dagster.io_manager import fft_io_manager as fft_io_manager
     from fft_dagster.resource import ProjectWarehouses as ProjectWarehouses
@@ -29,6 +31,7 @@ _HOMES = {
         "definitions": "build_definitions project_definitions",
         "duckdb_resource": "FftDuckDBResource",
         "execution.executor": "interruptible thread_executor",
+        "gates": "Gated gated",
         "io_manager": "FftIOManager fft_io_manager",
         "resource": "ProjectWarehouses WarehouseSessions warehouse_resource",
         "selection": "asset_selection",

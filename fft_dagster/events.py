@@ -18,6 +18,7 @@ from fft_core.json_files.artifacts import plain_json
 from fft_core.names.markdown import fenced, inline, table
 from fft_core.names.text import visible
 from fft_core.operations.freshness import FreshnessResult
+from fft_core.project.model import JudgedRows
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 BUILT = "the rows of this build, before they were published"
@@ -122,6 +123,8 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Mas
         "seconds": round(result.seconds, 3),
         "query": dg.MetadataValue.md(fenced(masker(result.sql))),
     }
+    if isinstance(result.check.rule, JudgedRows):  # it says itself what it found
+        metadata = {"row_count": result.row_count, "judged": judged, "seconds": metadata["seconds"], **result.told}
     if result.total is not None and result.share is not None:
         metadata |= {"total": result.total, "share": round(result.share, 6)}
     if result.shared_by > 1:
@@ -138,9 +141,14 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Mas
         check_name=result.check.name,
         asset_key=key,
         severity=_severity(result),
-        description=None if result.summary == "passed" else visible(masker(result.summary)),
+        description=_description(result, masker),
         metadata=metadata,
     )
+
+
+def _description(result: CheckResult, masker: Masker) -> str | None:
+    said = result.message or result.summary
+    return None if said == "passed" else visible(masker(said))
 
 
 def _severity(result: CheckResult) -> dg.AssetCheckSeverity:

@@ -133,6 +133,7 @@ class Reader:
                 budgets=self._budgets(unique),
                 elsewhere=frozenset({*self._scope.elsewhere, *disabled}) - unique.keys(),
                 disabled=disabled,
+                check_types=tuple(self._customs[name].documented for name in sorted(self._customs)),
                 naming=settings.naming.templates(self._project_file.location(("naming",))),
                 conditions=self._all_conditions(settings),
             ),
