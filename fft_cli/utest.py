@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from fft_cli.cells import aligned, cell_text, in_columns, json_value, widest
 from fft_cli.completion import complete_names
 from fft_cli.option_values import with_options
 from fft_cli.options import ProjectOptions, Selection
-from fft_cli.terminal import echo, echo_json, style
+from fft_cli.terminal import echo, echo_json
+from fft_cli.utest_lines import as_json as to_json
+from fft_cli.utest_lines import result_lines, summary, widths_of
 
 if TYPE_CHECKING:
-    from fft_core.project.model import UnitTest
-    from fft_core.unit_tests.compare import Mismatch
     from fft_core.unit_tests.run import UnitTestResult
 
 FAILED = 2
-MOST_ROWS = 20
-_COLORS = {"pass": "green", "fail": "red", "error": "red"}
 
 
 @click.command("utest")
@@ -57,16 +54,16 @@ def command(
     project = replace(options, shows_statements=verbose >= 2, as_json=as_json).load()
     models = selection.names(project) if selection.narrows else None
     tests = select_unit_tests(project, models=models, model=model, case=case)
-    widths = [widest(_COLORS), *(widest(names) for names in zip(*map(_names, tests), strict=True))]
+    widths = widths_of(tests)
     results = []
     for result in _apart(run_unit_tests(project, tests)):
         results.append(result)
         if not as_json and not (quiet and result.status == "pass"):
-            echo("\n".join(_lines(result, widths)))
+            echo("\n".join(result_lines(result, widths)))
     if as_json:
-        echo_json(_as_json(results))
+        echo_json(to_json(results))
     elif not quiet:
-        echo(_summary(results))
+        echo(summary(results))
     sys.exit(FAILED if any(result.status != "pass" for result in results) else 0)
 
 
@@ -78,88 +75,3 @@ def _apart(results: Iterator[UnitTestResult]) -> Iterator[UnitTestResult]:
         if result is None:
             return
         yield result
-
-
-def _names(test: UnitTest) -> tuple[str, str]:
-    return test.model, test.name
-
-
-def _lines(result: UnitTestResult, widths: Sequence[int]) -> Iterator[str]:
-    """Say what came of a case: one line where it passed, and what is wrong where it did not."""
-    test, mark = result.test, style(result.status, fg=_COLORS[result.status])
-    last = f"{result.seconds:.2f} s" if result.status == "pass" else str(test.location)
-    yield in_columns([mark, *_names(test), last], widths)
-    if result.error:
-        yield from (f"       {line}" for line in str(result.error).splitlines())
-    if result.mismatch:
-        yield f"       {result.mismatch}"
-        if result.mismatch.hint:
-            yield f"       hint: {result.mismatch.hint}"
-        yield from (f"         {line}" for line in _table(result.mismatch))
-
-
-def _table(mismatch: Mismatch) -> Iterator[str]:
-    """Show the rows that are wrong, and in those with other values which ones: expected -> found."""
-    rows: list[list[str]] = []
-    for row in mismatch.differing:
-        cells = zip(mismatch.columns, row.expected, row.found, strict=True)
-        rows.append(["~", *(_cell(name in row.columns, expected, found) for name, expected, found in cells)])
-    rows += [[style("-", fg="red"), *map(cell_text, row)] for row in mismatch.missing]
-    rows += [[style("+", fg="green"), *map(cell_text, row)] for row in mismatch.unexpected]
-    if not rows:
-        return
-    yield from aligned([["", *mismatch.columns], *rows[:MOST_ROWS]])
-    if len(rows) > MOST_ROWS:
-        yield f"... and {len(rows) - MOST_ROWS} more; --json shows all"
-    legend = {
-        "~ expected -> found": mismatch.differing,
-        "- missing": mismatch.missing,
-        "+ not expected": mismatch.unexpected,
-    }
-    yield "   ".join(meaning for meaning, some in legend.items() if some)
-
-
-def _cell(differs: bool, expected: object, found: object) -> str:
-    if not differs:
-        return cell_text(found)
-    return style(f"{cell_text(expected)} -> {cell_text(found)}", fg="yellow")
-
-
-def _summary(results: Sequence[UnitTestResult]) -> str:
-    if not results:
-        return "No unit tests"
-    passed = sum(result.status == "pass" for result in results)
-    failed = len(results) - passed
-    return f"\n{passed} passed" + (f", {failed} failed" if failed else "")
-
-
-def _as_json(results: Sequence[UnitTestResult]) -> dict[str, object]:
-    passed = sum(result.status == "pass" for result in results)
-    return {"passed": passed, "failed": len(results) - passed, "cases": [_case(result) for result in results]}
-
-
-def _case(result: UnitTestResult) -> dict[str, object]:
-    test, mismatch = result.test, result.mismatch
-    where = {"file": test.location.path.as_posix(), "line": test.location.line}
-    said = {"model": test.model, "case": test.name, **where, "status": result.status, "seconds": result.seconds}
-    return {
-        **said,
-        "error": str(result.error) if result.error else None,
-        "mismatch": mismatch and _differences(mismatch),
-    }
-
-
-def _differences(mismatch: Mismatch) -> dict[str, object]:
-    def named(row: Sequence[object]) -> dict[str, object]:
-        return {name: json_value(value) for name, value in zip(mismatch.columns, row, strict=True)}
-
-    return {
-        "equal_rows": mismatch.equal_rows,
-        "differing": [
-            {"columns": list(row.columns), "expected": named(row.expected), "found": named(row.found)}
-            for row in mismatch.differing
-        ],
-        "missing": [named(row) for row in mismatch.missing],
-        "unexpected": [named(row) for row in mismatch.unexpected],
-        "unknown_columns": list(mismatch.unknown_columns),
-    }

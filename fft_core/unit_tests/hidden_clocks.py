@@ -1,0 +1,86 @@
+"""What a frozen time does not reach: clocks inside functions and views that users of the database made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from fft_core.compile.frozen_sql import clocks_of
+from fft_core.engines.protocol import Session
+from fft_core.engines.spec.known import known_functions
+from fft_core.errors import Location, ModelError
+from fft_core.names.functions import Definition
+from fft_core.plan.canonical import tokens_of
+from fft_core.plan.relations import name_of, parsed, untracked_tables
+from fft_core.plan.uses import uses_of
+
+_HINT = "Give the time as a column of an input, or have the model read the clock itself."
+
+
+def refuse_hidden_clocks(engine: Session, sql: str, given: Iterable[str], where: Location) -> None:
+    """Raise ModelError if a query uses a function or a view of the database that reads the clock.
+
+    Args:
+        engine: The session in which the query will run.
+        sql: The query, with the frozen time in it.
+        given: The temporary tables of the test.
+        where: The model.
+    """
+    hidden = next(_Hidden(engine, frozenset(given)).of(sql), None)
+    if hidden is not None:
+        raise ModelError(f"freeze: time cannot be frozen in {hidden}", where=where, hint=_HINT)
+
+
+class _Hidden:
+    """Looks for clocks behind the names in queries; each name is followed once."""
+
+    def __init__(self, engine: Session, given: frozenset[str]) -> None:
+        self._engine, self._given = engine, given
+        self._seen: set[str] = set()
+        self._definitions: Mapping[str, Definition] | None = None
+
+    def of(self, sql: str) -> Iterator[str]:
+        """Name what reads the clock behind a query, as a message says it."""
+        known = known_functions(self._engine.name)
+        uses = uses_of(tokens_of(sql, self._engine.dialect), known)
+        if uses.names:
+            yield from self._functions(uses.names)
+        tree = parsed(sql, self._engine.dialect)
+        for table in untracked_tables(tree, known, self._given) if tree is not None else ():
+            yield from self._view(name_of(table), table.name, table.db)
+
+    def _functions(self, names: Iterable[str]) -> Iterator[str]:
+        if self._definitions is None:
+            self._definitions = {definition.key: definition for definition in self._engine.versions.definitions()}
+        for name in names:
+            definition = self._definitions.get(name)
+            if definition is None or name in self._seen or definition.kind in ("type", "operator"):
+                continue
+            self._seen.add(name)
+            said = f"the {definition.kind} {definition.name}() of the database"
+            for query in definition.queries or (definition.text,):
+                clock = next(iter(clocks_of(query, self._engine.spelling)), None)
+                if clock is not None:
+                    yield f"{said}, which calls {clock.name}"
+            if definition.doubt:
+                yield f"{said}, {definition.doubt}"
+            for query in definition.queries:
+                yield from self.of(query)
+
+    def _view(self, shown: str, name: str, schema: str) -> Iterator[str]:
+        if shown in self._seen:
+            return
+        self._seen.add(shown)
+        spelling = self._engine.spelling
+        of_schema = f" and lower(table_schema) = {spelling.literal(schema.lower())}" if schema else ""
+        query = (
+            "select view_definition from information_schema.views"
+            f" where lower(table_name) = {spelling.literal(name.lower())}{of_schema}"
+        )
+        for (text,) in self._engine.fetch(query):
+            clock = next(iter(clocks_of(str(text), spelling)), None)
+            if clock is not None:
+                yield f"the view {shown} of the database, which calls {clock.name.partition(':')[0]}"
+            elif text is None:
+                yield f"the view {shown} of the database, whose text this user may not see"
+            else:
+                yield from self.of(str(text))
