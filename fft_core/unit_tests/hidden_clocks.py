@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from fft_core.compile.frozen_sql import clocks_of
@@ -13,6 +14,7 @@ from fft_core.plan.canonical import tokens_of
 from fft_core.plan.relations import name_of, parsed, untracked_tables
 from fft_core.plan.uses import uses_of
 
+_CREATED = re.compile(r"^\s*create\s.*?\sas\s+", re.IGNORECASE | re.DOTALL)  # before the query, in some engines
 _HINT = "Give the time as a column of an input, or have the model read the clock itself."
 
 
@@ -77,10 +79,11 @@ class _Hidden:
             f" where lower(table_name) = {spelling.literal(name.lower())}{of_schema}"
         )
         for (text,) in self._engine.fetch(query):
-            clock = next(iter(clocks_of(str(text), spelling)), None)
-            if clock is not None:
-                yield f"the view {shown} of the database, which calls {clock.name.partition(':')[0]}"
-            elif text is None:
+            if text is None:
                 yield f"the view {shown} of the database, whose text this user may not see"
-            else:
-                yield from self.of(str(text))
+                continue
+            text = _CREATED.sub("", text)
+            clock = next(iter(clocks_of(text, spelling)), None)
+            if clock is not None:
+                yield f"the view {shown} of the database, which calls {clock.name}"
+            yield from self.of(text)

@@ -161,6 +161,7 @@ def _result(warehouses: _Warehouses, test: UnitTest) -> UnitTestResult:
         with (
             warehouses.session(test) as warehouse,
             warehouse.engine.turn(),  # temporary tables are gone if another process gets the file in between
+            warehouse.engine.trace.about(test.model),
         ):
             found = _run(warehouse, test)
             mismatches = {

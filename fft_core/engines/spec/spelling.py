@@ -220,6 +220,8 @@ class Clocks(Values):
     def clock(self, at: datetime, kind: ClockWord) -> str:
         """Spell what a function that tells the time would give at a point in time."""
         utc = at.astimezone(UTC)
+        if kind not in self.clocks.values():
+            self.refuse(f"function that tells a {kind}")
         match kind:
             case "zoned":
                 return self.zoned(utc)
