@@ -95,7 +95,7 @@ def test_quiet_and_loud(shop: Path) -> None:
         (["--select", "tag:nightly"], 0, "No unit tests"),
         (["--model", "tagged"], 0, "No unit tests"),
         (["--case", "god"], 2, "hint: Did you mean 'good'?"),
-        (["--what"], 2, "Error: No such option '--what'."),
+        (["--nothing"], 2, "Error: No such option '--nothing'."),
     ],
 )
 def test_cases_are_chosen(shop: Path, arguments: list[str], code: int, last: str) -> None:
