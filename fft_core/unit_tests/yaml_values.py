@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ import yaml
 from fft_core.errors import FftError
 
 _ENDLESS = 10**9  # characters of a line
+_TIME = re.compile(r"!!timestamp '(\d{4}-\d\d-\d\d [\d:.+-]+)'")
 
 
 def yaml_row(row: Mapping[str, object]) -> str:
@@ -91,4 +93,6 @@ def _flow(value: object) -> str:
     dumped: str = yaml.dump(
         value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=_ENDLESS, allow_unicode=True
     )
-    return dumped.removesuffix("\n").removesuffix("\n...")
+    text = dumped.removesuffix("\n").removesuffix("\n...")
+    plain = _TIME.sub(r"\1", text)  # PyYAML reads times without quotes in brackets, and writes them with a tag
+    return plain if plain == text or yaml.safe_load(plain) == yaml.safe_load(text) else text
