@@ -186,9 +186,13 @@ def _generate(cases: Cases, model: str, rows: int, *, overwrite: bool) -> None:
         return
     echo(f"wrote {name_text(made.path.as_posix())}: {name_text(made.case)}")
     for node, count in given.items():
-        echo(f"  {name_text(node)}: {count} rows")
-    echo(f"  expected: {made.rows} rows, as the model makes them now: look whether they are right")
+        echo(f"  {name_text(node)}: {_rows(count)}")
+    echo(f"  expected: {_rows(made.rows)}, as the model makes them now: look whether they are right")
     if made.faked:
         echo(f"  stand-ins, no values of the tables: {', '.join(map(name_text, made.faked))}")
     else:
         echo("  no column is tagged pii: all values are those of the tables")
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"

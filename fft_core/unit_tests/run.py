@@ -100,15 +100,39 @@ def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[Unit
     >>> [(result.test.name, result.status) for result in run_unit_tests(project, project.unit_tests)]
     [('lower case', 'pass')]
     """
-    if not tests:
-        return
-    project, engine = _opened(project)
-    try:
-        warehouses = _Warehouses(project, engine)
+    with UnitTestRunner(project) as runner:
         for test in tests:
-            yield _result(warehouses, test)
-    finally:
-        engine.close()
+            yield runner.run(test)
+
+
+class UnitTestRunner:
+    """Runs unit tests one by one, where `run_unit_tests` does; nothing is opened before the first. A context manager.
+
+    Args:
+        project: A loaded project.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._warehouses: _Warehouses | None = None
+
+    def run(self, test: UnitTest) -> UnitTestResult:
+        """Run one case. Raises what `run_unit_tests` raises."""
+        if self._warehouses is None:
+            self._warehouses = _Warehouses(*_opened(self._project))
+        return _result(self._warehouses, test)
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._warehouses is not None:
+            self._warehouses.close()
+            self._warehouses = None
+
+    def __enter__(self) -> UnitTestRunner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _opened(project: Project) -> tuple[Project, Session]:
@@ -126,6 +150,10 @@ class _Warehouses:
     def __init__(self, project: Project, engine: Session) -> None:
         self._project, self._engine = project, engine
         self._warehouses: dict[tuple[frozenset[str], datetime | None], Warehouse] = {}
+
+    def close(self) -> None:
+        """Close the database."""
+        self._engine.close()
 
     @contextmanager
     def session(self, test: UnitTest) -> Iterator[Warehouse]:

@@ -11,7 +11,7 @@ from fft_core.compile.render import Naming
 from fft_core.engines.protocol import ColumnType
 from fft_core.names import SYMBOL, Relation
 from fft_core.plan.relations import parsed
-from fft_core.project.model import Model, Relationships, SourceName
+from fft_core.project.model import Model, SourceName
 from fft_core.unit_tests.fakes import Fakes
 from fft_core.warehouse.warehouse import Warehouse
 
@@ -132,13 +132,13 @@ class _Sampling:
 
 
 def _related(warehouse: Warehouse, model: Model) -> Iterator[_Link]:
-    """The columns that checks of type `relationships` compare."""
+    """The columns that checks compare, as those of type `relationships`."""
     inputs = warehouse.project.stored_inputs(model)
     for node in inputs:
         for check in warehouse.project.checks_of(node):
-            rule = check.rule
-            if isinstance(rule, Relationships) and rule.to in inputs:
-                yield _Link((node, rule.column.lower()), (rule.to, rule.field.lower()))
+            for other, fields in check.rule.needs.items():
+                if other in inputs and len(fields) == len(check.rule.columns) == 1:
+                    yield _Link((node, check.rule.columns[0].lower()), (other, fields[0].lower()))
 
 
 def _compared(warehouse: Warehouse, model: Model) -> Iterator[_Link]:

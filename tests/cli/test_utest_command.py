@@ -159,8 +159,8 @@ def test_a_case_is_generated(tmp_path: Path) -> None:
         0,
         [
             "wrote tests/unit/users_one.yml: one",
-            "seed_users: 1 rows",
-            "expected: 1 rows, as the model makes them now: look whether they are right",
+            "seed_users: 1 row",
+            "expected: 1 row, as the model makes them now: look whether they are right",
             "no column is tagged pii: all values are those of the tables",
         ],
     )
