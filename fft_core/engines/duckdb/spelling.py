@@ -20,6 +20,7 @@ class DuckDBSpelling(Spelling):
 
     dialect: ClassVar[str] = "duckdb"
     takes_nul: ClassVar[bool] = True
+    groups_values: ClassVar[bool] = True
     clocks: ClassVar[Mapping[str, ClockWord]] = MappingProxyType(
         {
             **Spelling.clocks,
