@@ -100,7 +100,7 @@ def test_a_job_of_unit_tests_reports_each_case_and_builds_nothing(shop: Path, in
     assert wrong.description == "rows: 1 as expected, 1 with other values, 1 missing"
     assert wrong.metadata["case"].value == "wrong"
     table = str(wrong.metadata["rows of users"].value)
-    assert "B -> b" in table
+    assert "B -\\> b" in table
     assert "| - | 3 | c |" in " ".join(table.split())
     assert "models/users.ff.sql:1: model 'users'" in (broken.description or "")
     assert not (shop / "warehouse.duckdb").exists()
