@@ -14,7 +14,7 @@ from fft_core import Model, Project, Relation, Seed, Source
 from fft_core.checks.words import in_words
 from fft_core.json_files.artifacts import plain_json
 from fft_core.names.text import visible
-from fft_core.project.model import Check, SourceName, UnitTest
+from fft_core.project.model import Check, SourceName
 from fft_core.warehouse.warehouse import planned_relations
 
 IO_MANAGER_KEY = "fft_io_manager"
@@ -173,17 +173,6 @@ class FftTranslator:
             group_name="unit_tests",
             kinds={project.engine, "unit test"},
             metadata=said,
-        )
-
-    def get_unit_test_spec(self, test: UnitTest, name: str, model: Model, project: Project) -> dg.AssetCheckSpec:
-        """Describe one case as a check that blocks nothing; `name` is the case's, as Dagster takes it."""
-        chain = f" (the chain {', '.join(test.models)})" if test.before else ""
-        return dg.AssetCheckSpec(
-            name,
-            asset=self.get_unit_tests_spec(model, project).key,
-            description=visible(f"{test.name}{chain}"),
-            blocking=False,
-            metadata={"case": visible(test.name), "file": str(test.location)},
         )
 
     def get_freshness_spec(self, source: Source, project: Project) -> dg.AssetCheckSpec:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from fft_core import Model, Project
+from fft_core.names.text import visible
 from fft_core.project.model import UnitTest
 from fft_core.project.profile.secrets import project_masker
 from fft_core.unit_tests.run import UnitTestRunner
@@ -71,6 +72,14 @@ class _Case:
     test: UnitTest
     name: str
 
+    def spec(self, key: dg.AssetKey) -> dg.AssetCheckSpec:
+        """Describe it as a check of an asset, which blocks nothing."""
+        chain = f" (the chain {', '.join(self.test.models)})" if self.test.before else ""
+        said = {"case": visible(self.test.name), "file": str(self.test.location)}
+        return dg.AssetCheckSpec(
+            self.name, asset=key, description=f"{said['case']}{chain}", blocking=False, metadata=said
+        )
+
 
 def _cases(tests: Sequence[UnitTest]) -> list[_Case]:
     uses = Counter(_identifier(test.name) for test in tests)
@@ -89,8 +98,8 @@ def _identifier(text: str) -> str:
 def _step(bound: BoundProject, names: StepNames, model: Model, tests: Sequence[UnitTest]) -> dg.AssetChecksDefinition:
     project, translator = bound.project, bound.translator
     cases, masker = _cases(tests), project_masker(project)
-    specs = [translator.get_unit_test_spec(case.test, case.name, model, project) for case in cases]
     key = translator.get_unit_tests_spec(model, project).key
+    specs = [case.spec(key) for case in cases]
 
     @dg.multi_asset_check(name=names.of_unit_tests(model), specs=specs, can_subset=True)
     def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
