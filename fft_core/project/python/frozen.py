@@ -118,8 +118,8 @@ class FrozenClocks:
 
     def frozen(self, value: Any) -> Any:  # Any: whatever the user's name stands for
         """Return a function that tells the frozen time for one that tells the time; anything else as it is."""
-        name = getattr(value, "__name__", None)
-        if not callable(value) or name not in _NAMES or isinstance(value, type):
+        name = getattr(value, "__name__", None) if callable(value) else None
+        if not isinstance(name, str) or name not in _NAMES or isinstance(value, type):
             return value
         owner = getattr(value, "__self__", None)
         if owner is time or getattr(time, name, None) is value:
