@@ -9,6 +9,7 @@ from fft_core.compile.frozen_sql import clocks_of
 from fft_core.engines.protocol import Session
 from fft_core.engines.spec.known import known_functions
 from fft_core.errors import Location, ModelError
+from fft_core.names import Relation
 from fft_core.names.functions import Definition
 from fft_core.plan.canonical import tokens_of
 from fft_core.plan.relations import name_of, parsed, untracked_tables
@@ -18,7 +19,7 @@ _CREATED = re.compile(r"^\s*create\s.*?\sas\s+", re.IGNORECASE | re.DOTALL)  # b
 _HINT = "Give the time as a column of an input, or have the model read the clock itself."
 
 
-def refuse_hidden_clocks(engine: Session, sql: str, given: Iterable[str], where: Location) -> None:
+def refuse_hidden_clocks(engine: Session, sql: str, given: Iterable[Relation], where: Location) -> None:
     """Raise ModelError if a query uses a function or a view of the database that reads the clock.
 
     Args:
@@ -27,15 +28,19 @@ def refuse_hidden_clocks(engine: Session, sql: str, given: Iterable[str], where:
         given: The temporary tables of the test.
         where: The model.
     """
-    hidden = next(_Hidden(engine, frozenset(given)).of(sql), None)
+    hidden = next(_Hidden(engine, frozenset(map(_place, given))).of(sql), None)
     if hidden is not None:
         raise ModelError(f"freeze: time cannot be frozen in {hidden}", where=where, hint=_HINT)
+
+
+def _place(relation: Relation) -> tuple[str, ...]:
+    return tuple((part or "").lower() for part in (relation.catalog, relation.schema, relation.name))
 
 
 class _Hidden:
     """Looks for clocks behind the names in queries; each name is followed once."""
 
-    def __init__(self, engine: Session, given: frozenset[str]) -> None:
+    def __init__(self, engine: Session, given: frozenset[tuple[str, ...]]) -> None:
         self._engine, self._given = engine, given
         self._seen: set[str] = set()
         self._definitions: Mapping[str, Definition] | None = None
@@ -47,8 +52,9 @@ class _Hidden:
         if uses.names:
             yield from self._functions(uses.names)
         tree = parsed(sql, self._engine.dialect)
-        for table in untracked_tables(tree, known, self._given) if tree is not None else ():
-            yield from self._view(name_of(table), table.name, table.db)
+        for table in untracked_tables(tree, known, ()) if tree is not None else ():
+            if (table.catalog.lower(), table.db.lower(), table.name.lower()) not in self._given:
+                yield from self._view(name_of(table), table.name, table.db)
 
     def _functions(self, names: Iterable[str]) -> Iterator[str]:
         if self._definitions is None:

@@ -226,8 +226,8 @@ def _rows_of(warehouse: Warehouse, test: UnitTest, model: Model, *, is_read: boo
     with model_rows(warehouse, model, is_increment=is_increment) as rows:
         query = rows.sql
         if test.frozen_at is not None and model.has_query:
-            tables = [warehouse.relation(node).name for given in test.inputs for node in given.nodes]
-            refuse_hidden_clocks(engine, query, [*tables, *test.models], model.location)
+            nodes = [*(node for given in test.inputs for node in given.nodes), *test.models]
+            refuse_hidden_clocks(engine, query, map(warehouse.relation, nodes), model.location)
         if isinstance(model.materialization, Incremental | Snapshot):
             query = _applied(warehouse, model, query, is_first=not is_increment)
         elif model.name != test.model:

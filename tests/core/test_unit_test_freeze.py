@@ -363,6 +363,14 @@ def test_clocks_inside_views_of_the_database_are_refused(
         assert "days of the database, which calls current_date" in found.replace("CURRENT_DATE", "current_date")
 
 
+def test_a_view_in_whose_place_rows_are_given_is_no_clock(with_objects: Callable[[str, Files], str]) -> None:
+    files = {
+        "models/m.ff.sql": "select id, current_date as day from {{ ref('raw_users') }}",
+        "tests/unit/t.yml": case("m", "{id: 1, day: 2026-01-31}"),
+    }
+    assert with_objects("create view raw_users as select current_date as id", files) == "pass"
+
+
 @pytest.mark.parametrize(
     ("freeze", "said"),
     [
