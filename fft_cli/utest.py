@@ -27,7 +27,7 @@ FAILED = 2
 
 @dataclass(frozen=True)
 class Cases:
-    """Which cases, and how their results are shown."""
+    """The cases that run, and how their results are shown."""
 
     options: ProjectOptions = field(metadata=included(ProjectOptions))
     selection: Selection = field(metadata=included(Selection))

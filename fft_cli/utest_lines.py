@@ -1,4 +1,4 @@
-"""What came of unit tests, for people and as JSON."""
+"""The results of unit tests, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _names(test: UnitTest) -> tuple[str, str]:
 
 
 def result_lines(result: UnitTestResult, widths: Sequence[int]) -> Iterator[str]:
-    """Say what came of a case: one line where it passed, and what is wrong where it did not."""
+    """List the lines of a result: one if the case passed, and its faults if it did not."""
     test, mark = result.test, style(result.status, fg=_COLORS[result.status])
     last = f"{result.seconds:.2f} s" if result.status == "pass" else str(test.location)
     yield in_columns([mark, *_names(test), last], widths)
@@ -35,7 +35,7 @@ def result_lines(result: UnitTestResult, widths: Sequence[int]) -> Iterator[str]
 
 
 def fault_lines(result: UnitTestResult) -> Iterator[str]:
-    """Say what is wrong with a case that did not pass: the error, or the rows that are wrong."""
+    """List the faults of a case that did not pass: the error, or the rows that are wrong."""
     if result.error:
         yield from str(result.error).splitlines()
     for name, mismatch in result.mismatches.items():

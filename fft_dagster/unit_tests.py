@@ -1,6 +1,6 @@
 """Unit tests as asset checks, which only run if they are asked for.
 
-A check belongs to an asset, and whatever selects that asset runs its checks. So these are not checks of the models:
+A check belongs to an asset, and a selection of that asset runs its checks. So these are not checks of the models:
 they are checks of external assets that stand for the tests, `unit_tests/users`, which nothing depends on. Jobs and
 schedules of models leave them out, however they select them.
 """
@@ -67,7 +67,7 @@ def _tests_by_model(project: Project) -> Mapping[str, list[UnitTest]]:
 
 @dataclass(frozen=True)
 class _Case:
-    """A case, and what its check is called: Dagster takes letters, digits and underscores."""
+    """A case, and the name of its check: Dagster takes letters, digits and underscores."""
 
     test: UnitTest
     name: str

@@ -1,4 +1,4 @@
-"""What pytest collects: a file of unit tests, and its cases."""
+"""The items of pytest: a file of unit tests, and its cases."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class CaseItem(pytest.Item):
         return item
 
     def runtest(self) -> None:
-        """Run the case. Raises CaseFailedError with what is wrong."""
+        """Run the case. Raises CaseFailedError with its faults."""
         result = self.runner.run(self.test)
         if result.status != "pass":
             raise CaseFailedError(self._said(result))
@@ -95,12 +95,12 @@ class CaseItem(pytest.Item):
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
     ) -> Any:  # Any: pytest keeps its types for itself
-        """Show what is wrong with the case, and no traceback of ours."""
+        """Return the faults of the case, without a traceback of ours."""
         if isinstance(excinfo.value, CaseFailedError | FftError):
             return str(excinfo.value)
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Say where the case stands."""
+        """Return the place of the case, and its name."""
         line = self.test.location.line
         return self.path, line - 1 if line else None, f"{self.test.model}: {self.test.name}"

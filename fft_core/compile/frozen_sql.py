@@ -44,8 +44,8 @@ class Clock:
 
     Attributes:
         name: What reads it, as a message names it.
-        start: Where it begins in the text.
-        end: Where the text goes on behind it.
+        start: Its begin in the text.
+        end: The place behind it in the text.
         kind: What it gives; None if it cannot be replaced.
         result: What the column is called that it makes, if it is a column by itself and has no other name.
     """
@@ -64,7 +64,7 @@ def frozen_sql(sql: str, spelling: Spelling, at: datetime, where: Location | Non
         sql: One query.
         spelling: That of its engine.
         at: The time.
-        where: What is said of the place of a query that cannot be frozen.
+        where: The place that an error names.
 
     Raises:
         RenderError: the query has no syntax tree, or a function in it reads the clock and cannot be replaced.
@@ -97,7 +97,7 @@ def clocks_of(sql: str, spelling: Spelling) -> tuple[Clock, ...]:
 
 @dataclass(frozen=True)
 class _Query:
-    """A query, and what its words are."""
+    """A query and its tokens."""
 
     sql: str
     spelling: Spelling
@@ -109,7 +109,7 @@ class _Query:
 
     @cached_property
     def _calls(self) -> frozenset[int]:
-        """Where the names of called functions begin."""
+        """The begins of the names of called functions."""
         assert self._tree is not None
         return frozenset(node.meta["start"] for node in self._tree.find_all(exp.Func) if "start" in node.meta)
 
@@ -167,7 +167,7 @@ class _Query:
         return len(self.tokens) - 1
 
     def _with_schema(self, index: int) -> int:
-        """Where a name begins, with the schema before it: `pg_catalog.now`."""
+        """Return the begin of a name, with the schema before it: `pg_catalog.now`."""
         while index > 1 and self.tokens[index - 1].token_type is TokenType.DOT:
             index -= 2
         return index

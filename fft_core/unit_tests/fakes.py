@@ -1,4 +1,4 @@
-"""Stand-ins for personal values: nothing of a value is kept but what kind it is, and where it occurs again."""
+"""Stand-ins for personal values: only the kind of a value is kept, and that it occurs again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes a case from rows of the warehouse: what the model reads, and the rows that it makes of it."""
+"""Writes a case from rows of the warehouse: the inputs of a model, and the rows that it makes of them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _reads_clock(warehouse: Warehouse, model: Model) -> bool:
 
 @dataclass(frozen=True)
 class _Case:
-    """What is written; it is read and run as it stands in the file."""
+    """The case that is written; it is read and run as it stands in the file."""
 
     project: Project
     model: Model
@@ -119,7 +119,7 @@ class _Case:
     inputs: tuple[SampledRows, ...]
 
     def text(self, rows: FoundRows | None) -> str:
-        """Spell the file."""
+        """Render the file."""
         return "\n".join(self._lines(rows)) + "\n"
 
     def _lines(self, rows: FoundRows | None) -> Iterator[str]:

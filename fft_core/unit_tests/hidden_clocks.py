@@ -1,4 +1,4 @@
-"""What a frozen time does not reach: clocks inside functions and views that users of the database made."""
+"""Clocks that a frozen time does not reach: those inside functions and views that users of the database made."""
 
 from __future__ import annotations
 

@@ -36,14 +36,14 @@ class FoundRows:
 
 @dataclass(frozen=True)
 class UnitTestResult:
-    """What came of one case: equal rows, mismatches, or an error of a model or its inputs.
+    """The outcome of one case: equal rows, mismatches, or an error of a model or its inputs.
 
     Attributes:
         test: The case.
         found: The rows of the models about which something is expected, by model; none after an error.
         seconds: How long it took.
         mismatches: How the rows of a model are not those that are expected, by model.
-        error: What a model or its inputs failed with.
+        error: The error of a model or its inputs.
     """
 
     test: UnitTest
@@ -106,7 +106,7 @@ def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[Unit
 
 
 class UnitTestRunner:
-    """Runs unit tests one by one, where `run_unit_tests` does; nothing is opened before the first. A context manager.
+    """Runs unit tests one by one, in the database of `run_unit_tests`, which the first one opens. A context manager.
 
     Args:
         project: A loaded project.
@@ -203,7 +203,7 @@ def _result(warehouses: _Warehouses, test: UnitTest) -> UnitTestResult:
 
 
 def _run(warehouse: Warehouse, test: UnitTest) -> Mapping[str, FoundRows]:
-    """Create the inputs, and run the models in order; give the rows of those about which something is expected."""
+    """Create the inputs, and run the models in order; return the rows of those about which something is expected."""
     own = {name: given for given in test.inputs for name in test.models if name in given.nodes}
     for given in test.inputs:
         if given not in own.values():
@@ -220,7 +220,7 @@ def _run(warehouse: Warehouse, test: UnitTest) -> Mapping[str, FoundRows]:
 
 
 def _rows_of(warehouse: Warehouse, test: UnitTest, model: Model, *, is_read: bool) -> FoundRows | None:
-    """Give the rows of a model, if they are read, and leave them in its table, if another model reads that."""
+    """Return the rows of a model, if they are read, and leave them in its table, if another model reads that."""
     engine, relation = warehouse.engine, warehouse.relation(model.name)
     is_increment = test.is_given(model.name)
     with model_rows(warehouse, model, is_increment=is_increment) as rows:

@@ -47,8 +47,8 @@ def sample(warehouse: Warehouse, model: Model, count: int) -> tuple[SampledRows,
     """Read a few rows of all that a model reads.
 
     The first input has those with the smallest values in its first columns. Those of the others are rows whose values
-    are found in what is sampled already: in the columns that the model compares, those of declared relationships, and
-    those of the same name. If there are none, they are the first ones, too.
+    are found in the inputs that are sampled already: in the columns that the model compares, those of declared
+    relationships, and those of the same name. If there are none, they are the first ones, too.
 
     Values of columns that are tagged `pii`, here or in anything upstream under the same name, are replaced.
 
@@ -89,7 +89,7 @@ class _Sampling:
         return SampledRows(node, tuple(columns), tuple(hidden), faked)
 
     def _query(self, node: str | SourceName, relation: Relation, columns: Sequence[ColumnType]) -> str:
-        """Spell the rows that have most partners, then those with the smallest values."""
+        """Render the query for the rows that have most partners, then those with the smallest values."""
         spelling = self._warehouse.engine.spelling
         partners = []
         for column in columns:
@@ -102,7 +102,7 @@ class _Sampling:
         return f"{spelling.select_all(relation)} order by {', '.join(order)} limit {self._count}"
 
     def _partners(self, node: str | SourceName, column: str) -> list[object]:
-        """The values of what is sampled already that a column is compared with."""
+        """Return the values, of inputs that are sampled already, that a column is compared with."""
         found: dict[object, None] = {}
         for link in self._links:
             for one, other in ((link.left, link.right), (link.right, link.left)):
@@ -115,7 +115,7 @@ class _Sampling:
         return list(found)
 
     def _personal(self, node: str | SourceName) -> frozenset[str]:
-        """The columns of an input that are personal, by themselves or under the same name in what is upstream."""
+        """The columns of an input that are personal, by themselves or under the same name upstream."""
         project = self._warehouse.project
         above = [project.upstream(node)] if isinstance(node, str) else []
         names: set[str | SourceName] = {node, *(name for found in above for name in found)}
@@ -142,7 +142,7 @@ def _related(warehouse: Warehouse, model: Model) -> Iterator[_Link]:
 
 
 def _compared(warehouse: Warehouse, model: Model) -> Iterator[_Link]:
-    """The columns that a SQL model compares with `=`; none where the syntax tree does not tell whose they are."""
+    """The columns that a SQL model compares with `=`; none if the syntax tree does not tell their tables."""
     if model.kind != "sql":
         return
     nodes = {f"{SYMBOL}{node}": node for node in warehouse.project.stored_inputs(model)}

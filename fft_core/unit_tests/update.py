@@ -24,12 +24,12 @@ from fft_core.unit_tests.compare import Mismatch
 from fft_core.unit_tests.run import UnitTestResult
 from fft_core.unit_tests.yaml_values import yaml_cell, yaml_row
 
-_Change: TypeAlias = tuple[int, int, str]  # where it begins and ends in the text, and what stands there instead
+_Change: TypeAlias = tuple[int, int, str]  # its begin and end in the text, and the new text
 
 
 @dataclass(frozen=True)
 class Updated:
-    """What became of a case: its file has the rows that were found, or `problem` says why it has not."""
+    """The outcome for a case: its file has the rows that were found, or `problem` says why it has not."""
 
     result: UnitTestResult
     problem: FftError | None = None
@@ -52,7 +52,7 @@ def update_expected(project: Project, results: Iterable[UnitTestResult]) -> Iter
         try:
             for name, mismatch in result.mismatches.items():
                 change = partial(_updated, result=result, model=name, mismatch=mismatch)
-                write_text_file(path, _as_written(path, change))  # read anew: the places move with each change
+                write_text_file(path, _as_written(path, change))  # read again: the places move with each change
         except UpdateRefusedError as error:
             yield Updated(result, error)
         else:
@@ -92,7 +92,7 @@ def _with(text: str, changes: Iterable[_Change]) -> str:
 
 
 def _says(changed: str, before: str, case: _Case, rows: yaml.SequenceNode, mismatch: Mismatch) -> bool:
-    """Whether a changed file is what it was, apart from the rows of one expectation, and has as many as it should."""
+    """Whether a changed file is as it was, apart from the rows of one expectation, and has as many as it should."""
     one, other = (parse_yaml(text, Path("x"), keep_digits=True) for text in (before, changed))
     if not isinstance(one, YamlFile) or not isinstance(other, YamlFile):
         return False
@@ -110,10 +110,10 @@ def _taken(content: object, keys: Sequence[str | int]) -> object:
 
 
 class _Case:
-    """Where a case stands in the text of its file.
+    """The place of a case in the text of its file.
 
     Attributes:
-        keys: Where the rows stand, once they are found.
+        keys: The place of the rows, once they are found.
     """
 
     def __init__(self, text: str, result: UnitTestResult) -> None:
@@ -124,7 +124,7 @@ class _Case:
         assert isinstance(cases, yaml.SequenceNode)  # the project was read from it
         names = [_value(node, "name") for node in cases.value]
         texts = [name.value if isinstance(name, yaml.ScalarNode) else None for name in names]
-        # the line of a case moves with what is written above it, and a name can be a number
+        # the line of a case moves if lines are added above it, and a name can be a number
         lines = [name is not None and name.start_mark.line + 1 == result.test.location.line for name in names]
         self._index = texts.index(result.test.name) if result.test.name in texts else lines.index(True)
         self._node = cases.value[self._index]
@@ -179,7 +179,7 @@ class _Rows:
             yield from self._lines(missing)
 
     def _indices(self, rows: Sequence[Row]) -> list[int]:
-        """Where rows stand among those that are written, by what they say."""
+        """Return the places of rows among those that are written, by their values."""
         content = [repr(self._said(node)) for node in self.node.value]  # 1 is not True here
         taken: list[int] = []
         for row in rows:
@@ -214,7 +214,7 @@ class _Rows:
         return node.start_mark.index, self._end_of(node), new
 
     def _end_of(self, node: yaml.Node) -> int:
-        """Where a value ends, without the comments behind it."""
+        """Return the end of a value, without the comments behind it."""
         if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
             last = node.value[-1]
             return self._end_of(last[1] if isinstance(last, tuple) else last)
@@ -251,11 +251,11 @@ class _Rows:
             yield (begin - 1, behind, "") if index == len(self.node.value) - 1 else (begin, behind + 1, "")
 
     def _line_of(self, node: yaml.Node) -> int:
-        """Where the line with the dash of an item begins."""
+        """Return the begin of the line with the dash of an item."""
         dash = self.case.text.rindex("-", 0, node.start_mark.index)
         return self.case.text.rfind("\n", 0, dash) + 1
 
     def _end(self, node: yaml.Node) -> int:
-        """Where the last line of an item ends, with a comment behind it."""
+        """Return the end of the last line of an item, with a comment behind it."""
         line = self.case.text.find("\n", self._end_of(node))
         return len(self.case.text) if line < 0 else line

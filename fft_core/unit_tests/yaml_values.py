@@ -33,7 +33,7 @@ def yaml_cell(value: object) -> str:
 
 
 def yaml_value(value: object) -> object:
-    """Return a value of a database as one that YAML has; texts stand for what it has no form for.
+    """Return a value of a database as one that YAML has; a text stands for a value that YAML has no form for.
 
     Raises:
         FftError: it is bytes.
@@ -81,7 +81,7 @@ def _number(dumper: yaml.SafeDumper, number: _Number) -> yaml.ScalarNode:
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    """Keep a text on one line, whatever is in it."""
+    """Write a text on one line, also if it has line breaks."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, None if text.isprintable() else '"')
 
 

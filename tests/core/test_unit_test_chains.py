@@ -125,7 +125,7 @@ CHAIN = f"models: [stg_orders, spent]\ncases: [{{name: a, inputs: {ORDERS}, expe
         (CHAIN.replace(f"inputs: {ORDERS}, ", ""), "2: case 'a' gives no rows for 'raw_orders', which is read"),
         (
             CHAIN.replace("expect: {", "expect: {relation: spend, "),
-            "2: expect.relation 'spend' is no model of the chain",
+            "2: expect.relation 'spend' is not a model of the chain",
         ),
         (
             CHAIN.replace("expect: {rows: []}", "expect: [{rows: []}, {rows: []}]"),

@@ -116,7 +116,7 @@ class FrozenClocks:
     def __init__(self, at: datetime, package: str = "") -> None:
         self._at, self._package = at.astimezone(UTC), package
 
-    def frozen(self, value: Any) -> Any:  # Any: whatever the user's name stands for
+    def frozen(self, value: Any) -> Any:  # Any: any value of the user's
         """Return a function that tells the frozen time for one that tells the time; anything else as it is."""
         name = getattr(value, "__name__", None) if callable(value) else None
         if not isinstance(name, str) or name not in _NAMES or isinstance(value, type):
@@ -132,7 +132,7 @@ class FrozenClocks:
             return lambda: owner(self._at.year, self._at.month, self._at.day)
         return self._refused(value, name) if self._is_foreign(value, owner) else value
 
-    def from_text(self, value: Any) -> Any:  # Any: whatever is called
+    def from_text(self, value: Any) -> Any:  # Any: any function
         """Refuse what reads the text `now` or `today` as the clock; return anything else as it is."""
         home = str(getattr(value, "__module__", "")).partition(".")[0]
         if home in _READ_TEXTS and not getattr(value, "__self__", None):
@@ -140,7 +140,7 @@ class FrozenClocks:
         return value
 
     def _is_foreign(self, value: Any, owner: object) -> bool:
-        """Whether a function called like a clock is that of an installed package, and reads it when it is called."""
+        """Whether a function with the name of a clock is one of an installed package, which reads the clock."""
         home = str(getattr(value, "__module__", None) or getattr(owner, "__module__", None) or "")
         is_own = bool(self._package) and home.startswith(self._package)
         is_of_value = owner is not None and not isinstance(owner, type | ModuleType)

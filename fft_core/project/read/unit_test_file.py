@@ -1,4 +1,4 @@
-"""The files of tests/unit: cases are read, and what they expect of which model."""
+"""The files of tests/unit: the cases, and the rows that they expect of each model."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _tests_of(
 
 
 def _models(written: UnitTestFile, project: Project, problems: list[Problem]) -> list[Model]:
-    """The models that a file is about, in the order of the graph; none where there is a problem with one."""
+    """The models that a file is about, in the order of the graph; none if there is a problem with one."""
     file, shape = written.file, written.shape
     is_chain = shape.models is not None
     names = [shape.model] if shape.model is not None else shape.models or []
@@ -146,7 +146,7 @@ class _Expectations:
     problems: list[Problem]
 
     def of(self, case: CaseShape, index: int) -> Mapping[str, ExpectedRows] | None:
-        """Return the expected rows by model; None where there are none, which is a problem then."""
+        """Return the expected rows by model; None if there are none, which is a problem then."""
         file, defaults = self.written.file, self.written.shape.defaults.expect
         is_list = len(case.expect) > 1 or isinstance(_at(file.content, ("cases", index, "expect")), list)
         found: dict[str, ExpectedRows] = {}
@@ -180,12 +180,12 @@ class _Expectations:
             )
         else:
             hint = nearest(name, names) or f"The chain has {', '.join(names)}."
-            self.problems.append(Problem(f"expect.relation {said.relation!r} is no model of the chain", where, hint))
+            self.problems.append(Problem(f"expect.relation {said.relation!r} is not a model of the chain", where, hint))
         return names[-1]
 
 
 def _at(content: object, keys: tuple[str | int, ...]) -> object:
-    """What stands at a place of a file that has the shape of unit tests."""
+    """Return the content at a place of a file that has the shape of unit tests."""
     for key in keys:
         if isinstance(content, Mapping):
             content = content.get(key)

@@ -1,4 +1,4 @@
-"""The inputs of unit tests: what they may be called, and the rows that they are given, which fixtures may hold."""
+"""The inputs of unit tests: their names, and the rows that they are given, which fixtures may hold."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _seed_types(node: Model | Seed | Source, project: Project) -> Mapping[str, s
 
 
 class InputNames:
-    """What the inputs of a model may be called, or those of a chain of models: what they read from outside.
+    """The names that the inputs of a model may have, or those of a chain of models: its inputs from outside.
 
     Args:
         project: A linked project.
@@ -181,7 +181,7 @@ class InputNames:
                     self._nodes.setdefault(name, []).append(node)
 
     def find(self, text: str, where: Location) -> Nodes | Problem:
-        """Find what a name stands for: several nodes where they are one table."""
+        """Find what a name stands for: several nodes if they are one table."""
         name = model_name(text)
         if name == THIS or name in self._models:
             return self._own_table(name, text, where)
@@ -230,7 +230,7 @@ class InputNames:
 
 
 def _readable(project: Project, model: Model, found: dict[str | SourceName, None]) -> None:
-    """Find what a model reads; where that is ephemeral, it and what it reads."""
+    """Find the inputs of a model; of an ephemeral one, its inputs as well."""
     for node in model.inputs:
         if node in found or not is_known(node, project):
             continue
