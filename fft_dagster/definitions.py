@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def build_definitions(
     variables: Mapping[str, object] | None = None,
     resource_prefix: str = "",
     declare_sources: bool = True,
+    unit_tests: bool = False,
 ) -> dg.Definitions:
     """Load an FFT project as Dagster definitions; opens no database.
 
@@ -58,6 +60,7 @@ def build_definitions(
             are not in `assets` use them.
         declare_sources: Whether sources that none of `assets` fills become external assets; False where definitions
             that these are merged with have assets of their keys.
+        unit_tests: Whether the cases of tests/unit become checks, which no job of the models runs.
 
     Raises:
         ProjectError: with all problems of the project.
@@ -78,6 +81,7 @@ def build_definitions(
         executor=executor,
         resource_prefix=resource_prefix,
         declare_sources=declare_sources,
+        unit_tests=unit_tests,
     )
 
 
@@ -93,6 +97,7 @@ def project_definitions(
     jobs: Sequence[Any] = (),  # Any: dg.Definitions takes several kinds of jobs, and does not name their union
     resource_prefix: str = "",
     declare_sources: bool = True,
+    unit_tests: bool = False,
     run: Run | None = None,
 ) -> dg.Definitions:
     """Do the same for a project that is already loaded, and for some of its models and seeds where `names` is given."""
@@ -109,10 +114,12 @@ def project_definitions(
         one.node_def.name for one in (*own, *own_checks) if isinstance(one, dg.AssetsDefinition) and one.is_executable
     }
     made: dict[str, Any] = {"resource_prefix": resource_prefix, "taken": taken}  # Any: what all three take by name
+    cases = _unit_tests(project, translator, taken) if unit_tests else _UnitTests()
     return dg.Definitions(
         assets=[
             *project_assets(project, translator, names, run, **made),
             *sources,
+            *cases.assets,
             *(_marked(asset, bound) for asset in own),
         ],
         asset_checks=[
@@ -120,11 +127,26 @@ def project_definitions(
             *source_checks(project, translator, **made),
             # a build does not ask how old rows are
             *(freshness_checks(project, translator, **made) if names is None else ()),
+            *cases.checks,
         ],
         resources=all_resources,
         executor=executor,
         jobs=list(jobs),
     )
+
+
+@dataclass(frozen=True)
+class _UnitTests:
+    """The unit tests of a project as Dagster has them."""
+
+    assets: Sequence[dg.AssetSpec] = ()
+    checks: Sequence[dg.AssetChecksDefinition] = ()
+
+
+def _unit_tests(project: Project, translator: FftTranslator, taken: Collection[str]) -> _UnitTests:
+    from fft_dagster.unit_tests import unit_test_checks, unit_test_specs  # most definitions have none
+
+    return _UnitTests(unit_test_specs(project, translator), unit_test_checks(project, translator, taken=taken))
 
 
 def _resources(project: Project, translator: FftTranslator, prefix: str) -> dict[str, Any]:

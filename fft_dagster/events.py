@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -20,8 +20,13 @@ from fft_core.names.text import visible
 from fft_core.operations.freshness import FreshnessResult
 from fft_core.project.model import JudgedRows
 
+if TYPE_CHECKING:
+    from fft_core.unit_tests.compare import Mismatch
+    from fft_core.unit_tests.run import UnitTestResult
+
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 BUILT = "the rows of this build, before they were published"
+_MOST_ROWS = 20
 UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
 
 
@@ -193,6 +198,37 @@ def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.Ass
         description=visible(result.problem) if result.problem else None,
         metadata=metadata,
     )
+
+
+def unit_test_result(key: dg.AssetKey, name: str, result: UnitTestResult, masker: Masker) -> dg.AssetCheckResult:
+    """Report a case of a unit test, with the rows that are wrong as a table for each model."""
+    said = [str(result.error)] if result.error else []
+    metadata: dict[str, Any] = {"case": visible(result.test.name), "seconds": round(result.seconds, 3)}
+    for model, mismatch in result.mismatches.items():
+        said.append(f"{model}: {mismatch}" if result.test.before else str(mismatch))
+        said += [mismatch.hint] if mismatch.hint else []
+        cells = [[None if cell is None else masker(str(cell)) for cell in row] for row in _wrong_rows(mismatch)]
+        if cells:
+            metadata[f"rows of {model}"] = dg.MetadataValue.md(table(("", *mismatch.columns), cells))
+    return dg.AssetCheckResult(
+        passed=result.status == "pass",
+        check_name=name,
+        asset_key=key,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=visible(masker("\n".join(said))) or None,
+        metadata=metadata,
+    )
+
+
+def _wrong_rows(mismatch: Mismatch) -> Iterator[tuple[object, ...]]:
+    """The first rows that are wrong, each with a sign before it, as `fft utest` shows them."""
+    rows: list[tuple[object, ...]] = []
+    for one in mismatch.differing:
+        cells = zip(mismatch.columns, one.expected, one.found, strict=True)
+        rows.append(("~", *(f"{a} -> {b}" if column in one.columns else b for column, a, b in cells)))
+    rows += [("-", *row) for row in mismatch.missing]
+    rows += [("+", *row) for row in mismatch.unexpected]
+    yield from rows[:_MOST_ROWS]
 
 
 @contextmanager
