@@ -179,17 +179,6 @@ class FftTranslator:
         """
         return False
 
-    def get_unit_tests_spec(self, model: Model, project: Project) -> dg.AssetSpec:
-        """Describe the external asset that stands for the unit tests of a model; nothing depends on it."""
-        said = {"dagster/code_references": _code_reference(project, model.path, model.line)}
-        return dg.AssetSpec(
-            self.get_asset_key(model).with_prefix("unit_tests"),
-            description=f"The unit tests of {model.name}: models on given rows. They run if they are asked for.",
-            group_name="unit_tests",
-            kinds={project.engine, "unit test"},
-            metadata=said,
-        )
-
     def get_freshness_spec(self, source: Source, project: Project) -> dg.AssetCheckSpec:
         """Describe the check of a source's freshness, under a name that no check of the user's has."""
         taken = {check.name for check in project.checks_of(source.name)}
