@@ -89,7 +89,7 @@ class FftTranslator:
             columns = [dg.TableColumn(c.name, c.type or "?", description=c.description) for c in node.columns]
             metadata["dagster/column_schema"] = dg.TableSchema(columns=columns)
         path, line = (node.location.path, node.location.line) if not isinstance(node, Seed) else (node.path, None)
-        metadata["dagster/code_references"] = code_reference(project, path, line)
+        metadata["dagster/code_references"] = _code_reference(project, path, line)
         return metadata
 
     def _relations(self, project: Project) -> Callable[[str | SourceName], Relation]:
@@ -209,7 +209,7 @@ def upstream_of(node: Model | Seed | Source, project: Project) -> list[Model | S
     return list(found.values())
 
 
-def code_reference(project: Project, path: Path, line: int | None) -> dg.CodeReferencesMetadataValue:
+def _code_reference(project: Project, path: Path, line: int | None) -> dg.CodeReferencesMetadataValue:
     """Return a line of a file of the project, as Dagster's UI opens it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # one line for each model would hide what matters
