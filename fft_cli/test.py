@@ -34,10 +34,11 @@ def command(options: TestOptions, skip_build: bool) -> None:
     A selection means the checks of models and seeds, and checks by their own tags and names. PROJECT is the folder
     that holds project.yml.
     """
-    from fft_cli.running import Call, Todo, run
+    from fft_cli.running import Call, run
     from fft_core import Run
     from fft_core.project.model.project import without_hooks
     from fft_core.run.select.facts import select_checks
+    from fft_core.run.work import Todo
 
     began = time.perf_counter()
     selection, output = options.selection, options.output
