@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 
 from fft_core import FftError, Project
-from fft_core.run.open_ui import only_one_ui, refuse_taken_port
-from fft_core.run.supervised import run_supervised
+from fft_core.operations.open_ui import only_one_ui, refuse_taken_port
+from fft_core.operations.supervised import run_supervised
 from fft_dagster.runs.instance import code_location, instance_home
 
 
