@@ -149,6 +149,7 @@ class _Loop:
         self._futures: dict[str, PrefectFuture[Any]] = {}  # of all task runs, to draw the edges
         self._seen: set[str] = set()  # those whose beginning was told
         self._starts_no_more = False
+        self._is_terminating = False
         self._asked_at = time.monotonic()
 
     def run(self) -> None:
@@ -199,9 +200,15 @@ class _Loop:
 
     def _see_next(self) -> None:
         name = self._ends.next(TICK_SECONDS)
+        self._tell_terminating()
         self._tell_begun()
         if name is not None:
             self._see_end(name, self._running.pop(name))
+
+    def _tell_terminating(self) -> None:
+        if self._steps.termination.is_requested and not self._is_terminating:
+            self._is_terminating = True
+            self._tell(Terminating())
 
     def _tell_begun(self) -> None:
         for name in self._ends.begun():
@@ -261,22 +268,20 @@ class _Loop:
 
     def _finish(self) -> None:
         """Wait for what still runs, if it was told to end not for ever; then say what became of the others."""
-        is_terminated = self._steps.termination.is_requested
-        if is_terminated:
-            self._tell(Terminating())
+        self._tell_terminating()
         deadline = time.monotonic() + self._settings.cancel_grace_seconds
-        while self._running and time.monotonic() < deadline:
+        while self._running and time.monotonic() < deadline and not self._steps.termination.is_given_up:
             self._see_next()
         left_behind = bool(self._running)
         if left_behind:
             self._steps.termination.give_up()
             _log.warning("left behind: %s", ", ".join(sorted(self._running)))
         for ended in self._outcomes.rest():
-            if ended.result.status == "skipped" and not is_terminated:
+            if ended.result.status == "skipped" and not self._is_terminating:
                 self._show_blocked(ended)
             else:
                 self._tell(ended)
-        self._tell(RunEnded(is_terminated, left_behind))
+        self._tell(RunEnded(self._is_terminating, left_behind))
 
     def _is_cancelled(self) -> bool:
         """Ask Prefect from time to time whether somebody has cancelled the flow run; if so, let the run end."""

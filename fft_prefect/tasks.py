@@ -79,7 +79,7 @@ class Steps:
             asset_deps=[self.asset_key(upstream) for upstream in upstream_of(node, self.project)],
             **self._options(node),
         )
-        return decorate(_Step(self, begun, node, node.step.timeout, partial(self._build, begun, node, key)))
+        return decorate(_Step(_Turn(self, begun, node, node.step.timeout, partial(self._build, begun, node, key))))
 
     def _build(self, begun: NodeRunResult, node: Model | Seed, key: str) -> StepEnded:
         found = self.run.build(node, run_id=self.run_id)
@@ -99,7 +99,7 @@ class Steps:
         def check() -> StepEnded:
             return ended_with_checks(begun, self.run.check(node.name, checks))
 
-        return Task(_Step(self, begun, node, None, check), **self._options(node))
+        return Task(_Step(_Turn(self, begun, node, None, check)), **self._options(node))
 
     def told_task(self, ended: StepEnded, node: Model | Seed | Source) -> Task[Any, Any]:
         """Return the task that does nothing, and says what became of a node that had no turn."""
@@ -133,6 +133,18 @@ def can_succeed_later(task: object, task_run: TaskRun, state: State[Any]) -> boo
 
 
 class _Step:
+    """What a task calls. It forgets its turn when that is over: threads of Prefect keep a task, and with it a run."""
+
+    def __init__(self, turn: _Turn) -> None:
+        self._turn: list[_Turn] = [turn]
+
+    def __call__(self) -> Ended:
+        state = self._turn[0]()  # an error that is raised means that there may be another try
+        self._turn.clear()
+        return state
+
+
+class _Turn:
     """The turn of a node, once or, with retries, several times; never two at a time.
 
     Args:
@@ -161,7 +173,7 @@ class _Step:
     def __call__(self) -> Ended:
         masker = self._steps.run.masker
         try:
-            with self._turn():
+            with self._session():
                 ended = self._work()
         except InterruptedStepError:
             ended = StepEnded(replace(self._begun, status="interrupted"))
@@ -181,7 +193,7 @@ class _Step:
         return state_of(replace(ended, result=ended.result.masked(masker), remarks=tuple(map(masker, ended.remarks))))
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _session(self) -> Iterator[None]:
         """Open this thread's session; its statement is interrupted with the run, or when the time is over."""
         steps = self._steps
         limits = [limit for limit in (steps.limit, steps.translator.get_concurrency_limit(self._node)) if limit]

@@ -21,6 +21,7 @@ class Termination:
     def __init__(self, interruption: Callable[[str], BaseException]) -> None:
         self._interruption = interruption
         self._requested = threading.Event()
+        self._given_up = threading.Event()
         self._lock = threading.Lock()
         self._bodies: set[_Body] = set()
 
@@ -28,6 +29,11 @@ class Termination:
     def is_requested(self) -> bool:
         """Whether the run is to end."""
         return self._requested.is_set()
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nobody waits any longer for what runs."""
+        return self._given_up.is_set()
 
     @contextmanager
     def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:
@@ -66,7 +72,8 @@ class Termination:
             threading.Thread(target=body.cancel_until_ended, name="cancel-step", daemon=True).start()
 
     def give_up(self) -> None:
-        """Cancel no more: the process is about to end, and what the bodies use is closed."""
+        """Cancel no more, and wait no longer: the process is about to end, and what the bodies use is closed."""
+        self._given_up.set()
         with self._lock:
             bodies = list(self._bodies)
         for body in bodies:
