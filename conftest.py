@@ -47,7 +47,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # Tests that share what takes long to make, by how their names begin: one process of xdist runs all of them. Its own
 # mark for that, xdist_group, has no effect: pytest 9.2 does not read the names that xdist 3.8 gives.
-TOGETHER = ("tests/example/test_marts_against_parquet.py::", "tests/cli/test_dev_command.py::test_in_the_ui_")
+TOGETHER = (
+    "tests/example/test_marts_against_parquet.py::",
+    "tests/cli/test_dev_command.py::test_in_the_ui_",
+    "tests/prefect/",
+)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -147,6 +147,7 @@ class _Loop:
         self._jobs = work.jobs or max(4, os.cpu_count() or 1)
         self._running: dict[str, PrefectFuture[Any]] = {}
         self._futures: dict[str, PrefectFuture[Any]] = {}  # of all task runs, to draw the edges
+        self._shown: list[PrefectFuture[Any]] = []  # those of task runs that do nothing
         self._seen: set[str] = set()  # those whose beginning was told
         self._starts_no_more = False
         self._is_terminating = False
@@ -226,6 +227,8 @@ class _Loop:
         self._tell(ended)
         if ended.result.status in ("built", "reused", "checked"):
             self._release_readers(name)
+        elif ended.result.status == "interrupted":
+            self._starts_no_more = True
         elif self._work.keep_going:
             self._skip_readers(name)
         else:
@@ -258,13 +261,16 @@ class _Loop:
         """Give a node whose turn does not come a task run that says why."""
         name = ended.result.name
         self._tell(ended)
-        self._submit(name, self._steps.told_task(ended, self._node(name)), self._reads.get(name, frozenset()))
+        self._show(ended, self._reads.get(name, frozenset()))
 
     def _show_reused(self) -> None:
         if self._settings.show_reused:
             for result in self._work.reused:
-                node = self._steps.project.node(result.name)
-                self._submit(result.name, self._steps.told_task(StepEnded(result), node), frozenset())
+                self._show(StepEnded(result.masked(self._steps.run.masker)), frozenset())
+
+    def _show(self, ended: StepEnded, after: frozenset[str]) -> None:
+        name = ended.result.name
+        self._shown.append(self._submit(name, self._steps.told_task(ended, self._node(name)), after))
 
     def _finish(self) -> None:
         """Wait for what still runs, if it was told to end not for ever; then say what became of the others."""
@@ -281,6 +287,8 @@ class _Loop:
                 self._show_blocked(ended)
             else:
                 self._tell(ended)
+        for shown in self._shown:
+            shown.wait()  # the task runner does not: what it has not run when it ends is cancelled
         self._tell(RunEnded(self._is_terminating, left_behind))
 
     def _is_cancelled(self) -> bool:

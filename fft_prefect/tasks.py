@@ -67,19 +67,16 @@ class Steps:
 
     def task_of(self, begun: NodeRunResult, node: Model | Seed) -> Task[Any, Any]:
         """Return the task that builds a model or seed, or leaves it as it is."""
-        key = self.asset_key(node)
-        properties = AssetProperties(
-            name=self.translator.get_task_name(node),
-            description=self.translator.get_description(node),
-            owners=list(self.translator.get_owners(node)) or None,
-        )
+        asset = self.asset_of(node)
         decorate = materialize(
-            Asset(key=key, properties=properties),
+            asset,
             by=MADE_BY,
-            asset_deps=[self.asset_key(upstream) for upstream in upstream_of(node, self.project)],
+            asset_deps=[self.asset_of(upstream) for upstream in upstream_of(node, self.project)],
             **self._options(node),
         )
-        return decorate(_Step(_Turn(self, begun, node, node.step.timeout, partial(self._build, begun, node, key))))
+        return decorate(
+            _Step(_Turn(self, begun, node, node.step.timeout, partial(self._build, begun, node, asset.key)))
+        )
 
     def _build(self, begun: NodeRunResult, node: Model | Seed, key: str) -> StepEnded:
         found = self.run.build(node, run_id=self.run_id)
@@ -105,9 +102,15 @@ class Steps:
         """Return the task that does nothing, and says what became of a node that had no turn."""
         return Task(_Told(ended), **{**self._options(node), "retries": 0})
 
-    def asset_key(self, node: Model | Seed | Source) -> str:
-        """Return the key of the asset of a node."""
-        return self.translator.get_asset_key(node, self._relation(node.name), self.project)
+    def asset_of(self, node: Model | Seed | Source) -> Asset:
+        """Return the asset of a node: the same for the task that makes it and for those that read it."""
+        properties = AssetProperties(
+            name=str(node.name),
+            description=self.translator.get_description(node),
+            owners=list(self.translator.get_owners(node)) or None,
+        )
+        key = self.translator.get_asset_key(node, self._relation(node.name), self.project)
+        return Asset(key=key, properties=properties)
 
     def _options(self, node: Model | Seed | Source) -> dict[str, Any]:
         name = self.translator.get_task_name(node)
