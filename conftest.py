@@ -17,12 +17,16 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "cli"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
+sys.path.insert(0, str(Path(__file__).parent / "tests" / "prefect"))
 
 from postgres_server import drop_schema, new_schema, running_server
+from prefect_runs import prefect_api, run_flow
 from sweeps import FIRST_SEED
 from targets import Target
 
 from fft_core.engines.protocol import Session, open_session
+
+__all__ = ["prefect_api", "run_flow"]  # fixtures
 
 settings.register_profile("same examples each time", derandomize=True, deadline=None)
 settings.register_profile("other examples each time", deadline=None, database=None, print_blob=True)

@@ -1,12 +1,15 @@
-"""What a server of Prefect says of the runs on it."""
+"""One real server of Prefect for all tests of this folder, and what it says of the runs on it."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import pytest
 
 START_SECONDS = 120  # a busy machine needs more than Prefect's own 30
 QUIET: Mapping[str, str] = {
@@ -112,3 +115,31 @@ def _task_run(run: Any) -> TaskRun:
         frozenset(run.tags),
         frozenset(one.id for one in waits if hasattr(one, "id")),
     )
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of Prefect's own, which all flows of this process use."""
+    home = tmp_path_factory.mktemp("prefect_home")
+    before = dict(os.environ)
+    os.environ.update(QUIET, PREFECT_HOME=str(home))
+    try:
+        from prefect.settings import PREFECT_API_URL
+        from prefect.testing.utilities import prefect_test_harness
+
+        with prefect_test_harness(server_startup_timeout=START_SECONDS):
+            yield str(PREFECT_API_URL.value())
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture
+def run_flow(prefect_api: str) -> RunFlow:
+    """Call a flow with parameters; give what Prefect says of its run when all its task runs are recorded."""
+
+    def call(flow: Any, **parameters: Any) -> FlowRun:
+        state = flow(return_state=True, **parameters)
+        return flow_run(state)
+
+    return call

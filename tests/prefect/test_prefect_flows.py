@@ -43,6 +43,12 @@ def {name}({arguments}):
 """
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folder of a project."""
+    return tmp_path / "shop"
+
+
 def rows(root: Path, sql: str) -> list[Any]:
     with duckdb.connect(str(root / "warehouse.duckdb"), read_only=True) as connection:
         return connection.execute(sql).fetchall()
