@@ -18,9 +18,9 @@ from uuid import UUID
 import httpx
 from prefect import Task
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import RunInput, TaskRunResult
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.utilities.annotations import allow_failure
 
 from fft_core import Model, Run, Seed, Source
 from fft_core.project.model import SourceName
@@ -187,9 +187,11 @@ class _Loop:
             future.add_done_callback(partial(self._ends.note, name))
 
     def _submit(self, name: str, task: Task[Any, Any], after: frozenset[str]) -> PrefectFuture[Any]:
-        # a parent that failed would leave the task run NotReady, which looks as if it were still to come
-        parents: list[Any] = [allow_failure(self._futures[name]) for name in sorted(after) if name in self._futures]
-        future = self._runner.submit(task, parameters={}, wait_for=parents or None)
+        # Given to `wait_for`, the parents would be asked for results, and one that failed would leave the task run
+        # NotReady, which looks as if it were still to come. They have ended: what is wanted is their edges.
+        read = [parent for parent in sorted(after) if parent in self._futures]
+        edges: set[RunInput] = {TaskRunResult(id=self._futures[parent].task_run_id) for parent in read}
+        future = self._runner.submit(task, parameters={"reads": read}, dependencies={"reads": edges})
         self._futures[name] = future
         return future
 

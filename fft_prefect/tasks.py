@@ -136,12 +136,15 @@ def can_succeed_later(task: object, task_run: TaskRun, state: State[Any]) -> boo
 
 
 class _Step:
-    """What a task calls. It forgets its turn when that is over: threads of Prefect keep a task, and with it a run."""
+    """What a task calls; `reads` names those that Prefect draws edges to.
+
+    It forgets its turn when that is over: threads of Prefect keep a task, and with it a run and its database.
+    """
 
     def __init__(self, turn: _Turn) -> None:
         self._turn: list[_Turn] = [turn]
 
-    def __call__(self) -> Ended:
+    def __call__(self, reads: list[str]) -> Ended:
         state = self._turn[0]()  # an error that is raised means that there may be another try
         self._turn.clear()
         return state
@@ -214,5 +217,5 @@ class _Told:
     def __init__(self, ended: StepEnded) -> None:
         self._ended = ended
 
-    def __call__(self) -> Ended:
+    def __call__(self, reads: list[str]) -> Ended:
         return state_of(self._ended)

@@ -104,7 +104,7 @@ def flow_run(state: Any, flow_run_id: UUID | None = None) -> FlowRun:
 
 
 def _task_run(run: Any) -> TaskRun:
-    waits = run.task_inputs.get("wait_for", [])
+    waits = run.task_inputs.get("reads", [])
     return TaskRun(
         run.id,
         run.name,
