@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 from prefect import Flow, get_run_logger, runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
@@ -134,6 +134,8 @@ def project_flow(
         request = Request(cache, tuple(rebuild), tuple(full_refresh))
         return run_flow(settings, Asked(tuple(select), tuple(exclude), request, dict(vars), defer, dry_run))
 
+    # A served flow goes pickled to the process of a run: what annotations name there is not known any more.
+    build.__annotations__ = get_type_hints(build)
     return Flow(
         build,
         name=name or root.name,

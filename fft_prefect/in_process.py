@@ -47,7 +47,13 @@ def run_work(project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
     flow_run = _FlowRun(project, work, planned)
     with _ended_by_signals(flow_run.termination):
         threading.Thread(target=flow_run.call, name="fft-flow", daemon=True).start()
-        yield from flow_run.events()
+        try:
+            yield from flow_run.events()
+        finally:
+            if flow_run.is_left_behind:  # the process is about to end without what is done at its exit
+                from prefect.server.api.server import SubprocessASGIServer  # slow
+
+                SubprocessASGIServer().stop()
     if isinstance(flow_run.error, FftError):
         raise flow_run.error
     if flow_run.error is not None:
@@ -62,11 +68,13 @@ class _FlowRun:
     Attributes:
         termination: By which others end it.
         error: What went wrong with it as a whole, if something did.
+        is_left_behind: Whether threads of it still work.
     """
 
     def __init__(self, project: Project, work: Work, planned: Run) -> None:
         self.termination = new_termination()
         self.error: BaseException | None = None
+        self.is_left_behind = False
         self._work = work
         self._planned = planned
         self._told: SimpleQueue[RunEvent | None] = SimpleQueue()
@@ -88,11 +96,16 @@ class _FlowRun:
             try:
                 event = self._told.get(timeout=TICK_SECONDS)
             except Empty:
+                if self.termination.is_requested and not self._has_begun:  # a server is waited for
+                    self.is_left_behind = True
+                    yield RunEnded(interrupted=True, left_behind=True)
+                    return
                 continue
             if event is None:
                 return
             yield event
             if isinstance(event, RunEnded) and event.left_behind:
+                self.is_left_behind = True
                 deadline = time.monotonic() + END_SECONDS
 
     def call(self) -> None:

@@ -32,12 +32,16 @@ def use_prefect_of(root: Path) -> None:
 
     It is what is configured: PREFECT_API_URL, PREFECT_HOME, or the active profile of `prefect profile`. Without any, it
     is the server of `fft dev` if that is open on the project, and else one that Prefect starts for this command, with
-    its history below .fastflowtransform/prefect/.
+    its history below .fastflowtransform/prefect/. Raises FftError if that folder cannot be made.
     """
     chosen = {**_QUIET}
     if not is_configured(os.environ):
         url = url_of_open_ui(root / FOLDER)
         chosen |= {"PREFECT_HOME": str(root / FOLDER)}
+        try:
+            (root / FOLDER).mkdir(parents=True, exist_ok=True)  # Prefect would make the last part of it only
+        except OSError as error:
+            raise FftError(f"the history of runs cannot be kept in {root / FOLDER}: {error.strerror}") from error
         chosen |= _OF_A_COMMAND if url is None else {"PREFECT_API_URL": f"{url}/api"}
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
