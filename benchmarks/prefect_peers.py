@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -49,8 +50,11 @@ build()
 
 
 @contextmanager
-def prefect_server(scratch: Path, port: int) -> Iterator[dict[str, str]]:
+def prefect_server(scratch: Path) -> Iterator[dict[str, str]]:
     """Run a server; give the environment of what uses it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     environment = {
         "PREFECT_HOME": str(scratch / "prefect"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",

@@ -12,13 +12,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 import httpx
 from prefect import Task
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import RunInput, TaskRunResult
+from prefect.client.schemas.objects import TaskRunResult
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -32,6 +32,9 @@ from fft_core.run.termination import Termination
 from fft_core.run.work import Work
 from fft_prefect.tasks import InterruptedStepError, Steps
 from fft_prefect.translator import FftTranslator
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import RunInput  # older versions call it TaskRunInput
 
 _log = logging.getLogger(__name__)
 TICK_SECONDS = 0.2  # how late a wish to end the run may be noticed

@@ -104,11 +104,9 @@ class Steps:
 
     def asset_of(self, node: Model | Seed | Source) -> Asset:
         """Return the asset of a node: the same for the task that makes it and for those that read it."""
-        properties = AssetProperties(
-            name=str(node.name),
-            description=self.translator.get_description(node),
-            owners=list(self.translator.get_owners(node)) or None,
-        )
+        description, owners = self.translator.get_description(node), list(self.translator.get_owners(node))
+        known = {**({"description": description} if description else {}), **({"owners": owners} if owners else {})}
+        properties = AssetProperties.model_validate({"name": str(node.name), **known})  # older ones take no None
         key = self.translator.get_asset_key(node, self._relation(node.name), self.project)
         return Asset(key=key, properties=properties)
 

@@ -191,7 +191,7 @@ def test_a_time_out_interrupts_the_statement(root: Path, run_flow: RunFlow) -> N
 
 def test_a_retry_begins_when_its_predecessor_has_ended(root: Path, run_flow: RunFlow) -> None:
     """A Python model cannot be interrupted: its time-out is told when it returns, and only then it is tried again."""
-    slow = SPAN.format(options="timeout=0.2, retries=1", name="slow", arguments="", seconds=0.8, then="pass")
+    slow = SPAN.format(options="timeout=1, retries=1", name="slow", arguments="", seconds=1.4, then="pass")
     done = run_flow(project_flow(write_project(root, {"models/slow.ff.py": slow})))
     assert (done.tasks["slow"].state, done.tasks["slow"].run_count) == ("Failed", 2)
     first, second = spans(root)
