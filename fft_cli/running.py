@@ -9,7 +9,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from fft_cli.crash import print_unexpected
-from fft_cli.lines import Display, Start, display
+from fft_cli.lines import Display, LinesFor, PlainLines, Start, display
 from fft_cli.options import Among, Selection
 from fft_cli.plan import print_plan
 from fft_cli.run_options import Output, RunOptions
@@ -21,7 +21,7 @@ from fft_core.run.work import Todo
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a command on a project: what it was asked for, and when it began."""
+    """A call of a command on a project: what it was asked for, when it began, and what makes its lines for people."""
 
     command: str
     run: Run
@@ -29,6 +29,7 @@ class Call:
     began: float
     jobs: int | None = None
     keep_going: bool = False
+    lines_for: LinesFor = PlainLines
     scheduler: str | None = None
 
     @property
@@ -66,7 +67,7 @@ def build_planned(
     began = time.perf_counter()
     looked, plan = options.plan.make_plan(among, begins=hooked and not options.dry_run)
     plan = kept(plan)
-    call = Call(command, looked, options.output, began, options.jobs, options.keep_going, options.scheduler)
+    call = Call(command, looked, options.output, began, options.jobs, options.keep_going, scheduler=options.scheduler)
     if options.dry_run:
         print_plan(plan, as_json=options.output.as_json, verbose=options.output.shows_reasons)
         code = 0
@@ -93,15 +94,20 @@ def _run_with_hooks(call: Call, todo: Todo) -> int:
     return code
 
 
-def run(call: Call, todo: Todo) -> int:
+def run(call: Call, todo: Todo, afterwards: Callable[[Report], None] = lambda report: None) -> int:
     """Run what is to be done, show it, and write `run_results.json` and, where something ran, `manifest.json`.
 
     Gives the exit code.
+
+    Args:
+        call: The call.
+        todo: What is run.
+        afterwards: Writes what is wanted beside these files.
     """
     report = Report()
     for result in todo.reused:
         report.results[result.name] = result
-    with display(call.output, is_worth_watching=bool(todo.names)) as shown:
+    with display(call.output, call.lines_for, is_worth_watching=bool(todo.names)) as shown:
         shown.begin(Start(call.command, call.project, todo.names, todo.reused, todo.what))
         if todo.names:
             _run(call, todo, report, shown)
@@ -113,6 +119,7 @@ def run(call: Call, todo: Todo) -> int:
 
         write_manifest(make_manifest(call.project, call.run))
     remember(call.run, call.command, report, call.seconds)
+    afterwards(report)
     if report.interrupted:
         echo("interrupted", err=True)
     if report.left_behind:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fft_core import FftError, Project, Run
+from fft_core import FftError, Project, ProjectError, Run
+from fft_core.errors import Problem
+from fft_core.project.model import Check, JudgedRows
 from fft_prefect.server import FOLDER, open_ui, use_prefect_of
 
 if TYPE_CHECKING:
+    from fft_core.run.check_history import CheckHistory
     from fft_core.run.outcomes import RunEvent
     from fft_core.run.work import Work
 
@@ -26,6 +29,15 @@ class PrefectFace:
 
         yield from run_work(project, work, planned)
 
+    def with_functions(self, project: Project) -> Project:
+        """Refuse checks whose functions are those of another scheduler. Raises ProjectError."""
+        declared = [check for check in project.checks if isinstance(check.rule, JudgedRows) and not check.rule.judge]
+        if declared:
+            hint = "Dagster finds it: pip install fft-dagster. Or write it as a check of FFT, in tests/."
+            said = "is the check of an asset of Dagster's, which Prefect does not know"
+            raise ProjectError(Problem(f"{check.name!r} {said}", check.location, hint) for check in declared)
+        return project
+
     def open_ui(
         self, project: Project, host: str, port: int, variables: Mapping[str, str], announce: Callable[[str], None]
     ) -> int:
@@ -35,6 +47,14 @@ class PrefectFace:
         """
         _require_prefect()
         return open_ui(project, host, port, variables, announce)
+
+    def check_history(
+        self, project: Project, checks: Iterable[Check], least: int
+    ) -> Mapping[tuple[str, str], CheckHistory]:
+        """Refuse: what checks found is in Prefect's artifacts and events, which no command reads. Raises FftError."""
+        raise FftError(
+            "Prefect keeps no history of checks", hint="The artifacts of the flow runs have what they found."
+        )
 
     def history(self) -> Path:
         """Return where a project's own history is, relative to the project."""

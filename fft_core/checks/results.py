@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from fft_core.engines.protocol import Row
 from fft_core.errors import FftError
@@ -12,6 +12,7 @@ from fft_core.project.model import (
     Check,
     ColumnTypes,
     Drift,
+    JudgedRows,
     Outcome,
     PythonCheck,
     Recency,
@@ -56,6 +57,8 @@ class CheckResult:
         judged: Whether the rows were published when it judged them, or staged.
         judged_with: What was built when it judged the rows of a view, which were not published yet.
         message: What a function said of them.
+        said: What a function said that it means, if it tells more than whether they are good.
+        told: What it wants told with that, for who made it.
         measured: What it has measured, with its key in the records, and what was there before.
         seconds: How long its query took; one that it shares with others is told in full.
         shared_by: How many checks shared that query.
@@ -73,6 +76,8 @@ class CheckResult:
     judged: Judged = "published"
     judged_with: str | None = None
     message: str = ""
+    said: Outcome | None = None
+    told: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
     measured: Measured | None = None
     seconds: float = 0.0
     shared_by: int = 1
@@ -87,8 +92,8 @@ class CheckResult:
 
     @property
     def outcome(self) -> Outcome:
-        """What it means, by the thresholds of the check."""
-        return self.check.outcome(self.failing_rows, self.total or 0)
+        """What it means, by the thresholds of the check, or by what a function said."""
+        return self.said or self.check.outcome(self.failing_rows, self.total or 0)
 
     @property
     def passed(self) -> bool:
@@ -133,12 +138,13 @@ class CheckResult:
                 return f"{self.failing_rows:,} key{'s are' if self.failing_rows > 1 else ' is'} missing"
             case SqlCheck():
                 return f"{self.failing_rows:,} found"
-            case PythonCheck():
+            case PythonCheck() | JudgedRows():
                 return self.message or "failed"
             case Recency():
                 return f"{self.failing_rows:,} group{'s are' if self.failing_rows > 1 else ' is'} too old"
             case ColumnTypes():
-                return f"{self.failing_rows:,} column{'s are' if self.failing_rows > 1 else ' is'} not as promised"
+                said = f"{self.failing_rows:,} column{'s are' if self.failing_rows > 1 else ' is'} not as promised"
+                return f"{said}: {'; '.join(_broken_promise(*row) for row in self.sample)}" if self.sample else said
             case rule if rule.counts is None:  # one row with what was found
                 return self.first_row
         return f"{self.failing_rows:,} of {self.row_count if self.total is None else self.total:,} rows fail"
@@ -154,6 +160,12 @@ class CheckResult:
         return f"{self.check.name}: {self.summary}"
 
 
+def _broken_promise(column: Any, promised: Any, found: Any) -> str:  # Any: as rows come from an engine
+    if promised is None:
+        return f"{column} ({found}) is not promised"
+    return f"{column} is missing" if found is None else f"{column} is {found}, not {promised}"
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What one look at a relation found: results in the order of the checks, the number of rows, and their digest."""
@@ -161,6 +173,11 @@ class Judgement:
     results: tuple[CheckResult, ...]
     row_count: int
     digest: str | None
+
+
+def are_settled(results: Iterable[CheckResult]) -> bool:
+    """Whether what was found need not be looked at again on the same rows: no function said that it only warns."""
+    return all(result.said != "warn" for result in results)
 
 
 def measures_of(results: Iterable[CheckResult]) -> Mapping[str, tuple[float | None, ...]]:

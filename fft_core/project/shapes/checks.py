@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from datetime import UTC, date, datetime
 from math import isfinite
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.project import model as m
+from fft_core.project.shapes.conditions import whole_condition
 from fft_core.project.shapes.shape import Filled, Name, Names, Number, SettingsShape, Shape
 
 _THRESHOLD = re.compile(r"\s*(>=?)\s*(\d+(?:\.\d+)?)\s*(%?)\s*")
@@ -36,13 +38,16 @@ def _threshold(value: Any) -> Any:  # Any: whatever YAML holds
 Threshold: TypeAlias = Annotated[m.Threshold | None, BeforeValidator(_threshold)]
 
 
+Condition: TypeAlias = Annotated[str, AfterValidator(whole_condition)]
+
+
 class CheckShape(Shape):
     """What every check may say."""
 
     table: str = ""
     name: Name | None = None
     severity: m.Severity = "error"
-    where: str | None = None
+    where: Condition | None = None
     tags: Names = []
     description: str | None = None
     scope: m.Scope = "table"
@@ -55,6 +60,8 @@ class CheckShape(Shape):
     def _thresholds_fit(self) -> Self:
         if self.severity == "warn" and self.error_if is not None:
             raise ValueError("error_if has no effect with severity: warn; take one of them out")
+        if self.warn_if is not None and self.error_if is not None and self.error_if.is_below(self.warn_if):
+            raise ValueError(f"warn_if ({self.warn_if}) is above error_if ({self.error_if}): it would never warn")
         return self
 
     def rule(self) -> m.Rule:
@@ -218,7 +225,7 @@ class ExpressionShape(CheckShape):
 
     type: Literal["expression"]
     column: str | None = None
-    expression: Filled
+    expression: Annotated[Filled, AfterValidator(whole_condition)]
 
     def rule(self) -> m.Rule:
         return m.Expression(self.expression, self.column)
@@ -347,7 +354,7 @@ class MeasureShape(Shape):
 
     table: Filled
     expr: Filled
-    where: str | None = None
+    where: Condition | None = None
 
     def value(self) -> m.Measure:
         return m.Measure(self.table, self.expr, self.where)
@@ -358,7 +365,7 @@ class KeyShape(Shape):
 
     table: Filled
     key: Filled
-    where: str | None = None
+    where: Condition | None = None
 
     def value(self) -> m.Measure:
         return m.Measure(self.table, self.key, self.where)
@@ -418,6 +425,33 @@ class ReconcileCoverageShape(ReconcileShape):
         return m.ReconcileCoverage(self.source.value(), self.target.value())
 
 
+class AssetCheckShape(CheckShape):
+    """A check of Dagster's, by its name and file, that judges the staged rows: what it finds, it says itself."""
+
+    type: Literal["asset_check"]
+    column: None = None
+    where: None = None
+    scope: Literal["table"] = "table"
+    name: Name
+    file: Filled
+    gate: bool
+
+    @model_validator(mode="after")
+    def _is_gate(self) -> Self:
+        if not self.gate:
+            raise ValueError("gate: false says nothing: Dagster runs the check by itself; take the entry out")
+        given = [key for key in ("severity", "warn_if", "error_if") if key in self.model_fields_set]
+        if given:
+            raise ValueError(f"{given[0]} has no effect: the result of the check says whether it warns or fails")
+        path = PurePosixPath(self.file)
+        if path.is_absolute() or ".." in path.parts or path.suffix != ".py":
+            raise ValueError(f"file: {self.file!r} is no file of the project's whose name ends in .py")
+        return self
+
+    def rule(self) -> m.Rule:
+        return m.JudgedRows(Path(self.file))
+
+
 class CustomCheckShape(CheckShape):
     """A test whose type is a file of the project's; keys that are none of these are parameters."""
 
@@ -448,6 +482,7 @@ AnyCheck: TypeAlias = (
     | ReconcileDiffShape
     | ReconcileRatioShape
     | ReconcileCoverageShape
+    | AssetCheckShape
 )
 CheckShapes: TypeAlias = AnyCheck | CustomCheckShape
 RECONCILE = ("reconcile_equal", "reconcile_diff_within", "reconcile_ratio_within", "reconcile_coverage")
