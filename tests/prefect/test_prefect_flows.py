@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import pytest
 from prefect_runs import FlowRun, RunFlow, flow_run
 from written_projects import write_project
@@ -206,6 +207,18 @@ def test_steps_run_beside_each_other_up_to_a_number(root: Path, run_flow: RunFlo
     done = run_flow(project_flow(write_project(root, files), max_workers=2))
     assert set(done.states.values()) == {"Completed"}
     assert at_once(spans(root)) == 2
+
+
+def test_a_global_limit_of_prefect_holds_for_all_steps(root: Path, prefect_api: str, run_flow: RunFlow) -> None:
+    limit = {"name": "warehouse", "limit": 1, "active": True}
+    assert httpx.post(f"{prefect_api}/v2/concurrency_limits/", json=limit, timeout=30).is_success
+    files = {
+        f"models/{name}.ff.py": SPAN.format(options="", name=name, arguments="", seconds=0.3, then="pass")
+        for name in ("one", "two", "three")
+    }
+    done = run_flow(project_flow(write_project(root, files), concurrency_limit="warehouse"))
+    assert set(done.states.values()) == {"Completed"}
+    assert at_once(spans(root)) == 1
 
 
 def test_a_dry_run_leaves_the_plan_and_changes_nothing(root: Path, run_flow: RunFlow) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from written_projects import loaded, write_project
 
 from fft_core import FftError, Relation
@@ -148,3 +149,13 @@ def test_a_flow_is_made_of_a_folder_that_nobody_has_read() -> None:
     code = "from fft_prefect import project_flow; print(project_flow('/nowhere/shop').name)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "shop\n"
+
+
+def test_the_example_is_deployed_by_what_its_prefect_yaml_names() -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    example = Path(__file__).parents[2] / "example_project"
+    (deployment,) = yaml.safe_load((example / "prefect.yaml").read_text())["deployments"]
+    flow = load_flow_from_entrypoint(str(example / deployment["entrypoint"]))
+    assert flow.name == "flights"
+    assert set(deployment["parameters"]) <= set(flow.parameters.properties)
