@@ -18,6 +18,7 @@ from fft_core import FftError, Plan, Project, Request, Run, load_project
 from fft_core.errors import nearest
 from fft_core.names.text import visible
 from fft_core.project.model.project import read_variables, without_hooks
+from fft_core.reports.manifest import make_manifest, write_manifest
 from fft_core.run.outcomes import RunEvent, RunStarted
 from fft_core.run.output_guard import guarded_output
 from fft_core.run.rebuilder import refuse_unknown_nodes
@@ -213,6 +214,8 @@ class _Planned:
         for excess in run.budgets.excesses() if run.project.budgets else ():
             get_run_logger().warning("over budget: %s", excess)
         remember(run, "build", report, seconds)
+        if len(report.states) > 1 or "reused" not in report.states:  # something had its turn
+            write_manifest(make_manifest(run.project, run))
         if report.exit_code == 0 and run.project.budgets:
             run.budgets.refuse_errors()
         return ended(report, seconds)

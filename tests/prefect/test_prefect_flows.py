@@ -136,6 +136,7 @@ def test_a_failing_model_says_where_and_stops_no_other_branch(root: Path, run_fl
     assert done.tasks["domains"].message == "waits in vain; users: failed"
     assert "NotReady" not in done.states.values()
     results = json.loads((root / ".fastflowtransform/target/run_results.json").read_text())
+    assert (root / ".fastflowtransform/target/manifest.json").is_file()
     assert results["metadata"]["exit_code"] == 1
     assert results["metadata"]["run_id"] == str(done.id)
     assert {result["name"]: result["status"] for result in results["results"]} == {

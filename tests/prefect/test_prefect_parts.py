@@ -156,6 +156,6 @@ def test_the_example_is_deployed_by_what_its_prefect_yaml_names() -> None:
 
     example = Path(__file__).parents[2] / "example_project"
     (deployment,) = yaml.safe_load((example / "prefect.yaml").read_text())["deployments"]
-    flow = load_flow_from_entrypoint(str(example / deployment["entrypoint"]))
+    flow: Any = load_flow_from_entrypoint(str(example / deployment["entrypoint"]))
     assert flow.name == "flights"
     assert set(deployment["parameters"]) <= set(flow.parameters.properties)
