@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fft_core.engines.protocol import Session
-from fft_core.errors import EngineError, StreamError
+from fft_core.errors import BusyError, EngineError, StreamError
 from fft_core.frames.arrow import to_arrow
 from fft_core.names import Relation
 from fft_core.streaming.intake import EventRules, Intake, TimeUnit, take_in
@@ -24,7 +24,6 @@ from fft_core.streaming.state import (
     place_of_state,
     prepare_state,
     read_state,
-    refuse_others,
     write_state,
 )
 from fft_core.streaming.tables import StreamTables
@@ -169,9 +168,13 @@ class StreamSessionizer:
         with self._engine.turn():
             state = self._state() or StreamState()
             batch, position = source.poll(state.position, limit)
-            return self._process(batch, position)
+            if not batch.num_rows and position == state.position:  # what is not written makes no file grow
+                return BatchResult(0, 0, 0, 0, 0, 0, state.watermark)
+            return self._process(batch, position, state)
 
-    def _process(self, batch: pa.Table, position: Position | None) -> BatchResult:
+    def _process(
+        self, batch: pa.Table, position: Position | None, polled: StreamState | None = None
+    ) -> BatchResult:
         engine, target, now = self._engine, self.target, _now()
         with engine.turn():
             if not self._is_prepared:
@@ -182,6 +185,8 @@ class StreamSessionizer:
                 prepare_state(engine, target)
                 before = self._state()
                 state = before or StreamState()
+                if polled is not None and (polled.epoch, polled.position) != (state.epoch, state.position):
+                    raise BusyError(f"the stream {target} was written by another process meanwhile")
                 intake = take_in(batch, self._rules, state, now, takes_nul=engine.spelling.takes_nul)
                 counts = self._applied(intake, state, now)
                 refuse_dead_share(counts["dead"], intake.given, self._share)
@@ -204,7 +209,7 @@ class StreamSessionizer:
     def close(self) -> None:
         """Let other processes write this stream."""
         with self._engine.turn(), self._engine.transaction():
-            state = self._state() if place_of_state(self.target) in self._engine.inspect([place_of_state(self.target)]) else None
+            state = self._state()
             if state is not None and state.holder is not None and state.holder.is_me:
                 write_state(self._engine, self.target, state, replace(state, holder=None))
 
@@ -269,5 +274,3 @@ def holding(engine: Session, target: Relation, doing: str) -> Iterator[Writer]:
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
-
-__all__ = ["BatchResult", "StreamSessionizer", "holding", "next_state", "refuse_dead_share", "refuse_others"]
