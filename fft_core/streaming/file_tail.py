@@ -212,9 +212,7 @@ class FileTailSource:
         return csv_reader(names, self._delimiter), len(first)
 
 
-def _continued(
-    mark: _Mark, beside: Mapping[tuple[int, int], Path], wanted: frozenset[Path]
-) -> Iterator[_Reading]:
+def _continued(mark: _Mark, beside: Mapping[tuple[int, int], Path], wanted: frozenset[Path]) -> Iterator[_Reading]:
     """Find where a known file goes on: at its inode; or, if that was truncated, in a copy and then from its begin."""
     there = beside.get((mark.device, mark.inode))
     if there is not None and mark.matches(there):

@@ -53,16 +53,25 @@ class KeptStatements:
         )
         return "\nunion all\n".join(parts)
 
+    def repeated(self, ranked: Relation, met: Relation) -> str:
+        """Spell a query that says how often an identity occurs more than once."""
+        given = f"select count(*) from {ranked.sql(self.spelling)} where _ff_rank > 1"
+        return f"select ({given}) + (select count(*) from {met.sql(self.spelling)})"
+
     def new(self, ranked: Relation, met: Relation) -> str:
         """Spell the given events that are kept: those that nothing is kept of, and those that replace another one."""
         names = ", ".join(self._q(name) for name in self.columns)
-        known = f"exists (select 1 from {met.sql(self.spelling)} as _ff_m where {self._same()} and _ff_given >= _ff_kept)"
+        known = (
+            f"exists (select 1 from {met.sql(self.spelling)} as _ff_m where {self._same()} and _ff_given >= _ff_kept)"
+        )
         return f"select {names} from {ranked.sql(self.spelling)} as _ff_g where _ff_rank = 1 and not {known}"
 
     def refused(self, ranked: Relation, met: Relation) -> str:
         """Spell the given events that another one is kept instead of, as bad records without bytes."""
         is_other = "_ff_rank > 1 and _ff_digest <> _ff_first"
-        known = f"exists (select 1 from {met.sql(self.spelling)} as _ff_m where {self._same()} and _ff_given > _ff_kept)"
+        known = (
+            f"exists (select 1 from {met.sql(self.spelling)} as _ff_m where {self._same()} and _ff_given > _ff_kept)"
+        )
         return self._dead(f"{ranked.sql(self.spelling)} as _ff_g", f"({is_other}) or (_ff_rank = 1 and {known})")
 
     def replaced(self, events: Relation, met: Relation, ranges: Sequence[Range]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import StreamError, nearest
@@ -26,14 +27,26 @@ def spelled_measures(
     Raises:
         StreamError: a measure is no aggregate, or names a column that no event has.
     """
-    return {name: _spelled(name, text, columns, order, spelling) for name, text in measures.items()}
+    return {
+        name: _spelled(name, text, tuple(columns), ", ".join(order), spelling.dialect)
+        for name, text in measures.items()
+    }
 
 
-def _spelled(name: str, text: str, columns: Sequence[str], order: Sequence[str], spelling: Spelling) -> str:
+@cache
+def columns_in(text: str, dialect: str) -> tuple[str, ...]:
+    """Name the columns that a spelled measure reads."""
     import sqlglot
     from sqlglot import exp
 
-    dialect, by = spelling.dialect, ", ".join(order)
+    return tuple(column.name for column in sqlglot.parse_one(f"select {text}", dialect=dialect).find_all(exp.Column))
+
+
+@cache
+def _spelled(name: str, text: str, columns: tuple[str, ...], by: str, dialect: str) -> str:
+    import sqlglot
+    from sqlglot import exp
+
     try:
         tree = sqlglot.parse_one(f"select {text}", dialect=dialect)
     except sqlglot.errors.ParseError as error:

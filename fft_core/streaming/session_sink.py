@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fft_core.engines.protocol import Session
-from fft_core.errors import StatementError, StreamError, nearest
+from fft_core.engines.protocol import ColumnType, Session
+from fft_core.errors import EngineError, StreamError, nearest
 from fft_core.names import Relation
 from fft_core.names.columns import ColumnNames
 from fft_core.streaming.intake import Intake
@@ -73,21 +73,24 @@ class SessionSink:
             self.engine.execute(statement)
         dead.append(fit.dead)
         counts = {"events": 0, "late": late, "dead": 0, "duplicates": 0, "sessions": 0}
+        stored = columns_of(self.engine, self.tables.events)
+        statements = self._statements([column.name for column in stored])
         if fit.rows.num_rows:
-            counts |= self._keep_events(fit.rows, now, sessions, intake.watermark, dead)
+            batch = _Batch(self.engine, self.tables.events, statements, stored, intake.watermark)
+            counts |= batch.keep(_received(fit.rows, now), sessions, dead)
         if sessions is not None:
-            for statement in self.statements().closed(sessions, before, intake.watermark):
+            for statement in statements.closed(sessions, before, intake.watermark):
                 self.engine.execute(statement)
         counts["dead"] += self._bury(dead, now)
         return counts
 
     def all_sessions(self, watermark: datetime | None) -> str:
         """Spell the query of the sessions of all events that are kept."""
-        return self.statements().all_sessions(self.tables.events, watermark)
-
-    def statements(self) -> SessionStatements:
-        """Spell for the events as they are stored now. Raises StreamError."""
         names = [column.name for column in columns_of(self.engine, self.tables.events)]
+        return self._statements(names).all_sessions(self.tables.events, watermark)
+
+    def _statements(self, names: Sequence[str]) -> SessionStatements:
+        """Spell for events of these columns. Raises StreamError."""
         settings = self._named(names)
         statements = SessionStatements(settings, {}, self.engine.spelling)
         own = {name.lower() for name in (*settings.key, *ADDED)}
@@ -126,9 +129,8 @@ class SessionSink:
         rows = intake.late
         if not rows.num_rows:
             return 0
-        times = {WATERMARK: intake.watermark, RECEIVED: now}
-        for name, time in times.items():
-            rows = rows.append_column(name, pa.array([time] * rows.num_rows, pa.timestamp("us")))
+        times = pa.array([intake.watermark] * rows.num_rows, pa.timestamp("us"))
+        rows = _received(rows.append_column(WATERMARK, times), now)
         fit = fitted(self.engine, self.tables.late, rows, self._declared(), "append_new_columns")
         for statement in fit.statements:
             self.engine.execute(statement)
@@ -137,104 +139,119 @@ class SessionSink:
             append(self.engine, self.tables.late, fit.rows)
         return fit.rows.num_rows
 
-    def _keep_events(
-        self,
-        rows: pa.Table,
-        now: datetime,
-        sessions: Relation | None,
-        watermark: datetime | None,
-        dead: list[pa.Table],
-    ) -> dict[str, int]:
-        import pyarrow as pa
-
-        rows = rows.append_column(RECEIVED, pa.array([now] * rows.num_rows, pa.timestamp("us")))
-        statements, engine = self.statements(), self.engine
-        names = [column.name for column in columns_of(engine, self.tables.events)]
-        times = rows.column(statements.settings.event_time).to_pylist()
-        ranges = ranges_of(((time, time) for time in set(times)), statements.settings.gap)
-        with engine.frames.query(rows) as query, self._temporary() as temporary:
-            given = temporary(_GIVEN, self._complete(query, rows.column_names, names))
-            new, refused = self._new(given, statements.settings, names, ranges, temporary, dead)
-            ((count,),) = engine.fetch(f"select count(*) from {new.sql(engine.spelling)}")
-            written = 0
-            if sessions is not None and count:
-                written = self._refresh(statements, sessions, new, ranges, watermark, temporary)
-            quoted = [engine.spelling.quoted(name) for name in names]
-            everything = f"select {', '.join(quoted)} from {new.sql(engine.spelling)}"
-            engine.execute(engine.spelling.insert(self.tables.events, quoted, everything))
-        return {"events": int(count), "duplicates": rows.num_rows - int(count) - refused, "sessions": written}
-
-    def _complete(self, query: str, given: Sequence[str], names: Sequence[str]) -> str:
-        """Spell rows with all columns of the events, in their order."""
-        spelling, types = self.engine.spelling, {c.name: c.type for c in columns_of(self.engine, self.tables.events)}
-        cells = [
-            f"{spelling.cast_to(spelling.quoted(n) if n in given else 'null', types[n])} as {spelling.quoted(n)}"
-            for n in names
-        ]
-        return f"select {', '.join(cells)} from ({query}) as _ff_r"
-
-    def _new(
-        self,
-        given: Relation,
-        settings: SessionSettings,
-        names: Sequence[str],
-        ranges: Sequence[Range],
-        temporary: _Temporary,
-        dead: list[pa.Table],
-    ) -> tuple[Relation, int]:
-        """Find the given events that are kept; those that others are kept instead of are bad records, and counted."""
-        if settings.event_id is None:
-            return given, 0
-        engine, kept = self.engine, KeptStatements(settings, names, self.engine.spelling)
-        ranked = temporary(_RANKED, kept.ranked(given))
-        met = temporary(_MET, kept.met(self.tables.events, ranked, ranges))
-        refused = engine.frames.read(kept.refused(ranked, met))
-        replaced = engine.frames.read(kept.replaced(self.tables.events, met, ranges))
-        engine.execute(kept.removed(self.tables.events, met, ranges))
-        dead += [_with_bytes(refused), _with_bytes(replaced)]
-        return temporary(_NEW, kept.new(ranked, met)), refused.num_rows
-
-    def _refresh(
-        self,
-        statements: SessionStatements,
-        sessions: Relation,
-        new: Relation,
-        ranges: Sequence[Range],
-        watermark: datetime | None,
-        temporary: _Temporary,
-    ) -> int:
-        """Make the sessions again that new events belong to; return how many there are then."""
-        engine = self.engine
-        touched = temporary(_TOUCHED, statements.touched(sessions, new, ranges))
-        spans = engine.fetch(f"select {TOUCHED_START}, {TOUCHED_END} from {touched.sql(engine.spelling)}")
-        read_time = engine.types.read_time
-        found = ranges_of(((read_time(low), read_time(high)) for low, high in spans), statements.settings.gap * 0)
-        again = temporary(_AGAIN, statements.again(self.tables.events, new, touched, found, watermark))
-        for statement in statements.removed(sessions, touched, found):
-            engine.execute(statement)
-        columns = statements.columns
-        query = f"select {', '.join(columns)} from {again.sql(engine.spelling)}"
-        engine.execute(engine.spelling.insert(sessions, columns, query))
-        ((count,),) = engine.fetch(f"select count(*) from {again.sql(engine.spelling)}")
-        return int(count)
-
     def _bury(self, dead: Sequence[pa.Table], now: datetime) -> int:
         """Write bad records where they can be looked at."""
         import pyarrow as pa
 
         rows = pa.concat_tables(dead)
         if rows.num_rows:
-            received = pa.array([now] * rows.num_rows, pa.timestamp("us"))
-            append(self.engine, self.tables.dead, rows.append_column(RECEIVED, received))
+            append(self.engine, self.tables.dead, _received(rows, now))
         return rows.num_rows
 
-    @contextmanager
-    def _temporary(self) -> Iterator[_Temporary]:
-        temporary = _Temporary(self.engine)
-        try:
-            yield temporary
-        finally:
-            temporary.drop()
+
+@dataclass(frozen=True)
+class _Batch:
+    """One batch of events that have the columns of the table.
+
+    Attributes:
+        engine: In a transaction.
+        events: The table.
+        statements: Spelled for its columns.
+        stored: Those.
+        watermark: The stream's, with this batch.
+    """
+
+    engine: Session
+    events: Relation
+    statements: SessionStatements
+    stored: Sequence[ColumnType]
+    watermark: datetime | None
+
+    def keep(self, rows: pa.Table, sessions: Relation | None, dead: list[pa.Table]) -> dict[str, int]:
+        """Keep what is new, and make the sessions again that it belongs to."""
+        settings, engine = self.statements.settings, self.engine
+        times = rows.column(settings.event_time).unique().to_pylist()
+        ranges = ranges_of(((time, time) for time in times), settings.gap)
+        with engine.frames.query(rows) as query, _temporary(engine) as temporary:
+            given = temporary(_GIVEN, self._complete(query, rows.column_names))
+            new, count, refused = given, rows.num_rows, 0
+            if settings.event_id is not None:
+                new, count, refused = self._new(given, count, ranges, temporary, dead)
+            written = 0
+            if sessions is not None and count:
+                written = self._refresh(sessions, new, ranges, temporary)
+            names = [engine.spelling.quoted(column.name) for column in self.stored]
+            everything = f"select {', '.join(names)} from {new.sql(engine.spelling)}"
+            engine.execute(engine.spelling.insert(self.events, names, everything))
+        return {"events": count, "duplicates": rows.num_rows - count - refused, "sessions": written}
+
+    def _complete(self, query: str, given: Sequence[str]) -> str:
+        """Spell rows with all columns of the events, in their order."""
+        spelling = self.engine.spelling
+        cells = [
+            f"{spelling.cast_to(spelling.quoted(c.name) if c.name in given else 'null', c.type)} "
+            f"as {spelling.quoted(c.name)}"
+            for c in self.stored
+        ]
+        return f"select {', '.join(cells)} from ({query}) as _ff_r"
+
+    def _new(
+        self,
+        given: Relation,
+        count: int,
+        ranges: Sequence[Range],
+        temporary: _Temporary,
+        dead: list[pa.Table],
+    ) -> tuple[Relation, int, int]:
+        """Find the given events that are kept, and count them, and those that others are kept instead of."""
+        engine = self.engine
+        kept = KeptStatements(self.statements.settings, [c.name for c in self.stored], engine.spelling)
+        ranked = temporary(_RANKED, kept.ranked(given))
+        met = temporary(_MET, kept.met(self.events, ranked, ranges))
+        ((repeated,),) = engine.fetch(kept.repeated(ranked, met))
+        if not repeated:
+            return given, count, 0
+        refused = engine.frames.read(kept.refused(ranked, met))
+        replaced = engine.frames.read(kept.replaced(self.events, met, ranges))
+        if replaced.num_rows:
+            engine.execute(kept.removed(self.events, met, ranges))
+        dead += [_with_bytes(refused), _with_bytes(replaced)]
+        new = temporary(_NEW, kept.new(ranked, met))
+        return new, _count(engine, new), refused.num_rows
+
+    def _refresh(self, sessions: Relation, new: Relation, ranges: Sequence[Range], temporary: _Temporary) -> int:
+        """Make the sessions again that new events belong to; return how many there are then."""
+        engine, statements = self.engine, self.statements
+        touched = temporary(_TOUCHED, statements.touched(sessions, new, ranges))
+        spans = engine.fetch(f"select {TOUCHED_START}, {TOUCHED_END} from {touched.sql(engine.spelling)}")
+        read_time = engine.types.read_time
+        found = ranges_of(((read_time(low), read_time(high)) for low, high in spans), statements.settings.gap * 0)
+        again = temporary(_AGAIN, statements.again(self.events, new, touched, found, self.watermark))
+        for statement in statements.removed(sessions, touched, found):
+            engine.execute(statement)
+        query = f"select {', '.join(statements.columns)} from {again.sql(engine.spelling)}"
+        stats = engine.execute(engine.spelling.insert(sessions, statements.columns, query))
+        return _count(engine, again) if stats.rows is None else stats.rows
+
+
+def _count(engine: Session, relation: Relation) -> int:
+    ((count,),) = engine.fetch(f"select count(*) from {relation.sql(engine.spelling)}")
+    return int(count)
+
+
+def _received(rows: pa.Table, now: datetime) -> pa.Table:
+    import pyarrow as pa
+
+    return rows.append_column(RECEIVED, pa.array([now] * rows.num_rows, pa.timestamp("us")))
+
+
+@contextmanager
+def _temporary(engine: Session) -> Iterator[_Temporary]:
+    temporary = _Temporary(engine)
+    try:
+        yield temporary
+    finally:
+        temporary.drop()
 
 
 class _Temporary:
@@ -256,7 +273,7 @@ class _Temporary:
             relation = self._made.pop()
             try:
                 self._engine.execute(self._engine.spelling.drop(relation, "table"))
-            except StatementError:
+            except EngineError:
                 self._made.clear()
 
 

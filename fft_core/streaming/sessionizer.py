@@ -172,17 +172,15 @@ class StreamSessionizer:
                 return BatchResult(0, 0, 0, 0, 0, 0, state.watermark)
             return self._process(batch, position, state)
 
-    def _process(
-        self, batch: pa.Table, position: Position | None, polled: StreamState | None = None
-    ) -> BatchResult:
+    def _process(self, batch: pa.Table, position: Position | None, polled: StreamState | None = None) -> BatchResult:
         engine, target, now = self._engine, self.target, _now()
         with engine.turn():
             if not self._is_prepared:
                 engine.create_schema(target)
-                self._is_prepared = True
             with engine.transaction():
                 engine.hold(place_of_state(target))
-                prepare_state(engine, target)
+                if not self._is_prepared:
+                    prepare_state(engine, target)
                 before = self._state()
                 state = before or StreamState()
                 if polled is not None and (polled.epoch, polled.position) != (state.epoch, state.position):
@@ -191,6 +189,7 @@ class StreamSessionizer:
                 counts = self._applied(intake, state, now)
                 refuse_dead_share(counts["dead"], intake.given, self._share)
                 write_state(engine, target, before, next_state(state, intake, counts, position, Writer.me()))
+            self._is_prepared = True
         return BatchResult(given=intake.given, watermark=intake.watermark, **counts)
 
     def _applied(self, intake: Intake, state: StreamState, now: datetime) -> dict[str, int]:
@@ -273,4 +272,3 @@ def holding(engine: Session, target: Relation, doing: str) -> Iterator[Writer]:
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
-

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from fft_core.engines.spec.spelling import CHANGED, Spelling
 from fft_core.names import Relation
+from fft_core.streaming.measures import columns_in
 from fft_core.streaming.settings import SessionSettings
 
 ID, START, END, EVENTS, CLOSED, CLOSES = (
@@ -76,7 +77,9 @@ class SessionStatements:
             for part in ranges
         )
 
-    def again(self, events: Relation, new: Relation, touched: Relation, ranges: Sequence[Range], now: datetime | None) -> str:
+    def again(
+        self, events: Relation, new: Relation, touched: Relation, ranges: Sequence[Range], now: datetime | None
+    ) -> str:
         """Spell the sessions that the touched ones and new events become."""
         names = ", ".join(self._read())
         time = f"_ff_k.{self._q(self.settings.event_time)}"
@@ -106,7 +109,9 @@ class SessionStatements:
         low, high = (self.spelling.timestamp(time) for time in sorted((before, now)))
         is_closed = self._is_closed(f"{CHANGED}.{CLOSES}", now)
         passed = f"{CHANGED}.{CLOSES} >= {low} and {CHANGED}.{CLOSES} <= {high}"
-        return (self.spelling.update(sessions, {CLOSED: is_closed}, f"{passed} and {CHANGED}.{CLOSED} <> ({is_closed})"),)
+        return (
+            self.spelling.update(sessions, {CLOSED: is_closed}, f"{passed} and {CHANGED}.{CLOSED} <> ({is_closed})"),
+        )
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -121,13 +126,9 @@ class SessionStatements:
 
     def _read(self) -> list[str]:
         """All columns of events that sessions are made of, spelled."""
-        import sqlglot
-        from sqlglot import exp
-
         read = dict.fromkeys([*self._key(), *self.order])
         for text in self.measures.values():
-            tree = sqlglot.parse_one(f"select {text}", dialect=self.spelling.dialect)
-            read.update(dict.fromkeys(self._q(column.name) for column in tree.find_all(exp.Column)))
+            read.update(dict.fromkeys(map(self._q, columns_in(text, self.spelling.dialect))))
         return list(read)
 
     def _session_id(self, time: str) -> str:

@@ -147,7 +147,7 @@ def write_state(engine: Session, target: Relation, before: StreamState | None, s
     Raises:
         BusyError: another process writes the stream, or has written it since the state was read.
     """
-    refuse_others(engine, target, before)
+    is_there = refuse_others(engine, target, before)
     table, spelling = place_of_state(target), engine.spelling
     values = {
         "relation": str(target),
@@ -161,7 +161,7 @@ def write_state(engine: Session, target: Relation, before: StreamState | None, s
         "updated_at": datetime.now(UTC).replace(tzinfo=None),
     }
     where = f"relation = {spelling.literal(str(target))}"
-    if read_state(engine, target) is None:
+    if not is_there:
         engine.execute(spelling.insert_row(table, values))
     else:  # in place: on DuckDB, rows that are deleted take room until they are many
         engine.execute(spelling.update(table, {k: _spelled(engine, k, v) for k, v in values.items()}, where))
@@ -172,8 +172,8 @@ def _spelled(engine: Session, column: str, value: object) -> str:
     return spelling.cast("null", _COLUMNS[column]) if value is None else spelling.literal(value)
 
 
-def refuse_others(engine: Session, target: Relation, before: StreamState | None) -> None:
-    """Raise BusyError if another process holds a stream, or has written it since its state was read."""
+def refuse_others(engine: Session, target: Relation, before: StreamState | None) -> bool:
+    """Return whether a stream has a state. Raise BusyError if another process holds it, or has written it since."""
     now = read_state(engine, target)
     if now is not None and (other := now.holding):
         raise held(target, other)
@@ -181,6 +181,7 @@ def refuse_others(engine: Session, target: Relation, before: StreamState | None)
         now is not None and before is not None and (now.epoch, now.position) != (before.epoch, before.position)
     ):
         raise BusyError(f"the stream {target} was written by another process meanwhile", hint="Start this one again.")
+    return now is not None
 
 
 def held(target: Relation, by: Writer) -> BusyError:

@@ -54,9 +54,10 @@ def columns_of(engine: Session, relation: Relation) -> tuple[ColumnType, ...]:
     return engine.columns(engine.spelling.select_all(relation))
 
 
-def arrow_schema(engine: Session, relation: Relation) -> pa.Schema:
-    """Return the columns of a table that is there as they are read."""
-    return engine.frames.read(f"{engine.spelling.select_all(relation)} where false").schema
+def _kinds_of_table(engine: Session, relation: Relation) -> dict[str, Any]:
+    """Return the types of a table's columns as Arrow reads them."""
+    schema = engine.frames.read(f"{engine.spelling.select_all(relation)} where false").schema
+    return {name: schema.field(name).type for name in schema.names}
 
 
 def append(engine: Session, relation: Relation, rows: pa.Table) -> None:
@@ -124,10 +125,7 @@ class _Fit:
         self._engine, self._relation, self._declared = engine, relation, declared
         self.stored = columns_of(engine, relation)
         self.statements = [] if self.stored else [_created(engine, relation, declared)]
-        self._kinds = _declared_kinds(engine, declared)  # by name; those of the table count
-        if self.stored:
-            schema = arrow_schema(engine, relation)
-            self._kinds = {name: schema.field(name).type for name in schema.names}
+        self._kinds = _kinds_of_table(engine, relation) if self.stored else _declared_kinds(engine, declared)
         self.known = ColumnNames(self._kinds)
         self._errors: list[str | None] = [None] * rows
 
@@ -191,7 +189,9 @@ def _declared_kinds(engine: Session, declared: Mapping[str, str]) -> dict[str, A
         schema = engine.frames.read(_nothing(engine, types)).schema
     except StatementError as error:
         said = ", ".join(f"{name}: {kind}" for name, kind in declared.items())
-        raise StreamError(f"the declared columns have no type of the database ({said}): {error.problem.message}") from error
+        raise StreamError(
+            f"the declared columns have no type of the database ({said}): {error.problem.message}"
+        ) from error
     return {name: schema.field(name).type for name in schema.names}
 
 

@@ -71,7 +71,9 @@ class Place:
 
     def sessions(self) -> list[Row]:
         """All sessions, without their ids."""
-        columns = "user_id, session_start, session_end, events, pageviews, revenue, entry, left_at, is_closed, closes_at"
+        columns = (
+            "user_id, session_start, session_end, events, pageviews, revenue, entry, left_at, is_closed, closes_at"
+        )
         return sorted(self.rows(columns=columns), key=str)
 
     def expected(self, events: Sequence[Event], gap_minutes: float = 30) -> list[Row]:

@@ -28,7 +28,7 @@ def main() -> None:
     source = FileTailSource("*.jsonl", root=folder)
     print("ready", flush=True)
     while True:
-        if not sessionizer.process(source, limit=50).given:
+        if not sessionizer.process(source, limit=100).given:
             print("done", flush=True)
             return
 

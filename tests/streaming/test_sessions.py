@@ -56,10 +56,14 @@ def test_case(place: Place, case: str) -> None:
 
 def test_local_times_of_a_change_of_the_clock_are_points_in_time(place: Place) -> None:
     times = ["2026-10-25T02:50:00+02:00", "2026-10-25T02:10:00+01:00", "2026-10-25T03:00:00+01:00"]
-    texts = pa.table({"user_id": ["a"] * 3, "ts": times, "event_id": ["1", "2", "3"], "page": ["p"] * 3, "amount": [1.0] * 3})
+    texts = pa.table(
+        {"user_id": ["a"] * 3, "ts": times, "event_id": ["1", "2", "3"], "page": ["p"] * 3, "amount": [1.0] * 3}
+    )
     place.sessionizer().process_batch(texts)
-    assert [row[1:4] for row in place.sessions()] == [(datetime(2026, 10, 25, 0, 50), datetime(2026, 10, 25, 1, 10), 2),
-                                                     (datetime(2026, 10, 25, 2, 0), datetime(2026, 10, 25, 2, 0), 1)]
+    assert [row[1:4] for row in place.sessions()] == [
+        (datetime(2026, 10, 25, 0, 50), datetime(2026, 10, 25, 1, 10), 2),
+        (datetime(2026, 10, 25, 2, 0), datetime(2026, 10, 25, 2, 0), 1),
+    ]
 
 
 def test_an_event_of_the_future_moves_nothing(place: Place) -> None:
@@ -78,7 +82,12 @@ def test_a_silent_partition_holds_the_watermark(place: Place) -> None:
     assert result.watermark == BEGIN + timedelta(minutes=10)
     later = frame(a_b(600, user="b")).append_column(PARTITION, pa.array(["t/1"]))
     assert place.sessionizer().process_batch(later).watermark == BEGIN + timedelta(minutes=500)
-    assert {(row[0], row[3], row[8]) for row in place.sessions()} == {("a", 1, True), ("a", 1, False), ("b", 1, True), ("b", 1, False)}
+    assert {(row[0], row[3], row[8]) for row in place.sessions()} == {
+        ("a", 1, True),
+        ("a", 1, False),
+        ("b", 1, True),
+        ("b", 1, False),
+    }
 
 
 def test_late_events_are_kept_apart(place: Place) -> None:
@@ -121,7 +130,15 @@ def test_bad_records_are_kept_with_why(place: Place) -> None:
 
 
 def test_too_many_bad_records_keep_nothing(place: Place) -> None:
-    bad = pa.table({"user_id": ["a", None], "ts": ["2026-01-01"] * 2, "event_id": ["1", "2"], "page": ["p"] * 2, "amount": [1.0] * 2})
+    bad = pa.table(
+        {
+            "user_id": ["a", None],
+            "ts": ["2026-01-01"] * 2,
+            "event_id": ["1", "2"],
+            "page": ["p"] * 2,
+            "amount": [1.0] * 2,
+        }
+    )
     with pytest.raises(StreamError, match="1 of 2 records are bad, more than the allowed share of 0.1"):
         place.sessionizer(max_dead_share=0.1).process_batch(bad)
     assert place.sessions() == []
@@ -209,7 +226,9 @@ def batched(events: Sequence[Event], random: random.Random) -> list[list[Event]]
 @pytest.mark.parametrize("engine", ENGINES)
 @settings(max_examples=examples(25, 400))
 @given(EVENTS, st.randoms(use_true_random=False))
-def test_any_order_and_any_batches(engines: dict[str, Session], engine: str, events: list[Event], random: random.Random) -> None:
+def test_any_order_and_any_batches(
+    engines: dict[str, Session], engine: str, events: list[Event], random: random.Random
+) -> None:
     place = Place.new(engines[engine])
     again = [*events, *random.sample(events, len(events) // 3)]
     random.shuffle(again)
