@@ -35,6 +35,7 @@ class Written:
         delta_checks: What the checks of the delta found.
         changes: What an increment did, counted.
         is_unchanged: Whether the table is, to the last row, what it was.
+        data_version: What tells these rows from others, if it is known without looking at them.
     """
 
     place: Relation
@@ -43,6 +44,7 @@ class Written:
     delta_checks: tuple[CheckResult, ...] = ()
     changes: Mapping[str, int] = field(default_factory=dict)
     is_unchanged: bool = False
+    data_version: str | None = None
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,10 @@ class FileTailSource:
             marks.append(replace(reading.mark, offset=offset, head=head, tail=tail))
         return {"files": [asdict(mark) for mark in marks]}
 
+    def offsets(self, position: Position) -> Mapping[str, int]:
+        """Return how far each file was read, by partition."""
+        return {mark.partition: mark.offset for mark in _marks(position)}
+
     # --- which files --------------------------------------------------------------------------------------------------
 
     def _readings(self, known: Sequence[_Mark]) -> list[_Reading]:

@@ -156,7 +156,7 @@ def _with_columns(batch: pa.Table, names: Sequence[str]) -> pa.Table:
 
     for name in names:
         if name not in batch.column_names:
-            batch = batch.append_column(name, pa.nulls(batch.num_rows, pa.string()))
+            batch = batch.append_column(name, pa.nulls(batch.num_rows))
     return batch
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -51,7 +51,14 @@ class SessionSink:
     settings: SessionSettings
     on_schema_change: OnNewColumns = "append_new_columns"
 
-    def keep(self, intake: Intake, now: datetime, sessions: Relation | None, before: datetime | None) -> dict[str, int]:
+    def keep(
+        self,
+        intake: Intake,
+        now: datetime,
+        sessions: Relation | None,
+        before: datetime | None,
+        judge: Callable[[Relation], None] | None = None,
+    ) -> dict[str, int]:
         """Keep the events of a batch, and bring the sessions up to date.
 
         Args:
@@ -59,6 +66,7 @@ class SessionSink:
             now: In UTC, without a zone.
             sessions: The table of the sessions; None leaves them as they are.
             before: The watermark before this batch.
+            judge: Is given the sessions that are about to be written; what it raises keeps nothing.
 
         Returns:
             How many events were kept, were late, bad or there already, and how many sessions were written.
@@ -67,7 +75,7 @@ class SessionSink:
             StreamError: a measure cannot be made, or events have new columns that they must not have.
         """
         dead = [intake.dead]
-        late = self._keep_late(intake, now, dead)
+        late = keep_late(self.engine, self.tables, intake, now, self._declared(), dead)
         fit = fitted(self.engine, self.tables.events, intake.events, self._declared(), self.on_schema_change)
         for statement in fit.statements:
             self.engine.execute(statement)
@@ -76,12 +84,12 @@ class SessionSink:
         stored = columns_of(self.engine, self.tables.events)
         statements = self._statements([column.name for column in stored])
         if fit.rows.num_rows:
-            batch = _Batch(self.engine, self.tables.events, statements, stored, intake.watermark)
+            batch = _Batch(self.engine, self.tables.events, statements, stored, intake.watermark, judge)
             counts |= batch.keep(_received(fit.rows, now), sessions, dead)
         if sessions is not None:
             for statement in statements.closed(sessions, before, intake.watermark):
                 self.engine.execute(statement)
-        counts["dead"] += self._bury(dead, now)
+        counts["dead"] += bury(self.engine, self.tables, dead, now)
         return counts
 
     def all_sessions(self, watermark: datetime | None) -> str:
@@ -123,30 +131,39 @@ class SessionSink:
             event_id=found(settings.event_id, "event_id") if settings.event_id else None,
         )
 
-    def _keep_late(self, intake: Intake, now: datetime, dead: list[pa.Table]) -> int:
-        import pyarrow as pa
 
-        rows = intake.late
-        if not rows.num_rows:
-            return 0
-        times = pa.array([intake.watermark] * rows.num_rows, pa.timestamp("us"))
-        rows = _received(rows.append_column(WATERMARK, times), now)
-        fit = fitted(self.engine, self.tables.late, rows, self._declared(), "append_new_columns")
-        for statement in fit.statements:
-            self.engine.execute(statement)
-        dead.append(fit.dead)
-        if fit.rows.num_rows:
-            append(self.engine, self.tables.late, fit.rows)
-        return fit.rows.num_rows
+def keep_late(
+    engine: Session,
+    tables: StreamTables,
+    intake: Intake,
+    now: datetime,
+    declared: Mapping[str, str],
+    dead: list[pa.Table],
+) -> int:
+    """Write late events where they can be looked at, and count them; those that cannot be stored join the bad ones."""
+    import pyarrow as pa
 
-    def _bury(self, dead: Sequence[pa.Table], now: datetime) -> int:
-        """Write bad records where they can be looked at."""
-        import pyarrow as pa
+    rows = intake.late
+    if not rows.num_rows:
+        return 0
+    times = pa.array([intake.watermark] * rows.num_rows, pa.timestamp("us"))
+    fit = fitted(engine, tables.late, _received(rows.append_column(WATERMARK, times), now), declared)
+    for statement in fit.statements:
+        engine.execute(statement)
+    dead.append(fit.dead)
+    if fit.rows.num_rows:
+        append(engine, tables.late, fit.rows)
+    return fit.rows.num_rows
 
-        rows = pa.concat_tables(dead)
-        if rows.num_rows:
-            append(self.engine, self.tables.dead, _received(rows, now))
-        return rows.num_rows
+
+def bury(engine: Session, tables: StreamTables, dead: Sequence[pa.Table], now: datetime) -> int:
+    """Write bad records where they can be looked at, and count them."""
+    import pyarrow as pa
+
+    rows = pa.concat_tables(dead)
+    if rows.num_rows:
+        append(engine, tables.dead, _received(rows, now))
+    return rows.num_rows
 
 
 @dataclass(frozen=True)
@@ -159,6 +176,7 @@ class _Batch:
         statements: Spelled for its columns.
         stored: Those.
         watermark: The stream's, with this batch.
+        judge: Is given the sessions that are about to be written.
     """
 
     engine: Session
@@ -166,6 +184,7 @@ class _Batch:
     statements: SessionStatements
     stored: Sequence[ColumnType]
     watermark: datetime | None
+    judge: Callable[[Relation], None] | None = None
 
     def keep(self, rows: pa.Table, sessions: Relation | None, dead: list[pa.Table]) -> dict[str, int]:
         """Keep what is new, and make the sessions again that it belongs to."""
@@ -227,6 +246,8 @@ class _Batch:
         read_time = engine.types.read_time
         found = ranges_of(((read_time(low), read_time(high)) for low, high in spans), statements.settings.gap * 0)
         again = temporary(_AGAIN, statements.again(self.events, new, touched, found, self.watermark))
+        if self.judge is not None:
+            self.judge(again)
         for statement in statements.removed(sessions, touched, found):
             engine.execute(statement)
         query = f"select {', '.join(statements.columns)} from {again.sql(engine.spelling)}"

@@ -79,3 +79,6 @@ class Source(Protocol):
 
     def end(self) -> Position:
         """Return the position behind all that is there. Raises StreamError."""
+
+    def offsets(self, position: Position) -> Mapping[str, int]:
+        """Return the partitions that were read up to a position, each with the first offset that was not read."""

@@ -118,6 +118,25 @@ def fitted(
     return fit.result(rows, arrays)
 
 
+def typed(engine: Session, relation: Relation | None, rows: pa.Table, declared: Mapping[str, str]) -> Fitted:
+    """Give rows the types that a table has for their columns, or that are declared; nothing is done to the table."""
+    import pyarrow as pa
+
+    kinds = _kinds_of_table(engine, relation) if relation is not None else _declared_kinds(engine, declared)
+    known, errors = ColumnNames(kinds), list[str | None]([None] * rows.num_rows)
+    arrays = dict[str, Any]()  # Any: Arrow columns
+    for name in rows.column_names:
+        there = known.find(name) if name not in (*OWN, BYTES) else None
+        arrays[there or name] = _cast(rows.column(name), kinds[there], there, errors) if there else rows.column(name)
+    if relation is None:
+        missing = {name: pa.nulls(rows.num_rows, kinds[name]) for name in declared if name not in arrays}
+        arrays |= missing
+    dead = dead_letters(rows.append_column(ERROR, pa.array(errors, pa.string())), errors)
+    good = pa.array([error is None for error in errors], pa.bool_())
+    table = pa.table(arrays)
+    return Fitted(table.filter(good) if any(errors) else table, dead)
+
+
 class _Fit:
     """Rows that are fitted to a table of events: what is found on the way."""
 

@@ -106,7 +106,7 @@ class Sessions:
     Attributes:
         key: The columns that tell whose session it is.
         event_time: The column of an event's time.
-        gap_seconds: Two events of a key that are no further apart belong to one session.
+        gap: Two events of a key that are no further apart, in seconds, belong to one session.
         event_id: The column that tells events of one key and time apart.
         measures: Names and aggregates of SQL over the events of a session.
         on_schema_change: What becomes of columns that the events did not have before.
@@ -114,7 +114,7 @@ class Sessions:
 
     key: tuple[str, ...]
     event_time: str
-    gap_seconds: float
+    gap: float
     event_id: str | None = None
     measures: tuple[tuple[str, str], ...] = ()
     on_schema_change: OnSchemaChange = "append_new_columns"

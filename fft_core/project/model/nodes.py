@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from fft_core.engines.spec.attachments import Attachment
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import Location
-from fft_core.project.model.materialization import Ephemeral, Materialization, PublishMode, Table, View
+from fft_core.project.model.materialization import Ephemeral, Keeps, Materialization, PublishMode, Table, View
 from fft_core.project.model.streams import StreamBody
 
 PACKAGES = "packages"  # what the paths of packages' files begin with, wherever these lie
@@ -345,6 +345,12 @@ class Model:
             case PythonBody():
                 return "python"
         return "stream"
+
+    @property
+    def keeps(self) -> Keeps:
+        """What a build leaves of the rows that are there; those of a stream into a table cannot be read again."""
+        is_table = isinstance(self.body, StreamBody) and self.body.sink == "table"
+        return "history" if is_table else self.materialization.keeps
 
     @property
     def is_lazy(self) -> bool:

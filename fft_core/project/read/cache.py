@@ -26,7 +26,7 @@ from fft_core.project.read.files import find_package_files
 from fft_core.version import VERSION
 
 FILE = "project.pickle"
-FORMAT = 23  # counted up when the types of a project change
+FORMAT = 24  # counted up when the types of a project change
 _UNREADABLE = (
     pickle.UnpicklingError,
     ArithmeticError,

@@ -85,7 +85,7 @@ def _materialization(shape: StreamShape, settings: Settings) -> Materialization:
         key=tuple(shape.key),
         event_time=str(shape.event_time),
         event_id=shape.event_id,
-        gap_seconds=float(shape.gap or 0),
+        gap=float(shape.gap or 0),
         measures=tuple(shape.measures.items()),
         on_schema_change=changes,
     )
