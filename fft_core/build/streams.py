@@ -218,9 +218,7 @@ class _Judge:
             raise CheckFailedError(self.increment.model.name, self.results)
 
 
-def _sessions(
-    warehouse: Warehouse, increment: Increment, batch: StreamBatch, intake: Intake, now: datetime
-) -> Written:
+def _sessions(warehouse: Warehouse, increment: Increment, batch: StreamBatch, intake: Intake, now: datetime) -> Written:
     engine, stage, judge = warehouse.engine, increment.stage, _Judge(warehouse, increment)
     sink = session_sink(engine, increment.relation, increment.model)
     is_left = increment.is_first or (batch.before is not None and batch.before.phase == "backfill")
@@ -253,5 +251,3 @@ def _table(warehouse: Warehouse, increment: Increment, intake: Intake, now: date
 def _count(engine: Session, relation: Relation) -> int:
     ((count,),) = engine.fetch(f"select count(*) from {relation.sql(engine.spelling)}")
     return int(count)
-
-

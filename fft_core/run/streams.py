@@ -61,9 +61,7 @@ def follow(
                 batch = poll(warehouse, model)
                 if not batch.is_empty or not is_settled:
                     hooks = run.hooks if run.project.hooks else None
-                    result = build_or_reuse(
-                        warehouse, run.rebuilder, model, hooks=hooks, drains=False, polled=batch
-                    )
+                    result = build_or_reuse(warehouse, run.rebuilder, model, hooks=hooks, drains=False, polled=batch)
                     is_settled = True
                     if isinstance(result, BuildResult):
                         done += result
