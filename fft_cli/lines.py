@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, TypeAlias
 
 from fft_cli.cells import padded, widest
 from fft_cli.report import Report
@@ -16,7 +16,7 @@ from fft_cli.run_options import Output
 from fft_cli.terminal import echo, echo_json, style
 from fft_core import Project
 from fft_core.run.outcomes import RunEvent, RunStarted, StepEnded, StepStarted, Terminating
-from fft_core.run.results import NodeRunResult
+from fft_core.run.results import NodeRunResult, RunStatus
 
 COLORS = {
     "built": "green",
@@ -58,6 +58,16 @@ class Display(Protocol):
         """Show what came of it; errors go to stderr."""
 
 
+class Lines(Display, Protocol):
+    """A display that prints lines; one that is drawn over them asks for the line of what runs."""
+
+    def running_line(self, name: str, seconds: float) -> str:
+        """Say that a node has its turn, in the columns of the others."""
+
+
+LinesFor: TypeAlias = Callable[[Output, Callable[[str], None]], Lines]
+
+
 class PlainLines:
     """A line for each node as it ends, with those of its checks that did not pass; errors in full at the end.
 
@@ -70,13 +80,11 @@ class PlainLines:
         self._output = output
         self._echo = echo
         self._width = 0
-        self._names_checks = False
         self._command = ""
 
     def begin(self, start: Start) -> None:
         shown = [*start.names, *(result.name for result in start.reused if self._output.shows_reasons)]
         self._width = widest(shown)
-        self._names_checks = start.command == "test" or self._output.shows_reasons
         self._command = start.command if start.command != "snapshot" else "snapshot run"
         self._echo(str(start))
         if self._output.shows_reasons:
@@ -97,7 +105,7 @@ class PlainLines:
     def end(self, report: Report, seconds: float) -> None:
         print_errors(report)
         self._echo(f"\n{report.summary(seconds)}")
-        if report.errors and not report.interrupted and self._command != "test":
+        if report.errors() and not report.interrupted:
             self._echo(f"next: mend that, and call `fft {self._command}` again: it builds only what is not built yet")
 
     def running_line(self, name: str, seconds: float) -> str:
@@ -113,7 +121,6 @@ class PlainLines:
     def _details(self, ended: StepEnded) -> Iterator[str]:
         if self._output.shows_reasons:
             yield from (str(reason) for reason in ended.result.reasons)
-        if self._names_checks:
             yield from (f"passed: {check.name}" for check in ended.result.checks if check.status == "pass")
         yield from (style(said, fg="red" if said.startswith("failed") else "yellow") for said in ended.remarks)
 
@@ -194,15 +201,21 @@ class UntilNobodyReads:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what models print goes nowhere, too
 
 
-def print_errors(report: Report) -> None:
-    """Print what failed on stderr."""
-    for error in report.errors:
+def print_errors(report: Report, *, besides: RunStatus | None = None) -> None:
+    """Print what failed on stderr, but for what has this status."""
+    for error in report.errors(besides=besides):
         echo(f"\n{style('error', fg='red', bold=True)}: {error}", err=True)
 
 
 @contextmanager
-def display(output: Output, *, is_worth_watching: bool) -> Iterator[Display]:
-    """Choose how a run is shown: a terminal gets a live display, where there is something to watch."""
+def display(output: Output, lines_for: LinesFor, *, is_worth_watching: bool) -> Iterator[Display]:
+    """Choose how a run is shown: a terminal gets a live display, if there is something to watch.
+
+    Args:
+        output: How much is printed, and how.
+        lines_for: Makes the lines for people.
+        is_worth_watching: Whether something runs.
+    """
     if output.as_json:
         lines = JsonLines(sys.stdout)
         with redirect_stdout(sys.stderr):  # what models print
@@ -212,7 +225,7 @@ def display(output: Output, *, is_worth_watching: bool) -> Iterator[Display]:
     elif is_worth_watching and sys.stdout.isatty():
         from fft_cli.progress import live_lines
 
-        with live_lines(output) as live:
+        with live_lines(output, lines_for) as live:
             yield live
     else:
-        yield UntilNobodyReads(PlainLines(output))
+        yield UntilNobodyReads(lines_for(output, echo))

@@ -14,10 +14,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fft_cli.lines import Display, PlainLines, Start
+from fft_cli.lines import Display, LinesFor, PlainLines, Start
 from fft_cli.report import Report
 from fft_cli.run_options import Output
-from fft_cli.terminal import terminal_text
+from fft_cli.terminal import echo, terminal_text
 from fft_core.names.text import visible
 from fft_core.run.outcomes import RunEvent, StepEnded, StepStarted
 
@@ -27,15 +27,15 @@ LONGEST_LIST = 10
 
 
 @contextmanager
-def live_lines(output: Output, console: Console | None = None) -> Iterator[Display]:
+def live_lines(output: Output, lines_for: LinesFor = PlainLines, console: Console | None = None) -> Iterator[Display]:
     """Show a run live; a terminal that cannot move its cursor gets plain lines."""
     console = console or Console(highlight=False)
     if console.is_dumb_terminal:
-        yield PlainLines(output)
+        yield lines_for(output, echo)
         return
     live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=sys.stderr.isatty())
     with live:
-        lines = LiveLines(output, live)
+        lines = LiveLines(output, live, lines_for)
         try:
             yield lines
         finally:
@@ -45,9 +45,9 @@ def live_lines(output: Output, console: Console | None = None) -> Iterator[Displ
 class LiveLines:
     """Lines that are printed together at each refresh, and what runs below them."""
 
-    def __init__(self, output: Output, live: Live) -> None:
+    def __init__(self, output: Output, live: Live, lines_for: LinesFor = PlainLines) -> None:
         self._live = live
-        self._plain = PlainLines(output, self._add)
+        self._plain = lines_for(output, self._add)
         self._lines: list[str] = []
         self._running: dict[str, float] = {}
         self._total = self._ended = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fft_core.errors import Location, Problem
 from fft_core.run.outcomes import RunEnded, RunEvent, RunStarted, StepEnded, Unexpected
-from fft_core.run.results import NodeRunResult, RunError
+from fft_core.run.results import NodeRunResult, RunError, RunStatus
 
 FAILED, CHECKS_FAILED, UNEXPECTED, INTERRUPTED = 1, 2, 99, 130
 STATES = ("built", "reused", "checked", "blocked", "failed", "skipped", "interrupted", "not_started")
@@ -49,10 +49,10 @@ class Report:
         found = Counter[str](check.status for result in self.results.values() for check in result.checks)
         return {said: found[status] for status, said in _CHECKS.items() if found[status]}
 
-    @property
-    def errors(self) -> list[str]:
-        """What failed, in full."""
-        return [_said(result.name, result.error) for result in self.results.values() if result.error]
+    def errors(self, *, besides: RunStatus | None = None) -> list[str]:
+        """Return what failed, in full, but for nodes of this status."""
+        failed = (result for result in self.results.values() if result.status != besides)
+        return [_said(result.name, result.error) for result in failed if result.error]
 
     @property
     def exit_code(self) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fft_cli.crash import print_unexpected
-from fft_cli.lines import Display, Start, display
+from fft_cli.lines import Display, LinesFor, PlainLines, Start, display
 from fft_cli.options import Among, Selection
 from fft_cli.plan import print_plan
 from fft_cli.report import FAILED, Report
@@ -43,7 +43,7 @@ class Todo:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a command on a project: what it was asked for, and when it began."""
+    """A call of a command on a project: what it was asked for, when it began, and what makes its lines for people."""
 
     command: str
     run: Run
@@ -51,6 +51,7 @@ class Call:
     began: float
     jobs: int | None = None
     keep_going: bool = False
+    lines_for: LinesFor = PlainLines
 
     @property
     def project(self) -> Project:
@@ -114,15 +115,20 @@ def _run_with_hooks(call: Call, todo: Todo) -> int:
     return code
 
 
-def run(call: Call, todo: Todo) -> int:
+def run(call: Call, todo: Todo, afterwards: Callable[[Report], None] = lambda report: None) -> int:
     """Run what is to be done, show it, and write `run_results.json` and, where something ran, `manifest.json`.
 
     Gives the exit code.
+
+    Args:
+        call: The call.
+        todo: What is run.
+        afterwards: Writes what is wanted beside these files.
     """
     report = Report()
     for result in todo.reused:
         report.results[result.name] = result
-    with display(call.output, is_worth_watching=bool(todo.names)) as shown:
+    with display(call.output, call.lines_for, is_worth_watching=bool(todo.names)) as shown:
         shown.begin(Start(call.command, call.project, todo.names, todo.reused, todo.what))
         if todo.names:
             _run(call, todo, report, shown)
@@ -134,6 +140,7 @@ def run(call: Call, todo: Todo) -> int:
 
         write_manifest(make_manifest(call.project, call.run))
     _remember(call, report)
+    afterwards(report)
     if report.interrupted:
         echo("interrupted", err=True)
     if report.left_behind:

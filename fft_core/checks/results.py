@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from fft_core.engines.protocol import Row
 from fft_core.errors import FftError
@@ -138,7 +138,8 @@ class CheckResult:
             case Recency():
                 return f"{self.failing_rows:,} group{'s are' if self.failing_rows > 1 else ' is'} too old"
             case ColumnTypes():
-                return f"{self.failing_rows:,} column{'s are' if self.failing_rows > 1 else ' is'} not as promised"
+                said = f"{self.failing_rows:,} column{'s are' if self.failing_rows > 1 else ' is'} not as promised"
+                return f"{said}: {'; '.join(_broken_promise(*row) for row in self.sample)}" if self.sample else said
             case rule if rule.counts is None:  # one row with what was found
                 return self.first_row
         return f"{self.failing_rows:,} of {self.row_count if self.total is None else self.total:,} rows fail"
@@ -152,6 +153,12 @@ class CheckResult:
 
     def __str__(self) -> str:
         return f"{self.check.name}: {self.summary}"
+
+
+def _broken_promise(column: Any, promised: Any, found: Any) -> str:  # Any: as rows come from an engine
+    if promised is None:
+        return f"{column} ({found}) is not promised"
+    return f"{column} is missing" if found is None else f"{column} is {found}, not {promised}"
 
 
 @dataclass(frozen=True)

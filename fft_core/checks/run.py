@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from fft_core.checks.builtin import NO_MEASURES, check_query
 from fft_core.checks.failures import taken_rows
+from fft_core.checks.few_values import matched_by_value
 from fft_core.checks.query import CheckQuery
 from fft_core.checks.results import CheckResult, Judgement, Measured
 from fft_core.checks.scan import Groups, Scan, shared_groups, shared_scan
@@ -58,6 +59,7 @@ def run_checks(
         return relation if found == published else found
 
     queries = [_query(engine, relation, columns, check, judged, now, before) for check in checks]
+    queries = matched_by_value(queries, engine, relation, columns)
     look = _Look(engine, relation, before)
     scanned = f"{relation.sql(engine.spelling)} as {rows_of(column.name for column in columns)}"
     scan = shared_scan(scanned, queries, digest, look.fetch)

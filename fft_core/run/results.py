@@ -31,7 +31,9 @@ class CheckRunResult:
 
     Attributes:
         name: Its name.
+        type: The type of its rule; None in files of former versions.
         status: What that means, by its thresholds.
+        message: What was found; empty if there is nothing to say.
         severity: As the check says.
         failing_rows: How many rows fail, or how many of what the rule counts; None if they were not counted.
         total: Of how many; None if the rule finds one fault or none.
@@ -47,6 +49,8 @@ class CheckRunResult:
     name: str
     status: CheckStatus
     severity: Severity
+    type: str | None = None
+    message: str = ""
     failing_rows: int | None = None
     total: int | None = None
     share: float | None = None
@@ -65,6 +69,8 @@ class CheckRunResult:
             name=result.check.name,
             status=result.outcome,
             severity=result.check.severity,
+            type=result.check.type,
+            message="" if result.summary == "passed" else result.summary,
             failing_rows=result.failing_rows,
             total=result.total,
             share=None if result.share is None else round(result.share, 6),
@@ -77,10 +83,17 @@ class CheckRunResult:
             failures=result.failures,
         )
 
+    @property
+    def first_row(self) -> str:
+        """The first failing row as text; empty if none is known."""
+        cells = zip(self.sample_columns, self.sample[0], strict=True) if self.sample else ()
+        return ", ".join(f"{column} = {'NULL' if value is None else value}" for column, value in cells)
+
     def masked(self, mask: Callable[[str], str]) -> CheckRunResult:
         """Change the texts in it that quote others: its query, and values."""
         sample = tuple(tuple(None if cell is None else mask(cell) for cell in row) for row in self.sample)
-        return replace(self, sql=mask(self.sql) if self.sql else self.sql, sample=sample)
+        sql = mask(self.sql) if self.sql else self.sql
+        return replace(self, sql=sql, sample=sample, message=mask(self.message))
 
     @classmethod
     def from_json(cls, part: Part) -> CheckRunResult:
@@ -90,7 +103,7 @@ class CheckRunResult:
             status=part.choice("status", get_args(CheckStatus)),
             severity=part.choice("severity", get_args(Severity)),
             failing_rows=part.number_or_none("failing_rows"),
-            **part.optional(("total", "share", "judged", "seconds", "shared_by", "sql", "failures")),
+            **part.optional(("type", "message", "total", "share", "judged", "seconds", "shared_by", "sql", "failures")),
             sample_columns=tuple(part.value.get("sample_columns", ())),
             sample=tuple(map(tuple, part.value.get("sample", ()))),
         )

@@ -155,7 +155,7 @@ def without_times(result: CheckResult) -> CheckResult:
 
 def test_more_checks_are_no_more_statements(engine: Session, caplog: pytest.LogCaptureFixture) -> None:
     engine.execute(engine.spelling.delete(engine.relation("t"), None))
-    one_each: list[Rule] = [NotNull("n"), Unique(("n",))]
+    one_each: list[Rule] = [NotNull("n"), Unique(("n",)), MatchesRegex("s", "b")]
     many: list[Rule] = [
         *one_each,
         Between("n", 0),
@@ -184,3 +184,50 @@ def test_what_cannot_be_evaluated_is_named_among_many(engine: Session) -> None:
     ]
     with pytest.raises(StatementError, match="check bad of t cannot be evaluated"):
         judged(engine, checks)
+
+
+LARGE = 100_000
+
+
+def test_a_pattern_over_few_values_is_matched_with_each_value_once(
+    engine: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If that costs less: the result is that of a look at each row, also with NULLs, a condition, and many values."""
+    table = engine.relation("t")
+    engine.execute(engine.spelling.delete(table, None))
+    numbers = f"generate_series(1, {LARGE}) as g(i)"
+    few = "case when i % 5 = 0 then null when i % 5 = 1 then 'a' else 'b' || (i % 5) end"
+    many = "cast(i as varchar)"
+    named = ", ".join(engine.spelling.quoted(name) for name in (*NUMBER, *TEXT))
+    engine.execute(f"insert into {table.sql(engine.spelling)} ({named}) select i % 3, i, {few}, {many} from {numbers}")
+    checks = [
+        Check("few", "t", "matches_regex", MatchesRegex(TEXT[0], "^a$"), PLACE),
+        Check("some", "t", "matches_regex", MatchesRegex(TEXT[0], "^b"), PLACE, where=f"{NUMBER[0]} = 0 -- of three"),
+        Check("many", "t", "matches_regex", MatchesRegex(TEXT[1], "[02468]$"), PLACE),
+        Check("number", "t", "matches_regex", MatchesRegex(NUMBER[0], "^[01]$"), PLACE),
+    ]
+    with caplog.at_level("DEBUG", logger=LOGGER):
+        found = judged(engine, checks)
+    assert [result.failing_rows for result in found] == [60_000, 6_667, 50_000, 33_333]
+    assert [result.total for result in found] == [LARGE, 33_333, LARGE, LARGE]
+    for result in found:
+        ((counted,),) = engine.fetch(f"select count(*) from ({result.sql}) as f")
+        assert counted == result.failing_rows
+    grouped = [record.getMessage() for record in caplog.records if "_ff_values" in record.getMessage()]
+    assert len(grouped) == (1 if engine.spelling.groups_values else 0)
+    assert all(message.count("_ff_values") == 3 for message in grouped)
+
+
+def test_a_view_is_not_computed_twice_for_a_pattern(engine: Session, caplog: pytest.LogCaptureFixture) -> None:
+    view = engine.relation("v")
+    engine.execute(
+        f"create view {view.sql(engine.spelling)} as select cast(i % 3 as varchar) as s from "
+        f"generate_series(1, {LARGE}) as g(i)"
+    )
+    check = Check("c", "v", "matches_regex", MatchesRegex("s", "[12]"), PLACE)
+    columns = engine.columns(engine.spelling.select_all(view))
+    with caplog.at_level("DEBUG", logger=LOGGER):
+        (result,) = run_checks(engine, view, columns, [check], lambda _: view).results
+    assert result.failing_rows == 33_333
+    scans = [message for record in caplog.records if "count(" in (message := record.getMessage())]
+    assert len(scans) == 1

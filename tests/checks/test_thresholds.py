@@ -99,6 +99,12 @@ def test_a_share_is_one_of_what_the_rule_counts(
     ("test", "said"),
     [
         (f"{FIVE_FAIL}, severity: warn, error_if: '> 5'", "error_if has no effect with severity: warn"),
+        (f"{FIVE_FAIL}, warn_if: '> 5', error_if: '>= 5'", "warn_if (> 5) is above error_if (>= 5)"),
+        (f"{FIVE_FAIL}, warn_if: '> 5%', error_if: '>= 5%'", "warn_if (> 5%) is above error_if (>= 5%)"),
+        (f"{FIVE_FAIL}, warn_if: '>= 7', error_if: '> 5'", "warn_if (>= 7) is above error_if (> 5)"),
+        (f"{FIVE_FAIL}, where: '1=1) or (2=2'", "'1=1) or (2=2' is not one condition: its parentheses do not match"),
+        (f'{FIVE_FAIL}, where: "id > (1 -- )"', "is not one condition"),
+        ("type: expression, expression: 'id > 1) or (true'", "is not one condition: its parentheses do not match"),
         (f"{FIVE_FAIL}, warn_if: 5", '5 is no threshold: write "> 10" for a number of rows'),
         (f"{FIVE_FAIL}, warn_if: '< 5'", "'< 5' is no threshold"),
         (f"{FIVE_FAIL}, error_if: '> 1.5'", "'> 1.5' is no threshold: a number of rows is whole"),
@@ -119,6 +125,21 @@ def test_thresholds_that_cannot_be_meant_are_refused(tmp_path: Path, test: str, 
     (found,) = problems(tmp_path, {**SHOP, "project.yml": project(test)})
     assert said in found
     assert found.startswith("project.yml:4: ")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "warn_if: '> 5', error_if: '> 5'",  # below it passes without a word
+        "warn_if: '> 5', error_if: '>= 6'",
+        "warn_if: '>= 5%', error_if: '> 5%'",
+        "warn_if: '> 50%', error_if: '> 5'",
+        "where: \"name in (')', 'a''(') /* ( */\"",
+        "where: \"name = '\\\\' and (id > 1)\"",
+    ],
+)
+def test_what_could_be_taken_for_a_mistake_is_none(tmp_path: Path, more: str) -> None:
+    assert loaded(tmp_path, {**SHOP, "project.yml": project(f"{FIVE_FAIL}, {more}")}).checks
 
 
 def test_a_threshold_in_words() -> None:

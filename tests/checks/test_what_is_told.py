@@ -162,6 +162,8 @@ def test_run_results_hold_all_of_it(tmp_path: Path) -> None:
         "name": "between_id",
         "status": "fail",
         "severity": "error",
+        "type": "between",
+        "message": "2 of 3 rows fail",
         "failing_rows": 2,
         "total": 3,
         "share": 0.666667,

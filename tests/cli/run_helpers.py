@@ -81,7 +81,9 @@ Fft = Callable[..., Finished]
 
 
 def golden(text: str) -> list[str]:
-    return [re.sub(r"[\d.]+ s$", "N s", " ".join(line.split())) for line in text.splitlines() if line.strip()]
+    """Return the lines of a text, with one blank between words and without times."""
+    lines = (" ".join(line.split()) for line in text.splitlines() if line.strip())
+    return [re.sub(r"[\d.,]+ (m?s)(?=$| for \d+ checks)", r"N \1", line) for line in lines]
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:

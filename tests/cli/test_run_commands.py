@@ -91,13 +91,18 @@ def test_each_command_runs_what_it_is_called_for(fft: Fft, tmp_path: Path) -> No
     assert (tested.code, tested.err) == (0, "")
     assert tested.lines[0] == "shop on duckdb, profile dev: 4 checks"
     for found in (
-        ["checked crm.users N s", "passed: unique_id"],
-        ["checked users N s", "passed: not_null_id", "warned: accepted_values_email: 1 of 2 rows fail"],
-        ["checked history N s", "passed: unique_id_email"],
+        ["✓ unique crm.users.id N ms"],
+        [
+            "✓ not_null users.id N ms for 2 checks",
+            "! accepted_values users.email N ms for 2 checks",
+            "↳ accepted_values_email: 1 of 2 rows fail (project.yml:5)",
+            "↳ the first of them: id = 2, email = b@x.at, name = Bob",
+        ],
+        ["✓ unique history.id, email N ms"],
     ):
         begin = tested.lines.index(found[0])
         assert tested.lines[begin : begin + len(found)] == found
-    assert tested.lines[-1] == "3 checked; checks: 3 passed, 1 warned; N s"
+    assert tested.lines[-5:] == ["Totals", "✓ passed: 3", "✗ failed: 0", "! warned: 1", "N s"]
 
 
 def test_only_build_runs_the_checks_of_sources_and_of_what_is_reused(fft: Fft, tmp_path: Path) -> None:
@@ -200,8 +205,13 @@ def test_which_checks_a_selection_means(fft: Fft, tmp_path: Path) -> None:
     assert checks("--select", "history batch") == ["history unique_id_email", "users not_null_id"]
     assert checks("--select", "users+", "--exclude", "batch") == ["users accepted_values_email"]
     assert checks("--exclude", "users") == ["crm.users unique_id", "history unique_id_email"]
+    assert checks("--select", "type:unique") == ["crm.users unique_id", "history unique_id_email"]
+    assert checks("--select", "type:not_null history") == ["history unique_id_email", "users not_null_id"]
+    assert checks("--select", "type:snapshot") == ["history unique_id_email"]
     assert checks("--select", "tag:nightly") == []
     assert fft("test", root, "--select", "tag:nightly").lines[-1] == "nothing to do; N s"
+    mistyped = fft("test", root, "--select", "type:uniqe")
+    assert (mistyped.code, golden(mistyped.err)[1]) == (2, "hint: Did you mean 'unique'?")
     wrong = fft("test", root, "--select", "usres")
     assert (wrong.code, golden(wrong.err)) == (
         2,
@@ -217,13 +227,14 @@ def test_all_checks_run_though_some_fail(fft: Fft, tmp_path: Path) -> None:
         connection.execute("insert into crm_users values (1, 'c@x.at')")
     tested = fft("test", root)
     assert tested.code == 2
-    assert tested.lines[-1] == "3 checked; checks: 1 passed, 1 warned, 2 failed; N s"
-    assert "failed: not_null_id: 1 of 2 rows fail" in tested.lines
-    assert "failed: unique_id: 1 value occurs more than once" in tested.lines
-    assert (
-        "error: users: project.yml:4: users has bad rows: 1 check(s) failed: not_null_id: 1 of 2 rows fail\n"
-        "    hint: The first of them: id = NULL, email = b@x.at, name = Bob\n"
-    ) in tested.err
+    assert tested.lines[-5:] == ["Totals", "✓ passed: 1", "✗ failed: 2", "! warned: 1", "N s"]
+    at = tested.lines.index("✗ not_null users.id N ms for 2 checks")
+    assert tested.lines[at + 1 : at + 3] == [
+        "↳ not_null_id: 1 of 2 rows fail (project.yml:4)",
+        "↳ the first of them: id = NULL, email = b@x.at, name = Bob",
+    ]
+    assert "↳ unique_id: 1 value occurs more than once (sources.yml:7)" in tested.lines
+    assert tested.err == ""
     outcomes = {result.name: result.selector_status for result in read_run_results(root).results}
     assert outcomes == {"users": "fail", "crm.users": "fail", "history": "ok"}
     with duckdb.connect(str(root / "dev.duckdb")) as connection:
@@ -233,6 +244,13 @@ def test_all_checks_run_though_some_fail(fft: Fft, tmp_path: Path) -> None:
     assert golden(tested.err) == [
         "error: users: dev.main.users is not there: nothing to check",
         "hint: Build the model 'users' first.",
+    ]
+    assert tested.lines[1:] == [
+        "✗ not_null users.id",
+        "↳ not_null_id: dev.main.users is not there: nothing to check (project.yml:4)",
+        "✗ accepted_values users.email",
+        "↳ accepted_values_email: dev.main.users is not there: nothing to check (project.yml:5)",
+        *("Totals", "✓ passed: 0", "✗ failed: 0", "! warned: 0", "✗ could not be run: 2", "N s"),
     ]
 
 

@@ -62,6 +62,7 @@ COMMANDS: dict[str, How] = {
     "fft seed shop": "run",
     "fft test shop": "run",
     "fft test shop --select users --jobs 2": "run",
+    "fft test shop --select type:unique --junit checks.xml --sarif checks.sarif": "run",
     "fft snapshot run shop": "run",
     "fft snapshot run shop --prune --keep-last 5 --dry-run": "run",
     "fft plan shop": "run",

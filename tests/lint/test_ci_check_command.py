@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 from fft_process import run_process
-from jsonschema import Draft7Validator
+from sarif_reports import results_of
 
 from fft_core.errors import Location
 from fft_core.reports.lint.findings import Finding
@@ -26,95 +26,6 @@ FILES = {
     "sources.yml": "crm:\n  orders: {}\n  visits: {}\n",
     "models/ein kauf/orders.ff.sql": "select *\nfrom {{ source('crm', 'orders') }}",
     "models/users.ff.sql": "select order_id\nfrom orders",
-}
-# What the specification of SARIF 2.1.0 requires of the parts that are used here.
-SARIF: dict[str, Any] = {
-    "type": "object",
-    "required": ["version", "runs"],
-    "additionalProperties": False,
-    "properties": {
-        "$schema": {"type": "string", "format": "uri"},
-        "version": {"const": "2.1.0"},
-        "runs": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/run"}},
-    },
-    "definitions": {
-        "message": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
-        "level": {"enum": ["none", "note", "warning", "error"]},
-        "run": {
-            "type": "object",
-            "required": ["tool", "results"],
-            "additionalProperties": False,
-            "properties": {
-                "tool": {
-                    "type": "object",
-                    "required": ["driver"],
-                    "properties": {
-                        "driver": {
-                            "type": "object",
-                            "required": ["name", "version", "rules"],
-                            "properties": {
-                                "name": {"type": "string"},
-                                "version": {"type": "string"},
-                                "rules": {
-                                    "type": "array",
-                                    "items": {"$ref": "#/definitions/rule"},
-                                },
-                            },
-                        }
-                    },
-                },
-                "results": {"type": "array", "items": {"$ref": "#/definitions/result"}},
-            },
-        },
-        "rule": {
-            "type": "object",
-            "required": ["id", "shortDescription"],
-            "additionalProperties": False,
-            "properties": {
-                "id": {"type": "string"},
-                "shortDescription": {"$ref": "#/definitions/message"},
-                "defaultConfiguration": {"type": "object", "properties": {"level": {"$ref": "#/definitions/level"}}},
-            },
-        },
-        "result": {
-            "type": "object",
-            "required": ["ruleId", "message", "locations"],
-            "additionalProperties": False,
-            "properties": {
-                "ruleId": {"type": "string"},
-                "ruleIndex": {"type": "integer", "minimum": 0},
-                "level": {"$ref": "#/definitions/level"},
-                "message": {"$ref": "#/definitions/message"},
-                "locations": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/location"}},
-                "partialFingerprints": {"type": "object", "additionalProperties": {"type": "string"}},
-            },
-        },
-        "location": {
-            "type": "object",
-            "required": ["physicalLocation"],
-            "properties": {
-                "physicalLocation": {
-                    "type": "object",
-                    "required": ["artifactLocation"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "artifactLocation": {
-                            "type": "object",
-                            "required": ["uri", "uriBaseId"],
-                            "properties": {
-                                "uri": {"type": "string", "pattern": r"^[A-Za-z0-9._~/%-]+$", "not": {"pattern": "^/"}}
-                            },
-                        },
-                        "region": {
-                            "type": "object",
-                            "required": ["startLine"],
-                            "properties": {"startLine": {"type": "integer", "minimum": 1}},
-                        },
-                    },
-                }
-            },
-        },
-    },
 }
 
 
@@ -148,14 +59,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 def validated(report: dict[str, Any]) -> list[dict[str, Any]]:
     """The results of a report, which must follow the specification."""
-    Draft7Validator.check_schema(SARIF)
-    Draft7Validator(SARIF).validate(report)
-    (run,) = report["runs"]
-    ids = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
-    assert ids == ["invalid-project", *RULES]
-    assert all(ids[result["ruleIndex"]] == result["ruleId"] for result in run["results"])
-    results: list[dict[str, Any]] = run["results"]
-    return results
+    return results_of(report, "invalid-project", *RULES)
 
 
 def place(result: dict[str, Any]) -> tuple[str, int | None]:

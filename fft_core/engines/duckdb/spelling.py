@@ -18,6 +18,7 @@ class DuckDBSpelling(Spelling):
 
     dialect: ClassVar[str] = "duckdb"
     takes_nul: ClassVar[bool] = True
+    groups_values: ClassVar[bool] = True
 
     def create_as(
         self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None

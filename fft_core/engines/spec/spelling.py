@@ -76,11 +76,13 @@ class Texts:
         quote: What stands around a name.
         types: How our words for types are spelled.
         takes_nul: Whether texts and names can have a NUL in them.
+        groups_values: Whether rows are counted by value much faster than a pattern is matched with each of them.
     """
 
     dialect: ClassVar[str] = ""
     quote: ClassVar[str] = '"'
     takes_nul: ClassVar[bool] = False
+    groups_values: ClassVar[bool] = False
     types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
         {
             "text": "varchar",

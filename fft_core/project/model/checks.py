@@ -80,6 +80,14 @@ class Threshold:
         limit = Fraction(str(self.limit)) * (total if self.is_share else 1) / (100 if self.is_share else 1)
         return failing > limit or (self.is_reached and failing == limit and failing > 0)
 
+    def is_below(self, other: Threshold) -> bool:
+        """Whether it is passed by less than another one; nobody knows if one of them is a share."""
+        if self.is_share != other.is_share:
+            return False
+        if self.is_share:
+            return (self.limit, not self.is_reached) < (other.limit, not other.is_reached)
+        return self.limit + (not self.is_reached) < other.limit + (not other.is_reached)
+
     def __str__(self) -> str:
         return f"{'>=' if self.is_reached else '>'} {self.limit:g}{'%' if self.is_share else ''}"
 

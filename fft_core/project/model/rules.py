@@ -50,6 +50,11 @@ class RowRule:
         """The other models, seeds and sources that it reads."""
         return tuple(self.needs)
 
+    def subject(self, node: str | SourceName) -> str:
+        """Return what it is about, for people: the relation and its columns, or both relations."""
+        columns = ", ".join(getattr(self, "columns", ()))
+        return f"{node}.{columns}" if columns else str(node)
+
     def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
         """Return the same rule with other names for what it reads, as far as they are given."""
         return self
@@ -228,6 +233,10 @@ class Relationships(ColumnRule):
         """The column of the other table."""
         return {self.to: (self.field,)}
 
+    def subject(self, node: str | SourceName) -> str:
+        """Return both columns, as documented for FFT."""
+        return f"{node}.{self.column} ⇒ {self.to}.{self.field}"
+
     def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
         """Return the same rule with another name for the other table, if it is given."""
         return replace(self, to=targets.get(self.to, self.to))
@@ -265,6 +274,10 @@ class Reconciliation(RowRule):
         texts = [text for side in (self.left, self.right) for text in (side.expression, side.where)]
         return tuple(text for text in texts if text is not None)
 
+    def subject(self, node: str | SourceName) -> str:
+        """Return both tables, as documented for FFT."""
+        return f"{self.left.table} ⇔ {self.right.table}"
+
     def of(self, left: str | SourceName, right: str | SourceName, owner: str | SourceName) -> Self:
         """Return the rule for these tables, which are linked."""
         sides = {"left": replace(self.left, table=left), "right": replace(self.right, table=right)}
@@ -297,6 +310,10 @@ class ReconcileCoverage(Reconciliation):
 
     counts: ClassVar[Counted | None] = "keys"
 
+    def subject(self, node: str | SourceName) -> str:
+        """Return both tables, as documented for FFT."""
+        return f"{self.left.table} ⇒ {self.right.table}"
+
 
 @dataclass(frozen=True, eq=False)
 class CheckContext:
@@ -321,6 +338,10 @@ class CustomRule(RowRule):
     column: str | None = None
     params: Mapping[str, object] = field(default_factory=dict)
     context: CheckContext | None = field(default=None, compare=False, repr=False, kw_only=True)
+
+    def subject(self, node: str | SourceName) -> str:
+        """Return the relation, and the column that the test names."""
+        return f"{node}.{self.column}" if self.column else str(node)
 
     def of(self, column: str | None, params: Mapping[str, object]) -> Self:
         """Return the rule of one test."""

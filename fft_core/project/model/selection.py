@@ -213,7 +213,7 @@ def meaning_of_checks(project: Project, nodes: Meaning[str] | None = None) -> Me
     """Return what a term means of checks: those of the nodes that it selects, and those that it means itself.
 
     A check is meant by its name, by its tag (`tag:fk`, or only `fk` if no model or seed is called so), and a check of a
-    source by `source:`.
+    source by `source:`; `type:unique` means the checks of this type.
 
     Args:
         project: What is chosen from.
@@ -224,8 +224,11 @@ def meaning_of_checks(project: Project, nodes: Meaning[str] | None = None) -> Me
 
     def meaning(term: str) -> frozenset[CheckIdentity]:
         own = frozenset(identity_of(check) for check in project.checks if _is_meant(check, term))
-        if own and ":" not in term and term not in stored:
+        method, colon, value = term.partition(":")
+        if own and term not in stored and (not colon or method == "type"):
             return own
+        if method == "type" and value:
+            refuse_unknown(method, value, [*_MATERIALIZATIONS, *sorted({check.type for check in project.checks})])
         names = selected(term)
         return own | frozenset(identity_of(check) for check in project.checks if check.node in names)
 
@@ -241,6 +244,8 @@ def _is_meant(check: Check, term: str) -> bool:
     method, colon, value = term.partition(":")
     if not colon:
         return term == check.name or term in check.tags
+    if method == "type":
+        return check.type == value
     if method == "source" and isinstance(check.node, SourceName):
         return fnmatch.fnmatchcase(str(check.node), value) or check.node.group == value
     return method == "tag" and value in check.tags

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.project import model as m
+from fft_core.project.shapes.conditions import whole_condition
 from fft_core.project.shapes.shape import Filled, Name, Names, Number, SettingsShape, Shape
 
 _THRESHOLD = re.compile(r"\s*(>=?)\s*(\d+(?:\.\d+)?)\s*(%?)\s*")
@@ -36,13 +37,16 @@ def _threshold(value: Any) -> Any:  # Any: whatever YAML holds
 Threshold: TypeAlias = Annotated[m.Threshold | None, BeforeValidator(_threshold)]
 
 
+Condition: TypeAlias = Annotated[str, AfterValidator(whole_condition)]
+
+
 class CheckShape(Shape):
     """What every check may say."""
 
     table: str = ""
     name: Name | None = None
     severity: m.Severity = "error"
-    where: str | None = None
+    where: Condition | None = None
     tags: Names = []
     description: str | None = None
     scope: m.Scope = "table"
@@ -55,6 +59,8 @@ class CheckShape(Shape):
     def _thresholds_fit(self) -> Self:
         if self.severity == "warn" and self.error_if is not None:
             raise ValueError("error_if has no effect with severity: warn; take one of them out")
+        if self.warn_if is not None and self.error_if is not None and self.error_if.is_below(self.warn_if):
+            raise ValueError(f"warn_if ({self.warn_if}) is above error_if ({self.error_if}): it would never warn")
         return self
 
     def rule(self) -> m.Rule:
@@ -218,7 +224,7 @@ class ExpressionShape(CheckShape):
 
     type: Literal["expression"]
     column: str | None = None
-    expression: Filled
+    expression: Annotated[Filled, AfterValidator(whole_condition)]
 
     def rule(self) -> m.Rule:
         return m.Expression(self.expression, self.column)
@@ -347,7 +353,7 @@ class MeasureShape(Shape):
 
     table: Filled
     expr: Filled
-    where: str | None = None
+    where: Condition | None = None
 
     def value(self) -> m.Measure:
         return m.Measure(self.table, self.expr, self.where)
@@ -358,7 +364,7 @@ class KeyShape(Shape):
 
     table: Filled
     key: Filled
-    where: str | None = None
+    where: Condition | None = None
 
     def value(self) -> m.Measure:
         return m.Measure(self.table, self.key, self.where)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from fft_core.errors import Location, Problem, ProjectError, nearest
 from fft_core.project.model import Project
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml
+from fft_core.reports.sarif import Level
 
-Level: TypeAlias = Literal["error", "warning", "note"]
 INVALID = "invalid-project"  # the rule that cannot be switched off
 _PROJECT_FILE = Path("project.yml")
 

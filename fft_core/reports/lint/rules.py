@@ -14,8 +14,8 @@ from fft_core.names import Relation
 from fft_core.plan.relations import untracked_tables
 from fft_core.project.model import Incremental, Model, PythonBody, Snapshot, SourceName, SqlBody
 from fft_core.project.read.sql_file import new_environment
-from fft_core.reports.lint.findings import Level
 from fft_core.reports.lint.reading import Reading
+from fft_core.reports.sarif import Level
 
 _CATALOGS = ("information_schema", "pg_catalog")
 

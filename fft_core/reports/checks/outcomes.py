@@ -1,0 +1,102 @@
+"""One line for each check that was asked for: what came of it, also if it could not be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from fft_core.errors import Location
+from fft_core.project.model import Check
+from fft_core.run.results import CheckRunResult, NodeRunResult
+
+OutcomeStatus: TypeAlias = Literal["pass", "fail", "warn", "error", "not_run"]
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What came of one check.
+
+    Attributes:
+        node: The model, the seed, or `group.table` of the source that it belongs to.
+        name: Its name, unique among those of its node.
+        type: The type of its rule.
+        subject: What it is about, as in `users.email`.
+        where: Where it is written.
+        status: `error` if its node failed before it could be run, `not_run` if the turn of its node did not come.
+        message: What was found; empty if there is nothing to say.
+        first_row: The first of the failing rows, as text; values that nobody is to see are masked.
+        seconds: How long its query took; None if it was not run.
+        shared_by: How many checks shared that query.
+        sql: The query for the failing rows.
+        failures: The table in which the failing rows are kept.
+    """
+
+    node: str
+    name: str
+    type: str
+    subject: str
+    where: Location
+    status: OutcomeStatus
+    message: str = ""
+    first_row: str = ""
+    seconds: float | None = None
+    shared_by: int = 1
+    sql: str | None = None
+    failures: str | None = None
+
+    @property
+    def fails(self) -> bool:
+        """Whether a run with it must not be green."""
+        return self.status in ("fail", "error")
+
+
+def outcomes_of(checks: Iterable[Check], results: Mapping[str, NodeRunResult]) -> Iterator[CheckOutcome]:
+    """Yield what came of checks.
+
+    Args:
+        checks: The checks that were asked for.
+        results: What became of their nodes, by name.
+    """
+    for check in checks:
+        node = results.get(str(check.node))
+        found = next((one for one in node.checks if one.name == check.name), None) if node else None
+        yield _found(check, found) if found else _not_found(check, node)
+
+
+def counted(outcomes: Sequence[CheckOutcome]) -> Mapping[OutcomeStatus, int]:
+    """Return how many outcomes have each status; the first three statuses are always there."""
+    count: dict[OutcomeStatus, int] = {"pass": 0, "fail": 0, "warn": 0}
+    for outcome in outcomes:
+        count[outcome.status] = count.get(outcome.status, 0) + 1
+    return count
+
+
+def _found(check: Check, found: CheckRunResult) -> CheckOutcome:
+    return CheckOutcome(
+        node=str(check.node),
+        name=check.name,
+        type=check.type,
+        subject=check.rule.subject(check.node),
+        where=check.location,
+        status=found.status,
+        message=found.message,
+        first_row="" if found.status == "pass" or found.first_row == found.message else found.first_row,
+        seconds=found.seconds,
+        shared_by=found.shared_by or 1,
+        sql=found.sql,
+        failures=found.failures,
+    )
+
+
+def _not_found(check: Check, node: NodeRunResult | None) -> CheckOutcome:
+    error = node.error if node else None
+    return CheckOutcome(
+        node=str(check.node),
+        name=check.name,
+        type=check.type,
+        subject=check.rule.subject(check.node),
+        where=check.location,
+        status="error" if error else "not_run",
+        message=error.message if error else "its turn did not come",
+    )

@@ -1,0 +1,90 @@
+"""Findings as SARIF 2.1.0, which code hosts show beside the lines of a change."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+from urllib.parse import quote
+
+from fft_core.errors import Location
+from fft_core.names.text import visible
+from fft_core.version import VERSION
+
+Level: TypeAlias = Literal["error", "warning", "note"]
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+@dataclass(frozen=True)
+class SarifResult:
+    """One result.
+
+    Attributes:
+        rule: The name of its rule, one of those of the report.
+        level: How bad it is.
+        text: What is wrong.
+        where: A file of the project, relative to its folder.
+        identity: What makes it the same result in another run, though its line or its numbers are others.
+    """
+
+    rule: str
+    level: Level
+    text: str
+    where: Location
+    identity: str
+
+
+@dataclass(frozen=True)
+class SarifRule:
+    """What a rule is about, and how bad its results usually are."""
+
+    summary: str
+    level: Level
+
+
+def sarif_document(results: Iterable[SarifResult], rules: Mapping[str, SarifRule], root: Path) -> dict[str, Any]:
+    """Return results as plain values of one SARIF run.
+
+    Files are named relative to the repository that the project's folder is in, as code hosts want it; relative to the
+    folder if it is in no repository.
+
+    Args:
+        results: The results.
+        rules: The rules by name, all that the results name.
+        root: The folder of the project.
+    """
+    folder = _below_repository(root.resolve())
+    index = {name: number for number, name in enumerate(rules)}
+    driver = {"name": "fft", "version": VERSION, "rules": [_rule(name, rule) for name, rule in rules.items()]}
+    found = [{"ruleIndex": index[result.rule], **_result(result, folder)} for result in results]
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": found}]}
+
+
+def _rule(name: str, rule: SarifRule) -> dict[str, Any]:
+    return {"id": name, "shortDescription": {"text": rule.summary}, "defaultConfiguration": {"level": rule.level}}
+
+
+def _result(result: SarifResult, folder: Path) -> dict[str, Any]:
+    uri = quote((folder / result.where.path).as_posix())
+    location: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
+    if result.where.line is not None:
+        location["region"] = {"startLine": result.where.line}
+    text = re.sub(r"\[(?=[^\]]*\]\()", r"\\[", visible(result.text))  # in SARIF, [text](target) is a link
+    identity = hashlib.sha256("\0".join([result.rule, uri, result.identity]).encode()).hexdigest()
+    return {
+        "ruleId": result.rule,
+        "level": result.level,
+        "message": {"text": text},
+        "locations": [{"physicalLocation": location}],
+        "partialFingerprints": {"fftFinding/v1": identity[:32]},
+    }
+
+
+def _below_repository(root: Path) -> Path:
+    for folder in (root, *root.parents):
+        if (folder / ".git").exists():
+            return root.relative_to(folder)
+    return Path()
