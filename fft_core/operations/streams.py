@@ -132,8 +132,8 @@ def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
         if to != "latest":
             _take_back(engine, StreamTables(target), source.offsets(position))
         is_again = to != "latest" and not (body_of(model).sink == "table" and to != "earliest")
-        phase = "backfill" if is_again else "live"
-        after = replace(state, position=position, epoch=state.epoch + 1, phase=phase, holder=None)
+        after = replace(state, position=position, epoch=state.epoch + 1, phase="live", holder=None)
+        after = replace(after, phase="backfill") if is_again else after
         if to == "earliest":
             after = replace(after, watermark=None, partitions={}, counts={})
         write_state(engine, target, before, after)
@@ -219,11 +219,12 @@ def replay_stream(warehouse: Warehouse, model: Model) -> Replay:
         f"when _ff_b.{ID} is null then 'gone' when {differs} then 'changed' else 'equal' end as what "
         f"from {target.sql(engine.spelling)} as _ff_a full join ({again}) as _ff_b on _ff_a.{ID} = _ff_b.{ID}"
     )
-    counts = dict(engine.fetch(f"select what, count(*) from ({compared}) as _ff_c group by what"))
+    rows = engine.fetch(f"select what, count(*) from ({compared}) as _ff_c group by what")
+    counts: dict[str, int] = {what: int(number) for what, number in rows}
     examples = engine.fetch(
         f"select id, what from ({compared}) as _ff_c where what <> 'equal' order by id limit {_SHOWN}"
     )
-    found = {what: int(counts.get(what, 0)) for what in ("added", "gone", "changed", "equal")}
+    found = {what: counts.get(what, 0) for what in ("added", "gone", "changed", "equal")}
     return Replay(
         sum(found.values()) - found["added"],
         found["added"],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from glob import glob
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,7 +146,7 @@ class FileTailSource:
     # --- which files --------------------------------------------------------------------------------------------------
 
     def _readings(self, known: Sequence[_Mark]) -> list[_Reading]:
-        """Find all files to read: those that are known, wherever they are by now, and then new ones; older ones first."""
+        """Find all files to read: those that are known, wherever they are by now, then new ones, the oldest first."""
         found = self._found()
         beside = _beside({str(self._root / mark.path) for mark in known}, found) if known else {}
         known_paths = frozenset(map(Path, found))
@@ -166,7 +166,7 @@ class FileTailSource:
     def _found(self) -> dict[str, os.stat_result]:
         found = dict[str, os.stat_result]()
         for pattern in self._patterns:
-            for path in sorted(glob.glob(str(self._root / pattern), recursive=True)):
+            for path in sorted(glob(str(self._root / pattern), recursive=True)):  # noqa: PTH207 (of any root)
                 there = _stat(path)
                 if there is not None:
                     found[path] = there
@@ -268,7 +268,7 @@ def _digests(file: Any, offset: int) -> tuple[str, str]:
 
 
 def _beside(paths: set[str], found: Mapping[str, os.stat_result]) -> dict[tuple[int, int], Path]:
-    """Find the files in the folders of known ones: a rotated file is there, under a name that no pattern has to match."""
+    """Find the files in the folders of known ones: rotated files are there, under names that no pattern has to match."""
     there = {(stat.st_dev, stat.st_ino): Path(path) for path, stat in found.items()}
     for folder in {Path(path).parent for path in paths}:
         try:

@@ -126,18 +126,17 @@ def dead_letters(batch: pa.Table, errors: Sequence[str | None]) -> pa.Table:
 
     bad = [error is not None for error in errors]
     rows = _where(batch, bad)
-    raw = rows.column(BYTES).to_pylist()
+    raw: list[Any] = rows.column(BYTES).to_pylist()
     if None in raw:
         values = rows.drop_columns([name for name in META if name in rows.column_names]).to_pylist()
         raw = [_json(value) if one is None else one for one, value in zip(raw, values, strict=True)]
-    return pa.table(
-        {
-            PARTITION: rows.column(PARTITION),
-            OFFSET: rows.column(OFFSET),
-            ERROR: pa.array([error for error in errors if error is not None], pa.string()),
-            BYTES: pa.array(raw, pa.binary()),
-        }
-    )
+    columns: dict[str, Any] = {
+        PARTITION: rows.column(PARTITION),
+        OFFSET: rows.column(OFFSET),
+        ERROR: pa.array([error for error in errors if error is not None], pa.string()),
+        BYTES: pa.array(raw, pa.binary()),
+    }
+    return pa.table(columns)
 
 
 def _json(values: Mapping[str, object]) -> bytes:
@@ -279,7 +278,8 @@ def _by_time(
     newest = {name: datetime.fromisoformat(times[0]) for name, times in state.partitions.items()}
     seen = {name: datetime.fromisoformat(times[1]) for name, times in state.partitions.items()}
     ahead = now + rules.max_ahead if rules.max_ahead is not None else None
-    times, partitions = batch.column(rules.event_time).to_pylist(), batch.column(PARTITION).to_pylist()
+    times: list[Any] = batch.column(rules.event_time).to_pylist()
+    partitions: list[Any] = batch.column(PARTITION).to_pylist()
     for i, (time, place) in enumerate(zip(times, partitions, strict=True)):
         if errors[i] is not None:
             continue

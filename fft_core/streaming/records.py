@@ -1,11 +1,12 @@
-"""Records of bytes become an Arrow table: JSON objects and lines of CSV. One that cannot be read is a row with its error."""
+"""Records of bytes become an Arrow table: objects of JSON, lines of CSV. One that cannot be read is a row with why."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION
 
@@ -17,15 +18,19 @@ Values: TypeAlias = Mapping[str, Any]  # Any: what JSON has
 _LARGEST = 2**63
 
 
-class Record(NamedTuple):
-    """One record: where it was, its bytes, and its values or what is wrong with it."""
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: where it was, its bytes, and its values or what is wrong with it.
+
+    `more` are columns that the source adds, as the timestamp of Kafka.
+    """
 
     partition: str
     offset: int
     raw: bytes
     values: Values | None
     error: str | None = None
-    more: Values = {}  # columns that the source adds, as Kafka's timestamp
+    more: Values = field(default_factory=dict)
 
 
 def _no_constant(text: str) -> object:
@@ -117,7 +122,8 @@ def _array(values: list[Any], errors: list[str | None], name: str) -> pa.Array[A
             return pa.array([None if v is None else float(v) for v in kept], pa.float64())
         return pa.array(kept, pa.int64())
     if not kinds <= {str, int, float, bool, list, dict}:
-        return pa.array(values)  # of a typed source, such as Avro
+        found: pa.Array[Any] = pa.array(values)  # of a typed source, such as Avro
+        return found
     texts = [value if value is None or isinstance(value, str) else _text(value) for value in values]
     try:
         return pa.array(texts, pa.string())

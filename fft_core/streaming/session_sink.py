@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fft_core.engines.protocol import ColumnType, Session
 from fft_core.errors import EngineError, StreamError, nearest
@@ -189,7 +189,7 @@ class _Batch:
     def keep(self, rows: pa.Table, sessions: Relation | None, dead: list[pa.Table]) -> dict[str, int]:
         """Keep what is new, and make the sessions again that it belongs to."""
         settings, engine = self.statements.settings, self.engine
-        times = rows.column(settings.event_time).unique().to_pylist()
+        times: list[Any] = rows.column(settings.event_time).unique().to_pylist()
         ranges = ranges_of(((time, time) for time in times), settings.gap)
         with engine.frames.query(rows) as query, _temporary(engine) as temporary:
             given = temporary(_GIVEN, self._complete(query, rows.column_names))

@@ -1,10 +1,11 @@
-"""The statements that make sessions of events: of all of them, or of those that a batch touches. Nothing is run here."""
+"""The statements that make sessions of events: of all of them, or of those that a batch touches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from fft_core.engines.spec.spelling import CHANGED, Spelling
 from fft_core.names import Relation
@@ -132,7 +133,7 @@ class SessionStatements:
         return list(read)
 
     def _session_id(self, time: str) -> str:
-        """Hash the key, and the time and id of the first event: the same events have the same id, whenever they came."""
+        """Hash the key, and the time and id of the first event: the same session has the same id in each replay."""
         text = self.spelling.cast
         parts = [self.spelling.hashed([text(name, "text")]) for name in self._key()]
         parts.append(text(f"min({time})", "text"))
@@ -177,7 +178,7 @@ def ranges_of(spans: Iterable[Range], around: timedelta, most: int = MOST_RANGES
             merged[-1][1] = max(merged[-1][1], high)
         else:
             merged.append([low, high])
-    widths = sorted((after[0] - before[1] for before, after in zip(merged, merged[1:], strict=False)), reverse=True)
+    widths = sorted((after[0] - before[1] for before, after in pairwise(merged)), reverse=True)
     least = widths[most - 1] if len(widths) >= most else timedelta(-1)
     ranges = list[list[datetime]]()
     for low, high in merged:
