@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_dagster.resource import WarehouseSessions as WarehouseSessions
     from fft_dagster.resource import warehouse_resource as warehouse_resource
     from fft_dagster.selection import asset_selection as asset_selection
+    from fft_dagster.streams import stream_sensor as stream_sensor
     from fft_dagster.translator import FftTranslator as FftTranslator
 
 # Where the public names are: each is imported when somebody first asks for it.
@@ -32,6 +33,7 @@ _HOMES = {
         "io_manager": "FftIOManager fft_io_manager",
         "resource": "ProjectWarehouses WarehouseSessions warehouse_resource",
         "selection": "asset_selection",
+        "streams": "stream_sensor",
         "translator": "FftTranslator",
     }.items()
     for name in names.split()

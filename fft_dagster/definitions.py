@@ -105,10 +105,20 @@ def project_definitions(
             # a build does not ask how old rows are
             *(freshness_checks(project, translator, **made) if names is None else ()),
         ],
+        sensors=_stream_sensors(project, translator) if names is None else (),
         resources=all_resources,
         executor=executor,
         jobs=list(jobs),
     )
+
+
+def _stream_sensors(project: Project, translator: FftTranslator) -> list[dg.SensorDefinition]:
+    """The sensor that looks at the project's streams, if it has some; it is off until somebody starts it."""
+    if not any(model.kind == "stream" for model in project.models.values()):
+        return []
+    from fft_dagster.streams import stream_sensor  # most projects have no stream
+
+    return [stream_sensor(project, translator)]
 
 
 def _resources(project: Project, translator: FftTranslator, prefix: str) -> dict[str, Any]:

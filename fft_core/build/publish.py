@@ -41,7 +41,7 @@ from fft_core.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fft_core.build.streams import StreamBatch
+    from fft_core.build.streams import StreamBatch, StreamBounds
 
 _TOO_LATE = "it is read by a text that is published, and this engine cannot take back what its checks would find"
 
@@ -70,7 +70,7 @@ class BuildResult(NodeResult):
     `changes` counts what an increment did. `size_bytes` is what the table takes, if the engine knows; `bytes_scanned`
     what its query was expected to read, if a budget asks for it and the engine can tell. `views` are
     those over it whose checks judged the rows before; `unjudged` are views that could not be asked. `has_more` tells
-    that more may have arrived in a stream than its batch took.
+    that more may have arrived in a stream than its batch took, `bounds` from where to where it was read.
     """
 
     kind: RelationKind
@@ -81,6 +81,7 @@ class BuildResult(NodeResult):
     views: tuple[JudgedView, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
     has_more: bool = False
+    bounds: StreamBounds | None = None
 
 
 @dataclass(frozen=True)
@@ -358,6 +359,7 @@ def _result(
         data_version=record.data_version,
         decision=build.decision,
         changes=written.changes,
+        bounds=written.bounds,
         size_bytes=None,
         seconds=build.task.clock.seconds,
         query_seconds=build.task.clock.query_seconds(build.warehouse),

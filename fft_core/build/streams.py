@@ -58,6 +58,28 @@ class StreamBatch:
         return is_backfill and (sink == "table" or not self.is_full)
 
 
+@dataclass(frozen=True)
+class StreamBounds:
+    """What a build read of a stream.
+
+    Attributes:
+        begun: The position that it was read behind.
+        position: Where it ends.
+        watermark: The time up to which events are expected to be there, in UTC; None before the first event.
+        now: When it was, in UTC without a zone.
+    """
+
+    begun: Position
+    position: Position
+    watermark: datetime | None
+    now: datetime
+
+    @property
+    def lag(self) -> timedelta | None:
+        """How far the watermark is behind; None before the first event."""
+        return None if self.watermark is None else self.now - self.watermark
+
+
 def body_of(model: Model) -> StreamBody:
     """Return what a model that is a stream says. Raises RequestError for one that is none."""
     if not isinstance(model.body, StreamBody):
@@ -157,7 +179,8 @@ def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) 
     after = replace(after, phase="live" if not batch.is_full or increment.is_first else state.phase)
     write_state(engine, target, batch.before, after)
     said = [_identity(model), batch.position, str(intake.watermark)]
-    return replace(written, data_version=f"stream:{digest_of(said)[:32]}")
+    bounds = StreamBounds(batch.begun, batch.position, intake.watermark, now)
+    return replace(written, data_version=f"stream:{digest_of(said)[:32]}", bounds=bounds)
 
 
 def _identity(model: Model) -> list[str]:

@@ -29,7 +29,7 @@ from fft_core.warehouse.records import measures_statement, recorded_measures, wr
 from fft_core.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from fft_core.build.streams import StreamBatch
+    from fft_core.build.streams import StreamBatch, StreamBounds
     from fft_core.run.hooks import Hooks
 
 _log = logging.getLogger(__name__)
@@ -174,10 +174,14 @@ def _drained(turn: _Turn, *, drains: bool) -> BuildResult | ReuseResult:
             return built or result
         if built is not None:
             counted = {what: built.changes.get(what, 0) + number for what, number in result.changes.items()}
-            result = replace(result, changes=counted, decision=built.decision)
+            result = replace(result, changes=counted, decision=built.decision, bounds=_joined(built, result))
         built = result
         if not drains or not result.has_more:
             return built
+
+
+def _joined(first: BuildResult, last: BuildResult) -> StreamBounds | None:
+    return replace(last.bounds, begun=first.bounds.begun) if first.bounds and last.bounds else last.bounds
 
 
 def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:

@@ -268,7 +268,7 @@ def _digests(file: Any, offset: int) -> tuple[str, str]:
 
 
 def _beside(paths: set[str], found: Mapping[str, os.stat_result]) -> dict[tuple[int, int], Path]:
-    """Find the files in the folders of known ones: rotated files are there, under names that no pattern has to match."""
+    """Find the files in the folders of known ones: rotated files are there, under names of any kind."""
     there = {(stat.st_dev, stat.st_ino): Path(path) for path, stat in found.items()}
     for folder in {Path(path).parent for path in paths}:
         try:

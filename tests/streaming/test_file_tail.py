@@ -23,7 +23,7 @@ def line(number: int) -> str:
 
 
 class Reader:
-    """Reads a source as a process does that is started anew each time: it has the position as JSON, and nothing else."""
+    """Reads a source as a process does that is started anew each time: all that it has is the position as JSON."""
 
     def __init__(self, source: Path | str, root: Path, **more: Any) -> None:
         self._source, self._root, self._more = source, root, more
@@ -134,8 +134,8 @@ def test_a_file_that_is_gone_is_forgotten(tmp_path: Path) -> None:
 
 def test_lines_that_are_no_objects(tmp_path: Path) -> None:
     reader = Reader("a.jsonl", tmp_path)
-    broken = [b'{"n": 1}', b"\xff\xfe", b"[1]", b'{"n": NaN}', b'{"n": 1e999999, "a": "\\ud800"}', b"", b'{"n": ' + b"[" * 100_000,
-              b'{"n": 99999999999999999999999}', b'{"": 1}', b'{"_ff_offset": 1}']  # fmt: skip
+    broken = [b'{"n": 1}', b"\xff\xfe", b"[1]", b'{"n": NaN}', b'{"n": 1e999999, "a": "\\ud800"}', b""]
+    broken += [b'{"n": ' + b"[" * 100_000, b'{"n": 99999999999999999999999}', b'{"": 1}', b'{"_ff_offset": 1}']
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(broken) + b"\n")
     assert reader.poll() == 9
     assert len(reader.errors) == 8

@@ -139,7 +139,7 @@ def test_too_many_bad_records_keep_nothing(place: Place) -> None:
             "amount": [1.0] * 2,
         }
     )
-    with pytest.raises(StreamError, match="1 of 2 records are bad, more than the allowed share of 0.1"):
+    with pytest.raises(StreamError, match=r"1 of 2 records are bad, more than the allowed share of 0\.1"):
         place.sessionizer(max_dead_share=0.1).process_batch(bad)
     assert place.sessions() == []
     assert place.rows("__dead") == []
