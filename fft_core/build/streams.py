@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -112,13 +113,14 @@ def _of_environment(value: object, warehouse: Warehouse, model: Model) -> object
     return environment[name]
 
 
-def poll(warehouse: Warehouse, model: Model, *, from_begin: bool = False) -> StreamBatch:
+def poll(warehouse: Warehouse, model: Model, *, from_begin: bool = False, source: Source | None = None) -> StreamBatch:
     """Read what has arrived in a stream. Nothing is changed.
 
     Args:
         warehouse: The session of this thread.
         model: The stream.
         from_begin: Whether it is read from its begin, as its table is not there.
+        source: What is read; it is made, and closed, if None.
 
     Raises:
         BusyError: another process writes the stream.
@@ -131,7 +133,8 @@ def poll(warehouse: Warehouse, model: Model, *, from_begin: bool = False) -> Str
         raise held(target, other)
     begun: Position = {} if before is None or (from_begin and body.sink == "table") else before.position
     try:
-        rows, position = source_of(warehouse, model).poll(begun, body.batch_rows)
+        with nullcontext(source) if source else closing(source_of(warehouse, model)) as opened:
+            rows, position = opened.poll(begun, body.batch_rows)
     except FftError as error:
         raise _placed(error, model) from error
     return StreamBatch(rows, before, begun, position, is_full=rows.num_rows >= body.batch_rows)

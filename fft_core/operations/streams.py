@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fft_core.build.streams import body_of, session_sink, source_of
 from fft_core.engines.protocol import Session
-from fft_core.errors import RequestError, StreamError
+from fft_core.errors import MissingDriverError, RequestError, StreamError
 from fft_core.project.model import Model, Project
 from fft_core.streaming.sessions import ID
 from fft_core.streaming.source import OFFSET, PARTITION, Backlog, Position, Source
@@ -98,8 +99,9 @@ def stream_status(warehouse: Warehouse, model: Model) -> StreamStatus:
     state = read_state(warehouse.engine, warehouse.place(model.name))
     now, backlog, problem = datetime.now(UTC).replace(tzinfo=None), None, None
     try:
-        backlog = source_of(warehouse, model).backlog(state.position if state else {})
-    except StreamError as error:
+        with closing(source_of(warehouse, model)) as source:
+            backlog = source.backlog(state.position if state else {})
+    except (StreamError, MissingDriverError) as error:
         problem = error.problem.message
     return StreamStatus(model, state, backlog, problem, now)
 
@@ -118,8 +120,10 @@ def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
         RequestError: this is no position, or rows cannot be taken back to it.
         BusyError: another process writes the stream.
     """
-    engine, target, source = warehouse.engine, warehouse.place(model.name), source_of(warehouse, model)
-    position = _position(source, to)
+    engine, target = warehouse.engine, warehouse.place(model.name)
+    with closing(source_of(warehouse, model)) as source:
+        position = _position(source, to)
+        offsets = source.offsets(position) if to != "latest" else {}
     _refuse_lost_rows(model, to)
     warehouse.ensure_schema(target)
     with engine.turn(), engine.transaction():
@@ -130,7 +134,7 @@ def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
             raise held(target, other)
         state = before or StreamState()
         if to != "latest":
-            _take_back(engine, StreamTables(target), source.offsets(position))
+            _take_back(engine, StreamTables(target), offsets)
         is_again = to != "latest" and not (body_of(model).sink == "table" and to != "earliest")
         after = replace(state, position=position, epoch=state.epoch + 1, phase="live", holder=None)
         after = replace(after, phase="backfill") if is_again else after

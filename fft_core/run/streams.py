@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 from fft_core.build.publish import BuildResult
-from fft_core.build.streams import body_of, poll
+from fft_core.build.streams import body_of, poll, source_of
 from fft_core.project.model import Model
 from fft_core.run.run import Run
 from fft_core.run.turn import build_or_reuse
@@ -55,10 +56,13 @@ def follow(
     body_of(model)
     warehouse, done, is_settled = run.sessions.of_thread(), Followed(), False
     warehouse.ensure_schema(warehouse.place(model.name))
-    with holding(warehouse.engine, warehouse.place(model.name), "fft stream run"):
+    with (
+        closing(source_of(warehouse, model)) as source,
+        holding(warehouse.engine, warehouse.place(model.name), "fft stream run"),
+    ):
         while not should_stop():
             with warehouse.engine.turn():
-                batch = poll(warehouse, model)
+                batch = poll(warehouse, model, source=source)
                 if not batch.is_empty or not is_settled:
                     hooks = run.hooks if run.project.hooks else None
                     result = build_or_reuse(warehouse, run.rebuilder, model, hooks=hooks, drains=False, polled=batch)

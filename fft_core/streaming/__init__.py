@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fft_core.streaming.file_tail import FileTailSource as FileTailSource
+    from fft_core.streaming.kafka import KafkaSource as KafkaSource
+    from fft_core.streaming.s3 import S3Source as S3Source
     from fft_core.streaming.sessionizer import BatchResult as BatchResult
     from fft_core.streaming.sessionizer import StreamSessionizer as StreamSessionizer
     from fft_core.streaming.source import Backlog as Backlog
@@ -20,7 +22,9 @@ _HOMES = {
     "Backlog": "source",
     "BatchResult": "sessionizer",
     "FileTailSource": "file_tail",
+    "KafkaSource": "kafka",
     "Position": "source",
+    "S3Source": "s3",
     "Source": "source",
     "StreamSessionizer": "sessionizer",
 }

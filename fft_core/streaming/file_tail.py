@@ -143,6 +143,9 @@ class FileTailSource:
         """Return how far each file was read, by partition."""
         return {mark.partition: mark.offset for mark in _marks(position)}
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     # --- which files --------------------------------------------------------------------------------------------------
 
     def _readings(self, known: Sequence[_Mark]) -> list[_Reading]:

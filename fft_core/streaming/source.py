@@ -80,5 +80,8 @@ class Source(Protocol):
     def end(self) -> Position:
         """Return the position behind all that is there. Raises StreamError."""
 
+    def close(self) -> None:
+        """End connections; it may be used again."""
+
     def offsets(self, position: Position) -> Mapping[str, int]:
         """Return the partitions that were read up to a position, each with the first offset that was not read."""
