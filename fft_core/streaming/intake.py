@@ -275,6 +275,8 @@ def _by_time(
     late = [False] * batch.num_rows
     if rules.event_time is None:
         return late, state.watermark, state.partitions
+    if rules.allowed_lateness is None and rules.max_ahead is None:
+        return late, *_newest(batch, rules, state, now, errors)
     newest = {name: datetime.fromisoformat(times[0]) for name, times in state.partitions.items()}
     seen = {name: datetime.fromisoformat(times[1]) for name, times in state.partitions.items()}
     ahead = now + rules.max_ahead if rules.max_ahead is not None else None
@@ -291,10 +293,32 @@ def _by_time(
         late[i] = last is not None and rules.allowed_lateness is not None and time < last - rules.allowed_lateness
         newest[partition] = time if last is None else max(last, time)
         seen[partition] = now
+    return late, *_told(newest, seen, state, now - rules.idle_after)
+
+
+def _newest(
+    batch: pa.Table, rules: EventRules, state: StreamState, now: datetime, errors: Sequence[str | None]
+) -> tuple[datetime | None, Mapping[str, tuple[str, str]]]:
+    """Find how far the watermark is if no event can be late, or too early."""
+    newest = {name: datetime.fromisoformat(times[0]) for name, times in state.partitions.items()}
+    seen = {name: datetime.fromisoformat(times[1]) for name, times in state.partitions.items()}
+    assert rules.event_time is not None  # the caller has asked
+    good = _where(batch.select([PARTITION, rules.event_time]), [error is None for error in errors])
+    found: list[Any] = good.group_by(PARTITION).aggregate([(rules.event_time, "max")]).to_pylist()
+    for row in found:
+        partition, time = part_of(row[PARTITION]), row[f"{rules.event_time}_max"]
+        newest[partition] = max(time, newest.get(partition, time))
+        seen[partition] = now
+    return _told(newest, seen, state, now - rules.idle_after)
+
+
+def _told(
+    newest: Mapping[str, datetime], seen: Mapping[str, datetime], state: StreamState, idle: datetime
+) -> tuple[datetime | None, Mapping[str, tuple[str, str]]]:
     told = {name: (newest[name].isoformat(), seen[name].isoformat()) for name in newest}
     if len(told) > _MOST_PARTITIONS:  # as of files that have a name for each day
         told = dict(sorted(told.items(), key=lambda item: item[1][1])[-_MOST_PARTITIONS:])
-    return late, _watermark(state.watermark, newest, seen, now - rules.idle_after), told
+    return _watermark(state.watermark, newest, seen, idle), told
 
 
 def _watermark(

@@ -37,12 +37,18 @@ def _no_constant(text: str) -> object:
     raise ValueError(f"{text} is no JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_scan = json.JSONDecoder(parse_constant=_no_constant).scan_once  # without the searches for blanks of `decode`
 
 
 def read_json(raw: bytes) -> Values:
     """Read an object. Raises ValueError for anything else."""
-    value = _DECODER.decode(raw.decode("utf-8"))
+    text = raw.decode("utf-8").strip(" \t\r\n")
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        raise ValueError("it is no JSON") from None
+    if end != len(text):
+        raise ValueError(f"there is more behind its JSON, from character {end + 1} on")
     if not isinstance(value, dict):
         raise ValueError("it is JSON, and no object")
     return value
@@ -78,15 +84,15 @@ def as_table(records: Sequence[Record]) -> pa.Table:
     """
     import pyarrow as pa
 
-    names = dict.fromkeys(n for record in records for n in (*(record.values or ()), *record.more))
+    given = [(record.values or {}) | record.more if record.more else record.values or {} for record in records]
+    names = dict.fromkeys(name for values in dict.fromkeys(map(tuple, given)) for name in values)
     errors = [record.error for record in records]
     columns: dict[str, Any] = {}  # Any: an array of any type
     for name in names:
         if name in META or not name:
-            _note(errors, (i for i, r in enumerate(records) if name in (r.values or ())), f"a column {name!r}")
+            _note(errors, (i for i, values in enumerate(given) if name in values), f"a column {name!r}")
             continue
-        found = [(r.more.get(name) if name in r.more else (r.values or {}).get(name)) for r in records]
-        array = _array(found, errors, name)
+        array = _array([values.get(name) for values in given], errors, name)
         if array is not None:
             columns[name] = array
     return pa.table(
@@ -109,7 +115,7 @@ def _array(values: list[Any], errors: list[str | None], name: str) -> pa.Array[A
     """Make a column; None if it has no value. Values that no column can have become errors of their records."""
     import pyarrow as pa
 
-    kinds = {type(value) for value in values} - {type(None)}
+    kinds = set(map(type, values)) - {type(None)}
     if not kinds:
         return None
     if kinds == {bool}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fft_core.engines.protocol import ColumnType, Session
@@ -189,8 +189,7 @@ class _Batch:
     def keep(self, rows: pa.Table, sessions: Relation | None, dead: list[pa.Table]) -> dict[str, int]:
         """Keep what is new, and make the sessions again that it belongs to."""
         settings, engine = self.statements.settings, self.engine
-        times: list[Any] = rows.column(settings.event_time).unique().to_pylist()
-        ranges = ranges_of(((time, time) for time in times), settings.gap)
+        ranges = ranges_of(_minutes(rows.column(settings.event_time)), settings.gap)
         with engine.frames.query(rows) as query, _temporary(engine) as temporary:
             given = temporary(_GIVEN, self._complete(query, rows.column_names))
             new, count, refused = given, rows.num_rows, 0
@@ -253,6 +252,14 @@ class _Batch:
         query = f"select {', '.join(statements.columns)} from {again.sql(engine.spelling)}"
         stats = engine.execute(engine.spelling.insert(sessions, statements.columns, query))
         return _count(engine, again) if stats.rows is None else stats.rows
+
+
+def _minutes(times: Any) -> list[Range]:  # Any: an Arrow column
+    """Return the minutes that times are in: mostly far fewer than times."""
+    import pyarrow.compute as pc
+
+    minutes: list[Any] = pc.floor_temporal(times, unit="minute").unique().to_pylist()
+    return [(minute, minute + timedelta(minutes=1)) for minute in minutes if minute is not None]
 
 
 def _count(engine: Session, relation: Relation) -> int:
