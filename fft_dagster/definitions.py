@@ -17,6 +17,7 @@ from fft_dagster.execution.executor import thread_executor
 from fft_dagster.io_manager import SHARED_IO_MANAGER, FftIOManagerDefinition, fft_io_manager
 from fft_dagster.projects import BoundProject, bound_project, marked
 from fft_dagster.resource import RESOURCE_KEY, SHARED_WAREHOUSE, warehouse_resource
+from fft_dagster.storage_advice import advise_on_storage
 from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
 
 OwnAsset = dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset | Any  # Any: what else dg.Definitions takes has no name
@@ -58,6 +59,7 @@ def build_definitions(
 
     >>> defs = build_definitions("example_project", env="test")  # doctest: +SKIP
     """
+    advise_on_storage()
     given = _variables_of_environment() if variables is None else variables
     project = load_project(project_dir, env, variables=given)
     return project_definitions(

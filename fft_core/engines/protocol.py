@@ -6,7 +6,7 @@ which is named in its docstring. `docs/development/writing-an-engine.md` makes a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -412,6 +412,12 @@ class Session(Protocol):
 
     def openings(self) -> int:
         """Count how often this process got the database: while the number stays, a single writer knows all changes."""
+
+    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
+        """Return a mark of where relations lie, found in no time, that is another one after any commit there.
+
+        None if the engine has none, or cannot tell just now.
+        """
 
 
 def open_session(name: str, settings: Mapping[str, Any], *, read_only: bool = False) -> Session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from datetime import datetime
@@ -185,6 +185,9 @@ class BaseSession(ABC):
 
     def openings(self) -> int:
         return 1
+
+    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
+        return None
 
 
 def looking_at(session: S, place: Namespace) -> S:

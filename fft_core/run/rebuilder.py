@@ -125,6 +125,8 @@ class Rebuilder:
             if self._deferral is not None:
                 self._deferral.refuse_absent(decision, look.deferred)
             return decision
+        if self.memory.still_holds(look, warehouse):
+            return decision
         now = published_nodes(warehouse, [node])  # it may have been dropped since the run began
         return decide(identity, versions, replace(remembered, published=now), self.request)
 

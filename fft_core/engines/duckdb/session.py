@@ -6,7 +6,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -234,6 +234,10 @@ class DuckDBSession(BaseSession):
 
     def openings(self) -> int:
         return self._file.openings
+
+    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
+        catalogs = {(relation.catalog or "").lower() for relation in relations}
+        return self._file.change_mark(catalogs, own=(self._namespace.catalog or "").lower())
 
     @contextmanager
     def cursor(self) -> Iterator[Connection]:

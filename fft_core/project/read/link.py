@@ -73,7 +73,8 @@ def link(
             hint = nearest(name, [*models, *seeds])
             problems.append(Problem(f"{entry.name!r} is not a model or seed", entry.location, hint))
     project = replace(project, models=models, seeds=seeds)
-    known = [draft for entry in schemas if model_name(entry.name) in {*models, *seeds} for draft in entry.checks]
+    names = {*models, *seeds}
+    known = [draft for entry in schemas if model_name(entry.name) in names for draft in entry.checks]
     linked = replace(project, checks=configured(project, _checks([*drafts, *known], project, problems)))
     round_checks = None if cycle else find_cycle(linked)
     if round_checks:
@@ -214,8 +215,10 @@ def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems
 
 def _hidden(nodes: Iterable[str | SourceName], project: Project) -> tuple[str, ...]:
     """The columns that no report shows, of all tables of a check."""
-    stored: dict[str, Model | Seed] = {**project.seeds, **project.models}
-    tables = [project.sources.get(n) if isinstance(n, SourceName) else stored.get(n) for n in nodes]
+    tables = [
+        project.sources.get(node) if isinstance(node, SourceName) else project.models.get(node, project.seeds.get(node))
+        for node in nodes
+    ]
     return tuple(
         sorted({column.name.lower() for table in tables if table for column in table.columns if column.is_pii})
     )

@@ -32,7 +32,9 @@ from fft_core.project.read.python_file import GIVEN_BY_NAME, Declaration, parse_
 from fft_core.project.read.python_frames import frames_of
 from fft_core.project.read.scope import Scope
 from fft_core.project.read.settings import Layer, Nearness, Settings
-from fft_core.project.read.sql_file import Template, new_environment, parse_template
+from fft_core.project.read.sql_file import new_environment, parse_template
+from fft_core.project.read.template import Template
+from fft_core.project.read.template_cache import TemplateCache
 from fft_core.project.read.yaml_file import YamlFile, shaped
 from fft_core.project.shapes.model_config import ModelConfigShape
 
@@ -65,8 +67,8 @@ class Draft:
 
 def sql_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
     """Read a *.ff.sql file: one model, or none if it is one of other engines, or its name cannot be used."""
-    problems, dialect = reading.problems, reading.scope.engine
-    template = parse_template(text, path, reading.jinja, dialect)
+    problems = reading.problems
+    template = reading.template(text, path)
     name, where = model_name(logical_name(path)), Location(path, template.config_line)
     if not reading.scope.has(template.config.get("engines") or None, None, where, problems):
         reading.scope.elsewhere.add(name)
@@ -179,6 +181,7 @@ class Reading:
         python_macros: The names of macros_py.
         macros: The macros in Jinja, by name.
         jinja: Parses templates.
+        templates: Knows those that were parsed before.
     """
 
     problems: list[Problem]
@@ -188,6 +191,13 @@ class Reading:
     python_macros: Collection[str] = ()
     macros: MacroIndex = field(default_factory=dict)
     jinja: jinja2.Environment = field(default_factory=new_environment)
+    templates: TemplateCache | None = None
+
+    def template(self, text: str, path: Path) -> Template:
+        """Read a *.ff.sql file."""
+        if self.templates is None:
+            return parse_template(text, path, self.jinja, self.scope.engine)
+        return self.templates.parse(text, path, self.jinja)
 
 
 def python_drafts(text: str, path: Path, reading: Reading) -> list[Draft]:

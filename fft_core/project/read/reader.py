@@ -49,6 +49,7 @@ from fft_core.project.read.seed_files import SeedReader, filled_by_seeds
 from fft_core.project.read.settings import Layer, Nearness, places_of
 from fft_core.project.read.sql_comments import without_jinja_in_comments
 from fft_core.project.read.sql_file import new_environment, parse_macros
+from fft_core.project.read.template_cache import TemplateCache
 from fft_core.project.read.unit_test_file import link_unit_tests, read_unit_tests
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml, shaped, shaped_in_part
 from fft_core.project.shapes.budgets import BudgetsShape
@@ -219,7 +220,8 @@ class Reader:
     def _drafts(self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]) -> Iterator[Found]:
         index = {name: macro for _, _, found in macros for name, macro in found.items()}
         kinds = frame_kinds_of(self._engine)
-        reading = Reading(self.problems, self._scope, kinds, self._evaluate, python_macros, index)
+        templates = TemplateCache(self.root, self._engine, keeps=self._keeps)
+        reading = Reading(self.problems, self._scope, kinds, self._evaluate, python_macros, index, templates=templates)
         for home in self._files_of:
             for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX, STREAM_SUFFIX)):
                 text = self._text(home, path)
@@ -230,6 +232,7 @@ class Reader:
                 else:
                     drafts = python_drafts(text, path, reading)
                 yield from (Found(home, draft) for draft in drafts)
+        templates.keep()
 
     def _streams(self, text: str, path: Path, reading: Reading) -> list[Draft]:
         from fft_core.project.read.stream_file import stream_draft  # most projects have none
