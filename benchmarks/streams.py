@@ -98,7 +98,12 @@ def kafka_rate(events: int, size: int) -> float:
     producer.flush()
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
-        source, sessionizer, read, spent = KafkaSource(f"{broker.host}:{broker.port}", "events"), place.sessionizer(), 0, 0.0
+        source, sessionizer, read, spent = (
+            KafkaSource(f"{broker.host}:{broker.port}", "events"),
+            place.sessionizer(),
+            0,
+            0.0,
+        )
         while True:
             began = time.perf_counter()
             given = sessionizer.process(source, size).given
@@ -214,7 +219,10 @@ def main() -> None:
     print(f"\nKafka, batches of 10,000: {kafka_rate(asked.events, 10_000):,.0f} events/s", flush=True)
     times = sorted(latencies(20, 500))
     middle, last = times[len(times) // 2], times[int(len(times) * 0.99)]
-    print(f"From append to visible row, 500 events/s: median {middle * 1000:,.0f} ms, p99 {last * 1000:,.0f} ms", flush=True)
+    print(
+        f"From append to visible row, 500 events/s: median {middle * 1000:,.0f} ms, p99 {last * 1000:,.0f} ms",
+        flush=True,
+    )
     if asked.peer:
         print(f"Bytewax: {peer(asked.peer, asked.events)}", flush=True)
     if asked.grow:
