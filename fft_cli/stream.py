@@ -21,7 +21,7 @@ from fft_cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
     from fft_core.build.publish import BuildResult
-    from fft_core.operations.streams import Replay, StreamStatus
+    from fft_core.build.stream_upkeep import Replay, StreamStatus
     from fft_core.run.streams import Followed
 
 _names_model = click.argument("model", metavar="MODEL", shell_complete=complete_names)
@@ -52,7 +52,7 @@ def run(options: ProjectOptions, model: str, until_caught_up: bool, interval: fl
     folder that holds project.yml.
     """
     from fft_core import Run
-    from fft_core.operations.streams import stream_named
+    from fft_core.build.stream_upkeep import stream_named
     from fft_core.run.streams import follow
 
     project = options.load()
@@ -75,7 +75,7 @@ def status(options: ProjectOptions, as_json: bool) -> None:
     PROJECT is the folder that holds project.yml.
     """
     from fft_cli.ctrl_c import opened_warehouse
-    from fft_core.operations.streams import stream_status, streams_of
+    from fft_core.build.stream_upkeep import stream_status, streams_of
 
     project = options.load()
     streams = streams_of(project)
@@ -105,7 +105,7 @@ def reset(options: ProjectOptions, model: str, to: str) -> None:
     The sessions stay as they are until all has been read again. PROJECT is the folder that holds project.yml.
     """
     from fft_cli.ctrl_c import opened_warehouse
-    from fft_core.operations.streams import reset_stream, stream_named
+    from fft_core.build.stream_upkeep import reset_stream, stream_named
 
     project = options.load()
     stream = stream_named(project, model)
@@ -126,7 +126,7 @@ def replay(options: ProjectOptions, model: str, dry_run: bool) -> None:
     """
     from fft_cli.ctrl_c import opened_warehouse
     from fft_core import Request, Run
-    from fft_core.operations.streams import replay_stream, stream_named
+    from fft_core.build.stream_upkeep import replay_stream, stream_named
 
     project = options.load()
     stream = stream_named(project, model)

@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 
 from fft_core import FftError, Model, Project, Run
+from fft_core.build.stream_upkeep import StreamStatus, stream_status, streams_of
 from fft_core.errors import BusyError, RequestError, nearest
-from fft_core.operations.streams import StreamStatus, stream_status, streams_of
 from fft_core.plan.fingerprint import digest_of
 from fft_dagster.projects import bound_project
 from fft_dagster.translator import FftTranslator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from fft_core.plan.fingerprint import digest_of
 from fft_core.project.model import Model, Sessions, Sink, StreamBody
 from fft_core.streaming.intake import EventRules, Intake, take_in
 from fft_core.streaming.session_sink import SessionSink
-from fft_core.streaming.sessionizer import next_state, refuse_dead_share, refuse_engine
+from fft_core.streaming.sessionizer import holding, next_state, refuse_dead_share, refuse_engine
 from fft_core.streaming.settings import SessionSettings
 from fft_core.streaming.source import Position, Source
 from fft_core.streaming.state import StreamState, held, place_of_state, prepare_state, read_state, write_state
@@ -111,6 +111,15 @@ def _of_environment(value: object, warehouse: Warehouse, model: Model) -> object
     if name not in environment:
         raise StreamError(f"the stream {model.name} needs the environment variable {name}", where=model.location)
     return environment[name]
+
+
+def hold(warehouse: Warehouse, model: Model, doing: str) -> AbstractContextManager[object]:
+    """Keep other processes from writing a stream while the context lasts; they are told what this one does.
+
+    Raises:
+        BusyError: another process holds it.
+    """
+    return holding(warehouse.engine, warehouse.place(model.name), doing)
 
 
 def poll(warehouse: Warehouse, model: Model, *, from_begin: bool = False, source: Source | None = None) -> StreamBatch:

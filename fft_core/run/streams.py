@@ -8,11 +8,10 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from fft_core.build.publish import BuildResult
-from fft_core.build.streams import body_of, poll, source_of
+from fft_core.build.streams import body_of, hold, poll, source_of
 from fft_core.project.model import Model
 from fft_core.run.run import Run
 from fft_core.run.turn import build_or_reuse
-from fft_core.streaming.sessionizer import holding
 
 _NAP = 0.1  # seconds between two looks whether to stop
 
@@ -58,7 +57,7 @@ def follow(
     warehouse.ensure_schema(warehouse.place(model.name))
     with (
         closing(source_of(warehouse, model)) as source,
-        holding(warehouse.engine, warehouse.place(model.name), "fft stream run"),
+        hold(warehouse, model, "fft stream run"),
     ):
         while not should_stop():
             with warehouse.engine.turn():

@@ -78,9 +78,9 @@ class FileTailSource:
         delimiter: What stands between the values of a CSV file.
         root: What relative patterns begin at; the current folder if None.
 
-    >>> from pathlib import Path
     >>> from fft_core.streaming import FileTailSource
-    >>> written = Path("clicks.jsonl").write_text('{"user": 1}\\n{"us')
+    >>> with open("clicks.jsonl", "w") as file:
+    ...     written = file.write('{"user": 1}\\n{"us')
     >>> source = FileTailSource("clicks.jsonl")
     >>> batch, position = source.poll({}, limit=100)
     >>> batch.num_rows, batch["user"].to_pylist(), source.poll(position, limit=100)[0].num_rows

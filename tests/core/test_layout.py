@@ -28,9 +28,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "warehouse": ("compile", "project", "plan.records", "engines"),
     "streaming": ("frames", "engines"),
     "build": ("warehouse", "checks", "compile", "plan", "frames", "engines", "project.model", "streaming"),
-    "run": ("build", "warehouse", "checks", "compile", "plan", "project", "engines", "http", "streaming"),
+    "run": ("build", "warehouse", "checks", "compile", "plan", "project", "engines", "http"),
     "unit_tests": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
-    "operations": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines", "streaming"),
+    "operations": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
     "http": ("frames",),
     "compat": ("project", "http", "run", "build", "reports"),
     "reports": (

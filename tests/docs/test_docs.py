@@ -95,7 +95,10 @@ COMMANDS: dict[str, How] = {
     "fft show shop --inline \"select count(*) as users from {{ ref('users') }}\"": "run",
     "fft source freshness shop": "run",
     "mkdir -p shop/clicks": "run",
-    'printf \'{"user_id": 1, "ts": "2026-05-01T10:00:00Z", "event_id": "a", "amount": 2, "page": "/"}\\n\' > shop/clicks/a.jsonl': "run",
+    (
+        """printf '{"user_id": 1, "ts": "2026-05-01T10:00:00Z", "event_id": "a", "amount": 2, "page": "/"}\\n' """
+        "> shop/clicks/a.jsonl"
+    ): "run",
     "fft build shop --select visits": "run",
     "fft stream run visits shop --until-caught-up": "run",
     "fft stream status shop": "run",

@@ -13,8 +13,8 @@ from targets import Target
 
 from fft_core import CheckFailedError, FftError, ProjectError, Request, ReuseResult, Run, load_project
 from fft_core.build.publish import BuildResult
+from fft_core.build.stream_upkeep import replay_stream, reset_stream, stream_named, stream_status
 from fft_core.errors import IncrementError, RequestError, StreamError
-from fft_core.operations.streams import replay_stream, reset_stream, stream_named, stream_status
 
 SESSIONS = """\
     kind: stream
