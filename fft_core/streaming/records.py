@@ -37,7 +37,8 @@ def _no_constant(text: str) -> object:
     raise ValueError(f"{text} is no JSON")
 
 
-_scan = json.JSONDecoder(parse_constant=_no_constant).scan_once  # without the searches for blanks of `decode`
+_DECODER: Any = json.JSONDecoder(parse_constant=_no_constant)  # Any: typeshed has no `scan_once`
+_scan = _DECODER.scan_once  # without the searches for blanks of `decode`
 
 
 def read_json(raw: bytes) -> Values:
@@ -84,7 +85,7 @@ def as_table(records: Sequence[Record]) -> pa.Table:
     """
     import pyarrow as pa
 
-    given = [(record.values or {}) | record.more if record.more else record.values or {} for record in records]
+    given = [{**(record.values or {}), **record.more} if record.more else record.values or {} for record in records]
     names = dict.fromkeys(name for values in dict.fromkeys(map(tuple, given)) for name in values)
     errors = [record.error for record in records]
     columns: dict[str, Any] = {}  # Any: an array of any type

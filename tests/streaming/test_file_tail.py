@@ -146,7 +146,9 @@ def test_offsets_and_bytes_say_where_a_record_was(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(line(1) + "broken\r\n" + line(2))
     batch, _ = FileTailSource("a.jsonl", root=tmp_path).poll({}, 10)
     text = (tmp_path / "a.jsonl").read_bytes()
-    for offset, raw in zip(batch.column(OFFSET).to_pylist(), batch.column(BYTES).to_pylist(), strict=True):
+    offsets: list[Any] = batch.column(OFFSET).to_pylist()
+    raws: list[Any] = batch.column(BYTES).to_pylist()
+    for offset, raw in zip(offsets, raws, strict=True):
         assert text[offset : offset + len(raw)] == raw
     assert batch.column(PARTITION)[0].as_py().startswith("#a.jsonl#")
 

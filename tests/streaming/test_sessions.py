@@ -114,7 +114,7 @@ def test_the_id_of_a_session_is_that_of_its_first_event(place: Place) -> None:
 
 
 def test_bad_records_are_kept_with_why(place: Place) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"user_id": None, "ts": "2026-01-01", "event_id": "1", "page": "p", "amount": 1.0},
         {"user_id": "a", "ts": "yesterday", "event_id": "2", "page": "p", "amount": 1.0},
         {"user_id": "a", "ts": None, "event_id": "3", "page": "p", "amount": 1.0},

@@ -407,7 +407,7 @@ def test_an_engine_without_transactions_has_no_streams() -> None:
 
     capabilities = SimpleNamespace(transactions=No("none"), changes_rows=True)
     with pytest.raises(FftError, match="lake cannot write a stream: transactions: no: none"):
-        refuse_engine(SimpleNamespace(name="lake", capabilities=capabilities))  # type: ignore[arg-type]
+        refuse_engine(SimpleNamespace(name="lake", capabilities=capabilities))
 
 
 def test_results_say_what_a_build_did(shop: Shop) -> None:
