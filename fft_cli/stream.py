@@ -70,7 +70,7 @@ def run(options: ProjectOptions, model: str, until_caught_up: bool, interval: fl
 @with_options(ProjectOptions)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with positions.")
 def status(options: ProjectOptions, as_json: bool) -> None:
-    """Say how far the streams were read, and what is left. Changes nothing.
+    """Return how far the streams were read, and what is left. Changes nothing.
 
     PROJECT is the folder that holds project.yml.
     """
@@ -189,7 +189,7 @@ def _replay_lines(name: str, found: Replay) -> list[str]:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[Callable[[], bool]]:
-    """Give what tells whether SIGINT or SIGTERM came; the second one does what it always does."""
+    """Return what tells whether SIGINT or SIGTERM came; the second one does what it always does."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -1,4 +1,4 @@
-"""How far streams were read, and what can be done about it: status, reset, and what a replay would change."""
+"""Reads the positions of streams, resets them, and compares sessions with the events that are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fft_core.errors import MissingDriverError, RequestError, StreamError
 from fft_core.project.model import Model, Project
 from fft_core.streaming.sessions import ID
 from fft_core.streaming.source import OFFSET, PARTITION, Backlog, Position, Source
-from fft_core.streaming.state import StreamState, held, place_of_state, prepare_state, read_state, write_state
+from fft_core.streaming.state import StreamState, read_state, write_state
 from fft_core.streaming.tables import StreamTables
 from fft_core.warehouse.warehouse import Warehouse
 
@@ -24,7 +24,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """How far a stream was read.
+    """The position of a stream, and its backlog.
 
     Attributes:
         model: The stream.
@@ -42,12 +42,12 @@ class StreamStatus:
 
     @property
     def lag(self) -> timedelta | None:
-        """How far the watermark is behind now; None before the first event."""
+        """The time by which the watermark is behind now; None before the first event."""
         return self.now - self.state.watermark if self.state and self.state.watermark else None
 
     @property
     def backlog_age(self) -> timedelta | None:
-        """How long the oldest of what was not read has been there; None if nothing is, or nobody knows."""
+        """The age of the oldest record that was not read; None if all were, or if it is not known."""
         if self.backlog is None or self.backlog.oldest is None:
             return None
         return self.now - datetime.fromtimestamp(self.backlog.oldest, UTC).replace(tzinfo=None)
@@ -95,7 +95,7 @@ def stream_named(project: Project, name: str) -> Model:
 
 
 def stream_status(warehouse: Warehouse, model: Model) -> StreamStatus:
-    """Say how far a stream was read, and what it has beyond that. Raises StateError."""
+    """Return how far a stream was read, and what it has beyond that. Raises StateError."""
     state = read_state(warehouse.engine, warehouse.place(model.name))
     now, backlog, problem = datetime.now(UTC).replace(tzinfo=None), None, None
     try:
@@ -117,7 +117,7 @@ def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
         to: "earliest", "latest", or a position as JSON, as `fft stream status --json` prints it.
 
     Raises:
-        RequestError: this is no position, or rows cannot be taken back to it.
+        RequestError: this is not a position, or rows cannot be taken back to it.
         BusyError: another process writes the stream.
     """
     engine, target = warehouse.engine, warehouse.place(model.name)
@@ -127,11 +127,7 @@ def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
     _refuse_lost_rows(model, to)
     warehouse.ensure_schema(target)
     with engine.turn(), engine.transaction():
-        engine.hold(place_of_state(target))
-        prepare_state(engine, target)
-        before = read_state(engine, target)
-        if before is not None and (other := before.holding):
-            raise held(target, other)
+        before = held_state(engine, target)
         state = before or StreamState()
         if to != "latest":
             _take_back(engine, StreamTables(target), offsets)
@@ -152,16 +148,16 @@ def _position(source: Source, to: str) -> Position:
     try:
         position = json.loads(to)
         if not isinstance(position, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not an object")
         source.offsets(position)
     except (ValueError, StreamError) as error:
         hint = "Write earliest, latest, or a position as `fft stream status --json` prints it."
-        raise RequestError(f"--to {to!r} is no position of {source.said}: {error}", hint=hint) from error
+        raise RequestError(f"--to {to!r} is not a position of {source.said}: {error}", hint=hint) from error
     return position
 
 
 def _refuse_lost_rows(model: Model, to: str) -> None:
-    """Rows that were added one by one do not know where they came from."""
+    """Rows that were added one by one do not know their place in the source."""
     body = body_of(model)
     if body.sink == "table" and not body.key and to not in ("earliest", "latest"):
         message = f"{model.name} only adds rows: those behind a position cannot be taken back"
@@ -169,7 +165,7 @@ def _refuse_lost_rows(model: Model, to: str) -> None:
 
 
 def _take_back(engine: Session, tables: StreamTables, offsets: Mapping[str, int]) -> None:
-    """Delete what was read behind these offsets, in whichever table it is."""
+    """Delete what was read behind these offsets, from all tables."""
     spelling = engine.spelling
     kept = [
         f"({PARTITION} = {spelling.literal(name)} and {OFFSET} < {offset})" for name, offset in sorted(offsets.items())
@@ -181,7 +177,7 @@ def _take_back(engine: Session, tables: StreamTables, offsets: Mapping[str, int]
 
 @dataclass(frozen=True)
 class Replay:
-    """How the sessions would differ if they were made again of all events that are kept.
+    """The differences if they were made again of all events that are kept.
 
     Attributes:
         sessions: How many there are in the table.

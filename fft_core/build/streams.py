@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamBatch:
-    """What has arrived in a stream.
+    """The records that have arrived in a stream.
 
     Attributes:
         rows: As `Source.poll` returns them.
         before: The state that it was read behind; None if nothing was ever read.
         begun: The position that it was read behind.
-        position: Where it ends.
+        position: The position of its end.
         is_full: Whether there may be more.
     """
 
@@ -54,18 +54,18 @@ class StreamBatch:
         return not self.rows.num_rows and self.position == self.begun
 
     def rebuilds(self, sink: Sink) -> bool:
-        """Whether the table begins anew with this batch: of sessions, when events that are read again are complete."""
+        """Whether the table is rebuilt with this batch: of sessions, when events that are read again are complete."""
         is_backfill = self.before is not None and self.before.phase == "backfill"
         return is_backfill and (sink == "table" or not self.is_full)
 
 
 @dataclass(frozen=True)
 class StreamBounds:
-    """What a build read of a stream.
+    """The part of a stream that a build read.
 
     Attributes:
         begun: The position that it was read behind.
-        position: Where it ends.
+        position: The position of its end.
         watermark: The time up to which events are expected to be there, in UTC; None before the first event.
         now: When it was, in UTC without a zone.
     """
@@ -77,7 +77,7 @@ class StreamBounds:
 
     @property
     def lag(self) -> timedelta | None:
-        """How far the watermark is behind; None before the first event."""
+        """The time by which the watermark is behind; None before the first event."""
         return None if self.watermark is None else self.now - self.watermark
 
 
@@ -150,7 +150,7 @@ def poll(warehouse: Warehouse, model: Model, *, from_begin: bool = False, source
 
 
 def _placed(error: FftError, model: Model) -> FftError:
-    """Say whose stream it is that cannot be read."""
+    """Return the error with whose stream it is that cannot be read."""
     if error.problem.where is None:
         message = f"stream {model.name!r}: {error.problem.message}"
         error.problem = replace(error.problem, message=message, where=model.location)
@@ -196,7 +196,7 @@ def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) 
 
 
 def _identity(model: Model) -> list[str]:
-    """What the rows depend on beside the events."""
+    """The settings that the rows depend on beside the events."""
     return [repr(model.materialization), repr(body_of(model).columns)]
 
 

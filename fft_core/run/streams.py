@@ -18,7 +18,7 @@ _NAP = 0.1  # seconds between two looks whether to stop
 
 @dataclass(frozen=True)
 class Followed:
-    """What became of a stream while it was followed: batches, events, and seconds that were spent in batches."""
+    """The totals of a stream that was followed: batches, events, and seconds that were spent in batches."""
 
     batches: int = 0
     events: int = 0

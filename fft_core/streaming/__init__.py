@@ -1,4 +1,4 @@
-"""Streams of events: where they come from, how far they were read, and what becomes of them.
+"""Streams of events: their sources, their positions, and the sessions and rows that are made of them.
 
 >>> from fft_core.streaming import FileTailSource, StreamSessionizer
 """

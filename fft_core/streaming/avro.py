@@ -21,7 +21,7 @@ def avro_reader(schema: str) -> Callable[[bytes], Values]:
 
     Raises:
         MissingDriverError: fastavro is not installed.
-        StreamError: this is no schema.
+        StreamError: this is not a schema.
     """
     try:
         import fastavro
@@ -32,18 +32,18 @@ def avro_reader(schema: str) -> Callable[[bytes], Values]:
     try:
         parsed: Any = fastavro.parse_schema(json.loads(schema))
     except (ValueError, fastavro.schema.SchemaParseException) as error:
-        raise StreamError(f"schema_file is no Avro schema: {error}") from error
+        raise StreamError(f"schema_file is not an Avro schema: {error}") from error
     if not isinstance(parsed, dict) or parsed.get("type") != "record":
-        raise StreamError("schema_file is no Avro schema of a record")
+        raise StreamError("schema_file is not an Avro schema of a record")
 
     def read(raw: bytes) -> Values:
         stream = io.BytesIO(raw[_PREFIX:] if raw[:1] == _MAGIC and len(raw) > _PREFIX else raw)
         try:
             value: Any = fastavro.schemaless_reader(stream, parsed, None)
-        except Exception as error:  # whatever bytes make it do: they are somebody else's
-            raise ValueError(f"it is no message of this schema: {type(error).__name__}: {error}") from error
+        except Exception as error:  # the library raises many kinds for foreign bytes
+            raise ValueError(f"it is not a message of this schema: {type(error).__name__}: {error}") from error
         if stream.read(1):
-            raise ValueError("it is no message of this schema: it has more bytes")
+            raise ValueError("it is not a message of this schema: it has more bytes")
         return dict(value)
 
     return read

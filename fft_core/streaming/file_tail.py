@@ -24,14 +24,14 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class _Mark:
-    """How far one file was read, and what it is known by: bytes that were read do not change.
+    """The position in one file, and the bytes that it is known by: those that were read do not change.
 
     Attributes:
-        path: Where it was met; the name of its partition.
+        path: Its first path; the name of its partition.
         device, inode: Its number on the disk.
         offset: Behind the last complete line that was read.
         head, tail: Digests of the first bytes, and of those before the offset.
-        begun: Counts how often this inode began anew, by `copytruncate`.
+        begun: Counts how often this inode was truncated, by `copytruncate`.
     """
 
     path: str
@@ -47,7 +47,7 @@ class _Mark:
         return f"#{self.path}#{self.inode}.{self.begun}"
 
     def matches(self, path: Path) -> bool:
-        """Whether a file begins with what was read."""
+        """Whether a file begins with the bytes that were read."""
         try:
             with path.open("rb") as file:
                 if os.fstat(file.fileno()).st_size < self.offset:
@@ -59,7 +59,7 @@ class _Mark:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A file to be read now: where it is, which mark it continues, and whether it is what has the mark's path."""
+    """A file to be read now: its place, which mark it continues, and whether it is what has the mark's path."""
 
     mark: _Mark
     place: Path
@@ -68,8 +68,8 @@ class _Reading:
 class FileTailSource:
     """Reads files as they grow: all that match the patterns, each line once, and only with its newline.
 
-    A file is known by its inode and by the bytes that were read, wherever it is moved: a rotated file is read to its
-    end before the one that took its name. A file that was copied and truncated goes on in its copy, then begins anew.
+    A file is known by its inode and by the bytes that were read, also after it was moved: a rotated file is read to its
+    end before the one that took its name. A file that was copied and truncated goes on in its copy, then at its begin.
 
     Args:
         path: A path or a pattern (`logs/*.jsonl`, `**` for any folders), or several.
@@ -149,7 +149,7 @@ class FileTailSource:
     # --- which files --------------------------------------------------------------------------------------------------
 
     def _readings(self, known: Sequence[_Mark]) -> list[_Reading]:
-        """Find all files to read: those that are known, wherever they are by now, then new ones, the oldest first."""
+        """Find all files to read: those that are known, also those that were moved, then new ones, the oldest first."""
         found = self._found()
         beside = _beside({str(self._root / mark.path) for mark in known}, found) if known else {}
         known_paths = frozenset(map(Path, found))
@@ -237,7 +237,7 @@ def _marks(position: Position) -> list[_Mark]:
     try:
         return [_Mark(**one) for one in position.get("files", ())]
     except (TypeError, AttributeError) as error:
-        raise StreamError(f"this is no position of files: {dict(position)!r}") from error
+        raise StreamError(f"this is not a position of files: {dict(position)!r}") from error
 
 
 def _lines(file: Any) -> Iterator[bytes]:

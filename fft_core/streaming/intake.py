@@ -1,4 +1,4 @@
-"""Which records of a batch are events that are kept: the others are bad, or late. Nothing is asked of the database."""
+"""Parts the records of a batch: events that are kept, late ones, and bad records. The database is not asked."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _MOST_PARTITIONS = 1_000
 
 @dataclass(frozen=True)
 class EventRules:
-    """What makes a record an event.
+    """The rules that a record must keep to be an event.
 
     Attributes:
         key: The columns that must be set.
         event_time: The column of its time; none if it has no time.
         event_id: The column that tells events apart; none if each record is an event of its own.
-        time_unit: What a number in `event_time` counts since 1970; a number is no time if None.
+        time_unit: What a number in `event_time` counts since 1970; a number is not a time if None.
         allowed_lateness: How much older than the newest event of its partition an event may be; None if it may be any.
         max_ahead: How far in the future an event may be; None if it may be any.
         idle_after: After how long a partition that gives nothing holds the watermark back no more.
@@ -56,7 +56,7 @@ class Intake:
     Attributes:
         events: What is kept, with `_ff_partition`, `_ff_offset` and `_ff_bytes`; event times are UTC, without a zone.
         late: What is older than is allowed, with the same columns.
-        dead: `_ff_partition`, `_ff_offset`, `_ff_error`, `_ff_bytes` of what is no event.
+        dead: `_ff_partition`, `_ff_offset`, `_ff_error`, `_ff_bytes` of the records that are not events.
         watermark: The stream's, with this batch; None before the first event.
         partitions: See `StreamState`.
         given: How many records there were.
@@ -71,7 +71,7 @@ class Intake:
 
 
 def with_meta(frame: pa.Table) -> pa.Table:
-    """Give a frame that comes from no source the columns of one."""
+    """Return a frame that comes from no source the columns of one."""
     import pyarrow as pa
 
     rows, table = frame.num_rows, frame
@@ -193,7 +193,7 @@ def _note_nul(batch: pa.Table, errors: list[str | None]) -> None:
 
 
 def _note_repeated_names(batch: pa.Table, errors: list[str | None]) -> None:
-    """A name that is there in another case already is a mistake of whoever sends it: engines take both for one."""
+    """A name that is there in another case already is a mistake of the sender: engines take both for one."""
     seen = dict[str, str]()
     for name in batch.column_names:
         other = seen.setdefault(name.lower(), name)
@@ -247,7 +247,7 @@ def _quickly(column: Any) -> Any | None:  # Any: an Arrow column of any type
 
 
 def _time(value: object, unit: TimeUnit | None) -> datetime | None:
-    """Read a time: ISO 8601, where none without a zone is UTC; or a number, if its unit is known."""
+    """Read a time: ISO 8601, as UTC if it has no zone; or a number, if its unit is known."""
     try:
         if isinstance(value, str):
             time = datetime.fromisoformat(value.strip())
@@ -262,7 +262,7 @@ def _time(value: object, unit: TimeUnit | None) -> datetime | None:
 def _no_time(column: str, value: object, unit: TimeUnit | None) -> str:
     if isinstance(value, int | float) and unit is None:
         return f"its {column!r} is a number: say what it counts, as event_time_unit: ms"
-    return f"its {column!r} is no time: {str(value)[:80]!r}"
+    return f"its {column!r} is not a time: {str(value)[:80]!r}"
 
 
 def _by_time(

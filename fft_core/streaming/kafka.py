@@ -123,11 +123,11 @@ class KafkaSource:
         return self._consumer
 
     def _bounds(self, position: Position) -> tuple[dict[int, int], dict[int, int]]:
-        """Return where to go on in each partition, and where it ends. Raises StreamError if messages are gone."""
+        """Return the offset to go on at in each partition, and that of its end. Raises StreamError if messages are gone."""
         consumer, known = self._connected(), self._offsets(position)
         found = consumer.list_topics(self._topic, timeout=_TIMEOUT).topics.get(self._topic)
         if found is None or found.error is not None:
-            raise StreamError(f"there is no topic {self._topic!r}", hint="Create it, or correct `topic`.")
+            raise StreamError(f"the topic {self._topic!r} does not exist", hint="Create it, or correct `topic`.")
         begins, ends = dict[int, int](), dict[int, int]()
         for part in sorted(found.partitions):
             low, high = consumer.get_watermark_offsets(self._at(part, 0), timeout=_TIMEOUT, cached=False)
@@ -144,7 +144,9 @@ class KafkaSource:
         if error.code() not in kinds:
             refused: Exception = self._kafka.KafkaException(error)
             return refused
-        said = f"{self._name(part)} was read up to {reached[part]}, where it has no messages: it is another one by now"
+        said = (
+            f"{self._name(part)} was read up to {reached[part]}, and has no messages there: it is another topic by now"
+        )
         return StreamError(said, hint="To read the new one: fft stream reset --to earliest.")
 
     def _consumed(
@@ -205,12 +207,12 @@ class KafkaSource:
         """Read a position; one of another topic is the begin of this one."""
         if not position or position.get("topic") != self._topic:
             if position and "topic" not in position:
-                raise StreamError(f"this is no position of a topic: {dict(position)!r}")
+                raise StreamError(f"this is not a position of a topic: {dict(position)!r}")
             return {}
         try:
             return {int(part): int(offset) for part, offset in position["offsets"].items()}
         except (KeyError, ValueError, AttributeError, TypeError) as error:
-            raise StreamError(f"this is no position of a topic: {dict(position)!r}") from error
+            raise StreamError(f"this is not a position of a topic: {dict(position)!r}") from error
 
 
 @contextmanager
@@ -225,10 +227,10 @@ def _explained(kafka: Any, topic: str) -> Iterator[None]:
 
 
 class _Silent:
-    """What librdkafka would print: an error that matters is raised as well."""
+    """A log for librdkafka that prints nothing: an error that matters is raised as well."""
 
     def log(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 def _text(value: bytes | str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Which of the given events are new: of several with one key, time and id, one is kept, the same in any order."""
+"""Finds the events that are new: of several with one key, time and id, one is kept, the same in any order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OTHER = "another event of this key, time and id is kept"
 
 @dataclass(frozen=True)
 class KeptStatements:
-    """Spells what tells events apart.
+    """Renders the SQL that tells events apart.
 
     Attributes:
         settings: How events become sessions.
@@ -30,7 +30,7 @@ class KeptStatements:
     spelling: Spelling
 
     def ranked(self, given: Relation) -> str:
-        """Spell the given events with a digest of each, and its rank among those of its identity."""
+        """Render the given events with a digest of each, and its rank among those of its identity."""
         partition = ", ".join(self._identity())
         order = f"_ff_digest, {self._q(PARTITION)}, {self._q(OFFSET)}"
         return (
@@ -40,7 +40,7 @@ class KeptStatements:
         )
 
     def met(self, events: Relation, ranked: Relation, ranges: Sequence[Range]) -> str:
-        """Spell the kept events that given ones are identified with, each with the digests of both."""
+        """Render the kept events that given ones are identified with, each with the digests of both."""
         time, own = self._q(self.settings.event_time), ", ".join(f"_ff_k.{name}" for name in self._identity())
         same = " and ".join(f"_ff_g.{name} = _ff_k.{name}" for name in self._identity())
         literal = self.spelling.timestamp
@@ -54,12 +54,12 @@ class KeptStatements:
         return "\nunion all\n".join(parts)
 
     def repeated(self, ranked: Relation, met: Relation) -> str:
-        """Spell a query that says how often an identity occurs more than once."""
+        """Render a query that says how often an identity occurs more than once."""
         given = f"select count(*) from {ranked.sql(self.spelling)} where _ff_rank > 1"
         return f"select ({given}) + (select count(*) from {met.sql(self.spelling)})"
 
     def new(self, ranked: Relation, met: Relation) -> str:
-        """Spell the given events that are kept: those that nothing is kept of, and those that replace another one."""
+        """Render the given events that are kept: those that nothing is kept of, and those that replace another one."""
         names = ", ".join(self._q(name) for name in self.columns)
         known = (
             f"exists (select 1 from {met.sql(self.spelling)} as _ff_m where {self._same()} and _ff_given >= _ff_kept)"
@@ -67,7 +67,7 @@ class KeptStatements:
         return f"select {names} from {ranked.sql(self.spelling)} as _ff_g where _ff_rank = 1 and not {known}"
 
     def refused(self, ranked: Relation, met: Relation) -> str:
-        """Spell the given events that another one is kept instead of, as bad records without bytes."""
+        """Render the given events that another one is kept instead of, as bad records without bytes."""
         is_other = "_ff_rank > 1 and _ff_digest <> _ff_first"
         known = (
             f"exists (select 1 from {met.sql(self.spelling)} as _ff_m where {self._same()} and _ff_given > _ff_kept)"
@@ -75,11 +75,11 @@ class KeptStatements:
         return self._dead(f"{ranked.sql(self.spelling)} as _ff_g", f"({is_other}) or (_ff_rank = 1 and {known})")
 
     def replaced(self, events: Relation, met: Relation, ranges: Sequence[Range]) -> str:
-        """Spell the kept events that are replaced, as bad records without bytes."""
+        """Render the kept events that are replaced, as bad records without bytes."""
         return self._dead(f"{events.sql(self.spelling)} as _ff_g", self._is_replaced(met, "_ff_g.", ranges))
 
     def removed(self, events: Relation, met: Relation, ranges: Sequence[Range]) -> str:
-        """Spell the statement that deletes those."""
+        """Render the statement that deletes those."""
         table = events.sql(self.spelling)
         return self.spelling.delete(events, self._is_replaced(met, f"{table}.", ranges))
 
@@ -106,7 +106,7 @@ class KeptStatements:
         return self.spelling.joined(texts)
 
     def _digest(self) -> str:
-        """Spell what tells the contents of two events apart, whenever they came; NULL is not the empty text."""
+        """Render the SQL that tells the contents of two events apart, whenever they came; NULL is not the empty text."""
         names = [self._q(name) for name in self.columns if name not in OWN]
         text = self.spelling.cast
         return self.spelling.hashed(

@@ -13,7 +13,7 @@ from fft_core.names.columns import ColumnNames
 def spelled_measures(
     measures: Mapping[str, str], columns: Sequence[str], order: Sequence[str], spelling: Spelling
 ) -> dict[str, str]:
-    """Spell measures for a query over events, by name.
+    """Render measures for a query over events, by name.
 
     Aggregates get the order of the events: a sum of floating point is another one in another order. `first(x)` and
     `last(x)` are the values of the first and the last event.
@@ -21,11 +21,11 @@ def spelled_measures(
     Args:
         measures: Aggregates of SQL, in the engine's dialect, by name.
         columns: Those that an event has.
-        order: The columns by which events are ordered, spelled.
+        order: The columns by which events are ordered, as SQL.
         spelling: Of the engine.
 
     Raises:
-        StreamError: a measure is no aggregate, or names a column that no event has.
+        StreamError: a measure is not an aggregate, or names a column that no event has.
     """
     return {
         name: _spelled(name, text, tuple(columns), ", ".join(order), spelling.dialect)
@@ -35,7 +35,7 @@ def spelled_measures(
 
 @cache
 def columns_in(text: str, dialect: str) -> tuple[str, ...]:
-    """Name the columns that a spelled measure reads."""
+    """Name the columns that a measure as SQL reads."""
     import sqlglot
     from sqlglot import exp
 
@@ -58,7 +58,7 @@ def _spelled(name: str, text: str, columns: tuple[str, ...], by: str, dialect: s
         raise _wrong(name, text, "it has a query or a window in it")
     aggregates = list(tree.find_all(exp.AggFunc))
     if not aggregates and not tree.find(exp.Anonymous):  # what else there is, the database knows
-        raise _wrong(name, text, "it is no aggregate, as sum(amount) or first(page)")
+        raise _wrong(name, text, "it is not an aggregate, as sum(amount) or first(page)")
     _quote_columns(tree, name, text, columns)
     for found in aggregates:
         ordered = _ordered(found, by, dialect)

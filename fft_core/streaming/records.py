@@ -1,4 +1,4 @@
-"""Records of bytes become an Arrow table: objects of JSON, lines of CSV. One that cannot be read is a row with why."""
+"""Records of bytes become an Arrow table: objects of JSON, lines of CSV. One that cannot be read is a row with its error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LARGEST = 2**63
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: where it was, its bytes, and its values or what is wrong with it.
+    """One record: its place, its bytes, and its values or what is wrong with it.
 
     `more` are columns that the source adds, as the timestamp of Kafka.
     """
@@ -34,7 +34,7 @@ class Record:
 
 
 def _no_constant(text: str) -> object:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 _DECODER: Any = json.JSONDecoder(parse_constant=_no_constant)  # Any: typeshed has no `scan_once`
@@ -47,11 +47,11 @@ def read_json(raw: bytes) -> Values:
     try:
         value, end = _scan(text, 0)
     except StopIteration:
-        raise ValueError("it is no JSON") from None
+        raise ValueError("it is not JSON") from None
     if end != len(text):
         raise ValueError(f"there is more behind its JSON, from character {end + 1} on")
     if not isinstance(value, dict):
-        raise ValueError("it is JSON, and no object")
+        raise ValueError("it is JSON, and not an object")
     return value
 
 

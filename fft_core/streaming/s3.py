@@ -28,7 +28,7 @@ class _Object:
 
     @property
     def mark(self) -> str:
-        """What tells it from another one of its key."""
+        """The text that tells it from another object of its key."""
         return f"{self.at.isoformat()} {self.size}"
 
     @property
@@ -66,7 +66,7 @@ class _State:
                 (str(given[0]), str(given[1]), int(given[2])) if given else None,
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise StreamError(f"this is no position of objects: {dict(position)!r}") from error
+            raise StreamError(f"this is not a position of objects: {dict(position)!r}") from error
 
     def to_json(self) -> Position:
         return {
@@ -81,7 +81,7 @@ class S3Source:
     """Reads the objects below a prefix, each once, the oldest first.
 
     The times of a store have seconds, and an object that is uploaded slowly gets a time before that of others: those
-    that appear within the grace are read, whatever their time; one that appears later is an error, and never left out.
+    that appear within the grace are read, also with older times; one that appears later is an error, and never left out.
 
     Args:
         path: `s3://bucket/prefix/*.jsonl`; `*` matches slashes, too.
@@ -195,7 +195,7 @@ class S3Source:
         return [one for one in there if (floor is None or one.at >= floor) and state.seen.get(one.key) != one.mark]
 
     def _refuse_late(self, state: _State, there: Sequence[_Object]) -> None:
-        """Raise StreamError if there is more than was read of what is older than the grace."""
+        """Raise StreamError if there is more than was read of the objects that are older than the grace."""
         floor = self._floor(state)
         older = [one for one in there if floor is not None and one.at < floor]
         if len(older) > state.older[0]:
@@ -248,7 +248,7 @@ def _parquet(file: Any, partition: str, skip: int, limit: int) -> tuple[pa.Table
     try:
         table = pq.read_table(file)
     except pa.ArrowInvalid as error:
-        raise StreamError(f"{partition.rpartition('#')[2]} is no Parquet file: {error}") from error
+        raise StreamError(f"{partition.rpartition('#')[2]} is not a Parquet file: {error}") from error
     rows = table.slice(skip, limit)
     count = rows.num_rows
     columns: dict[str, Any] = {

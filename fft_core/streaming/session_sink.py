@@ -41,7 +41,7 @@ class SessionSink:
 
     Attributes:
         engine: In a transaction.
-        tables: Where they lie.
+        tables: The relations.
         settings: How events become sessions.
         on_schema_change: What becomes of columns that the events had not before.
     """
@@ -93,12 +93,12 @@ class SessionSink:
         return counts
 
     def all_sessions(self, watermark: datetime | None) -> str:
-        """Spell the query of the sessions of all events that are kept."""
+        """Render the query of the sessions of all events that are kept."""
         names = [column.name for column in columns_of(self.engine, self.tables.events)]
         return self._statements(names).all_sessions(self.tables.events, watermark)
 
     def _statements(self, names: Sequence[str]) -> SessionStatements:
-        """Spell for events of these columns. Raises StreamError."""
+        """Prepare the statements for events of these columns. Raises StreamError."""
         settings = self._named(names)
         statements = SessionStatements(settings, {}, self.engine.spelling)
         own = {name.lower() for name in (*settings.key, *ADDED)}
@@ -140,7 +140,7 @@ def keep_late(
     declared: Mapping[str, str],
     dead: list[pa.Table],
 ) -> int:
-    """Write late events where they can be looked at, and count them; those that cannot be stored join the bad ones."""
+    """Write late events into their table, and count them; those that cannot be stored join the bad ones."""
     import pyarrow as pa
 
     rows = intake.late
@@ -157,7 +157,7 @@ def keep_late(
 
 
 def bury(engine: Session, tables: StreamTables, dead: Sequence[pa.Table], now: datetime) -> int:
-    """Write bad records where they can be looked at, and count them."""
+    """Write bad records into their table, and count them."""
     import pyarrow as pa
 
     rows = pa.concat_tables(dead)
@@ -173,7 +173,7 @@ class _Batch:
     Attributes:
         engine: In a transaction.
         events: The table.
-        statements: Spelled for its columns.
+        statements: Rendered for its columns.
         stored: Those.
         watermark: The stream's, with this batch.
         judge: Is given the sessions that are about to be written.
@@ -204,7 +204,7 @@ class _Batch:
         return {"events": count, "duplicates": rows.num_rows - count - refused, "sessions": written}
 
     def _complete(self, query: str, given: Sequence[str]) -> str:
-        """Spell rows with all columns of the events, in their order."""
+        """Render rows with all columns of the events, in their order."""
         spelling = self.engine.spelling
         cells = [
             f"{spelling.cast_to(spelling.quoted(c.name) if c.name in given else 'null', c.type)} "
@@ -306,7 +306,7 @@ class _Temporary:
 
 
 def _with_bytes(refused: pa.Table) -> pa.Table:
-    """Give bad records that were rows the bytes that they were shown as."""
+    """Return bad records that were rows the bytes that they were shown as."""
     import pyarrow as pa
 
     texts = refused.column(BYTES).cast(pa.string()).cast(pa.binary())

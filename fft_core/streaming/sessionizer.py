@@ -20,7 +20,7 @@ from fft_core.streaming.source import Position, Source
 from fft_core.streaming.state import (
     StreamState,
     Writer,
-    held,
+    held_state,
     place_of_state,
     prepare_state,
     read_state,
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 
 class HasEngine(Protocol):
-    """What has a session with a database: a `Warehouse`."""
+    """An object with a session of a database: a `Warehouse`."""
 
     engine: Session
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of a batch.
+    """The counts of a batch.
 
     Attributes:
         given: How many records there were.
         events: How many were kept.
         duplicates: How many were kept already.
         late: How many were older than is allowed: they are in `<target>__late`.
-        dead: How many were no events, or not the one that is kept: they are in `<target>__dead`.
+        dead: How many were not events, or not the one that is kept: they are in `<target>__dead`.
         sessions: How many sessions were written.
         watermark: The time up to which events are expected to be there, in UTC.
     """
@@ -73,7 +73,7 @@ def refuse_engine(engine: Session) -> None:
 class StreamSessionizer:
     """Makes sessions of events, in a table of the warehouse. A context manager; it is used in one thread.
 
-    The sessions are a function of the events that are kept, whatever their order and their batches. What was not kept
+    The sessions are a function of the events that are kept, in any order and in any batches. What was not kept
     is in `<target>__late` and `<target>__dead`. Each batch is one transaction.
 
     Args:
@@ -84,7 +84,7 @@ class StreamSessionizer:
             of `event_time_unit`.
         event_id: The column that tells events of one key and time apart, so that the same one counts once. Without it,
             each record counts, also if it is given twice.
-        gap_minutes: Two events of a key that are no further apart than this belong to one session.
+        gap_minutes: Two events of a key that are at most so many minutes apart belong to one session.
         measures: Aggregates of SQL over the events of a session, by name; `first(x)` and `last(x)` are the values of
             its first and its last event.
         allowed_lateness: How much older than the newest event an event may be; it may be any if None.
@@ -253,11 +253,7 @@ def holding(engine: Session, target: Relation, doing: str) -> Iterator[Writer]:
     """
     me = Writer.me(doing)
     with engine.turn(), engine.transaction():
-        engine.hold(place_of_state(target))
-        prepare_state(engine, target)
-        before = read_state(engine, target)
-        if before is not None and (other := before.holding):
-            raise held(target, other)
+        before = held_state(engine, target)
         state = before or StreamState()
         write_state(engine, target, before, replace(state, holder=me, epoch=state.epoch + 1))
     try:

@@ -23,11 +23,11 @@ Range = tuple[datetime, datetime]
 
 @dataclass(frozen=True)
 class SessionStatements:
-    """Spells what makes sessions.
+    """Renders the SQL that makes sessions.
 
     Attributes:
         settings: How events become sessions; its columns are named as the events have them.
-        measures: Spelled by `spelled_measures`.
+        measures: Rendered by `spelled_measures`.
         spelling: Of the engine.
     """
 
@@ -36,11 +36,11 @@ class SessionStatements:
     spelling: Spelling
 
     def all_sessions(self, events: Relation, watermark: datetime | None) -> str:
-        """Spell the sessions of all events: the one statement that says what sessions are."""
+        """Render the sessions of all events: the one statement that says what sessions are."""
         return self.sessions_of(f"select * from {events.sql(self.spelling)}", watermark)
 
     def sessions_of(self, events: str, watermark: datetime | None) -> str:
-        """Spell the sessions of the events that a query gives. Those of a key that lie apart may be left out."""
+        """Render the sessions of the events that a query gives. Those of a key that lie apart may be left out."""
         key, time = self._key(), self._q(self.settings.event_time)
         gap, order = self.settings.interval(self.spelling), ", ".join(self.order)
         window = f"partition by {', '.join(key)} order by {order}"
@@ -65,7 +65,7 @@ class SessionStatements:
         )
 
     def touched(self, sessions: Relation, new: Relation, ranges: Sequence[Range]) -> str:
-        """Spell the sessions that new events belong to: those within the gap of one."""
+        """Render the sessions that new events belong to: those within the gap of one."""
         time, gap = f"_ff_n.{self._q(self.settings.event_time)}", self.settings.interval(self.spelling)
         near = f"_ff_s.{START} <= {time} + {gap} and _ff_s.{END} >= {time} - {gap}"
         same = self._same("_ff_n", "_ff_s")
@@ -81,7 +81,7 @@ class SessionStatements:
     def again(
         self, events: Relation, new: Relation, touched: Relation, ranges: Sequence[Range], now: datetime | None
     ) -> str:
-        """Spell the sessions that the touched ones and new events become."""
+        """Render the sessions that the touched ones and new events become."""
         names = ", ".join(self._read())
         time = f"_ff_k.{self._q(self.settings.event_time)}"
         inside = f"{self._is_of('_ff_k.')} and {time} >= {TOUCHED_START} and {time} <= {TOUCHED_END}"
@@ -96,7 +96,7 @@ class SessionStatements:
         return self.sessions_of("\nunion all\n".join(parts), now)
 
     def removed(self, sessions: Relation, touched: Relation, ranges: Sequence[Range]) -> tuple[str, ...]:
-        """Spell the statements that delete the touched sessions."""
+        """Render the statements that delete the touched sessions."""
         known = f"select 1 from {touched.sql(self.spelling)} where {self._is_of()} and {TOUCHED_START} = {START}"
         return tuple(
             self.spelling.delete(sessions, f"{END} >= {low} and {START} <= {high} and exists ({known})")
@@ -104,7 +104,7 @@ class SessionStatements:
         )
 
     def closed(self, sessions: Relation, before: datetime | None, now: datetime | None) -> tuple[str, ...]:
-        """Spell what tells sessions closed, or open, that the watermark has passed, or has come back from."""
+        """Render the SQL that tells sessions closed, or open, that the watermark has passed, or has come back from."""
         if now is None or before is None or now == before:
             return ()
         low, high = (self.spelling.timestamp(time) for time in sorted((before, now)))
@@ -116,17 +116,17 @@ class SessionStatements:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The columns by which the events of a key are ordered, spelled."""
+        """The columns by which the events of a key are ordered, as SQL."""
         named = [self.settings.event_time, *([self.settings.event_id] if self.settings.event_id else [])]
         return tuple(map(self._q, named))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of sessions, spelled."""
+        """The columns of sessions, as SQL."""
         return (*self._key(), ID, START, END, EVENTS, *map(self._q, self.measures), CLOSED, CLOSES)
 
     def _read(self) -> list[str]:
-        """All columns of events that sessions are made of, spelled."""
+        """All columns of events that sessions are made of, as SQL."""
         read = dict.fromkeys([*self._key(), *self.order])
         for text in self.measures.values():
             read.update(dict.fromkeys(map(self._q, columns_in(text, self.spelling.dialect))))
@@ -154,7 +154,7 @@ class SessionStatements:
         return " and ".join(f"{one}.{name} = {other}.{name}" for name in self._key())
 
     def _is_of(self, of: str = "") -> str:
-        """Spell that a touched session has the key of a row, whose names are other ones."""
+        """Render the condition that a touched session has the key of a row, whose names are other ones."""
         return " and ".join(f"{_TOUCHED_KEY.format(i)} = {of}{name}" for i, name in enumerate(self._key()))
 
     def _key(self) -> list[str]:

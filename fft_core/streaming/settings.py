@@ -1,4 +1,4 @@
-"""What the sessions of a stream are made by."""
+"""The settings of sessions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """How events become sessions.
+    """The settings by which events become sessions.
 
     Attributes:
         key: The columns that tell whose session it is.
         event_time: The column of an event's time.
         event_id: The column that tells events of one key and time apart; None if each record is an event of its own.
-        gap: Two events of a key that are no further apart belong to one session.
+        gap: Two events of a key that are at most this far apart belong to one session.
         measures: Aggregates of SQL over the events of a session, by name.
         columns: Declared types of events' columns, by name.
     """
@@ -33,7 +33,7 @@ class SessionSettings:
     columns: Mapping[str, str] = field(default_factory=dict)
 
     def interval(self, spelling: Spelling) -> str:
-        """Spell the gap."""
+        """Render the gap."""
         return spelling.interval(f"{round(self.gap.total_seconds() * 1_000_000)} microseconds")
 
 

@@ -1,4 +1,4 @@
-"""What a stream is read from: one port for files, Kafka and S3. A position is a JSON value that the warehouse keeps.
+"""The sources of streams: one port for files, Kafka and S3. A position is a JSON value that the warehouse keeps.
 
 The name of a partition is GROUP, or GROUP#PART#COPY: events of a part come in the order of their times, more or less;
 the watermark is the least of all groups; a record is the only one of its offset in a copy.
@@ -39,7 +39,7 @@ def part_of(partition: str) -> str:
 
 @dataclass(frozen=True)
 class Backlog:
-    """What a source has beyond a position, as far as it is known without reading it.
+    """The records of a source beyond a position, as far as it is known without reading it.
 
     Attributes:
         size: How much: of files bytes, of Kafka messages, of S3 objects.
@@ -53,7 +53,7 @@ class Backlog:
 
 
 class Source(Protocol):
-    """Where events come from. Nothing is committed to it: what was read is known by the position alone."""
+    """A source of events. Nothing is committed to it: what was read is known by the position alone."""
 
     @property
     def said(self) -> str:
@@ -68,14 +68,14 @@ class Source(Protocol):
 
         Returns:
             One row for each record: its own columns, `_ff_partition` (text) and `_ff_offset` (integer), which tell
-            where it was, `_ff_bytes`, and `_ff_error` for a record that cannot be read. No row if nothing has arrived.
+            its place, `_ff_bytes`, and `_ff_error` for a record that cannot be read. No row if nothing has arrived.
 
         Raises:
             StreamError: the source cannot be read, or the position is not one of it.
         """
 
     def backlog(self, position: Position) -> Backlog:
-        """Say how much there is beyond a position, without reading it. Raises StreamError."""
+        """Return how much there is beyond a position, without reading it. Raises StreamError."""
 
     def end(self) -> Position:
         """Return the position behind all that is there. Raises StreamError."""

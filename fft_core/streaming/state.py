@@ -59,7 +59,7 @@ class Writer:
         return (self.host, self.pid, self.started) == (socket.gethostname(), os.getpid(), _started(os.getpid()))
 
     def is_alive(self, last_seen: datetime) -> bool:
-        """Whether it may still write: on this machine by its process, elsewhere by what it wrote last."""
+        """Whether it may still write: on this machine by its process, elsewhere by the time of its last batch."""
         if self.host == socket.gethostname():
             return _started(self.pid) == self.started and _exists(self.pid)
         return datetime.now(UTC).replace(tzinfo=None) - last_seen < LEASE
@@ -70,7 +70,7 @@ class Writer:
 
 @dataclass(frozen=True)
 class StreamState:
-    """What is kept of a stream.
+    """The state of a stream, as it is kept.
 
     Attributes:
         position: Behind the last event that was kept.
@@ -94,7 +94,7 @@ class StreamState:
 
     @property
     def holding(self) -> Writer | None:
-        """Who holds it and is alive, and is not this process."""
+        """The other process that holds it and is alive; None if none does."""
         if self.holder is None or self.updated_at is None or self.holder.is_me:
             return None
         return self.holder if self.holder.is_alive(self.updated_at) else None
@@ -116,7 +116,7 @@ def read_state(engine: Session, target: Relation) -> StreamState | None:
         rows = engine.fetch(f"select {', '.join(_COLUMNS)} from {table.sql(spelling)} where {where}")
         return _state(rows[0], engine) if rows else None
     except (StatementError, ValueError, TypeError, KeyError) as error:
-        hint = f"Its row in {table} was changed by something else. `fft stream reset` writes it anew."
+        hint = f"Its row in {table} was changed by something else. `fft stream reset` writes it again."
         raise StateError(f"the position of {target} cannot be read: {error}", hint=hint) from error
 
 
@@ -141,8 +141,22 @@ def prepare_state(engine: Session, target: Relation) -> None:
         engine.execute(engine.spelling.create_table(table, _COLUMNS))
 
 
+def held_state(engine: Session, target: Relation) -> StreamState | None:
+    """Hold the state of a stream until this transaction ends, and read it; None if nothing was ever read.
+
+    Raises:
+        BusyError: another process writes the stream.
+    """
+    engine.hold(place_of_state(target))
+    prepare_state(engine, target)
+    state = read_state(engine, target)
+    if state is not None and (other := state.holding):
+        raise held(target, other)
+    return state
+
+
 def write_state(engine: Session, target: Relation, before: StreamState | None, state: StreamState) -> None:
-    """Write a state over the one that was read, inside the transaction of what it tells of.
+    """Write a state over the one that was read, inside the transaction of its rows.
 
     Raises:
         BusyError: another process writes the stream, or has written it since the state was read.

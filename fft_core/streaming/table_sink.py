@@ -26,7 +26,7 @@ class TableSink:
 
     Attributes:
         engine: In a transaction.
-        tables: Where its parts lie; it keeps no events beside its rows.
+        tables: The relations of its parts; it keeps no events beside its rows.
         rules: What makes a record an event.
         columns: Declared types, by name.
     """
@@ -40,7 +40,7 @@ class TableSink:
     def rows(
         self, intake: Intake, now: datetime, table: Relation | None, *, upserts: bool
     ) -> Iterator[tuple[str | None, dict[str, int]]]:
-        """Give the query of the rows of a batch while the context lasts, and what was counted.
+        """Return the query of the rows of a batch while the context lasts, and what was counted.
 
         Args:
             intake: The batch.
@@ -49,7 +49,7 @@ class TableSink:
             upserts: Whether a key has one row, that of its newest event; else each event is a row of its own.
 
         Raises:
-            StreamError: nothing has arrived yet, and no columns are declared, so that there can be no table.
+            StreamError: nothing has arrived yet, and no columns are declared, so that its table cannot be made.
         """
         dead = [intake.dead]
         late = keep_late(self.engine, self.tables, intake, now, self.columns, dead)

@@ -1,4 +1,4 @@
-"""The tables beside a stream's own one: the events that are kept, those that are late, and records that are none."""
+"""The tables beside a stream's own one: the events that are kept, those that are late, and bad records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OnNewColumns: TypeAlias = Literal["ignore", "fail", "append_new_columns"]
 
 @dataclass(frozen=True)
 class StreamTables:
-    """Where the parts of a stream lie.
+    """The relations of a stream.
 
     >>> str(StreamTables(Relation("clicks")).dead)
     'clicks__dead'
@@ -43,7 +43,7 @@ class StreamTables:
 
     @property
     def dead(self) -> Relation:
-        """Records that are no events, with their bytes, and why."""
+        """Records that are not events, with their bytes, and why."""
         return self.target.named(f"{self.target.name}__dead")
 
 
@@ -86,7 +86,7 @@ def fitted(
     declared: Mapping[str, str],
     on_schema_change: OnNewColumns = "append_new_columns",
 ) -> Fitted:
-    """Give rows the columns and types of a table of events, which gets the columns that it lacks.
+    """Return rows the columns and types of a table of events, which gets the columns that it lacks.
 
     A table that is not there is created, empty, by the statements. A whole number becomes floating point in all rows
     as soon as one is; any other value that a column cannot hold makes its record a bad one.
@@ -119,7 +119,7 @@ def fitted(
 
 
 def typed(engine: Session, relation: Relation | None, rows: pa.Table, declared: Mapping[str, str]) -> Fitted:
-    """Give rows the types that a table has for their columns, or that are declared; nothing is done to the table."""
+    """Return rows the types that a table has for their columns, or that are declared; nothing is done to the table."""
     import pyarrow as pa
 
     kinds = _kinds_of_table(engine, relation) if relation is not None else _declared_kinds(engine, declared)
@@ -149,7 +149,7 @@ class _Fit:
         self._errors: list[str | None] = [None] * rows
 
     def cast(self, column: Any, name: str) -> Any:  # Any: an Arrow column
-        """Give a column the type that the table has for it, or will have."""
+        """Return a column the type that the table has for it, or will have."""
         import pyarrow as pa
 
         kind = self._kinds[name]
@@ -194,7 +194,7 @@ def _created(engine: Session, relation: Relation, declared: Mapping[str, str]) -
 
 
 def _nothing(engine: Session, types: Mapping[str, str]) -> str:
-    """Spell a query without rows, with columns of these types."""
+    """Render a query without rows, with columns of these types."""
     spelling = engine.spelling
     columns = (f"{spelling.cast_to('null', kind)} as {spelling.quoted(name)}" for name, kind in types.items())
     return f"select {', '.join(columns)} where false"
@@ -239,7 +239,7 @@ def _cast(column: Any, kind: Any, name: str, errors: list[str | None]) -> Any:
         try:
             values.append(pa.array([value], column.type).cast(kind)[0].as_py())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            errors[place] = errors[place] or f"its {name!r} is no {kind}: {str(value)[:80]!r}"
+            errors[place] = errors[place] or f"its {name!r} is not {kind}: {str(value)[:80]!r}"
             values.append(None)
     try:
         return pa.chunked_array([pa.array(values, kind)])

@@ -182,7 +182,7 @@ def test_backlog_and_end(tmp_path: Path) -> None:
 
 
 def test_what_is_no_position(tmp_path: Path) -> None:
-    with pytest.raises(StreamError, match="this is no position of files"):
+    with pytest.raises(StreamError, match="this is not a position of files"):
         FileTailSource("a.jsonl", root=tmp_path).poll({"files": [{"name": 1}]}, 1)
 
 

@@ -139,21 +139,21 @@ def test_avro_by_a_schema(mock: Broker) -> None:
     source = KafkaSource(mock.servers, "avro", format="avro", schema=json.dumps(SCHEMA))
     batch, _ = source.poll({}, 10)
     assert batch.select(["n", "page"]).to_pylist()[:2] == [{"n": 7, "page": "/"}, {"n": 8, "page": "/a"}]
-    assert "it is no message of this schema" in (batch.column(ERROR).to_pylist()[2] or "")
+    assert "it is not a message of this schema" in (batch.column(ERROR).to_pylist()[2] or "")
 
 
 @pytest.mark.parametrize("schema", ["{", '"string"', '{"type": "record"}'])
 def test_what_is_no_schema(schema: str) -> None:
-    with pytest.raises(StreamError, match="schema_file is no Avro schema"):
+    with pytest.raises(StreamError, match="schema_file is not an Avro schema"):
         KafkaSource("x", "t", format="avro", schema=schema)
 
 
 def test_what_is_wrong_is_explained(mock: Broker) -> None:
     mock.send("wrong", [{"n": 1}], partition=0)
     source = KafkaSource(mock.servers, "wrong")
-    with pytest.raises(StreamError, match="wrong/0 was read up to 9999, where it has no messages"):
+    with pytest.raises(StreamError, match="wrong/0 was read up to 9999, and has no messages there"):
         source.poll({"topic": "wrong", "offsets": {"0": 9999}}, 10)
-    with pytest.raises(StreamError, match="this is no position of a topic"):
+    with pytest.raises(StreamError, match="this is not a position of a topic"):
         source.poll({"files": []}, 10)
     with pytest.raises(StreamError, match=r"options: 'group\.id' is set by FFT"):
         KafkaSource(mock.servers, "t", options={"group.id": "mine"})

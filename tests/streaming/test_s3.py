@@ -149,7 +149,7 @@ def test_the_end_and_what_is_no_position(store: Store) -> None:
     store.lines("clicks/a.jsonl", [1])
     source = store.source()
     assert source.poll(source.end(), 10)[0].num_rows == 0
-    with pytest.raises(StreamError, match="this is no position of objects"):
+    with pytest.raises(StreamError, match="this is not a position of objects"):
         source.poll({"offsets": 1}, 10)
     with pytest.raises(StreamError, match="does not name all that were read"):
         source.offsets(source.end())

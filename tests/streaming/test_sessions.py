@@ -125,7 +125,7 @@ def test_bad_records_are_kept_with_why(place: Place) -> None:
     assert sorted(place.rows("__dead", "_ff_error")) == [
         ("it has no 'ts'",),
         ("it has no 'user_id'",),
-        ("its 'ts' is no time: 'yesterday'",),
+        ("its 'ts' is not a time: 'yesterday'",),
     ]
 
 
@@ -148,7 +148,7 @@ def test_too_many_bad_records_keep_nothing(place: Place) -> None:
 def test_a_wrong_measure_is_explained(place: Place) -> None:
     with pytest.raises(StreamError, match="no event has a column 'amuont'"):
         place.give(a_b(0), measures={"revenue": "sum(amuont)"})
-    with pytest.raises(StreamError, match="it is no aggregate"):
+    with pytest.raises(StreamError, match="it is not an aggregate"):
         place.give(a_b(0), measures={"revenue": "amount"})
     with pytest.raises(StreamError, match="a measure is called 'events'"):
         place.give(a_b(0), measures={"events": "count(*)"})

@@ -92,4 +92,4 @@ def test_what_is_no_stream(tmp_path: Path) -> None:
     code, _, errors = fft(shop, "stream", "replay", "visits", ".", "--dry-run")
     assert (code, "nothing of visits is there yet" in errors) == (2, True)
     code, _, errors = fft(shop, "stream", "reset", "visits", ".", "--to", "yesterday")
-    assert (code, "--to 'yesterday' is no position of files" in errors) == (2, True)
+    assert (code, "--to 'yesterday' is not a position of files" in errors) == (2, True)

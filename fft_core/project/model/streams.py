@@ -1,4 +1,4 @@
-"""What a model that is a stream says: where its events come from, and what they become."""
+"""Models that are streams: the source of their events, and the settings of their rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Sink: TypeAlias = Literal["sessions", "table"]
 
 @dataclass(frozen=True)
 class StreamSource:
-    """Where events come from: `options` as they are written, with their defaults; see `fft_core.streaming`."""
+    """The source of events: `options` as they are written, with their defaults; see `fft_core.streaming`."""
 
     type: SourceType
     options: Mapping[str, object] = field(default_factory=dict, hash=False)
@@ -20,7 +20,7 @@ class StreamSource:
 
 @dataclass(frozen=True)
 class StreamBody:
-    """What the rows of a stream are made of. Times are in seconds.
+    """The settings of a stream. Times are in seconds.
 
     Attributes:
         source: Where its events come from.

@@ -115,6 +115,6 @@ class StreamShape(ModelConfigShape):
         return self
 
     def written(self) -> dict[str, Any]:
-        """What it says as any model does."""
+        """The settings that any model may have."""
         own = StreamShape.model_fields.keys() - ModelConfigShape.model_fields.keys() | {"kind"}
         return {name: value for name, value in super().written().items() if name not in own}
