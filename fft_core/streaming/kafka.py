@@ -123,7 +123,7 @@ class KafkaSource:
         return self._consumer
 
     def _bounds(self, position: Position) -> tuple[dict[int, int], dict[int, int]]:
-        """Return the offset to go on at in each partition, and that of its end. Raises StreamError if messages are gone."""
+        """Return the next offset of each partition, and that of its end. Raises StreamError if messages are gone."""
         consumer, known = self._connected(), self._offsets(position)
         found = consumer.list_topics(self._topic, timeout=_TIMEOUT).topics.get(self._topic)
         if found is None or found.error is not None:

@@ -106,7 +106,7 @@ class KeptStatements:
         return self.spelling.joined(texts)
 
     def _digest(self) -> str:
-        """Render the SQL that tells the contents of two events apart, whenever they came; NULL is not the empty text."""
+        """Render the SQL that tells the contents of two events apart; NULL is not the empty text."""
         names = [self._q(name) for name in self.columns if name not in OWN]
         text = self.spelling.cast
         return self.spelling.hashed(

@@ -1,4 +1,4 @@
-"""Records of bytes become an Arrow table: objects of JSON, lines of CSV. One that cannot be read is a row with its error."""
+"""Records of bytes become an Arrow table: objects of JSON, lines of CSV. One that is broken is a row with its error."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class S3Source:
     """Reads the objects below a prefix, each once, the oldest first.
 
     The times of a store have seconds, and an object that is uploaded slowly gets a time before that of others: those
-    that appear within the grace are read, also with older times; one that appears later is an error, and never left out.
+    that appear within the grace are read, also with older times; one that appears later is an error.
 
     Args:
         path: `s3://bucket/prefix/*.jsonl`; `*` matches slashes, too.

@@ -239,7 +239,7 @@ def _cast(column: Any, kind: Any, name: str, errors: list[str | None]) -> Any:
         try:
             values.append(pa.array([value], column.type).cast(kind)[0].as_py())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            errors[place] = errors[place] or f"its {name!r} is not {kind}: {str(value)[:80]!r}"
+            errors[place] = errors[place] or f"its {name!r} is not of type {kind}: {str(value)[:80]!r}"
             values.append(None)
     try:
         return pa.chunked_array([pa.array(values, kind)])

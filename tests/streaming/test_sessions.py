@@ -165,7 +165,7 @@ def test_whole_numbers_become_floating_point_in_any_order(place: Place) -> None:
     sessionizer.process_batch(rows([0.5], 2))
     sessionizer.process_batch(rows(["text"], 3))
     assert place.rows(columns="events, revenue") == [(3, 3.5)]
-    assert [row[0] for row in place.rows("__dead", "_ff_error")] == ["its 'amount' is no double: 'text'"]
+    assert [row[0] for row in place.rows("__dead", "_ff_error")] == ["its 'amount' is not of type double: 'text'"]
 
 
 def test_a_second_writer_is_refused_and_told_who_writes(place: Place) -> None:
