@@ -15,7 +15,7 @@ from fft_core.errors import MissingDriverError, RequestError, StreamError
 from fft_core.project.model import Model, Project
 from fft_core.streaming.sessions import ID
 from fft_core.streaming.source import OFFSET, PARTITION, Backlog, Position, Source
-from fft_core.streaming.state import StreamState, read_state, write_state
+from fft_core.streaming.state import StreamState, held_state, read_state, write_state
 from fft_core.streaming.tables import StreamTables
 from fft_core.warehouse.warehouse import Warehouse
 
