@@ -1,6 +1,6 @@
 """Find words that CONTRIBUTING.md replaces, in documentation, docstrings, comments and messages.
 
-Run as `python tools/prose.py [FILE ...]`; without files, on all files that git knows. Prints file:line for each place, and
+Run as `python tools/prose.py [FILE ...]`; without files, on all that git knows. It prints file:line for each place, and
 exits with 1 if there is one. A line with `prose: quoted` is left alone: it quotes somebody else's words.
 """
 
