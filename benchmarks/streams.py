@@ -148,7 +148,7 @@ def latencies(seconds: float, per_second: int) -> list[float]:
 
 
 def growth(events: int, size: int, late_share: float = 0.01) -> Iterator[tuple[int, float, int]]:
-    """Let a table grow; yield its events, the median seconds of a processor of the last batches, and the bytes of the file."""
+    """Let a table grow; yield its events, the median processor seconds of a batch, and the bytes of its file."""
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
         sessionizer, seconds, done, chance = place.sessionizer(), list[float](), 0, random.Random(1)

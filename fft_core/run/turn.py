@@ -218,6 +218,8 @@ def _with_batch(turn: _Turn, decision: Decision) -> tuple[Decision, StreamBatch 
 
     batch = turn.polled if turn.polled is not None and decision.is_increment else None
     batch = batch or poll(turn.warehouse, turn.node, from_begin=not decision.is_increment)
+    if batch.before is None and decision.is_increment:  # its rows were copied from elsewhere, without its events
+        return _with_batch(turn, replace(decision, is_increment=False))
     if batch.rebuilds(turn.node.body.sink):
         return replace(decision, is_increment=False), batch
     is_asked_for = any(reason.kind != "volatile" for reason in decision.reasons)

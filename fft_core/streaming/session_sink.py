@@ -25,7 +25,16 @@ from fft_core.streaming.sessions import (
 )
 from fft_core.streaming.settings import SessionSettings
 from fft_core.streaming.source import BYTES, ERROR
-from fft_core.streaming.tables import RECEIVED, WATERMARK, OnNewColumns, StreamTables, append, columns_of, fitted
+from fft_core.streaming.tables import (
+    RECEIVED,
+    WATERMARK,
+    OnNewColumns,
+    StreamTables,
+    add_index,
+    append,
+    columns_of,
+    fitted,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,6 +91,8 @@ class SessionSink:
         dead.append(fit.dead)
         counts = {"events": 0, "late": late, "dead": 0, "duplicates": 0, "sessions": 0}
         stored = columns_of(self.engine, self.tables.events)
+        if fit.is_new:
+            add_index(self.engine, self.tables.events, self._named([c.name for c in stored]).event_time)
         statements = self._statements([column.name for column in stored])
         if fit.rows.num_rows:
             batch = _Batch(self.engine, self.tables.events, statements, stored, intake.watermark, judge)

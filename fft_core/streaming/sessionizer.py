@@ -15,6 +15,7 @@ from fft_core.frames.arrow import to_arrow
 from fft_core.names import Relation
 from fft_core.streaming.intake import EventRules, Intake, TimeUnit, take_in
 from fft_core.streaming.session_sink import SessionSink
+from fft_core.streaming.sessions import END
 from fft_core.streaming.settings import SessionSettings
 from fft_core.streaming.source import Position, Source
 from fft_core.streaming.state import (
@@ -26,7 +27,7 @@ from fft_core.streaming.state import (
     read_state,
     write_state,
 )
-from fft_core.streaming.tables import StreamTables
+from fft_core.streaming.tables import StreamTables, add_index
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,10 +195,14 @@ class StreamSessionizer:
 
     def _applied(self, intake: Intake, state: StreamState, now: datetime) -> dict[str, int]:
         engine, is_there = self._engine, self.target in self._engine.inspect([self.target])
+        if is_there and not state.counts:
+            hint = "Name another target, or drop that table."
+            raise StreamError(f"{self.target} is there, and was not written by a stream", hint=hint)
         counts = self._sink.keep(intake, now, self.target if is_there else None, state.watermark)
         if not is_there and counts["events"]:
             query = self._sink.all_sessions(intake.watermark)
             engine.execute(engine.spelling.create_as(self.target, "table", query, replaces=False))
+            add_index(engine, self.target, END)
             ((sessions,),) = engine.fetch(f"select count(*) from {self.target.sql(engine.spelling)}")
             counts["sessions"] = int(sessions)
         return counts

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from fft_core.engines.protocol import ColumnType, Session
+from fft_core.engines.spec.attachments import Attachment
 from fft_core.errors import EngineError, StatementError, StreamError
 from fft_core.names import Relation
 from fft_core.names.columns import ColumnNames
@@ -60,6 +62,15 @@ def _kinds_of_table(engine: Session, relation: Relation) -> dict[str, Any]:
     return {name: schema.field(name).type for name in schema.names}
 
 
+def add_index(engine: Session, relation: Relation, column: str) -> None:
+    """Create an index of a table of ours, if the engine has indexes: its rows are looked for by ranges of time."""
+    if engine.capabilities.indexes:
+        name = f"_ff_ix_{hashlib.sha256(f'{relation} {column}'.encode()).hexdigest()[:16]}"
+        index = Attachment("index", name, (column,))
+        for statement in engine.attachments.added(relation, "table", [index], lambda _: relation):
+            engine.execute(statement)
+
+
 def append(engine: Session, relation: Relation, rows: pa.Table) -> None:
     """Add rows to a table of ours whose columns never change; it is created first, if it is missing."""
     with engine.frames.query(rows) as query:
@@ -77,6 +88,7 @@ class Fitted:
     rows: pa.Table
     dead: pa.Table
     statements: tuple[str, ...] = ()
+    is_new: bool = False
 
 
 def fitted(
@@ -183,7 +195,7 @@ class _Fit:
         batch = rows.append_column(ERROR, pa.array(errors, pa.string()))
         if any(errors):
             table = table.filter(pa.array([error is None for error in errors], pa.bool_()))
-        return Fitted(table, dead_letters(batch, errors), tuple(self.statements))
+        return Fitted(table, dead_letters(batch, errors), tuple(self.statements), is_new=not self.stored)
 
 
 def _created(engine: Session, relation: Relation, declared: Mapping[str, str]) -> str:

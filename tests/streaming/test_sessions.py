@@ -168,6 +168,14 @@ def test_whole_numbers_become_floating_point_in_any_order(place: Place) -> None:
     assert [row[0] for row in place.rows("__dead", "_ff_error")] == ["its 'amount' is not of type double: 'text'"]
 
 
+def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
+    table = place.engine.relation(place.name).sql(place.engine.spelling)
+    place.engine.execute(f"create table {table} as select 1 as i")
+    with pytest.raises(StreamError, match="is there, and was not written by a stream"):
+        place.give(a_b(0))
+    assert place.rows() == [(1,)]
+
+
 def test_a_second_writer_is_refused_and_told_who_writes(place: Place) -> None:
     from dataclasses import replace
     from subprocess import Popen

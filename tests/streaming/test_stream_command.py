@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fft_process import FFT, new_process, start_process
+from fft_process import FFT, new_process, run_process, start_process
 from run_helpers import clean_environment
 from targets import Target
 from test_stream_models import Shop, click
@@ -93,3 +93,26 @@ def test_what_is_no_stream(tmp_path: Path) -> None:
     assert (code, "nothing of visits is there yet" in errors) == (2, True)
     code, _, errors = fft(shop, "stream", "reset", "visits", ".", "--to", "yesterday")
     assert (code, "--to 'yesterday' is not a position of files" in errors) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ls", ".", "--select", "kind:stream type:sessions"),
+        ("dag", "."),
+        ("docgen", "."),
+        ("doctor", "."),
+        ("ci-check", "."),
+        ("show", "visits", "."),
+        ("show", "visits", ".", "--config"),
+        ("test", "."),
+    ],
+    ids=lambda words: words[0],
+)
+def test_commands_that_know_nothing_of_streams(tmp_path: Path, words: tuple[str, ...]) -> None:
+    shop = Shop(tmp_path / "shop", f"dev: {{engine: duckdb, duckdb: {{path: {tmp_path}/db.duckdb}}}}\n")
+    shop.click(click(0))
+    shop.build()
+    ended = run_process(FFT, *words, cwd=shop.root, environment=clean_environment())
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "visits" in ended.stdout or words[0] in ("docgen", "doctor", "ci-check", "test")

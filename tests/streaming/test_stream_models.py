@@ -413,3 +413,37 @@ def test_an_engine_without_transactions_has_no_streams() -> None:
 def test_results_say_what_a_build_did(shop: Shop) -> None:
     shop.click(click(0))
     assert isinstance(shop.build()["visits"], BuildResult)
+
+
+def test_postgres_finds_by_indexes_and_duckdb_has_none(shop: Shop) -> None:
+    shop.click(click(0))
+    shop.build()
+    shop.click(click(10))
+    shop.build()
+    shop.write({"models/visits.ff.yml": SESSIONS.replace("30 minutes", "20 minutes")})
+    shop.build()
+    with shop.run() as run:
+        engine = run.sessions.of_thread().engine
+        if engine.name == "postgres":
+            schema = engine.spelling.literal(engine.relation("any").schema)
+            query = f"select tablename, indexdef from pg_indexes where schemaname = {schema} order by 1"
+            assert [(table, said.rpartition("(")[2]) for table, said in engine.fetch(query)] == [
+                ("visits", "session_end)"),
+                ("visits__events", "ts)"),
+            ]
+        else:
+            assert engine.fetch("select * from duckdb_indexes()") == []
+
+
+def test_rows_that_were_copied_without_their_position_are_replaced(shop: Shop) -> None:
+    """As after `fft clone`: the events of the copied sessions are not here."""
+    shop.click(click(0), click(100))
+    shop.build()
+    with shop.run() as run:
+        warehouse = run.sessions.of_thread()
+        spelled = warehouse.engine.spelling
+        for name in ("visits__events", "_ff_stream"):
+            warehouse.engine.execute(f"drop table {warehouse.relation('visits').named(name).sql(spelled)}")
+    shop.click(click(10))
+    shop.build()
+    assert shop.rows() == [("a", 2, 3)]

@@ -20,6 +20,7 @@ from fft_core.project.model import (
 from fft_core.project.read.parse import Draft, Reading, model_settings, usable_name
 from fft_core.project.read.settings import Layer, Nearness, Settings, places_of
 from fft_core.project.read.yaml_file import parse_yaml, shaped
+from fft_core.project.shapes.model_config import IndexShape
 from fft_core.project.shapes.shape import plain_value
 from fft_core.project.shapes.streams import StreamShape
 
@@ -47,7 +48,7 @@ def stream_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
 
 
 def _model(name: str, path: Path, shape: StreamShape, settings: Settings, reading: Reading) -> Model:
-    return Model(
+    made = Model(
         name=name,
         path=path,
         body=_body(shape),
@@ -55,6 +56,10 @@ def _model(name: str, path: Path, shape: StreamShape, settings: Settings, readin
         description=settings.get("description"),
         **model_settings(name, settings, (), path, reading, reading.problems),
     )
+    if shape.sink != "sessions":
+        return made
+    index = IndexShape(columns=["session_end"]).attachment(name)  # sessions are looked for by ranges of time
+    return replace(made, attached=(*made.attached, index), attached_at=made.attached_at or Location(path))
 
 
 def _body(shape: StreamShape) -> StreamBody:
