@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
 from postgres_server import drop_schema, new_schema, running_server
 from sweeps import FIRST_SEED
 from targets import Target
+from unit_test_bench import Bench
 
 from fft_core.engines.protocol import Session, open_session
 
@@ -95,3 +96,19 @@ def engines(postgres_dsn: str) -> Iterator[dict[str, Session]]:
     yield both
     for engine in both.values():
         engine.close()
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Bench]:
+    def make(engine: str) -> Bench:
+        if engine == "duckdb":
+            return Bench(tmp_path, engine, "{path: db.duckdb}")
+        dsn, schema = request.getfixturevalue("postgres_dsn"), request.getfixturevalue("postgres_schema")
+        return Bench(tmp_path, engine, f"{{dsn: '{dsn}', db_schema: {schema}}}")
+
+    return make
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def bench(request: pytest.FixtureRequest, make_bench: Callable[[str], Bench]) -> Bench:
+    return make_bench(request.param)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from fft_core.build.adaption import Fit
@@ -84,7 +83,7 @@ def write_increment(warehouse: Warehouse, increment: Increment, query: str) -> W
         case Incremental() as settings:
             return _applied(warehouse, increment, settings, query)
         case Snapshot() as settings:
-            return _versioned(warehouse.engine, increment, settings, query)
+            return _versioned(warehouse, increment, settings, query)
     raise AssertionError(f"{increment.model.name} replaces its table")  # callers ask for these two
 
 
@@ -140,13 +139,13 @@ def _checked(warehouse: Warehouse, increment: Increment, delta: Relation, column
     return results
 
 
-def _versioned(engine: Session, increment: Increment, settings: Snapshot, query: str) -> Written:
-    model, stage = increment.model, increment.stage
+def _versioned(warehouse: Warehouse, increment: Increment, settings: Snapshot, query: str) -> Written:
+    engine, model, stage = warehouse.engine, increment.model, increment.stage
     rows, columns = stage.scratch(_DELTA, query)
     settings = snapshot_settings(model, settings, columns, engine.types)
     times = [settings.updated_at] if settings.updated_at else []
     _refuse(engine, model, key_probes(rows, columns, settings.unique_key, times, engine.types))
-    staged = snapshot.SnapshotRows(settings, rows, columns, datetime.now(UTC), engine.types)
+    staged = snapshot.SnapshotRows(settings, rows, columns, warehouse.now(), engine.types)
     if increment.is_first:
         created, stats = stage.write(snapshot.first_versions(staged))
         return Written(stage.place, created, stats.rows)

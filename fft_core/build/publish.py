@@ -25,7 +25,7 @@ from fft_core.build.model_hooks import NO_HOOKS, RenderedHooks, rendered_hooks
 from fft_core.build.query_limit import expected_bytes
 from fft_core.build.rows import model_rows
 from fft_core.build.seeds import seed_rows
-from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView, Judgement, measures_of
+from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView, Judgement, are_settled, measures_of
 from fft_core.checks.run import run_checks
 from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Want
 from fft_core.engines.spec.spelling import rows_of
@@ -485,7 +485,7 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
         data_version=data_version,
         stamp=stamp,
         rows=None if decision.identity.is_view else judgement.row_count,
-        checks=decision.checks,
+        checks=decision.checks if are_settled(judgement.results) else None,
         built_at=datetime.now(UTC),
         run_id=build.task.run_id,
         engine=build.warehouse.engine.name,

@@ -13,7 +13,7 @@ from fft_core.build.failures import keep_failures, keeping_failures, kept_of_vie
 from fft_core.build.judged_views import Unjudged, UnreadableViewError
 from fft_core.build.publish import BuildResult, BuildTask, Clock, NodeResult, build_node
 from fft_core.build.rows import how_to_get
-from fft_core.checks.results import CheckFailedError, CheckResult, measures_of
+from fft_core.checks.results import CheckFailedError, CheckResult, are_settled, measures_of
 from fft_core.checks.run import run_checks
 from fft_core.compile.identity import Identities
 from fft_core.errors import FftError, MissingRelationError
@@ -343,20 +343,23 @@ def _check_reused(
     if any(result.blocks for result in results):
         raise CheckFailedError(decision.name, results, published=True)
     if rebuilder.request.records:
-        _note_checks(warehouse, decision, measures_of(results))
+        _note_checks(warehouse, decision, measures_of(results), are_settled=are_settled(results))
     return results
 
 
-def _note_checks(warehouse: Warehouse, decision: Decision, measured: Mapping[str, tuple[float | None, ...]]) -> None:
+def _note_checks(
+    warehouse: Warehouse, decision: Decision, measured: Mapping[str, tuple[float | None, ...]], *, are_settled: bool
+) -> None:
     """Note that checks passed, where that was not known, and what they have measured, where that is new."""
     engine, record = warehouse.engine, decision.record
     relation = record.relation if record else warehouse.place_text(decision.name)
     known = record.measures if record else {}
     is_measured = any(known.get(key) != values for key, values in measured.items())
-    if not decision.checks_are_due and not is_measured:
+    is_noted = decision.checks_are_due and are_settled
+    if not is_noted and not is_measured:
         return
     with engine.transaction():
-        if decision.checks_are_due:
+        if is_noted:
             write_checks(engine, decision.name, relation, decision.checks)
         if is_measured:
             engine.execute(measures_statement(engine, decision.name, relation, {**known, **measured}))

@@ -43,7 +43,7 @@ def open_instance(root: Path) -> dg.DagsterInstance:
     """Open the instance of DAGSTER_HOME; without one, the project's own below .fastflowtransform/dagster/."""
     home = instance_home(root)
     own = home / QUIET_FILE
-    with _readable_history(home):
+    with readable_history(home):
         if not own.is_file():
             return dg.DagsterInstance.get()
         # Dagster takes the path for a pattern: in a folder with brackets in its name it would find no configuration.
@@ -51,7 +51,7 @@ def open_instance(root: Path) -> dg.DagsterInstance:
 
 
 @contextmanager
-def _readable_history(home: Path) -> Iterator[None]:
+def readable_history(home: Path) -> Iterator[None]:
     """Say what can be done about files that are not what Dagster has written."""
     try:
         yield
@@ -80,7 +80,7 @@ def run_work(
     run = (planned or Run(project, work.request)).limited(frozenset(work.builds), work.planned)
     follower = RunFollower(_steps(project, work, translator), _waits(project, work, run.live_views), run.masker)
     job = _job(run, work, translator, follower)
-    with _readable_history(Path(instance.root_directory)):
+    with readable_history(Path(instance.root_directory)):
         created = _created_run(job, work, instance, project)
     yield RunStarted(created.run_id)
     for event in iterate_run(job, created, instance):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fft_core.engines.spec.attachments import Attachment
+from fft_core.project.model.check_types import CheckParam, CheckType
 from fft_core.project.model.checks import Check, Outcome, Rule, Scope, Severity, Threshold
 from fft_core.project.model.extras import Budget, Budgets, Hook, Limits, Phase
 from fft_core.project.model.materialization import (
@@ -64,6 +65,8 @@ from fft_core.project.model.rules import (
     Expression,
     Freshness,
     GreaterEqual,
+    Judge,
+    JudgedRows,
     MatchesRegex,
     Measure,
     NonNegativeSum,
@@ -81,6 +84,7 @@ from fft_core.project.model.rules import (
     SqlCheck,
     SumBetween,
     Unique,
+    Verdict,
 )
 from fft_core.project.model.streams import Sink, SourceType, StreamBody, StreamSource
 from fft_core.project.model.unit_test import (
@@ -101,6 +105,8 @@ __all__ = [
     "Budgets",
     "Check",
     "CheckContext",
+    "CheckParam",
+    "CheckType",
     "Column",
     "ColumnTypes",
     "Conditions",
@@ -121,6 +127,8 @@ __all__ = [
     "Hook",
     "Incremental",
     "IncrementalStrategy",
+    "Judge",
+    "JudgedRows",
     "Keeps",
     "Limits",
     "LintSetting",
@@ -178,6 +186,7 @@ __all__ = [
     "Threshold",
     "Unique",
     "UnitTest",
+    "Verdict",
     "VersionByColumn",
     "VersionByDigest",
     "VersionByQuery",

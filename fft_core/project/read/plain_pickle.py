@@ -39,6 +39,7 @@ def _dataclasses(module: object) -> list[type]:
 
 
 _MODULES = (
+    model.check_types,
     model.checks,
     model.extras,
     model.materialization,

@@ -29,7 +29,7 @@ from fft_core.project.read.attachments import constraint_checks, unusable_attach
 from fft_core.project.read.budgets import budgets_of
 from fft_core.project.read.conditions import conditions_of, joined, seen_by_code
 from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_check
-from fft_core.project.read.files import ProjectFiles, find_package_files
+from fft_core.project.read.files import FIXTURES, UNIT_TESTS, ProjectFiles, find_package_files
 from fft_core.project.read.hook_files import HookFiles, HookReading, hook_functions, hooks_of, tables_of
 from fft_core.project.read.link import link
 from fft_core.project.read.macro_calls import MacroIndex
@@ -51,6 +51,7 @@ from fft_core.project.read.sql_comments import without_jinja_in_comments
 from fft_core.project.read.sql_file import new_environment, parse_macros
 from fft_core.project.read.template_cache import TemplateCache
 from fft_core.project.read.unit_test_file import link_unit_tests, read_unit_tests
+from fft_core.project.read.unit_test_inputs import Fixtures
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml, shaped, shaped_in_part
 from fft_core.project.shapes.budgets import BudgetsShape
 from fft_core.project.shapes.checks import BUILT_IN
@@ -133,6 +134,7 @@ class Reader:
                 budgets=self._budgets(unique),
                 elsewhere=frozenset({*self._scope.elsewhere, *disabled}) - unique.keys(),
                 disabled=disabled,
+                check_types=tuple(self._customs[name].documented for name in sorted(self._customs)),
                 naming=settings.naming.templates(self._project_file.location(("naming",))),
                 conditions=self._all_conditions(settings),
             ),
@@ -142,7 +144,8 @@ class Reader:
             nodes.checks,
         )
         self.problems.extend(unusable_attachments(project))
-        project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
+        unit_tests = read_unit_tests(self._unit_test_files(), self.problems)
+        project = link_unit_tests(project, unit_tests, self._fixtures(), self.problems)
         if self.problems:
             raise ProjectError(sorted(self.problems, key=_location))
         return project
@@ -409,9 +412,14 @@ class Reader:
 
     def _unit_test_files(self) -> list[YamlFile]:
         """Those in tests/unit itself, as documented for FFT."""
-        folder = Path("tests/unit")
-        paths = [p for p in self._files(Home(self.root), folder, (".yml", ".yaml")) if p.parent == folder]
+        paths = [p for p in self._files(Home(self.root), UNIT_TESTS, (".yml", ".yaml")) if p.parent == UNIT_TESTS]
         return [file for path in paths if (file := self._yaml(path, keep_digits=True)) is not None]
+
+    def _fixtures(self) -> Fixtures:
+        """Those in tests/fixtures itself."""
+        paths = self._files(Home(self.root), FIXTURES, (".yml", ".yaml", ".csv"))
+        own = [path for path in paths if path.parent == FIXTURES]
+        return Fixtures(own, lambda path: self._yaml(path, keep_digits=True), self.problems)
 
     def _yaml(self, path: Path, *, keep_digits: bool = False) -> YamlFile | None:
         home = Home(self.root)
