@@ -13,7 +13,7 @@ from sweeps import FACTOR
 from fft_core.engines.protocol import open_session
 from fft_core.streaming import StreamSessionizer
 
-BATCHES = 120 if FACTOR == 1 else 10_000
+BATCHES = 80 if FACTOR == 1 else 10_000
 
 
 class Here:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fft_process import FFT, new_process, run_process, start_process
+from fft_process import FFT, run_process, start_process
 from run_helpers import clean_environment
 from targets import Target
 from test_stream_models import Shop, click
@@ -21,7 +21,7 @@ def shop(tmp_path: Path, target: Target) -> Iterator[Shop]:
 
 
 def fft(shop: Shop, *words: str) -> tuple[int, str, str]:
-    ended = new_process([str(FFT), *words], shop.root, clean_environment())
+    ended = run_process(FFT, *words, cwd=shop.root, environment=clean_environment())
     return ended.returncode, ended.stdout, ended.stderr
 
 
