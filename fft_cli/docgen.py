@@ -1,4 +1,4 @@
-"""`fft docgen`: a static site about a project. Nothing here imports Dagster."""
+"""`fft docgen`: a static site about a project. What checks found before is asked of the scheduler."""
 
 from __future__ import annotations
 
@@ -25,14 +25,26 @@ DEFAULT_FOLDER = Path("site") / "docs"
 @click.option("--emit-json", is_flag=True, help="Put manifest.json and catalog.json beside the pages.")
 @click.option("--open-source", is_flag=True, help="Show the source of the models.")
 @click.option("--no-catalog", is_flag=True, help="Open no database: columns and types as declared.")
-def command(options: ProjectOptions, folder: Path | None, emit_json: bool, open_source: bool, no_catalog: bool) -> None:
-    """Write a static site about the project: an index, the graph, and a page for each model, seed and source.
+@click.option("--no-history", is_flag=True, help="Leave out what checks found in earlier runs.")
+def command(
+    options: ProjectOptions,
+    folder: Path | None,
+    emit_json: bool,
+    open_source: bool,
+    no_catalog: bool,
+    no_history: bool,
+) -> None:
+    """Write a static site about the project: an index, the graph, its checks, a page for each model, seed and source.
+
+    Checks are shown with what they found in the last runs, and since when they fail.
 
     PROJECT is the folder that holds project.yml.
     """
+    from fft_cli.face import face
     from fft_core import open_warehouse
     from fft_core.reports.catalog import read_catalog
     from fft_core.reports.site.site import write_docs
+    from fft_core.reports.site.trend import SHOWN
 
     project = options.load()
     catalog = None
@@ -40,5 +52,6 @@ def command(options: ProjectOptions, folder: Path | None, emit_json: bool, open_
         with open_warehouse(project, read_only=True) as warehouse:
             catalog = read_catalog(warehouse)
     out = folder or project.root / DEFAULT_FOLDER
-    write_docs(project, catalog, out, with_source=open_source, with_json=emit_json)
+    histories = {} if no_history or not project.checks else face().check_history(project, project.checks, SHOWN)
+    write_docs(project, catalog, out, with_source=open_source, with_json=emit_json, histories=histories)
     echo(out / "index.html")

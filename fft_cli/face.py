@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
 from fft_core import FftError, Project, Run
 from fft_core.engines.spec.entry_points import declared
+from fft_core.errors import RequestError, nearest
+from fft_core.project.model import Check
+from fft_core.run.check_history import CheckHistory
 from fft_core.run.outcomes import RunEvent
 from fft_core.run.work import Work
 
@@ -26,6 +29,13 @@ class Face(Protocol):
             planned: The run that the work was planned with: what it knows of the project is not worked out again.
         """
 
+    def with_functions(self, project: Project) -> Project:
+        """Return the project with the functions of those checks that are the scheduler's; their files are imported.
+
+        Raises:
+            ProjectError: with each that is not there, or cannot judge rows that are staged.
+        """
+
     def open_ui(
         self, project: Project, host: str, port: int, variables: Mapping[str, str], announce: Callable[[str], None]
     ) -> int:
@@ -42,17 +52,35 @@ class Face(Protocol):
             FftError: the UI is not installed, is open already, or cannot listen there.
         """
 
+    def check_history(
+        self, project: Project, checks: Iterable[Check], least: int
+    ) -> Mapping[tuple[str, str], CheckHistory]:
+        """Return what checks found in earlier runs, by node and name; what was never run is left out.
+
+        Args:
+            project: The project.
+            checks: Those that are asked for.
+            least: How many results of each are wanted at least, if there are so many.
+
+        Raises:
+            FftError: the history of runs cannot be read.
+        """
+
     def history(self) -> Path:
         """Return the folder with the history of runs, relative to a project's own."""
 
 
-def face() -> Face:
-    """Import the face of the installed scheduler; of several, the first by name.
+def face(name: str | None = None) -> Face:
+    """Import the face of an installed scheduler, by its name; the first of them if None.
 
     Raises:
+        RequestError: no scheduler of that name is installed.
         FftError: none is installed, or it cannot be imported.
     """
     found = declared(GROUP)
     if not found:
         raise FftError("no scheduler is installed that could run models", hint="pip install fft-dagster")
-    return cast("Face", found[min(found)][0].load("the scheduler"))
+    if name is not None and name not in found:
+        known = f"Installed are: {', '.join(sorted(found))}."
+        raise RequestError(f"--with {name!r}: there is no such scheduler", hint=nearest(name, found) or known)
+    return cast("Face", found[min(found) if name is None else name][0].load("the scheduler"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -75,6 +75,7 @@ class ProjectOptions:
     shows_statements: bool = False
     as_json: bool = False
     stores_failures: bool = False
+    judges: bool = False
 
     def load(self) -> Project:
         """Load the project. Raises ProjectError with all that is wrong with it, UsageError for a malformed --vars."""
@@ -89,11 +90,24 @@ class ProjectOptions:
         debug = any(value.lower() not in ("", "0", "false") for value in debugs)
         if self.shows_statements or debug:
             show_statements(as_json=self.as_json)
+        if self.judges:
+            project = _with_functions(project)
         if self.stores_failures:
             from fft_core.project.model.project import with_stored_failures
 
             return with_stored_failures(project)
         return project
+
+
+def _with_functions(project: Project) -> Project:
+    """Give the checks of the scheduler their functions, if there are such. Raises ProjectError."""
+    from fft_core.project.model import JudgedRows
+
+    if not any(isinstance(check.rule, JudgedRows) for check in project.checks):
+        return project
+    from fft_cli.face import face
+
+    return face().with_functions(project)
 
 
 def _install_missing_packages(root: Path) -> None:
@@ -246,7 +260,7 @@ class PlanOptions:
         from fft_core import Run
         from fft_core.project.model.project import without_hooks
 
-        loaded = self.project.load()
+        loaded = replace(self.project, judges=True).load()
         run = Run(loaded if begins else without_hooks(loaded), self.request, defer=self.defer)
         chosen = self.selection.names(run.project, run)
         if among is not None:

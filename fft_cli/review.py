@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -53,7 +54,7 @@ def command(
     from fft_core.run.run import DEFER
 
     how = Comparison(columns_in(key), read_tolerance(tolerance), ignore, samples)
-    project = options.load()
+    project = replace(options, judges=True).load()
     against = defer or project.environment.get(DEFER)
     if not against:
         raise click.UsageError("name the environment to compare with: --defer ENV, or FFT_DEFER")

@@ -17,9 +17,9 @@ from fft_cli.options import DEFERRED, ProjectOptions, Selection
 from fft_cli.run_options import JOBS, STORE_FAILURES, Output
 
 if TYPE_CHECKING:
-    from fft_cli.report import Report
     from fft_core import Project
     from fft_core.project.model import Check
+    from fft_core.run.report import Report
 
 _FILE = click.Path(path_type=Path)
 
@@ -34,6 +34,9 @@ class TestOptions:
     jobs: int | None = field(metadata=read_by(JOBS))
     store_failures: bool = field(metadata=read_by(STORE_FAILURES))
     junit: Path | None = field(metadata=option("--junit", metavar="FILE", type=_FILE, help="Write JUnit XML."))
+    history: bool = field(
+        metadata=option("--history", is_flag=True, help="Run nothing: print what the last runs found.")
+    )
     sarif: Path | None = field(metadata=option("--sarif", metavar="FILE", type=_FILE, help="Write SARIF 2.1.0."))
     output: Output = field(metadata=included(Output))
 
@@ -48,20 +51,33 @@ def command(options: TestOptions, skip_build: bool) -> None:
     PROJECT is the folder that holds project.yml.
     """
     from fft_cli.check_lines import CheckLines
-    from fft_cli.running import Call, Todo, run
+    from fft_cli.running import Call, run
     from fft_core import Run
     from fft_core.project.model.project import without_hooks
     from fft_core.run.select.facts import select_checks
+    from fft_core.run.work import Todo
 
     began = time.perf_counter()
     selection, output = options.selection, options.output
-    loaded = output.of(replace(options.project, stores_failures=options.store_failures)).load()
+    judges = not options.history
+    loaded = output.of(replace(options.project, stores_failures=options.store_failures, judges=judges)).load()
     checks = select_checks(loaded, selection.select, selection.exclude, changed_since=selection.changed_since)
+    if options.history:
+        _print_history(options, loaded, checks)
+        return
     lines = partial(CheckLines, checks)
     call = Call("test", Run(without_hooks(loaded), defer=options.defer), output, began, options.jobs, True, lines)
     started_at = datetime.now(UTC)
     todo = Todo(f"{len(checks)} check{'s' * (len(checks) != 1)}", checks=checks)
     sys.exit(run(call, todo, lambda report: _write_reports(options, loaded, checks, report, started_at)))
+
+
+def _print_history(options: TestOptions, project: Project, checks: tuple[Check, ...]) -> None:
+    from fft_cli.check_history import print_history
+
+    if options.junit is not None or options.sarif is not None:
+        raise click.UsageError("--history runs no checks: there is nothing to write for --junit or --sarif")
+    print_history(project, checks, as_json=options.output.as_json)
 
 
 def _write_reports(

@@ -5,69 +5,141 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import click
 
-from fft_cli.cells import aligned, cell_text, in_columns, json_value, widest
 from fft_cli.completion import complete_names
-from fft_cli.option_values import with_options
+from fft_cli.option_values import included, option, with_options
 from fft_cli.options import ProjectOptions, Selection
-from fft_cli.terminal import echo, echo_json, style
+from fft_cli.terminal import echo, echo_json, name_text
+from fft_cli.utest_lines import as_json as to_json
+from fft_cli.utest_lines import result_lines, summary, widths_of
 
 if TYPE_CHECKING:
-    from fft_core.project.model import UnitTest
-    from fft_core.unit_tests.compare import Mismatch
+    from fft_core import Project
     from fft_core.unit_tests.run import UnitTestResult
+    from fft_core.unit_tests.update import Updated
 
 FAILED = 2
-MOST_ROWS = 20
-_COLORS = {"pass": "green", "fail": "red", "error": "red"}
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The cases that run, and how their results are shown."""
+
+    options: ProjectOptions = field(metadata=included(ProjectOptions))
+    selection: Selection = field(metadata=included(Selection))
+    model: str | None = field(
+        default=None,
+        metadata=option(
+            "--model",
+            metavar="MODEL",
+            shell_complete=complete_names,
+            help="The cases of one model, and the chains that it is in; also of an ephemeral one.",
+        ),
+    )
+    case: str | None = field(
+        default=None,
+        metadata=option("--case", metavar="NAME", help="The cases of this name; with --generate, what it is called."),
+    )
+    quiet: bool = field(
+        default=False, metadata=option("--quiet", "-q", is_flag=True, help="Print only the cases that do not pass.")
+    )
+    verbose: int = field(
+        default=0, metadata=option("--verbose", "-v", count=True, help="-vv: print every statement, on stderr.")
+    )
+    as_json: bool = field(
+        default=False, metadata=option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    )
+
+    def load(self) -> Project:
+        """Load the project. Raises what `ProjectOptions.load` raises."""
+        return replace(self.options, shows_statements=self.verbose >= 2, as_json=self.as_json).load()
 
 
 @click.command("utest")
-@with_options(ProjectOptions, Selection)
+@with_options(Cases)
+@click.option("--update", is_flag=True, help="Write the rows that are found into the files of the cases that fail.")
+@click.option("--watch", is_flag=True, help="Run again whenever a file of the project changes, until Ctrl-C.")
 @click.option(
-    "--model", metavar="MODEL", shell_complete=complete_names, help="The cases of one model; also of an ephemeral one."
+    "--generate", metavar="MODEL", shell_complete=complete_names, help="Write a case from rows of the warehouse."
 )
-@click.option("--case", metavar="NAME", help="The cases of this name.")
+@click.option(
+    "--rows", type=click.IntRange(1, 1000), metavar="N", help="With --generate: rows of each input. [default: 5]"
+)
+@click.option("--overwrite", is_flag=True, help="With --generate: replace the case that was generated before.")
 @click.option("--cache", type=click.Choice(["off", "rw", "ro", "wo"]), help="Accepted, and needless: all cases run.")
 @click.option("--reuse-meta", is_flag=True, help="Accepted, and needless: no records are read or written.")
-@click.option("--quiet", "-q", is_flag=True, help="Print only the cases that do not pass.")
-@click.option("--verbose", "-v", count=True, help="-vv: print every statement, on stderr.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    options: ProjectOptions,
-    selection: Selection,
-    model: str | None,
-    case: str | None,
+    cases: Cases,
+    update: bool,
+    watch: bool,
+    generate: str | None,
+    rows: int | None,
+    overwrite: bool,
     cache: str | None,
     reuse_meta: bool,
-    quiet: bool,
-    verbose: int,
-    as_json: bool,
 ) -> None:
     """Run the unit tests of models: tests/unit/*.yml. Touches no table of the project.
 
     PROJECT is the folder that holds project.yml.
     """
+    if generate is None and (rows is not None or overwrite):
+        raise click.UsageError("--rows and --overwrite are for --generate.")
+    if (generate is not None) + watch + update > 1:
+        raise click.UsageError("Say one of --generate, --watch and --update.")
+    if watch and cases.as_json:
+        raise click.UsageError("--watch prints for people: leave out --json.")
+    if generate is not None:
+        _generate(cases, generate, rows or 5, overwrite=overwrite)
+    elif watch:
+        _watch(cases)
+    else:
+        sys.exit(_run(cases, update=update))
+
+
+def _run(cases: Cases, *, update: bool = False) -> int:
+    """Run the cases once; return the exit code."""
     from fft_core.unit_tests.run import run_unit_tests, select_unit_tests
 
-    project = replace(options, shows_statements=verbose >= 2, as_json=as_json).load()
-    models = selection.names(project) if selection.narrows else None
-    tests = select_unit_tests(project, models=models, model=model, case=case)
-    widths = [widest(_COLORS), *(widest(names) for names in zip(*map(_names, tests), strict=True))]
-    results = []
+    project = cases.load()
+    models = cases.selection.names(project) if cases.selection.narrows else None
+    tests = select_unit_tests(project, models=models, model=cases.model, case=cases.case)
+    widths, results = widths_of(tests), []
     for result in _apart(run_unit_tests(project, tests)):
         results.append(result)
-        if not as_json and not (quiet and result.status == "pass"):
-            echo("\n".join(_lines(result, widths)))
-    if as_json:
-        echo_json(_as_json(results))
-    elif not quiet:
-        echo(_summary(results))
-    sys.exit(FAILED if any(result.status != "pass" for result in results) else 0)
+        if not cases.as_json and not (cases.quiet and result.status == "pass"):
+            echo("\n".join(result_lines(result, widths)))
+    updated = _update(project, results) if update else ()
+    if cases.as_json:
+        echo_json({**to_json(results), **({"updated": _as_json(updated)} if update else {})})
+    elif not cases.quiet:
+        echo(summary(results))
+    for one in updated:
+        said = f"not updated: {one.problem}" if one.problem else f"updated {name_text(one.result.test.location.path)}"
+        echo(f"{said}: {one.result.test.name}" if not one.problem else said, err=cases.as_json)
+    right = [one.result for one in updated if one.problem is None]
+    return FAILED if any(result.status != "pass" and result not in right for result in results) else 0
+
+
+def _update(project: Project, results: Sequence[UnitTestResult]) -> tuple[Updated, ...]:
+    from fft_core.unit_tests.update import update_expected
+
+    return tuple(update_expected(project, results))
+
+
+def _as_json(updated: Sequence[Updated]) -> list[dict[str, object]]:
+    return [
+        {
+            "model": one.result.test.model,
+            "case": one.result.test.name,
+            "file": one.result.test.location.path.as_posix(),
+            "error": str(one.problem) if one.problem else None,
+        }
+        for one in updated
+    ]
 
 
 def _apart(results: Iterator[UnitTestResult]) -> Iterator[UnitTestResult]:
@@ -80,86 +152,47 @@ def _apart(results: Iterator[UnitTestResult]) -> Iterator[UnitTestResult]:
         yield result
 
 
-def _names(test: UnitTest) -> tuple[str, str]:
-    return test.model, test.name
+def _watch(cases: Cases) -> None:
+    """Run the cases again and again; a project that is wrong is said, and waited for."""
+    from fft_cli.watching import states_of, wait_for_change
+    from fft_core.errors import FftError
+
+    root = cases.options.root.resolve()
+    while True:
+        before = states_of(root)
+        try:
+            _run(cases)
+        except FftError as error:
+            echo(error, err=True)
+        echo("\nWaiting for changes; Ctrl-C ends it.", err=True)
+        changed = wait_for_change(root, before)
+        shown = ", ".join(name_text(path.as_posix()) for path in changed[:3])
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        echo(f"\n--- changed: {shown}{more}")
 
 
-def _lines(result: UnitTestResult, widths: Sequence[int]) -> Iterator[str]:
-    """Say what came of a case: one line where it passed, and what is wrong where it did not."""
-    test, mark = result.test, style(result.status, fg=_COLORS[result.status])
-    last = f"{result.seconds:.2f} s" if result.status == "pass" else str(test.location)
-    yield in_columns([mark, *_names(test), last], widths)
-    if result.error:
-        yield from (f"       {line}" for line in str(result.error).splitlines())
-    if result.mismatch:
-        yield f"       {result.mismatch}"
-        if result.mismatch.hint:
-            yield f"       hint: {result.mismatch.hint}"
-        yield from (f"         {line}" for line in _table(result.mismatch))
+def _generate(cases: Cases, model: str, rows: int, *, overwrite: bool) -> None:
+    """Write a case, and say what is in it."""
+    from fft_cli.ctrl_c import opened_warehouse
+    from fft_core.unit_tests.generate import generate_case
 
-
-def _table(mismatch: Mismatch) -> Iterator[str]:
-    """Show the rows that are wrong, and in those with other values which ones: expected -> found."""
-    rows: list[list[str]] = []
-    for row in mismatch.differing:
-        cells = zip(mismatch.columns, row.expected, row.found, strict=True)
-        rows.append(["~", *(_cell(name in row.columns, expected, found) for name, expected, found in cells)])
-    rows += [[style("-", fg="red"), *map(cell_text, row)] for row in mismatch.missing]
-    rows += [[style("+", fg="green"), *map(cell_text, row)] for row in mismatch.unexpected]
-    if not rows:
+    project = cases.load()
+    with opened_warehouse(project, read_only=True) as warehouse, redirect_stdout(sys.stderr):
+        made = generate_case(warehouse, model, rows, cases.case or "generated", overwrite=overwrite)
+    given = {str(one.node): len(one.rows) for one in made.inputs}
+    if cases.as_json:
+        said = {"file": made.path.as_posix(), "case": made.case, "inputs": given, "rows": made.rows}
+        echo_json({**said, "faked": list(made.faked)})
         return
-    yield from aligned([["", *mismatch.columns], *rows[:MOST_ROWS]])
-    if len(rows) > MOST_ROWS:
-        yield f"... and {len(rows) - MOST_ROWS} more; --json shows all"
-    legend = {
-        "~ expected -> found": mismatch.differing,
-        "- missing": mismatch.missing,
-        "+ not expected": mismatch.unexpected,
-    }
-    yield "   ".join(meaning for meaning, some in legend.items() if some)
+    echo(f"wrote {name_text(made.path.as_posix())}: {name_text(made.case)}")
+    for node, count in given.items():
+        echo(f"  {name_text(node)}: {_rows(count)}")
+    echo(f"  expected: {_rows(made.rows)}, as the model makes them now: look whether they are right")
+    if made.faked:
+        echo(f"  stand-ins, no values of the tables: {', '.join(map(name_text, made.faked))}")
+    else:
+        echo("  no column is tagged pii: all values are those of the tables")
 
 
-def _cell(differs: bool, expected: object, found: object) -> str:
-    if not differs:
-        return cell_text(found)
-    return style(f"{cell_text(expected)} -> {cell_text(found)}", fg="yellow")
-
-
-def _summary(results: Sequence[UnitTestResult]) -> str:
-    if not results:
-        return "No unit tests"
-    passed = sum(result.status == "pass" for result in results)
-    failed = len(results) - passed
-    return f"\n{passed} passed" + (f", {failed} failed" if failed else "")
-
-
-def _as_json(results: Sequence[UnitTestResult]) -> dict[str, object]:
-    passed = sum(result.status == "pass" for result in results)
-    return {"passed": passed, "failed": len(results) - passed, "cases": [_case(result) for result in results]}
-
-
-def _case(result: UnitTestResult) -> dict[str, object]:
-    test, mismatch = result.test, result.mismatch
-    where = {"file": test.location.path.as_posix(), "line": test.location.line}
-    said = {"model": test.model, "case": test.name, **where, "status": result.status, "seconds": result.seconds}
-    return {
-        **said,
-        "error": str(result.error) if result.error else None,
-        "mismatch": mismatch and _differences(mismatch),
-    }
-
-
-def _differences(mismatch: Mismatch) -> dict[str, object]:
-    def named(row: Sequence[object]) -> dict[str, object]:
-        return {name: json_value(value) for name, value in zip(mismatch.columns, row, strict=True)}
-
-    return {
-        "equal_rows": mismatch.equal_rows,
-        "differing": [
-            {"columns": list(row.columns), "expected": named(row.expected), "found": named(row.found)}
-            for row in mismatch.differing
-        ],
-        "missing": [named(row) for row in mismatch.missing],
-        "unexpected": [named(row) for row in mismatch.unexpected],
-        "unknown_columns": list(mismatch.unknown_columns),
-    }
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"

@@ -13,13 +13,19 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_dagster.duckdb_resource import FftDuckDBResource as FftDuckDBResource
     from fft_dagster.execution.executor import interruptible as interruptible
     from fft_dagster.execution.executor import thread_executor as thread_executor
+    from fft_dagster.gates import Gated as Gated
+    from fft_dagster.gates import gated as gated
     from fft_dagster.io_manager import FftIOManager as FftIOManager
     from fft_dagster.io_manager import fft_io_manager as fft_io_manager
     from fft_dagster.resource import ProjectWarehouses as ProjectWarehouses
     from fft_dagster.resource import WarehouseSessions as WarehouseSessions
     from fft_dagster.resource import warehouse_resource as warehouse_resource
     from fft_dagster.selection import asset_selection as asset_selection
+    from fft_dagster.streams import stream_sensor as stream_sensor
     from fft_dagster.translator import FftTranslator as FftTranslator
+    from fft_dagster.unit_tests import unit_test_checks as unit_test_checks
+    from fft_dagster.unit_tests import unit_test_selection as unit_test_selection
+    from fft_dagster.unit_tests import unit_test_specs as unit_test_specs
 
 # Where the public names are: each is imported when somebody first asks for it.
 _HOMES = {
@@ -29,10 +35,13 @@ _HOMES = {
         "definitions": "build_definitions project_definitions",
         "duckdb_resource": "FftDuckDBResource",
         "execution.executor": "interruptible thread_executor",
+        "gates": "Gated gated",
         "io_manager": "FftIOManager fft_io_manager",
         "resource": "ProjectWarehouses WarehouseSessions warehouse_resource",
         "selection": "asset_selection",
+        "streams": "stream_sensor",
         "translator": "FftTranslator",
+        "unit_tests": "unit_test_checks unit_test_selection unit_test_specs",
     }.items()
     for name in names.split()
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ from fft_core import FftError, Project, Run, load_project
 from fft_dagster.assets import freshness_checks, project_assets, source_checks, source_specs
 from fft_dagster.collisions import refuse_collisions
 from fft_dagster.execution.executor import thread_executor
+from fft_dagster.gates import gated
 from fft_dagster.io_manager import SHARED_IO_MANAGER, FftIOManagerDefinition, fft_io_manager
 from fft_dagster.projects import BoundProject, bound_project, marked
 from fft_dagster.resource import RESOURCE_KEY, SHARED_WAREHOUSE, warehouse_resource
+from fft_dagster.storage_advice import advise_on_storage
 from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
 
 OwnAsset = dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset | Any  # Any: what else dg.Definitions takes has no name
+
+OwnCheck = dg.AssetChecksDefinition | Any  # Any: as above
 
 
 def build_definitions(
@@ -27,12 +32,14 @@ def build_definitions(
     env: str | None = None,
     *,
     assets: Iterable[OwnAsset] = (),
+    asset_checks: Iterable[OwnCheck] = (),
     translator: FftTranslator | None = None,
     resources: Mapping[str, Any] | None = None,
     executor: dg.ExecutorDefinition | None = thread_executor,
     variables: Mapping[str, object] | None = None,
     resource_prefix: str = "",
     declare_sources: bool = True,
+    unit_tests: bool = False,
 ) -> dg.Definitions:
     """Load an FFT project as Dagster definitions; opens no database.
 
@@ -42,6 +49,8 @@ def build_definitions(
         project_dir: The folder that holds `project.yml`.
         env: Chooses the profile and the .env layers; FFT_ACTIVE_ENV or "dev" where None.
         assets: Your own assets beside the models. One that has the key of a source fills that source.
+        asset_checks: Your own checks, as `dg.Definitions` takes them. Those that are gates judge the rows of their
+            asset before they are published, see `gated`; Dagster runs the others.
         translator: How models become assets.
         resources: Your own resources, beside the warehouse ("fft_warehouse") and its IO manager ("fft_io_manager").
         executor: How runs are executed: in threads of one process. None leaves it to definitions that these are merged
@@ -51,23 +60,28 @@ def build_definitions(
             are not in `assets` use them.
         declare_sources: Whether sources that none of `assets` fills become external assets; False where definitions
             that these are merged with have assets of their keys.
+        unit_tests: Whether the cases of tests/unit become checks, which no job of the models runs.
 
     Raises:
         ProjectError: with all problems of the project.
+        ProjectError: also with checks that cannot be gates.
         FftError: an asset would be stored as the table of a model, a seed or another asset.
 
     >>> defs = build_definitions("example_project", env="test")  # doctest: +SKIP
     """
+    advise_on_storage()
     given = _variables_of_environment() if variables is None else variables
     project = load_project(project_dir, env, variables=given)
     return project_definitions(
         project,
         assets=assets,
+        asset_checks=asset_checks,
         translator=translator,
         resources=resources,
         executor=executor,
         resource_prefix=resource_prefix,
         declare_sources=declare_sources,
+        unit_tests=unit_tests,
     )
 
 
@@ -75,6 +89,7 @@ def project_definitions(
     project: Project,
     *,
     assets: Iterable[OwnAsset] = (),
+    asset_checks: Iterable[OwnCheck] = (),
     translator: FftTranslator | None = None,
     resources: Mapping[str, Any] | None = None,
     executor: dg.ExecutorDefinition | None = thread_executor,
@@ -82,33 +97,66 @@ def project_definitions(
     jobs: Sequence[Any] = (),  # Any: dg.Definitions takes several kinds of jobs, and does not name their union
     resource_prefix: str = "",
     declare_sources: bool = True,
+    unit_tests: bool = False,
     run: Run | None = None,
 ) -> dg.Definitions:
     """Do the same for a project that is already loaded, and for some of its models and seeds where `names` is given."""
     translator = translator or FftTranslator()
+    found = gated(project, asset_checks, translator)
+    project, own_checks = found.project, found.others
     bound, own = bound_project(project, translator), list(assets)
     all_resources = {**_resources(project, translator, resource_prefix), **(resources or {})}
     managers = {key for key, resource in all_resources.items() if isinstance(resource, FftIOManagerDefinition)}
     refuse_collisions(bound, own, managers)
     own_keys = {key for asset in own for key in _keys(asset)}
     sources = [spec for spec in source_specs(project, translator) if declare_sources and spec.key not in own_keys]
-    taken = {asset.node_def.name for asset in own if isinstance(asset, dg.AssetsDefinition) and asset.is_executable}
+    taken = {
+        one.node_def.name for one in (*own, *own_checks) if isinstance(one, dg.AssetsDefinition) and one.is_executable
+    }
     made: dict[str, Any] = {"resource_prefix": resource_prefix, "taken": taken}  # Any: what all three take by name
+    cases = _unit_tests(project, translator, taken) if unit_tests else _UnitTests()
     return dg.Definitions(
         assets=[
             *project_assets(project, translator, names, run, **made),
             *sources,
+            *cases.assets,
             *(_marked(asset, bound) for asset in own),
         ],
         asset_checks=[
+            *own_checks,
             *source_checks(project, translator, **made),
             # a build does not ask how old rows are
             *(freshness_checks(project, translator, **made) if names is None else ()),
+            *cases.checks,
         ],
+        sensors=_stream_sensors(project, translator) if names is None else (),
         resources=all_resources,
         executor=executor,
         jobs=list(jobs),
     )
+
+
+def _stream_sensors(project: Project, translator: FftTranslator) -> list[dg.SensorDefinition]:
+    """The sensor that looks at the project's streams, if it has some; it is off until somebody starts it."""
+    if not any(model.kind == "stream" for model in project.models.values()):
+        return []
+    from fft_dagster.streams import stream_sensor  # most projects have no stream
+
+    return [stream_sensor(project, translator)]
+
+
+@dataclass(frozen=True)
+class _UnitTests:
+    """The unit tests of a project as Dagster has them."""
+
+    assets: Sequence[dg.AssetSpec] = ()
+    checks: Sequence[dg.AssetChecksDefinition] = ()
+
+
+def _unit_tests(project: Project, translator: FftTranslator, taken: Collection[str]) -> _UnitTests:
+    from fft_dagster.unit_tests import unit_test_checks, unit_test_specs  # most definitions have none
+
+    return _UnitTests(unit_test_specs(project, translator), unit_test_checks(project, translator, taken=taken))
 
 
 def _resources(project: Project, translator: FftTranslator, prefix: str) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from fft_core import CheckFailedError, FftError, ReuseResult
 from fft_core.build.publish import BuildResult
+from fft_core.build.streams import StreamBounds
 from fft_core.checks.results import CheckResult, JudgedView
 from fft_core.engines.spec.masking import Masker
 from fft_core.errors import StatementError
@@ -18,9 +20,15 @@ from fft_core.json_files.artifacts import plain_json
 from fft_core.names.markdown import fenced, inline, table
 from fft_core.names.text import visible
 from fft_core.operations.freshness import FreshnessResult
+from fft_core.project.model import JudgedRows
+
+if TYPE_CHECKING:
+    from fft_core.unit_tests.compare import Mismatch
+    from fft_core.unit_tests.run import UnitTestResult
 
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 BUILT = "the rows of this build, before they were published"
+_MOST_ROWS = 20
 UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
 
 
@@ -74,6 +82,8 @@ def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, An
     }
     if isinstance(result, BuildResult) and decision.is_increment:
         metadata |= {"increment": True, **result.changes}
+    if isinstance(result, BuildResult) and result.bounds:
+        metadata |= {**result.changes, **stream_metadata(result.bounds)}
     if isinstance(result, BuildResult) and result.views:
         metadata["judged_by_views"] = ", ".join(view.name for view in result.views)
     if isinstance(result, BuildResult) and result.unjudged:
@@ -89,6 +99,18 @@ def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, An
     columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
     metadata["dagster/column_schema"] = dg.TableSchema(columns=columns)
     return metadata
+
+
+def stream_metadata(bounds: StreamBounds) -> dict[str, Any]:
+    """Say from where to where a stream was read, and how far it is behind; numbers are plotted over time."""
+    told: dict[str, Any] = {
+        "position_from": dg.MetadataValue.json(plain_json(dict(bounds.begun))),
+        "position_to": dg.MetadataValue.json(plain_json(dict(bounds.position))),
+    }
+    if bounds.watermark is not None and bounds.lag is not None:
+        told["watermark"] = dg.MetadataValue.timestamp(bounds.watermark.replace(tzinfo=UTC))
+        told["lag_seconds"] = round(bounds.lag.total_seconds(), 3)
+    return told
 
 
 def in_run_config(text: str) -> str:
@@ -122,6 +144,8 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Mas
         "seconds": round(result.seconds, 3),
         "query": dg.MetadataValue.md(fenced(masker(result.sql))),
     }
+    if isinstance(result.check.rule, JudgedRows):  # it says itself what it found
+        metadata = {"row_count": result.row_count, "judged": judged, "seconds": metadata["seconds"], **result.told}
     if result.total is not None and result.share is not None:
         metadata |= {"total": result.total, "share": round(result.share, 6)}
     if result.shared_by > 1:
@@ -138,9 +162,14 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Mas
         check_name=result.check.name,
         asset_key=key,
         severity=_severity(result),
-        description=None if result.summary == "passed" else visible(masker(result.summary)),
+        description=_description(result, masker),
         metadata=metadata,
     )
+
+
+def _description(result: CheckResult, masker: Masker) -> str | None:
+    said = result.message or result.summary
+    return None if said == "passed" else visible(masker(said))
 
 
 def _severity(result: CheckResult) -> dg.AssetCheckSeverity:
@@ -185,6 +214,37 @@ def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.Ass
         description=visible(result.problem) if result.problem else None,
         metadata=metadata,
     )
+
+
+def unit_test_result(key: dg.AssetKey, name: str, result: UnitTestResult, masker: Masker) -> dg.AssetCheckResult:
+    """Report a case of a unit test, with the rows that are wrong as a table for each model."""
+    said = [str(result.error)] if result.error else []
+    metadata: dict[str, Any] = {"case": visible(result.test.name), "seconds": round(result.seconds, 3)}
+    for model, mismatch in result.mismatches.items():
+        said.append(f"{model}: {mismatch}" if result.test.before else str(mismatch))
+        said += [mismatch.hint] if mismatch.hint else []
+        cells = [[None if cell is None else masker(str(cell)) for cell in row] for row in _wrong_rows(mismatch)]
+        if cells:
+            metadata[f"rows of {model}"] = dg.MetadataValue.md(table(("", *mismatch.columns), cells))
+    return dg.AssetCheckResult(
+        passed=result.status == "pass",
+        check_name=name,
+        asset_key=key,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=visible(masker("\n".join(said))) or None,
+        metadata=metadata,
+    )
+
+
+def _wrong_rows(mismatch: Mismatch) -> Iterator[tuple[object, ...]]:
+    """The first rows that are wrong, each with a sign before it, as `fft utest` shows them."""
+    rows: list[tuple[object, ...]] = []
+    for one in mismatch.differing:
+        cells = zip(mismatch.columns, one.expected, one.found, strict=True)
+        rows.append(("~", *(f"{a} -> {b}" if column in one.columns else b for column, a, b in cells)))
+    rows += [("-", *row) for row in mismatch.missing]
+    rows += [("+", *row) for row in mismatch.unexpected]
+    yield from rows[:_MOST_ROWS]
 
 
 @contextmanager

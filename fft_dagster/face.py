@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fft_core import Project, Run
 
 if TYPE_CHECKING:
+    from fft_core.project.model import Check
+    from fft_core.run.check_history import CheckHistory
     from fft_core.run.outcomes import RunEvent
     from fft_core.run.work import Work
 
@@ -23,6 +25,12 @@ class DagsterFace:
         with open_instance(project.root) as instance:
             yield from run_work(project, work, instance, planned)
 
+    def with_functions(self, project: Project) -> Project:
+        """Give the checks that a project declares of Dagster's their functions. Raises ProjectError."""
+        from fft_dagster.gates import gated
+
+        return gated(project).project
+
     def open_ui(
         self, project: Project, host: str, port: int, variables: Mapping[str, str], announce: Callable[[str], None]
     ) -> int:
@@ -30,6 +38,18 @@ class DagsterFace:
         from fft_dagster.runs.ui import open_ui
 
         return open_ui(project, host, port, variables, announce)
+
+    def check_history(
+        self, project: Project, checks: Iterable[Check], least: int
+    ) -> Mapping[tuple[str, str], CheckHistory]:
+        """Return what checks found in earlier runs, by node and name. Raises FftError if it cannot be read."""
+        from fft_dagster.runs.instance import has_history
+
+        if not has_history(project.root):
+            return {}
+        from fft_dagster.runs.history import read_history  # imports Dagster, which costs a second
+
+        return read_history(project, checks, least)
 
     def history(self) -> Path:
         """Return where the instance of a project is, relative to the project."""

@@ -34,6 +34,10 @@ class StepNames:
         """Name the step that looks how old a source is."""
         return self._names[self._key(source), "freshness"]
 
+    def of_unit_tests(self, model: Model) -> str:
+        """Name the step that runs the unit tests of a model."""
+        return self._names[self._key(model), "unit tests"]
+
     def _key(self, node: Model | Seed | Source) -> dg.AssetKey:
         return self._bound.translator.get_asset_key(node)
 
@@ -43,6 +47,9 @@ class StepNames:
         for node in project.stored():
             key = self._key(node)
             yield (key, ""), _plain(key)
+        for name in dict.fromkeys(test.model for test in project.unit_tests):
+            key = self._key(project.models[name])
+            yield (key, "unit tests"), f"{_plain(key)}_unit_tests"
         for source in project.sources.values():
             key = self._key(source)
             yield (key, "checks"), f"{_plain(key)}_checks"

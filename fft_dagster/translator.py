@@ -14,8 +14,10 @@ from fft_core import Model, Project, Relation, Seed, Source
 from fft_core.checks.words import in_words
 from fft_core.json_files.artifacts import plain_json
 from fft_core.names.text import visible
-from fft_core.project.model import Check, SourceName
+from fft_core.project.model import Check, JudgedRows, SourceName
+from fft_core.project.model.upstream import upstream_of
 from fft_core.warehouse.warehouse import planned_relations
+from fft_dagster.gate import Gate
 
 IO_MANAGER_KEY = "fft_io_manager"
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.\-]+")
@@ -145,13 +147,16 @@ class FftTranslator:
         return spec if isinstance(node, Source) else spec.with_io_manager_key(IO_MANAGER_KEY)
 
     def get_check_spec(self, check: Check, node: Model | Seed | Source) -> dg.AssetCheckSpec:
-        """Describe one check; it blocks where its severity is "error"."""
+        """Describe one check; it blocks where its severity is "error". A gate is as its user describes it."""
+        if isinstance(check.rule, JudgedRows) and isinstance(check.rule.judge, Gate):
+            return check.rule.judge.spec
         rule = {key: str(value) for key, value in check.rule.said.items()}
         limits = {"warn_if": check.warn_if, "error_if": check.error_if}
         said = {
             "type": check.type,
             "where": check.where,
             "tags": ", ".join(check.tags),
+            "reads": ", ".join(map(str, check.rule.reads)),
             "file": str(check.location),
             **{key: str(limit) for key, limit in limits.items() if limit is not None},
             **({"meta": dg.MetadataValue.json(plain_json(check.meta))} if check.meta else {}),
@@ -163,6 +168,17 @@ class FftTranslator:
             blocking=check.severity == "error",
             metadata={key: value for key, value in {**rule, **said}.items() if value},
         )
+
+    def is_gate(self, spec: dg.AssetCheckSpec, node: Model | Seed | Source) -> bool:
+        """Whether a check of yours on an asset of the project's judges the rows before they are published.
+
+        It is asked for those that are handed to `build_definitions` and are not gates by the project's files.
+
+        >>> class BlockingChecksAreGates(FftTranslator):
+        ...     def is_gate(self, spec, node):
+        ...         return spec.blocking
+        """
+        return False
 
     def get_freshness_spec(self, source: Source, project: Project) -> dg.AssetCheckSpec:
         """Describe the check of a source's freshness, under a name that no check of the user's has."""
@@ -177,24 +193,8 @@ class FftTranslator:
         )
 
 
-def upstream_of(node: Model | Seed | Source, project: Project) -> list[Model | Seed | Source]:
-    """What an asset depends on: models (through ephemeral ones), seeds and sources, and what its checks read."""
-    if isinstance(node, Source):
-        seed = project.seed_behind(node.name)
-        return [project.seeds[seed]] if seed else []
-    found: dict[str | SourceName, Model | Seed | Source] = {}
-    inputs: tuple[str | SourceName, ...] = node.inputs if isinstance(node, Model) else ()
-    for name in (*inputs, *project.waits_for(node.name)):
-        if isinstance(name, SourceName):
-            found[name] = project.sources[name]
-        elif name in project.models and project.models[name].is_ephemeral:
-            found.update({n.name: n for n in upstream_of(project.models[name], project)})
-        else:
-            found[name] = project.node(name)
-    return list(found.values())
-
-
 def _code_reference(project: Project, path: Path, line: int | None) -> dg.CodeReferencesMetadataValue:
+    """Return a line of a file of the project, as Dagster's UI opens it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # one line for each model would hide what matters
         reference = dg.LocalFileCodeReference(file_path=str(project.file(path)), line_number=line, label=str(path))

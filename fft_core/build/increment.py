@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from fft_core.build.adaption import Fit
 from fft_core.build.strategies import incremental, snapshot
@@ -20,6 +19,9 @@ from fft_core.engines.protocol import ColumnType, Session, Stage
 from fft_core.names import Relation
 from fft_core.project.model import Check, Incremental, Model, Snapshot
 from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from fft_core.build.streams import StreamBounds
 
 Columns: TypeAlias = tuple[ColumnType, ...]
 _DELTA, _CAST, _VERSIONS = "_ff_delta", "_ff_cast", "_ff_versions"  # what is kept beside the stage
@@ -36,6 +38,8 @@ class Written:
         delta_checks: What the checks of the delta found.
         changes: What an increment did, counted.
         is_unchanged: Whether the table is, to the last row, what it was.
+        data_version: What tells these rows from others, if it is known without looking at them.
+        bounds: From where to where a stream was read.
     """
 
     place: Relation
@@ -44,6 +48,8 @@ class Written:
     delta_checks: tuple[CheckResult, ...] = ()
     changes: Mapping[str, int] = field(default_factory=dict)
     is_unchanged: bool = False
+    data_version: str | None = None
+    bounds: StreamBounds | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ def write_increment(warehouse: Warehouse, increment: Increment, query: str) -> W
         case Incremental() as settings:
             return _applied(warehouse, increment, settings, query)
         case Snapshot() as settings:
-            return _versioned(warehouse.engine, increment, settings, query)
+            return _versioned(warehouse, increment, settings, query)
     raise AssertionError(f"{increment.model.name} replaces its table")  # callers ask for these two
 
 
@@ -136,13 +142,13 @@ def _checked(warehouse: Warehouse, increment: Increment, delta: Relation, column
     return results
 
 
-def _versioned(engine: Session, increment: Increment, settings: Snapshot, query: str) -> Written:
-    model, stage = increment.model, increment.stage
+def _versioned(warehouse: Warehouse, increment: Increment, settings: Snapshot, query: str) -> Written:
+    engine, model, stage = warehouse.engine, increment.model, increment.stage
     rows, columns = stage.scratch(_DELTA, query)
     settings = snapshot_settings(model, settings, columns, engine.types)
     times = [settings.updated_at] if settings.updated_at else []
     _refuse(engine, model, key_probes(rows, columns, settings.unique_key, times, engine.types))
-    staged = snapshot.SnapshotRows(settings, rows, columns, datetime.now(UTC), engine.types)
+    staged = snapshot.SnapshotRows(settings, rows, columns, warehouse.now(), engine.types)
     if increment.is_first:
         created, stats = stage.write(snapshot.first_versions(staged))
         return Written(stage.place, created, stats.rows)

@@ -77,7 +77,7 @@ def text_of(warehouse: Warehouse, model: Model, naming: Naming) -> ModelRows:
     from fft_core.build.lazy_query import lazy_query  # only where there are such models
 
     query = lazy_query(warehouse, model, naming)
-    return ModelRows(query.sql, query.symbolic)
+    return ModelRows(warehouse.compiler.frozen_query(query.sql, naming, model.location), query.symbolic)
 
 
 def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:

@@ -22,6 +22,7 @@ from fft_core.project.model import (
     Expression,
     Freshness,
     GreaterEqual,
+    JudgedRows,
     MatchesRegex,
     NonNegativeSum,
     NotConstant,
@@ -89,20 +90,23 @@ def check_query(
             from fft_core.checks.custom import sql_query  # few projects have such
 
             return sql_query(check, check.rule, relation, engine, relation_of)
-        case PythonCheck():  # its rows are only shown: the function judges
+        case PythonCheck() | JudgedRows():  # its rows are only shown: a function judges
             return CheckQuery(check, None, f"{engine.spelling.select_all(relation)} where 1 = 0")
 
 
 def _missing_parents(rule: Relationships, spell: Spelled, relation_of: Relations) -> CheckQuery:
-    table = relation_of(rule.to)
     engine = spell.engine
+    table = relation_of(rule.to if rule.about is None else rule.about)
     there = spell.columns if table == spell.relation else engine.columns(engine.spelling.select_all(table))
-    parent = Spelled(spell.check, table, there, engine, owner=str(rule.to))
+    other = Spelled(spell.check, table, there, engine, owner=str(rule.to if rule.about is None else rule.about))
+    spell, parent = (spell, other) if rule.about is None else (other, spell)
     # the other table is read with one column, of our name, so that none of its own can be taken for the child's
     known = f"select {parent.comparable(rule.field, '_ff_other.')} as _ff_key from {parent.table} as _ff_other"
     same = f"_ff_parent._ff_key = {spell.comparable(rule.column, '_ff_child.')}"
     missing = f"not exists (select 1 from ({known}) as _ff_parent where {same})"
     failing = f"select * from {spell.filtered} as _ff_child where {missing}"
-    nothing = spell.spelling.cast("null", "integer")
-    counted = f"select count(*) as failing, {nothing} as total from ({failing}) as _ff_missing"
+    total = spell.spelling.cast("null", "integer")  # that of the scan
+    if rule.about is not None:
+        total = f"(select count(*) from {spell.filtered} as _ff_all)"
+    counted = f"select count(*) as failing, {total} as total from ({failing}) as _ff_missing"
     return CheckQuery(spell.check, None, failing, counted=counted)

@@ -48,7 +48,8 @@ def sql_query(
     def named(node: str | SourceName) -> Relation:
         return relation if node == check.node else relation_of(node)
 
-    text = _renderer(_context(rule)).check(rule, Naming(named, engine.spelling), relation, check.where)
+    table = relation if rule.about is None else relation_of(rule.about)
+    text = _renderer(_context(rule)).check(rule, Naming(named, engine.spelling), table, check.where)
     return CheckQuery(check, None, text, is_number=is_number(text, engine.dialect))
 
 

@@ -12,6 +12,7 @@ from fft_core.project.model import (
     Check,
     ColumnTypes,
     Drift,
+    JudgedRows,
     Outcome,
     PythonCheck,
     Recency,
@@ -56,6 +57,8 @@ class CheckResult:
         judged: Whether the rows were published when it judged them, or staged.
         judged_with: What was built when it judged the rows of a view, which were not published yet.
         message: What a function said of them.
+        said: What a function said that it means, if it tells more than whether they are good.
+        told: What it wants told with that, for who made it.
         measured: What it has measured, with its key in the records, and what was there before.
         seconds: How long its query took; one that it shares with others is told in full.
         shared_by: How many checks shared that query.
@@ -73,6 +76,8 @@ class CheckResult:
     judged: Judged = "published"
     judged_with: str | None = None
     message: str = ""
+    said: Outcome | None = None
+    told: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
     measured: Measured | None = None
     seconds: float = 0.0
     shared_by: int = 1
@@ -87,8 +92,8 @@ class CheckResult:
 
     @property
     def outcome(self) -> Outcome:
-        """What it means, by the thresholds of the check."""
-        return self.check.outcome(self.failing_rows, self.total or 0)
+        """What it means, by the thresholds of the check, or by what a function said."""
+        return self.said or self.check.outcome(self.failing_rows, self.total or 0)
 
     @property
     def passed(self) -> bool:
@@ -133,7 +138,7 @@ class CheckResult:
                 return f"{self.failing_rows:,} key{'s are' if self.failing_rows > 1 else ' is'} missing"
             case SqlCheck():
                 return f"{self.failing_rows:,} found"
-            case PythonCheck():
+            case PythonCheck() | JudgedRows():
                 return self.message or "failed"
             case Recency():
                 return f"{self.failing_rows:,} group{'s are' if self.failing_rows > 1 else ' is'} too old"
@@ -168,6 +173,11 @@ class Judgement:
     results: tuple[CheckResult, ...]
     row_count: int
     digest: str | None
+
+
+def are_settled(results: Iterable[CheckResult]) -> bool:
+    """Whether what was found need not be looked at again on the same rows: no function said that it only warns."""
+    return all(result.said != "warn" for result in results)
 
 
 def measures_of(results: Iterable[CheckResult]) -> Mapping[str, tuple[float | None, ...]]:

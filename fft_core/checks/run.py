@@ -20,7 +20,7 @@ from fft_core.engines.spec.masking import MASK
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
-from fft_core.project.model import Check, PythonCheck, SourceName
+from fft_core.project.model import Check, JudgedRows, PythonCheck, SourceName
 
 SAMPLE_ROWS = 5
 
@@ -100,6 +100,8 @@ class _Look:
         rule, name = query.check.rule, query.check.name
         if isinstance(rule, PythonCheck):
             return self._said_by_function(query.check, rule, scan.row_count)
+        if isinstance(rule, JudgedRows):
+            return self._said_by_judge(query, rule, scan.row_count)
         if name in scan.counts:
             found = self._found(query, scan.counts[name], scan.total(query), scan.row_count)
             measured = self._measured(query, scan)
@@ -140,6 +142,23 @@ class _Look:
             raise _unevaluated([check], error) from error
         failing, seconds = 0 if verdict.passed else 1, time.perf_counter() - began
         return CheckResult(check, failing, row_count, verdict.example_sql, message=verdict.message, seconds=seconds)
+
+    def _said_by_judge(self, query: CheckQuery, rule: JudgedRows, row_count: int) -> CheckResult:
+        from fft_core.compile.judge_call import called_judge  # few projects have such
+
+        began = time.perf_counter()
+        rows = self.engine.frames.read(self.engine.spelling.select_all(self.relation))
+        verdict = called_judge(query.check, rule, rows)
+        return CheckResult(
+            query.check,
+            0 if verdict.outcome == "pass" else 1,
+            row_count,
+            self.engine.spelling.select_all(self.relation),
+            message=verdict.message,
+            said=verdict.outcome,
+            told=verdict.told,
+            seconds=time.perf_counter() - began,
+        )
 
     def _counted(self, query: CheckQuery) -> int:
         if query.is_number:

@@ -109,5 +109,6 @@ def _conditions(queries: Sequence[CheckQuery]) -> Iterator[str]:
 
 def _condition(query: CheckQuery) -> str | None:
     """Return which rows a check judges, if it counts them; a custom check does what it wants with its condition."""
-    counts_rows = query.check.rule.counts == "rows" and not isinstance(query.check.rule, SqlCheck)
+    rule = query.check.rule
+    counts_rows = rule.counts == "rows" and not isinstance(rule, SqlCheck) and not rule.is_of_other
     return f"({query.check.where}\n)" if counts_rows and query.check.where else None

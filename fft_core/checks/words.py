@@ -11,6 +11,7 @@ from fft_core.project.model import (
     Expression,
     Freshness,
     GreaterEqual,
+    JudgedRows,
     MatchesRegex,
     NonNegativeSum,
     NotConstant,
@@ -80,10 +81,12 @@ def _words(rule: Rule) -> str:
         case RowCountEquals(left, right):
             of_left = f"{left.table}{f' where {left.where}' if left.where else ''}"
             return f"{of_left} has as many rows as {right.table}"
-        case Relationships(column, to, field):
-            return f"{column} is found in {to}.{field}; NULL is not"
+        case Relationships(column, to, field, about):
+            return f"{column}{f' of {about}' if about else ''} is found in {to}.{field}; NULL is not"
         case SqlCheck(path=path) | PythonCheck(path=path):
             return f"{path.as_posix()} finds nothing wrong{_with(rule)}"
+        case JudgedRows(path=path):
+            return f"a check of Dagster's in {path.as_posix()} passes the rows"
         case ReconcileCoverage(left, right):
             return f"each {left} is one of {right}; NULL is not"
         case ReconcileDifference(left, right, at_most=0):

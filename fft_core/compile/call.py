@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -59,16 +60,25 @@ class ModelInputs(Protocol):
 
 
 class Compiler:
-    """Renders and calls the models of one project; may be shared by threads."""
+    """Renders and calls the models of one project; may be shared by threads.
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._code = ProjectCode(project)
+    Args:
+        project: The project.
+        frozen_at: The time that clocks show in its models; None for the time of the day.
+    """
+
+    def __init__(self, project: Project, frozen_at: datetime | None = None) -> None:
+        self._project, self.frozen_at = project, frozen_at
+        self._code = ProjectCode(project, frozen_at)
         self._renderer = Renderer(project, self._code)
 
     def sql(self, model: Model, naming: Naming) -> str:
         """Render a SQL model to one query. Raises RenderError."""
         return self._renderer.sql(model, naming)
+
+    def frozen_query(self, query: str, naming: Naming, where: Location) -> str:
+        """Return a query that was not rendered with the frozen time in it, if time is frozen. Raises RenderError."""
+        return self._renderer.frozen(query, naming.spelling, where)
 
     def check_sql(self, rule: SqlCheck, naming: Naming, table: Relation, where: str | None) -> str:
         """Render a custom check, as `Renderer.check` does. Raises RenderError."""

@@ -26,7 +26,9 @@ from fft_core.plan.fingerprint import READS_FROM, NodeIdentity, digest_of
 from fft_core.project.model import (
     Check,
     CustomRule,
+    Home,
     Incremental,
+    JudgedRows,
     MaterializedView,
     Model,
     Project,
@@ -36,6 +38,7 @@ from fft_core.project.model import (
     SourceName,
     SqlBody,
     SqlCheck,
+    StreamBody,
 )
 from fft_core.project.places import symbolic_places
 from fft_core.project.profile.environment import counted_variables, is_secret
@@ -166,7 +169,7 @@ class Identities:
 
     def _model(self, model: Model) -> NodeIdentity:
         self._refuse_what_the_engine_lacks(model)
-        code, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
+        code, read = self._read(model)
         settings = self._project.fingerprint
         environment = self._seen
         checks, check_inputs, check_code = self._checks(model.name)
@@ -195,16 +198,22 @@ class Identities:
             is_sorted=code.is_sorted or self._reads_sorted_view(model),
             checks=checks,
             check_inputs=check_inputs,
-            code_name="SQL" if is_sql else "Python",
+            code_name={"sql": "SQL", "python": "Python"}.get(model.kind, model.kind),
             names=code.names if is_sql or code.names else None,
             unknown=code.unknown,
             check_names=check_code.names if check_code else None,
             check_unknown=check_code.unknown if check_code else (),
             is_trusted=model.volatile is False,
             ttl_seconds=model.ttl_seconds,
-            keeps=model.materialization.keeps,
+            keeps=model.keeps,
             attached=self._attached(model),
         )
+
+    def _read(self, model: Model) -> tuple[Code, frozenset[str]]:
+        """Read the code of a model, and name the environment variables that it reads."""
+        if isinstance(model.body, SqlBody):
+            return self._sql(model)
+        return self._python(model) if isinstance(model.body, PythonBody) else (_stream(model.body), frozenset())
 
     def _config(self, model: Model) -> dict[str, str]:
         """The settings that change rows. A view has the places of what it reads in its text: they count, too."""
@@ -355,7 +364,9 @@ class Identities:
         targets = [read for check in checks for read in check.rule.reads]
         conditions = [text for check in checks for text in (check.where, *check.rule.conditions) if text is not None]
         read = [self._read_text(f"select 1 where {condition}") for condition in conditions]
-        custom = [self._custom(check) for check in checks if isinstance(check.rule, SqlCheck | PythonCheck)]
+        custom = [
+            self._custom(check) for check in checks if isinstance(check.rule, SqlCheck | PythonCheck | JudgedRows)
+        ]
         read += custom
         if any(check.rule.follows_clock for check in checks) or any(code.volatile for code in read):
             return None, (), None
@@ -369,18 +380,35 @@ class Identities:
         """Read the code of a custom check: a query over symbols, or a function with the modules that it imports."""
         rule = check.rule
         if isinstance(rule, PythonCheck):
-            sources = self._macro_reader.sources(self._project.home_of(rule.path), rule.path, rule.function)
-            volatile = self._volatile_in(sources)
-            volatile += (_COMPUTED_NAMES,) if "*" in sources.environment else ()
-            read = {name: self._seen.get(name) for name in sorted(sources.environment)}
-            counted = {name: value for name, value in read.items() if not is_secret(name, self._project.secrets)}
-            return Code(digest_of([dict(sources.code), counted]), volatile)
+            return self._code_in(self._project.home_of(rule.path), rule.path, rule.function)
+        if isinstance(rule, JudgedRows):
+            return self._judged(rule)
         assert isinstance(rule, SqlCheck)  # the caller asks
-        text = self._compiler.check_sql(rule, self._naming, _symbol(check.node), check.where)
+        text = self._compiler.check_sql(rule, self._naming, _symbol(rule.about or check.node), check.where)
         macros = [self._sources_of_macro(name) for name in sorted(rule.python_macros)]
         volatile = tuple(said for sources in macros for said in self._volatile_in(sources))
-        code = self._read_text(text, (check.node, *rule.inputs))
+        code = self._read_text(text, (check.node, *rule.inputs, *rule.reads))
         return replace(code, volatile=(*code.volatile, *rule.volatile, *volatile))
+
+    def _judged(self, rule: JudgedRows) -> Code:
+        """Read the code of a function that is handed rows, with the values that it is made with."""
+        if rule.function is None:
+            return self._code_in(self._project.home_of(rule.path), rule.path, "")
+        from fft_core.compile.function_code import function_code  # few projects have such
+
+        made_of = function_code(self._project, rule.function)
+        codes = [self._code_in(*place) for place in made_of.files]
+        digest = digest_of([[code.digest for code in codes], dict(made_of.values)])
+        return Code(digest, (*(said for code in codes for said in code.volatile), *made_of.unread))
+
+    def _code_in(self, home: Home, path: Path, function: str) -> Code:
+        """Read a file of Python, the modules that it imports, and the variables that these read."""
+        sources = self._macro_reader.sources(home, path, function)
+        volatile = self._volatile_in(sources)
+        volatile += (_COMPUTED_NAMES,) if "*" in sources.environment else ()
+        read = {name: self._seen.get(name) for name in sorted(sources.environment)}
+        counted = {name: value for name, value in read.items() if not is_secret(name, self._project.secrets)}
+        return Code(digest_of([dict(sources.code), counted]), volatile)
 
     def _input(self, name: str | SourceName) -> str:
         """A source that a seed fills is that seed: its version is known without looking at the rows."""
@@ -418,6 +446,16 @@ def _symbol(name: str | SourceName) -> Relation:
     return Relation(f"{SYMBOL}{name}")
 
 
+def _stream(body: StreamBody) -> Code:
+    """What a stream says of its events; what has arrived is not known before it is read."""
+    said = ", ".join(_texts(body.source.options.get(key)) for key in ("path", "topic") if key in body.source.options)
+    return Code(digest_of(asdict(body)), (f"what has arrived in {body.source.type} {said}",))
+
+
+def _texts(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def _config(model: Model) -> dict[str, str]:
     """The settings that change rows: descriptions, tags and owners do not."""
     config: dict[str, str] = {"materialized": model.materialization.name}
@@ -425,7 +463,7 @@ def _config(model: Model) -> dict[str, str]:
         settings = asdict(model.materialization)
         said = {key: value for key, value in settings.items() if key not in ("name", "delta_sql")}  # that is code
         config |= {key: str(value) for key, value in said.items() if value not in (None, ())}
-    if not isinstance(model.body, SqlBody):
+    if isinstance(model.body, PythonBody):
         requires = {name: sorted(columns) for name, columns in model.body.requires.items()}
         config["requires"] = digest_of(requires)
         config["function"] = model.body.function
@@ -434,8 +472,8 @@ def _config(model: Model) -> dict[str, str]:
 
 
 def _said(check: Check) -> list[str]:
-    told = check.rule.said if isinstance(check.rule, CustomRule) else asdict(check.rule)
-    rule = [f"{key}={value!r}" for key, value in told.items()]
+    told = check.rule.said if isinstance(check.rule, CustomRule | JudgedRows) else asdict(check.rule)
+    rule = [f"{key}={value!r}" for key, value in told.items() if key != "about" or value is not None]
     scope = [] if check.scope == "table" else [check.scope]
     limits = (("warn_if", check.warn_if), ("error_if", check.error_if))
     thresholds = [f"{key}={threshold}" for key, threshold in limits if threshold is not None]

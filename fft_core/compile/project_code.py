@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,15 @@ from fft_core.project.read.conditions import seen_by_code
 
 
 class ProjectCode:
-    """Imports the Python files of one project; may be shared by threads."""
+    """Imports the Python files of one project; may be shared by threads.
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
+    Args:
+        project: The project.
+        frozen_at: The time that clocks show in its files; None for the time of the day.
+    """
+
+    def __init__(self, project: Project, frozen_at: datetime | None = None) -> None:
+        self._project, self.frozen_at = project, frozen_at
         self._code: dict[Home, PythonCode] = {}
         self._lock = threading.Lock()
 
@@ -25,7 +31,8 @@ class ProjectCode:
         project = self._project
         with self._lock:
             if home not in self._code:  # made when it is needed: it changes how this process imports
-                self._code[home] = PythonCode(home, seen_by_code(project.environment, project.engine, project.env))
+                seen = seen_by_code(project.environment, project.engine, project.env)
+                self._code[home] = PythonCode(home, seen, self.frozen_at)
             return self._code[home]
 
     def function(self, path: Path, name: str) -> Callable[..., Any]:

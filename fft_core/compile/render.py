@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -91,6 +92,8 @@ class Renderer:
         names = self._project.python_macros.keys() - jinja.filters.keys()  # Jinja's own count unless they are used
         jinja.filters.update({name: self._late(name) for name in names})
         jinja.filters.update(filters_of(spec_of(self._project.engine)))
+        if self._code.frozen_at is not None:
+            jinja.getattr = _frozen_getattr(jinja.getattr, self._code.frozen_at)  # type: ignore[method-assign, assignment]
         return jinja
 
     def _late(self, name: str) -> Callable[..., Any]:
@@ -141,7 +144,16 @@ class Renderer:
             text = self._text(model, model.body, naming)
         else:
             text = "".join(piece if isinstance(piece, str) else self._spelled(model, piece, naming) for piece in pieces)
-        return select_of(text, naming.dialect, Location(model.path))
+        query = select_of(text, naming.dialect, Location(model.path))
+        return self.frozen(query, naming.spelling, Location(model.path))
+
+    def frozen(self, query: str, spelling: Spelling, where: Location) -> str:
+        """Return a query with the frozen time in it, if time is frozen. Raises RenderError."""
+        if self._code.frozen_at is None:
+            return query
+        from fft_core.compile.frozen_sql import frozen_sql  # only tests freeze time
+
+        return frozen_sql(query, spelling, self._code.frozen_at, where)
 
     def check(self, rule: SqlCheck, naming: Naming, table: Relation, where: str | None) -> str:
         """Render a custom check over a table. Raises RenderError.
@@ -290,6 +302,14 @@ class Renderer:
         if name not in model.inputs:
             raise _not_declared(model, f"source({name.group!r}, {name.table!r})", map(str, model.inputs), str(name))
         return naming.relation(name).sql(naming.spelling)
+
+
+def _frozen_getattr(read: Callable[[Any, str], Any], at: datetime) -> Callable[[Any, str], Any]:
+    """Freeze the clocks that dates have, which variables from YAML may be: `var("day").today()`."""
+    from fft_core.project.python.frozen import FrozenClocks
+
+    clocks = FrozenClocks(at)
+    return lambda value, name: clocks.frozen(read(value, name))
 
 
 def _delta_of(model: Model) -> str | None:

@@ -6,7 +6,7 @@ which is named in its docstring. `docs/development/writing-an-engine.md` makes a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -306,6 +306,12 @@ class Versions(Protocol):
 
     def definitions(self) -> Sequence[Definition]:
         """Read the functions, macros, types, operators and casts that users made and that SQL can use."""
+
+    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
+        """Return a mark of where relations lie, found in no time, that is another one after any commit there.
+
+        None if the engine has none, or cannot tell just now.
+        """
 
 
 class Attachments(Protocol):

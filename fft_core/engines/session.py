@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from datetime import datetime
@@ -87,6 +87,9 @@ class NoVersions:
 
     def definitions(self) -> Sequence[Definition]:
         return ()
+
+    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
+        return None
 
 
 class NoNativeFrames:

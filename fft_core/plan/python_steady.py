@@ -48,7 +48,8 @@ STEADY_NAMES: Mapping[str, frozenset[str]] = {
         # Snowpark: what is built of a query, as far as the service gives the same for the same rows
         "snowflake.snowpark": "DataFrame Column Row Window",
         "snowflake.snowpark.functions": "abs acos add_months any_value array_agg array_append array_cat "
-        "array_compact array_construct array_contains array_distinct array_insert array_intersection array_position array_prepend "
+        "array_compact array_construct array_contains array_distinct array_insert array_intersection "
+        "array_position array_prepend "
         "array_size array_slice array_to_string array_unique_agg asc ascii asin atan atan2 avg "
         "base64_decode_string base64_encode bitand bitor bitxor booland boolor cast cbrt ceil charindex "
         "chr coalesce col column concat concat_ws contains convert_timezone corr cos count countDistinct "

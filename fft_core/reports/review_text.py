@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fft_core.names.markdown import fenced, inline, table
 from fft_core.reports.diff import diff_markdown
 from fft_core.reports.review import Review, Reviewed, failing
+from fft_core.unit_tests.run import UnitTestResult
 
 _LONGEST_ERROR = 2000
 
@@ -77,5 +78,12 @@ def _unit_tests(review: Review) -> Iterator[str]:
     wrong = [test for test in review.unit_tests if test.status != "pass"]
     if wrong:
         yield "### Unit tests that did not pass"
-        rows = [(t.test.model, t.test.name, t.status, str(t.error or t.mismatch or "")) for t in wrong]
+        rows = [(t.test.model, t.test.name, t.status, _why(t)) for t in wrong]
         yield table(("model", "case", "result", "why"), rows)
+
+
+def _why(result: UnitTestResult) -> str:
+    if result.error:
+        return str(result.error)
+    several = len(result.test.expected) > 1
+    return "; ".join(f"{name}: {wrong}" if several else str(wrong) for name, wrong in result.mismatches.items())

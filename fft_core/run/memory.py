@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from fft_core.names import Relation
 from fft_core.plan.decide import reached_by_views
 from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.records import BuildRecord, Published, Remembered
@@ -34,12 +35,14 @@ class Look:
         openings: How often the process had got the database by then, see `Session.openings`.
         remembered: The records and what exists.
         deferred: What is read from another environment.
+        mark: While it is that of the database, nothing has been committed there since, see `Versions.change_mark`.
     """
 
     number: int
     openings: int
     remembered: Remembered
     deferred: Deferred = field(default_factory=Deferred)
+    mark: Hashable | None = None
 
 
 class Memory:
@@ -59,13 +62,15 @@ class Memory:
         self._number = 1
         self._look: Look | None = None
         self._source_versions: dict[str, str | None] = {}
+        self._one_of_each_catalog: tuple[Relation, ...] | None = None
 
     def look(self, warehouse: Warehouse) -> Look:
         """Return the current look; read the warehouse first if there is none. Raises StateError."""
         with self._lock:
             if self._look is None:
+                mark = self._mark(warehouse)
                 deferred, known = self._read(warehouse)
-                self._look = Look(self._number, warehouse.engine.openings(), known, deferred)
+                self._look = Look(self._number, warehouse.engine.openings(), known, deferred, mark)
             if self._deferral is not None:
                 warehouse.defer(self._look.deferred.relations)
             return self._look
@@ -75,6 +80,10 @@ class Memory:
         """What is read from another environment, by the last look."""
         look = self._look
         return look.deferred if look is not None else Deferred()
+
+    def still_holds(self, look: Look, warehouse: Warehouse) -> bool:
+        """Whether it is known that nothing has been committed since a look."""
+        return look.mark is not None and look.mark == self._mark(warehouse)
 
     def again(self, look: Look) -> Look:
         """Return a look with what was published since. Raises OutdatedError if the warehouse has been read again."""
@@ -139,3 +148,9 @@ class Memory:
     def _read(self, warehouse: Warehouse) -> tuple[Deferred, Remembered]:
         known = remembered(warehouse)
         return self._deferral.look(warehouse, known) if self._deferral else (Deferred(), known)
+
+    def _mark(self, warehouse: Warehouse) -> Hashable | None:
+        if self._one_of_each_catalog is None:
+            places = (warehouse.place(node.name) for node in self._project.stored())
+            self._one_of_each_catalog = tuple({place.catalog: place for place in places}.values())
+        return warehouse.engine.versions.change_mark(self._one_of_each_catalog)

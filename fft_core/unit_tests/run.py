@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 from fft_core.build.increment import Increment, write_increment
 from fft_core.build.rows import model_rows
-from fft_core.engines.protocol import ColumnType, Row, Session, open_session
+from fft_core.compile.call import Compiler
+from fft_core.engines.protocol import Row, Session, open_session
 from fft_core.engines.publishing import TemporaryStage
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import FftError, RequestError, StatementError, nearest
@@ -18,25 +20,42 @@ from fft_core.names import model_name
 from fft_core.project.model import GivenRows, Incremental, Model, Project, Snapshot, SourceName, Table, UnitTest
 from fft_core.unit_tests.compare import Mismatch, compare
 from fft_core.unit_tests.given_rows import given_query
+from fft_core.unit_tests.hidden_clocks import refuse_hidden_clocks
 from fft_core.warehouse.warehouse import Warehouse
 
 UnitTestStatus: TypeAlias = Literal["pass", "fail", "error"]
 
 
 @dataclass(frozen=True)
+class FoundRows:
+    """The rows of a model, as the database gives them."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
 class UnitTestResult:
-    """What came of one case: equal rows, a mismatch, or an error of the model or its inputs."""
+    """The outcome of one case: equal rows, mismatches, or an error of a model or its inputs.
+
+    Attributes:
+        test: The case.
+        found: The rows of the models about which something is expected, by model; none after an error.
+        seconds: How long it took.
+        mismatches: How the rows of a model are not those that are expected, by model.
+        error: The error of a model or its inputs.
+    """
 
     test: UnitTest
-    row_count: int
+    found: Mapping[str, FoundRows]
     seconds: float
-    mismatch: Mismatch | None = None
+    mismatches: Mapping[str, Mismatch] = field(default_factory=dict)
     error: FftError | None = None
 
     @property
     def status(self) -> UnitTestStatus:
         """In one word."""
-        return "error" if self.error else "fail" if self.mismatch else "pass"
+        return "error" if self.error else "fail" if self.mismatches else "pass"
 
 
 def select_unit_tests(
@@ -46,7 +65,7 @@ def select_unit_tests(
     model: str | None = None,
     case: str | None = None,
 ) -> tuple[UnitTest, ...]:
-    """Choose unit tests: those of some models, of one, and the cases of one name.
+    """Choose unit tests: those of some models, of one, and the cases of one name. A chain is of each of its models.
 
     Raises:
         RequestError: `model` is not a model, or no case has that name.
@@ -54,7 +73,11 @@ def select_unit_tests(
     if model is not None and model_name(model) not in project.models:
         raise RequestError(f"{model!r} is not a model", hint=nearest(model_name(model), project.models))
     wanted = None if model is None else model_name(model)
-    tests = [t for t in project.unit_tests if (models is None or t.model in models) and wanted in (None, t.model)]
+    tests = [
+        test
+        for test in project.unit_tests
+        if (models is None or not models.isdisjoint(test.models)) and (wanted is None or wanted in test.models)
+    ]
     found = tuple(test for test in tests if case in (None, test.name))
     if case is not None and not found:
         names = [test.name for test in tests]
@@ -77,15 +100,39 @@ def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[Unit
     >>> [(result.test.name, result.status) for result in run_unit_tests(project, project.unit_tests)]
     [('lower case', 'pass')]
     """
-    if not tests:
-        return
-    project, engine = _opened(project)
-    try:
-        warehouses = _Warehouses(project, engine)
+    with UnitTestRunner(project) as runner:
         for test in tests:
-            yield _result(warehouses, test)
-    finally:
-        engine.close()
+            yield runner.run(test)
+
+
+class UnitTestRunner:
+    """Runs unit tests one by one, in the database of `run_unit_tests`, which the first one opens. A context manager.
+
+    Args:
+        project: A loaded project.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._warehouses: _Warehouses | None = None
+
+    def run(self, test: UnitTest) -> UnitTestResult:
+        """Run one case. Raises what `run_unit_tests` raises."""
+        if self._warehouses is None:
+            self._warehouses = _Warehouses(*_opened(self._project))
+        return _result(self._warehouses, test)
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._warehouses is not None:
+            self._warehouses.close()
+            self._warehouses = None
+
+    def __enter__(self) -> UnitTestRunner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _opened(project: Project) -> tuple[Project, Session]:
@@ -98,29 +145,35 @@ def _opened(project: Project) -> tuple[Project, Session]:
 
 
 class _Warehouses:
-    """Warehouses for tests: one for each set of ephemeral models that are given rows, instead of being inlined."""
+    """Warehouses for tests: one for each frozen time, and for each set of ephemeral models that become tables."""
 
     def __init__(self, project: Project, engine: Session) -> None:
         self._project, self._engine = project, engine
-        self._warehouses: dict[frozenset[str], Warehouse] = {}
+        self._warehouses: dict[tuple[frozenset[str], datetime | None], Warehouse] = {}
+
+    def close(self) -> None:
+        """Close the database."""
+        self._engine.close()
 
     @contextmanager
     def session(self, test: UnitTest) -> Iterator[Warehouse]:
-        """Give a session in which all that the model reads, and the model itself, are temporary tables."""
-        nodes = [node for given in test.inputs for node in given.nodes]
+        """Give a session in which all that the models read, and they themselves, are temporary tables."""
+        nodes = [*(node for given in test.inputs for node in given.nodes), *test.before]
         stored = frozenset(n for n in nodes if isinstance(n, str) and n in self._project.models)
         stored = frozenset(name for name in stored if self._project.models[name].is_ephemeral)
-        if stored not in self._warehouses:
+        key = stored, test.frozen_at
+        if key not in self._warehouses:
             models = {name: replace(self._project.models[name], materialization=Table()) for name in stored}
             project = replace(self._project, models={**self._project.models, **models})
-            self._warehouses[stored] = Warehouse(project, self._engine)
-        with self._warehouses[stored].with_temporary(_table_names(self._project, test)) as session:
+            compiler = Compiler(project, test.frozen_at)
+            self._warehouses[key] = Warehouse(project, self._engine, compiler=compiler)
+        with self._warehouses[key].with_temporary(_table_names(self._project, test)) as session:
             yield session
 
 
 def _table_names(project: Project, test: UnitTest) -> Mapping[str | SourceName, str]:
     """The tables of a test: called as always, except where two sources of other schemas have one name."""
-    names: dict[str | SourceName, str] = {test.model: test.model}
+    names: dict[str | SourceName, str] = {name: name for name in test.models}
     for given in test.inputs:
         first = given.nodes[0]
         name = project.sources[first].identifier if isinstance(first, SourceName) else first
@@ -138,23 +191,51 @@ def _result(warehouses: _Warehouses, test: UnitTest) -> UnitTestResult:
             warehouse.engine.turn(),  # temporary tables are gone if another process gets the file in between
             warehouse.engine.trace.about(test.model),
         ):
-            columns, rows = _rows_of(warehouse, test)
-            mismatch = compare(test.expected, [column.name for column in columns], rows)
+            found = _run(warehouse, test)
+            mismatches = {
+                name: mismatch
+                for name, expected in test.expected.items()
+                if (mismatch := compare(expected, found[name].columns, found[name].rows)) is not None
+            }
     except FftError as error:
-        return UnitTestResult(test, 0, time.perf_counter() - started, error=error)
-    return UnitTestResult(test, len(rows), time.perf_counter() - started, mismatch)
+        return UnitTestResult(test, {}, time.perf_counter() - started, error=error)
+    return UnitTestResult(test, found, time.perf_counter() - started, mismatches)
 
 
-def _rows_of(warehouse: Warehouse, test: UnitTest) -> tuple[tuple[ColumnType, ...], list[Row]]:
-    """Create the inputs, and give the rows of the model."""
-    engine, model = warehouse.engine, warehouse.project.models[test.model]
-    for given in sorted(test.inputs, key=lambda given: test.model in given.nodes):  # its own table needs the others
-        _create(warehouse, model, given)
-    with model_rows(warehouse, model, is_increment=test.is_incremental) as rows:
+def _run(warehouse: Warehouse, test: UnitTest) -> Mapping[str, FoundRows]:
+    """Create the inputs, and run the models in order; return the rows of those about which something is expected."""
+    own = {name: given for given in test.inputs for name in test.models if name in given.nodes}
+    for given in test.inputs:
+        if given not in own.values():
+            _create(warehouse, warehouse.project.models[test.model], given)
+    found: dict[str, FoundRows] = {}
+    for name in test.models:
+        model = warehouse.project.models[name]
+        with warehouse.engine.trace.about(name):
+            if name in own:  # its types need the tables of the others
+                _create(warehouse, model, own[name])
+            rows = _rows_of(warehouse, test, model, is_read=name in test.expected)
+            found |= {name: rows} if rows is not None else {}
+    return found
+
+
+def _rows_of(warehouse: Warehouse, test: UnitTest, model: Model, *, is_read: bool) -> FoundRows | None:
+    """Return the rows of a model, if they are read, and leave them in its table, if another model reads that."""
+    engine, relation = warehouse.engine, warehouse.relation(model.name)
+    is_increment = test.is_given(model.name)
+    with model_rows(warehouse, model, is_increment=is_increment) as rows:
         query = rows.sql
+        if test.frozen_at is not None and model.has_query:
+            nodes = [*(node for given in test.inputs for node in given.nodes), *test.models]
+            refuse_hidden_clocks(engine, query, map(warehouse.relation, nodes), model.location)
         if isinstance(model.materialization, Incremental | Snapshot):
-            query = _applied(warehouse, model, query, is_first=not test.is_incremental)
-        return engine.columns(query), engine.fetch(query)
+            query = _applied(warehouse, model, query, is_first=not is_increment)
+        elif model.name != test.model:
+            engine.create_temporary(relation.name, query)
+            query = engine.spelling.select_all(relation)
+        if not is_read:
+            return None
+        return FoundRows(tuple(column.name for column in engine.columns(query)), tuple(engine.fetch(query)))
 
 
 def _create(warehouse: Warehouse, model: Model, given: GivenRows) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import TracebackType
 
 from fft_core.compile.call import Compiler
@@ -51,10 +52,13 @@ class Warehouse:
         engine: Session,
         shared: _Shared | None = None,
         elsewhere: Mapping[str | SourceName, Relation] | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
         self.project = project
         self.engine = engine
-        self._shared = shared or _Shared(Compiler(project), project_masker(project), _places(project, engine))
+        self._shared = shared or _Shared(
+            compiler or Compiler(project), project_masker(project), _places(project, engine)
+        )
         self._elsewhere = elsewhere or {}
         self.compiler = self._shared.compiler
         self.masker = self._shared.masker
@@ -65,6 +69,10 @@ class Warehouse:
     def over(cls, project: Project, engine: Session, compiler: Compiler, masker: Masker) -> Warehouse:
         """Give the warehouse of a project over a session that is somebody else's, with what masks the secrets."""
         return cls(project, engine, _Shared(compiler, masker, _places(project, engine)))
+
+    def now(self) -> datetime:
+        """Return what time it is for the rows of this warehouse, in UTC: the frozen time, if time is frozen."""
+        return self.compiler.frozen_at or datetime.now(UTC)
 
     def relation(self, node: str | SourceName) -> Relation:
         """Where a model, seed or source is read. Raises KeyError for an unknown source."""

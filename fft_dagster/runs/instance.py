@@ -72,6 +72,11 @@ def instance_home(root: Path) -> Path:
     return home
 
 
+def has_history(root: Path) -> bool:
+    """Whether there may be a history of a project's runs: that of DAGSTER_HOME, or its own."""
+    return bool(os.environ.get("DAGSTER_HOME")) or (root / FOLDER / QUIET_FILE).is_file()
+
+
 def _write(path: Path, text: str) -> None:
     """Write a file where it is missing, or where it is ours and the project has moved since."""
     current = path.read_text(encoding="utf-8") if path.exists() else None

@@ -77,7 +77,7 @@ def catalog_of(root: Path) -> Catalog:
 
 def test_there_is_a_page_for_everything(site: Mapping[str, str]) -> None:
     assert set(site) == {
-        "index.html", "dag.html", "models/cleaned.html", "models/people.html", "models/counted.html",
+        "index.html", "checks.html", "dag.html", "models/cleaned.html", "models/people.html", "models/counted.html",
         "models/recent.html", "seeds/users.html", "sources/crm.visits.html",
     }  # fmt: skip
 
@@ -160,7 +160,7 @@ def test_a_project_of_nothing_has_an_index(tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     texts = render_site(load_shop(tmp_path), None)
-    assert set(texts) == {"index.html", "dag.html"}
+    assert set(texts) == {"index.html", "checks.html", "dag.html"}
     assert "Nothing is selected" in Page(texts["dag.html"]).text
 
 
@@ -178,7 +178,7 @@ def test_pages_of_models_that_are_gone_are_taken_away_and_other_files_stay(built
         "cleaned.html", "people.html", "recent.html", "mine.html",
     }  # fmt: skip
     assert {path.name for path in out.iterdir()} == {
-        "dag.html", "index.html", "manifest.json", "models", "notes.txt", "seeds", "sources",
+        "checks.html", "dag.html", "index.html", "manifest.json", "models", "notes.txt", "seeds", "sources",
     }  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from fft_core.engines.protocol import Session, open_session
 from fft_core.errors import StatementError
 from fft_core.project.model import Check, ColumnTypes, MatchesRegex, Unique
 
-
 ABSENT = ("uuid",)  # types that Snowflake does not have
 
 

@@ -38,6 +38,21 @@ def test_a_site_with_artifacts_beside_it(shop: Path) -> None:
     assert json.loads((site / "catalog.json").read_text())["relations"]["users"]["rows"] == 2
 
 
+def test_what_checks_found_is_on_the_pages_unless_it_is_left_out(tmp_path: Path) -> None:
+    checked = {"project.yml": "name: s\nversion: '1'\ntests: [{type: unique, table: raw, column: id}]\n"}
+    files = {**checked, "profiles.yml": "dev: {engine: duckdb, duckdb: {path: s.duckdb}}\n", "seeds/raw.csv": "id\n1\n"}
+    root = write(tmp_path / "s", files)
+    fft("build", root)
+    write(root, {"seeds/raw.csv": "id\n1\n1\n"})
+    assert fft("build", root).code == 2
+    assert fft("docgen", root).code == 0
+    page = (root / "site" / "docs" / "checks.html").read_text(encoding="utf-8")
+    assert ">fails for 1 run, since 20" in page
+    assert page.count("<rect") == 2
+    assert fft("docgen", root, "--no-history").code == 0
+    assert "No results are known" in (root / "site" / "docs" / "checks.html").read_text(encoding="utf-8")
+
+
 def test_without_a_database_and_without_source(shop: Path) -> None:
     finished = fft("docgen", shop, "--no-catalog", "--env", "prod", SHOP_PATH="nowhere/at/all.duckdb")
     assert (finished.code, finished.out) == (0, f"{shop / 'site' / 'docs' / 'index.html'}\n")

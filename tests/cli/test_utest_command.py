@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -95,7 +99,7 @@ def test_quiet_and_loud(shop: Path) -> None:
         (["--select", "tag:nightly"], 0, "No unit tests"),
         (["--model", "tagged"], 0, "No unit tests"),
         (["--case", "god"], 2, "hint: Did you mean 'good'?"),
-        (["--what"], 2, "Error: No such option '--what'."),
+        (["--nothing"], 2, "Error: No such option '--nothing'."),
     ],
 )
 def test_cases_are_chosen(shop: Path, arguments: list[str], code: int, last: str) -> None:
@@ -121,3 +125,98 @@ def test_a_place_that_cannot_be_opened(tmp_path: Path) -> None:
     finished = fft("utest", write(tmp_path, {**FILES, "profiles.yml": profiles}))
     assert (finished.code, finished.out) == (1, "")
     assert "cannot open" in finished.err
+
+
+def test_update_writes_what_was_found(tmp_path: Path) -> None:
+    shop = write(tmp_path, FILES)
+    finished = fft("utest", shop, "--update")
+    assert finished.code == 2  # the broken one is an error still
+    assert finished.lines[-2:] == ["2 passed, 2 failed", "updated tests/unit/users.yml: bad"]
+    assert (
+        "rows: [{id: 1, email: a}, {id: 2, email: null}, {id: 3, email: c}]"
+        in (shop / "tests/unit/users.yml").read_text()
+    )
+    again = fft("utest", shop, "--case", "bad")
+    assert (again.code, again.lines[-1]) == (0, "1 passed")
+
+
+def test_update_as_json_says_what_was_not_written(tmp_path: Path) -> None:
+    text = FILES["tests/unit/loud.yml"].replace("{email: A}", "{mail: A}")
+    finished = fft(
+        "utest", write(tmp_path, {**FILES, "tests/unit/loud.yml": text}), "--update", "--json", "--model", "loud"
+    )
+    assert finished.code == 2
+    (updated,) = json.loads(finished.out)["updated"]
+    assert (updated["model"], updated["case"], updated["file"]) == ("loud", "shouts", "tests/unit/loud.yml")
+    assert "the model has no column 'mail'" in updated["error"]
+
+
+def test_a_case_is_generated(tmp_path: Path) -> None:
+    shop = write(tmp_path, {**SHOP, "seeds/schema.yml": "columns: {seed_users: {id: integer}}\n"})
+    assert fft("build", shop).code == 0
+    finished = fft("utest", shop, "--generate", "users", "--rows", "1", "--case", "one")
+    assert (finished.code, finished.lines) == (
+        0,
+        [
+            "wrote tests/unit/users_one.yml: one",
+            "seed_users: 1 row",
+            "expected: 1 row, as the model makes them now: look whether they are right",
+            "no column is tagged pii: all values are those of the tables",
+        ],
+    )
+    assert fft("utest", shop).lines[-1] == "1 passed"
+    refused = fft("utest", shop, "--generate", "users", "--case", "one")
+    assert (refused.code, refused.out) == (2, "")
+    assert "tests/unit/users_one.yml is there already" in refused.err
+    written = json.loads(fft("utest", shop, "--generate", "users", "--case", "one", "--overwrite", "--json").out)
+    assert (written["file"], written["faked"]) == ("tests/unit/users_one.yml", [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--rows", "3"], "--rows and --overwrite are for --generate."),
+        (["--watch", "--update"], "Say one of --generate, --watch and --update."),
+        (["--watch", "--json"], "--watch prints for people: leave out --json."),
+        (["--generate", "user"], "'user' is not a model\n  hint: Did you mean 'users'?"),
+    ],
+)
+def test_options_that_do_not_fit(shop: Path, arguments: list[str], said: str) -> None:
+    finished = fft("utest", shop, *arguments)
+    assert (finished.code, finished.out) == (2, "")
+    assert said.replace("\n  ", " ") in " ".join(finished.err.split()) or said in finished.err
+
+
+def test_watch_runs_again_when_a_file_changes(tmp_path: Path) -> None:
+    """Also after the project was wrong; Ctrl-C ends it."""
+    files = {name: text for name, text in FILES.items() if name != "tests/unit/users.yml"}
+    shop = write(tmp_path, files)
+    command = [sys.executable, "-u", "-m", "fft_cli", "utest", str(shop), "--watch"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    out = process.stdout
+
+    def until(text: str) -> str:
+        seen = ""
+        while text not in seen:
+            line = out.readline()
+            assert line, seen
+            seen += line
+        return seen
+
+    try:
+        assert "1 passed" in until("Waiting for changes")
+        path = shop / "tests/unit/loud.yml"
+        path.write_text(path.read_text().replace("email: A", "email: B"))
+        seen = until("Waiting for changes")
+        assert "--- changed: tests/unit/loud.yml" in seen
+        assert "1 failed" in seen
+        path.write_text("model: lout\n")
+        assert "tests/unit/loud.yml:1: missing key 'cases'" in until("Waiting for changes")
+        path.write_text(textwrap.dedent(FILES["tests/unit/loud.yml"]))
+        assert "1 passed" in until("Waiting for changes")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+    finally:
+        process.kill()
+        process.wait()

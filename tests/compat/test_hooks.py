@@ -138,7 +138,7 @@ tests:
 """
     code = CODE.replace('when="on_run_end")\n', 'when="on_run_end")\n# writes log_of_code\n')
     project = loaded(tmp_path, {**FILES, "project.yml": PROJECT + tests, "hooks/code.py": code})
-    assert [str(check.node) for check in project.checks] == ["hooks.audit", "hooks.log_of_code", "hooks.audit"]
+    assert [str(check.node) for check in project.checks] == ["hooks.audit", "hooks.log_of_code", "hooks.log_of_code"]
     assert project.sources[SourceName("hooks", "audit")].identifier == "audit"
 
 

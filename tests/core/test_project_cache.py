@@ -16,7 +16,7 @@ import pytest
 
 import fft_core.project.model
 from fft_core import Project, ProjectError, load_project
-from fft_core.project.read import cache
+from fft_core.project.read import cache, plain_pickle
 from fft_core.project.read.cache import last_loaded
 from fft_core.project.read.cache_folder import ProjectCache
 
@@ -179,9 +179,17 @@ def hostile(marker: Path) -> list[bytes]:
         (-5, ("x",)),
         "",
         3,
+        (10**6, ()),
+        (-1, {}),
         *((number, {}) for number in range(60)),
+        *((number, ("x",) * 40) for number in range(60)),
     ]
-    found += [pickle.dumps(value)[:-1] + b"Q." for value in own]
+    found += [pickle.dumps(value)[:-1] + b"Q." for value in own]  # persistent values, which there are none of
+    maker = b"cfft_core.project.read.plain_pickle\nmade\n"
+    found += [maker + pickle.dumps(value, 0)[:-1] + b"R." for value in own]
+    found.append(maker + b"N}V__call__\nVx\ns\x86b.")  # BUILD: an attribute of what makes values
+    found.append(maker + b"}V__class__\nVx\nsb.")
+    found.append(maker + b".")
     found += [b"\x80\x04\x8d" + (2**size).to_bytes(8, "little") for size in (40, 62)]  # texts beyond all memory
     found += [b"(" * 10**6 + b".", b"]" + b"2a" * 40 + b".", b"\x80\x04]\x94h\x00" + b"a" * 40 + b"."]
     found += [b"", b"\x80\x04cut", b"\x80\x05" + b"." * 9, b"N" * 99, b"Pos.system\n."]
@@ -207,7 +215,7 @@ def test_all_values_that_a_project_is_made_of_can_be_kept() -> None:
         if is_dataclass(kind) and isinstance(kind, type) and kind.__module__ == module.name
     }
     assert Project in made_of
-    assert made_of <= set(cache._TYPES)
+    assert made_of <= set(plain_pickle._TYPES)
 
 
 def test_a_value_that_is_no_part_of_a_project_is_not_written(root: Path) -> None:

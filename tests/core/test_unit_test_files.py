@@ -42,7 +42,7 @@ def test_cases_win_over_defaults_key_by_key(tmp_path: Path) -> None:
             expect: {rows: [], subset: true}
         """
     first, second = loaded(tmp_path, {**FILES, "tests/unit/users.yml": text}).unit_tests
-    assert (first.model, first.name, first.expected.rows, first.expected.order_by) == (
+    assert (first.model, first.name, first.expected["users"].rows, first.expected["users"].order_by) == (
         "users",
         "as the defaults",
         ({"id": 1},),
@@ -50,7 +50,12 @@ def test_cases_win_over_defaults_key_by_key(tmp_path: Path) -> None:
     )
     assert [given.rows for given in first.inputs] == [({"id": 1, "joined": date(2025, 1, 1)},)]
     assert str(first.location) == "tests/unit/users.yml:7"
-    assert (second.name, second.expected.rows, second.expected.order_by, second.expected.subset) == (
+    assert (
+        second.name,
+        second.expected["users"].rows,
+        second.expected["users"].order_by,
+        second.expected["users"].subset,
+    ) == (
         "7",
         (),
         ("id",),
@@ -113,7 +118,7 @@ def test_the_own_table_of_an_incremental_model(tmp_path: Path) -> None:
           - {name: none, inputs: {crm.logins: {rows: [{id: 1}]}}, expect: {rows: []}}
         """
     tests = loaded(tmp_path, {**FILES, "tests/unit/logins.yml": text}).unit_tests
-    assert [test.is_incremental for test in tests] == [True, True, False]
+    assert [test.is_given("logins") for test in tests] == [True, True, False]
 
 
 @pytest.mark.parametrize(

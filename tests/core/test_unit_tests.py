@@ -2,62 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
+from unit_test_bench import Bench, Files, said, why
 from written_projects import opened, write_project
 
-from fft_core import FftError, Project, load_project, run_unit_tests
-from fft_core.unit_tests.run import UnitTestResult, select_unit_tests
+from fft_core import FftError, load_project, run_unit_tests
+from fft_core.unit_tests.run import select_unit_tests
 
-Files = Mapping[str, str]
 USERS = "select id, lower(email) as email from {{ ref('raw_users') }} where email is not null"
 FILES: Files = {"seeds/raw_users.csv": "id,email\n1,a@x.at\n", "models/users.ff.sql": USERS}
 CASE = "model: users\ncases: [{name: a, inputs: {raw_users: {rows: [{id: 1, email: A}]}}, expect: {rows: [{id: 1}]}}]"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A project on one engine."""
-
-    root: Path
-    engine: str
-    settings: str
-
-    def load(self, files: Files) -> Project:
-        profile = f"dev: {{engine: {self.engine}, {self.engine}: {self.settings}}}\n"
-        return load_project(write_project(self.root, {"profiles.yml": profile, **files}), "dev", environment={})
-
-    def run(self, files: Files) -> dict[str, UnitTestResult]:
-        """Run all unit tests; results by the name of the case."""
-        project = self.load(files)
-        return {result.test.name: result for result in run_unit_tests(project, project.unit_tests)}
-
-    def outcome(self, files: Files) -> dict[str, str]:
-        return {name: said(result) for name, result in self.run(files).items()}
-
-
-def said(result: UnitTestResult) -> str:
-    return result.status if result.status == "pass" else f"{result.status}: {result.error or result.mismatch}"
-
-
-@pytest.fixture
-def make_bench(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Bench]:
-    def make(engine: str) -> Bench:
-        if engine == "duckdb":
-            return Bench(tmp_path, engine, "{path: db.duckdb}")
-        dsn, schema = request.getfixturevalue("postgres_dsn"), request.getfixturevalue("postgres_schema")
-        return Bench(tmp_path, engine, f"{{dsn: '{dsn}', db_schema: {schema}}}")
-
-    return make
-
-
-@pytest.fixture(params=["duckdb", "postgres"])
-def bench(request: pytest.FixtureRequest, make_bench: Callable[[str], Bench]) -> Bench:
-    return make_bench(request.param)
 
 
 def test_a_sql_model_on_given_rows(bench: Bench) -> None:
@@ -75,13 +33,12 @@ def test_a_sql_model_on_given_rows(bench: Bench) -> None:
         }
     )
     assert [result.status for result in results.values()] == ["pass", "fail", "fail"]
-    wrong = results["wrong"].mismatch
-    assert wrong is not None
+    wrong = results["wrong"].mismatches["users"]
     assert [(row.expected, row.found, row.columns) for row in wrong.differing] == [
         ((1, "A@x.at"), (1, "a@x.at"), ("email",))
     ]
     assert wrong.missing == ((2, None),)
-    assert "no column 'mail'" in str(results["unknown"].mismatch)
+    assert "no column 'mail'" in why(results["unknown"])
 
 
 def test_types_are_inferred_from_values(bench: Bench) -> None:

@@ -60,12 +60,13 @@ CASES: Mapping[str, tuple[Files, str]] = {
     "cycle through a check": (
         {
             **ONE,
-            "models/two.ff.sql": "select * from {{ ref('one') }}",
-            "project.yml": f"{TWO_LINES}tests:\n  - {{type: relationships, table: one, column: x, to: two}}\n",
+            "models/two.ff.sql": "{{ config(materialized='ephemeral') }} select * from {{ ref('one') }}",
+            "tests/mentions.ff.sql": "{{ config(type='mentions') }} select * from {{ ref('two') }}",
+            "project.yml": f"{TWO_LINES}tests:\n  - {{type: mentions, table: one}}\n",
         },
         (
             "models/one.ff.sql:1: cycle through checks: one -> two -> one\n"
-            "    hint: A relationships check waits for the other table: put it on the one that is built later."
+            "    hint: A check waits for what it looks into: put it on the table that is built later."
         ),
     ),
     "two models of one name": (

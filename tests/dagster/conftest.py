@@ -101,3 +101,11 @@ def asset_job(assets: list[dg.AssetsDefinition], **definitions: Any) -> dg.JobDe
 
     defs = dg.Definitions(assets=assets, **{"executor": thread_executor, **definitions})
     return defs.resolve_implicit_global_asset_job_def()
+
+
+def write(root: Path, files: Mapping[str, str]) -> Path:
+    """Write the files of a project."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from conftest import FinishedRun, MakeInstance
+from conftest import FinishedRun, MakeInstance, write
 from fft_core import load_project
 from fft_dagster import project_definitions
 from fft_dagster.execution.executor import iterate_run
@@ -36,13 +35,6 @@ TWO = {
 @pytest.fixture(params=["pooled", "stock"])
 def instance(make_instance: MakeInstance, request: pytest.FixtureRequest) -> dg.DagsterInstance:
     return make_instance(request.param)
-
-
-def write(root: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
 
 
 def run(root: Path, instance: dg.DagsterInstance, *selected: str) -> FinishedRun:

@@ -23,7 +23,7 @@ def test_the_example_keeps_its_promises(tmp_path: Path) -> None:
         (root / "seeds").mkdir(exist_ok=True)
         (root / "seeds" / seed.name).touch()  # unit tests read no seed
     found = outcomes(root)
-    assert len(found) == 3
+    assert len(found) == 4
     assert set(found.values()) == {"pass"}
     path = root / "models" / "intermediate" / "int_flight_outcomes.ff.sql"
     path.write_text(path.read_text().replace("arrival_delay < {{", "arrival_delay <= {{"))

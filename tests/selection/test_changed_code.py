@@ -54,7 +54,7 @@ def shop(tmp_path: Path) -> Path:
         ({"tests/by_code.ff.py": f"{FILES['tests/by_code.ff.py']}\nX = 1\n"}, "b"),
         (
             {"project.yml": f"{FILES['project.yml']}".replace("reconcile_equal", "reconcile_equal, abs_tolerance: 1")},
-            "c",
+            "a",
         ),
     ],
 )

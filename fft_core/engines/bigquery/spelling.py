@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from fft_core.engines.spec.patterns import common_pattern
-from fft_core.engines.spec.spelling import BackslashSpelling, TimePart, TypeWord
+from fft_core.engines.spec.spelling import BackslashSpelling, ClockWord, TimePart, TypeWord
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ class BigQueryValues(BackslashSpelling):
             "zoned": "timestamp",
         }
     )
+
+    clocks: ClassVar[Mapping[str, ClockWord]] = MappingProxyType(
+        {"current_timestamp": "zoned", "current_datetime": "timestamp", "current_date": "date", "current_time": "time"}
+    )
+    bare_clocks: ClassVar[frozenset[str]] = frozenset({*clocks})
 
     def quoted(self, name: str) -> str:
         self.refuse_nul(name)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from fft_core.engines.spec.patterns import common_pattern
-from fft_core.engines.spec.spelling import CHANGED, BackslashSpelling, TypeWord
+from fft_core.engines.spec.spelling import CHANGED, BackslashSpelling, ClockWord, TypeWord
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -32,6 +32,19 @@ class SparkValues(BackslashSpelling):
             "zoned": "timestamp",
         }
     )
+
+    clocks: ClassVar[Mapping[str, ClockWord]] = MappingProxyType(
+        {
+            "current_timestamp": "zoned",
+            "now": "zoned",
+            "getdate": "zoned",
+            "current_date": "date",
+            "curdate": "date",
+            "localtimestamp": "timestamp",
+        }
+    )
+    bare_clocks: ClassVar[frozenset[str]] = frozenset({"current_timestamp", "current_date"})
+    other_clocks: ClassVar[Mapping[str, int | None]] = MappingProxyType({"unix_timestamp": 0})
 
     def timestamp(self, value: datetime) -> str:
         return f"timestamp_ntz '{value:%Y-%m-%d %H:%M:%S.%f}'"

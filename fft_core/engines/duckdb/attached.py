@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -80,6 +80,11 @@ class AttachedFiles:
     def names(self) -> tuple[str, ...]:
         """The names that they are attached by."""
         return tuple(file.name for file in self._files.values())
+
+    @property
+    def paths(self) -> Mapping[str, Path]:
+        """The files, by the names that they are attached by."""
+        return {file.name: file.path for file in self._files.values()}
 
     @property
     def only_read(self) -> tuple[str, ...]:

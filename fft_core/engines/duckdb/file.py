@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Literal, TypeAlias
 import duckdb
 
 from fft_core.engines.duckdb.attached import AttachedFiles
+from fft_core.engines.duckdb.file_marks import FileMark, file_mark
 from fft_core.engines.duckdb.queue import FileQueue
 from fft_core.engines.lending import LENDERS, LENDS_AFTER_TURNS, OPENED_ALIKE_BY, OPENERS
 from fft_core.errors import BusyError, ConnectError, EngineError
@@ -132,6 +133,13 @@ class DuckDBFile:
             with contextlib.closing(self._connection.cursor()) as cursor:
                 patience = partial(_Patience, seconds=timeout_seconds, cancelled=cancelled, said=self._said)
                 return self.attached.add(path, wanted, taken, cursor, patience, writes=writes)
+
+    def change_mark(self, catalogs: Collection[str], own: str) -> FileMark | None:
+        """Return a mark of the files of some catalogs, see `file_mark`; names of catalogs are in lower case."""
+        paths = {name.lower(): path for name, path in self.attached.paths.items()}
+        if self._path is not None:
+            paths[own] = self._path
+        return file_mark(paths[name] for name in sorted(catalogs)) if paths.keys() >= set(catalogs) else None
 
     def interrupt(self, session: object) -> None:
         """Cancel the running statement of a session."""

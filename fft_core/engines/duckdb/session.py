@@ -180,7 +180,8 @@ class DuckDBSession(BaseSession):
         self.publisher = DuckDBPublisher(self)
         self.types = DuckDBTypes()
         self.frames = DuckDBFrames(self)
-        self.versions = DuckDBVersions(self.fetch, lambda: file.attached.only_read)
+        mark = partial(file.change_mark, own=(place.catalog or "").lower())
+        self.versions = DuckDBVersions(self.fetch, mark, lambda: file.attached.only_read)
         self.places = DuckDBPlaces(self, self._attach)
         self._file = file
         self._timeout = lock_timeout_seconds

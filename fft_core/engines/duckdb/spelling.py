@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from fft_core.engines.duckdb.views import unambiguous
-from fft_core.engines.spec.spelling import Spelling
+from fft_core.engines.spec.spelling import ClockWord, Spelling
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -19,6 +21,22 @@ class DuckDBSpelling(Spelling):
     dialect: ClassVar[str] = "duckdb"
     takes_nul: ClassVar[bool] = True
     groups_values: ClassVar[bool] = True
+    clocks: ClassVar[Mapping[str, ClockWord]] = MappingProxyType(
+        {
+            **Spelling.clocks,
+            "now": "zoned",
+            "get_current_timestamp": "zoned",
+            "transaction_timestamp": "zoned",
+            "today": "date",
+            "current_localtimestamp": "timestamp",
+            "current_localtime": "time",
+            "get_current_time": "zoned time",
+        }
+    )
+    other_clocks: ClassVar[Mapping[str, int | None]] = MappingProxyType({"age": 1})
+
+    def result_of_call(self, name: str) -> str:
+        return f"{name}()"
 
     def create_as(
         self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from fft_core.engines.spec.patterns import common_pattern
-from fft_core.engines.spec.spelling import Spelling, word
+from fft_core.engines.spec.spelling import ClockWord, Spelling, word
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -16,6 +18,16 @@ class PostgresSpelling(Spelling):
     """Statements of Postgres."""
 
     dialect: ClassVar[str] = "postgres"
+    clocks: ClassVar[Mapping[str, ClockWord]] = MappingProxyType(
+        {
+            **Spelling.clocks,
+            "now": "zoned",
+            "transaction_timestamp": "zoned",
+            "statement_timestamp": "zoned",
+            "clock_timestamp": "zoned",
+        }
+    )
+    other_clocks: ClassVar[Mapping[str, int | None]] = MappingProxyType({"age": 1, "timeofday": None})
 
     def is_nan(self, value: str) -> str:
         return f"{value} = cast('NaN' as numeric)"  # no number is too large for one

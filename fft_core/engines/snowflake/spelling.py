@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from fft_core.engines.spec.patterns import common_pattern
-from fft_core.engines.spec.spelling import BackslashSpelling, TimePart, TypeWord
+from fft_core.engines.spec.spelling import BackslashSpelling, ClockWord, TimePart, TypeWord
 from fft_core.names import Relation
 
 WIDEST = ("varchar", "number(38,0)")  # a column of the same kind becomes one of these without being rewritten
@@ -52,6 +52,19 @@ class SnowflakeSpelling(BackslashSpelling):
             "date": "date",
             "timestamp": "timestamp_ntz",
             "zoned": "timestamp_tz",
+        }
+    )
+
+    clocks: ClassVar[Mapping[str, ClockWord]] = MappingProxyType(
+        {
+            "current_timestamp": "zoned",
+            "localtimestamp": "zoned",
+            "getdate": "zoned",
+            "systimestamp": "zoned",
+            "sysdate": "timestamp",
+            "current_date": "date",
+            "current_time": "time",
+            "localtime": "time",
         }
     )
 

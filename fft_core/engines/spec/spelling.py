@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Our words for types, in the tables and columns that we add to what the user's queries make.
 TypeWord: TypeAlias = Literal["text", "integer", "small integer", "number", "boolean", "date", "timestamp", "zoned"]
+ClockWord: TypeAlias = Literal["zoned", "timestamp", "date", "time", "zoned time"]
 TimePart: TypeAlias = Literal["year", "quarter", "month", "week", "day", "hour", "minute", "second"]
 ROWS = "_ff_all_rows"
 _AS = " as\n"  # before a query
@@ -195,7 +196,52 @@ class Values(Texts):
         return f"(values\n    {cells}\n) as _ff_v({', '.join(names)})"
 
 
-class Expressions(Values):
+class Clocks(Values):
+    """The functions that tell the time, and the time that they are replaced by in tests.
+
+    Attributes:
+        clocks: What each function gives, by its name in small letters; sessions are in UTC.
+        bare_clocks: Those of them that are called without parentheses.
+        other_clocks: Functions that read the clock and give something else: with how many arguments, None for any.
+    """
+
+    clocks: ClassVar[Mapping[str, ClockWord]] = MappingProxyType(
+        {
+            "current_timestamp": "zoned",
+            "current_date": "date",
+            "current_time": "zoned time",
+            "localtimestamp": "timestamp",
+            "localtime": "time",
+        }
+    )
+    bare_clocks: ClassVar[frozenset[str]] = frozenset(
+        {"current_timestamp", "current_date", "current_time", "localtimestamp", "localtime"}
+    )
+    other_clocks: ClassVar[Mapping[str, int | None]] = MappingProxyType({})
+
+    def result_of_call(self, name: str) -> str:
+        """Return what a column is called that a call without arguments makes, if it gets no other name."""
+        return name
+
+    def clock(self, at: datetime, kind: ClockWord) -> str:
+        """Spell what a function that tells the time would give at a point in time."""
+        utc = at.astimezone(UTC)
+        if kind not in self.clocks.values():
+            self.refuse(f"function that tells a {kind}")
+        match kind:
+            case "zoned":
+                return self.zoned(utc)
+            case "timestamp":
+                return self.timestamp(utc)
+            case "date":
+                return self.cast(f"'{utc:%Y-%m-%d}'", "date")
+            case "time":
+                return self.cast_to(f"'{utc:%H:%M:%S.%f}'", "time")
+            case "zoned time":
+                return self.cast_to(f"'{utc:%H:%M:%S.%f}+00:00'", "time with time zone")
+
+
+class Expressions(Clocks):
     """What is asked and made of values."""
 
     def is_nan(self, value: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fft_core.engines.spec.attachments import Attachment
+from fft_core.project.model.check_types import CheckParam, CheckType
 from fft_core.project.model.checks import Check, Outcome, Rule, Scope, Severity, Threshold
 from fft_core.project.model.extras import Budget, Budgets, Hook, Limits, Phase
 from fft_core.project.model.materialization import (
@@ -15,6 +16,7 @@ from fft_core.project.model.materialization import (
     MaterializedView,
     OnSchemaChange,
     PublishMode,
+    Sessions,
     Snapshot,
     SnapshotStrategy,
     Table,
@@ -63,6 +65,8 @@ from fft_core.project.model.rules import (
     Expression,
     Freshness,
     GreaterEqual,
+    Judge,
+    JudgedRows,
     MatchesRegex,
     Measure,
     NonNegativeSum,
@@ -80,7 +84,9 @@ from fft_core.project.model.rules import (
     SqlCheck,
     SumBetween,
     Unique,
+    Verdict,
 )
+from fft_core.project.model.streams import Sink, SourceType, StreamBody, StreamSource
 from fft_core.project.model.unit_test import (
     CsvFile,
     CsvText,
@@ -99,6 +105,8 @@ __all__ = [
     "Budgets",
     "Check",
     "CheckContext",
+    "CheckParam",
+    "CheckType",
     "Column",
     "ColumnTypes",
     "Conditions",
@@ -119,6 +127,8 @@ __all__ = [
     "Hook",
     "Incremental",
     "IncrementalStrategy",
+    "Judge",
+    "JudgedRows",
     "Keeps",
     "Limits",
     "LintSetting",
@@ -156,21 +166,27 @@ __all__ = [
     "Rule",
     "Scope",
     "Seed",
+    "Sessions",
     "Severity",
+    "Sink",
     "Snapshot",
     "SnapshotStrategy",
     "Source",
     "SourceFreshness",
     "SourceName",
+    "SourceType",
     "SourceVersion",
     "SqlBody",
     "SqlCheck",
     "StepSettings",
+    "StreamBody",
+    "StreamSource",
     "SumBetween",
     "Table",
     "Threshold",
     "Unique",
     "UnitTest",
+    "Verdict",
     "VersionByColumn",
     "VersionByDigest",
     "VersionByQuery",

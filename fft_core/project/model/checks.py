@@ -17,6 +17,7 @@ from fft_core.project.model.rules import (
     Expression,
     Freshness,
     GreaterEqual,
+    JudgedRows,
     MatchesRegex,
     NonNegativeSum,
     NotConstant,
@@ -60,6 +61,7 @@ Rule: TypeAlias = (
     | ReconcileCoverage
     | SqlCheck
     | PythonCheck
+    | JudgedRows
 )
 
 

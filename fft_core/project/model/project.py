@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from fft_core.errors import Location
 from fft_core.names import model_name
+from fft_core.project.model.check_types import CheckType
 from fft_core.project.model.checks import Check
 from fft_core.project.model.extras import Budgets, Hook
 from fft_core.project.model.graph import cycle_in, levels_of, reach_from, readers_of
@@ -118,6 +119,7 @@ class Project:
     )  # models that other engines have, and this one has not; and what is disabled
     disabled: Mapping[str, Location] = field(default_factory=dict)  # models and seeds, with what switches them off
     naming: Naming = field(default_factory=Naming)
+    check_types: tuple[CheckType, ...] = ()  # those of its own, by name
     conditions: Conditions = field(default_factory=Conditions)
     profiles_read: Profiles | None = field(default=None, repr=False, compare=False)  # by what loaded it
 
@@ -142,7 +144,10 @@ class Project:
         return self.models[model_name(name)]
 
     def stored(self) -> tuple[Node, ...]:
-        """The seeds and models that have rows of their own, each after what it waits for; seeds first, ties by name."""
+        """The seeds and models that have rows of their own, each after what it waits for; seeds first, ties by name.
+
+        A seed whose checks look into a model waits for that.
+        """
         return self._stored
 
     def node(self, name: str) -> Node:
@@ -203,7 +208,8 @@ class Project:
     @cached_property
     def _stored(self) -> tuple[Node, ...]:
         nodes = [self.node(name) for level in waiting_levels(self) for name in level]
-        nodes.sort(key=lambda node: isinstance(node, Model))
+        waits = {name for name in self.seeds if any(n in self.models for n in reach_from(name, self.waits_for))}
+        nodes.sort(key=lambda node: isinstance(node, Model) or node.name in waits)
         return tuple(node for node in nodes if not (isinstance(node, Model) and node.is_ephemeral))
 
     @cached_property

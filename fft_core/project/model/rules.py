@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
 from fft_core.project.model.nodes import SourceName
 
@@ -24,11 +24,18 @@ class RowRule:
         counts: What it finds several of, so that a share of them can be meant; None if it finds one fault or none.
         follows_clock: Whether time alone can change what it finds.
         measures: Whether it compares with the build before.
+        can_move: Whether it can be judged with a table that it reads, if that is built later.
     """
 
     counts: ClassVar[Counted | None] = None
     follows_clock: ClassVar[bool] = False
     measures: ClassVar[bool] = False
+    can_move: ClassVar[bool] = False
+
+    @property
+    def is_of_other(self) -> bool:
+        """Whether the rows that it counts are those of another table than the one that is judged."""
+        return False
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -57,6 +64,10 @@ class RowRule:
 
     def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
         """Return the same rule with other names for what it reads, as far as they are given."""
+        return self
+
+    def moved(self, node: str | SourceName, owner: str | SourceName) -> Self:
+        """Return the rule as it is judged with `owner`, which it reads, instead of its own table `node`."""
         return self
 
 
@@ -222,24 +233,48 @@ class Drift(RowRule):
 
 @dataclass(frozen=True)
 class Relationships(ColumnRule):
-    """Every value is found in `field` of `to`; a NULL is not found, as documented for FFT."""
+    """Every value is found in `field` of `to`; a NULL is not found, as documented for FFT.
+
+    `about` names the table of the values if `to` is judged instead, as it is built later.
+    """
 
     counts: ClassVar[Counted | None] = "rows"
+    can_move: ClassVar[bool] = True
     to: str | SourceName
     field: str
+    about: str | SourceName | None = None
+
+    @property
+    def is_of_other(self) -> bool:
+        """Whether the parents are judged: the rows are those of the children."""
+        return self.about is not None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column of the rows that are judged."""
+        return (self.column,) if self.about is None else (self.field,)
+
+    @property
+    def said(self) -> Mapping[str, object]:
+        """Its fields, and the table of the values if that is not the judged one."""
+        return {name: value for name, value in super().said.items() if name != "about" or value is not None}
 
     @property
     def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
         """The column of the other table."""
-        return {self.to: (self.field,)}
+        return {self.to: (self.field,)} if self.about is None else {self.about: (self.column,)}
 
     def subject(self, node: str | SourceName) -> str:
         """Return both columns, as documented for FFT."""
-        return f"{node}.{self.column} ⇒ {self.to}.{self.field}"
+        return f"{self.about or node}.{self.column} ⇒ {self.to}.{self.field}"
 
     def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
         """Return the same rule with another name for the other table, if it is given."""
         return replace(self, to=targets.get(self.to, self.to))
+
+    def moved(self, node: str | SourceName, owner: str | SourceName) -> Self:
+        """Return the rule as it is judged with the other table."""
+        return replace(self, about=node) if owner == self.to else self
 
 
 @dataclass(frozen=True)
@@ -350,24 +385,36 @@ class CustomRule(RowRule):
 
 @dataclass(frozen=True)
 class SqlCheck(CustomRule):
-    """A query for a number of bad rows, or for the rows themselves: a template with what it mentions."""
+    """A query for a number of bad rows, or for the rows themselves: a template with what it mentions.
+
+    `about` is its table if `owner` is judged instead, which it mentions: that is built later.
+    """
 
     counts: ClassVar[Counted | None] = "rows"
+    can_move: ClassVar[bool] = True
     template: str = ""
     inputs: tuple[str | SourceName, ...] = ()
     macros: frozenset[str] = frozenset()
     python_macros: frozenset[str] = frozenset()
     volatile: tuple[str, ...] = ()
+    about: str | SourceName | None = None
+    owner: str | SourceName | None = None
 
     @property
     def said(self) -> Mapping[str, object]:
         """What the test says, and the file; what that says is rendered with it."""
-        return {"path": self.path.as_posix(), "column": self.column, "params": dict(self.params)}
+        told = {"path": self.path.as_posix(), "column": self.column, "params": dict(self.params)}
+        return told if self.about is None else {**told, "about": str(self.about)}
 
     @property
     def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
-        """What it mentions."""
-        return dict.fromkeys(self.inputs, ())
+        """What it mentions, and its table if that is not the judged one."""
+        others = (*self.inputs, *([self.about] if self.about is not None else []))
+        return dict.fromkeys((read for read in others if self.about is None or read != self.owner), ())
+
+    def moved(self, node: str | SourceName, owner: str | SourceName) -> Self:
+        """Return the rule as it is judged with something that it mentions: `about` is its table then."""
+        return replace(self, about=node, owner=owner)
 
 
 @dataclass(frozen=True)
@@ -376,3 +423,55 @@ class PythonCheck(CustomRule):
 
     function: str = ""
     params_model: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge says of rows: what that means, in words, and what else it wants told by whoever made it."""
+
+    outcome: Literal["pass", "warn", "fail"]
+    message: str = ""
+    told: Mapping[str, object] = field(default_factory=dict)
+
+
+class Judge(Protocol):
+    """A function that is no file of the project's, as whoever runs its steps has made it callable.
+
+    Attributes:
+        frame: The kind of frame that it takes, see `engines/spec/frames.py`.
+    """
+
+    @property
+    def frame(self) -> str: ...
+
+    def judge(self, rows: Any) -> Verdict:
+        """Judge the rows, a frame of that kind. What it raises is the user's."""
+
+
+@dataclass(frozen=True)
+class JudgedRows(RowRule):
+    """A rule that a function of the scheduler's judges: it is handed the rows as a frame.
+
+    Attributes:
+        path: The file of the function, as shown.
+        judge: What calls it; None until the definitions that have it are loaded.
+        function: The function, if its code alone does not tell it apart: it may be made with values. None if all that
+            it is made of is in its file.
+        others: The other models and seeds that it waits for.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = ()
+    path: Path
+    judge: Judge | None = field(default=None, compare=False, repr=False)
+    function: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    others: tuple[str | SourceName, ...] = ()
+
+    @property
+    def said(self) -> Mapping[str, object]:
+        """Its file."""
+        return {"file": self.path.as_posix()}
+
+    @property
+    def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
+        """What it waits for."""
+        return dict.fromkeys(self.others, ())

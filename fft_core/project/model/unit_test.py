@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -35,7 +36,7 @@ class GivenRows:
         nodes: What has these rows: one model, seed or source, or several names of one table. The model that is tested
             itself is the table that it adds to.
         rows: In the order written.
-        location: Where they are written.
+        location: Where they are written: in the case, or in a fixture.
         types: The types of columns, as declared. Those that no row has are NULL.
         other_type: The type of the other columns; by their values where None.
     """
@@ -70,15 +71,31 @@ class ExpectedRows:
 
 @dataclass(frozen=True)
 class UnitTest:
-    """One case of one model; `name` is unique among those of its model."""
+    """One case of one model, or of a chain of models; `name` is unique among those of its model.
+
+    Attributes:
+        model: The model that is tested; of a chain, the last one.
+        name: What the case is called.
+        inputs: What is read from outside, and tables of their own that incremental models add to.
+        expected: The rows that are expected, by the model that has them.
+        location: Where the name stands.
+        before: The models of a chain that come before the last one, in the order in which they run.
+        frozen_at: The time that all clocks show, in UTC; None for the time of the day.
+    """
 
     model: str
     name: str
     inputs: tuple[GivenRows, ...]
-    expected: ExpectedRows
+    expected: Mapping[str, ExpectedRows]
     location: Location
+    before: tuple[str, ...] = ()
+    frozen_at: datetime | None = None
 
     @property
-    def is_incremental(self) -> bool:
-        """Whether the model is given the table that it adds to."""
-        return any(self.model in given.nodes for given in self.inputs)
+    def models(self) -> tuple[str, ...]:
+        """All that it runs, in order."""
+        return (*self.before, self.model)
+
+    def is_given(self, node: str | SourceName) -> bool:
+        """Whether a node is given rows; a model that it runs is then given the table that it adds to."""
+        return any(node in given.nodes for given in self.inputs)

@@ -8,6 +8,7 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from fft_core.project.model import Home
+from fft_core.project.python.frozen import FROZEN, frozen_names, frozen_tree
 from fft_core.project.python.stand_ins import Former, importlib_with, is_former, os_with
 
 _numbers = count(1)  # a process-wide counter of names, nothing else
@@ -32,14 +34,18 @@ class PythonCode:
     Args:
         home: The folder.
         environment: What its files find in `os.environ`, before the variables of the process.
+        frozen_at: The time that clocks show in these modules; None for the time of the day.
     """
 
-    def __init__(self, home: Home, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Home, environment: Mapping[str, str] | None = None, frozen_at: datetime | None = None
+    ) -> None:
         self._folders = [str(home.root), str(home.root / home.models)]
         self._package = f"_fft_project_{next(_numbers)}"
         self._loading = threading.RLock()
         package = ModuleType(self._package)
         package.__path__ = self._folders
+        self._frozen = frozen_names(frozen_at, self._package) if frozen_at is not None else {}
         self._stand_ins: dict[str, ModuleType] = {"importlib": importlib_with(self._import_module)}
         self._former = Former(environment, home.root)
         if environment is not None:
@@ -75,7 +81,7 @@ class PythonCode:
         return module
 
     def _builtins(self) -> Mapping[str, Any]:
-        return {**vars(builtins), "__import__": self._import}
+        return {**vars(builtins), "__import__": self._import, **self._frozen}
 
     def _import(
         self,
@@ -149,4 +155,7 @@ class _ProjectLoader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        source = self.get_data(path)
+        if FROZEN not in self._builtins:
+            return self.source_to_code(source, path)
+        return compile(frozen_tree(source, path), path, "exec", dont_inherit=True)

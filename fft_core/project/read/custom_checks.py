@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import jinja2
 
 from fft_core.errors import Location, Problem, nearest
-from fft_core.project.model import PythonCheck, Rule, SqlCheck
+from fft_core.project.model import CheckParam, CheckType, PythonCheck, Rule, SqlCheck
 from fft_core.project.read.macro_calls import MacroIndex, reached_macros
 from fft_core.project.read.python_file import (
     Constants,
@@ -26,6 +28,8 @@ from fft_core.project.read.yaml_file import Key, YamlFile, shaped
 from fft_core.project.shapes.checks import CheckShape, CustomCheckShape
 
 _HINT = 'Begin it with {{ config(type="my_check", params=["where"]) }}.'
+Described: TypeAlias = tuple[tuple[CheckParam, ...] | None, str | None]
+_CONFIG = ("type", "params", "description")
 _OWN_KEYS = frozenset(CustomCheckShape.model_fields)
 
 
@@ -38,12 +42,19 @@ class CustomCheck:
         location: Where it is.
         rule: What judges, without the column and the parameters of a test.
         params: The parameters that a test may give; None if any may be given.
+        described: The same for people: parameters and what its file says of it.
     """
 
     type: str
     location: Location
     rule: SqlCheck | PythonCheck
     params: frozenset[str] | None = None
+    described: Described = ((), None)
+
+    @property
+    def documented(self) -> CheckType:
+        """What is told of it on the pages of the project."""
+        return CheckType(self.type, self.location, *self.described)
 
 
 def sql_check(
@@ -60,8 +71,11 @@ def sql_check(
     problems.extend(template.problems)
     where = Location(path, template.config_line)
     kind, params = template.config.get("type"), template.config.get("params")
-    for key in template.config.keys() - {"type", "params"}:
-        problems.append(Problem(f"config(): unknown key {key!r}", where, nearest(key, ("type", "params"))))
+    for key in template.config.keys() - {*_CONFIG}:
+        problems.append(Problem(f"config(): unknown key {key!r}", where, nearest(key, _CONFIG)))
+    said = template.config.get("description")
+    if said is not None and not isinstance(said, str):
+        problems.append(Problem("config(description=...) must be a text", where))
     if not isinstance(kind, str) or not kind:
         problems.append(Problem("a custom check needs a type", where, _HINT))
         return None
@@ -78,7 +92,24 @@ def sql_check(
         python_macros=frozenset(n for t in templates for n in (*t.calls, *t.filters) if n in python_macros),
         volatile=tuple(dict.fromkeys(said for t in templates for said in t.volatile)),
     )
-    return CustomCheck(kind, where, rule, frozenset(params or ()))
+    described = tuple(CheckParam(name) for name in params or ()), _first_comment(text) if said is None else said
+    return CustomCheck(kind, where, rule, frozenset(params or ()), described)
+
+
+def _first_comment(text: str) -> str | None:
+    """Return the comment at the begin of a template, before or after its config, in Jinja or SQL."""
+    rest = text.removeprefix("\ufeff").lstrip()
+    while rest.startswith("{{") and "}}" in rest:
+        rest = rest.partition("}}")[2].lstrip()
+    if rest.startswith("{#"):
+        return _text(rest[2:].partition("#}")[0].strip("- \n"))
+    lines = takewhile(lambda line: line.startswith("--"), map(str.strip, rest.splitlines()))
+    return _text("\n".join(line.removeprefix("--").strip() for line in lines))
+
+
+def _text(text: str) -> str | None:
+    """Take the indentation out of a text; None if there is none."""
+    return inspect.cleandoc(text) or None
 
 
 def python_checks(text: str, path: Path, problems: list[Problem]) -> Iterator[CustomCheck]:
@@ -110,7 +141,20 @@ def _decorated(tree: ast.Module, path: Path, problems: list[Problem]) -> Iterato
                 problems.append(Problem("@dq_test needs a name, as literal text", where, hint))
                 continue
             rule = PythonCheck(path, function=function.name, params_model=_name(model))
-            yield CustomCheck(kind, where, rule)
+            described = _params_in(tree, rule.params_model), _text(ast.get_docstring(function) or "")
+            yield CustomCheck(kind, where, rule, described=described)
+
+
+def _params_in(tree: ast.Module, model: str | None) -> tuple[CheckParam, ...] | None:
+    """Read the parameters of a model that the file defines; None if another one does, or there is no model."""
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    if model not in classes:
+        return None
+    return tuple(
+        CheckParam(field.target.id, ast.unparse(field.annotation), ast.unparse(field.value) if field.value else None)
+        for field in classes[model].body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    )
 
 
 def _literal(node: ast.expr | None, constants: Constants) -> object:

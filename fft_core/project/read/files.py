@@ -18,6 +18,8 @@ INSTALLED = "installed.json"  # beside each installed git package: what it is
 _ALONE = ("project.yml", "sources.yml", "packages.yml", "packages.lock.yml", "budgets.yml")
 SEEDS = Path("seeds")
 SEEDS_VARIABLE = "FFT_SEEDS_DIR"
+UNIT_TESTS = Path("tests") / "unit"
+FIXTURES = Path("tests") / "fixtures"
 _log = logging.getLogger(__name__)
 _READ_BELOW = ("models", "tests", "hooks")
 _CHECKS = (SQL_SUFFIX, PYTHON_SUFFIX)
@@ -116,4 +118,6 @@ def _walk(root: Path, folder: str, *, all_kinds: bool = False) -> Iterator[Path]
 
 def _texts_in(folder: Path) -> tuple[str, ...]:
     """How the files end that are read; beside unit tests and custom checks, a project's tests are its own matter."""
-    return _TEXTS if folder.parts[0] != "tests" or folder.parts[:2] == ("tests", "unit") else _CHECKS
+    if folder.parts[:2] == FIXTURES.parts:
+        return (*_TEXTS, ".csv")
+    return _TEXTS if folder.parts[0] != "tests" or folder.parts[:2] == UNIT_TESTS.parts else _CHECKS

@@ -26,6 +26,7 @@ from fft_core.project.model import (
     Rule,
     Scope,
     Seed,
+    Sessions,
     SourceName,
     find_cycle,
 )
@@ -72,11 +73,12 @@ def link(
             hint = nearest(name, [*models, *seeds])
             problems.append(Problem(f"{entry.name!r} is not a model or seed", entry.location, hint))
     project = replace(project, models=models, seeds=seeds)
-    known = [draft for entry in schemas if model_name(entry.name) in {*models, *seeds} for draft in entry.checks]
+    names = {*models, *seeds}
+    known = [draft for entry in schemas if model_name(entry.name) in names for draft in entry.checks]
     linked = replace(project, checks=configured(project, _checks([*drafts, *known], project, problems)))
     round_checks = None if cycle else find_cycle(linked)
     if round_checks:
-        advice = "A relationships check waits for the other table: put it on the one that is built later."
+        advice = "A check waits for what it looks into: put it on the table that is built later."
         message = f"cycle through checks: {' -> '.join(round_checks)}"
         problems.append(Problem(message, _location(round_checks[0], linked), advice))
     return linked
@@ -150,13 +152,11 @@ def _described_seed(seed: Seed, entry: SchemaEntry) -> Seed:
 def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Problem]) -> list[Own]:
     """Make the checks, each with the names of what it says itself."""
     by_relation = _by_relation(project)
-    found: list[Own] = []
+    found, waiting = list[Own](), _Waiting(project)
     names: dict[object, set[str]] = {}
     for draft in sorted(drafts, key=lambda draft: isinstance(draft.rule, Reconciliation)):
         if isinstance(draft.rule, Reconciliation):
-            draft = _reconciled(
-                draft, draft.rule, replace(project, checks=tuple(check for check, _ in found)), by_relation
-            )
+            draft = _reconciled(draft, draft.rule, waiting, by_relation)
         node = _node(draft.node, project, by_relation)
         if node is None and model_name(draft.node) in project.elsewhere:
             continue
@@ -176,6 +176,9 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
             problems.append(Problem(message, draft.location, hint))
             continue
         rule = _resolved(draft.rule, draft, project, by_relation, problems)
+        owner = _latest(node, rule, waiting)
+        if owner != node:
+            node, rule = owner, rule.moved(node, owner)
         taken = names.setdefault(node, set())
         name = _free(_check_name(draft.shape), taken)
         taken.add(name)
@@ -197,22 +200,27 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
             hidden=_hidden((node, *rule.reads), project),
         )
         found.append((check, frozenset(draft.shape.model_fields_set)))
+        waiting.add(check)
     return found
 
 
 def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems: list[Problem]) -> Scope:
-    """Which rows a check judges; only the builds of incremental models have a delta."""
+    """Which rows a check judges; only the builds of incremental models and streams have a delta."""
     model = project.models.get(node) if isinstance(node, str) else None
-    if draft.shape.scope == "delta" and not (model and isinstance(model.materialization, Incremental)):
+    if draft.shape.scope == "delta" and not (model and isinstance(model.materialization, Incremental | Sessions)):
         hint = "Take `scope` out: the check then judges all rows before they are published."
-        problems.append(Problem(f"scope: delta: {node!s} is not an incremental model", draft.location, hint))
+        problems.append(
+            Problem(f"scope: delta: {node!s} is not an incremental model, nor a stream", draft.location, hint)
+        )
     return draft.shape.scope
 
 
 def _hidden(nodes: Iterable[str | SourceName], project: Project) -> tuple[str, ...]:
     """The columns that no report shows, of all tables of a check."""
-    stored: dict[str, Model | Seed] = {**project.seeds, **project.models}
-    tables = [project.sources.get(n) if isinstance(n, SourceName) else stored.get(n) for n in nodes]
+    tables = [
+        project.sources.get(node) if isinstance(node, SourceName) else project.models.get(node, project.seeds.get(node))
+        for node in nodes
+    ]
     return tuple(
         sorted({column.name.lower() for table in tables if table for column in table.columns if column.is_pii})
     )
@@ -237,24 +245,68 @@ def _node(text: str, project: Project, by_relation: Mapping[str, SourceName]) ->
     return by_relation.get(text)
 
 
+class _Waiting:
+    """What each node waits for: what it reads, and what the checks that are made so far read."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._checks: dict[str | SourceName, list[str]] = {}
+
+    def add(self, check: Check) -> None:
+        """Let the node of a check wait for what the check reads."""
+        behind = [self.project.seed_behind(read) if isinstance(read, SourceName) else read for read in check.rule.reads]
+        self._checks.setdefault(check.node, []).extend(name for name in behind if name not in (None, check.node))
+
+    def has(self, node: str, other: str) -> bool:
+        """Whether a node waits for another one, directly or not."""
+        return other in reach_from(node, lambda name: (*self.project.reads(name), *self._checks.get(name, ())))
+
+
 def _reconciled(
-    draft: CheckDraft, rule: Reconcile, project: Project, by_relation: Mapping[str, SourceName]
+    draft: CheckDraft, rule: Reconcile, waiting: _Waiting, by_relation: Mapping[str, SourceName]
 ) -> CheckDraft:
     """Find the two tables of a rule. It judges the one that is built later: the other has its rows by then."""
-    tables = [str(side.table) for side in (rule.left, rule.right)]
+    tables, project = [str(side.table) for side in (rule.left, rule.right)], waiting.project
     nodes = [_node(table, project, by_relation) for table in tables]
     left, right = (project.seed_behind(n) or n if isinstance(n, SourceName) else n for n in nodes)
     if left is None or right is None:
         return replace(draft, node=tables[0] if left is None else tables[1])  # which is not there, and is told
-    owner = _later(left, right, project)
+    owner = _later(left, right, waiting)
     return replace(draft, node=str(owner), rule=rule.of(left, right, owner))
 
 
-def _later(left: str | SourceName, right: str | SourceName, project: Project) -> str | SourceName:
-    """The one of two tables that waits for the other; else the first that is a model, or the first."""
-    if isinstance(left, str) and isinstance(right, str) and left in reach_from(right, project.waits_for):
-        return right
-    return next((node for node in (left, right) if isinstance(node, str) and node in project.models), left)
+def _later(left: str | SourceName, right: str | SourceName, waiting: _Waiting) -> str | SourceName:
+    """The one of two tables that waits for the other. If neither does, the right one.
+
+    But what is built is held back, and no source; a view, which shows what is below it at once, before a table; and
+    both before a seed, whose rows are given.
+    """
+    if not isinstance(left, str) or not isinstance(right, str):
+        return next((node for node in (right, left) if isinstance(node, str)), right)
+    if waiting.has(left, right) or waiting.has(right, left):
+        return left if waiting.has(left, right) else right
+    return max((left, right), key=lambda name: _liveliness(name, waiting.project) * 2 + (name == right))
+
+
+def _liveliness(name: str, project: Project) -> int:
+    if name in project.seeds:
+        return 0
+    return 2 if project.models[name].is_query else 1
+
+
+def _latest(node: str | SourceName, rule: Rule, waiting: _Waiting) -> str | SourceName:
+    """The table whose build judges a rule: that of the test, or what the rule reads, if that waits for all others."""
+    if not rule.can_move or not isinstance(node, str):
+        return node
+    reads = [read for read in rule.reads if isinstance(read, str) and read != node and _has_rows(read, waiting.project)]
+    for read in (read for read in reads if waiting.has(read, node)):
+        if not any(waiting.has(other, read) for other in reads if other != read):
+            return read
+    return node
+
+
+def _has_rows(name: str, project: Project) -> bool:
+    return name not in project.models or not project.models[name].is_ephemeral
 
 
 def _resolved(

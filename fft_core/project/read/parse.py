@@ -32,7 +32,9 @@ from fft_core.project.read.python_file import GIVEN_BY_NAME, Declaration, parse_
 from fft_core.project.read.python_frames import frames_of
 from fft_core.project.read.scope import Scope
 from fft_core.project.read.settings import Layer, Nearness, Settings
-from fft_core.project.read.sql_file import Template, new_environment, parse_template
+from fft_core.project.read.sql_file import new_environment, parse_template
+from fft_core.project.read.template import Template
+from fft_core.project.read.template_cache import TemplateCache
 from fft_core.project.read.yaml_file import YamlFile, shaped
 from fft_core.project.shapes.model_config import ModelConfigShape
 
@@ -65,15 +67,15 @@ class Draft:
 
 def sql_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
     """Read a *.ff.sql file: one model, or none if it is one of other engines, or its name cannot be used."""
-    problems, dialect = reading.problems, reading.scope.engine
-    template = parse_template(text, path, reading.jinja, dialect)
+    problems = reading.problems
+    template = reading.template(text, path)
     name, where = model_name(logical_name(path)), Location(path, template.config_line)
     if not reading.scope.has(template.config.get("engines") or None, None, where, problems):
         reading.scope.elsewhere.add(name)
         return []
     problems.extend(template.problems)
     own = Layer(_config(template.config, where, problems).written(), where, Nearness.OWN)
-    if not _usable(logical_name(path), Location(path), problems):
+    if not usable_name(logical_name(path), Location(path), problems):
         return []
 
     def make(settings: Settings, problems: list[Problem]) -> Model:
@@ -128,11 +130,11 @@ def _sql_model(name: str, file: _SqlFile, settings: Settings, problems: list[Pro
         materialization=materialization,
         config_line=template.config_line,
         description=settings.get("description"),
-        **_set(name, settings, inputs, file.path, file.reading, problems),
+        **model_settings(name, settings, inputs, file.path, file.reading, problems),
     )
 
 
-def _set(
+def model_settings(
     name: str,
     settings: Settings,
     inputs: tuple[str | SourceName, ...],
@@ -179,6 +181,7 @@ class Reading:
         python_macros: The names of macros_py.
         macros: The macros in Jinja, by name.
         jinja: Parses templates.
+        templates: Knows those that were parsed before.
     """
 
     problems: list[Problem]
@@ -188,6 +191,13 @@ class Reading:
     python_macros: Collection[str] = ()
     macros: MacroIndex = field(default_factory=dict)
     jinja: jinja2.Environment = field(default_factory=new_environment)
+    templates: TemplateCache | None = None
+
+    def template(self, text: str, path: Path) -> Template:
+        """Read a *.ff.sql file."""
+        if self.templates is None:
+            return parse_template(text, path, self.jinja, self.scope.engine)
+        return self.templates.parse(text, path, self.jinja)
 
 
 def python_drafts(text: str, path: Path, reading: Reading) -> list[Draft]:
@@ -256,13 +266,13 @@ def _python_draft(declaration: Declaration, path: Path, reading: Reading) -> Dra
         declaration.by_name,
         **frames_of(declaration, len(inputs), path, problems, reading.kinds),
     )
-    if not isinstance(logical, str) or not _usable(logical, where, problems):
+    if not isinstance(logical, str) or not usable_name(logical, where, problems):
         return None
     name = model_name(logical)
 
     def make(settings: Settings, problems: list[Problem]) -> Model:
         model = _python_model(name, path, declaration, body, inputs, settings, problems)
-        return replace(model, **_set(name, settings, inputs, path, reading, problems))
+        return replace(model, **model_settings(name, settings, inputs, path, reading, problems))
 
     return Draft(name, path, where, Layer(own, where, Nearness.OWN), make)
 
@@ -328,7 +338,8 @@ def _refuse_unknown_requests(
             problems.append(Problem(message, where, hint))
 
 
-def _usable(logical: str, where: Location, problems: list[Problem]) -> bool:
+def usable_name(logical: str, where: Location, problems: list[Problem]) -> bool:
+    """Whether a model can have a name; if not, that is added to the problems."""
     if is_plain(model_name(logical)):
         return True
     hint = "Use letters, digits and underscores, not starting with a digit."

@@ -10,7 +10,7 @@ from typing import Any
 from fft_core.engines.spec import Namespace
 from fft_core.engines.spec.registry import engine_names, frame_kinds_of, lexis_of, spec_of
 from fft_core.errors import Location, Problem, ProjectError
-from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, model_name
+from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, STREAM_SUFFIX, model_name
 from fft_core.project.model import (
     Budgets,
     Conditions,
@@ -29,12 +29,12 @@ from fft_core.project.read.attachments import constraint_checks, unusable_attach
 from fft_core.project.read.budgets import budgets_of
 from fft_core.project.read.conditions import conditions_of, joined, seen_by_code
 from fft_core.project.read.custom_checks import CustomCheck, python_checks, sql_check
-from fft_core.project.read.files import ProjectFiles, find_package_files
+from fft_core.project.read.files import FIXTURES, UNIT_TESTS, ProjectFiles, find_package_files
 from fft_core.project.read.hook_files import HookFiles, HookReading, hook_functions, hooks_of, tables_of
 from fft_core.project.read.link import link
 from fft_core.project.read.macro_calls import MacroIndex
 from fft_core.project.read.node_settings import Found, NodeSettings, Written, own_folders
-from fft_core.project.read.parse import Reading, python_drafts, sql_draft
+from fft_core.project.read.parse import Draft, Reading, python_drafts, sql_draft
 from fft_core.project.read.python_macros import public_names
 from fft_core.project.read.schema_file import (
     CheckDraft,
@@ -49,7 +49,9 @@ from fft_core.project.read.seed_files import SeedReader, filled_by_seeds
 from fft_core.project.read.settings import Layer, Nearness, places_of
 from fft_core.project.read.sql_comments import without_jinja_in_comments
 from fft_core.project.read.sql_file import new_environment, parse_macros
+from fft_core.project.read.template_cache import TemplateCache
 from fft_core.project.read.unit_test_file import link_unit_tests, read_unit_tests
+from fft_core.project.read.unit_test_inputs import Fixtures
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml, shaped, shaped_in_part
 from fft_core.project.shapes.budgets import BudgetsShape
 from fft_core.project.shapes.checks import BUILT_IN
@@ -132,6 +134,7 @@ class Reader:
                 budgets=self._budgets(unique),
                 elsewhere=frozenset({*self._scope.elsewhere, *disabled}) - unique.keys(),
                 disabled=disabled,
+                check_types=tuple(self._customs[name].documented for name in sorted(self._customs)),
                 naming=settings.naming.templates(self._project_file.location(("naming",))),
                 conditions=self._all_conditions(settings),
             ),
@@ -141,7 +144,8 @@ class Reader:
             nodes.checks,
         )
         self.problems.extend(unusable_attachments(project))
-        project = link_unit_tests(project, read_unit_tests(self._unit_test_files(), self.problems), self.problems)
+        unit_tests = read_unit_tests(self._unit_test_files(), self.problems)
+        project = link_unit_tests(project, unit_tests, self._fixtures(), self.problems)
         if self.problems:
             raise ProjectError(sorted(self.problems, key=_location))
         return project
@@ -219,15 +223,24 @@ class Reader:
     def _drafts(self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]) -> Iterator[Found]:
         index = {name: macro for _, _, found in macros for name, macro in found.items()}
         kinds = frame_kinds_of(self._engine)
-        reading = Reading(self.problems, self._scope, kinds, self._evaluate, python_macros, index)
+        templates = TemplateCache(self.root, self._engine, keeps=self._keeps)
+        reading = Reading(self.problems, self._scope, kinds, self._evaluate, python_macros, index, templates=templates)
         for home in self._files_of:
-            for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX)):
+            for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX, STREAM_SUFFIX)):
                 text = self._text(home, path)
                 if path.name.endswith(SQL_SUFFIX):
                     drafts = sql_draft(text, path, reading)
+                elif path.name.endswith(STREAM_SUFFIX):
+                    drafts = self._streams(text, path, reading)
                 else:
                     drafts = python_drafts(text, path, reading)
                 yield from (Found(home, draft) for draft in drafts)
+        templates.keep()
+
+    def _streams(self, text: str, path: Path, reading: Reading) -> list[Draft]:
+        from fft_core.project.read.stream_file import stream_draft  # most projects have none
+
+        return stream_draft(text, path, reading)
 
     def _custom_checks(
         self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]
@@ -290,7 +303,7 @@ class Reader:
         """Read what is said of models; what the project says of a package's model comes last, and counts."""
         for home in self._files_of:
             for path in self._files(home, home.models, (".yml", ".yaml")):
-                file = self._parsed(self._text(home, path), path)
+                file = None if path.name.endswith(STREAM_SUFFIX) else self._parsed(self._text(home, path), path)
                 if file is not None:
                     yield file
 
@@ -399,9 +412,14 @@ class Reader:
 
     def _unit_test_files(self) -> list[YamlFile]:
         """Those in tests/unit itself, as documented for FFT."""
-        folder = Path("tests/unit")
-        paths = [p for p in self._files(Home(self.root), folder, (".yml", ".yaml")) if p.parent == folder]
+        paths = [p for p in self._files(Home(self.root), UNIT_TESTS, (".yml", ".yaml")) if p.parent == UNIT_TESTS]
         return [file for path in paths if (file := self._yaml(path, keep_digits=True)) is not None]
+
+    def _fixtures(self) -> Fixtures:
+        """Those in tests/fixtures itself."""
+        paths = self._files(Home(self.root), FIXTURES, (".yml", ".yaml", ".csv"))
+        own = [path for path in paths if path.parent == FIXTURES]
+        return Fixtures(own, lambda path: self._yaml(path, keep_digits=True), self.problems)
 
     def _yaml(self, path: Path, *, keep_digits: bool = False) -> YamlFile | None:
         home = Home(self.root)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +16,8 @@ from fft_core.errors import Location, Problem
 from fft_core.names import model_name
 from fft_core.project.model import Mentioned, SourceName
 from fft_core.project.read.sql_comments import comment_problems, without_jinja_in_comments
+from fft_core.project.read.template import Mention, Template
 from fft_core.project.read.template_reads import literal, reads_of
-
-
-@dataclass(frozen=True)
-class Mention:
-    """A model, seed or source that a template names, and where."""
-
-    target: str | SourceName
-    where: Location
-
-
-@dataclass(frozen=True)
-class Template:
-    """What one template says, without rendering it."""
-
-    text: str
-    config: Mapping[str, Any] = field(default_factory=dict)  # of config(), as literals; shaped by pydantic later
-    config_line: int = 1
-    mentions: tuple[Mention, ...] = ()
-    calls: frozenset[str] = frozenset()
-    variables: frozenset[str] = frozenset()
-    environment: frozenset[str] = frozenset()
-    problems: tuple[Problem, ...] = ()
-    volatile: tuple[str, ...] = ()
-    pieces: tuple[str | Mentioned, ...] | None = None
-    filters: frozenset[str] = frozenset()  # with all texts in arguments of `map`, which takes the names of filters
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,16 @@
-"""The files of tests/unit: cases are read, and their inputs found among what the model reads."""
+"""The files of tests/unit: the cases, and the rows that they expect of each model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from fft_core.errors import Location, Problem, nearest
+from fft_core.errors import Problem, nearest
 from fft_core.names import model_name
-from fft_core.project.model import (
-    CsvFile,
-    CsvText,
-    ExpectedRows,
-    GivenRows,
-    Incremental,
-    Model,
-    Project,
-    Seed,
-    Snapshot,
-    Source,
-    SourceName,
-    UnitTest,
-)
+from fft_core.project.model import ExpectedRows, Model, Project, SourceName, UnitTest
+from fft_core.project.read.unit_test_inputs import Fixtures, InputNames, InputReader, not_given
 from fft_core.project.read.yaml_file import YamlFile, shaped
-from fft_core.project.shapes.unit_tests import CaseShape, GivenShape, UnitTestsShape
-
-THIS = "this"  # what an incremental model's own table is called, beside its name
+from fft_core.project.shapes.unit_tests import CaseShape, ExpectShape, UnitTestsShape
 
 
 @dataclass(frozen=True)
@@ -48,13 +33,15 @@ def read_unit_tests(files: list[YamlFile], problems: list[Problem]) -> list[Unit
     return found
 
 
-def link_unit_tests(project: Project, files: list[UnitTestFile], problems: list[Problem]) -> Project:
+def link_unit_tests(
+    project: Project, files: list[UnitTestFile], fixtures: Fixtures, problems: list[Problem]
+) -> Project:
     """Add unit tests to a project whose models are linked. What does not fit is added to `problems`."""
     found: dict[tuple[str, str], UnitTest] = {}
     for written in files:
         if written.shape.engine not in (None, project.engine):
             continue
-        for test in _tests_of(written, project, problems):
+        for test in _tests_of(written, project, fixtures, problems):
             other = found.setdefault((test.model, test.name), test)
             if other is not test:
                 message = f"case {test.name!r} of {test.model!r} is also in {other.location}"
@@ -62,49 +49,154 @@ def link_unit_tests(project: Project, files: list[UnitTestFile], problems: list[
     return replace(project, unit_tests=tuple(found.values()))
 
 
-def _tests_of(written: UnitTestFile, project: Project, problems: list[Problem]) -> Iterator[UnitTest]:
+def _tests_of(
+    written: UnitTestFile, project: Project, fixtures: Fixtures, problems: list[Problem]
+) -> Iterator[UnitTest]:
     file, shape = written.file, written.shape
-    model = project.models.get(model_name(shape.model))
-    if model is None and model_name(shape.model) in project.elsewhere:
+    models = _models(written, project, problems)
+    if not models:
         return
-    if model is None:
-        hint = nearest(model_name(shape.model), project.models) or "Unit tests are for models: name one of them."
-        problems.append(Problem(f"{shape.model!r} is not a model", file.location(("model",)), hint))
-        return
-    names = _Names(project, model)
-    defaults = _inputs(names, shape.defaults.inputs, file, ("defaults",), problems)
+    inputs = InputReader(InputNames(project, models), fixtures, file, problems)
+    expectations = _Expectations(written, models, problems)
+    defaults = inputs.read(shape.defaults.inputs, ("defaults",))
     for index, case in enumerate(shape.cases):
-        keys = ("cases", index)
-        own = _inputs(names, case.inputs, file, keys, problems)
-        expected = _expected(shape, case, model, file, keys, problems)
+        own = inputs.read(case.inputs, ("cases", index))
+        expected = expectations.of(case, index)
         if expected is None:
             continue
-        inputs = tuple({**defaults, **own}.values())
-        test = UnitTest(model.name, case.name, inputs, expected, file.location((*keys, "name")))
-        problems.extend(_missing_inputs(test, model, project))
+        test = UnitTest(
+            model=models[-1].name,
+            name=case.name,
+            inputs=tuple({**defaults, **own}.values()),
+            expected=expected,
+            location=file.location(("cases", index, "name")),
+            before=tuple(model.name for model in models[:-1]),
+            frozen_at=(case if "freeze" in case.model_fields_set else shape.defaults).freeze,
+        )
+        problems.extend(_missing_inputs(test, models, project))
         yield test
 
 
-def _expected(
-    shape: UnitTestsShape,
-    case: CaseShape,
-    model: Model,
-    file: YamlFile,
-    keys: tuple[str | int, ...],
-    problems: list[Problem],
-) -> ExpectedRows | None:
-    own = {key: getattr(case.expect, key) for key in case.expect.model_fields_set}
-    said = shape.defaults.expect.model_copy(update=own)
-    if said.relation is not None and model_name(said.relation) != model.name:
-        where = file.location((*(keys if case.expect.relation else ("defaults",)), "expect", "relation"))
-        hint = f"Write {model.name}, or leave it out: what is compared are the rows of the model that is tested."
-        problems.append(Problem(f"expect.relation {said.relation!r} is not the model {model.name!r}", where, hint))
-    if said.rows is None:
-        hint = "Write rows: [] where none are expected."
-        problems.append(Problem(f"case {case.name!r} has no expect.rows", file.location((*keys, "name")), hint))
-        return None
+def _models(written: UnitTestFile, project: Project, problems: list[Problem]) -> list[Model]:
+    """The models that a file is about, in the order of the graph; none if there is a problem with one."""
+    file, shape = written.file, written.shape
+    is_chain = shape.models is not None
+    names = [shape.model] if shape.model is not None else shape.models or []
+    found: list[Model] = []
+    for index, text in enumerate(names):
+        where = file.location(("models", index) if is_chain else ("model",))
+        name = model_name(text)
+        model = project.models.get(name)
+        if model is None and name in project.elsewhere:
+            return []
+        if model is None:
+            hint = nearest(name, project.models) or "Unit tests are for models: name one of them."
+            problems.append(Problem(f"{text!r} is not a model", where, hint))
+        elif model in found:
+            problems.append(Problem(f"model {name!r} is named twice", where))
+        else:
+            found.append(model)
+    if len(found) < len(names):
+        return []
+    return _chained(written, project, found, problems)
+
+
+def _chained(written: UnitTestFile, project: Project, models: list[Model], problems: list[Problem]) -> list[Model]:
+    """Put the models of a chain in order. Each but the last must be read by another one of them."""
+    above = {model.name: _read_in_chain(project, model, {other.name for other in models}) for model in models}
+    ordered: list[Model] = []
+    waiting = list(models)
+    while waiting:
+        done = {model.name for model in ordered}
+        following = next((model for model in waiting if above[model.name] <= done), None)
+        if following is None:  # a cycle, which is reported already
+            return []
+        ordered.append(following)
+        waiting.remove(following)
+    read = frozenset[str]().union(*above.values())
+    apart = [model for model in ordered[:-1] if model.name not in read]
+    for model in apart:
+        where = written.file.location(("models", models.index(model)))
+        message = f"model {model.name!r} is read by none of the others of the chain"
+        hint = "Name all models from the first to the last one, also those in between; leave out what is apart."
+        problems.append(Problem(message, where, hint))
+    return [] if apart else ordered
+
+
+def _read_in_chain(project: Project, model: Model, chain: set[str]) -> frozenset[str]:
+    """The models of a chain that a model reads, also through ephemeral models that are not in the chain."""
+    found: set[str] = set()
+    for node in model.inputs:
+        upstream = project.models.get(node) if isinstance(node, str) else None
+        if upstream is None:
+            continue
+        if upstream.name in chain:
+            found.add(upstream.name)
+        elif upstream.is_ephemeral:
+            found |= _read_in_chain(project, upstream, chain)
+    return frozenset(found)
+
+
+@dataclass(frozen=True)
+class _Expectations:
+    """Reads what the cases of one file expect of its models."""
+
+    written: UnitTestFile
+    models: Sequence[Model]
+    problems: list[Problem]
+
+    def of(self, case: CaseShape, index: int) -> Mapping[str, ExpectedRows] | None:
+        """Return the expected rows by model; None if there are none, which is a problem then."""
+        file, defaults = self.written.file, self.written.shape.defaults.expect
+        is_list = len(case.expect) > 1 or isinstance(_at(file.content, ("cases", index, "expect")), list)
+        found: dict[str, ExpectedRows] = {}
+        for number, own in enumerate(case.expect or [ExpectShape()]):
+            keys: tuple[str | int, ...] = ("cases", index, "expect", *([number] if is_list else []))
+            said = defaults.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+            if is_list:  # these two are about one of them
+                said = said.model_copy(update={"relation": own.relation, "rows": own.rows})
+            name = self._relation(said, (*(keys if own.relation else ("defaults", "expect")), "relation"))
+            if said.rows is None:
+                hint = "Write rows: [] where none are expected."
+                where = file.location(keys if is_list else ("cases", index, "name"))
+                self.problems.append(Problem(f"case {case.name!r} has no expect.rows", where, hint))
+                return None
+            if name in found:
+                message = f"case {case.name!r} says twice what is expected of {name!r}"
+                self.problems.append(Problem(message, file.location(keys)))
+            found[name] = _rows(said, said.rows)
+        return found
+
+    def _relation(self, said: ExpectShape, keys: tuple[str | int, ...]) -> str:
+        names = [model.name for model in self.models]
+        name = names[-1] if said.relation is None else model_name(said.relation)
+        if name in names:
+            return name
+        where = self.written.file.location(keys)
+        if len(names) == 1:
+            hint = f"Write {names[0]}, or leave it out: what is compared are the rows of the model that is tested."
+            self.problems.append(
+                Problem(f"expect.relation {said.relation!r} is not the model {names[0]!r}", where, hint)
+            )
+        else:
+            hint = nearest(name, names) or f"The chain has {', '.join(names)}."
+            self.problems.append(Problem(f"expect.relation {said.relation!r} is not a model of the chain", where, hint))
+        return names[-1]
+
+
+def _at(content: object, keys: tuple[str | int, ...]) -> object:
+    """Return the content at a place of a file that has the shape of unit tests."""
+    for key in keys:
+        if isinstance(content, Mapping):
+            content = content.get(key)
+        elif isinstance(content, list) and isinstance(key, int):
+            content = content[key]
+    return content
+
+
+def _rows(said: ExpectShape, rows: Sequence[Mapping[str, object]]) -> ExpectedRows:
     return ExpectedRows(
-        rows=tuple(said.rows),
+        rows=tuple(rows),
         order_by=tuple(said.order_by),
         any_order=said.any_order,
         approx=said.approx,
@@ -113,122 +205,10 @@ def _expected(
     )
 
 
-def _inputs(
-    names: _Names,
-    shapes: Mapping[str, GivenShape],
-    file: YamlFile,
-    at: tuple[str | int, ...],
-    problems: list[Problem],
-) -> dict[tuple[str | SourceName, ...], GivenRows]:
-    found: dict[tuple[str | SourceName, ...], GivenRows] = {}
-    for text, shape in shapes.items():
-        where = file.location((*at, "inputs", text))
-        nodes = names.find(text, where)
-        if isinstance(nodes, Problem):
-            problems.append(nodes)
-        elif nodes in found:
-            problems.append(Problem(f"{text!r} is given twice: it is also called otherwise here", where))
-        else:
-            found[nodes] = _given(names.project, nodes, shape, where)
-    return found
-
-
-def _given(project: Project, nodes: tuple[str | SourceName, ...], shape: GivenShape, where: Location) -> GivenRows:
-    rows: tuple[Mapping[str, object], ...] | CsvText | CsvFile
-    if shape.csv is None:
-        rows = tuple(shape.rows or ())
-    else:  # a path has no second line, and a text without one has no rows
-        rows = CsvText(shape.csv) if "\n" in shape.csv.strip() else CsvFile(Path(shape.csv))
-    known = [project.sources[node] if isinstance(node, SourceName) else project.node(node) for node in nodes]
-    declared = {column.name: column.type for node in known for column in node.columns if column.type}
-    seeded = {name: kind for node in known for name, kind in _seed_types(node, project).items()}
-    # as documented for FFT, the other columns of such a seed are text
-    return GivenRows(nodes, rows, where, {**declared, **seeded, **shape.columns}, "string" if seeded else None)
-
-
-def _seed_types(node: Model | Seed | Source, project: Project) -> Mapping[str, str]:
-    """The types that seeds/schema.yml declares of a seed, or of the one behind a source."""
-    name = project.seed_behind(node.name) if isinstance(node, Source) else node.name
-    seed = project.seeds.get(name) if name else None
-    return seed.column_types if seed else {}
-
-
-class _Names:
-    """What the inputs of a model may be called."""
-
-    def __init__(self, project: Project, model: Model) -> None:
-        self.project = project
-        self._model = model
-        self._nodes: dict[str, list[str | SourceName]] = {}
-        for node in _readable(project, model, {}):
-            for name in self._names_of(node):
-                self._nodes.setdefault(name, []).append(node)
-
-    def find(self, text: str, where: Location) -> tuple[str | SourceName, ...] | Problem:
-        """Find what a name stands for: several nodes where they are one table."""
-        name = model_name(text)
-        if name in (THIS, self._model.name):
-            return self._own_table(text, where)
-        nodes = self._nodes.get(name, [])
-        if not nodes:
-            known = ", ".join(dict.fromkeys(str(node) for found in self._nodes.values() for node in found))
-            hint = nearest(name, self._nodes) or (f"It reads {known}." if known else "It reads nothing.")
-            return Problem(f"model {self._model.name!r} does not read {text!r}", where, hint)
-        if len({self._place(node) for node in nodes}) > 1:
-            hint = f"Write {' or '.join(str(node) for node in nodes)}."
-            return Problem(f"{text!r} could be several inputs of {self._model.name!r}", where, hint)
-        return tuple(nodes)
-
-    def _own_table(self, text: str, where: Location) -> tuple[str | SourceName, ...] | Problem:
-        if isinstance(self._model.materialization, Incremental | Snapshot):
-            return (self._model.name,)
-        hint = "Only incremental models and snapshots add to a table that is there."
-        return Problem(f"model {self._model.name!r} replaces its table: {text!r} has no effect", where, hint)
-
-    def _names_of(self, node: str | SourceName) -> set[str]:
-        return {node} if isinstance(node, str) else {str(node), self.project.sources[node].identifier}
-
-    def _place(self, node: str | SourceName) -> object:
-        """Equal for the names of one table."""
-        if isinstance(node, str):
-            return node
-        source = self.project.sources[node]
-        return self.project.seed_behind(node) or (source.catalog, source.schema, source.identifier)
-
-
-def _readable(project: Project, model: Model, found: dict[str | SourceName, None]) -> Mapping[str | SourceName, None]:
-    """What a model reads; where that is ephemeral, it and what it reads."""
-    for node in model.inputs:
-        if node in found or not _is_known(node, project):
-            continue
-        found[node] = None
-        upstream = project.models.get(node) if isinstance(node, str) else None
-        if upstream is not None and upstream.is_ephemeral:
-            _readable(project, upstream, found)
-    return found
-
-
-def _missing_inputs(test: UnitTest, model: Model, project: Project) -> Iterator[Problem]:
+def _missing_inputs(test: UnitTest, models: Sequence[Model], project: Project) -> Iterator[Problem]:
     given = {node for rows in test.inputs for node in rows.nodes}
-    for node in _not_given(project, model, given, {model.name}):
-        hint = "Write rows: [] and the types of its columns where it has no rows."
-        yield Problem(f"case {test.name!r} gives no rows for {str(node)!r}, which is read", test.location, hint)
-
-
-def _not_given(
-    project: Project, model: Model, given: set[str | SourceName], seen: set[str | SourceName]
-) -> Iterator[str | SourceName]:
-    for node in model.inputs:
-        if node in given or node in seen or not _is_known(node, project):
-            continue
-        seen.add(node)
-        upstream = project.models.get(node) if isinstance(node, str) else None
-        if upstream is not None and upstream.is_ephemeral:
-            yield from _not_given(project, upstream, given, seen)
-        else:
-            yield node
-
-
-def _is_known(node: str | SourceName, project: Project) -> bool:
-    """Whether there is such an input; where not, that is reported already."""
-    return node in project.sources if isinstance(node, SourceName) else node in project.models or node in project.seeds
+    seen: set[str | SourceName] = set(test.models)
+    for model in models:
+        for node in not_given(project, model, given, seen):
+            hint = "Write rows: [] and the types of its columns where it has no rows."
+            yield Problem(f"case {test.name!r} gives no rows for {str(node)!r}, which is read", test.location, hint)

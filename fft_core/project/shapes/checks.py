@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from datetime import UTC, date, datetime
 from math import isfinite
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -424,6 +425,33 @@ class ReconcileCoverageShape(ReconcileShape):
         return m.ReconcileCoverage(self.source.value(), self.target.value())
 
 
+class AssetCheckShape(CheckShape):
+    """A check of Dagster's, by its name and file, that judges the staged rows: what it finds, it says itself."""
+
+    type: Literal["asset_check"]
+    column: None = None
+    where: None = None
+    scope: Literal["table"] = "table"
+    name: Name
+    file: Filled
+    gate: bool
+
+    @model_validator(mode="after")
+    def _is_gate(self) -> Self:
+        if not self.gate:
+            raise ValueError("gate: false says nothing: Dagster runs the check by itself; take the entry out")
+        given = [key for key in ("severity", "warn_if", "error_if") if key in self.model_fields_set]
+        if given:
+            raise ValueError(f"{given[0]} has no effect: the result of the check says whether it warns or fails")
+        path = PurePosixPath(self.file)
+        if path.is_absolute() or ".." in path.parts or path.suffix != ".py":
+            raise ValueError(f"file: {self.file!r} is no file of the project's whose name ends in .py")
+        return self
+
+    def rule(self) -> m.Rule:
+        return m.JudgedRows(Path(self.file))
+
+
 class CustomCheckShape(CheckShape):
     """A test whose type is a file of the project's; keys that are none of these are parameters."""
 
@@ -454,6 +482,7 @@ AnyCheck: TypeAlias = (
     | ReconcileDiffShape
     | ReconcileRatioShape
     | ReconcileCoverageShape
+    | AssetCheckShape
 )
 CheckShapes: TypeAlias = AnyCheck | CustomCheckShape
 RECONCILE = ("reconcile_equal", "reconcile_diff_within", "reconcile_ratio_within", "reconcile_coverage")

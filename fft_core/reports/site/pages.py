@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from fft_core.checks.words import in_words
 from fft_core.errors import ArtifactError
 from fft_core.names import Relation
 from fft_core.names.columns import paired
 from fft_core.names.text import visible
-from fft_core.project.model import Check, Model, Project, Seed, Source
+from fft_core.project.model import Model, Project, Seed, Source
 from fft_core.reports.catalog import Catalog, CatalogEntry
+from fft_core.reports.site.checks import CheckLine, Histories, check_lines, check_types
 from fft_core.reports.site.graph import Graph, GraphNode, graph_of
 from fft_core.reports.site.layout import Drawing, draw
 from fft_core.version import VERSION
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Documented: TypeAlias = Model | Seed | Source
 GENERATOR = "fft docgen"
+NO_HISTORY: Histories = MappingProxyType({})
 FOLDERS = ("models", "seeds", "sources")
 _STEPS = 2
 
@@ -52,7 +54,7 @@ class Page:
     graph: Graph
     relation: Relation | None
     entry: CatalogEntry | None
-    declared_checks: tuple[Check, ...]
+    checks: tuple[CheckLine, ...]
     source: str | None
 
     @property
@@ -111,11 +113,6 @@ class Page:
         return (*found, *rest)
 
     @property
-    def checks(self) -> tuple[tuple[Check, str], ...]:
-        """Its checks, each with its rule in words."""
-        return tuple((check, in_words(check)) for check in self.declared_checks)
-
-    @property
     def search(self) -> str:
         """What the search on the index looks at, in lower case."""
         columns = [text for column in self.columns for text in (column.name, column.description)]
@@ -128,13 +125,20 @@ class Page:
         return drawn(self.graph)
 
 
-def render_site(project: Project, catalog: Catalog | None, *, with_source: bool = False) -> Mapping[str, str]:
+def render_site(
+    project: Project,
+    catalog: Catalog | None,
+    *,
+    with_source: bool = False,
+    histories: Histories = NO_HISTORY,
+) -> Mapping[str, str]:
     """Give the text of each page by its path, relative to the folder of the site.
 
     Args:
         project: A project.
         catalog: What is in its database; None where that is not known.
         with_source: Show the files of the models.
+        histories: What checks found in earlier runs, by node and name.
 
     Raises:
         ArtifactError: the file of a model cannot be read.
@@ -145,6 +149,10 @@ def render_site(project: Project, catalog: Catalog | None, *, with_source: bool 
     relation_of = planned_relations(project)
     documented_by_name = _documented(project)
     jinja = _environment(project)
+    lines = check_lines(project, hrefs, histories)
+    lines_of: dict[object, list[CheckLine]] = {}
+    for line in lines:
+        lines_of.setdefault(line.check.node, []).append(line)
     shared = {"hrefs": hrefs, "with_catalog": catalog is not None}
     pages = [
         Page(
@@ -154,7 +162,7 @@ def render_site(project: Project, catalog: Catalog | None, *, with_source: bool 
             graph=graph.around(node.name, _STEPS),
             relation=None if node.shape == "ephemeral" else relation_of(documented.name),
             entry=catalog.entries.get(node.name) if catalog else None,
-            declared_checks=project.checks_of(documented.name),
+            checks=tuple(lines_of.get(documented.name, ())),
             source=_source_of(project, documented) if with_source and isinstance(documented, Model) else None,
         )
         for node in graph.nodes
@@ -163,6 +171,7 @@ def render_site(project: Project, catalog: Catalog | None, *, with_source: bool 
     template = jinja.get_template("node.html.j2")
     texts = {page.href: template.render(page=page, **shared) for page in pages}
     texts["index.html"] = jinja.get_template("index.html.j2").render(groups=_groups(pages))
+    texts["checks.html"] = jinja.get_template("checks.html.j2").render(lines=lines, types=check_types(project, hrefs))
     texts["dag.html"] = jinja.get_template("dag.html.j2").render(graph=graph, drawing=drawn(graph), **shared)
     return {href: visible(text) for href, text in texts.items()}
 

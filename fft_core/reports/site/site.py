@@ -10,15 +10,22 @@ from fft_core.json_files import json_text, write_text_file
 from fft_core.project.model import Project
 from fft_core.reports.catalog import Catalog, write_catalog
 from fft_core.reports.manifest import make_manifest, write_manifest
+from fft_core.reports.site.checks import Histories
 from fft_core.reports.site.graph import Graph
-from fft_core.reports.site.pages import FOLDERS, GENERATOR, render_dag, render_site
+from fft_core.reports.site.pages import FOLDERS, GENERATOR, NO_HISTORY, render_dag, render_site
 
 _MARK = f'<meta name="generator" content="{GENERATOR}">'
 _HEAD = 300  # characters in which the mark stands
 
 
 def write_docs(
-    project: Project, catalog: Catalog | None, folder: Path, *, with_source: bool = False, with_json: bool = False
+    project: Project,
+    catalog: Catalog | None,
+    folder: Path,
+    *,
+    with_source: bool = False,
+    with_json: bool = False,
+    histories: Histories = NO_HISTORY,
 ) -> None:
     """Write a site about a project, and its manifest and catalog into the project's target folder.
 
@@ -28,13 +35,14 @@ def write_docs(
         folder: Where the site goes; see `write_site`.
         with_source: Show the files of the models.
         with_json: Put manifest and catalog beside the pages as well.
+        histories: What checks found in earlier runs, by node and name.
 
     Raises:
         ArtifactError: a file cannot be written, or is somebody else's.
         ProjectError: with every template that fails.
     """
     manifest = make_manifest(project)
-    texts = dict(render_site(project, catalog, with_source=with_source))
+    texts = dict(render_site(project, catalog, with_source=with_source, histories=histories))
     if with_json:
         texts["manifest.json"] = json_text(manifest.to_json())
     if with_json and catalog:

@@ -15,6 +15,7 @@ from fft_core.compile.python_closure import PythonReader
 from fft_core.errors import FftError, Location, ModelError, Problem, ProjectError, RequestError, nearest
 from fft_core.names import model_name
 from fft_core.project.model import (
+    JudgedRows,
     Model,
     Node,
     Package,
@@ -135,6 +136,8 @@ def _judged_with(project: Project, files: Collection[Path]) -> Iterator[str]:
         rule, node = check.rule, check.node
         if isinstance(rule, PythonCheck):
             code = [(rule.path, rule.function)]
+        elif isinstance(rule, JudgedRows):
+            code = [] if rule.path.is_absolute() else [(rule.path, "")]
         elif isinstance(rule, SqlCheck):
             code = [(project.python_macros[name], name) for name in sorted(rule.python_macros)]
         else:
@@ -146,6 +149,8 @@ def _judged_with(project: Project, files: Collection[Path]) -> Iterator[str]:
 def _functions(project: Project, model: Model) -> list[tuple[Path, str]]:
     if isinstance(model.body, PythonBody):
         return [(model.path, model.body.function)]
+    if not isinstance(model.body, SqlBody):
+        return []
     return [(project.python_macros[name], name) for name in sorted(model.body.python_macros)]
 
 

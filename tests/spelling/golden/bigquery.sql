@@ -128,6 +128,23 @@ select datetime '2026-01-03 12:30:00.250000' as v;
 -- the server's clock
 select case when current_datetime('UTC') > datetime '2026-01-03 12:30:00.250000' then 1 end as v;
 
+-- a frozen point in time
+select datetime(timestamp '2026-01-03 12:30:00.250000+00:00', 'UTC') as v;
+
+-- a frozen time
+select datetime '2026-01-03 12:30:00.250000' as v;
+
+-- a frozen date
+select cast('2026-01-03' as date) as v;
+
+-- a frozen time of day
+select cast('12:30:00.250000' as time) as v;
+
+-- a frozen time of day in UTC: not spelled
+
+-- what a call makes
+select 1 as `now`;
+
 -- a point in time
 select datetime(timestamp '2026-01-03 12:30:00.250000+00:00', 'UTC') as v;
 

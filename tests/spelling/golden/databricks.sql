@@ -128,6 +128,22 @@ select timestamp_ntz '2026-01-03 12:30:00.250000' as v;
 -- the server's clock
 select case when cast(current_timestamp as timestamp_ntz) > timestamp_ntz '2026-01-03 12:30:00.250000' then 1 end as v;
 
+-- a frozen point in time
+select cast(cast('2026-01-03 12:30:00.250000+00:00' as timestamp) as timestamp_ntz) as v;
+
+-- a frozen time
+select timestamp_ntz '2026-01-03 12:30:00.250000' as v;
+
+-- a frozen date
+select cast('2026-01-03' as date) as v;
+
+-- a frozen time of day: not spelled
+
+-- a frozen time of day in UTC: not spelled
+
+-- what a call makes
+select 1 as `now`;
+
 -- a point in time
 select cast(cast('2026-01-03 12:30:00.250000+00:00' as timestamp) as timestamp_ntz) as v;
 

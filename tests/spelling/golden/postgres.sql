@@ -136,6 +136,24 @@ select timestamp '2026-01-03 12:30:00.250000' as v;
 -- the server's clock
 select case when (current_timestamp at time zone 'UTC') > timestamp '2026-01-03 12:30:00.250000' then 1 end as v;
 
+-- a frozen point in time
+select (cast('2026-01-03 12:30:00.250000+00:00' as timestamptz) at time zone 'UTC') as v;
+
+-- a frozen time
+select timestamp '2026-01-03 12:30:00.250000' as v;
+
+-- a frozen date
+select cast('2026-01-03' as date) as v;
+
+-- a frozen time of day
+select cast('12:30:00.250000' as time) as v;
+
+-- a frozen time of day in UTC
+select cast('12:30:00.250000+00:00' as time with time zone) as v;
+
+-- what a call makes
+select 1 as "now";
+
 -- a point in time
 select (cast('2026-01-03 12:30:00.250000+00:00' as timestamptz) at time zone 'UTC') as v;
 

@@ -130,6 +130,23 @@ select cast('2026-01-03 12:30:00.250000' as timestamp_ntz) as v;
 -- the server's clock
 select case when sysdate() > cast('2026-01-03 12:30:00.250000' as timestamp_ntz) then 1 end as v;
 
+-- a frozen point in time
+select cast(convert_timezone('UTC', cast('2026-01-03 12:30:00.250000 +00:00' as timestamp_tz)) as timestamp_ntz) as v;
+
+-- a frozen time
+select cast('2026-01-03 12:30:00.250000' as timestamp_ntz) as v;
+
+-- a frozen date
+select cast('2026-01-03' as date) as v;
+
+-- a frozen time of day
+select cast('12:30:00.250000' as time) as v;
+
+-- a frozen time of day in UTC: not spelled
+
+-- what a call makes
+select 1 as "NOW";
+
 -- a point in time
 select cast(convert_timezone('UTC', cast('2026-01-03 12:30:00.250000 +00:00' as timestamp_tz)) as timestamp_ntz) as v;
 

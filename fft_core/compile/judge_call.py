@@ -1,0 +1,40 @@
+"""A check that a function of the scheduler's judges becomes a call: it is handed rows as a frame of its kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fft_core.errors import FftError, ModelError, message_of
+from fft_core.frames import from_arrow
+from fft_core.project.model import Check, JudgedRows, Verdict
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def called_judge(check: Check, rule: JudgedRows, rows: pa.Table) -> Verdict:
+    """Call the function of a check with rows.
+
+    Args:
+        check: The check.
+        rule: Its rule.
+        rows: All rows that are judged, an Arrow table.
+
+    Raises:
+        FftError: nobody has given the function.
+        ModelError: it fails, or the rows have no place in its kind of frame.
+    """
+    if rule.judge is None:
+        raise FftError(
+            f"the check {check.name} of {check.node} is a check of Dagster, and its function was not given",
+            where=check.location,
+            hint="Run it in Dagster, or by fft build: they load its file.",
+        )
+    try:
+        return rule.judge.judge(from_arrow(rows, rule.judge.frame))
+    except FftError as error:
+        message = f"check {check.name} of {check.node}: {error.problem.message}"
+        raise ModelError(message, where=check.location, hint=error.problem.hint) from error.__cause__
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
+        raise ModelError(f"check {check.name} of {check.node} raised {said}", where=check.location) from error

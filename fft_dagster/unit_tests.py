@@ -1,0 +1,126 @@
+"""Unit tests as asset checks, which only run if they are asked for.
+
+A check belongs to an asset, and a selection of that asset runs its checks. So these are not checks of the models:
+they are checks of external assets that stand for the tests, `unit_tests/users`, which nothing depends on. Jobs and
+schedules of models leave them out, however they select them.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from fft_core import Model, Project
+from fft_core.names.text import visible
+from fft_core.project.model import UnitTest
+from fft_core.project.profile.secrets import project_masker
+from fft_core.unit_tests.run import UnitTestRunner
+from fft_dagster import events
+from fft_dagster.projects import BoundProject, bound_project
+from fft_dagster.step_names import StepNames
+from fft_dagster.translator import FftTranslator
+
+
+def unit_test_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
+    """Describe an external asset for each model that has unit tests; a chain is of its last model."""
+    translator = translator or FftTranslator()
+    return [
+        dg.AssetSpec(
+            _key_of(project.models[name], translator),
+            description=f"The unit tests of {name}: models on given rows. They run if they are asked for.",
+            group_name="unit_tests",
+            kinds={project.engine, "unit test"},
+            metadata={"files": ", ".join(dict.fromkeys(str(test.location.path) for test in tests))},
+        )
+        for name, tests in _tests_by_model(project).items()
+    ]
+
+
+def unit_test_checks(
+    project: Project, translator: FftTranslator | None = None, *, taken: Collection[str] = ()
+) -> list[dg.AssetChecksDefinition]:
+    """Make a check for each case of a unit test, and a step for each model that has some.
+
+    A step opens no database of the profile but where `fft utest` does: it needs no resource. Nothing waits for it, and
+    no check blocks anything.
+
+    Args:
+        project: A loaded project.
+        translator: How models become assets.
+        taken: Names of steps of other assets.
+    """
+    bound = bound_project(project, translator)
+    names = StepNames(bound, taken)
+    return [_step(bound, names, project.models[name], tests) for name, tests in _tests_by_model(project).items()]
+
+
+def unit_test_selection(project: Project, translator: FftTranslator | None = None) -> dg.AssetSelection:
+    """Select all unit tests, and nothing else: for a job of their own.
+
+    >>> project = load_project("shop")  # doctest: +SKIP
+    >>> dg.define_asset_job("unit_tests", unit_test_selection(project))  # doctest: +SKIP
+    """
+    keys = [spec.key for spec in unit_test_specs(project, translator)]
+    return dg.AssetSelection.checks_for_assets(*keys)
+
+
+def _key_of(model: Model, translator: FftTranslator) -> dg.AssetKey:
+    """Return the key of the asset that stands for the unit tests of a model: its own, below `unit_tests`."""
+    return translator.get_asset_key(model).with_prefix("unit_tests")
+
+
+def _tests_by_model(project: Project) -> Mapping[str, list[UnitTest]]:
+    found: dict[str, list[UnitTest]] = {}
+    for test in project.unit_tests:
+        found.setdefault(test.model, []).append(test)
+    return found
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A case, and the name of its check: Dagster takes letters, digits and underscores."""
+
+    test: UnitTest
+    name: str
+
+    def spec(self, key: dg.AssetKey) -> dg.AssetCheckSpec:
+        """Describe it as a check of an asset, which blocks nothing."""
+        chain = f" (the chain {', '.join(self.test.models)})" if self.test.before else ""
+        said = {"case": visible(self.test.name), "file": str(self.test.location)}
+        return dg.AssetCheckSpec(
+            self.name, asset=key, description=f"{said['case']}{chain}", blocking=False, metadata=said
+        )
+
+
+def _cases(tests: Sequence[UnitTest]) -> list[_Case]:
+    uses = Counter(_identifier(test.name) for test in tests)
+    return [_Case(test, _apart(test, uses)) for test in tests]
+
+
+def _apart(test: UnitTest, uses: Mapping[str, int]) -> str:
+    plain = _identifier(test.name)
+    return plain if uses[plain] == 1 else f"{plain}_{hashlib.sha256(test.name.encode()).hexdigest()[:8]}"
+
+
+def _identifier(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or "case"
+
+
+def _step(bound: BoundProject, names: StepNames, model: Model, tests: Sequence[UnitTest]) -> dg.AssetChecksDefinition:
+    project = bound.project
+    cases, masker = _cases(tests), project_masker(project)
+    key = _key_of(model, bound.translator)
+    specs = [case.spec(key) for case in cases]
+
+    @dg.multi_asset_check(name=names.of_unit_tests(model), specs=specs, can_subset=True)
+    def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        wanted = {check.name for check in context.selected_asset_check_keys}
+        with events.step_failures(masker), UnitTestRunner(project) as runner:
+            for case in cases:
+                if case.name in wanted:
+                    yield events.unit_test_result(key, case.name, runner.run(case.test), masker)
+
+    return step
