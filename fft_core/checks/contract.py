@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from fft_core.checks.query import CheckQuery
 from fft_core.checks.spelled import Spelled
+from fft_core.engines.declared_types import word_of
 from fft_core.engines.protocol import ColumnType
 from fft_core.names.columns import ColumnNames
 from fft_core.project.model import ColumnTypes
@@ -53,9 +54,7 @@ def _resolved(declared: Sequence[str], spell: Spelled) -> list[tuple[str, ...]]:
     values = ", ".join(f"{spell.spelling.cast_to('null', kind)} as c{i}" for i, kind in enumerate(asked))
     found: tuple[ColumnType, ...] = spell.engine.columns(f"select {values}")
     resolved = dict(zip(asked, (column.type for column in found), strict=True))
-    return [
-        tuple(_written(kind, resolved[_engines_own(kind, spell)], kind == meant[0]) for kind in meant) for meant in both
-    ]
+    return [tuple(_written(resolved[_engines_own(kind, spell)], kind, meant[0]) for kind in meant) for meant in both]
 
 
 def _meanings(kind: str, spell: Spelled) -> tuple[str, ...]:
@@ -70,9 +69,13 @@ def _engines_own(kind: str, spell: Spelled) -> str:
     return spell.engine.types.column_type(kind) if kind.strip().lower() in ("string", "double") else kind
 
 
-def _written(kind: str, resolved: str, as_written: bool) -> str:
-    """Leave out the length or precision that the engine has added to a type that is written without one."""
-    return resolved if "(" in kind and as_written else _plain(resolved)
+def _written(resolved: str, kind: str, declared: str) -> str:
+    """Leave out the length or precision that the engine has added to a type that is written without one.
+
+    A whole number keeps it: on engines whose whole numbers are decimals, the scale says that it is one.
+    """
+    is_exact = "(" in declared and ("(" in kind or kind == declared)
+    return resolved if is_exact or word_of(declared) == "integer" else _plain(resolved)
 
 
 def _is_of(found: str, promised: str) -> bool:

@@ -15,7 +15,7 @@ from fft_core.engines.protocol import Session, open_session
 from fft_core.errors import StatementError
 from fft_core.project.model import Check, ColumnTypes, MatchesRegex, Unique
 
-ABSENT = ("uuid",)  # types that Snowflake does not have
+ABSENT = ("uuid",)  # types that Snowflake does not have; nor has it infinite times
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def engine(snowflake_server: Mapping[str, Any]) -> Iterator[Session]:
 @pytest.mark.parametrize("names", NAMES[:2], ids=["plain", "quotes"])
 def test_what_passes_and_what_fails(engine: Session, names: tuple[str, str]) -> None:
     for case, said in CASES.items():
-        if said.kind in ABSENT:
+        if said.kind in ABSENT or "infinity" in said.bad:
             continue
         rule = said.rule(*names)
         for rows, where, failing in (
@@ -48,7 +48,7 @@ def test_what_passes_and_what_fails(engine: Session, names: tuple[str, str]) -> 
 
 def test_a_condition_chooses_the_rows(engine: Session) -> None:
     for case, said in CASES.items():
-        if not case.startswith(ELSEWHERE) and said.kind not in ABSENT:
+        if not case.startswith(ELSEWHERE) and said.kind not in ABSENT and "infinity" not in said.bad:
             bad = re.sub(r", (?:'\w'|null)\)", ", 'bad')", said.bad)
             fill(engine, f"{said.good}, {bad}", said.kind)
             assert judge(engine, said.rule("x", "g"), "coalesce(g, '') <> 'bad' -- no more").passed, case
