@@ -25,6 +25,7 @@ ReasonKind: TypeAlias = Literal[
     "place_changed",
     "code_changed",
     "config_changed",
+    "kind_changed",
     "environment_changed",
     "profile_changed",
     "format_changed",

@@ -66,6 +66,7 @@ SPEC = EngineSpec(
         replaces_atomically=Full(),
         changes_rows=Full(),
         changes_together=Full(),
+        replaces_kinds=Full(),
         temporary_tables=Full(),
         clones=No("a copy is a table of its own"),
         rows_known=No("the catalog has an estimate, which does not see deleted rows"),

@@ -53,6 +53,7 @@ SPEC = EngineSpec(
         replaces_atomically=Full(),
         changes_rows=Full(),
         changes_together=Full(),
+        replaces_kinds=Full(),
         temporary_tables=Full(),
         clones=No("a copy is a table of its own"),
         rows_known=No("the statistics are late, and lost in a crash"),

@@ -78,6 +78,7 @@ SPEC = EngineSpec(
         replaces_atomically=Full(),
         changes_rows=Full(),
         changes_together=Full(),
+        replaces_kinds=No("one is dropped before the other is created"),
         temporary_tables=Full(),
         clones=No("not used: what a table will hold is judged as a query"),
         rows_known=Full(),

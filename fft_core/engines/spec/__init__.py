@@ -98,6 +98,8 @@ class Capabilities:
     """Relations of another profile are read in the same statement: in another schema, catalog or file."""
     changes_together: Support = No("nobody has said so")
     """Statements that change rows of several tables become visible together, or none of them."""
+    replaces_kinds: Support = No("nobody has said so")
+    """A table takes the name of a view, or a view that of a table, without a moment in which it is missing."""
     grants: Support = No("nobody has said so")
     """Others are allowed to read a relation by a grant."""
     indexes: Support = No("nobody has said so")

@@ -53,6 +53,7 @@ SPEC = EngineSpec(
         replaces_atomically=Full(),
         changes_rows=Full(),
         changes_together=Full(),
+        replaces_kinds=Full(),
         temporary_tables=Full(),
         clones=No("a copy is a table of its own"),
         rows_known=No("SQLite does not keep the number of rows"),
