@@ -77,6 +77,15 @@ class SwapByStatement:
         """Spell the one statement that creates or replaces a view, with a comment."""
         return self.session.spelling.create_as(relation, kind, query, stamp=comment)
 
+    def change_together(self, statements: Sequence[str]) -> None:
+        """Run statements that change rows, and create or alter nothing: all of them become visible, or none.
+
+        Called only if `Capabilities.changes_together`. Raises what `Session.execute` raises.
+        """
+        with self.session.transaction():
+            for statement in statements:
+                self.session.execute(statement)
+
     def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
         """Return what a relation is made of, as `Session.inspect` compares it."""
         return columns_digest((column.name, column.type) for column in columns)
@@ -208,4 +217,4 @@ class _ChangeStage(_SwapStage):
             if len(group) == 1:
                 self.session.execute(group[0])
             elif group:
-                self.session.change_together(group)
+                self._publisher.change_together(group)

@@ -444,12 +444,6 @@ class Session(Protocol):
         Without `Capabilities.transactions` each statement is one of its own, and what has run stays.
         """
 
-    def change_together(self, statements: Sequence[str]) -> Stats:
-        """Run statements that change rows, and create or alter nothing: all of them become visible, or none.
-
-        Asked only if `Capabilities.changes_together`. The sum of their rows is returned. Raises what `execute` raises.
-        """
-
     def hold(self, relation: Relation) -> None:
         """Keep other sessions from changing a relation until this transaction ends; wait, and say for whom.
 

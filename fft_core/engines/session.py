@@ -200,10 +200,6 @@ class BaseSession(ABC):
     def transaction(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def change_together(self, statements: Sequence[str]) -> Stats:
-        with self.transaction():
-            return total([self.execute(statement) for statement in statements])
-
     def hold(self, relation: Relation) -> None:  # noqa: B027 (nobody waits, if not said otherwise)
         pass
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from snowflake.connector.errors import Error
 
 from fft_core.engines.by_statement import SwapByStatement
-from fft_core.engines.protocol import ColumnType, RelationKind, Session
-from fft_core.engines.snowflake.catalog import Fetch, signature_of
+from fft_core.engines.protocol import ColumnType, RelationKind
+from fft_core.engines.snowflake.catalog import signature_of
 from fft_core.names import Relation
+
+if TYPE_CHECKING:
+    from fft_core.engines.snowflake.session import SnowflakeSession
 
 
 class SnowflakePublisher(SwapByStatement):
@@ -17,13 +24,12 @@ class SnowflakePublisher(SwapByStatement):
 
     Args:
         session: Runs the statements.
-        fetch: Asks the catalog.
         is_transient: Whether published tables have no fail-safe.
     """
 
-    def __init__(self, session: Session, fetch: Fetch, *, is_transient: bool) -> None:
+    def __init__(self, session: SnowflakeSession, *, is_transient: bool) -> None:
         super().__init__(session)
-        self._fetch = fetch
+        self._snowflake = session
         self._is_transient = is_transient
 
     def staged(self, stage: Relation, kind: RelationKind, query: str) -> str:
@@ -33,8 +39,20 @@ class SnowflakePublisher(SwapByStatement):
         statement = super().swapped(stage, relation, comment)
         return _transient(statement) if self._is_transient else statement
 
+    def change_together(self, statements: Sequence[str]) -> None:
+        session = self.session
+        session.execute("begin")
+        try:
+            for statement in statements:
+                session.execute(statement)
+            session.execute("commit")
+        except BaseException:
+            with suppress(Error):  # of a connection that is gone: the service rolls back by itself
+                self._snowflake.connection.cursor().execute("rollback")  # also if the session is interrupted
+            raise
+
     def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
-        return signature_of(self._fetch, stage)
+        return signature_of(self._snowflake.fetch, stage)
 
 
 def _transient(statement: str) -> str:

@@ -14,7 +14,7 @@ from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import Error
 
 from fft_core.engines.protocol import ColumnType, RelationKind, Row, Stats, TableInfo, Want
-from fft_core.engines.session import BaseSession, total
+from fft_core.engines.session import BaseSession
 from fft_core.engines.snowflake import SPEC, catalog, namespace
 from fft_core.engines.snowflake.connecting import opened
 from fft_core.engines.snowflake.faults import explained
@@ -56,7 +56,7 @@ class SnowflakeSession(BaseSession):
         self._settings = settings
         types = SnowflakeTypes()
         self.types, self.frames = types, SnowflakeFrames(self)
-        self.publisher = SnowflakePublisher(self, self.fetch, is_transient=settings["transient"])
+        self.publisher = SnowflakePublisher(self, is_transient=settings["transient"])
         self.versions = SnowflakeVersions(self.fetch, types)
         self.places = SnowflakePlaces(self, settings["account"])
         self.natives = self._snowpark = SnowparkFrames(self)
@@ -131,16 +131,6 @@ class SnowflakeSession(BaseSession):
             self.create_schema(schema)
             self.execute(f"use schema {SPELLING.schema(schema)}")
             self._has_schema = True
-
-    def change_together(self, statements: Sequence[str]) -> Stats:
-        self.execute("begin")
-        try:
-            stats = total([self.execute(statement) for statement in statements])
-            self.execute("commit")
-        except BaseException:
-            self.connection.cursor().execute("rollback")
-            raise
-        return stats
 
     def turn(self) -> AbstractContextManager[None]:
         self._cancelled.clear()

@@ -38,8 +38,8 @@ def shown(name: str) -> str:
     return name.lower() if _PLAIN.fullmatch(name.lower()) and name == name.upper() else name
 
 
-class SnowflakeSpelling(BackslashSpelling):
-    """Statements of Snowflake: a plain name is upper-cased, as it is for whoever writes it without quotes."""
+class SnowflakeValues(BackslashSpelling):
+    """Names and values: a plain name is upper-cased, as it is for whoever writes it without quotes."""
 
     dialect: ClassVar[str] = "snowflake"
     types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
@@ -93,10 +93,6 @@ class SnowflakeSpelling(BackslashSpelling):
     def greatest(self, values: Sequence[str]) -> str:
         return f"greatest_ignore_nulls({', '.join(values)})"
 
-    def names_like(self, relation: Relation, prefix: str) -> str:
-        kept = replace(relation, schema=folded(relation.schema or ""))
-        return super().names_like(kept, prefix.upper())
-
     def is_nan(self, value: str) -> str:
         return f"{self.cast(value, 'number')} = 'NaN'::double"
 
@@ -108,6 +104,14 @@ class SnowflakeSpelling(BackslashSpelling):
 
     def date_add(self, time: str, part: TimePart, amount: int) -> str:
         return f"dateadd('{part}', {amount}, {time})"
+
+
+class SnowflakeSpelling(SnowflakeValues):
+    """Statements of Snowflake."""
+
+    def names_like(self, relation: Relation, prefix: str) -> str:
+        kept = replace(relation, schema=folded(relation.schema or ""))
+        return super().names_like(kept, prefix.upper())
 
     def options(self, kind: RelationKind, stamp: str | None) -> str:
         return "" if stamp is None else f" copy grants comment = {self.text(stamp)}"

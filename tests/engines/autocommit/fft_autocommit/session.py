@@ -12,8 +12,7 @@ from fft_core.engines.postgres import namespace
 from fft_core.engines.postgres.catalog import signature_of
 from fft_core.engines.postgres.replacement_queries import DEPENDENTS, VIEW_STATEMENTS
 from fft_core.engines.postgres.session import PostgresSession, conninfo_of
-from fft_core.engines.protocol import ColumnType, RelationKind, Stats
-from fft_core.engines.session import total
+from fft_core.engines.protocol import ColumnType, RelationKind
 from fft_core.errors import EngineError
 from fft_core.names import Relation
 
@@ -63,10 +62,6 @@ class AutocommitSession(PostgresSession):
         if self._cancelled.is_set():
             raise EngineError("the statement was interrupted")
 
-    def change_together(self, statements: Sequence[str]) -> Stats:
-        with PostgresSession.transaction(self):  # of statements that change rows, warehouses have one
-            return total([self.execute(statement) for statement in statements])
-
     def hold(self, relation: Relation) -> None:
         pass  # a lock would end with its statement
 
@@ -87,6 +82,13 @@ class AutocommitPublisher(SwapByStatement):
         spelling = self.session.spelling
         made = spelling.create_as(relation, kind, query, replaces=False)
         return self._published(relation, made, spelling.kind(kind), comment)
+
+    def change_together(self, statements: Sequence[str]) -> None:
+        session = self.session
+        assert isinstance(session, PostgresSession)
+        with PostgresSession.transaction(session):  # of statements that change rows, warehouses have one
+            for statement in statements:
+                session.execute(statement)
 
     def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
         return signature_of(self.session.fetch, stage)[1]
