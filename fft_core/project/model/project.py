@@ -25,7 +25,7 @@ LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 
 @dataclass(frozen=True)
 class FingerprintSettings:
-    """The settings of fingerprints: whether all FF_* variables or only used ones count, and the row limit of digests."""
+    """The settings of fingerprints: whether all FF_* variables count or only used ones, and a row limit of digests."""
 
     environment: Literal["all", "used"] = "all"
     digest_max_rows: int = 1_000_000

@@ -28,7 +28,7 @@ _OF_ANOTHER_REPOSITORY = frozenset(
 def run_git(
     folder: Path, *arguments: str, given: bytes = b"", index: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git in a folder, and return the finished process. Git never asks for a password: nobody may be there to answer.
+    """Run git in a folder; return the finished process. Git never asks for a password: nobody may be there to answer.
 
     Args:
         folder: The folder of the repository.

@@ -66,7 +66,7 @@ def active_env(env: str | None = None) -> str:
 
 
 def env_to_check(root: Path, env: str | None = None) -> str:
-    """Choose the environment's name for commands without a database: the first one if `dev` is the default and missing."""
+    """Choose the environment's name for commands without a database: the first if `dev` is only a missing default."""
     active = active_env(env)
     if env or active != DEFAULT_ENV or not (root / FILE).is_file():
         return active

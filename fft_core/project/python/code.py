@@ -143,7 +143,7 @@ class _ProjectFinder:
 
 
 class _ProjectLoader(SourceFileLoader):
-    """A loader that runs a module with the project's `__import__`; it compiles from source and writes no cache files."""
+    """A loader that runs a module with the project's `__import__`; it compiles from source, and caches nothing."""
 
     def __init__(self, name: str, path: str, project_builtins: Mapping[str, Any]) -> None:
         super().__init__(name, path)
