@@ -42,11 +42,8 @@ def run_git(
     import subprocess
 
     environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
-    environment = {
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
-        **environment,
-    }  # the user's own command has its own type of error
-    # the user's command wins
+    environment = {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes", **environment}  # the user's own command wins
+    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     environment |= {"GIT_INDEX_FILE": str(index)} if index else {}
     command = ["git", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, input=given, capture_output=True, check=False)
