@@ -10,14 +10,9 @@ SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]
 PublishMode: TypeAlias = Literal["in_place", "swap"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
-<<<<<<< HEAD
-# The effect of a build on existing rows: it replaces all, changes some, or closes versions and adds new ones.
-Keeps: TypeAlias = Literal["nothing", "rows", "history"]
-=======
-# What a build leaves of the rows that are there: it replaces all, changes some, closes versions and adds new ones, or
-# keeps the events that they are made of.
+# The effect of a build on existing rows: it replaces all, changes some, closes versions and adds new ones, or keeps the
+# events that the rows are made of.
 Keeps: TypeAlias = Literal["nothing", "rows", "history", "events"]
->>>>>>> origin/main
 
 
 @dataclass(frozen=True)

@@ -369,13 +369,8 @@ class Model:
 
     @property
     def backing_name(self) -> str | None:
-<<<<<<< HEAD
         """The table with the rows of a Python model with materialized='view', by the name documented for FFT."""
-        is_view = not self.has_query and isinstance(self.materialization, View)
-=======
-        """The table that holds the rows of frames of a Python model in a view, by the name documented for FFT."""
         is_view = isinstance(self.body, PythonBody) and not self.is_lazy and isinstance(self.materialization, View)
->>>>>>> origin/main
         return python_view_table(self.name) if is_view else None
 
     @property

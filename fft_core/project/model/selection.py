@@ -29,15 +29,9 @@ def select(
     """Choose stored models and seeds by name.
 
     Within an expression, a space unites and a comma intersects; a repeated expression narrows, as documented for FFT.
-<<<<<<< HEAD
-    A term is a name or glob, or `tag:`, `path:`, `kind:` (sql, python, seed), `type:` or `config.materialized:`
+    A term is a name or glob, or `tag:`, `path:`, `kind:` (sql, python, stream, seed), `type:` or `config.materialized:`
     (table, view, ...), `source:group.table`; `+x` adds everything that x depends on, `x+` everything that depends on x,
     `2+x` only two steps, and `@x` adds all dependents of x and all their dependencies.
-=======
-    A term is a name or glob, or `tag:`, `path:`, `kind:` (sql, python, stream, seed), `type:` or `config.materialized:`
-    (table, view, ...), `source:group.table`; `+x` adds what x reads, `x+` what reads x, `2+x` only so many steps, `@x`
-    adds what reads x and all that those read.
->>>>>>> origin/main
 
     Args:
         project: The project to choose from.

@@ -12,11 +12,7 @@ from fft_core.project.read.plain_pickle import is_whole, plain_bytes, plain_valu
 from fft_core.version import VERSION
 
 FILE = "project.pickle"
-<<<<<<< HEAD
-FORMAT = 27  # increase it if the types of a project change
-=======
-FORMAT = 28  # counted up when the types of a project change
->>>>>>> origin/main
+FORMAT = 28  # increase it if the types of a project change
 
 
 def cached_project(root: Path, key: str) -> Project | None:
