@@ -70,7 +70,7 @@ class FftError(Exception):
     ...     load_project("nowhere")
     ... except FftError as error:
     ...     print(error)
-    /.../nowhere: this is not an FFT project: there is no project.yml
+    /.../nowhere: this is not an FFT project: project.yml is missing
         hint: Name the folder that holds project.yml, as in: fft build path/to/project
     """
 

@@ -119,7 +119,7 @@ class Places:
 
     def _variable(self, name: str, default: object = None) -> object:
         if name not in self._project.environment and default is None:
-            raise ValueError(f"environment variable {name} is not set, and there is no default")
+            raise ValueError(f"environment variable {name} is not set and has no default")
         return self._project.environment.get(name, default)
 
     @cached_property

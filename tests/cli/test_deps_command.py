@@ -84,7 +84,7 @@ def test_every_package_that_cannot_be_had_is_named(root: Path) -> None:
     assert (failed.code, failed.out) == (1, "")
     assert "packages.yml:1: package 'shared': git clone: fatal: repository '../nowhere' does not exist" in failed.err
     assert "packages.yml:2: package 'more': there is no tag 'v9' in ../shared" in failed.err
-    assert "packages.yml:3: package 'base': there is no folder '../nothing'" in failed.err
+    assert "packages.yml:3: package 'base': the folder '../nothing' does not exist" in failed.err
     without_git = fft("deps", root, PATH="")
     assert (without_git.code, "git is not installed" in without_git.err) == (1, True)
     assert "this is not an FFT project" in fft("deps", root.parent).err

@@ -310,4 +310,4 @@ def test_a_folder_without_a_project(tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as caught:
         load_project(tmp_path / "nowhere")
     (finding,) = problems_found(caught.value)
-    assert str(finding).startswith("project.yml: error: this is not an FFT project: there is no project.yml")
+    assert str(finding).startswith("project.yml: error: this is not an FFT project: project.yml is missing")

@@ -101,15 +101,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Sessions:
-    """The rows are sessions of the events of a stream, which are kept beside them.
+    """The rows are sessions of the events of a stream; the events are stored beside them.
 
     Attributes:
-        key: The columns that tell whose session it is.
+        key: The columns that identify the owner of a session.
         event_time: The column of an event's time.
-        gap: Two events of a key that are no further apart, in seconds, belong to one session.
-        event_id: The column that tells events of one key and time apart.
-        measures: Names and aggregates of SQL over the events of a session.
-        on_schema_change: What becomes of columns that the events did not have before.
+        gap: The longest pause within a session, in seconds: a longer one begins the next session of the key.
+        event_id: The column that distinguishes events of the same key and time.
+        measures: The measures of a session, by name: SQL aggregates over its events.
+        on_schema_change: The treatment of columns that earlier events did not have.
     """
 
     key: tuple[str, ...]

@@ -338,7 +338,7 @@ class Model:
 
     @property
     def kind(self) -> Literal["sql", "python", "stream"]:
-        """The language of the model, or that it is a stream."""
+        """The language of the model, or "stream"."""
         match self.body:
             case SqlBody():
                 return "sql"
@@ -348,7 +348,7 @@ class Model:
 
     @property
     def keeps(self) -> Keeps:
-        """What a build leaves of the rows that are there; those of a stream into a table cannot be read again."""
+        """The rows that a build keeps; those of a stream into a table cannot be read from its source again."""
         is_table = isinstance(self.body, StreamBody) and self.body.sink == "table"
         return "history" if is_table else self.materialization.keeps
 

@@ -231,7 +231,7 @@ def _not_installed(package: Declared, installed: Pin | None, pins: Pins) -> Prob
 def _folder(root: Path, package: Declared, root_of: RootOf, problems: list[Problem]) -> Path | None:
     if package.shape.path is not None:
         folder = (root / Path(package.shape.path).expanduser()).resolve()
-        message = f"package {package.name!r}: there is no folder {package.shape.path!r}"
+        message = f"package {package.name!r}: the folder {package.shape.path!r} does not exist"
         hint = "The path starts at the project's folder."
     else:
         repository = root_of(package)

@@ -390,7 +390,7 @@ def _spec(engine: str, file: YamlFile, profile: str) -> EngineSpec:
         raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)), hint=hint)
     where = file.location((profile, "engine"))
     if engine not in engine_names():
-        said = f"unknown engine {engine!r}" if engine.isidentifier() else "what stands for the engine is no name"
+        said = f"unknown engine {engine!r}" if engine.isidentifier() else "the value of engine is not a name"
         raise ProfileError(said, where=where, hint=unknown_hint(engine))  # an unknown name may be a dsn
     try:
         return spec_of(engine)

@@ -72,7 +72,7 @@ def spelled_value(value: object) -> object:
             return {"set": [spelled_value(item) for item in sorted(value, key=repr)]}
         case Mapping():
             return {"mapping": [[spelled_value(key), spelled_value(item)] for key, item in value.items()]}
-    raise TypeError(f"an argument of the decorator is no plain value: {type(value).__name__}")
+    raise TypeError(f"an argument of the decorator is not a plain value: {type(value).__name__}")
 
 
 def _evaluated(request: Mapping[str, Any]) -> dict[str, object]:
@@ -85,7 +85,7 @@ def _evaluated(request: Mapping[str, Any]) -> dict[str, object]:
     code = PythonCode(home, observed.environment(request["environment"]))
     try:
         code.module(Path(request["file"]))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's file raises is told
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any error of the user's file is reported
         return _failure(error, home.root)
     return {"found": recorder.found, **observed.told()}
 

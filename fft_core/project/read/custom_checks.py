@@ -184,7 +184,7 @@ def custom_test(
         if check.params is not None and name not in check.params:
             where = file.location((*keys, *(() if name in flat else ("params",)), name))
             known = nearest(name, check.params) or f"Parameters: {', '.join(sorted(check.params)) or 'none'}."
-            problems.append(Problem(f"{name!r} is no parameter of {check.type} ({check.location})", where, known))
+            problems.append(Problem(f"{name!r} is not a parameter of {check.type} ({check.location})", where, known))
     params = {**dict.fromkeys(sorted(check.params or ())), **given}
     if shape.where is not None:
         params["where"] = shape.where

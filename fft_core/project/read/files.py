@@ -60,7 +60,7 @@ def refuse_no_project(root: Path) -> None:
     """Raise ProjectError for a folder that is not a project."""
     if not (root / "project.yml").is_file():
         hint = "Name the folder that holds project.yml, as in: fft build path/to/project"
-        raise ProjectError([Problem("this is not an FFT project: there is no project.yml", Location(root), hint)])
+        raise ProjectError([Problem("this is not an FFT project: project.yml is missing", Location(root), hint)])
 
 
 def seeds_folder(root: Path, environment: Mapping[str, str]) -> Path:
@@ -78,10 +78,14 @@ def seeds_folder(root: Path, environment: Mapping[str, str]) -> Path:
     if folder == root or not folder.is_relative_to(root):
         hint = "Name a folder in the project's, as .local/seeds."
         raise ProjectError(
-            [Problem(f"environment variable {SEEDS_VARIABLE}: {named!r} is no folder of it", None, hint)]
+            [
+                Problem(
+                    f"environment variable {SEEDS_VARIABLE}: {named!r} is not a folder inside the project", None, hint
+                )
+            ]
         )
     if not folder.is_dir():
-        _log.warning("%s: there is no folder %r, so there are no seeds", SEEDS_VARIABLE, named)
+        _log.warning("%s: the folder %r does not exist, so the project has no seeds", SEEDS_VARIABLE, named)
     return folder.relative_to(root)
 
 

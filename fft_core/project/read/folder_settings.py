@@ -156,7 +156,9 @@ class _Reading:
             folders = sorted({p[len(parts)] for p in self.known.get(owner, ()) if p[: len(parts)] == parts != p})
             near = nearest(key, [*folders, *self._settings])
             hint = near or f"There is {', '.join(folders)}." if folders else near
-            self.problems.append(Problem(f"{shown}: {key!r} is no folder or name of {self.section.holds}", where, hint))
+            self.problems.append(
+                Problem(f"{shown}: {key!r} is not a folder or name of {self.section.holds}", where, hint)
+            )
         else:
             hint = nearest(name, self._settings) or f"Settings: {', '.join(sorted(self._settings))}."
             self.problems.append(Problem(f"{shown}: {key!r} is not a setting of {self.section.holds}", where, hint))

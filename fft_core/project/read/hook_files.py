@@ -72,7 +72,7 @@ def _function(
     when = said.get("when")
     if when is not None and when not in PHASES:
         hint = nearest(str(when), PHASES) or f"Phases: {', '.join(PHASES)}."
-        problems.append(Problem(f"@fft_hook(when={when!r}) is no phase", where, hint))
+        problems.append(Problem(f"@fft_hook(when={when!r}) is not a phase", where, hint))
     yield HookFunction(str(said.get("name") or function.name), when, function.name, path)
 
 

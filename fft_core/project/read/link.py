@@ -78,7 +78,7 @@ def link(
     linked = replace(project, checks=configured(project, _checks([*drafts, *known], project, problems)))
     round_checks = None if cycle else find_cycle(linked)
     if round_checks:
-        advice = "A check waits for what it looks into: put it on the table that is built later."
+        advice = "A check waits for the tables that it reads: put it on the table that is built later."
         message = f"cycle through checks: {' -> '.join(round_checks)}"
         problems.append(Problem(message, _location(round_checks[0], linked), advice))
     return linked

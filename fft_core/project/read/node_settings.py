@@ -32,7 +32,7 @@ _OF_FFT = ("incremental", "storage")  # below models: in the shape documented fo
 
 @dataclass(frozen=True)
 class Found:
-    """A draft of a model, with the folder where it was found."""
+    """A draft of a model, with its own folder of models."""
 
     home: Home
     draft: Draft

@@ -373,7 +373,7 @@ def _requires(
     if requires is None:
         return {}
     if not isinstance(requires, dict) or not all(isinstance(v, list | set | frozenset) for v in requires.values()):
-        hint = "As in requires={'users': {'id', 'email'}}; a bare list is enough where there is one dep."
+        hint = "As in requires={'users': {'id', 'email'}}; a bare list is enough if there is one dep."
         problems.append(Problem("requires must map an input to its columns", where, hint))
         return {}
     found = {model_name(str(name)): frozenset(map(str, columns)) for name, columns in requires.items()}

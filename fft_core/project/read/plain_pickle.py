@@ -111,7 +111,7 @@ class _Pickler(pickle.Pickler):
             return made, (_SPELLED[kind][0], _SPELLED[kind][1](value))
         if value is made:
             return NotImplemented
-        raise pickle.PicklingError(f"{kind.__name__} is no part of a project")
+        raise pickle.PicklingError(f"{kind.__name__} is not a part of a project")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -119,7 +119,7 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:  # Any: it returns one thing
         if (module, name) != (made.__module__, made.__name__):
-            raise pickle.UnpicklingError(f"{module}.{name} is no part of a project")
+            raise pickle.UnpicklingError(f"{module}.{name} is not a part of a project")
         return _Maker()
 
     def persistent_load(self, pid: Any) -> object:  # Any: any content of the file

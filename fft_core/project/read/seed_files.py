@@ -109,7 +109,7 @@ class SeedReader:
                     where = file.location((section, key))
                     self._problems.append(
                         Problem(
-                            f"there is no seed {key!r} below {self._folder}/",
+                            f"{self._folder}/ has no seed {key!r}",
                             where,
                             nearest(key, names) or "Add the file, or take the entry out.",
                         )

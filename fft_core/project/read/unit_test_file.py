@@ -157,7 +157,7 @@ class _Expectations:
                 said = said.model_copy(update={"relation": own.relation, "rows": own.rows})
             name = self._relation(said, (*(keys if own.relation else ("defaults", "expect")), "relation"))
             if said.rows is None:
-                hint = "Write rows: [] where none are expected."
+                hint = "Write rows: [] if none are expected."
                 where = file.location(keys if is_list else ("cases", index, "name"))
                 self.problems.append(Problem(f"case {case.name!r} has no expect.rows", where, hint))
                 return None
@@ -210,5 +210,5 @@ def _missing_inputs(test: UnitTest, models: Sequence[Model], project: Project) -
     seen: set[str | SourceName] = set(test.models)
     for model in models:
         for node in not_given(project, model, given, seen):
-            hint = "Write rows: [] and the types of its columns where it has no rows."
+            hint = "Write rows: [] and the types of its columns if it has no rows."
             yield Problem(f"case {test.name!r} gives no rows for {str(node)!r}, which is read", test.location, hint)

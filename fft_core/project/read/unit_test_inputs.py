@@ -57,7 +57,7 @@ class Fixtures:
             hint = nearest(name, known) or (
                 f"There are {', '.join(sorted(known))}." if known else "Fixtures are tests/fixtures/*.yml and *.csv."
             )
-            return Problem(f"there is no fixture {name!r}", where, hint)
+            return Problem(f"fixture {name!r} does not exist", where, hint)
         if name not in self._read:
             self._read[name] = self._of([path for path in self._paths if path.stem == name])
         return self._read[name]

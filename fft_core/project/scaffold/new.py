@@ -84,7 +84,7 @@ from fft_core import model
 
 @model(deps=["orders", "customers"], requires={"orders": {"amount"}}, tags=["daily"])
 def best_customers(orders: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
-    """Customers by what they spent."""
+    """Customers by the amount that they spent."""
     spent = orders.groupby("customer_id", as_index=False)["amount"].sum()
     return customers.merge(spent, on="customer_id").sort_values("amount", ascending=False)
 ''',

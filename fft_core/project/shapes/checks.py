@@ -25,13 +25,15 @@ def _threshold(value: Any) -> Any:  # Any: any value of YAML
         return None
     found = _THRESHOLD.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(f'{value!r} is no threshold: write "> 10" for a number of rows, or "> 1%" for a share of them')
+        raise ValueError(
+            f'{value!r} is not a threshold: write "> 10" for a number of rows, or "> 1%" for a share of them'
+        )
     sign, number, percent = found.groups()
     limit = float(number) if "." in number else int(number)
     if isinstance(limit, float) and not percent:
-        raise ValueError(f"{value!r} is no threshold: a number of rows is whole")
+        raise ValueError(f"{value!r} is not a threshold: a number of rows is whole")
     if percent and limit > 100:
-        raise ValueError(f"{value!r} is no threshold: more than 100% cannot fail")
+        raise ValueError(f"{value!r} is not a threshold: more than 100% cannot fail")
     return m.Threshold(limit, is_share=bool(percent), is_reached=sign == ">=")
 
 
@@ -104,9 +106,9 @@ class UniqueShape(CheckShape):
 
 def _accepted(value: Any) -> Any:  # Any: any value of YAML
     if value is None:
-        raise ValueError("null is no value to list: NULL passes anyway; a check of type not_null forbids it")
+        raise ValueError("null is not a value to list: NULL passes anyway; a check of type not_null forbids it")
     if isinstance(value, list | dict):
-        raise ValueError(f"{value!r} is no plain value; write it as a text")
+        raise ValueError(f"{value!r} is not a plain value; write it as a text")
     return str(value) if isinstance(value, date) else value
 
 
@@ -179,13 +181,13 @@ def _bound(value: Any) -> Any:  # Any: any value of YAML
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)
     if isinstance(value, bool) or (isinstance(value, float) and not isfinite(value)):
-        raise ValueError(f"{value!r} is no bound: write a finite number, or a date as 2024-12-31")
+        raise ValueError(f"{value!r} is not a bound: write a finite number, or a date as 2024-12-31")
     if not isinstance(value, str):
         return value
     try:
         return _bound(datetime.fromisoformat(value))
     except ValueError:
-        raise ValueError(f"{value!r} is no bound: write a number, or a date as 2024-12-31") from None
+        raise ValueError(f"{value!r} is not a bound: write a number, or a date as 2024-12-31") from None
 
 
 Bound: TypeAlias = Annotated[int | float | datetime | None, BeforeValidator(_bound)]
@@ -445,7 +447,7 @@ class AssetCheckShape(CheckShape):
             raise ValueError(f"{given[0]} has no effect: the result of the check says whether it warns or fails")
         path = PurePosixPath(self.file)
         if path.is_absolute() or ".." in path.parts or path.suffix != ".py":
-            raise ValueError(f"file: {self.file!r} is no file of the project's whose name ends in .py")
+            raise ValueError(f"file: {self.file!r} is not a file of the project with a name that ends in .py")
         return self
 
     def rule(self) -> m.Rule:

@@ -38,7 +38,7 @@ _PANDAS = {
 def _our_word(dtype: object) -> object:
     found = _PANDAS.get(str(dtype).lower())
     if found is None:
-        raise ValueError(f"{dtype!r} is no type of pandas that is read here; give the column's type in `columns`")
+        raise ValueError(f"{dtype!r} is not a supported type of pandas; set the column's type in `columns`")
     return found
 
 
