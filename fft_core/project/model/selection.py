@@ -213,8 +213,7 @@ def meaning_of_checks(project: Project, nodes: Meaning[str] | None = None) -> Me
     """Return the checks that a term selects: those of the nodes that it selects, and those selected directly.
 
     A check is selected by its name, by its tag (`tag:fk`, or only `fk` if no model or seed is called so), and a check
-    of a
-    source by `source:`; `type:unique` selects the checks of this type.
+    of a source by `source:`; `type:unique` selects the checks of this type.
 
     Args:
         project: The project to choose from.

@@ -64,8 +64,7 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
             size.
 
     The annotation of a parameter determines the type of its frame: pandas (default), Polars, pyarrow or narwhals; or
-    Ibis
-    tables, which have no rows: the function then returns a query, which the database runs.
+    Ibis tables, which have no rows: the function then returns a query, which the database runs.
 
     >>> from fft_core import model
     >>> @model(name="loud_users", deps=["users.ff"], requires={"users": {"id", "email"}})

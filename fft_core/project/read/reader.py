@@ -67,8 +67,7 @@ class Reader:
     """One reading of one folder, which collects problems.
 
     `problems` holds problems found earlier; they are reported together with the others. `warn` is a callback for
-    warnings,
-    with the signature of a logger's method.
+    warnings, with the signature of a logger's method.
     """
 
     def __init__(
