@@ -48,7 +48,7 @@ BODIES: dict[str, Callable[[], None]] = {
 
 
 def assets(body: str, count: int) -> list[dg.AssetsDefinition]:
-    """Make assets in layers, each reading two of the layer before."""
+    """Return assets in layers, each reading two of the layer before."""
     made: list[dg.AssetsDefinition] = []
     for index in range(count):
         layer, place = divmod(index, LAYER)
@@ -69,7 +69,7 @@ def _asset(name: str, above: list[str], body: str) -> dg.AssetsDefinition:
 
 
 def job(executor: str, body: str, count: int) -> dg.JobDefinition:
-    """Make the job; importable, so that processes of steps find it again."""
+    """Return the job; importable, so that processes of steps find it again."""
     definitions = dg.Definitions(
         assets=assets(body, count), jobs=[dg.define_asset_job("all", "*")], executor=EXECUTORS[executor]
     )
