@@ -37,8 +37,8 @@ settings.load_profile("other examples each time" if FIRST_SEED else "same exampl
 def pytest_configure(config: pytest.Config) -> None:
     """Set a cache folder for the tests alone, before a module of tests copies the environment for its commands.
 
-    Of the two variables that select it, this is the one that tests pass on: many leave out variables that begin with FFT_.
-    Two settings of the parent that commands would inherit are undone as well: without bytecode they would compile all
+    Of two variables for it, this is the one that tests pass on: many leave out variables that begin with FFT_. Two
+    settings of the parent that commands would inherit are undone as well: without bytecode they would compile all
     modules each time, and started in the background by a script they would ignore Ctrl-C.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
