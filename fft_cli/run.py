@@ -37,7 +37,8 @@ def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) 
     With --defer, what they read is read there instead. Blocking checks judge the new rows before they are published, as
     in fft build. Checks of what is not built do not run. PROJECT is the folder that holds project.yml.
     """
-    from fft_cli.running import build_planned, planned
+    from fft_cli.running import build_planned
+    from fft_core.run.work import planned
 
     with_seeds = not no_seeds and ALL not in rebuild_only
     chosen = _Chosen(with_seeds, with_models=not rebuild_only, defer=options.planned.defer)
