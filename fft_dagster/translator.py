@@ -180,17 +180,6 @@ class FftTranslator:
         """
         return False
 
-    def get_unit_tests_spec(self, model: Model, project: Project) -> dg.AssetSpec:
-        """Describe the external asset that stands for the unit tests of a model; nothing depends on it."""
-        said = {"dagster/code_references": _code_reference(project, model.path, model.line)}
-        return dg.AssetSpec(
-            self.get_asset_key(model).with_prefix("unit_tests"),
-            description=f"The unit tests of {model.name}: models on given rows. They run if they are asked for.",
-            group_name="unit_tests",
-            kinds={project.engine, "unit test"},
-            metadata=said,
-        )
-
     def get_freshness_spec(self, source: Source, project: Project) -> dg.AssetCheckSpec:
         """Describe the check of a source's freshness, under a name that no check of the user's has."""
         taken = {check.name for check in project.checks_of(source.name)}
@@ -205,6 +194,7 @@ class FftTranslator:
 
 
 def _code_reference(project: Project, path: Path, line: int | None) -> dg.CodeReferencesMetadataValue:
+    """Return a line of a file of the project, as Dagster's UI opens it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # one line for each model would hide what matters
         reference = dg.LocalFileCodeReference(file_path=str(project.file(path)), line_number=line, label=str(path))

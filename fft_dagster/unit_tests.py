@@ -27,7 +27,16 @@ from fft_dagster.translator import FftTranslator
 def unit_test_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
     """Describe an external asset for each model that has unit tests; a chain is of its last model."""
     translator = translator or FftTranslator()
-    return [translator.get_unit_tests_spec(project.models[name], project) for name in _tests_by_model(project)]
+    return [
+        dg.AssetSpec(
+            _key_of(project.models[name], translator),
+            description=f"The unit tests of {name}: models on given rows. They run if they are asked for.",
+            group_name="unit_tests",
+            kinds={project.engine, "unit test"},
+            metadata={"files": ", ".join(dict.fromkeys(str(test.location.path) for test in tests))},
+        )
+        for name, tests in _tests_by_model(project).items()
+    ]
 
 
 def unit_test_checks(
@@ -56,6 +65,11 @@ def unit_test_selection(project: Project, translator: FftTranslator | None = Non
     """
     keys = [spec.key for spec in unit_test_specs(project, translator)]
     return dg.AssetSelection.checks_for_assets(*keys)
+
+
+def _key_of(model: Model, translator: FftTranslator) -> dg.AssetKey:
+    """Return the key of the asset that stands for the unit tests of a model: its own, below `unit_tests`."""
+    return translator.get_asset_key(model).with_prefix("unit_tests")
 
 
 def _tests_by_model(project: Project) -> Mapping[str, list[UnitTest]]:
@@ -96,9 +110,9 @@ def _identifier(text: str) -> str:
 
 
 def _step(bound: BoundProject, names: StepNames, model: Model, tests: Sequence[UnitTest]) -> dg.AssetChecksDefinition:
-    project, translator = bound.project, bound.translator
+    project = bound.project
     cases, masker = _cases(tests), project_masker(project)
-    key = translator.get_unit_tests_spec(model, project).key
+    key = _key_of(model, bound.translator)
     specs = [case.spec(key) for case in cases]
 
     @dg.multi_asset_check(name=names.of_unit_tests(model), specs=specs, can_subset=True)

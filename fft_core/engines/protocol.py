@@ -268,6 +268,12 @@ class Versions(Protocol):
     def definitions(self) -> Sequence[Definition]:
         """Read the functions, macros, types, operators and casts that users made and that SQL can use."""
 
+    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
+        """Return a mark of where relations lie, found in no time, that is another one after any commit there.
+
+        None if the engine has none, or cannot tell just now.
+        """
+
 
 class Attachments(Protocol):
     """Grants, indexes and constraints. Ready-made: `NoAttachments`, for engines that have none."""
@@ -412,12 +418,6 @@ class Session(Protocol):
 
     def openings(self) -> int:
         """Count how often this process got the database: while the number stays, a single writer knows all changes."""
-
-    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
-        """Return a mark of where relations lie, found in no time, that is another one after any commit there.
-
-        None if the engine has none, or cannot tell just now.
-        """
 
 
 def open_session(name: str, settings: Mapping[str, Any], *, read_only: bool = False) -> Session:

@@ -84,6 +84,9 @@ class NoVersions:
     def definitions(self) -> Sequence[Definition]:
         return ()
 
+    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
+        return None
+
 
 class NoEstimates:
     """Knows of no query what it will cost."""
@@ -185,9 +188,6 @@ class BaseSession(ABC):
 
     def openings(self) -> int:
         return 1
-
-    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
-        return None
 
 
 def looking_at(session: S, place: Namespace) -> S:

@@ -35,7 +35,7 @@ class Look:
         openings: How often the process had got the database by then, see `Session.openings`.
         remembered: The records and what exists.
         deferred: What is read from another environment.
-        mark: While it is that of the database, nothing has been committed there since, see `Session.change_mark`.
+        mark: While it is that of the database, nothing has been committed there since, see `Versions.change_mark`.
     """
 
     number: int
@@ -153,4 +153,4 @@ class Memory:
         if self._one_of_each_catalog is None:
             places = (warehouse.place(node.name) for node in self._project.stored())
             self._one_of_each_catalog = tuple({place.catalog: place for place in places}.values())
-        return warehouse.engine.change_mark(self._one_of_each_catalog)
+        return warehouse.engine.versions.change_mark(self._one_of_each_catalog)

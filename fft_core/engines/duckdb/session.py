@@ -6,7 +6,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -180,7 +180,8 @@ class DuckDBSession(BaseSession):
         self.publisher = DuckDBPublisher(self)
         self.types = DuckDBTypes()
         self.frames = DuckDBFrames(self)
-        self.versions = DuckDBVersions(self.fetch, lambda: file.attached.only_read)
+        mark = partial(file.change_mark, own=(place.catalog or "").lower())
+        self.versions = DuckDBVersions(self.fetch, mark, lambda: file.attached.only_read)
         self.places = DuckDBPlaces(self, self._attach)
         self._file = file
         self._timeout = lock_timeout_seconds
@@ -234,10 +235,6 @@ class DuckDBSession(BaseSession):
 
     def openings(self) -> int:
         return self._file.openings
-
-    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
-        catalogs = {(relation.catalog or "").lower() for relation in relations}
-        return self._file.change_mark(catalogs, own=(self._namespace.catalog or "").lower())
 
     @contextmanager
     def cursor(self) -> Iterator[Connection]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 
 from fft_core.engines.duckdb.definitions import definitions
 from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.duckdb.types import is_nested
 from fft_core.engines.protocol import ColumnType, Row
+from fft_core.names import Relation
 from fft_core.names.functions import Definition
 
 
@@ -16,11 +17,18 @@ class DuckDBVersions:
 
     Args:
         fetch: Runs a query.
+        mark: Returns a mark of the files of some catalogs, whose names are in lower case.
         attached: Names the databases that are only read: what users defined there is not found by its name here.
     """
 
-    def __init__(self, fetch: Callable[[str], list[Row]], attached: Callable[[], Sequence[str]] = tuple) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[str], list[Row]],
+        mark: Callable[[Collection[str]], Hashable | None],
+        attached: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self._fetch = fetch
+        self._mark = mark
         self._attached = attached
 
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
@@ -41,3 +49,6 @@ class DuckDBVersions:
 
     def definitions(self) -> Sequence[Definition]:
         return definitions(self._fetch, self._attached())
+
+    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
+        return self._mark({(relation.catalog or "").lower() for relation in relations})

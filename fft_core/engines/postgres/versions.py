@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from fft_core.engines.postgres.definitions import definitions
 from fft_core.engines.protocol import ColumnType, Row
+from fft_core.names import Relation
 from fft_core.names.functions import Definition
 
 
@@ -26,3 +27,6 @@ class PostgresVersions:
 
     def definitions(self) -> Sequence[Definition]:
         return definitions(self._fetch)
+
+    def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
+        return None  # the server's log grows by what others write, too
