@@ -63,7 +63,7 @@ class NodeIdentity:
     check_names: tuple[str, ...] | None = None
     check_unknown: tuple[str, ...] = ()
     is_trusted: bool = False
-    keeps: Literal["nothing", "rows", "history"] = "nothing"
+    keeps: Literal["nothing", "rows", "history", "events"] = "nothing"
     ttl_seconds: float | None = None
     attached: str = ""
 

@@ -21,7 +21,7 @@ RunStatus: TypeAlias = Literal[
     "built", "reused", "checked", "blocked", "failed", "skipped", "interrupted", "not_started"
 ]
 CheckStatus: TypeAlias = Outcome
-NodeKind: TypeAlias = Literal["sql", "python", "seed", "source"]
+NodeKind: TypeAlias = Literal["sql", "python", "stream", "seed", "source"]
 SelectorStatus: TypeAlias = Literal["ok", "warn", "fail", "error"]
 
 

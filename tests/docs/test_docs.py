@@ -102,6 +102,16 @@ COMMANDS: dict[str, How] = {
     "fft show users shop --config": "run",
     "fft show shop --inline \"select count(*) as users from {{ ref('users') }}\"": "run",
     "fft source freshness shop": "run",
+    "mkdir -p shop/clicks": "run",
+    (
+        """printf '{"user_id": 1, "ts": "2026-05-01T10:00:00Z", "event_id": "a", "amount": 2, "page": "/"}\\n' """
+        "> shop/clicks/a.jsonl"
+    ): "run",
+    "fft build shop --select visits": "run",
+    "fft stream run visits shop --until-caught-up": "run",
+    "fft stream status shop": "run",
+    "fft stream replay visits shop --dry-run": "run",
+    "fft stream reset visits shop --to earliest": "run",
     "fft utest shop": "run",
     'fft utest shop --model users --case "no users"': "run",
     "fft utest shop --select +domains --json": "run",
@@ -161,6 +171,7 @@ OWN_FILES = {
     "packages.md",
     "review.md",
     "snapshots.md",
+    "streaming.md",
     "unit-tests.md",
 }  # pages whose commands build their files
 START_SECONDS = 180
