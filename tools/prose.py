@@ -114,11 +114,15 @@ def main(arguments: Sequence[str]) -> int:
     count = 0
     for path in [path.resolve() for path in given] or _files():
         for line, said in sorted(set(findings(passages_of(path), rules))):
-            _print(f"{path.relative_to(ROOT)}:{line}: {said}")
+            _print(f"{_shown(path)}:{line}: {said}")
             count += 1
     if count:
         _print(f"{count} places; see CONTRIBUTING.md, Words")
     return 1 if count else 0
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def _print(line: str) -> None:
