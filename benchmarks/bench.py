@@ -191,13 +191,27 @@ def under_prefect(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
         more = W(scratch / "more", 4 * models)
         more.scratch.mkdir()
         yield pair(f"a flow of {4 * models} models", partial(more.flow, environment), f"{models} models", flow, 1)
-        packages = make_environment(HERE.parent / ".venv-prefect-dbt", PREFECT_DBT)
-        peer = PrefectDbt(scratch / "prefect-dbt", packages, models, environment)
-        what = f"fft build --with prefect, {models} models, new"
-        build = partial(prefect, ours.write)
-        yield pair(what, build, "PrefectDbtRunner", peer.runner, 1)
-        yield pair(what, build, "PrefectDbtOrchestrator, PER_WAVE", partial(peer.orchestrator, "PER_WAVE"), 1)
-        yield pair(what, build, "PrefectDbtOrchestrator, PER_NODE", partial(peer.orchestrator, "PER_NODE"), 1)
+
+
+def against_prefect_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
+    """W under Prefect against prefect-dbt: a wave at a time, and for few models a node at a time.
+
+    On a DuckDB file its processes would lock each other out, so that there is one at a time.
+    """
+    packages = make_environment(HERE.parent / ".venv-prefect-dbt", PREFECT_DBT)
+    with prefect_server(scratch) as environment:
+        for count, mode in ((models, "PER_WAVE"), (models // 10, "PER_NODE")):
+            ours = W(scratch, count)
+            peer = PrefectDbt(scratch / f"prefect-dbt-{mode}", packages, count, environment)
+            ours.write()
+            ours.with_prefect(environment)
+
+            def anew(ours: W = ours) -> Cost:
+                (ours.root / "workload.duckdb").unlink(missing_ok=True)
+                return ours.with_prefect(environment)
+
+            what = f"fft build --with prefect, {count} models, new database"
+            yield pair(what, anew, f"PrefectDbtOrchestrator, {mode}", partial(peer.orchestrator, mode), runs)
 
 
 def ten_times(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
@@ -372,6 +386,7 @@ PARTS: dict[str, Callable[[Path, int, int], Iterator[Timed]]] = {
     "dbt": against_dbt,
     "sqlmesh": against_sqlmesh,
     "prefect": under_prefect,
+    "prefect-dbt": against_prefect_dbt,
     "scale": ten_times,
     "volume": ten_million_flights,
     "checks": many_checks,
