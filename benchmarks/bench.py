@@ -63,15 +63,15 @@ class W:
         return self.build()
 
     def build(self) -> Cost:
-        """`fft build`."""
+        """Run `fft build`."""
         return cost_of([FFT, "build", str(self.root)], self.scratch)
 
     def plan(self) -> Cost:
-        """`fft plan`."""
+        """Run `fft plan`."""
         return cost_of([FFT, "plan", str(self.root)], self.scratch)
 
     def ls(self) -> Cost:
-        """`fft ls`."""
+        """Run `fft ls`."""
         return cost_of([FFT, "ls", str(self.root)], self.scratch)
 
     def edited_build(self) -> Cost:
@@ -85,7 +85,7 @@ class W:
         path.write_text(path.read_text().replace(" as val", " + 1 as val", 1))
 
     def with_prefect(self, environment: Mapping[str, str]) -> Cost:
-        """`fft build --with prefect`, on a server that is there."""
+        """Run `fft build --with prefect`, with a running server."""
         return cost_of([FFT, "build", str(self.root), "--with", "prefect"], self.scratch, **environment)
 
     def flow(self, environment: Mapping[str, str]) -> Cost:
@@ -101,7 +101,7 @@ class W:
         return Cost(float((self.scratch / "said.txt").read_text().split()[-1]), cost.megabytes)
 
     def build_less_dagster(self) -> Cost:
-        """`fft build` into a new file, one step at a time: the time of the nodes' turns, without Dagster's steps."""
+        """Run `fft build` into a new file, one step at a time; return the time inside the steps, without Dagster's own."""
         self.write()
         cost = cost_of([FFT, "build", str(self.root), "--jobs", "1"], self.scratch)
         said = json.loads((self.root / RESULTS).read_text())
@@ -152,7 +152,7 @@ def _digest_cost(scratch: Path, which: str) -> Cost:
 
 
 def against_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """W against dbt, alone and under Dagster."""
+    """Measure W against dbt, alone and under Dagster."""
     w, dbt = W(scratch, models), Dbt(scratch / "dbt", make_environment(HERE.parent / ".venv-peers", DBT), models)
     dbt.parse()
     w.first_build()  # files that were read before, and an instance that is there, as the peers have them
@@ -162,7 +162,7 @@ def against_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
 
 
 def against_sqlmesh(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """W against sqlmesh."""
+    """Measure W against sqlmesh."""
     w = W(scratch, models)
     peer = Sqlmesh(scratch / "sqlmesh", make_environment(HERE.parent / ".venv-sqlmesh", SQLMESH), models)
     yield pair(f"fft build, {models} models, all new", w.first_build, "sqlmesh plan, no Dagster", peer.build, runs)
@@ -194,7 +194,7 @@ def under_prefect(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
 
 
 def against_prefect_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """W under Prefect against prefect-dbt: a wave at a time, and for few models a node at a time.
+    """Measure W under Prefect against prefect-dbt: a wave at a time, and for few models a node at a time.
 
     On a DuckDB file its processes would lock each other out, so that there is one at a time.
     """
@@ -215,7 +215,7 @@ def against_prefect_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed
 
 
 def ten_times(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """Ten times as many models, in layers ten times as wide: loading, planning, building."""
+    """Measure ten times as many models, in layers ten times as wide: loading, planning, building."""
     for count in (2 * models, 10 * models):
         w = W(scratch, count, WIDE_LAYER)
         w.write()
@@ -238,7 +238,7 @@ def _loads(kind: str, folder: Path, scratch: Path) -> Callable[[], Cost]:
 
 
 def ten_million_flights(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
-    """The example project (its SQL models) on 10 million flights, against its statements in a bare loop."""
+    """Measure the example project (its SQL models) on 10 million flights, against its statements in a bare loop."""
     folder = scratch / "flights"
     cost_of([PYTHON, str(HERE / "volume.py"), "prepare", str(folder), "30"], scratch)
 
@@ -254,7 +254,7 @@ def ten_million_flights(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
 
 
 def many_checks(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
-    """Twenty checks of 10 million flights, against a query for each, and against one scan of the same columns."""
+    """Measure 20 checks of 10 million flights, against a query for each, and against one scan of the same columns."""
     file, script = scratch / "checks.duckdb", str(HERE / "checks.py")
     cost_of([PYTHON, script, "prepare", str(file), "30"], scratch)
 

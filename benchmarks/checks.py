@@ -75,7 +75,7 @@ def together(engine: DuckDBSession) -> None:
 
 
 def apart(engine: DuckDBSession) -> None:
-    """Ask for the failing rows of each check."""
+    """Request the failing rows of each check separately."""
     table = engine.relation("flights")
     columns = engine.columns(engine.spelling.select_all(table))
     for check in _checks():

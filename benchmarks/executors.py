@@ -27,7 +27,7 @@ EXECUTORS = {
 
 
 def busy(milliseconds: float) -> None:
-    """A statement of DuckDB's that takes about so long on one core."""
+    """Run a statement of DuckDB that takes about this time on one core."""
     import duckdb
 
     rows = int(milliseconds * 60_000)
@@ -35,7 +35,7 @@ def busy(milliseconds: float) -> None:
 
 
 def waiting() -> None:
-    """A statement that somebody else works on: 20 ms in a warehouse."""
+    """Wait as for a statement on another machine: 20 ms in a warehouse."""
     time.sleep(0.02)
 
 

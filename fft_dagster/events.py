@@ -116,8 +116,8 @@ def stream_metadata(bounds: StreamBounds) -> dict[str, Any]:
 def in_run_config(text: str) -> str:
     """Return a message with an option of the command line replaced by its name in the run config.
 
-    >>> in_run_config("build it anew: --full-refresh orders")
-    "build it anew: full_refresh: orders in the run config of fft_warehouse"
+    >>> in_run_config("build it again: --full-refresh orders")
+    'build it again: full_refresh: orders in the run config of fft_warehouse'
     """
 
     def said(option: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Unit tests as asset checks, which only run if they are asked for.
+"""Unit tests as asset checks, which only run on request.
 
 A check belongs to an asset, and a selection of that asset runs its checks. Therefore unit tests are not checks of the
 models: they are checks of external assets that stand for the tests, `unit_tests/users`, which nothing depends on. Jobs

@@ -142,7 +142,7 @@ class Project:
         return self.models[model_name(name)]
 
     def stored(self) -> tuple[Node, ...]:
-        """The seeds and models with stored rows, each after its dependencies; seeds first, ties by name.
+        """Return the seeds and models with stored rows, each after its dependencies; seeds first, ties by name.
 
         A seed whose checks read a model comes after that model.
         """
@@ -158,7 +158,7 @@ class Project:
         return self._checks_by_node.get(node, ())
 
     def order(self) -> tuple[Model, ...]:
-        """All models, each after the models that it reads; ties by name (Kahn's algorithm)."""
+        """Return all models, each after the models that it reads; ties by name (Kahn's algorithm)."""
         return tuple(self.models[name] for level in model_levels(self) for name in level)
 
     def stored_inputs(self, model: Model) -> tuple[str | SourceName, ...]:

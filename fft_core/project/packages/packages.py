@@ -135,7 +135,7 @@ def locked_packages(root: Path, problems: list[Problem]) -> Pins:
 
 
 def git_folder(root: Path, name: str) -> Path:
-    """Return the folder of an installed git package: its files are below `repo`, its pin lies beside them."""
+    """Return the folder of an installed git package: its files are in `repo`, its pin is beside that folder."""
     return root / GIT_PACKAGES / name
 
 

@@ -38,7 +38,7 @@ def is_secret(name: str, declared: Iterable[str] = ()) -> bool:
     return name in WELL_KNOWN or name in _of_engines() or any(fnmatchcase(name, glob) for glob in declared)
 
 
-@cache  # asked for each variable of each model
+@cache  # called for each variable of each model
 def _of_engines() -> frozenset[str]:
     """Return the variables of secret settings of the installed engines."""
     settings = (setting for spec in installed_specs().values() for setting in spec.settings.values())

@@ -339,7 +339,7 @@ def _refuse_unknown_requests(
 
 
 def usable_name(logical: str, where: Location, problems: list[Problem]) -> bool:
-    """Whether a model can have a name; if not, that is added to the problems."""
+    """Return whether a model can have a name; a problem is added if not."""
     if is_plain(model_name(logical)):
         return True
     hint = "Use letters, digits and underscores, not starting with a digit."

@@ -22,7 +22,7 @@ class Comment:
 
 
 def without_jinja_in_comments(text: str, lexis: Lexis) -> str:
-    r"""Blank the SQL comments that hold Jinja: what is commented out is not referred to. Lines keep their numbers.
+    r"""Blank the SQL comments that contain Jinja, so that references in comments are ignored. Lines keep their numbers.
 
     >>> without_jinja_in_comments("select 1 -- from {{ ref('old') }}", Lexis())
     'select 1  '

@@ -132,7 +132,7 @@ class IncrementalOverlayShape(IncrementalKeys):
         return {**block, **self.said()}
 
     def overlay(self) -> dict[str, Any]:
-        """The settings below `models.incremental`; a model named there is incremental."""
+        """Return the settings below `models.incremental`; a model named there is incremental."""
         enabled = self.incremental.enabled if self.incremental else True
         tags = {"tags": self.tags} if self.tags else {}
         return {**self.all_said(), **tags, "incremental": enabled}
