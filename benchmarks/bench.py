@@ -101,7 +101,7 @@ class W:
         return Cost(float((self.scratch / "said.txt").read_text().split()[-1]), cost.megabytes)
 
     def build_less_dagster(self) -> Cost:
-        """Run `fft build` into a new file, one step at a time; return the time inside the steps, without Dagster's own."""
+        """Run `fft build` into a new file, one step at a time; return the time inside the steps."""
         self.write()
         cost = cost_of([FFT, "build", str(self.root), "--jobs", "1"], self.scratch)
         said = json.loads((self.root / RESULTS).read_text())
