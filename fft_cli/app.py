@@ -78,7 +78,7 @@ class Commands(SuggestingGroup):
 
 
 def grouped_commands() -> dict[str, list[str]]:
-    """The commands that there are, by heading."""
+    """Return the commands that there are, by heading."""
     grouped = {heading: [name for name in names if name in COMMANDS] for heading, names in GROUPS.items()}
     known = {name for names in GROUPS.values() for name in names}
     grouped["Other"] += [name for name in sorted(COMMANDS) if name not in known]

@@ -37,7 +37,7 @@ def cell_text(value: object, *, quotes: bool = True) -> str:
 
 
 def json_value(value: object) -> object:
-    """Give a value as JSON has it: exact numbers, dates and all that JSON has no form for are texts."""
+    """Return a value as JSON has it: exact numbers, dates and all that JSON has no form for are texts."""
     match value:
         case None | bool() | int() | str():
             return value

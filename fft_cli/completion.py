@@ -38,7 +38,7 @@ def complete_models(context: click.Context, _: click.Parameter, incomplete: str)
 
 
 def _project(context: click.Context) -> Project | None:
-    """The project as last loaded, whatever has changed since; loaded now where it never was."""
+    """Return the project as last loaded, whatever has changed since; loaded now where it never was."""
     from fft_core import FftError, load_project
     from fft_core.project.read.cache import last_loaded
 

@@ -39,7 +39,7 @@ def without_folders_as_globs(args: Sequence[str]) -> list[str]:
 
 
 def _is_folder(word: str) -> bool:
-    """Whether a word is a project's folder. One without a slash may also be the name of a model."""
+    """Return whether a word is a project's folder. One without a slash may also be the name of a model."""
     if "/" in word or word in (".", ".."):
         return Path(word).is_dir()
     is_project = (Path(word) / "project.yml").is_file()

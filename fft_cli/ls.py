@@ -58,7 +58,7 @@ def command(
 
 
 def _rows(project: Project, nodes: Sequence[Model | Seed]) -> Iterator[tuple[str, ...]]:
-    """The table; with where each node lies, if that is not told by its name alone."""
+    """Yield the table; with where each node lies, if that is not told by its name alone."""
     from fft_core.warehouse.warehouse import planned_places
 
     places = planned_places(project)

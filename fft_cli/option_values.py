@@ -56,7 +56,7 @@ def with_options(
     first: type[A], second: type[B], /
 ) -> Callable[[Callable[Concatenate[A, B, P], None]], Callable[P, None]]: ...
 def with_options(*kinds: type[DataclassInstance]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of some values, in the order of their fields, and call it with these values.
+    """Return a command the options of some values, in the order of their fields, and call it with these values.
 
     They come first, in the order of `kinds`; what the command's own options give follows, by name.
     """

@@ -100,7 +100,7 @@ class ProjectOptions:
 
 
 def _with_functions(project: Project) -> Project:
-    """Give the checks of the scheduler their functions, if there are such. Raises ProjectError."""
+    """Return the checks of the scheduler their functions, if there are such. Raises ProjectError."""
     from fft_core.project.model import JudgedRows
 
     if not any(isinstance(check.rule, JudgedRows) for check in project.checks):

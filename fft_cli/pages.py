@@ -44,7 +44,7 @@ class Entry:
 
 
 def find_commands() -> dict[str, list[Entry]]:
-    """All commands by the heading of `fft --help`; those of a group stand in its place."""
+    """Return all commands by the heading of `fft --help`; those of a group stand in its place."""
     context = click.Context(app, info_name="fft")
     return {
         heading: [entry for name in names for entry in _entries(name, app.get_command(context, name))]
@@ -53,7 +53,7 @@ def find_commands() -> dict[str, list[Entry]]:
 
 
 def make_pages() -> dict[str, str]:
-    """All pages by file name."""
+    """Return all pages by file name."""
     found = find_commands()
     pages = {entry.file: _page(entry) for entries in found.values() for entry in entries}
     return {"fft.md": _overview(found), **pages}
@@ -106,7 +106,7 @@ def _options(command: click.Command, context: click.Context) -> str:
 
 
 def _examples(entry: Entry) -> Sequence[Example]:
-    """Those that are written down; else the plainest call that there is."""
+    """Return those that are written down; else the plainest call that there is."""
     if entry.words in EXAMPLES:
         return EXAMPLES[entry.words]
     needed = any(isinstance(p, click.Argument) and p.required for p in entry.command.params)

@@ -249,7 +249,7 @@ def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
 
 
 def _checks_of_sources(project: Project, names: Sequence[str]) -> tuple[Check, ...]:
-    """The checks of the sources that models read: steps of their own."""
+    """Return the checks of the sources that models read: steps of their own."""
     models = [project.models[name] for name in names if name in project.models]
     read = {source for model in models for source in project.stored_inputs(model)}
     return tuple(check for source in project.sources if source in read for check in project.checks_of(source))

@@ -19,7 +19,7 @@ _STYLE = re.compile(rf"{_MARK}(\[[0-9;]*m)")
 
 
 def style(text: str, **how: Any) -> str:  # Any: as click.style
-    """Give a text a style, for `echo`."""
+    """Return a text a style, for `echo`."""
     pieces = _STYLE.split(text)
     inner = "".join(f"{_MARK}{piece}" if i % 2 else visible(piece) for i, piece in enumerate(pieces))
     return click.style(inner, **how).replace("\x1b", _MARK)
@@ -36,7 +36,7 @@ def name_text(name: object) -> str:
 
 
 def terminal_text(text: str) -> str:
-    """Spell a text with our styles as a terminal takes it; all other control characters are escapes that can be read.
+    """Write a text with our styles as a terminal takes it; all other control characters are escapes that can be read.
 
     >>> terminal_text("a\\x1b[31m" + style("b", fg="red"))
     'a\\\\x1b[31m\\x1b[31mb\\x1b[0m'

@@ -143,7 +143,7 @@ def _as_json(updated: Sequence[Updated]) -> list[dict[str, object]]:
 
 
 def _apart(results: Iterator[UnitTestResult]) -> Iterator[UnitTestResult]:
-    """Give results as they come; what a Python model prints meanwhile is none of them, and goes to stderr."""
+    """Yield results as they come; what a Python model prints meanwhile is none of them, and goes to stderr."""
     while True:
         with redirect_stdout(sys.stderr):
             result = next(results, None)

@@ -29,7 +29,7 @@ def __getattr__(name: str) -> Any:  # Any: the type of an export is the type in 
 
 
 def _other_homes(name: str) -> list[str]:
-    """The modules that define a name, for those who know it from earlier versions."""
+    """Return the modules that define a name, for those who know it from earlier versions."""
     if name.startswith("_") or name.isupper():  # programs ask many modules for a __wrapped__ or a VERSION
         return []
     if (_HERE / name).exists():  # Python asks for a room before it imports it

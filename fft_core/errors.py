@@ -57,7 +57,7 @@ class Problem:
         return f"{where}{self.message}{hint}"
 
     def masked(self, mask: Callable[[str], str]) -> Problem:
-        """Give the same problem with other texts."""
+        """Return the same problem with other texts."""
         return Problem(mask(self.message), self.where, mask(self.hint) if self.hint else self.hint)
 
 
@@ -287,6 +287,6 @@ def message_of(error: BaseException) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Give a hint that names the nearest known names, or None where nothing is near."""
+    """Return a hint that names the nearest known names, or None where nothing is near."""
     close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else None

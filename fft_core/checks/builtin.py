@@ -54,7 +54,7 @@ def check_query(
     now: datetime,
     before: Mapping[str, float | None] = NO_MEASURES,
 ) -> CheckQuery:
-    """Spell a check.
+    """Write a check.
 
     Args:
         check: The rule, with its `where`.

@@ -16,7 +16,7 @@ _OURS = "_ff_"  # columns that FFT adds to seeds and snapshots
 
 
 def contract_query(rule: ColumnTypes, spell: Spelled) -> CheckQuery:
-    """Spell the columns that are not as promised: one row for each. No row of the relation is read.
+    """Write the columns that are not as promised: one row for each. No row of the relation is read.
 
     Raises:
         StatementError: a type is none of the engine's.
@@ -76,7 +76,7 @@ def _written(kind: str, resolved: str, as_written: bool) -> str:
 
 
 def _is_of(found: str, promised: str) -> bool:
-    """Whether a type is the promised one; one without a length or precision takes any."""
+    """Return whether a type is the promised one; one without a length or precision takes any."""
     return found == promised or ("(" not in promised and _plain(found) == promised)
 
 

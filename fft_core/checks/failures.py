@@ -35,7 +35,7 @@ def failures_name(project: str, check: Check) -> str:
 
 
 def is_of_project(name: str, project: str) -> bool:
-    """Whether a table of this name has failing rows of a check of a project."""
+    """Return whether a table of this name has failing rows of a check of a project."""
     digest = _digest(project)[:_OF_PROJECT]
     return re.fullmatch(rf"{PREFIX}.*_{digest}[0-9a-f]{{{_OF_CHECK}}}", name, re.IGNORECASE) is not None
 

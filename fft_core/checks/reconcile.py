@@ -26,7 +26,7 @@ def reconcile_query(
     engine: Session,
     relation_of: Callable[[str | SourceName], Relation],
 ) -> CheckQuery:
-    """Spell a reconciliation: one row with both totals if they do not fit, or the rows whose keys are missing.
+    """Write a reconciliation: one row with both totals if they do not fit, or the rows whose keys are missing.
 
     Args:
         check: The check.
@@ -76,14 +76,14 @@ class _Sides:
         self._rule, self._relation, self._engine, self._relation_of = rule, relation, engine, relation_of
 
     def rows(self, side: Measure) -> str:
-        """Spell the rows of a side, as what stands behind FROM."""
+        """Write the rows of a side, as what stands behind FROM."""
         is_judged = side.table == self._rule.owner
         table = self._relation if is_judged else self._relation_of(side.table)
         where = f" where ({side.where}\n)" if side.where else ""  # the user's text may end in a comment
         return f"{table.sql(self._engine.spelling)}{where}"
 
     def totals(self) -> str:
-        """Spell one row with both values."""
+        """Write one row with both values."""
         left, right = (f"(select {side.expression} from {self.rows(side)}\n)" for side in self._both())
         return f"(select {left} as left_value, {right} as right_value) as _ff_totals"
 

@@ -181,7 +181,7 @@ def are_settled(results: Iterable[CheckResult]) -> bool:
 
 
 def measures_of(results: Iterable[CheckResult]) -> Mapping[str, tuple[float | None, ...]]:
-    """Give what is to be kept of what checks have measured."""
+    """Return what is to be kept of what checks have measured."""
     return {result.measured.key: result.measured.recorded for result in results if result.measured}
 
 

@@ -193,7 +193,7 @@ class _Look:
 
 
 def _is_hidden(column: str, query: CheckQuery) -> bool:
-    """Whether a column shows values that nobody may see, under their own name or another one."""
+    """Return whether a column shows values that nobody may see, under their own name or another one."""
     made_of = query.made_of.get(column, "").lower()
     names = [name for name in query.check.hidden if name != column.lower()]
     is_made = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", made_of) for name in names)

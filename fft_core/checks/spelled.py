@@ -30,11 +30,11 @@ class Spelled:
         return self.engine.spelling
 
     def name(self, column: str) -> str:
-        """Spell a column. Raises FftError if it is not there."""
+        """Write a column. Raises FftError if it is not there."""
         return self.spelling.quoted(self.found(column).name)
 
     def comparable(self, column: str, alias: str = "") -> str:
-        """Spell the value of a column so that it can be compared. Raises FftError if it is not there."""
+        """Write the value of a column so that it can be compared. Raises FftError if it is not there."""
         found = self.found(column)
         return self.engine.types.comparable(alias + self.spelling.quoted(found.name), found.type)
 
@@ -76,11 +76,11 @@ class Spelled:
         return f"(select * from {self.rows})" if self.check.where else self.table
 
     def of_judged(self, value: str) -> str:
-        """Spell a value that is NULL in rows that are not judged."""
+        """Write a value that is NULL in rows that are not judged."""
         return f"case when {self.where} then {value} end" if self.check.where else value
 
     def by_row(self, offends: str) -> CheckQuery:
-        """A rule that each row keeps or breaks by itself."""
+        """Return a rule that each row keeps or breaks by itself."""
         condition = f"{self.where} and ({offends})" if self.check.where else offends
         count = f"count(case when {condition} then 1 end)"
         return CheckQuery(self.check, count, f"select * from {self.table} where {condition}")
@@ -92,7 +92,7 @@ class Spelled:
         measure: str | None = None,
         shows: str | None = None,
     ) -> CheckQuery:
-        """A rule about totals.
+        """Return a rule about totals.
 
         Args:
             totals: Each by its name in the rows that are shown: an aggregate with {} for its value, and the value.
@@ -111,7 +111,7 @@ class Spelled:
     def by_group(
         self, key: Sequence[str], total: str, value: str, offends: Callable[[str], str], shows: str | None = None
     ) -> CheckQuery:
-        """A rule about a total of each group of rows, which is called `total` and spelled by `value`."""
+        """Return a rule about a total of each group of rows, which is called `total` and spelled by `value`."""
         names = ", ".join(f"{self.comparable(column)} as {self.name(column)}" for column in key)
         positions, called = ", ".join(str(position) for position in range(1, len(key) + 1)), self.unused(total)
         groups = f"select {names}, {value} as {called} from {self.rows} group by {positions}"

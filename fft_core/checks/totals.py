@@ -25,7 +25,7 @@ Measures: TypeAlias = Mapping[str, float | None]
 
 
 def total_query(rule: RuleOfTotals, spell: Spelled, now: datetime) -> CheckQuery:
-    """Spell a rule about a total; `now` is in UTC. Raises FftError if a column is not there."""
+    """Write a rule about a total; `now` is in UTC. Raises FftError if a column is not there."""
     spelling = spell.spelling
     match rule:
         case NonNegativeSum(column):
@@ -66,7 +66,7 @@ def _is_old(latest: str, minutes: float, spell: Spelled, now: datetime) -> str:
 
 
 def _ordered(spell: Spelled, column: str) -> str:
-    """Spell a value that min() and max() take: not every engine has them for every type, but each for texts."""
+    """Write a value that min() and max() take: not every engine has them for every type, but each for texts."""
     if word_of(spell.found(column).type) not in (None, "boolean"):
         return spell.name(column)
     return spell.spelling.cast(spell.comparable(column), "text")
@@ -80,7 +80,7 @@ def measure_key(check: Check) -> str:
 
 
 def drift_query(rule: Drift, spell: Spelled, before: Measures) -> CheckQuery:
-    """Spell a drift: nothing can fail before there is a build to compare with.
+    """Write a drift: nothing can fail before there is a build to compare with.
 
     Args:
         rule: The rule.

@@ -246,7 +246,7 @@ def _few(frames: list[_UserFrame]) -> list[_UserFrame | str]:
 
 
 def _own_frames(error: BaseException, home: Home) -> list[_UserFrame]:
-    """The frames of an exception in the files of a project or package; its traceback is cut to begin there."""
+    """Return the frames of an exception in the files of a project or package; its traceback is cut to begin there."""
     frames = []
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
@@ -264,7 +264,7 @@ def _from_project(trace: TracebackType | None, root: Path) -> TracebackType | No
 
 
 def _is_own(path: Path, root: Path) -> bool:
-    """Whether a file is the user's; packages that are installed below the project's folder are not."""
+    """Return whether a file is the user's; packages that are installed below the project's folder are not."""
     return path.is_relative_to(root) and "site-packages" not in path.parts
 
 

@@ -49,7 +49,7 @@ class CodeCache:
         return cls(project, saved if isinstance(saved, dict) else {})
 
     def get(self, key: str) -> Code | None:
-        """Give what is known under a key."""
+        """Return what is known under a key."""
         match self.saved.get(key):
             case [str(digest), list(volatile), list(unknown), list(names), bool(is_sorted)]:
                 read = [tuple(map(str, found)) for found in (volatile, unknown, names)]

@@ -134,7 +134,7 @@ class _Query:
                 yield Clock(name, token.start, token.end + 1, self.spelling.clocks[name], result)
 
     def _is_bare(self, token: Token, index: int) -> bool:
-        """Whether a word without parentheses is a function, and no name of a column or of a result."""
+        """Return whether a word without parentheses is a function, and no name of a column or of a result."""
         before = self.tokens[index - 1].token_type if index else None
         after = self.tokens[index + 1].token_type if index + 1 < len(self.tokens) else None
         is_quoted = token.token_type is TokenType.IDENTIFIER
@@ -173,7 +173,7 @@ class _Query:
         return index
 
     def _is_column(self, first: int, last: int) -> bool:
-        """Whether some words are one column of a SELECT, by themselves and without another name."""
+        """Return whether some words are one column of a SELECT, by themselves and without another name."""
         after = self.tokens[last + 1].token_type if last + 1 < len(self.tokens) else None
         if after not in (None, TokenType.COMMA, TokenType.FROM, TokenType.R_PAREN, *_BEHIND_SELECT):
             return False

@@ -85,7 +85,7 @@ def _made_with(function: FunctionType) -> Iterator[tuple[str, object]]:
 
 
 def _text(value: object) -> str | None:
-    """Spell a plain value, or a collection of such, alike in each process; None if it is something else."""
+    """Write a plain value, or a collection of such, alike in each process; None if it is something else."""
     match value:
         case list() | tuple():
             return _joined("[]", [_text(item) for item in value])

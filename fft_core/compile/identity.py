@@ -69,7 +69,7 @@ class Identities:
         self._lock = threading.Lock()
 
     def all(self) -> tuple[NodeIdentity, ...]:
-        """Give all of them, in build order. Raises ProjectError with everything that cannot be rendered or read."""
+        """Return all of them, in build order. Raises ProjectError with everything that cannot be rendered or read."""
         identities, problems = list[NodeIdentity](), list[Problem]()
         for node in self._project.stored():
             try:
@@ -84,7 +84,7 @@ class Identities:
         return tuple(identities)
 
     def of(self, node: Model | Seed) -> NodeIdentity:
-        """Give one. Raises RenderError where a template fails."""
+        """Return one. Raises RenderError where a template fails."""
         state = _state_of(self._project.root / node.path, node) if isinstance(node, Seed) else None
         known = self._known.get(node.name)
         if known is None or known[0] != state:  # a seed is loaded as its file then is, which may have been edited
@@ -209,7 +209,7 @@ class Identities:
         )
 
     def _config(self, model: Model) -> dict[str, str]:
-        """The settings that change rows. A view has the places of what it reads in its text: they count, too."""
+        """Return the settings that change rows. A view has the places of what it reads in its text: they count, too."""
         config = _config(model)
         if model.is_query:
             places = [self._places.special(name) for name in self._project.stored_inputs(model)]
@@ -253,12 +253,12 @@ class Identities:
         return digest_of([key, [dict(sources.code) for sources in macros], read])
 
     def _python_macros(self, model: Model) -> list[str]:
-        """The functions of macros_py that the text of a model is made with."""
+        """Return the functions of macros_py that the text of a model is made with."""
         bodies = [node.body for node in (model, *self._inlined(model))]
         return sorted({name for body in bodies if isinstance(body, SqlBody) for name in body.python_macros})
 
     def _sources_of_macro(self, name: str) -> PythonSources:
-        """The code of a function of macros_py. Raises ModelError if its file is not Python."""
+        """Return the code of a function of macros_py. Raises ModelError if its file is not Python."""
         with self._lock:
             if name not in self._macro_sources:
                 path = self._project.python_macros[name]
@@ -303,7 +303,7 @@ class Identities:
         return known.volatile
 
     def _sources_of(self, model: Model) -> PythonSources:
-        """The code of a Python model. That of all is read at the first call, before any module is imported.
+        """Return the code of a Python model. That of all is read at the first call, before any module is imported.
 
         What is edited while a run imports it is then another code than the one recorded, and built next time.
         """
@@ -325,7 +325,7 @@ class Identities:
             return error
 
     def _inlined(self, model: Model) -> tuple[Model, ...]:
-        """The ephemeral models whose queries a model takes in, directly or not."""
+        """Return the ephemeral models whose queries a model takes in, directly or not."""
         parents = [self._project.models[name] for name in model.refs if name in self._project.models]
         return tuple(p for parent in parents if parent.is_ephemeral for p in (parent, *self._inlined(parent)))
 
@@ -343,7 +343,7 @@ class Identities:
         return False
 
     def _sorts(self, view: Model) -> bool:
-        """Whether a view sorts by itself. What cannot be read is an error of the view alone."""
+        """Return whether a view sorts by itself. What cannot be read is an error of the view alone."""
         with suppress(FftError):
             return not isinstance(view.body, SqlBody) or self._sql(view)[0].is_sorted
         return False
@@ -404,7 +404,7 @@ class Identities:
         return Code(digest_of([dict(sources.code), counted]), volatile)
 
     def _input(self, name: str | SourceName) -> str:
-        """A source that a seed fills is that seed: its version is known without looking at the rows."""
+        """Return a source that a seed fills is that seed: its version is known without looking at the rows."""
         seed = self._project.seed_behind(name) if isinstance(name, SourceName) else None
         return seed or str(name)
 
@@ -440,7 +440,7 @@ def _symbol(name: str | SourceName) -> Relation:
 
 
 def _config(model: Model) -> dict[str, str]:
-    """The settings that change rows: descriptions, tags and owners do not."""
+    """Return the settings that change rows: descriptions, tags and owners do not."""
     config: dict[str, str] = {"materialized": model.materialization.name}
     if model.materialization.keeps != "nothing":
         settings = asdict(model.materialization)

@@ -85,7 +85,7 @@ class _File:
     _imported: tuple[Found, ...] | None = field(default=None)
 
     def imported(self, search: Search) -> tuple[Found, ...]:
-        """The files of the modules that it imports."""
+        """Return the files of the modules that it imports."""
         if self._imported is None:
             self._imported = tuple(self._imports(search)) if self.tree else ()
         return self._imported
@@ -140,7 +140,7 @@ def _imports_by_name(called: ast.expr, names: Names) -> bool:
 
 
 def _named(call: ast.Call) -> Iterator[str]:
-    """The modules that import_module(".sub", "package") or __import__("package", fromlist=["sub"]) may import."""
+    """Yield the modules that import_module(".sub", "package") or __import__("package", fromlist=["sub"]) may import."""
     arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
     texts = [value.value for value in arguments if isinstance(value, ast.Constant) and isinstance(value.value, str)]
     inner = [
@@ -209,7 +209,7 @@ def _models_in(tree: ast.Module) -> list[ast.FunctionDef]:
 
 
 def _only_defines(function: ast.FunctionDef) -> bool:
-    """Whether a model's function does nothing to the rest of its file when it is defined."""
+    """Return whether a model's function does nothing to the rest of its file when it is defined."""
     defaults = [*function.args.defaults, *(default for default in function.args.kw_defaults if default)]
     does_something = any(isinstance(node, ast.Call) for default in defaults for node in ast.walk(default))
     return all(map(_is_model, function.decorator_list)) and not does_something

@@ -42,11 +42,11 @@ class Search:
         self._known: dict[tuple[str, _Folder | None], tuple[Found, ...]] = {}
 
     def own(self, path: Path) -> Found:
-        """A file below the root."""
+        """Return a file below the root."""
         return Found(self._root / path, path.as_posix())
 
     def files_of(self, module: str, importer: Found | None = None, level: int = 0) -> tuple[Found, ...]:
-        """The files that importing a dotted name runs: the packages on the way, and the module.
+        """Return the files that importing a dotted name runs: the packages on the way, and the module.
 
         Args:
             module: The name without the dots in front.
@@ -93,7 +93,7 @@ def _below(path: Path, root: Path) -> str:
 
 
 def _is_of_python(path: Path) -> bool:
-    """Whether a folder holds installed packages, the standard library or scripts."""
+    """Return whether a folder holds installed packages, the standard library or scripts."""
     standard = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "scripts")}
     return bool(_INSTALLED & set(path.parts)) or any(path in (folder, folder / "lib-dynload") for folder in standard)
 
@@ -119,7 +119,7 @@ def _existing(folder: _Folder, stem: str) -> Iterator[Found]:
 
 
 def _listed(folder: _Folder, package: str) -> Iterator[Found]:
-    """The modules that a package may name in its __all__, and `import *` then imports."""
+    """Yield the modules that a package may name in its __all__, and `import *` then imports."""
     init = folder.path / package / "__init__.py"
     if init.is_file() and "__all__" in init.read_text(encoding="utf-8", errors="replace"):
         prefix = f"{folder.prefix}{package}/" if package else folder.prefix

@@ -70,7 +70,7 @@ class EngineHelpers:
         return self._spec.family or self._spec.name
 
     def is_engine(self, *names: object) -> bool:
-        """Whether the engine has one of these names, or its family has."""
+        """Return whether the engine has one of these names, or its family has."""
         known = {normalized(name) for name in (self._spec.name, self.family(), *self._spec.aliases)}
         wanted = [inner for name in names for inner in (name if isinstance(name, list | tuple | set) else [name])]
         return any(normalized(name) in known for name in wanted)
@@ -126,7 +126,7 @@ class SqlHelpers:
         return f"{_text(column, 'a column')} in ({', '.join(map(self.literal, listed))})"
 
     def literal(self, value: object) -> str:
-        """Spell a value: NULL, a truth value, a number or a text; a time as text, and all else as the text of JSON."""
+        """Write a value: NULL, a truth value, a number or a text; a time as text, and all else as the text of JSON."""
         match value:
             case jinja2.Undefined():
                 return self._spelling.literal(None)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def from_arrow(table: pa.Table, frame_type: str) -> Any:
-    """Give an Arrow table as a frame of that type.
+    """Return an Arrow table as a frame of that type.
 
     Polars and pyarrow keep every type. In pandas, whole numbers and booleans with NULLs get pandas' nullable types,
     dates, lists, structs and maps are Arrow-backed, and decimals become floating point if that keeps their values.
@@ -37,7 +37,7 @@ def from_arrow(table: pa.Table, frame_type: str) -> Any:
 
 
 def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that no library is imported that the model does not use
-    """Give a frame as an Arrow table: one of pandas, of Polars, or of any library that speaks Arrow's C stream.
+    """Return a frame as an Arrow table: one of pandas, of Polars, or of any library that speaks Arrow's C stream.
 
     Raises:
         ModelError: it is no frame, has columns without a name of their own, or values that no table can hold.
@@ -109,7 +109,7 @@ def _storable(table: pa.Table) -> pa.Table:
 
 
 def _parts(kind: pa.DataType) -> Iterator[pa.DataType]:
-    """A type, and all types that it is made of."""
+    """Yield a type, and all types that it is made of."""
     import pyarrow as pa
 
     yield kind

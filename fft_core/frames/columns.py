@@ -33,7 +33,7 @@ def unreadable(library: str, field: pa.Field[Any], why: Exception | None = None)
 
 
 def said(error: Exception) -> str:
-    """Give what a library says of an error in one line, which can be printed everywhere."""
+    """Return what a library says of an error in one line, which can be printed everywhere."""
     first = error.args[0] if error.args else ""
     text = first if isinstance(first, str) and not isinstance(error, UnicodeError) else str(error)
     return (text.strip() or type(error).__name__).splitlines()[0].encode(errors="backslashreplace").decode()

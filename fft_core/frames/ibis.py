@@ -49,7 +49,7 @@ class IbisQuery:
         return frozenset(name for name in names if name.startswith(SYMBOL))
 
     def sql(self, places: Mapping[str, Relation | str], spelling: Quoting) -> str:
-        """Spell the query.
+        """Write the query.
 
         Args:
             places: By symbol, where a relation lies, or the query whose rows it stands for.

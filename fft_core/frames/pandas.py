@@ -24,7 +24,7 @@ def is_frame(frame: Any) -> bool:
 
 
 def from_arrow(table: pa.Table) -> Any:
-    """Give an Arrow table as a DataFrame. Raises ModelError for a column that pandas cannot hold."""
+    """Return an Arrow table as a DataFrame. Raises ModelError for a column that pandas cannot hold."""
     pd = _pandas()
     columns = {}
     for field, column in zip(table.schema, table.columns, strict=True):
@@ -72,7 +72,7 @@ def _plain(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
 
 
 def _numbers(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
-    """Give decimals as whole numbers or doubles if those hold every value, else as they are: `decimal.Decimal`."""
+    """Return decimals as whole numbers or doubles if those hold every value, else as they are: `decimal.Decimal`."""
     import pyarrow as pa
 
     if column.type.scale <= 0:
@@ -91,7 +91,7 @@ def _numbers(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
 
 
 def _of_few_digits(column: pa.ChunkedArray[Any]) -> Any:
-    """Give decimals of up to 15 digits as an array of doubles, which are exact; None if some have more.
+    """Return decimals of up to 15 digits as an array of doubles, which are exact; None if some have more.
 
     Their digits and the power of ten are whole numbers that a double holds, so that the division rounds just once.
     """
@@ -123,7 +123,7 @@ def _are_exact(column: pa.ChunkedArray[Any], doubles: pa.ChunkedArray[Any]) -> b
 
 
 def to_arrow(frame: Any) -> pa.Table:
-    """Give a DataFrame as an Arrow table.
+    """Return a DataFrame as an Arrow table.
 
     Raises:
         ModelError: it has an index or names that would be lost, or a column holds what no database has.
@@ -160,7 +160,7 @@ def _refuse_index(index: Any) -> None:
 
 
 def _names(frame: Any) -> list[str]:
-    """The names of columns; numbers, as of a pivoted year, are their text."""
+    """Return the names of columns; numbers, as of a pivoted year, are their text."""
     if frame.columns.nlevels > 1:
         raise ModelError(
             f"the frame cannot be stored: its columns have names of several levels, such as {frame.columns[0]!r}",
@@ -205,7 +205,7 @@ def _give(name: str, column: Any) -> None:
 
 
 def _with_wide_decimals(table: pa.Table, positions: list[int]) -> pa.Table:
-    """Give decimals among objects all their digits: a precision by the largest value would change with the rows."""
+    """Return decimals among objects all their digits: a precision by the largest value would change with the rows."""
     import pyarrow as pa
 
     for position in positions:

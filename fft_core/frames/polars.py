@@ -20,7 +20,7 @@ def is_frame(frame: Any) -> bool:
 
 
 def from_arrow(table: pa.Table) -> Any:
-    """Give an Arrow table as a Polars DataFrame. Raises ModelError if it has no type for a column."""
+    """Return an Arrow table as a Polars DataFrame. Raises ModelError if it has no type for a column."""
     library = _polars()
     for field, column in zip(table.schema, table.columns, strict=True):
         if _is_lacking(field.type):  # some of them make its threads panic
@@ -52,7 +52,7 @@ def _is_lacking(kind: pa.DataType) -> bool:
 
 
 def _has_hour_24(values: pa.Array[Any]) -> bool:
-    """Whether an array, or one inside of it, has the time of day that ends a day."""
+    """Return whether an array, or one inside of it, has the time of day that ends a day."""
     import pyarrow as pa
     import pyarrow.compute
 
@@ -77,7 +77,7 @@ def _has_times(kind: pa.DataType) -> bool:
 
 
 def to_arrow(frame: Any) -> pa.Table:
-    """Give a Polars frame as an Arrow table. Raises ModelError for columns of types that only Polars has."""
+    """Return a Polars frame as an Arrow table. Raises ModelError for columns of types that only Polars has."""
     frame = frame.lazy().collect()
     for column in frame.iter_columns():
         if "Object" in str(column.dtype):  # Arrow would get the addresses of the objects

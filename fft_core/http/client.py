@@ -137,7 +137,7 @@ def refuse_other_hosts(settings: HttpSettings, url: httpx.URL) -> None:
 
 
 def _wait_for(error: Exception) -> bool | float:
-    """Whether a request is tried again, and after how many seconds, if the server says so."""
+    """Return whether a request is tried again, and after how many seconds, if the server says so."""
     if isinstance(error, AnswerError):
         return _retry_after(error.response) or True
     return isinstance(error, httpx.TransportError) and not isinstance(

@@ -59,7 +59,7 @@ class HttpSettings:
         )
 
     def allows(self, host: str, port: int | None = None) -> bool:
-        """Whether a host may be asked.
+        """Return whether a host may be asked.
 
         >>> settings = HttpSettings(Path(), domains=("example.com", "*.test.org", "localhost:80"))
         >>> [settings.allows(host) for host in ("api.example.com", "badexample.com", "a.test.org")]

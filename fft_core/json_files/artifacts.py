@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def plain_json(values: Mapping[str, object]) -> dict[str, Any]:
-    """Give values as JSON has them: what it has not, as a date, as its text.
+    """Return values as JSON has them: what it has not, as a date, as its text.
 
     >>> from datetime import date
     >>> plain_json({"since": date(2024, 1, 1), "by": ["ann"]})
@@ -68,15 +68,15 @@ class Part:
     pointer: str = ""
 
     def part(self, key: str) -> Part:
-        """The object under a key."""
+        """Return the object under a key."""
         return Part(self._get(key, dict), self.path, self._at(key))
 
     def part_or_none(self, key: str) -> Part | None:
-        """The object under a key, None for null."""
+        """Return the object under a key, None for null."""
         return None if self._get(key, dict, type(None)) is None else self.part(key)
 
     def parts(self, key: str) -> Iterator[Part]:
-        """The objects of the list under a key."""
+        """Yield the objects of the list under a key."""
         for index, value in enumerate(self._get(key, list)):
             yield Part(value, self.path, f"{self._at(key)}[{index}]")
 
@@ -85,41 +85,41 @@ class Part:
         return {key: self.value[key] for key in keys if key in self.value}
 
     def text(self, key: str) -> str:
-        """The text under a key."""
+        """Return the text under a key."""
         return cast("str", self._get(key, str))
 
     def text_or_none(self, key: str) -> str | None:
-        """The text under a key, None for null."""
+        """Return the text under a key, None for null."""
         return cast("str | None", self._get(key, str, type(None)))
 
     def number(self, key: str) -> int:
-        """The whole number under a key."""
+        """Return the whole number under a key."""
         return cast("int", self._get(key, int))
 
     def number_or_none(self, key: str) -> int | None:
-        """The whole number under a key, None for null."""
+        """Return the whole number under a key, None for null."""
         return cast("int | None", self._get(key, int, type(None)))
 
     def flag(self, key: str) -> bool:
-        """The true or false under a key."""
+        """Return the true or false under a key."""
         return cast("bool", self._get(key, bool))
 
     def choice(self, key: str, choices: tuple[T, ...]) -> T:
-        """The text under a key, which must be one of these."""
+        """Return the text under a key, which must be one of these."""
         found = self.text(key)
         if found not in choices:
             raise self._error(key, f"is {found!r}, not one of {', '.join(map(str, choices))}")
         return cast("T", found)
 
     def time(self, key: str) -> datetime:
-        """The time under a key."""
+        """Return the time under a key."""
         found = self.time_or_none(key)
         if found is None:
             raise self._error(key, "is null, not a time")
         return found
 
     def time_or_none(self, key: str) -> datetime | None:
-        """The time under a key, None for null."""
+        """Return the time under a key, None for null."""
         text = self.text_or_none(key)
         try:
             return None if text is None else datetime.fromisoformat(text)
@@ -144,7 +144,7 @@ class Part:
 
 
 def spelled(time: datetime | None) -> str | None:
-    """Spell a time for JSON: ISO 8601, in UTC.
+    """Write a time for JSON: ISO 8601, in UTC.
 
     >>> spelled(datetime(2026, 1, 31, 12, 30, tzinfo=UTC))
     '2026-01-31T12:30:00Z'

@@ -17,7 +17,7 @@ SYMBOL = "@"  # begins the name of each tracked relation in a text that is rende
 
 
 def model_name(text: str) -> str:
-    """Give the one name of a model, however it is referred to.
+    """Return the one name of a model, however it is referred to.
 
     >>> model_name("users.ff"), model_name("users")
     ('users', 'users')
@@ -26,7 +26,7 @@ def model_name(text: str) -> str:
 
 
 def logical_name(path: Path) -> str:
-    """Give the name that FFT derives from a model's file: the stem with `.ff`.
+    """Return the name that FFT derives from a model's file: the stem with `.ff`.
 
     >>> logical_name(Path("models/users.ff.sql"))
     'users.ff'
@@ -68,11 +68,11 @@ class Relation:
         return tuple(part for part in (self.catalog, self.schema, self.name) if part)
 
     def sql(self, spelling: Quoting) -> str:
-        """Spell the relation for a statement, every part quoted."""
+        """Write the relation for a statement, every part quoted."""
         return ".".join(spelling.quoted(part) for part in self.parts)
 
     def named(self, name: str) -> Relation:
-        """Give the relation of another name beside this one."""
+        """Return the relation of another name beside this one."""
         return replace(self, name=name)
 
 

@@ -36,7 +36,7 @@ class ColumnNames:
             self._by_key.setdefault(name.lower(), []).append(name)
 
     def find(self, name: str) -> str | None:
-        """Give the column that a name means; None if there is none. Raises AmbiguousColumnError."""
+        """Return the column that a name means; None if there is none. Raises AmbiguousColumnError."""
         if name in self._names:
             return name
         found = self._by_key.get(name.lower(), [])

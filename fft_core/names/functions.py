@@ -77,10 +77,10 @@ class Definition:
 
 
 def is_definition(key: str) -> bool:
-    """Whether a text is such a key; the name of no model, seed or source is one."""
+    """Return whether a text is such a key; the name of no model, seed or source is one."""
     return key.endswith("()") or " " in key
 
 
 def key_of(kind: str, name: str) -> str:
-    """Spell what a query uses: `lower()`, `type mood`, `operator +`, `field years` for what follows a dot."""
+    """Write what a query uses: `lower()`, `type mood`, `operator +`, `field years` for what follows a dot."""
     return f"{name}()" if kind in ("macro", "function") else f"{kind} {name}"

@@ -35,7 +35,7 @@ def read_number(text: str) -> float:
 
 
 def json_text(value: object) -> str:
-    """Spell plain values as JSON, numbers with all their digits.
+    """Write plain values as JSON, numbers with all their digits.
 
     >>> json_text({"a": [read_number("+12345678901234567890.120"), 1.5, None]})
     '{"a": [12345678901234567890.120, 1.5, null]}'

@@ -16,7 +16,7 @@ _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def visible(text: str) -> str:
-    r"""Spell control characters as escapes; line breaks and tabs stay, as layout.
+    r"""Write control characters as escapes; line breaks and tabs stay, as layout.
 
     >>> visible("a\x1b[31mb\r\nc")
     'a\\x1b[31mb\nc'
@@ -34,7 +34,7 @@ def visible_line(text: str) -> str:
 
 
 def json_escaped(text: str) -> str:
-    r"""Spell the control characters in JSON's own escapes: whoever reads it gets the same values.
+    r"""Write the control characters in JSON's own escapes: whoever reads it gets the same values.
 
     >>> json_escaped('{"a": "\u202e\x9b"}')
     '{"a": "\\u202e\\u009b"}'

@@ -85,7 +85,7 @@ def _statement(change: CommentChange, relation: Relation, now: TableInfo, spelli
 
 
 def _compared(node: Node, there: TableInfo) -> tuple[list[CommentChange], list[str]]:
-    """Give the changes, and what is said of described columns that are not there."""
+    """Return the changes, and what is said of described columns that are not there."""
     changes, missing = list[CommentChange](), list[str]()
     text, old = _clean(node.description), unmarked(there.comment)
     if text and text != old:

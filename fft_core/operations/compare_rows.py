@@ -162,7 +162,7 @@ class _Sides:
         return self._by_key(told, key) if key else self._as_they_are(told)
 
     def _key(self) -> tuple[list[_Pair], str]:
-        """The columns of the key; none, and why, if one is missing or if rows share a key."""
+        """Return the columns of the key; none, and why, if one is missing or if rows share a key."""
         names = ColumnNames(pair.here.name for pair in self._pairs)
         found = [names.find(name) for name in self._how.key]
         missing = [name for name, there in zip(self._how.key, found, strict=True) if there is None]
@@ -217,7 +217,7 @@ class _Sides:
         return replace(told, only_here=counts[0], only_there=counts[1], rows_here=rows[0], rows_there=rows[1])
 
     def _same_key(self, key: Sequence[_Pair]) -> str:
-        """Spell that two rows have one key. `=` alone lets the database hash, and is no use for NULL."""
+        """Write that two rows have one key. `=` alone lets the database hash, and is no use for NULL."""
         has_nulls = any(self._has_nulls(side, columns) for side, columns in (
             (self._here, [pair.here for pair in key]), (self._there, [pair.there for pair in key])
         ))  # fmt: skip

@@ -159,7 +159,7 @@ class _Sides:
         return self._here.place(node.name), self._there.place(node.name)
 
     def _hidden(self, node: Model | Seed) -> frozenset[str]:
-        """The personal columns, and those of their names in all that a node is made of."""
+        """Return the personal columns, and those of their names in all that a node is made of."""
         project = self._here.project
         made_of = {node.name, *project.upstream(node.name)}
         nodes = [*(project.node(name) for name in made_of), *self._sources_of(made_of)]
@@ -172,7 +172,7 @@ class _Sides:
         return (project.sources[name] for name in read)
 
     def _is_one_build(self, node: Model | Seed) -> bool:
-        """Whether both sides have the same version of a table's rows: then all of them are equal."""
+        """Return whether both sides have the same version of a table's rows: then all of them are equal."""
         ours, theirs = (_version(known, node.name) for known in (self._known_here, self._known_there))
         return ours is not None and ours == theirs
 

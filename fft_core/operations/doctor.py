@@ -87,7 +87,7 @@ def _connection(project: Project) -> Iterator[Finding]:
 
 
 def _packages(project: Project) -> Iterator[Finding]:
-    """The packages that Python models ask for by their annotations and imports."""
+    """Yield the packages that Python models ask for by their annotations and imports."""
     bodies = [model for model in project.models.values() if isinstance(model.body, PythonBody)]
     kinds = {kind.name: kind for kind in frame_kinds_of(project.engine)}
     for name in sorted({frame for model in bodies for frame in _frames(model)}):

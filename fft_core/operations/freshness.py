@@ -84,7 +84,7 @@ def _loaded_at(warehouse: Warehouse, source: Source, limits: SourceFreshness) ->
 
 
 def _in_utc(value: object, called: str) -> datetime | None:
-    """A time with its zone; one without is in UTC, and a date is its midnight."""
+    """Return a time with its zone; one without is in UTC, and a date is its midnight."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

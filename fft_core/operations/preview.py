@@ -65,7 +65,7 @@ def rendered_sql(project: Project, model: Model, warehouse: Warehouse | None = N
 
 
 def preview(warehouse: Warehouse, node: Model | Seed | Source, limit: int) -> Preview:
-    """Give the first rows of a model's query; of other Python models, seeds and sources, those that are published.
+    """Return the first rows of a model's query; of other Python models, seeds and sources, those that are published.
 
     Args:
         warehouse: May be read-only.

@@ -51,7 +51,7 @@ def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
 
 
 def _key(engine: Session, model: Model, table: Relation) -> tuple[ColumnType, ...]:
-    """The columns of the unique key, as the database spells them."""
+    """Return the columns of the unique key, as the database spells them."""
     if not isinstance(model.materialization, Snapshot):
         raise IncrementError(f"model {model.name!r} is not a snapshot", where=model.config_location)
     columns = {column.name: column for column in engine.columns(engine.spelling.select_all(table))}

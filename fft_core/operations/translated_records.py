@@ -53,7 +53,7 @@ class TranslatedRecords:
         )
 
     def is_as_built(self, node: Model | Seed) -> bool:
-        """Whether the code and the settings of a node here are those that were built there."""
+        """Return whether the code and the settings of a node here are those that were built there."""
         record = self._known.records.get(node.name)
         if record is None or record.fingerprint is None:
             return False
@@ -73,7 +73,7 @@ class TranslatedRecords:
         return replace(recorded, place=identity.place, config=config, environment=environment, inputs=dict(inputs))
 
     def _version(self, name: str, version: str) -> str:
-        """Give the version here of an input that a record there names by its version then."""
+        """Return the version here of an input that a record there names by its version then."""
         published, record = self._known.published.get(name), self._known.records.get(name)
         if published is None or not published.is_query or record is None or record.fingerprint is None:
             return version

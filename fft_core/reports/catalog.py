@@ -46,7 +46,7 @@ class Catalog:
     entries: Mapping[str, CatalogEntry]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values, as the schema describes them."""
+        """Return plain values, as the schema describes them."""
         metadata = {
             "schema": SCHEMA,
             "fft_version": VERSION,

@@ -12,7 +12,7 @@ from fft_core.operations.diff import Definition, Difference, NodeRows
 
 
 def diff_json(found: Difference) -> dict[str, Any]:
-    """Give the plain values that `fft diff --format json` prints."""
+    """Return the plain values that `fft diff --format json` prints."""
     said: dict[str, Any] = {"env": found.env, "against": found.against, "rows_differ": found.rows_differ}
     if found.definitions is not None:
         said["definitions"] = [_definition(one) for one in found.definitions]
@@ -66,14 +66,14 @@ def _named(names: Sequence[str], row: Sequence[object]) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    """A value as JSON has it; what it has no form for is a text."""
+    """Return a value as JSON has it; what it has no form for is a text."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def diff_markdown(found: Difference, level: int = 2) -> str:
-    """Spell what differs as Markdown, whose headings begin at a level."""
+    """Write what differs as Markdown, whose headings begin at a level."""
     return "\n\n".join(_blocks(found, "#" * level)) + "\n"
 
 
@@ -105,7 +105,7 @@ def _data(found: Difference, nodes: Sequence[NodeRows], heading: str) -> Iterato
 
 
 def has_other_columns(rows: RowsCompared) -> bool:
-    """Whether the columns of two relations differ."""
+    """Return whether the columns of two relations differ."""
     return bool(rows.columns_here or rows.columns_there or rows.types)
 
 
@@ -148,5 +148,5 @@ def changes(values: Sequence[tuple[str, object, object]]) -> str:
 
 
 def cell(value: object) -> str | None:
-    """A value as text; None for NULL."""
+    """Return a value as text; None for NULL."""
     return None if value is None else str(value)

@@ -33,7 +33,7 @@ class Manifest:
     generated_at: datetime
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values, as the schema describes them."""
+        """Return plain values, as the schema describes them."""
         project = self.project
         metadata = {
             "schema": SCHEMA,
@@ -113,7 +113,7 @@ def parents_of(project: Project, node: Node) -> tuple[str, ...]:
 
 
 def described_node(node: Node) -> dict[str, Any]:
-    """Give what the files say of a model or seed, as plain values: what `fft ls --json` prints of each."""
+    """Return what the files say of a model or seed, as plain values: what `fft ls --json` prints of each."""
     model = node if isinstance(node, Model) else None
     return {
         "name": node.name,

@@ -124,7 +124,7 @@ def _built(told: Review, project: Project, names: frozenset[str], how: Compariso
 
 @contextmanager
 def _scratch(project: Project) -> Iterator[Project]:
-    """Give the project with its relations in a schema of its own, which is dropped at the end, whatever happens."""
+    """Return the project with its relations in a schema of its own, which is dropped at the end, whatever happens."""
     spec = spec_of(project.engine)
     if not spec.schema_setting:
         raise RequestError(f"{spec.title or spec.name} has no schemas, and a review needs one of its own")
@@ -186,5 +186,5 @@ def _build(run: Run, node: Model | Seed) -> Reviewed:
 
 
 def failing(checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    """Give the checks that found something."""
+    """Return the checks that found something."""
     return tuple(check for check in checks if not check.passed)

@@ -14,7 +14,7 @@ _LONGEST_ERROR = 2000
 
 
 def review_markdown(review: Review) -> str:
-    """Spell what a review found."""
+    """Write what a review found."""
     return "\n\n".join(_blocks(review)) + "\n"
 
 

@@ -144,7 +144,7 @@ def _same_number(expected: object, found: float | Decimal, tolerance: float | No
 
 
 def _exact(number: float | Decimal) -> Decimal:
-    """All digits of a number as it is written."""
+    """Return all digits of a number as it is written."""
     return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
 
 
@@ -174,7 +174,7 @@ def _same_text(expected: object, found: str) -> bool:
 
 
 def _moment(value: object) -> datetime | None:
-    """A date or time as UTC without a zone; None where it is neither."""
+    """Return a date or time as UTC without a zone; None where it is neither."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -186,7 +186,7 @@ def _moment(value: object) -> datetime | None:
 
 
 def _as_spelled(expected: ExpectedRows, columns: Sequence[str]) -> ExpectedRows:
-    """The same rows, with the names of columns as the model spells them. Raises AmbiguousColumnError."""
+    """Return the same rows, with the names of columns as the model spells them. Raises AmbiguousColumnError."""
     known = ColumnNames(columns)
 
     def spelled(name: str) -> str:
@@ -266,7 +266,7 @@ class _Comparison:
         return sum(map(same, wanted, found, self.tolerances))
 
     def _are_alike(self, wanted: Row, found: Row) -> bool:
-        """Whether two rows are one with other values: by their key, or because at least half of it is equal."""
+        """Return whether two rows are one with other values: by their key, or because at least half of it is equal."""
         if self.key:
             return all(same(wanted[i], found[i], self.tolerances[i]) for i in self.key)
         return 2 * self._likeness(wanted, found) >= len(self.names)
@@ -317,7 +317,7 @@ def _free(
 
 
 def _flip(end: int, came_from: dict[int, int], pairs: dict[int, int], owners: dict[int, int]) -> None:
-    """Give each thing on a path the one that it was reached by."""
+    """Return each thing on a path the one that it was reached by."""
     j: int | None = end
     while j is not None:
         i = came_from[j]

@@ -100,7 +100,7 @@ def _refuse_existing(project: Project, model: Model, path: Path, case: str, *, o
 
 
 def _reads_clock(warehouse: Warehouse, model: Model) -> bool:
-    """Whether a model reads clocks that can be frozen."""
+    """Return whether a model reads clocks that can be frozen."""
     if model.kind != "sql":
         source = warehouse.project.file(model.path).read_bytes()
         return f"'{FROZEN}'" in ast.dump(frozen_tree(source, str(model.path)))

@@ -27,7 +27,7 @@ _WIDER = {
 
 
 def given_query(given: GivenRows, engine: Session, root: Path, known_types: Mapping[str, str]) -> str:
-    """Spell the rows of an input.
+    """Write the rows of an input.
 
     Args:
         given: The rows, with the types that are declared.
@@ -61,7 +61,7 @@ def given_query(given: GivenRows, engine: Session, root: Path, known_types: Mapp
 
 
 def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Session) -> str:
-    """Spell a cell of a column of lists or mappings; a text is the value as the database spells it."""
+    """Write a cell of a column of lists or mappings; a text is the value as the database spells it."""
     value = row.get(name)
     if isinstance(value, list | dict):
         return engine.types.json_value(rows.plain(name, value), kind)
@@ -69,7 +69,7 @@ def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Session) 
 
 
 def _columns(rows: _Rows, types: Mapping[str, str], engine: Session) -> Mapping[str, str]:
-    """The columns with their types: those of the rows, and those that are declared and no row has."""
+    """Return the columns with their types: those of the rows, and those that are declared and no row has."""
     pairs = paired(types, rows.names)
     declared = {name: engine.types.column_type(types[known]) for known, name in pairs.items()}
     other = rows.given.other_type
@@ -100,7 +100,7 @@ class _Rows:
                 return cls(given, _distinct(given, [name for row in rows for name in row]), rows)
 
     def text(self, row: RowOfCells, name: str) -> str | None:
-        """The text of a cell, which the database casts."""
+        """Return the text of a cell, which the database casts."""
         match row.get(name):
             case None:
                 return None
@@ -116,11 +116,11 @@ class _Rows:
                 raise self._impossible(name, value)
 
     def is_nested(self, name: str) -> bool:
-        """Whether a column has a list or mapping."""
+        """Return whether a column has a list or mapping."""
         return any(isinstance(row.get(name), list | dict) for row in self.rows)
 
     def plain(self, name: str, value: object) -> object:
-        """A list or mapping with nothing in it but what JSON has; numbers keep their digits."""
+        """Return a list or mapping with nothing in it but what JSON has; numbers keep their digits."""
         match value:
             case dict():
                 return {self._key(name, key): self.plain(name, item) for key, item in value.items()}
@@ -140,7 +140,7 @@ class _Rows:
         return FftError(message, where=self.given.location)
 
     def kind(self, name: str, engine: Session) -> str:
-        """The type of a column by its values, as the engine spells it; text where there is none."""
+        """Return the type of a column by its values, as the engine spells it; text where there is none."""
         values = [value for row in self.rows if (value := row.get(name)) is not None]
         if self.is_csv:
             return engine.types.column_type(kind_of_texts(map(str, values)))  # as in a seed
@@ -179,7 +179,7 @@ def _kind(value: object) -> str:
 
 
 def _distinct(given: GivenRows, names: Iterable[str]) -> Sequence[str]:
-    """The names in the order in which they occur. Raises where two differ only in case."""
+    """Return the names in the order in which they occur. Raises where two differ only in case."""
     seen: dict[str, str] = {}
     for name in names:
         key = name if name in given.types else name.lower()  # what is declared in two cases is two columns

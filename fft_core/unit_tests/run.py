@@ -157,7 +157,7 @@ class _Warehouses:
 
     @contextmanager
     def session(self, test: UnitTest) -> Iterator[Warehouse]:
-        """Give a session in which all that the models read, and they themselves, are temporary tables."""
+        """Return a session in which all that the models read, and they themselves, are temporary tables."""
         nodes = [*(node for given in test.inputs for node in given.nodes), *test.before]
         stored = frozenset(n for n in nodes if isinstance(n, str) and n in self._project.models)
         stored = frozenset(name for name in stored if self._project.models[name].is_ephemeral)
@@ -172,7 +172,7 @@ class _Warehouses:
 
 
 def _table_names(project: Project, test: UnitTest) -> Mapping[str | SourceName, str]:
-    """The tables of a test: called as always, except where two sources of other schemas have one name."""
+    """Return the tables of a test: called as always, except where two sources of other schemas have one name."""
     names: dict[str | SourceName, str] = {name: name for name in test.models}
     for given in test.inputs:
         first = given.nodes[0]

@@ -115,7 +115,7 @@ class _Sampling:
         return list(found)
 
     def _personal(self, node: str | SourceName) -> frozenset[str]:
-        """The columns of an input that are personal, by themselves or under the same name upstream."""
+        """Return the columns of an input that are personal, by themselves or under the same name upstream."""
         project = self._warehouse.project
         above = [project.upstream(node)] if isinstance(node, str) else []
         names: set[str | SourceName] = {node, *(name for found in above for name in found)}
@@ -132,7 +132,7 @@ class _Sampling:
 
 
 def _related(warehouse: Warehouse, model: Model) -> Iterator[_Link]:
-    """The columns that checks compare, as those of type `relationships`."""
+    """Yield the columns that checks compare, as those of type `relationships`."""
     inputs = warehouse.project.stored_inputs(model)
     for node in inputs:
         for check in warehouse.project.checks_of(node):
@@ -142,7 +142,7 @@ def _related(warehouse: Warehouse, model: Model) -> Iterator[_Link]:
 
 
 def _compared(warehouse: Warehouse, model: Model) -> Iterator[_Link]:
-    """The columns that a SQL model compares with `=`; none if the syntax tree does not tell their tables."""
+    """Yield the columns that a SQL model compares with `=`; none if the syntax tree does not tell their tables."""
     if model.kind != "sql":
         return
     nodes = {f"{SYMBOL}{node}": node for node in warehouse.project.stored_inputs(model)}

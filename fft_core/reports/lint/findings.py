@@ -31,7 +31,7 @@ class Finding:
         return f"{self.where}: {self.level}: {self.message} [{self.rule}]{hint}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the plain values that `fft ci-check --json` prints."""
+        """Return the plain values that `fft ci-check --json` prints."""
         return {
             "rule": self.rule,
             "level": self.level,
@@ -63,12 +63,12 @@ def lint_project(project: Project) -> tuple[Finding, ...]:
 
 
 def problems_found(error: ProjectError) -> tuple[Finding, ...]:
-    """Give the problems of a project that does not load as findings."""
+    """Return the problems of a project that does not load as findings."""
     return _sorted(_findings(INVALID, "error", error.problems))
 
 
 def _is_own(project: Project, problem: Problem) -> bool:
-    """Whether a problem lies in the project itself: what is odd in a package, its own authors see."""
+    """Return whether a problem lies in the project itself: what is odd in a package, its own authors see."""
     return problem.where is None or project.home_of(problem.where.path).root == project.root
 
 

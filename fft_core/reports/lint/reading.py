@@ -45,12 +45,12 @@ class Reading:
     unreadable: tuple[Problem, ...]
 
     def queried_columns(self, name: str) -> tuple[str, ...] | None:
-        """The columns that a model's query gives, in small letters; None where only the database knows."""
+        """Return the columns that a model's query gives, in small letters; None where only the database knows."""
         trees = self.trees.get(name, ())
         return _columns(trees[0]) if trees else None
 
     def stored_columns(self, name: str) -> tuple[str, ...] | None:
-        """The columns of a model's or seed's relation, in small letters; None where only the database knows."""
+        """Return the columns of a model's or seed's relation, in small letters; None where only the database knows."""
         node = self.project.node(name)
         if isinstance(node, Seed):
             return _header(self.project.root / node.path, node.form)
@@ -169,7 +169,7 @@ def _columns(tree: exp.Expr) -> tuple[str, ...] | None:
 
 
 def _column(projection: exp.Expr) -> str | None:
-    """The name of a column, where the text says it plainly."""
+    """Return the name of a column, where the text says it plainly."""
     inner = projection.unalias()
     if isinstance(inner, exp.Columns) or inner.is_star or inner.find(exp.Columns):
         return None

@@ -61,7 +61,7 @@ def _missing(
 
 
 def _keys(model: Model) -> tuple[str, ...]:
-    """The columns that the settings of a model name."""
+    """Return the columns that the settings of a model name."""
     match model.materialization:
         case Incremental() as kept:
             return (*kept.unique_key, *kept.partition_by, *kept.updated_at)
@@ -81,7 +81,7 @@ def _untracked(reading: Reading) -> Iterator[tuple[Model, Relation]]:
 
 
 def _meant(reading: Reading, written: Relation) -> str | SourceName | None:
-    """The model, seed or source whose relation is written out; those that lie in the schema that is written."""
+    """Return the model, seed or source whose relation is written out; those that lie in the schema that is written."""
     for name, relation in reading.relations.items():
         is_named = relation.name.lower() == written.name.lower()
         schema = (relation.schema or "").lower()

@@ -45,7 +45,7 @@ class Graph:
         return tuple(end for start, end in self._edges_at.get(name, ()) if start == name)
 
     def around(self, name: str, steps: int) -> Graph:
-        """The part that is so many steps up and down from a node."""
+        """Return the part that is so many steps up and down from a node."""
         near = {name}
         for step in (self.parents, self.children):
             frontier = {name}
@@ -70,7 +70,7 @@ class Graph:
 
 
 def graph_of(project: Project, chosen: frozenset[str] | None = None) -> Graph:
-    """Give the graph of a project.
+    """Return the graph of a project.
 
     Args:
         project: A project.
@@ -92,7 +92,7 @@ def graph_of(project: Project, chosen: frozenset[str] | None = None) -> Graph:
 
 
 def _taken_in(project: Project, chosen: frozenset[str]) -> set[str]:
-    """The ephemeral models whose queries are part of chosen models."""
+    """Return the ephemeral models whose queries are part of chosen models."""
     found: set[str] = set()
     frontier = list(chosen)
     while frontier:

@@ -127,7 +127,7 @@ def _ordered(layers: list[list[Spot]], before: Neighbours, after: Neighbours) ->
 
 
 def _mean_position(layer: Sequence[Spot], neighbours: Neighbours, position: Mapping[Spot, int]) -> dict[Spot, float]:
-    """The mean position of each spot's neighbours; a spot without neighbours stays where it is."""
+    """Return the mean position of each spot's neighbours; a spot without neighbours stays where it is."""
     means: dict[Spot, float] = {}
     for i, spot in enumerate(layer):
         found = [position[other] for other in neighbours.get(spot, ()) if other in position]
@@ -169,7 +169,7 @@ def _gap(upper: Spot, lower: Spot) -> float:
 
 
 def _spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
-    """Give the positions nearest to those that are wanted (least squares) that keep their order and the gaps.
+    """Return the positions nearest to those that are wanted (least squares) that keep their order and the gaps.
 
     >>> _spread([0, 0, 9], [2, 2])
     [-1.0, 1.0, 9.0]
@@ -189,7 +189,7 @@ def _spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
 
 
 def _columns(layers: Sequence[Sequence[Spot]]) -> list[tuple[float, float]]:
-    """The left edge and the width of each layer: wide enough for its longest name."""
+    """Return the left edge and the width of each layer: wide enough for its longest name."""
     columns, left = [], 0.0
     for layer in layers:
         longest = max((len(spot[1]) for spot in layer if isinstance(spot[1], str)), default=0)
@@ -200,7 +200,7 @@ def _columns(layers: Sequence[Sequence[Spot]]) -> list[tuple[float, float]]:
 
 
 def _path(chain: Sequence[Spot], heights: Mapping[Spot, float], columns: Sequence[tuple[float, float]]) -> str:
-    """A curve between layers, straight where it passes one."""
+    """Return a curve between layers, straight where it passes one."""
     left, width = columns[chain[0][0]]
     pieces = [f"M{left + width:.1f} {heights[chain[0]]:.1f}"]
     for start, end in pairwise(chain):

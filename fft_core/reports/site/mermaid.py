@@ -19,7 +19,7 @@ _SHAPES: dict[NodeShape, str] = {
 
 
 def mermaid(graph: Graph) -> str:
-    """Spell a graph from left to right.
+    """Write a graph from left to right.
 
     >>> print(mermaid(Graph((GraphNode("users", "seed"), GraphNode("people", "table", "sql")), (("users", "people"),))))
     flowchart LR

@@ -132,7 +132,7 @@ def render_site(
     with_source: bool = False,
     histories: Histories = NO_HISTORY,
 ) -> Mapping[str, str]:
-    """Give the text of each page by its path, relative to the folder of the site.
+    """Return the text of each page by its path, relative to the folder of the site.
 
     Args:
         project: A project.
@@ -177,7 +177,7 @@ def render_site(
 
 
 def render_dag(project: Project, graph: Graph) -> str:
-    """Give one page that shows a graph, and needs no other file."""
+    """Return one page that shows a graph, and needs no other file."""
     template = _environment(project).get_template("dag.html.j2")
     return visible(template.render(graph=graph, drawing=drawn(graph), hrefs={}))
 
