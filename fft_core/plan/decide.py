@@ -302,7 +302,9 @@ def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, I
         versions: Of what the view reads; those of other nodes are looked up in the same way.
     """
     if name in remembered.elsewhere:
-        return InputVersion(remembered.elsewhere[name], why_open="is read from another environment, which has no record of its rows")
+        return InputVersion(
+            remembered.elsewhere[name], why_open="is read from another environment, which has no record of its rows"
+        )
     record, published = remembered.records.get(name), remembered.published.get(name)
     if record is None or published is None or record.fingerprint is None or _not_there(record, published):
         return InputVersion(None, why_open="is not there as it was last built")

@@ -57,9 +57,7 @@ def times_by_name(tree: ast.Module, names: Names) -> Iterator[tuple[str, ast.exp
 
 
 def _takes_now(call: ast.Call, names: Names) -> str:
-    """Return the function that reads a text such as "now" as a time, if a call is one or passes its arguments to
-    one.
-    """
+    """Return the function that reads a text such as "now" as a time, if a call is one or hands it an argument."""
     if any(keyword.arg == "format" for keyword in call.keywords):
         return ""
     origins = set(names.origins(call.func))

@@ -264,9 +264,7 @@ _OPERATOR_WORDS = {
 
 
 def _operators(tokens: list[Token]) -> Iterator[str]:
-    """Yield the operators in a query: each run of signs, and its parts, since the engine decides which of them it
-    reads.
-    """
+    """Yield the operators in a query: each run of signs and its parts, since the engine decides how to split it."""
     run, end = "", -1
     for token in tokens:
         is_symbol = token.token_type not in _NOT_WORDS and set(token.text) <= _SYMBOLS and bool(token.text)

@@ -172,7 +172,7 @@ def _is_harmless(origin: str, call: ast.Call | None, names: Names) -> bool:
     if call is None:
         return False
     last = known.last_of(origin)
-    if origin in ("datetime.datetime.fromtimestamp", f"{UNKNOWN}.fromtimestamp"):  # without a zone, it uses the local clock
+    if origin in ("datetime.datetime.fromtimestamp", f"{UNKNOWN}.fromtimestamp"):  # without a zone: the local clock
         return len(call.args) > 1 or any(keyword.arg == "tz" for keyword in call.keywords)
     if last.startswith("read_"):
         return any(_is_in_memory(argument, names) for argument in _first(call))
