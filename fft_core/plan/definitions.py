@@ -47,9 +47,7 @@ class Definitions:
 
     @cached_property
     def _used_as(self) -> Mapping[str, tuple[str, ...]]:
-        """The keys of definitions that are used by another key: casts by a type, functions of rows by a name after a
-        dot.
-        """
+        """The keys of definitions that are used by other keys: casts by types, functions of rows by dotted names."""
         return _grouped((use, definition.key) for definition in self.found for use in definition.used_as)
 
     @cached_property
