@@ -77,7 +77,7 @@ def _arrow_table(frame: Any) -> pa.Table:
 
 def _refuse_names(names: list[str]) -> None:
     if not names:
-        raise ModelError("the frame has no columns", hint="Name the columns, even if there are no rows.")
+        raise ModelError("the frame has no columns", hint="Name the columns, even if the frame is empty.")
     if not all(names):
         raise ModelError("the frame cannot be stored: a column has an empty name", hint="Name every column.")
     twice = next((name for index, name in enumerate(names) if name in names[:index]), None)

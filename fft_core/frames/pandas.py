@@ -205,7 +205,7 @@ def _give(name: str, column: Any) -> None:
 
 
 def _with_wide_decimals(table: pa.Table, positions: list[int]) -> pa.Table:
-    """Give decimals in object columns their full precision; one from the largest value would vary with the rows."""
+    """Return a table in which decimals from objects have full precision, which no value of a run decides."""
     import pyarrow as pa
 
     for position in positions:

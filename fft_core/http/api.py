@@ -79,7 +79,7 @@ class HttpApi:
             session: Makes the frame, if it is not a pandas one.
 
         Raises:
-            ModelError: as for `get_json`; or there are no rows at that place.
+            ModelError: as for `get_json`; or the JSON has no rows at that place.
         """
         import pandas as pd
 
