@@ -1,4 +1,4 @@
-"""`fft dev`: the UI of the scheduler on a project and the history of its runs."""
+"""`fft dev`: the UI of the scheduler, with a project and the history of its runs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from fft_cli.terminal import echo
     "--port", "-p", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Where the UI listens."
 )
 def command(options: ProjectOptions, host: str, port: int) -> None:
-    """Open the Dagster UI on the project and the history of its runs.
+    """Open the Dagster UI with the project and the history of its runs.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     sys.exit(open_ui(options, host, port))
 

@@ -1,4 +1,4 @@
-"""What the commands that run something share: what is run, shown, remembered, and the exit code."""
+"""The run of a command: its work, its output, its files, and its exit code."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from fft_core.run.results import NodeKind, NodeRunResult, RunResults
 
 @dataclass(frozen=True)
 class Todo:
-    """What a command runs: models and seeds with their checks, checks alone, and what is left as it is.
+    """The work of a command: builds of models and seeds with their checks, checks alone, and reused nodes.
 
-    `what` says it for people. `planned` are those of the builds that the plan does not expect to be reused.
+    `what` names it for people. `planned` are the builds that the plan does not expect to be reused.
     """
 
     what: str
@@ -37,13 +37,13 @@ class Todo:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The nodes that have their turn."""
+        """The nodes that are run."""
         return tuple(dict.fromkeys([*self.builds, *(str(check.node) for check in self.checks)]))
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a command on a project: what it was asked for, when it began, and what makes its lines for people."""
+    """A call of a command on a project: its options, its start, and its lines for people."""
 
     command: str
     run: Run
@@ -60,7 +60,7 @@ class Call:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken."""
+        """The time since its start."""
         return time.perf_counter() - self.began
 
 
@@ -74,16 +74,16 @@ def build_planned(
     *,
     hooked: bool = False,
 ) -> int:
-    """Plan, and build what must be built; give the exit code.
+    """Plan, and build the nodes that are out of date; return the exit code.
 
     Args:
         command: The command's name.
         options: Its options.
-        todo: What is done about a plan.
-        among: What the command makes of the selection; all of it if None.
-        afterwards: What is done with the call and all planned names when all went well, or nothing was to be done.
-        kept: What of the plan the command is about.
-        hooked: Whether the hooks of the project are run.
+        todo: Makes the work from a plan.
+        among: Chooses the nodes of the command from the selection; all of it if None.
+        afterwards: Called with the call and all planned names after success, also if there was nothing to do.
+        kept: Chooses the part of the plan for the command.
+        hooked: Whether the hooks of the project run.
     """
     began = time.perf_counter()
     looked, plan = options.plan.make_plan(among, begins=hooked and not options.dry_run)
@@ -100,7 +100,7 @@ def build_planned(
 
 
 def _run_with_hooks(call: Call, todo: Todo) -> int:
-    """Run what is to be done, and then the hooks of the run's end, also if it fails; give the exit code."""
+    """Run the work, and then the end hooks of the run, even if it fails; return the exit code."""
     code, error = FAILED, "the run ended early"
     try:
         code = run(call, todo)
@@ -116,14 +116,14 @@ def _run_with_hooks(call: Call, todo: Todo) -> int:
 
 
 def run(call: Call, todo: Todo, afterwards: Callable[[Report], None] = lambda report: None) -> int:
-    """Run what is to be done, show it, and write `run_results.json` and, where something ran, `manifest.json`.
+    """Run the work, show it, and write `run_results.json` and, if a node ran, `manifest.json`.
 
-    Gives the exit code.
+    Returns the exit code.
 
     Args:
         call: The call.
-        todo: What is run.
-        afterwards: Writes what is wanted beside these files.
+        todo: The work.
+        afterwards: Writes further files on request.
     """
     report = Report()
     for result in todo.reused:
@@ -188,14 +188,14 @@ def _remember(call: Call, report: Report) -> None:
 
 
 def _leave(exit_code: int) -> None:
-    """End the process though threads work in it: the interpreter would wait for what they hold."""
+    """End the process although threads work in it: the interpreter would wait for them."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)
 
 
 def reused(project: Project, decisions: Sequence[Decision]) -> tuple[NodeRunResult, ...]:
-    """Say that nodes are left as they are."""
+    """Return the results of reused nodes."""
     return tuple(
         NodeRunResult(
             name=decision.name,
@@ -213,7 +213,7 @@ _COMMANDS = {"seed": "fft seed", "snapshot": "fft snapshot run", "model": "fft r
 
 
 def only(project: Project, selection: Selection, chosen: frozenset[str], kinds: Container[str]) -> frozenset[str]:
-    """Keep the selected nodes of these kinds: seed, snapshot, model. If none is left, say on stderr what they are."""
+    """Keep the selected nodes of these kinds: seed, snapshot, model. If none is left, print their kinds on stderr."""
     kept = frozenset(name for name in chosen if _what(project, name) in kinds)
     if chosen and not kept and selection.narrows:
         for name in sorted(chosen)[:5]:
@@ -230,13 +230,13 @@ def _what(project: Project, name: str) -> str:
 
 
 def kind_of(project: Project, name: str) -> NodeKind:
-    """Say what a node is."""
+    """Return the kind of a node."""
     node = project.node(name)
     return node.kind if isinstance(node, Model) else "seed"
 
 
 def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
-    """Say what is done about a plan: builds; with `checks_alone`, the checks that are due without one."""
+    """Return the work for a plan: builds; with `checks_alone`, also the checks that are due without a build."""
     builds = [d for d in plan.decisions if d.is_build or sets_attachments(d) or (checks_alone and d.checks_are_due)]
     names = tuple(decision.name for decision in builds)
     return Todo(
@@ -249,7 +249,7 @@ def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
 
 
 def _checks_of_sources(project: Project, names: Sequence[str]) -> tuple[Check, ...]:
-    """Return the checks of the sources that models read: steps of their own."""
+    """Return the checks of the sources that models read, which are steps of their own."""
     models = [project.models[name] for name in names if name in project.models]
     read = {source for model in models for source in project.stored_inputs(model)}
     return tuple(check for source in project.sources if source in read for check in project.checks_of(source))

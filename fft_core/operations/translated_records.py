@@ -64,7 +64,7 @@ class TranslatedRecords:
         return placed_as(self._identities.of(node), recorded)
 
     def _fingerprint(self, node: Model | Seed, recorded: Fingerprint, inputs: Mapping[str, str]) -> Fingerprint:
-        """Put this profile into a fingerprint; its digest of variables is only known if they are those of the build."""
+        """Put this profile into a fingerprint; the digest of variables is known only if they are those of the build."""
         identity = self._identities.of(node)
         then, now = fingerprint_of(self._as_there(node, recorded), {}), fingerprint_of(identity, {})
         is_known = (then.code, then.environment) == (recorded.code, recorded.environment)

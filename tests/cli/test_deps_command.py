@@ -89,4 +89,4 @@ def test_every_package_that_cannot_be_had_is_named(root: Path) -> None:
     assert (without_git.code, "git is not installed" in without_git.err) == (1, True)
     assert "this is not an FFT project" in fft("deps", root.parent).err
     (root / "packages.yml").unlink()
-    assert fft("deps", root).out == "no packages: there is no packages.yml, or it is empty\n"
+    assert fft("deps", root).out == "no packages: packages.yml does not exist, or is empty\n"

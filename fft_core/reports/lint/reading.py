@@ -51,7 +51,7 @@ class Reading:
         return _columns(trees[0]) if trees else None
 
     def stored_columns(self, name: str) -> tuple[str, ...] | None:
-        """Return the columns of a model's or seed's relation, in small letters; None where only the database knows."""
+        """Return the columns of a model's or seed's relation, in small letters; None if only the database has them."""
         node = self.project.node(name)
         if isinstance(node, Seed):
             return _header(self.project.root / node.path, node.form)
