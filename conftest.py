@@ -17,13 +17,17 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "cli"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
+sys.path.insert(0, str(Path(__file__).parent / "tests" / "prefect"))
 
 from postgres_server import drop_schema, new_schema, running_server
+from prefect_runs import prefect_api, run_flow
 from sweeps import FIRST_SEED
 from targets import Target
 from unit_test_bench import Bench
 
 from fft_core.engines.protocol import Session, open_session
+
+__all__ = ["prefect_api", "run_flow"]  # fixtures
 
 settings.register_profile("same examples each time", derandomize=True, deadline=None)
 settings.register_profile("other examples each time", deadline=None, database=None, print_blob=True)
@@ -48,7 +52,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # Tests that share what takes long to make, by how their names begin: one process of xdist runs all of them. Its own
 # mark for that, xdist_group, has no effect: pytest 9.2 does not read the names that xdist 3.8 gives.
-TOGETHER = ("tests/example/test_marts_against_parquet.py::", "tests/cli/test_dev_command.py::test_in_the_ui_")
+TOGETHER = (
+    "tests/example/test_marts_against_parquet.py::",
+    "tests/cli/test_dev_command.py::test_in_the_ui_",
+    "tests/prefect/",
+)
 
 
 @pytest.hookimpl(optionalhook=True)

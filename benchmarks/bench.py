@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +24,7 @@ from typing import Any
 import duckdb
 import loading
 from peers import DBT, SQLMESH, Dbt, Sqlmesh, make_environment
+from prefect_peers import PREFECT_DBT, PrefectDbt, prefect_server
 from timing import HEAD, Cost, Timed, cost_of, pair, row
 from workload import write_project
 
@@ -75,9 +76,23 @@ class W:
 
     def edited_build(self) -> Cost:
         """Build after an edit of one model in the last layer."""
+        self.edit()
+        return self.build()
+
+    def edit(self) -> None:
+        """Edit one model in the last layer."""
         path = sorted((self.root / "models").glob("*.ff.sql"))[-1]
         path.write_text(path.read_text().replace(" as val", " + 1 as val", 1))
-        return self.build()
+
+    def with_prefect(self, environment: Mapping[str, str]) -> Cost:
+        """`fft build --with prefect`, on a server that is there."""
+        return cost_of([FFT, "build", str(self.root), "--with", "prefect"], self.scratch, **environment)
+
+    def flow(self, environment: Mapping[str, str]) -> Cost:
+        """Build into a new file as a flow of Prefect: what the flow takes, without imports."""
+        self.write()
+        cost = cost_of([PYTHON, str(HERE / "prefect_flow.py"), str(self.root)], self.scratch, **environment)
+        return Cost(float((self.scratch / "said.txt").read_text().split()[-1]), cost.megabytes)
 
     def python_loop(self) -> Cost:
         """Build into a new file by a loop over a Run, without Dagster: what the loop takes."""
@@ -151,6 +166,52 @@ def against_sqlmesh(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
     w = W(scratch, models)
     peer = Sqlmesh(scratch / "sqlmesh", make_environment(HERE.parent / ".venv-sqlmesh", SQLMESH), models)
     yield pair(f"fft build, {models} models, all new", w.first_build, "sqlmesh plan, no Dagster", peer.build, runs)
+
+
+def under_prefect(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
+    """W under Prefect, beside Dagster, the core's own loop and prefect-dbt."""
+    with prefect_server(scratch) as environment:
+        ours, dagster = W(scratch, models), W(scratch / "dagster", models)
+        dagster.scratch.mkdir()
+
+        def prefect(prepare: Callable[[], object]) -> Cost:
+            prepare()
+            return ours.with_prefect(environment)
+
+        def anew() -> Cost:
+            dagster.write()
+            return dagster.build()
+
+        what = f"fft build --with prefect, {models} models"
+        yield pair(f"{what}, all new", partial(prefect, ours.write), "fft build", anew, runs)
+        yield pair(f"{what}, nothing changed", partial(prefect, int), "fft build", dagster.build, runs)
+        yield pair(f"{what}, one edited", partial(prefect, ours.edit), "fft build", dagster.edited_build, runs)
+        flow = partial(ours.flow, environment)
+        yield pair(f"a flow of {models} models, all new", flow, "loop over a Run", ours.python_loop, runs)
+        more = W(scratch / "more", 4 * models)
+        more.scratch.mkdir()
+        yield pair(f"a flow of {4 * models} models", partial(more.flow, environment), f"{models} models", flow, 1)
+
+
+def against_prefect_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
+    """W under Prefect against prefect-dbt: a wave at a time, and for few models a node at a time.
+
+    On a DuckDB file its processes would lock each other out, so that there is one at a time.
+    """
+    packages = make_environment(HERE.parent / ".venv-prefect-dbt", PREFECT_DBT)
+    with prefect_server(scratch) as environment:
+        for count, mode in ((models, "PER_WAVE"), (models // 10, "PER_NODE")):
+            ours = W(scratch, count)
+            peer = PrefectDbt(scratch / f"prefect-dbt-{mode}", packages, count, environment)
+            ours.write()
+            ours.with_prefect(environment)
+
+            def anew(ours: W = ours) -> Cost:
+                (ours.root / "workload.duckdb").unlink(missing_ok=True)
+                return ours.with_prefect(environment)
+
+            what = f"fft build --with prefect, {count} models, new database"
+            yield pair(what, anew, f"PrefectDbtOrchestrator, {mode}", partial(peer.orchestrator, mode), runs)
 
 
 def ten_times(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
@@ -324,6 +385,8 @@ PARTS: dict[str, Callable[[Path, int, int], Iterator[Timed]]] = {
     "digest": digest,
     "dbt": against_dbt,
     "sqlmesh": against_sqlmesh,
+    "prefect": under_prefect,
+    "prefect-dbt": against_prefect_dbt,
     "scale": ten_times,
     "volume": ten_million_flights,
     "checks": many_checks,
@@ -377,11 +440,8 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="write the page here, with the kept results of parts not named")
     parser.add_argument("--keep", type=Path, default=KEPT, help="where results are kept between calls")
     options = parser.parse_args()
-    package = HERE.parent
-    subprocess.run(
-        [PYTHON, "-m", "compileall", "-q", package / "fft_core", package / "fft_cli", package / "fft_dagster"],
-        check=True,
-    )
+    packages = [HERE.parent / f"fft_{name}" for name in ("core", "cli", "dagster", "prefect")]
+    subprocess.run([PYTHON, "-m", "compileall", "-q", *packages], check=True)
     print(HEAD)
     options.keep.parent.mkdir(exist_ok=True)
     kept: dict[str, list[str]] = json.loads(options.keep.read_text()) if options.parts and options.keep.exists() else {}

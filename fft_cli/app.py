@@ -44,6 +44,7 @@ COMMANDS = {
     "test": "fft_cli.test",
     "show": "fft_cli.show",
     "source": "fft_cli.source",
+    "stream": "fft_cli.stream",
     "sync-db-comments": "fft_cli.sync_db_comments",
     "utest": "fft_cli.utest",
     "version": "fft_cli.version",
@@ -51,7 +52,7 @@ COMMANDS = {
 # The groups of `fft --help`; a command without a group is shown under the last heading.
 GROUPS = {
     "Begin": ("init", "deps", "doctor"),
-    "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "clone"),
+    "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "stream", "clone"),
     "Look": ("plan", "diff", "review", "ls", "show", "dag", "dev", "docgen"),
     "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
     "Other": ("version",),

@@ -18,6 +18,7 @@ def command(options: RunOptions) -> None:
 
     PROJECT is the folder with project.yml.
     """
-    from fft_cli.running import build_planned, planned
+    from fft_cli.running import build_planned
+    from fft_core.run.work import planned
 
     sys.exit(build_planned("build", options, partial(planned, checks_alone=True), hooked=True))

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fft_cli.cells import padded, widest
 from fft_cli.lines import TERMINATING, Start, print_errors
-from fft_cli.report import Report
 from fft_cli.run_options import Output
 from fft_cli.terminal import echo, style
 from fft_core.project.model import Check
 from fft_core.reports.checks.outcomes import CheckOutcome, OutcomeStatus, counted, outcomes_of
 from fft_core.run.outcomes import RunEvent, RunStarted, StepEnded, Terminating
+from fft_core.run.report import Report
 
 _MARKS: Mapping[OutcomeStatus, str] = {"pass": "✓", "fail": "✗", "warn": "!", "error": "✗", "not_run": "-"}
 _COLORS = {"pass": "green", "fail": "red", "warn": "yellow", "error": "red", "not_run": "bright_black"}

@@ -9,6 +9,7 @@ import click
 
 from fft_cli.option_values import with_options
 from fft_cli.options import ProjectOptions, parse_variables
+from fft_cli.run_options import SCHEDULER
 from fft_cli.terminal import echo
 
 
@@ -18,15 +19,16 @@ from fft_cli.terminal import echo
 @click.option(
     "--port", "-p", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Where the UI listens."
 )
-def command(options: ProjectOptions, host: str, port: int) -> None:
-    """Open the Dagster UI with the project and the history of its runs.
+@SCHEDULER
+def command(options: ProjectOptions, host: str, port: int, scheduler: str | None) -> None:
+    """Open the UI of the scheduler, Dagster or Prefect, with the project and the history of its runs.
 
     PROJECT is the folder with project.yml.
     """
-    sys.exit(open_ui(options, host, port))
+    sys.exit(open_ui(options, host, port, scheduler))
 
 
-def open_ui(options: ProjectOptions, host: str, port: int) -> int:
+def open_ui(options: ProjectOptions, host: str, port: int, scheduler: str | None = None) -> int:
     """Open the UI until it ends; return its exit code."""
     from fft_cli.face import face
 
@@ -35,4 +37,4 @@ def open_ui(options: ProjectOptions, host: str, port: int) -> int:
         **({"FF_ENGINE": options.engine} if options.engine else {}),
         **({"FFT_VARS": json.dumps(given, default=str)} if given else {}),
     }
-    return face().open_ui(project, host, port, variables, echo)
+    return face(scheduler).open_ui(project, host, port, variables, echo)

@@ -53,6 +53,17 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("A branch, in a pull request", "fft review shop --since main --defer prod --out r.md", is_tried=False),
     ),
     "docgen": (Example("A site about the project", "fft docgen shop"),),
+    "stream run": (
+        Example("Read a stream until nothing is left", "fft stream run visits shop --until-caught-up", is_tried=False),
+        Example("Follow it, for a program", "fft stream run visits shop --json", is_tried=False),
+    ),
+    "stream status": (Example("How far all streams were read", "fft stream status shop"),),
+    "stream reset": (Example("Read all again", "fft stream reset visits shop --to earliest", is_tried=False),),
+    "stream replay": (
+        Example(
+            "Whether the sessions are those of the events", "fft stream replay visits shop --dry-run", is_tried=False
+        ),
+    ),
     "sync-db-comments": (
         Example("See which descriptions the database would get", "fft sync-db-comments shop --dry-run"),
     ),

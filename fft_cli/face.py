@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 from fft_core import FftError, Project, Run
 from fft_core.engines.spec.entry_points import declared
+from fft_core.errors import RequestError, nearest
 from fft_core.project.model import Check
 from fft_core.run.check_history import CheckHistory
 from fft_core.run.outcomes import RunEvent
@@ -69,13 +70,17 @@ class Face(Protocol):
         """Return the folder with the history of runs, relative to the project's folder."""
 
 
-def face() -> Face:
-    """Import the face of the installed scheduler; of several, the first by name.
+def face(name: str | None = None) -> Face:
+    """Import the face of an installed scheduler, by its name; the first of them if None.
 
     Raises:
+        RequestError: no scheduler of that name is installed.
         FftError: none is installed, or it cannot be imported.
     """
     found = declared(GROUP)
     if not found:
         raise FftError("no scheduler is installed that could run models", hint="pip install fft-dagster")
-    return cast("Face", found[min(found)][0].load("the scheduler"))
+    if name is not None and name not in found:
+        known = f"Installed are: {', '.join(sorted(found))}."
+        raise RequestError(f"--with {name!r}: there is no such scheduler", hint=nearest(name, found) or known)
+    return cast("Face", found[min(found) if name is None else name][0].load("the scheduler"))

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO, TypeAlias
 
 from fft_cli.cells import padded, widest
-from fft_cli.report import Report
 from fft_cli.run_options import Output
 from fft_cli.terminal import echo, echo_json, style
 from fft_core import Project
 from fft_core.run.outcomes import RunEvent, RunStarted, StepEnded, StepStarted, Terminating
+from fft_core.run.report import Report
 from fft_core.run.results import NodeRunResult, RunStatus
 
 COLORS = {

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from fft_cli.lines import Display, LinesFor, PlainLines, Start
-from fft_cli.report import Report
 from fft_cli.run_options import Output
 from fft_cli.terminal import echo, terminal_text
 from fft_core.names.text import visible
 from fft_core.run.outcomes import RunEvent, StepEnded, StepStarted
+from fft_core.run.report import Report
 
 # A refresh takes some milliseconds from working threads, no matter how many lines are new.
 REFRESH_SECONDS = 0.2

@@ -37,7 +37,8 @@ def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) 
     With --defer, inputs are read from another environment instead. Blocking checks judge the new rows before they are
     published, as in fft build. Checks of nodes that are not built do not run. PROJECT is the folder with project.yml.
     """
-    from fft_cli.running import build_planned, planned
+    from fft_cli.running import build_planned
+    from fft_core.run.work import planned
 
     with_seeds = not no_seeds and ALL not in rebuild_only
     chosen = _Chosen(with_seeds, with_models=not rebuild_only, defer=options.planned.defer)

@@ -11,8 +11,13 @@ from fft_cli.option_values import included, option, read_by
 from fft_cli.options import PlanOptions, ProjectOptions
 
 JOBS = click.option("--jobs", "-j", type=click.IntRange(min=1), help="How many run at a time.")
-
-
+SCHEDULER = click.option(
+    "--with",
+    "scheduler",
+    metavar="NAME",
+    envvar="FFT_WITH",
+    help="The scheduler: dagster or prefect. [FFT_WITH; default: dagster]",
+)
 STORE_FAILURES = click.option(
     "--store-failures", is_flag=True, help="Keep the failing rows of all checks in tables _ff_failures_*."
 )
@@ -63,6 +68,7 @@ class RunOptions:
         metadata=option("--offline", is_flag=True, help="Models get responses of HTTP from the cache alone.")
     )
     store_failures: bool = field(metadata=read_by(STORE_FAILURES))
+    scheduler: str | None = field(metadata=read_by(SCHEDULER))
     dry_run: bool = field(metadata=option("--dry-run", is_flag=True, help="Print the plan, and change nothing."))
     output: Output = field(metadata=included(Output))
 

@@ -5,40 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from fft_cli.crash import print_unexpected
 from fft_cli.lines import Display, LinesFor, PlainLines, Start, display
 from fft_cli.options import Among, Selection
 from fft_cli.plan import print_plan
-from fft_cli.report import FAILED, Report
 from fft_cli.run_options import Output, RunOptions
 from fft_cli.terminal import echo
-from fft_core import Decision, Model, Plan, Project, Run
-from fft_core.plan.attached import sets_attachments
-from fft_core.project.model import Check
-from fft_core.run.results import NodeKind, NodeRunResult, RunResults
-
-
-@dataclass(frozen=True)
-class Todo:
-    """The work of a command: builds of models and seeds with their checks, checks alone, and reused nodes.
-
-    `what` names it for people. `planned` are the builds that the plan does not expect to be reused.
-    """
-
-    what: str
-    builds: tuple[str, ...] = ()
-    planned: frozenset[str] = frozenset()
-    checks: tuple[Check, ...] = ()
-    reused: tuple[NodeRunResult, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The nodes that are run."""
-        return tuple(dict.fromkeys([*self.builds, *(str(check.node) for check in self.checks)]))
+from fft_core import Model, Plan, Project, Run
+from fft_core.run.report import FAILED, Report, remember
+from fft_core.run.work import Todo
 
 
 @dataclass(frozen=True)
@@ -52,6 +30,7 @@ class Call:
     jobs: int | None = None
     keep_going: bool = False
     lines_for: LinesFor = PlainLines
+    scheduler: str | None = None
 
     @property
     def project(self) -> Project:
@@ -88,7 +67,7 @@ def build_planned(
     began = time.perf_counter()
     looked, plan = options.plan.make_plan(among, begins=hooked and not options.dry_run)
     plan = kept(plan)
-    call = Call(command, looked, options.output, began, options.jobs, options.keep_going)
+    call = Call(command, looked, options.output, began, options.jobs, options.keep_going, scheduler=options.scheduler)
     if options.dry_run:
         print_plan(plan, as_json=options.output.as_json, verbose=options.output.shows_reasons)
         code = 0
@@ -139,7 +118,7 @@ def run(call: Call, todo: Todo, afterwards: Callable[[Report], None] = lambda re
         from fft_core.reports.manifest import make_manifest, write_manifest
 
         write_manifest(make_manifest(call.project, call.run))
-    _remember(call, report)
+    remember(call.run, call.command, report, call.seconds)
     afterwards(report)
     if report.interrupted:
         echo("interrupted", err=True)
@@ -150,41 +129,11 @@ def run(call: Call, todo: Todo, afterwards: Callable[[Report], None] = lambda re
 
 def _run(call: Call, todo: Todo, report: Report, shown: Display) -> None:
     from fft_cli.face import face
-    from fft_core.run.work import Work
 
-    work = Work(
-        call.command,
-        todo.builds,
-        todo.checks,
-        call.run.request,
-        call.jobs,
-        call.keep_going,
-        call.run.defer,
-        todo.planned,
-    )
-    for event in face().run(call.project, work, call.run):
+    work = todo.work(call.command, call.run, jobs=call.jobs, keep_going=call.keep_going)
+    for event in face(call.scheduler).run(call.project, work, call.run):
         report.see(event)
         shown.see(event)
-
-
-def _remember(call: Call, report: Report) -> None:
-    from importlib.metadata import version
-
-    from fft_core.run.results import write_run_results
-
-    results = RunResults(
-        fft_version=version("fft-dagster"),
-        generated_at=datetime.now(UTC),
-        command=call.command,
-        run_id=report.run_id,
-        project=call.project.name,
-        profile=call.project.env,
-        engine=call.project.engine,
-        exit_code=report.exit_code,
-        elapsed_ms=round(call.seconds * 1000),
-        results=tuple(report.results.values()),
-    )
-    write_run_results(call.project.root, results)
 
 
 def _leave(exit_code: int) -> None:
@@ -192,21 +141,6 @@ def _leave(exit_code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)
-
-
-def reused(project: Project, decisions: Sequence[Decision]) -> tuple[NodeRunResult, ...]:
-    """Return the results of reused nodes."""
-    return tuple(
-        NodeRunResult(
-            name=decision.name,
-            kind=kind_of(project, decision.name),
-            status="reused",
-            reasons=decision.reasons,
-            rows=decision.record.rows if decision.record else None,
-            relation=decision.record.relation if decision.record else None,
-        )
-        for decision in decisions
-    )
 
 
 _COMMANDS = {"seed": "fft seed", "snapshot": "fft snapshot run", "model": "fft run"}
@@ -227,29 +161,3 @@ def _what(project: Project, name: str) -> str:
     if not isinstance(node, Model):
         return "seed"
     return "snapshot" if node.materialization.name == "snapshot" else "model"
-
-
-def kind_of(project: Project, name: str) -> NodeKind:
-    """Return the kind of a node."""
-    node = project.node(name)
-    return node.kind if isinstance(node, Model) else "seed"
-
-
-def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
-    """Return the work for a plan: builds; with `checks_alone`, also the checks that are due without a build."""
-    builds = [d for d in plan.decisions if d.is_build or sets_attachments(d) or (checks_alone and d.checks_are_due)]
-    names = tuple(decision.name for decision in builds)
-    return Todo(
-        f"{len(plan.builds)} to build",
-        names,
-        frozenset(decision.name for decision in plan.builds),
-        _checks_of_sources(project, names) if checks_alone else (),
-        reused(project, [decision for decision in plan.decisions if decision.name not in set(names)]),
-    )
-
-
-def _checks_of_sources(project: Project, names: Sequence[str]) -> tuple[Check, ...]:
-    """Return the checks of the sources that models read, which are steps of their own."""
-    models = [project.models[name] for name in names if name in project.models]
-    read = {source for model in models for source in project.stored_inputs(model)}
-    return tuple(check for source in project.sources if source in read for check in project.checks_of(source))

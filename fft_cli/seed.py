@@ -18,7 +18,8 @@ def command(options: RunOptions) -> None:
 
     PROJECT is the folder with project.yml.
     """
-    from fft_cli.running import build_planned, only, planned
+    from fft_cli.running import build_planned, only
+    from fft_core.run.work import planned
 
     seeds = partial(only, kinds=("seed",))
     sys.exit(build_planned("seed", options, partial(planned, checks_alone=False), seeds))

@@ -31,7 +31,8 @@ def run_snapshots(options: RunOptions, prune: bool, keep_last: int | None) -> No
 
     With --dry-run, --prune lists the versions that it would delete. PROJECT is the folder with project.yml.
     """
-    from fft_cli.running import build_planned, only, planned
+    from fft_cli.running import build_planned, only
+    from fft_core.run.work import planned
 
     if prune != (keep_last is not None):
         raise click.UsageError("--prune and --keep-last N go together")

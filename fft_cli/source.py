@@ -59,7 +59,7 @@ def _lines(results: Sequence[FreshnessResult]) -> list[str]:
         [
             style(result.status, fg=_COLORS[result.status]),
             str(result.source.name),
-            result.problem or _in_words(result.age),
+            result.problem or in_words(result.age),
             _limits(result),
         ]
         for result in results
@@ -69,20 +69,20 @@ def _lines(results: Sequence[FreshnessResult]) -> list[str]:
 
 def _limits(result: FreshnessResult) -> str:
     limits = {"warn": result.limits.warn_after, "error": result.limits.error_after}
-    return ", ".join(f"{word} after {_in_words(time)}" for word, time in limits.items() if time is not None)
+    return ", ".join(f"{word} after {in_words(time)}" for word, time in limits.items() if time is not None)
 
 
-def _in_words(time: timedelta | None) -> str:
+def in_words(time: timedelta | None) -> str:
     """Return a duration in its largest unit and the next one.
 
-    >>> _in_words(timedelta(hours=49, minutes=5)), _in_words(timedelta(hours=5, seconds=3)), _in_words(timedelta(0))
+    >>> in_words(timedelta(hours=49, minutes=5)), in_words(timedelta(hours=5, seconds=3)), in_words(timedelta(0))
     ('2 d 1 h', '5 h', '0 s')
     """
     if time is None:
         return ""
     seconds = int(time.total_seconds())
     if seconds < 0:
-        return f"-{_in_words(-time)}"
+        return f"-{in_words(-time)}"
     for unit, size, next_unit, next_size in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
         count, rest = divmod(seconds, size)
         if count:

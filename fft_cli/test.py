@@ -17,9 +17,9 @@ from fft_cli.options import DEFERRED, ProjectOptions, Selection
 from fft_cli.run_options import JOBS, STORE_FAILURES, Output
 
 if TYPE_CHECKING:
-    from fft_cli.report import Report
     from fft_core import Project
     from fft_core.project.model import Check
+    from fft_core.run.report import Report
 
 _FILE = click.Path(path_type=Path)
 
@@ -51,10 +51,11 @@ def command(options: TestOptions, skip_build: bool) -> None:
     PROJECT is the folder with project.yml.
     """
     from fft_cli.check_lines import CheckLines
-    from fft_cli.running import Call, Todo, run
+    from fft_cli.running import Call, run
     from fft_core import Run
     from fft_core.project.model.project import without_hooks
     from fft_core.run.select.facts import select_checks
+    from fft_core.run.work import Todo
 
     began = time.perf_counter()
     selection, output = options.selection, options.output

@@ -10,6 +10,7 @@ FftError
 │   └── ModelRaisedError    its function raised; a retry can succeed
 ├── IncrementError          rows cannot be applied to a table: their keys or columns do not fit
 ├── SeedError               the file of a seed cannot be read as a table
+├── StreamError             a source of events cannot be read, or its events cannot be kept
 ├── EngineError
 │   ├── MissingDriverError  the engine's Python packages are not installed
 │   ├── ConnectError        the database cannot be opened
@@ -193,6 +194,10 @@ class SeedError(FftError):
         super().__init__(message, where=where, hint=hint)
         self.line = line
         self.setting = setting
+
+
+class StreamError(FftError):
+    """A source of events cannot be read, or a batch of it cannot be kept; the position stays as it was."""
 
 
 class EngineError(FftError):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_dagster.resource import WarehouseSessions as WarehouseSessions
     from fft_dagster.resource import warehouse_resource as warehouse_resource
     from fft_dagster.selection import asset_selection as asset_selection
+    from fft_dagster.streams import stream_sensor as stream_sensor
     from fft_dagster.translator import FftTranslator as FftTranslator
     from fft_dagster.unit_tests import unit_test_checks as unit_test_checks
     from fft_dagster.unit_tests import unit_test_selection as unit_test_selection
@@ -38,6 +39,7 @@ _HOMES = {
         "io_manager": "FftIOManager fft_io_manager",
         "resource": "ProjectWarehouses WarehouseSessions warehouse_resource",
         "selection": "asset_selection",
+        "streams": "stream_sensor",
         "translator": "FftTranslator",
         "unit_tests": "unit_test_checks unit_test_selection unit_test_specs",
     }.items()

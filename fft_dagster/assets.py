@@ -18,11 +18,11 @@ from fft_core.project.model import Check
 from fft_core.run.live_views import LiveViews
 from fft_core.run.outcomes import StepStarted, ended_with_checks, ended_with_error, ended_with_rows, not_started
 from fft_core.run.results import NodeRunResult
+from fft_core.run.time_limit import limited
 from fft_core.run.turn import check_node
 from fft_dagster import events
 from fft_dagster.execution.executor import NODE_TAG, interruptible
 from fft_dagster.execution.run_scope import refuse_processes
-from fft_dagster.execution.time_limit import limited
 from fft_dagster.projects import BoundProject, bound_project, marked
 from fft_dagster.resource import RESOURCE_KEY, ProjectWarehouses, WarehouseSessions
 from fft_dagster.step_names import StepNames

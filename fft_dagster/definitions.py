@@ -129,10 +129,20 @@ def project_definitions(
             *(freshness_checks(project, translator, **made) if names is None else ()),
             *cases.checks,
         ],
+        sensors=_stream_sensors(project, translator) if names is None else (),
         resources=all_resources,
         executor=executor,
         jobs=list(jobs),
     )
+
+
+def _stream_sensors(project: Project, translator: FftTranslator) -> list[dg.SensorDefinition]:
+    """The sensor that looks at the project's streams, if it has some; it is off until somebody starts it."""
+    if not any(model.kind == "stream" for model in project.models.values()):
+        return []
+    from fft_dagster.streams import stream_sensor  # most projects have no stream
+
+    return [stream_sensor(project, translator)]
 
 
 @dataclass(frozen=True)

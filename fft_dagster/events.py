@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from fft_core import CheckFailedError, FftError, ReuseResult
 from fft_core.build.publish import BuildResult
+from fft_core.build.streams import StreamBounds
 from fft_core.checks.results import CheckResult, JudgedView
 from fft_core.engines.spec.masking import Masker
 from fft_core.errors import StatementError
@@ -80,6 +82,8 @@ def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, An
     }
     if isinstance(result, BuildResult) and decision.is_increment:
         metadata |= {"increment": True, **result.changes}
+    if isinstance(result, BuildResult) and result.bounds:
+        metadata |= {**result.changes, **stream_metadata(result.bounds)}
     if isinstance(result, BuildResult) and result.views:
         metadata["judged_by_views"] = ", ".join(view.name for view in result.views)
     if isinstance(result, BuildResult) and result.unjudged:
@@ -95,6 +99,18 @@ def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, An
     columns = [dg.TableColumn(column.name, column.type) for column in result.columns]
     metadata["dagster/column_schema"] = dg.TableSchema(columns=columns)
     return metadata
+
+
+def stream_metadata(bounds: StreamBounds) -> dict[str, Any]:
+    """Say from where to where a stream was read, and how far it is behind; numbers are plotted over time."""
+    told: dict[str, Any] = {
+        "position_from": dg.MetadataValue.json(plain_json(dict(bounds.begun))),
+        "position_to": dg.MetadataValue.json(plain_json(dict(bounds.position))),
+    }
+    if bounds.watermark is not None and bounds.lag is not None:
+        told["watermark"] = dg.MetadataValue.timestamp(bounds.watermark.replace(tzinfo=UTC))
+        told["lag_seconds"] = round(bounds.lag.total_seconds(), 3)
+    return told
 
 
 def in_run_config(text: str) -> str:

@@ -15,6 +15,7 @@ from fft_core.checks.words import in_words
 from fft_core.json_files.artifacts import plain_json
 from fft_core.names.text import visible
 from fft_core.project.model import Check, JudgedRows, SourceName
+from fft_core.project.model.upstream import upstream_of
 from fft_core.warehouse.warehouse import planned_relations
 from fft_dagster.gate import Gate
 
@@ -190,23 +191,6 @@ class FftTranslator:
             asset=self.get_asset_key(source),
             description=f"the newest {limits.loaded_at if limits else 'row'} is not too old: {times}",
         )
-
-
-def upstream_of(node: Model | Seed | Source, project: Project) -> list[Model | Seed | Source]:
-    """What an asset depends on: models (through ephemeral ones), seeds and sources, and what its checks read."""
-    if isinstance(node, Source):
-        seed = project.seed_behind(node.name)
-        return [project.seeds[seed]] if seed else []
-    found: dict[str | SourceName, Model | Seed | Source] = {}
-    inputs: tuple[str | SourceName, ...] = node.inputs if isinstance(node, Model) else ()
-    for name in (*inputs, *project.waits_for(node.name)):
-        if isinstance(name, SourceName):
-            found[name] = project.sources[name]
-        elif name in project.models and project.models[name].is_ephemeral:
-            found.update({n.name: n for n in upstream_of(project.models[name], project)})
-        else:
-            found[name] = project.node(name)
-    return list(found.values())
 
 
 def _code_reference(project: Project, path: Path, line: int | None) -> dg.CodeReferencesMetadataValue:

@@ -6,6 +6,7 @@ exits with 1 if there is one. A line with `prose: quoted` is left alone: it quot
 
 from __future__ import annotations
 
+import argparse
 import ast
 import io
 import re
@@ -106,15 +107,22 @@ def _files() -> list[Path]:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the words to replace in files; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    given = parser.parse_args(arguments).files
     rules = rules_of(WORDS.read_text(encoding="utf-8"))
     count = 0
-    for path in [Path(argument).resolve() for argument in arguments] or _files():
+    for path in [path.resolve() for path in given] or _files():
         for line, said in sorted(set(findings(passages_of(path), rules))):
-            _print(f"{path.relative_to(ROOT)}:{line}: {said}")
+            _print(f"{_shown(path)}:{line}: {said}")
             count += 1
     if count:
         _print(f"{count} places; see CONTRIBUTING.md, Words")
     return 1 if count else 0
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def _print(line: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from fft_core.build.adaption import Fit
 from fft_core.build.strategies import incremental, snapshot
@@ -18,6 +18,9 @@ from fft_core.engines.protocol import ColumnType, Session, Stage
 from fft_core.names import Relation
 from fft_core.project.model import Check, Incremental, Model, Snapshot
 from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from fft_core.build.streams import StreamBounds
 
 Columns: TypeAlias = tuple[ColumnType, ...]
 _DELTA, _CAST, _VERSIONS = "_ff_delta", "_ff_cast", "_ff_versions"  # what is kept beside the stage
@@ -34,6 +37,8 @@ class Written:
         delta_checks: What the checks of the delta found.
         changes: What an increment did, counted.
         is_unchanged: Whether the table is, to the last row, what it was.
+        data_version: What tells these rows from others, if it is known without looking at them.
+        bounds: From where to where a stream was read.
     """
 
     place: Relation
@@ -42,6 +47,8 @@ class Written:
     delta_checks: tuple[CheckResult, ...] = ()
     changes: Mapping[str, int] = field(default_factory=dict)
     is_unchanged: bool = False
+    data_version: str | None = None
+    bounds: StreamBounds | None = None
 
 
 @dataclass(frozen=True)

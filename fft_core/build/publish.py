@@ -41,6 +41,8 @@ from fft_core.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from fft_core.build.streams import StreamBatch, StreamBounds
+
 _TOO_LATE = "it is read by a text that is published, and this engine cannot take back what its checks would find"
 
 
@@ -67,7 +69,8 @@ class BuildResult(NodeResult):
 
     `changes` counts what an increment did. `size_bytes` is what the table takes, if the engine knows; `bytes_scanned`
     what its query was expected to read, if a budget asks for it and the engine can tell. `views` are
-    those over it whose checks judged the rows before; `unjudged` are views that could not be asked.
+    those over it whose checks judged the rows before; `unjudged` are views that could not be asked. `has_more` tells
+    that more may have arrived in a stream than its batch took, `bounds` from where to where it was read.
     """
 
     kind: RelationKind
@@ -77,6 +80,8 @@ class BuildResult(NodeResult):
     bytes_scanned: int | None = None
     views: tuple[JudgedView, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
+    has_more: bool = False
+    bounds: StreamBounds | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,7 @@ class BuildTask:
         run_id: Noted in the record.
         known: Results of checks of the node that have judged these very rows already.
         referring: The nodes with foreign keys to this one, and all that is attached to them.
+        batch: What has arrived in a stream.
     """
 
     decision: Decision
@@ -142,6 +148,7 @@ class BuildTask:
     run_id: str | None = None
     known: tuple[CheckResult, ...] = ()
     referring: Mapping[str, str] = field(default_factory=dict)
+    batch: StreamBatch | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +182,8 @@ def build_node(warehouse: Warehouse, node: Model | Seed, task: BuildTask) -> Bui
         Whatever `task.still_current` raises: nothing is published then.
     """
     build = _Build(warehouse, task)
+    if isinstance(node, Model) and task.batch is not None:
+        return _publish(build, _Rows("table", "", node, batch=task.batch), rendered_hooks(warehouse, node))
     if isinstance(node, Seed):
         with seed_rows(warehouse, node, build.first_load) as query:
             return _publish(build, _Rows("table", query))
@@ -261,6 +270,7 @@ class _Rows:
     model: Model | None = None
     backing: Relation | None = None
     publish: PublishMode | None = None
+    batch: StreamBatch | None = None
 
 
 def _kind(model: Model) -> RelationKind:
@@ -349,6 +359,7 @@ def _result(
         data_version=record.data_version,
         decision=build.decision,
         changes=written.changes,
+        bounds=written.bounds,
         size_bytes=None,
         seconds=build.task.clock.seconds,
         query_seconds=build.task.clock.query_seconds(build.warehouse),
@@ -398,7 +409,12 @@ def _write(build: _Build, stage: Stage, relation: Relation, rows: _Rows) -> Writ
         _refuse_what_others_built(build.warehouse.engine, build.decision.name, relation, build.task.existing)
     checks = build.warehouse.project.checks_of(build.decision.name)
     delta_checks = tuple(check for check in checks if check.scope == "delta")
-    return write_increment(build.warehouse, Increment(rows.model, relation, stage, is_first, delta_checks), rows.query)
+    increment = Increment(rows.model, relation, stage, is_first, delta_checks)
+    if rows.batch is not None:
+        from fft_core.build.streams import write_batch  # most projects have no stream
+
+        return write_batch(build.warehouse, increment, rows.batch)
+    return write_increment(build.warehouse, increment, rows.query)
 
 
 def _refuse_what_others_built(engine: Session, name: str, relation: Relation, existing: Published | None) -> None:
@@ -438,7 +454,8 @@ def _digest(build: _Build, written: Written) -> str:
     """
     identity = build.decision.identity
     limit = build.warehouse.project.fingerprint.digest_max_rows
-    is_digested = identity.has_digest and identity.data_version is None and (written.row_count or 0) <= limit
+    is_known = identity.data_version is not None or written.data_version is not None
+    is_digested = identity.has_digest and not is_known and (written.row_count or 0) <= limit
     if not is_digested or (identity.is_sorted and build.decision.is_increment):
         return "null"
     engine, row = build.warehouse.engine, rows_of(column.name for column in written.columns)
@@ -451,6 +468,8 @@ def _record(build: _Build, relation: Relation, written: Written, judgement: Judg
     names = [(column.name, column.type) for column in written.columns]
     if decision.identity.data_version is not None:
         data_version = version_of_load(decision.identity.data_version, build.first_load)
+    elif written.data_version is not None:
+        data_version = written.data_version
     elif decision.identity.is_view and not decision.identity.volatile:
         data_version = view_version(fingerprint)
     elif judgement.digest is not None:

@@ -38,6 +38,7 @@ from fft_core.project.model import (
     SourceName,
     SqlBody,
     SqlCheck,
+    StreamBody,
 )
 from fft_core.project.places import symbolic_places
 from fft_core.project.profile.environment import counted_variables, is_secret
@@ -168,7 +169,7 @@ class Identities:
 
     def _model(self, model: Model) -> NodeIdentity:
         self._refuse_what_the_engine_lacks(model)
-        code, read = self._sql(model) if isinstance(model.body, SqlBody) else self._python(model)
+        code, read = self._read(model)
         settings = self._project.fingerprint
         environment = self._seen
         checks, check_inputs, check_code = self._checks(model.name)
@@ -197,16 +198,22 @@ class Identities:
             is_sorted=code.is_sorted or self._reads_sorted_view(model),
             checks=checks,
             check_inputs=check_inputs,
-            code_name="SQL" if is_sql else "Python",
+            code_name={"sql": "SQL", "python": "Python"}.get(model.kind, model.kind),
             names=code.names if is_sql or code.names else None,
             unknown=code.unknown,
             check_names=check_code.names if check_code else None,
             check_unknown=check_code.unknown if check_code else (),
             is_trusted=model.volatile is False,
             ttl_seconds=model.ttl_seconds,
-            keeps=model.materialization.keeps,
+            keeps=model.keeps,
             attached=self._attached(model),
         )
+
+    def _read(self, model: Model) -> tuple[Code, frozenset[str]]:
+        """Read the code of a model, and name the environment variables that it reads."""
+        if isinstance(model.body, SqlBody):
+            return self._sql(model)
+        return self._python(model) if isinstance(model.body, PythonBody) else (_stream(model.body), frozenset())
 
     def _config(self, model: Model) -> dict[str, str]:
         """Return the settings that affect rows; for a view also the places of its inputs, which its text names."""
@@ -440,6 +447,16 @@ def _symbol(name: str | SourceName) -> Relation:
     return Relation(f"{SYMBOL}{name}")
 
 
+def _stream(body: StreamBody) -> Code:
+    """Return the code of a stream; it is volatile, as new events are known only when they are read."""
+    said = ", ".join(_texts(body.source.options.get(key)) for key in ("path", "topic") if key in body.source.options)
+    return Code(digest_of(asdict(body)), (f"what has arrived in {body.source.type} {said}",))
+
+
+def _texts(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def _config(model: Model) -> dict[str, str]:
     """Return the settings that affect rows: descriptions, tags and owners do not."""
     config: dict[str, str] = {"materialized": model.materialization.name}
@@ -447,7 +464,7 @@ def _config(model: Model) -> dict[str, str]:
         settings = asdict(model.materialization)
         said = {key: value for key, value in settings.items() if key not in ("name", "delta_sql")}  # they are code
         config |= {key: str(value) for key, value in said.items() if value not in (None, ())}
-    if not isinstance(model.body, SqlBody):
+    if isinstance(model.body, PythonBody):
         requires = {name: sorted(columns) for name, columns in model.body.requires.items()}
         config["requires"] = digest_of(requires)
         config["function"] = model.body.function

@@ -13,6 +13,7 @@ from typing import Protocol
 
 SQL_SUFFIX = ".ff.sql"
 PYTHON_SUFFIX = ".ff.py"
+STREAM_SUFFIX = ".ff.yml"
 SYMBOL = "@"  # prefix of tracked relations in SQL that is rendered for a fingerprint, not for a run
 
 
@@ -31,7 +32,7 @@ def logical_name(path: Path) -> str:
     >>> logical_name(Path("models/users.ff.sql"))
     'users.ff'
     """
-    return path.name.removesuffix(".sql").removesuffix(".py")
+    return path.name.removesuffix(".sql").removesuffix(".py").removesuffix(".yml")
 
 
 def is_plain(name: str) -> bool:

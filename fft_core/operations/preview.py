@@ -58,7 +58,8 @@ def rendered_sql(project: Project, model: Model, warehouse: Warehouse | None = N
         with explained(warehouse, model):
             return warehouse.masker(text_of(warehouse, model, warehouse.naming).sql)
     if model.kind != "sql":
-        raise FftError(f"{model.name!r} is a Python model: it has no SQL", where=model.location)
+        kind = "stream" if model.kind == "stream" else "Python model"
+        raise FftError(f"{model.name!r} is a {kind}: it has no SQL", where=model.location)
     relation_of = warehouse.relation if warehouse is not None else planned_relations(project)
     naming = Naming(relation_of, spec_of(project.engine).spelling, hides="credentials")
     return Renderer(project).sql(model, naming)

@@ -216,9 +216,11 @@ def decide(
     is_increment = _is_increment(identity, published, request)
     replaced = _not_there(record, published, remembered.moved.get(identity.name))
     own = [*replaced, *_itself_changed(identity, record)]
+    if identity.keeps == "events":
+        is_increment = is_increment and all(reason.kind == "code_changed" for reason in own)
     reasons = [
         *_asked_for(identity, request, record),
-        *(_kept(identity, reason) if is_increment else reason for reason in own),
+        *(_kept(identity, reason) if is_increment else _made_again(identity, reason) for reason in own),
         *_inputs_changed(inputs, record, defined),
     ]
     if reasons:
@@ -283,14 +285,21 @@ def _is_increment(identity: NodeIdentity, published: Published | None, request: 
 def is_refreshed(name: str, keeps: str, pattern: str) -> bool:
     """Return whether `--full-refresh` names a node: snapshots are named in full, incremental models by globs."""
     wanted = pattern.removesuffix(".ff")
-    return name == wanted if keeps == "history" else keeps == "rows" and fnmatch.fnmatchcase(name, wanted)
+    return name == wanted if keeps == "history" else keeps != "nothing" and fnmatch.fnmatchcase(name, wanted)
 
 
 def _kept(identity: NodeIdentity, reason: Reason) -> Reason:
     """Add to a reason that a change of the code leaves the existing rows as they are."""
-    kept = "versions" if identity.keeps == "history" else "rows"
+    kept = "versions" if identity.keeps == "history" and identity.code_name != "stream" else "rows"
     what = f"existing {kept} stay as they are (--full-refresh {identity.name} rebuilds all of them)"
     return replace(reason, detail=f"{reason.detail}; {what}")
+
+
+def _made_again(identity: NodeIdentity, reason: Reason) -> Reason:
+    """Add to a reason that the sessions of a stream are rebuilt from the events that are kept."""
+    if identity.keeps != "events" or reason.kind == "never_built":
+        return reason
+    return replace(reason, detail=f"{reason.detail}; its sessions are rebuilt from the events kept")
 
 
 def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, InputVersion]) -> InputVersion:

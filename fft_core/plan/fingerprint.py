@@ -39,7 +39,7 @@ class NodeIdentity:
         check_names, check_unknown: The same for its checks.
         is_trusted: Whether it may be reused although functions are unknown, or change by themselves.
         keeps: The part of the existing rows that a build keeps: "nothing" replaces all, "rows" adds to them and changes
-            them, "history" closes versions and adds new ones.
+            them, "history" closes versions and adds new ones, "events" keeps events and rebuilds their sessions.
         ttl_seconds: For how long rows that change by themselves are reused, in seconds; None if they are not.
         attached: Its grants, indexes and constraints, as `attachments_to_json` writes them. They do not change rows, so
             a fingerprint leaves them out.
@@ -64,7 +64,7 @@ class NodeIdentity:
     check_names: tuple[str, ...] | None = None
     check_unknown: tuple[str, ...] = ()
     is_trusted: bool = False
-    keeps: Literal["nothing", "rows", "history"] = "nothing"
+    keeps: Literal["nothing", "rows", "history", "events"] = "nothing"
     ttl_seconds: float | None = None
     attached: str = ""
 

@@ -108,7 +108,7 @@ def _remarks(check: CheckResult) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run of Dagster was created."""
+    """The scheduler has created a run."""
 
     run_id: str
 

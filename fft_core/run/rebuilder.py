@@ -210,7 +210,7 @@ def refuse_unknown_nodes(project: Project, request: Request) -> None:
         if not fnmatch.filter(names, model_name(pattern)):
             raise RequestError(f"--rebuild {pattern!r} matches no model or seed", hint=nearest(pattern, names))
     models = [node for node in project.stored() if isinstance(node, Model)]
-    kept = {m.name: m.materialization.keeps for m in models if m.materialization.keeps != "nothing"}
+    kept = {m.name: m.keeps for m in models if m.keeps != "nothing"}
     for pattern in request.full_refresh:
         if not any(is_refreshed(name, what, pattern) for name, what in kept.items()):
             others = "Others keep no rows: --rebuild builds them. Write a snapshot's whole name."

@@ -21,7 +21,7 @@ RunStatus: TypeAlias = Literal[
     "built", "reused", "checked", "blocked", "failed", "skipped", "interrupted", "not_started"
 ]
 CheckStatus: TypeAlias = Outcome
-NodeKind: TypeAlias = Literal["sql", "python", "seed", "source"]
+NodeKind: TypeAlias = Literal["sql", "python", "stream", "seed", "source"]
 SelectorStatus: TypeAlias = Literal["ok", "warn", "fail", "error"]
 
 
@@ -250,7 +250,7 @@ class NodeRunResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResults:
-    """A run of a command, and what became of each node that it meant; `run_id` is Dagster's, where it was needed."""
+    """A run of a command, and what became of each node that it meant; `run_id` is the scheduler's, if it had one."""
 
     fft_version: str
     generated_at: datetime

@@ -19,9 +19,9 @@ from fft_core.compile.identity import Identities
 from fft_core.errors import FftError, MissingRelationError
 from fft_core.http.stats import collecting
 from fft_core.plan.attached import attachments_are_due
-from fft_core.plan.decide import Decision, Request
+from fft_core.plan.decide import Decision, Reason, Request
 from fft_core.plan.records import BuildRecord
-from fft_core.project.model import Check, Model, Seed, SourceName
+from fft_core.project.model import Check, Model, Seed, SourceName, StreamBody
 from fft_core.run.chosen_views import views_to_judge
 from fft_core.run.memory import Look, OutdatedError
 from fft_core.run.rebuilder import Rebuilder
@@ -29,6 +29,7 @@ from fft_core.warehouse.records import measures_statement, recorded_measures, wr
 from fft_core.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
+    from fft_core.build.streams import StreamBatch, StreamBounds
     from fft_core.run.hooks import Hooks
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ def build_or_reuse(
     *,
     run_id: str | None = None,
     hooks: Hooks | None = None,
+    drains: bool = True,
+    polled: StreamBatch | None = None,
 ) -> BuildResult | ReuseResult:
     """Do what the plan says for one model or seed, at its turn in a run.
 
@@ -66,6 +69,8 @@ def build_or_reuse(
         node: A model or seed, whose inputs have had their turn.
         run_id: Noted in the record.
         hooks: Those of the run; a model's own are run before and after it is built.
+        drains: Whether all that has arrived in a stream is read, batch by batch; else one batch.
+        polled: What has arrived in a stream, if it has just been read.
 
     Raises:
         HookError: a hook of the model failed.
@@ -80,7 +85,9 @@ def build_or_reuse(
     try:
         with warehouse.engine.turn(), warehouse.engine.trace.about(node.name), collecting() as http:
             with keeping_failures(warehouse):
-                result = _build_or_reuse(_Turn(warehouse, rebuilder, node, run_id, Clock.begun(warehouse), hooks))
+                turn = _Turn(warehouse, rebuilder, node, run_id, Clock.begun(warehouse), hooks, polled)
+                is_stream = isinstance(node, Model) and isinstance(node.body, StreamBody)
+                result = _drained(turn, drains=drains) if is_stream else _build_or_reuse(turn)
             result = _with_failures(warehouse, result)
         failed = False
         return replace(result, http=http.as_json()) if http.requests else result
@@ -149,6 +156,7 @@ class _Turn:
     run_id: str | None
     clock: Clock
     hooks: Hooks | None = None
+    polled: StreamBatch | None = None
 
     def still_current(self, decision: Decision, look: Look) -> None:
         """Look once more if others may build during this turn. Raises OutdatedError."""
@@ -156,12 +164,32 @@ class _Turn:
             self.rebuilder.refuse_outdated(self.warehouse, decision, look)
 
 
+def _drained(turn: _Turn, *, drains: bool) -> BuildResult | ReuseResult:
+    """Read a stream, batch by batch, until nothing is left of it; what its batches did is added."""
+    built: BuildResult | None = None
+    while True:
+        result = _build_or_reuse(turn)
+        turn = replace(turn, polled=None)
+        if not isinstance(result, BuildResult):
+            return built or result
+        if built is not None:
+            counted = {what: built.changes.get(what, 0) + number for what, number in result.changes.items()}
+            result = replace(result, changes=counted, decision=built.decision, bounds=_joined(built, result))
+        built = result
+        if not drains or not result.has_more:
+            return built
+
+
+def _joined(first: BuildResult, last: BuildResult) -> StreamBounds | None:
+    return replace(last.bounds, begun=first.bounds.begun) if first.bounds and last.bounds else last.bounds
+
+
 def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:
     warehouse, rebuilder, node = turn.warehouse, turn.rebuilder, turn.node
     unreadable, with_hooks = tuple[Unjudged, ...](), _WithHooks(turn)
     while True:
         look = rebuilder.memory.look(warehouse)
-        decision = rebuilder.decide(warehouse, node, look)
+        decision, batch = _with_batch(turn, rebuilder.decide(warehouse, node, look))
         if not decision.is_build and decision.record is not None:
             return _reuse(warehouse, rebuilder, decision, decision.record, turn.clock)
         if rebuilder.request.records:
@@ -169,7 +197,7 @@ def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:
         try:
             rebuilder.refuse_outdated(warehouse, decision, look)
             with_hooks.before()
-            return with_hooks.after(_build(turn, decision, look, unreadable))
+            return with_hooks.after(_build(turn, decision, look, unreadable, batch))
         except OutdatedError as error:
             _log.info("%s, and so %s is decided anew", error, node.name)
             rebuilder.memory.forget()
@@ -180,6 +208,24 @@ def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:
         except FftError as error:
             with_hooks.failed(error)
             raise
+
+
+def _with_batch(turn: _Turn, decision: Decision) -> tuple[Decision, StreamBatch | None]:
+    """Read what has arrived in a stream: if nothing has, and nothing changed, it is left as it is."""
+    if not isinstance(turn.node, Model) or not isinstance(turn.node.body, StreamBody):
+        return decision, None
+    from fft_core.build.streams import poll  # most projects have no stream
+
+    batch = turn.polled if turn.polled is not None and decision.is_increment else None
+    batch = batch or poll(turn.warehouse, turn.node, from_begin=not decision.is_increment)
+    if batch.before is None and decision.is_increment:  # its rows were copied from elsewhere, without its events
+        return _with_batch(turn, replace(decision, is_increment=False))
+    if batch.rebuilds(turn.node.body.sink):
+        return replace(decision, is_increment=False), batch
+    is_asked_for = any(reason.kind != "volatile" for reason in decision.reasons)
+    if not batch.is_empty or is_asked_for or decision.record is None:
+        return decision, batch
+    return replace(decision, action="reuse", reasons=(Reason("unchanged", "nothing has arrived"),)), batch
 
 
 class _WithHooks:
@@ -211,7 +257,9 @@ class _WithHooks:
             self._hooks.after(self._turn.warehouse, self._model, error)
 
 
-def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudged, ...]) -> BuildResult:
+def _build(
+    turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudged, ...], batch: StreamBatch | None
+) -> BuildResult:
     warehouse, rebuilder, name = turn.warehouse, turn.rebuilder, turn.node.name
     remembered = rebuilder.memory.again(look).remembered
     task = BuildTask(
@@ -226,8 +274,11 @@ def _build(turn: _Turn, decision: Decision, look: Look, unreadable: tuple[Unjudg
         run_id=turn.run_id,
         known=rebuilder.views.judged(warehouse, name),
         referring=remembered.referring.get(name, {}),
+        batch=batch,
     )
     built = build_node(warehouse, turn.node, task)
+    if batch is not None and batch.is_full:
+        built = replace(built, result=replace(built.result, has_more=True))
     rebuilder.note(built.record, built.published)
     for child, attached in built.detached.items():
         rebuilder.memory.note_attached(child, attached)

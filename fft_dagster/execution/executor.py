@@ -28,7 +28,7 @@ from dagster import (
 )
 
 from fft_core.engines.lending import OPENED_ALIKE_BY, lend_databases, open_databases
-from fft_dagster.execution.order import inverted, remaining_seconds
+from fft_core.run.order import inverted, remaining_seconds
 from fft_dagster.execution.run_scope import run_scope
 from fft_dagster.execution.run_storage import deferred_events, keep_connections, only_listener
 from fft_dagster.execution.supported import require_supported_dagster

@@ -21,9 +21,7 @@ from typing import Any
 from dagster import DagsterEvent, DagsterExecutionInterruptedError, DagsterLogManager, EventLogEntry
 
 from fft_core.engines.lending import keep_databases
-
-# A statement which has not yet begun when the run is terminated does not notice an interruption: it is repeated.
-CANCEL_AGAIN_SECONDS = 0.2
+from fft_core.run.termination import Termination
 
 
 @contextmanager
@@ -44,81 +42,6 @@ def interruptible(cancel: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-class Termination:
-    """The wish to end one run, and how to end what runs in it."""
-
-    def __init__(self) -> None:
-        self._requested = threading.Event()
-        self._lock = threading.Lock()
-        self._bodies: set[_Body] = set()
-
-    @contextmanager
-    def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:
-        body = self._begin(cancel)
-        try:
-            yield
-        except Exception as error:  # user code: each driver has its own exception for an interrupted statement
-            if self._requested.is_set():
-                raise DagsterExecutionInterruptedError("The run was terminated.") from error
-            raise
-        finally:
-            body.end()
-            with self._lock:
-                self._bodies.discard(body)
-
-    def _begin(self, cancel: Callable[[], None]) -> _Body:
-        body = _Body(cancel)
-        with self._lock:
-            if self._requested.is_set():
-                raise DagsterExecutionInterruptedError("The run was terminated.")
-            self._bodies.add(body)
-        return body
-
-    def request(self) -> None:
-        with self._lock:
-            self._requested.set()
-            bodies = list(self._bodies)
-        for body in bodies:  # a thread for each: a driver may take its time over it, or hang
-            threading.Thread(target=body.cancel_until_ended, name="cancel-step", daemon=True).start()
-
-    def give_up(self) -> None:
-        """Cancel no more: the process is about to end, and what the bodies use is closed."""
-        with self._lock:
-            bodies = list(self._bodies)
-        for body in bodies:
-            body.give_up()
-
-
-class _Body:
-    """What runs in one `interruptible`. Once it has ended, cancel is not called: it would hit what comes next."""
-
-    def __init__(self, cancel: Callable[[], None]) -> None:
-        self._cancel = cancel
-        self._calling = threading.Lock()
-        self._ended = threading.Event()
-
-    def end(self) -> None:
-        self._ended.set()
-        with self._calling:  # waits for a call that is under way
-            return
-
-    def give_up(self) -> None:
-        self._ended.set()
-
-    def cancel_until_ended(self) -> None:
-        while not self._ended.is_set():
-            with self._calling:
-                if not self._ended.is_set():
-                    self._call()
-            self._ended.wait(CANCEL_AGAIN_SECONDS)
-
-    def _call(self) -> None:
-        try:
-            self._cancel()
-        except Exception:  # user code
-            logging.getLogger(__name__).exception("Cancelling a statement failed")
-
-
 class RunThreads:
     """What the threads of one run share. None of it is at module level: runs in one process do not disturb each other.
 
@@ -131,7 +54,7 @@ class RunThreads:
     def __init__(
         self, log: DagsterLogManager, *, takes_turns: bool, store: Callable[[EventLogEntry], None] | None
     ) -> None:
-        self.termination = Termination()
+        self.termination = Termination(DagsterExecutionInterruptedError)
         self.is_over = False
         self.log = log
         self.store = store

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from fft_core.checks.results import CheckResult
 from fft_core.engines.spec.masking import Masker
-from fft_core.run.outcomes import RunEnded, RunEvent, StepEnded, StepStarted, Terminating, Unexpected, with_checks
+from fft_core.run.outcomes import RunEnded, RunEvent, StepEnded, StepStarted, Terminating, Unexpected
 from fft_core.run.results import NodeRunResult, RunError
+from fft_core.run.steps import StepOutcomes
 from fft_dagster.execution.executor import TERMINATING
 
 
@@ -27,25 +26,13 @@ class RunFollower:
 
     def __init__(self, steps: Mapping[str, NodeRunResult], reads: Mapping[str, frozenset[str]], masker: Masker) -> None:
         self._steps = steps
-        self._reads = reads
-        self._masker = masker
-        self._found: dict[str, StepEnded] = {}
-        self._told: dict[str, datetime] = {}  # when
-        self._started: dict[str, datetime] = {}
-        self._ended: dict[str, NodeRunResult] = {}
-        self._views: dict[str, tuple[CheckResult, ...]] = {}  # what their checks found of what was not published
+        self._outcomes = StepOutcomes(steps.values(), reads, masker)
         self._is_interrupted = False
         self._is_explained = False
 
     def tell(self, outcome: StepStarted | StepEnded) -> None:
         """Take what a step tells of itself; called in its thread, before the event that ends it."""
-        match outcome:
-            case StepStarted(name, at):
-                self._started[name] = at
-            case StepEnded(result):
-                self._views.update({view.name: view.results for view in outcome.views})
-                self._found[result.name] = outcome
-                self._told[result.name] = datetime.now(UTC)
+        self._outcomes.tell(outcome)
 
     def see(self, event: dg.DagsterEvent) -> Iterator[RunEvent]:
         """Take an event, and say what came of it."""
@@ -54,38 +41,23 @@ class RunFollower:
             yield from self._see_run(event)
         elif event.is_step_start:
             # the event may be seen late, with that of the end: the step itself knows better
-            yield StepStarted(step.name, self._started.setdefault(step.name, datetime.now(UTC)))
+            yield self._outcomes.begin(step.name)
         elif event.is_step_success:
-            ended = self._found.get(step.name) or StepEnded(replace(step, status="checked"))
+            ended = self._outcomes.found(step.name) or StepEnded(replace(step, status="checked"))
             milliseconds = round(event.step_success_data.duration_ms)
             if ended.result.duration_ms is None:
                 ended = replace(ended, result=replace(ended.result, duration_ms=milliseconds))
-            yield self._end(ended)
+            yield self._outcomes.end(ended)
         elif event.is_step_failure:
             yield from self._see_failure(step, event)
         elif event.is_step_skipped:
-            yield self._end(_judged_before(StepEnded(replace(step, status="skipped")), self._views))
+            yield self._outcomes.skip(step.name)
 
     def end(self) -> Iterator[RunEvent]:
         """Say what became of the others: after the last event."""
-        left_behind = False
-        for step in self._steps.values():
-            if step.name in self._ended:
-                continue
-            if step.name in self._started:
-                left_behind = True
-                yield self._end(StepEnded(replace(step, status="interrupted")))
-            elif lacks := self._lacks(step.name):
-                yield self._end(_judged_before(StepEnded(replace(step, status="skipped"), lacks), self._views))
-            else:
-                yield self._end(_judged_before(StepEnded(replace(step, status="not_started")), self._views))
+        left_behind = bool(self._outcomes.working)
+        yield from self._outcomes.rest()
         yield RunEnded(self._is_interrupted, left_behind)
-
-    def _lacks(self, name: str) -> tuple[str, ...]:
-        """Say what a node waits for in vain."""
-        reads = [self._ended[read] for read in sorted(self._reads.get(name, ())) if read in self._ended]
-        missing = ("failed", "blocked", "skipped")
-        return tuple(f"{read.name}: {read.status}" for read in reads if read.status in missing)
 
     def _see_run(self, event: dg.DagsterEvent) -> Iterator[RunEvent]:
         if event.event_type_value == "PIPELINE_CANCELED":
@@ -99,32 +71,16 @@ class RunFollower:
 
     def _see_failure(self, step: NodeRunResult, event: dg.DagsterEvent) -> Iterator[RunEvent]:
         self._is_explained = True
-        error, found = event.step_failure_data.error, self._found.get(step.name)
+        error, found = event.step_failure_data.error, self._outcomes.found(step.name)
         if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
             self._is_interrupted = True
-            yield self._end(StepEnded(replace(step, status="interrupted")))
+            yield self._outcomes.end(StepEnded(replace(step, status="interrupted")))
         elif found is not None and found.result.status not in ("built", "reused"):
-            yield self._end(found)
+            yield self._outcomes.end(found)
         else:  # user code fails as an FftError
             message = _innermost(error) if error else "it failed"
-            yield self._end(StepEnded(replace(step, status="failed", error=RunError(message=message))))
+            yield self._outcomes.end(StepEnded(replace(step, status="failed", error=RunError(message=message))))
             yield Unexpected(f"{step.name}: {message}", error.to_string() if error else "")
-
-    def _end(self, ended: StepEnded) -> StepEnded:
-        result, started = ended.result, self._started.get(ended.result.name)
-        if started is not None:
-            taken = self._told.get(result.name, datetime.now(UTC)) - started
-            milliseconds = round(taken.total_seconds() * 1000) if result.duration_ms is None else result.duration_ms
-            result = replace(result, started_at=started, duration_ms=milliseconds)
-        result = result.masked(self._masker)
-        self._ended[result.name] = result
-        return replace(ended, result=result)
-
-
-def _judged_before(ended: StepEnded, views: Mapping[str, tuple[CheckResult, ...]]) -> StepEnded:
-    """Add what the checks of a view found before its turn, which did not come."""
-    judged = with_checks(ended.result, views.get(ended.result.name, ()))
-    return replace(judged, remarks=(*ended.remarks, *judged.remarks))
 
 
 def _innermost(error: SerializableErrorInfo) -> str:

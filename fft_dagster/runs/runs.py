@@ -21,11 +21,10 @@ from sqlalchemy.exc import DatabaseError
 
 from fft_core import FftError, Project, Run
 from fft_core.project.model import SourceName
-from fft_core.run.live_views import LiveViews
-from fft_core.run.outcomes import RunEvent, RunStarted, Terminating, not_started
+from fft_core.run.outcomes import RunEvent, RunStarted, Terminating
 from fft_core.run.results import NodeRunResult
+from fft_core.run.steps import steps_of, waits_of
 from fft_core.run.work import Work
-from fft_core.warehouse.warehouse import planned_relations
 from fft_dagster.definitions import project_definitions
 from fft_dagster.execution.executor import iterate_run
 from fft_dagster.projects import BoundProject
@@ -78,7 +77,8 @@ def run_work(
     """
     translator = FftTranslator()
     run = (planned or Run(project, work.request)).limited(frozenset(work.builds), work.planned)
-    follower = RunFollower(_steps(project, work, translator), _waits(project, work, run.live_views), run.masker)
+    reads = waits_of(project, work.builds, run.live_views)
+    follower = RunFollower(_steps(project, work, translator), reads, run.masker)
     job = _job(run, work, translator, follower)
     with readable_history(Path(instance.root_directory)):
         created = _created_run(job, work, instance, project)
@@ -92,31 +92,13 @@ def run_work(
 
 
 def _steps(project: Project, work: Work, translator: FftTranslator) -> dict[str, NodeRunResult]:
-    """Say what each step is for."""
-    relation = planned_relations(project)
+    """Say what each step is for, by its key."""
     names = StepNames(BoundProject(project, translator))
-    steps = dict[str, NodeRunResult]()
-    for name in dict.fromkeys([*work.builds, *(check.node for check in work.checks)]):
-        if isinstance(name, SourceName):
-            source = project.sources[name]
-            steps[names.of_checks(source)] = not_started(source, relation(name))
-        else:
-            node = project.node(name)
-            steps[names.of(node)] = not_started(node, relation(name))
-    return steps
 
+    def key(name: str | SourceName) -> str:
+        return names.of_checks(project.sources[name]) if isinstance(name, SourceName) else names.of(project.node(name))
 
-def _waits(project: Project, work: Work, live_views: LiveViews) -> dict[str, frozenset[str]]:
-    """Say what each model and seed waits for, through ephemeral models."""
-
-    def stored(name: str) -> frozenset[str]:
-        node = project.models.get(name)
-        return waited(name) if node is not None and node.is_ephemeral else frozenset({name})
-
-    def waited(name: str) -> frozenset[str]:
-        return frozenset().union(*map(stored, project.waits_for(name)))
-
-    return {name: waited(name) | frozenset(live_views.goes_after(name)) for name in work.builds}
+    return {key(name): begun for name, begun in steps_of(project, work).items()}
 
 
 def _job(run: Run, work: Work, translator: FftTranslator, follower: RunFollower) -> dg.JobDefinition:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from pathlib import Path
 
 from fft_core import FftError, Project
+from fft_core.operations.open_ui import only_one_ui, refuse_taken_port
+from fft_core.operations.supervised import run_supervised
 from fft_dagster.runs.instance import code_location, instance_home
-from fft_dagster.runs.supervised import run_supervised
 
 
 def open_ui(
@@ -45,50 +42,7 @@ def open_ui(
     }
     command = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]
     url = f"http://{host}:{port}"
-    with _only_one(home, url) as lock:
-        _refuse_taken(host, port)
+    with only_one_ui(home, url) as lock:
+        refuse_taken_port(host, port)
         announce(f"{project.name}: {url}, history in {home}")
         return run_supervised(command, environment, keep=[lock])
-
-
-@contextmanager
-def _only_one(home: Path, url: str) -> Iterator[int]:
-    """Hold a lock that tells others of this UI; give its file descriptor. Raises FftError if another UI is open.
-
-    Two daemons on one history disturb each other. The lock ends with the processes that have it open.
-    """
-    home.mkdir(parents=True, exist_ok=True)
-    path = home / "dev.lock"
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                said = os.read(file, 200).decode(errors="replace").strip()
-                hint = "Use that one, or end it: Ctrl-C in its terminal."
-                raise FftError(f"the UI of this project is open already: {said}", hint=hint) from error
-        os.ftruncate(file, 0)
-        os.write(file, f"{url} (pid {os.getpid()})\n".encode())
-        yield file
-    finally:
-        os.close(file)
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    """Raise FftError if the UI cannot listen there."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-    except socket.gaierror as error:
-        raise FftError(f"{host!r} is no address: {error.strerror}", hint="For example --host 127.0.0.1.") from error
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        said = "another program listens there" if taken else error.strerror
-        raise FftError(
-            f"the UI cannot listen on {host}:{port}: {said}", hint=f"Choose another port: fft dev --port {port + 1}"
-        ) from error

@@ -30,6 +30,7 @@ CALLS = [
     ("docgen", "shop"),
     ("utest", "shop"),
     ("source", "freshness", "shop"),
+    ("stream", "status", "shop"),
     ("sync-db-comments", "shop"),
     ("cache", "clear", "shop", "--all"),
     ("clean", "shop", "--history"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("fft_core", "fft_cli", "fft_dagster", "fft_pytest")
+PACKAGES = ("fft_core", "fft_cli", "fft_dagster", "fft_prefect", "fft_pytest")
 # Every room may import these, and itself.
 GROUND = ("errors", "names", "version", "json_files")
 # a room of fft_core -> what else it may import; see docs/architecture.md
@@ -26,7 +26,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "compile": ("project", "plan", "frames", "engines.spec"),
     "checks": ("project.model", "engines", "compile"),
     "warehouse": ("compile", "project", "plan.records", "engines"),
-    "build": ("warehouse", "checks", "compile", "plan", "frames", "engines", "project.model"),
+    "streaming": ("frames", "engines"),
+    "build": ("warehouse", "checks", "compile", "plan", "frames", "engines", "project.model", "streaming"),
     "run": ("build", "warehouse", "checks", "compile", "plan", "project", "engines", "http"),
     "unit_tests": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
     "operations": ("build", "warehouse", "checks", "compile", "plan", "frames", "project", "engines"),
@@ -40,9 +41,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # a package -> what it may import of ours, and what it never imports of others
 FACES = {
-    "fft_core": (("fft_core",), ("dagster", "click", "rich")),
-    "fft_cli": (("fft_core",), ("dagster",)),
-    "fft_dagster": (("fft_core",), ("click", "rich")),
+    "fft_core": (("fft_core",), ("dagster", "prefect", "click", "rich")),
+    "fft_cli": (("fft_core",), ("dagster", "prefect")),
+    "fft_dagster": (("fft_core",), ("prefect", "click", "rich")),
+    "fft_prefect": (("fft_core",), ("dagster", "prefect._internal", "click", "rich")),
     "fft_pytest": (("fft_core", "fft_cli"), ("dagster", "click", "rich")),  # shows what the command shows
 }
 TOUCH_DAGSTER_CORE = {
@@ -178,6 +180,7 @@ def test_only_its_own_driver_imports_psycopg() -> None:
     [
         ("import fft_core", (*DRIVERS, "dagster")),
         ("import fft_dagster", (*DRIVERS, "dagster")),
+        ("import fft_prefect", (*DRIVERS, "prefect")),
         ("import fft_cli", (*DRIVERS, "dagster")),
         (
             "from fft_core import Run",
@@ -191,7 +194,7 @@ def test_an_import_is_cheap(statement: str, absent: tuple[str, ...]) -> None:
     assert finished.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("package", ["fft_core", "fft_dagster"])
+@pytest.mark.parametrize("package", ["fft_core", "fft_dagster", "fft_prefect"])
 def test_every_public_name_is_there(package: str) -> None:
     module = __import__(package)
     assert list(module.__all__) == sorted(module.__all__)
@@ -241,9 +244,13 @@ def test_commands_take_values_of_known_types() -> None:
     assert anything <= {f"fft_cli.{name}" for name in ("option_values", "lines", "terminal")}
 
 
-def test_two_modules_start_processes() -> None:
+def test_three_modules_start_processes() -> None:
     users = {name for name in MODULES if is_in(name, "fft_core") and "subprocess" in imported_by(name)}
-    assert users == {"fft_core.project.packages.git", "fft_core.project.python.evaluate"}
+    assert users == {
+        "fft_core.operations.supervised",
+        "fft_core.project.packages.git",
+        "fft_core.project.python.evaluate",
+    }
 
 
 def test_one_module_replaces_files() -> None:

@@ -15,6 +15,7 @@ from written_projects import write_project
 
 import fft_core
 import fft_core.compat
+import fft_core.streaming
 import fft_core.testing
 
 ROOT = Path(__file__).parents[2]
@@ -140,6 +141,7 @@ def test_the_page_of_the_api_has_each_public_name() -> None:
 DOORS = {
     "from fft_core": fft_core.__all__,
     "from fft_core.testing": fft_core.testing.__all__,
+    "from fft_core.streaming": fft_core.streaming.__all__,
     "from fft_core.compat": fft_core.compat.OF_SCRIPTS,
 }
 

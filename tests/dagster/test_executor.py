@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 
 from conftest import MakeInstance, asset_job, run_job
+from fft_core.run.order import remaining_seconds
 from fft_dagster.execution.executor import thread_executor
-from fft_dagster.execution.order import remaining_seconds
 
 PATIENCE_SECONDS = 20.0  # for what takes milliseconds on an idle machine
 

@@ -44,7 +44,8 @@ ALL_PAGES = [*PAGES, *DEVELOPMENT, *sorted((ROOT / "docs" / "decisions").glob("*
 #   package  what pip would install is this distribution, and the extras exist
 #   venv     the environment that the Makefile makes lies there
 #   serve    it is started, answers as a web server, and is stopped
-How = Literal["run", "dry", "package", "venv", "serve"]
+#   help     it belongs to another program, whose help knows the command and its options
+How = Literal["run", "dry", "package", "venv", "serve", "help"]
 COMMANDS: dict[str, How] = {
     "make example": "dry",
     "make dev": "dry",
@@ -52,6 +53,12 @@ COMMANDS: dict[str, How] = {
     "make bench": "dry",
     "source .venv/bin/activate": "venv",
     'pip install -e ".[duckdb,polars,ui]"': "package",
+    'pip install "fft-dagster[prefect,duckdb]"': "package",
+    "fft build shop --with prefect": "run",
+    "fft dev shop --with prefect": "serve",
+    "prefect work-pool create local --type process": "help",
+    "prefect deploy --all": "help",
+    "prefect worker start --pool local": "help",
     "mkdir -p shop/models shop/seeds": "run",
     "printf 'id,email\\n1,Ann@example.com\\n2,bob@example.org\\n' > shop/seeds/raw_users.csv": "run",
     "fft build shop": "run",
@@ -95,6 +102,16 @@ COMMANDS: dict[str, How] = {
     "fft show users shop --config": "run",
     "fft show shop --inline \"select count(*) as users from {{ ref('users') }}\"": "run",
     "fft source freshness shop": "run",
+    "mkdir -p shop/clicks": "run",
+    (
+        """printf '{"user_id": 1, "ts": "2026-05-01T10:00:00Z", "event_id": "a", "amount": 2, "page": "/"}\\n' """
+        "> shop/clicks/a.jsonl"
+    ): "run",
+    "fft build shop --select visits": "run",
+    "fft stream run visits shop --until-caught-up": "run",
+    "fft stream status shop": "run",
+    "fft stream replay visits shop --dry-run": "run",
+    "fft stream reset visits shop --to earliest": "run",
     "fft utest shop": "run",
     'fft utest shop --model users --case "no users"': "run",
     "fft utest shop --select +domains --json": "run",
@@ -141,6 +158,7 @@ COVERED = {
     "dagster dev -w workspace.yaml": "tests/dagster/test_definitions.py validates the workspace",
     "dagster dev -f shop/definitions.py": "docs/dagster.md validates the same file",
     "fft dev shop": "in the README it is started",
+    "fft dev shop --with prefect": "tests/prefect/test_prefect_ui.py starts it",
 }
 # What the pieces of a page stand in, where they are no whole programs.
 PRELUDES = {
@@ -153,6 +171,7 @@ OWN_FILES = {
     "packages.md",
     "review.md",
     "snapshots.md",
+    "streaming.md",
     "unit-tests.md",
 }  # pages whose commands build their files
 START_SECONDS = 180
@@ -298,6 +317,13 @@ def tried(command: str, checkout: Path, page: Path, where: str) -> str:
         case "venv":
             made = shell("make -n example", checkout).stdout
             assert f"{command.removeprefix('source ').removesuffix('/activate')}/fft build example_project" in made
+        case "help":
+            words = command.split()
+            options = [word for word in words if word.startswith("--")]
+            known = [word for word in words if not word.startswith("--")]
+            subcommand = known[: 2 if known[1] == "deploy" else 3]
+            said = shell(f"{shlex.join(subcommand)} --help", checkout).stdout
+            assert [option for option in options if option not in said] == [], where
         case "serve" if command not in COVERED or page == README:
             serves(command, checkout, where)
         case "serve":

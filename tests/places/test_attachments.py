@@ -10,8 +10,8 @@ import pytest
 from targets import Target
 from written_projects import Files, problems, write_project
 
-from fft_cli.running import planned
 from fft_core import CheckFailedError, FftError, Project, Request, Run, load_project
+from fft_core.run.work import planned
 
 HEAD = 'name: shop\nversion: "1"\n'
 MODELS: Files = {

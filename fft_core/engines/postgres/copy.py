@@ -114,7 +114,8 @@ def write(cursor: psycopg.Cursor[Any], table: str, frame: pa.Table) -> None:
     if not frame.num_rows:
         return
     columns = [_copied(field, column) for field, column in zip(frame.schema, frame.columns, strict=True)]
-    rows = pa.Table.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))])
+    # of a table with an empty chunk, pyarrow's writer leaves bytes behind that nobody wrote
+    rows = pa.Table.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))]).combine_chunks()
     with cursor.copy(f"copy {table} from stdin (format csv)".encode()) as copy:
         copy.write(csv_of(rows))
 

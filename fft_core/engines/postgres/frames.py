@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import psycopg
 
 from fft_core.engines.postgres import arrow, copy
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
-from fft_core.errors import StatementError
+from fft_core.errors import EngineError, StatementError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,9 +64,15 @@ class PostgresFrames:
         self._session.execute(f"create temporary table {name} ({columns})")
         try:
             yield f"pg_temp.{name}"
-        finally:
-            if not self._session.is_closed:
-                self._session.execute(f"drop table if exists pg_temp.{name}")
+        except BaseException:
+            with suppress(EngineError):  # in a transaction that failed nothing can be dropped, and it is gone with it
+                self._drop(name)
+            raise
+        self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        if not self._session.is_closed:
+            self._session.execute(f"drop table if exists pg_temp.{name}")
 
     @contextmanager
     def _copying(self, sql: str) -> Iterator[psycopg.Copy]:

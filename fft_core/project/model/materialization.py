@@ -10,8 +10,9 @@ SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]
 PublishMode: TypeAlias = Literal["in_place", "swap"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
-# What a build leaves of the rows that are there: it replaces all, changes some, or closes versions and adds new ones.
-Keeps: TypeAlias = Literal["nothing", "rows", "history"]
+# What a build leaves of the rows that are there: it replaces all, changes some, closes versions and adds new ones, or
+# keeps the events that they are made of.
+Keeps: TypeAlias = Literal["nothing", "rows", "history", "events"]
 
 
 @dataclass(frozen=True)
@@ -98,4 +99,27 @@ class Snapshot:
     keeps: ClassVar[Keeps] = "history"
 
 
-Materialization: TypeAlias = Table | View | MaterializedView | Ephemeral | Incremental | Snapshot
+@dataclass(frozen=True)
+class Sessions:
+    """The rows are sessions of the events of a stream, which are kept beside them.
+
+    Attributes:
+        key: The columns that tell whose session it is.
+        event_time: The column of an event's time.
+        gap: Two events of a key that are no further apart, in seconds, belong to one session.
+        event_id: The column that tells events of one key and time apart.
+        measures: Names and aggregates of SQL over the events of a session.
+        on_schema_change: What becomes of columns that the events did not have before.
+    """
+
+    key: tuple[str, ...]
+    event_time: str
+    gap: float
+    event_id: str | None = None
+    measures: tuple[tuple[str, str], ...] = ()
+    on_schema_change: OnSchemaChange = "append_new_columns"
+    name: Literal["sessions"] = "sessions"
+    keeps: ClassVar[Keeps] = "events"
+
+
+Materialization: TypeAlias = Table | View | MaterializedView | Ephemeral | Incremental | Snapshot | Sessions

@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 from fft_core.engines.spec.attachments import Attachment
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import Location
-from fft_core.project.model.materialization import Ephemeral, Materialization, PublishMode, Table, View
+from fft_core.project.model.materialization import Ephemeral, Keeps, Materialization, PublishMode, Table, View
+from fft_core.project.model.streams import StreamBody
 
 PACKAGES = "packages"  # what the paths of packages' files begin with, wherever these lie
 
@@ -286,7 +287,7 @@ class Model:
 
     name: str
     path: Path
-    body: SqlBody | PythonBody
+    body: SqlBody | PythonBody | StreamBody
     inputs: tuple[str | SourceName, ...] = ()
     materialization: Materialization = field(default_factory=Table)
     tags: tuple[str, ...] = ()
@@ -336,9 +337,20 @@ class Model:
         return tuple(i for i in self.inputs if isinstance(i, SourceName))
 
     @property
-    def kind(self) -> Literal["sql", "python"]:
-        """The language of the model."""
-        return "sql" if isinstance(self.body, SqlBody) else "python"
+    def kind(self) -> Literal["sql", "python", "stream"]:
+        """The language of the model, or that it is a stream."""
+        match self.body:
+            case SqlBody():
+                return "sql"
+            case PythonBody():
+                return "python"
+        return "stream"
+
+    @property
+    def keeps(self) -> Keeps:
+        """What a build leaves of the rows that are there; those of a stream into a table cannot be read again."""
+        is_table = isinstance(self.body, StreamBody) and self.body.sink == "table"
+        return "history" if is_table else self.materialization.keeps
 
     @property
     def is_lazy(self) -> bool:
@@ -358,7 +370,7 @@ class Model:
     @property
     def backing_name(self) -> str | None:
         """The table that holds the rows of frames of a Python model in a view, by the name documented for FFT."""
-        is_view = not self.has_query and isinstance(self.materialization, View)
+        is_view = isinstance(self.body, PythonBody) and not self.is_lazy and isinstance(self.materialization, View)
         return python_view_table(self.name) if is_view else None
 
     @property

@@ -18,7 +18,7 @@ Facts: TypeAlias = Mapping[str, Callable[[str], Collection[str]]]
 
 _LAST_TERM = re.compile(r"(?P<before>(?:.*[ ,])?(?:@|\d*\+)?)(?P<term>[^ ,]*)$", re.DOTALL)
 _TERM = re.compile(r"(?P<at>@)?(?P<up>\d*\+)?(?P<what>[^+]+?)(?P<down>\+\d*)?$")
-_KINDS = ("sql", "python", "seed")
+_KINDS = ("sql", "python", "stream", "seed")
 _MATERIALIZATIONS = tuple(kind.name for kind in get_args(Materialization))
 _METHODS = ("tag", "path", "kind", "type", "config.materialized", "source", "state", "result")
 
@@ -29,7 +29,7 @@ def select(
     """Choose stored models and seeds by name.
 
     Within an expression, a space unites and a comma intersects; a repeated expression narrows, as documented for FFT.
-    A term is a name or glob, or `tag:`, `path:`, `kind:` (sql, python, seed), `type:` or `config.materialized:`
+    A term is a name or glob, or `tag:`, `path:`, `kind:` (sql, python, stream, seed), `type:` or `config.materialized:`
     (table, view, ...), `source:group.table`; `+x` adds what x reads, `x+` what reads x, `2+x` only so many steps, `@x`
     adds what reads x and all that those read.
 

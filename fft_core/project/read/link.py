@@ -26,6 +26,7 @@ from fft_core.project.model import (
     Rule,
     Scope,
     Seed,
+    Sessions,
     SourceName,
     find_cycle,
 )
@@ -204,11 +205,13 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
 
 
 def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems: list[Problem]) -> Scope:
-    """Which rows a check judges; only the builds of incremental models have a delta."""
+    """Which rows a check judges; only the builds of incremental models and streams have a delta."""
     model = project.models.get(node) if isinstance(node, str) else None
-    if draft.shape.scope == "delta" and not (model and isinstance(model.materialization, Incremental)):
+    if draft.shape.scope == "delta" and not (model and isinstance(model.materialization, Incremental | Sessions)):
         hint = "Take `scope` out: the check then judges all rows before they are published."
-        problems.append(Problem(f"scope: delta: {node!s} is not an incremental model", draft.location, hint))
+        problems.append(
+            Problem(f"scope: delta: {node!s} is not an incremental model, nor a stream", draft.location, hint)
+        )
     return draft.shape.scope
 
 

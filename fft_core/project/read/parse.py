@@ -75,7 +75,7 @@ def sql_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
         return []
     problems.extend(template.problems)
     own = Layer(_config(template.config, where, problems).written(), where, Nearness.OWN)
-    if not _usable(logical_name(path), Location(path), problems):
+    if not usable_name(logical_name(path), Location(path), problems):
         return []
 
     def make(settings: Settings, problems: list[Problem]) -> Model:
@@ -130,11 +130,11 @@ def _sql_model(name: str, file: _SqlFile, settings: Settings, problems: list[Pro
         materialization=materialization,
         config_line=template.config_line,
         description=settings.get("description"),
-        **_set(name, settings, inputs, file.path, file.reading, problems),
+        **model_settings(name, settings, inputs, file.path, file.reading, problems),
     )
 
 
-def _set(
+def model_settings(
     name: str,
     settings: Settings,
     inputs: tuple[str | SourceName, ...],
@@ -266,13 +266,13 @@ def _python_draft(declaration: Declaration, path: Path, reading: Reading) -> Dra
         declaration.by_name,
         **frames_of(declaration, len(inputs), path, problems, reading.kinds),
     )
-    if not isinstance(logical, str) or not _usable(logical, where, problems):
+    if not isinstance(logical, str) or not usable_name(logical, where, problems):
         return None
     name = model_name(logical)
 
     def make(settings: Settings, problems: list[Problem]) -> Model:
         model = _python_model(name, path, declaration, body, inputs, settings, problems)
-        return replace(model, **_set(name, settings, inputs, path, reading, problems))
+        return replace(model, **model_settings(name, settings, inputs, path, reading, problems))
 
     return Draft(name, path, where, Layer(own, where, Nearness.OWN), make)
 
@@ -338,7 +338,8 @@ def _refuse_unknown_requests(
             problems.append(Problem(message, where, hint))
 
 
-def _usable(logical: str, where: Location, problems: list[Problem]) -> bool:
+def usable_name(logical: str, where: Location, problems: list[Problem]) -> bool:
+    """Whether a model can have a name; if not, that is added to the problems."""
     if is_plain(model_name(logical)):
         return True
     hint = "Use letters, digits and underscores, not starting with a digit."

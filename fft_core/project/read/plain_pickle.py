@@ -46,6 +46,7 @@ _MODULES = (
     model.nodes,
     model.project,
     model.rules,
+    model.streams,
     model.unit_test,
 )
 _OTHERS = (Location, Problem, CsvFormat, model.Attachment, Mention, Template)

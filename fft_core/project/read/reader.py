@@ -10,7 +10,7 @@ from typing import Any
 from fft_core.engines.spec import Namespace
 from fft_core.engines.spec.registry import engine_names, frame_kinds_of, lexis_of, spec_of
 from fft_core.errors import Location, Problem, ProjectError
-from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, model_name
+from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX, STREAM_SUFFIX, model_name
 from fft_core.project.model import (
     Budgets,
     Conditions,
@@ -34,7 +34,7 @@ from fft_core.project.read.hook_files import HookFiles, HookReading, hook_functi
 from fft_core.project.read.link import link
 from fft_core.project.read.macro_calls import MacroIndex
 from fft_core.project.read.node_settings import Found, NodeSettings, Written, own_folders
-from fft_core.project.read.parse import Reading, python_drafts, sql_draft
+from fft_core.project.read.parse import Draft, Reading, python_drafts, sql_draft
 from fft_core.project.read.python_macros import public_names
 from fft_core.project.read.schema_file import (
     CheckDraft,
@@ -226,14 +226,21 @@ class Reader:
         templates = TemplateCache(self.root, self._engine, keeps=self._keeps)
         reading = Reading(self.problems, self._scope, kinds, self._evaluate, python_macros, index, templates=templates)
         for home in self._files_of:
-            for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX)):
+            for path in self._files(home, home.models, (SQL_SUFFIX, PYTHON_SUFFIX, STREAM_SUFFIX)):
                 text = self._text(home, path)
                 if path.name.endswith(SQL_SUFFIX):
                     drafts = sql_draft(text, path, reading)
+                elif path.name.endswith(STREAM_SUFFIX):
+                    drafts = self._streams(text, path, reading)
                 else:
                     drafts = python_drafts(text, path, reading)
                 yield from (Found(home, draft) for draft in drafts)
         templates.keep()
+
+    def _streams(self, text: str, path: Path, reading: Reading) -> list[Draft]:
+        from fft_core.project.read.stream_file import stream_draft  # most projects have none
+
+        return stream_draft(text, path, reading)
 
     def _custom_checks(
         self, macros: list[tuple[Path, str, MacroIndex]], python_macros: Mapping[str, Path]
@@ -296,7 +303,7 @@ class Reader:
         """Read what is said of models; what the project says of a package's model comes last, and counts."""
         for home in self._files_of:
             for path in self._files(home, home.models, (".yml", ".yaml")):
-                file = self._parsed(self._text(home, path), path)
+                file = None if path.name.endswith(STREAM_SUFFIX) else self._parsed(self._text(home, path), path)
                 if file is not None:
                     yield file
 

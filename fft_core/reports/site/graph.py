@@ -11,7 +11,7 @@ from fft_core.project.model import Model, Node, Project, Source
 from fft_core.reports.manifest import parents_of
 
 NodeShape: TypeAlias = Literal[
-    "table", "view", "materialized_view", "ephemeral", "incremental", "snapshot", "seed", "source"
+    "table", "view", "materialized_view", "ephemeral", "incremental", "snapshot", "sessions", "seed", "source"
 ]
 
 
@@ -21,12 +21,12 @@ class GraphNode:
 
     name: str
     shape: NodeShape
-    language: Literal["sql", "python"] | None = None
+    language: Literal["sql", "python", "stream"] | None = None
 
     @property
     def label(self) -> str:
         """The kind of the node in words, such as "SQL view"."""
-        return {"sql": "SQL ", "python": "Python "}.get(self.language or "", "") + self.shape
+        return {"sql": "SQL ", "python": "Python ", "stream": "stream of "}.get(self.language or "", "") + self.shape
 
 
 @dataclass(frozen=True)

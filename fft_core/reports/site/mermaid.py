@@ -13,6 +13,7 @@ _SHAPES: dict[NodeShape, str] = {
     "ephemeral": '(["{}"])',
     "incremental": '[["{}"]]',
     "snapshot": '[["{}"]]',
+    "sessions": '[["{}"]]',
     "seed": '[/"{}"/]',
     "source": '[("{}")]',
 }

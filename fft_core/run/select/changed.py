@@ -149,6 +149,8 @@ def _judged_with(project: Project, files: Collection[Path]) -> Iterator[str]:
 def _functions(project: Project, model: Model) -> list[tuple[Path, str]]:
     if isinstance(model.body, PythonBody):
         return [(model.path, model.body.function)]
+    if not isinstance(model.body, SqlBody):
+        return []
     return [(project.python_macros[name], name) for name in sorted(model.body.python_macros)]
 
 

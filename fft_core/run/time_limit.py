@@ -6,8 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from fft_core import FftError
-from fft_core.errors import StepTimeoutError
+from fft_core.errors import FftError, StepTimeoutError
 
 
 @contextmanager

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fft_core.errors import Location, Problem
 from fft_core.run.outcomes import RunEnded, RunEvent, RunStarted, StepEnded, Unexpected
-from fft_core.run.results import NodeRunResult, RunError, RunStatus
+from fft_core.run.results import NodeRunResult, RunError, RunResults, RunStatus, write_run_results
+
+if TYPE_CHECKING:
+    from fft_core.run.run import Run
 
 FAILED, CHECKS_FAILED, UNEXPECTED, INTERRUPTED = 1, 2, 99, 130
 STATES = ("built", "reused", "checked", "blocked", "failed", "skipped", "interrupted", "not_started")
@@ -77,3 +82,23 @@ def _said(name: str, error: RunError) -> str:
     file = Path(error.file) if error.file else None
     said = str(Problem(error.message, Location(file, error.line) if file else None, error.hint))
     return said if file and file.parts[0] == "seeds" and file.stem == name else f"{name}: {said}"
+
+
+def remember(run: Run, command: str, report: Report, seconds: float) -> None:
+    """Write `run_results.json`. Raises ArtifactError."""
+    from importlib.metadata import version
+
+    project = run.project
+    results = RunResults(
+        fft_version=version("fft-dagster"),
+        generated_at=datetime.now(UTC),
+        command=command,
+        run_id=report.run_id,
+        project=project.name,
+        profile=project.env,
+        engine=project.engine,
+        exit_code=report.exit_code,
+        elapsed_ms=round(seconds * 1000),
+        results=tuple(report.results.values()),
+    )
+    write_run_results(project.root, results)

@@ -1,0 +1,234 @@
+"""Reads the positions of streams, resets them, and compares sessions with the events that are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fft_core.build.streams import body_of, session_sink, source_of
+from fft_core.engines.protocol import Session
+from fft_core.errors import MissingDriverError, RequestError, StreamError
+from fft_core.project.model import Model, Project
+from fft_core.streaming.sessions import ID
+from fft_core.streaming.source import OFFSET, PARTITION, Backlog, Position, Source
+from fft_core.streaming.state import StreamState, held_state, read_state, write_state
+from fft_core.streaming.tables import StreamTables
+from fft_core.warehouse.warehouse import Warehouse
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """The position of a stream, and its backlog.
+
+    Attributes:
+        model: The stream.
+        state: What is kept of it; None if nothing was ever read.
+        backlog: What it has beyond that; None if the source cannot be asked.
+        problem: Why it cannot.
+        now: When it was asked, in UTC without a zone.
+    """
+
+    model: Model
+    state: StreamState | None
+    backlog: Backlog | None
+    problem: str | None
+    now: datetime
+
+    @property
+    def lag(self) -> timedelta | None:
+        """The time by which the watermark is behind now; None before the first event."""
+        return self.now - self.state.watermark if self.state and self.state.watermark else None
+
+    @property
+    def backlog_age(self) -> timedelta | None:
+        """The age of the oldest record that was not read; None if all were, or if it is not known."""
+        if self.backlog is None or self.backlog.oldest is None:
+            return None
+        return self.now - datetime.fromtimestamp(self.backlog.oldest, UTC).replace(tzinfo=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; times are UTC."""
+        state, backlog = self.state, self.backlog
+        return {
+            "stream": self.model.name,
+            "position": state.position if state else None,
+            "watermark": state.watermark.isoformat() if state and state.watermark else None,
+            "lag_seconds": self.lag.total_seconds() if self.lag is not None else None,
+            "backlog": backlog.size if backlog else None,
+            "backlog_unit": backlog.unit if backlog else None,
+            "backlog_seconds": self.backlog_age.total_seconds() if self.backlog_age is not None else None,
+            "phase": state.phase if state else None,
+            "written_by": str(state.holding) if state and state.holding else None,
+            "updated_at": state.updated_at.isoformat() if state and state.updated_at else None,
+            **{name: (state.counts.get(name, 0) if state else 0) for name in _COUNTED},
+            "problem": self.problem,
+        }
+
+
+_COUNTED = ("events", "late", "dead", "duplicates", "batches")
+
+
+def streams_of(project: Project) -> tuple[Model, ...]:
+    """Return the models that are streams, by name."""
+    return tuple(model for _, model in sorted(project.models.items()) if model.kind == "stream")
+
+
+def stream_named(project: Project, name: str) -> Model:
+    """Return a stream. Raises RequestError if there is none of that name."""
+    from fft_core.errors import nearest
+    from fft_core.names import model_name
+
+    streams = {model.name: model for model in streams_of(project)}
+    found = streams.get(model_name(name))
+    if found is not None:
+        return found
+    if model_name(name) in project.models:
+        body_of(project.model(name))
+    hint = nearest(name, streams) or (f"Streams: {', '.join(streams)}." if streams else "The project has no streams.")
+    raise RequestError(f"{name!r} is not a stream", hint=hint)
+
+
+def stream_status(warehouse: Warehouse, model: Model) -> StreamStatus:
+    """Return how far a stream was read, and what it has beyond that. Raises StateError."""
+    state = read_state(warehouse.engine, warehouse.place(model.name))
+    now, backlog, problem = datetime.now(UTC).replace(tzinfo=None), None, None
+    try:
+        with closing(source_of(warehouse, model)) as source:
+            backlog = source.backlog(state.position if state else {})
+    except (StreamError, MissingDriverError) as error:
+        problem = error.problem.message
+    return StreamStatus(model, state, backlog, problem, now)
+
+
+def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
+    """Set a stream to another position: what it kept from behind that is taken back, and is read again.
+
+    Its sessions stay as they are until all that is there has been read again, and are made of it then.
+
+    Args:
+        warehouse: The session of this thread.
+        model: The stream.
+        to: "earliest", "latest", or a position as JSON, as `fft stream status --json` prints it.
+
+    Raises:
+        RequestError: this is not a position, or rows cannot be taken back to it.
+        BusyError: another process writes the stream.
+    """
+    engine, target = warehouse.engine, warehouse.place(model.name)
+    with closing(source_of(warehouse, model)) as source:
+        position = _position(source, to)
+        offsets = source.offsets(position) if to != "latest" else {}
+    _refuse_lost_rows(model, to)
+    warehouse.ensure_schema(target)
+    with engine.turn(), engine.transaction():
+        before = held_state(engine, target)
+        state = before or StreamState()
+        if to != "latest":
+            _take_back(engine, StreamTables(target), offsets)
+        is_again = to != "latest" and not (body_of(model).sink == "table" and to != "earliest")
+        after = replace(state, position=position, epoch=state.epoch + 1, phase="live", holder=None)
+        after = replace(after, phase="backfill") if is_again else after
+        if to == "earliest":
+            after = replace(after, watermark=None, partitions={}, counts={})
+        write_state(engine, target, before, after)
+    return position
+
+
+def _position(source: Source, to: str) -> Position:
+    if to == "earliest":
+        return {}
+    if to == "latest":
+        return source.end()
+    try:
+        position = json.loads(to)
+        if not isinstance(position, dict):
+            raise ValueError("it is not an object")
+        source.offsets(position)
+    except (ValueError, StreamError) as error:
+        hint = "Write earliest, latest, or a position as `fft stream status --json` prints it."
+        raise RequestError(f"--to {to!r} is not a position of {source.said}: {error}", hint=hint) from error
+    return position
+
+
+def _refuse_lost_rows(model: Model, to: str) -> None:
+    """Rows that were added one by one do not know their place in the source."""
+    body = body_of(model)
+    if body.sink == "table" and not body.key and to not in ("earliest", "latest"):
+        message = f"{model.name} only adds rows: those behind a position cannot be taken back"
+        raise RequestError(message, hint="Use --to earliest, which reads all again into an empty table, or latest.")
+
+
+def _take_back(engine: Session, tables: StreamTables, offsets: Mapping[str, int]) -> None:
+    """Delete what was read behind these offsets, from all tables."""
+    spelling = engine.spelling
+    kept = [
+        f"({PARTITION} = {spelling.literal(name)} and {OFFSET} < {offset})" for name, offset in sorted(offsets.items())
+    ]
+    where = f"not ({' or '.join(kept)})" if kept else f"{PARTITION} <> ''"
+    for table in engine.inspect([tables.events, tables.late, tables.dead]):
+        engine.execute(spelling.delete(table, where))
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The differences if they were made again of all events that are kept.
+
+    Attributes:
+        sessions: How many there are in the table.
+        added, gone, changed: How many would be new, would not be there any more, and would have other values.
+        examples: The ids of some of them, each with what would become of it.
+    """
+
+    sessions: int
+    added: int
+    gone: int
+    changed: int
+    examples: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the table would stay as it is."""
+        return not (self.added or self.gone or self.changed)
+
+
+def replay_stream(warehouse: Warehouse, model: Model) -> Replay:
+    """Make the sessions of a stream again of all events that are kept, and compare them. Changes nothing.
+
+    Raises:
+        RequestError: the stream makes no sessions, or nothing was read yet.
+    """
+    engine, target = warehouse.engine, warehouse.place(model.name)
+    if body_of(model).sink != "sessions":
+        raise RequestError(f"{model.name} makes no sessions: its rows are its events")
+    state, tables = read_state(engine, target), StreamTables(target)
+    if state is None or len(engine.inspect([target, tables.events])) < 2:
+        raise RequestError(f"nothing of {model.name} is there yet", hint=f"Build it: fft stream run {model.name}")
+    again = session_sink(engine, target, model).all_sessions(state.watermark)
+    names = [column.name for column in engine.columns(engine.spelling.select_all(target))]
+    there = {column.name for column in engine.columns(again)}
+    quoted = [engine.spelling.quoted(name) for name in names if name in there and name != ID]
+    differs = " or ".join(f"_ff_a.{name} is distinct from _ff_b.{name}" for name in quoted)
+    compared = (
+        f"select coalesce(_ff_a.{ID}, _ff_b.{ID}) as id, case when _ff_a.{ID} is null then 'added' "
+        f"when _ff_b.{ID} is null then 'gone' when {differs} then 'changed' else 'equal' end as what "
+        f"from {target.sql(engine.spelling)} as _ff_a full join ({again}) as _ff_b on _ff_a.{ID} = _ff_b.{ID}"
+    )
+    rows = engine.fetch(f"select what, count(*) from ({compared}) as _ff_c group by what")
+    counts: dict[str, int] = {what: int(number) for what, number in rows}
+    examples = engine.fetch(
+        f"select id, what from ({compared}) as _ff_c where what <> 'equal' order by id limit {_SHOWN}"
+    )
+    found = {what: counts.get(what, 0) for what in ("added", "gone", "changed", "equal")}
+    return Replay(
+        sum(found.values()) - found["added"],
+        found["added"],
+        found["gone"],
+        found["changed"],
+        tuple((str(i), str(what)) for i, what in examples),
+    )

@@ -1,0 +1,288 @@
+"""One batch of a stream: read behind its position, and written into the stage of its model with the new position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from fft_core.build.increment import Increment, Written, write_increment
+from fft_core.checks.results import CheckFailedError, CheckResult
+from fft_core.checks.run import run_checks
+from fft_core.engines.protocol import Session
+from fft_core.errors import BusyError, FftError, RequestError, StreamError
+from fft_core.names import Relation
+from fft_core.plan.fingerprint import digest_of
+from fft_core.project.model import Model, Sessions, Sink, StreamBody
+from fft_core.streaming.intake import EventRules, Intake, take_in
+from fft_core.streaming.session_sink import SessionSink
+from fft_core.streaming.sessionizer import holding, next_state, refuse_dead_share, refuse_engine
+from fft_core.streaming.settings import SessionSettings
+from fft_core.streaming.source import Position, Source
+from fft_core.streaming.state import StreamState, held, place_of_state, prepare_state, read_state, write_state
+from fft_core.streaming.table_sink import TableSink
+from fft_core.streaming.tables import StreamTables
+from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class StreamBatch:
+    """The records that have arrived in a stream.
+
+    Attributes:
+        rows: As `Source.poll` returns them.
+        before: The state that it was read behind; None if nothing was ever read.
+        begun: The position that it was read behind.
+        position: The position of its end.
+        is_full: Whether there may be more.
+    """
+
+    rows: pa.Table
+    before: StreamState | None
+    begun: Position
+    position: Position
+    is_full: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has arrived."""
+        return not self.rows.num_rows and self.position == self.begun
+
+    def rebuilds(self, sink: Sink) -> bool:
+        """Whether the table is rebuilt with this batch: of sessions, when events that are read again are complete."""
+        is_backfill = self.before is not None and self.before.phase == "backfill"
+        return is_backfill and (sink == "table" or not self.is_full)
+
+
+@dataclass(frozen=True)
+class StreamBounds:
+    """The part of a stream that a build read.
+
+    Attributes:
+        begun: The position that it was read behind.
+        position: The position of its end.
+        watermark: The time up to which events are expected to be there, in UTC; None before the first event.
+        now: When it was, in UTC without a zone.
+    """
+
+    begun: Position
+    position: Position
+    watermark: datetime | None
+    now: datetime
+
+    @property
+    def lag(self) -> timedelta | None:
+        """The time by which the watermark is behind; None before the first event."""
+        return None if self.watermark is None else self.now - self.watermark
+
+
+def body_of(model: Model) -> StreamBody:
+    """Return what a model that is a stream says. Raises RequestError for one that is none."""
+    if not isinstance(model.body, StreamBody):
+        raise RequestError(f"model {model.name!r} is not a stream", hint="A stream is a model of a *.ff.yml file.")
+    return model.body
+
+
+def source_of(warehouse: Warehouse, model: Model) -> Source:
+    """Return what the events of a stream come from.
+
+    Raises:
+        MissingDriverError: the packages that it needs are not installed.
+        StreamError: an environment variable that it names is not set.
+    """
+    from fft_core.streaming.sources import make_source
+
+    body, project = body_of(model).source, warehouse.project
+    options = {name: _of_environment(value, warehouse, model) for name, value in body.options.items()}
+    return make_source(body.type, options, project.root, model.name)
+
+
+def _of_environment(value: object, warehouse: Warehouse, model: Model) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    if value.keys() != {"env"}:
+        return {name: _of_environment(one, warehouse, model) for name, one in value.items()}
+    name, environment = str(value["env"]), warehouse.project.environment
+    if name not in environment:
+        raise StreamError(f"the stream {model.name} needs the environment variable {name}", where=model.location)
+    return environment[name]
+
+
+def hold(warehouse: Warehouse, model: Model, doing: str) -> AbstractContextManager[object]:
+    """Keep other processes from writing a stream while the context lasts; they are told what this one does.
+
+    Raises:
+        BusyError: another process holds it.
+    """
+    return holding(warehouse.engine, warehouse.place(model.name), doing)
+
+
+def poll(warehouse: Warehouse, model: Model, *, from_begin: bool = False, source: Source | None = None) -> StreamBatch:
+    """Read what has arrived in a stream. Nothing is changed.
+
+    Args:
+        warehouse: The session of this thread.
+        model: The stream.
+        from_begin: Whether it is read from its begin, as its table is not there.
+        source: What is read; it is made, and closed, if None.
+
+    Raises:
+        BusyError: another process writes the stream.
+        StreamError: the source cannot be read.
+    """
+    refuse_engine(warehouse.engine)
+    body, target = body_of(model), warehouse.place(model.name)
+    before = read_state(warehouse.engine, target)
+    if before is not None and (other := before.holding):
+        raise held(target, other)
+    begun: Position = {} if before is None or (from_begin and body.sink == "table") else before.position
+    try:
+        with nullcontext(source) if source else closing(source_of(warehouse, model)) as opened:
+            rows, position = opened.poll(begun, body.batch_rows)
+    except FftError as error:
+        raise _placed(error, model) from error
+    return StreamBatch(rows, before, begun, position, is_full=rows.num_rows >= body.batch_rows)
+
+
+def _placed(error: FftError, model: Model) -> FftError:
+    """Return the error with whose stream it is that cannot be read."""
+    if error.problem.where is None:
+        message = f"stream {model.name!r}: {error.problem.message}"
+        error.problem = replace(error.problem, message=message, where=model.location)
+        error.args = (str(error.problem),)
+    return error
+
+
+def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) -> Written:
+    """Write a batch into the stage of its model, and its position beside it.
+
+    Raises:
+        BusyError: another process has written the stream since the batch was read.
+        CheckFailedError: a check of the batch failed.
+        StreamError: too many records are bad, or a measure cannot be made.
+    """
+    engine, model, target = warehouse.engine, increment.model, increment.relation
+    body, now = body_of(model), datetime.now(UTC).replace(tzinfo=None)
+    engine.hold(place_of_state(target))
+    prepare_state(engine, target)
+    state = batch.before or StreamState()
+    if (now_there := read_state(engine, target)) is not None and (
+        (now_there.epoch, now_there.position) != (state.epoch, state.position)
+    ):
+        raise BusyError(f"the stream {target} was written by another process meanwhile", hint="Start this one again.")
+    if increment.is_first and body.sink == "table":
+        state = replace(state, watermark=None, partitions={}, counts={})
+    intake = take_in(batch.rows, rules_of(body), state, now, takes_nul=engine.spelling.takes_nul)
+    try:
+        if body.sink == "sessions":
+            written = _sessions(warehouse, increment, batch, intake, now)
+        else:
+            written = _table(warehouse, increment, intake, now)
+        refuse_dead_share(written.changes["dead"], intake.given, body.max_dead_share)
+    except StreamError as error:
+        raise _placed(error, model) from error
+    holder = batch.before.holder if batch.before and batch.before.holder and batch.before.holder.is_me else None
+    after = next_state(state, intake, written.changes, batch.position, holder)
+    after = replace(after, phase="live" if not batch.is_full or increment.is_first else state.phase)
+    write_state(engine, target, batch.before, after)
+    said = [_identity(model), batch.position, str(intake.watermark)]
+    bounds = StreamBounds(batch.begun, batch.position, intake.watermark, now)
+    return replace(written, data_version=f"stream:{digest_of(said)[:32]}", bounds=bounds)
+
+
+def _identity(model: Model) -> list[str]:
+    """The settings that the rows depend on beside the events."""
+    return [repr(model.materialization), repr(body_of(model).columns)]
+
+
+def rules_of(body: StreamBody) -> EventRules:
+    """Return what makes a record an event of a stream."""
+
+    def time(seconds: float | None) -> timedelta | None:
+        return None if seconds is None else timedelta(seconds=seconds)
+
+    return EventRules(
+        body.key,
+        body.event_time,
+        body.event_id,
+        body.event_time_unit,
+        time(body.allowed_lateness),
+        time(body.max_ahead),
+        timedelta(seconds=body.idle_after),
+    )
+
+
+def session_sink(engine: Session, target: Relation, model: Model) -> SessionSink:
+    """Return what keeps the events of a stream of sessions."""
+    settings, body = model.materialization, body_of(model)
+    assert isinstance(settings, Sessions)  # callers ask for the sink
+    made = SessionSettings(
+        settings.key,
+        settings.event_time,
+        timedelta(seconds=settings.gap),
+        settings.event_id,
+        dict(settings.measures),
+        body.columns,
+    )
+    changes = "append_new_columns" if settings.on_schema_change == "sync_all_columns" else settings.on_schema_change
+    return SessionSink(engine, StreamTables(target), made, changes)
+
+
+@dataclass
+class _Judge:
+    """Runs the checks of a batch on the rows that it will write."""
+
+    warehouse: Warehouse
+    increment: Increment
+    results: tuple[CheckResult, ...] = ()
+
+    def __call__(self, rows: Relation) -> None:
+        """Raise CheckFailedError if one blocks."""
+        engine, checks = self.warehouse.engine, self.increment.delta_checks
+        if not checks:
+            return
+        columns = engine.columns(engine.spelling.select_all(rows))
+        found = run_checks(engine, rows, columns, checks, self.warehouse.relation).results
+        self.results = tuple(replace(result, judged="staged") for result in found)
+        if any(result.blocks for result in self.results):
+            raise CheckFailedError(self.increment.model.name, self.results)
+
+
+def _sessions(warehouse: Warehouse, increment: Increment, batch: StreamBatch, intake: Intake, now: datetime) -> Written:
+    engine, stage, judge = warehouse.engine, increment.stage, _Judge(warehouse, increment)
+    sink = session_sink(engine, increment.relation, increment.model)
+    is_left = increment.is_first or (batch.before is not None and batch.before.phase == "backfill")
+    before = batch.before.watermark if batch.before else None
+    counts: Mapping[str, int] = sink.keep(intake, now, None if is_left else stage.place, before, judge)
+    if increment.is_first:
+        columns, stats = stage.write(sink.all_sessions(intake.watermark))
+        judge(stage.place)
+        rows = stats.rows if stats.rows is not None else _count(engine, stage.place)
+        counts = {**counts, "sessions": rows}
+    else:
+        columns = engine.columns(engine.spelling.select_all(stage.place))
+        rows = _count(engine, stage.place)
+    return Written(stage.place, columns, rows, judge.results, counts)
+
+
+def _table(warehouse: Warehouse, increment: Increment, intake: Intake, now: datetime) -> Written:
+    body = body_of(increment.model)
+    sink = TableSink(warehouse.engine, StreamTables(increment.relation), rules_of(body), body.columns)
+    place = None if increment.is_first else increment.stage.place
+    with sink.rows(intake, now, place, upserts=bool(body.key)) as (query, counts):
+        if query is None:
+            engine = warehouse.engine
+            columns = engine.columns(engine.spelling.select_all(increment.stage.place))
+            return Written(increment.stage.place, columns, _count(engine, increment.stage.place), (), counts)
+        written = write_increment(warehouse, increment, query)
+    return replace(written, changes={**written.changes, **counts}, is_unchanged=False)
+
+
+def _count(engine: Session, relation: Relation) -> int:
+    ((count,),) = engine.fetch(f"select count(*) from {relation.sql(engine.spelling)}")
+    return int(count)

@@ -1,0 +1,96 @@
+"""A *.ff.yml file becomes a model that is a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fft_core.errors import Location, Problem
+from fft_core.names import STREAM_SUFFIX, model_name
+from fft_core.project.model import (
+    Incremental,
+    Materialization,
+    Model,
+    Sessions,
+    StreamBody,
+    StreamSource,
+)
+from fft_core.project.read.parse import Draft, Reading, model_settings, usable_name
+from fft_core.project.read.settings import Layer, Nearness, Settings, places_of
+from fft_core.project.read.yaml_file import parse_yaml, shaped
+from fft_core.project.shapes.model_config import IndexShape
+from fft_core.project.shapes.shape import plain_value
+from fft_core.project.shapes.streams import StreamShape
+
+
+def stream_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
+    """Read a *.ff.yml file: one model, or none if it cannot be read."""
+    file = parse_yaml(text, path)
+    if isinstance(file, Problem):
+        reading.problems.append(file)
+        return []
+    shape = shaped(StreamShape, file.content, file)
+    if isinstance(shape, list):
+        reading.problems.extend(shape)
+        return []
+    logical, where = path.name.removesuffix(STREAM_SUFFIX), file.location(("kind",))
+    if not usable_name(logical, Location(path), reading.problems):
+        return []
+    places = places_of(map(str, file.content), file, ())
+    own = Layer(shape.written(), where, Nearness.OWN, places)
+
+    def make(settings: Settings, problems: list[Problem]) -> Model:
+        return _model(model_name(logical), path, shape, settings, replace(reading, problems=problems))
+
+    return [Draft(model_name(logical), path, where, own, make)]
+
+
+def _model(name: str, path: Path, shape: StreamShape, settings: Settings, reading: Reading) -> Model:
+    made = Model(
+        name=name,
+        path=path,
+        body=_body(shape),
+        materialization=_materialization(shape, settings),
+        description=settings.get("description"),
+        **model_settings(name, settings, (), path, reading, reading.problems),
+    )
+    if shape.sink != "sessions":
+        return made
+    index = IndexShape(columns=["session_end"]).attachment(name)  # sessions are looked for by ranges of time
+    return replace(made, attached=(*made.attached, index), attached_at=made.attached_at or Location(path))
+
+
+def _body(shape: StreamShape) -> StreamBody:
+    options: dict[str, Any] = {key: plain_value(value) for key, value in dict(shape.source).items() if key != "type"}
+    options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    return StreamBody(
+        source=StreamSource(shape.source.type, {key: value for key, value in options.items() if value is not None}),
+        sink="sessions" if shape.sink == "sessions" else "table",
+        key=tuple(shape.key),
+        event_time=shape.event_time,
+        event_id=shape.event_id,
+        event_time_unit=shape.event_time_unit,
+        columns=dict(shape.columns),
+        allowed_lateness=shape.allowed_lateness,
+        max_ahead=shape.max_ahead,
+        idle_after=shape.idle_after,
+        batch_rows=shape.batch_rows,
+        max_dead_share=shape.max_dead_share,
+    )
+
+
+def _materialization(shape: StreamShape, settings: Settings) -> Materialization:
+    changes = settings.get("on_schema_change", "append_new_columns")
+    if shape.sink != "sessions":
+        strategy: Mapping[str, Any] = {"strategy": "merge" if shape.sink == "upsert" else "append"}
+        return Incremental(tuple(shape.key), **strategy, on_schema_change=changes)
+    return Sessions(
+        key=tuple(shape.key),
+        event_time=str(shape.event_time),
+        event_id=shape.event_id,
+        gap=float(shape.gap or 0),
+        measures=tuple(shape.measures.items()),
+        on_schema_change=changes,
+    )

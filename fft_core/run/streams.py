@@ -1,0 +1,83 @@
+"""Follows a stream: one batch after the other, until it is told to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from fft_core.build.publish import BuildResult
+from fft_core.build.streams import body_of, hold, poll, source_of
+from fft_core.project.model import Model
+from fft_core.run.run import Run
+from fft_core.run.turn import build_or_reuse
+
+_NAP = 0.1  # seconds between two looks whether to stop
+
+
+@dataclass(frozen=True)
+class Followed:
+    """The totals of a stream that was followed: batches, events, and seconds that were spent in batches."""
+
+    batches: int = 0
+    events: int = 0
+    seconds: float = 0
+
+    def __add__(self, result: BuildResult) -> Followed:
+        events = result.changes.get("events", 0)
+        return Followed(self.batches + 1, self.events + events, self.seconds + result.seconds)
+
+
+def follow(
+    run: Run,
+    model: Model,
+    tell: Callable[[BuildResult], None],
+    should_stop: Callable[[], bool],
+    *,
+    interval: float = 1,
+    until_caught_up: bool = False,
+) -> Followed:
+    """Build a stream batch by batch; a batch that was begun is finished.
+
+    Args:
+        run: It has the stream as a node.
+        model: The stream.
+        tell: Called with each batch that was published.
+        should_stop: Asked between two batches.
+        interval: How many seconds to wait if nothing has arrived.
+        until_caught_up: Whether to stop when nothing is left.
+
+    Raises:
+        BusyError: another process writes the stream.
+        FftError: a batch cannot be built; what was published before stays.
+    """
+    body_of(model)
+    warehouse, done, is_settled = run.sessions.of_thread(), Followed(), False
+    warehouse.ensure_schema(warehouse.place(model.name))
+    with (
+        closing(source_of(warehouse, model)) as source,
+        hold(warehouse, model, "fft stream run"),
+    ):
+        while not should_stop():
+            with warehouse.engine.turn():
+                batch = poll(warehouse, model, source=source)
+                if not batch.is_empty or not is_settled:
+                    hooks = run.hooks if run.project.hooks else None
+                    result = build_or_reuse(warehouse, run.rebuilder, model, hooks=hooks, drains=False, polled=batch)
+                    is_settled = True
+                    if isinstance(result, BuildResult):
+                        done += result
+                        tell(result)
+            if batch.is_full:
+                continue
+            if until_caught_up:
+                break
+            _wait(interval, should_stop)
+    return done
+
+
+def _wait(seconds: float, should_stop: Callable[[], bool]) -> None:
+    until = time.monotonic() + seconds
+    while not should_stop() and (left := until - time.monotonic()) > 0:
+        time.sleep(min(_NAP, left))

@@ -1,0 +1,49 @@
+"""Messages of Avro, by a schema that lies in the project."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fft_core.errors import MissingDriverError, StreamError
+from fft_core.streaming.records import Values
+
+_MAGIC, _PREFIX = b"\0", 5  # before the message: a zero, and the number of its schema in a registry
+
+
+def avro_reader(schema: str) -> Callable[[bytes], Values]:
+    """Return what reads one message; it raises ValueError for one that is none.
+
+    Args:
+        schema: The text of a schema of a record.
+
+    Raises:
+        MissingDriverError: fastavro is not installed.
+        StreamError: this is not a schema.
+    """
+    try:
+        import fastavro
+    except ImportError as error:
+        raise MissingDriverError(
+            "Avro needs the package 'fastavro'", hint='pip install "fft-dagster[kafka]"'
+        ) from error
+    try:
+        parsed: Any = fastavro.parse_schema(json.loads(schema))
+    except (ValueError, fastavro.schema.SchemaParseException) as error:
+        raise StreamError(f"schema_file is not an Avro schema: {error}") from error
+    if not isinstance(parsed, dict) or parsed.get("type") != "record":
+        raise StreamError("schema_file is not an Avro schema of a record")
+
+    def read(raw: bytes) -> Values:
+        stream = io.BytesIO(raw[_PREFIX:] if raw[:1] == _MAGIC and len(raw) > _PREFIX else raw)
+        try:
+            value: Any = fastavro.schemaless_reader(stream, parsed, None)
+        except Exception as error:  # the library raises many kinds for foreign bytes
+            raise ValueError(f"it is not a message of this schema: {type(error).__name__}: {error}") from error
+        if stream.read(1):
+            raise ValueError("it is not a message of this schema: it has more bytes")
+        return dict(value)
+
+    return read

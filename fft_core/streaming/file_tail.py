@@ -1,0 +1,301 @@
+"""Files that grow: lines of JSON or CSV, read behind a position, through rotation and `copytruncate`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from glob import glob
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fft_core.errors import StreamError
+from fft_core.streaming.records import Format, Record, Values, as_table, csv_reader, read_json, read_record
+from fft_core.streaming.source import Backlog, Position
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_DIGESTED = 256  # bytes at the begin, and before the offset, by which a file is known again
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """The position in one file, and the bytes that it is known by: those that were read do not change.
+
+    Attributes:
+        path: Its first path; the name of its partition.
+        device, inode: Its number on the disk.
+        offset: Behind the last complete line that was read.
+        head, tail: Digests of the first bytes, and of those before the offset.
+        begun: Counts how often this inode was truncated, by `copytruncate`.
+    """
+
+    path: str
+    device: int
+    inode: int
+    offset: int = 0
+    head: str = ""
+    tail: str = ""
+    begun: int = 0
+
+    @property
+    def partition(self) -> str:
+        return f"#{self.path}#{self.inode}.{self.begun}"
+
+    def matches(self, path: Path) -> bool:
+        """Whether a file begins with the bytes that were read."""
+        try:
+            with path.open("rb") as file:
+                if os.fstat(file.fileno()).st_size < self.offset:
+                    return False
+                return not self.offset or (self.head, self.tail) == _digests(file, self.offset)
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A file to be read now: its place, which mark it continues, and whether it is what has the mark's path."""
+
+    mark: _Mark
+    place: Path
+
+
+class FileTailSource:
+    """Reads files as they grow: all that match the patterns, each line once, and only with its newline.
+
+    A file is known by its inode and by the bytes that were read, also after it was moved: a rotated file is read to its
+    end before the one that took its name. A file that was copied and truncated goes on in its copy, then at its begin.
+
+    Args:
+        path: A path or a pattern (`logs/*.jsonl`, `**` for any folders), or several.
+        format: "jsonl" (an object in each line) or "csv".
+        header: The names of the columns of CSV files without a first line of names.
+        delimiter: What stands between the values of a CSV file.
+        root: What relative patterns begin at; the current folder if None.
+
+    >>> from fft_core.streaming import FileTailSource
+    >>> with open("clicks.jsonl", "w") as file:
+    ...     written = file.write('{"user": 1}\\n{"us')
+    >>> source = FileTailSource("clicks.jsonl")
+    >>> batch, position = source.poll({}, limit=100)
+    >>> batch.num_rows, batch["user"].to_pylist(), source.poll(position, limit=100)[0].num_rows
+    (1, [1], 0)
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        *,
+        format: Format = "jsonl",
+        header: Sequence[str] | None = None,
+        delimiter: str = ",",
+        root: str | os.PathLike[str] | None = None,
+    ) -> None:
+        given = [path] if isinstance(path, str | os.PathLike) else path
+        self._patterns = tuple(os.fspath(one) for one in given)
+        self._format, self._header, self._delimiter = format, tuple(header or ()), delimiter
+        self._root = Path(root or ".")
+
+    @property
+    def said(self) -> str:
+        """Name it for people."""
+        return f"files {', '.join(self._patterns)}"
+
+    def poll(self, position: Position, limit: int) -> tuple[pa.Table, Position]:
+        """Read complete lines behind a position; see `Source.poll`. The offset of a line is that of its first byte."""
+        readings = self._readings(_marks(position))
+        records, marks = list[Record](), list[_Mark]()
+        for reading in readings:
+            found, mark = self._read(reading, limit - len(records)) if len(records) < limit else ([], reading.mark)
+            records += found
+            marks.append(mark)
+        return as_table(records), {"files": [asdict(mark) for mark in marks]}
+
+    def backlog(self, position: Position) -> Backlog:
+        """Count the bytes beyond a position, those of a last line without its newline as well."""
+        size, oldest = 0, list[float]()
+        for reading in self._readings(_marks(position)):
+            try:
+                there = reading.place.stat()
+            except OSError:
+                continue
+            if there.st_size > reading.mark.offset:
+                size += there.st_size - reading.mark.offset
+                oldest.append(there.st_mtime)
+        return Backlog(size, "bytes", min(oldest, default=None))
+
+    def end(self) -> Position:
+        """Return the position behind all complete lines that are there."""
+        marks = []
+        for reading in self._readings(()):
+            with reading.place.open("rb") as file:
+                offset = _end_of_lines(file)
+                head, tail = _digests(file, offset)
+            marks.append(replace(reading.mark, offset=offset, head=head, tail=tail))
+        return {"files": [asdict(mark) for mark in marks]}
+
+    def offsets(self, position: Position) -> Mapping[str, int]:
+        """Return how far each file was read, by partition."""
+        return {mark.partition: mark.offset for mark in _marks(position)}
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    # --- which files --------------------------------------------------------------------------------------------------
+
+    def _readings(self, known: Sequence[_Mark]) -> list[_Reading]:
+        """Find all files to read: those that are known, also those that were moved, then new ones, the oldest first."""
+        found = self._found()
+        beside = _beside({str(self._root / mark.path) for mark in known}, found) if known else {}
+        known_paths = frozenset(map(Path, found))
+        readings, taken = list[_Reading](), set[tuple[int, int]]()
+        for mark in known:
+            for reading in _continued(mark, beside, known_paths):
+                identity = _identity(reading.place)
+                if identity is not None and identity not in taken:
+                    taken.add(identity)
+                    readings.append(reading)
+        for path, there in sorted(found.items(), key=lambda item: (item[1].st_mtime_ns, item[0])):
+            if (there.st_dev, there.st_ino) not in taken:
+                shown = os.path.relpath(path, self._root) if not _is_absolute(self._patterns) else path
+                readings.append(_Reading(_Mark(shown, there.st_dev, there.st_ino), Path(path)))
+        return readings
+
+    def _found(self) -> dict[str, os.stat_result]:
+        found = dict[str, os.stat_result]()
+        for pattern in self._patterns:
+            for path in sorted(glob(str(self._root / pattern), recursive=True)):  # noqa: PTH207 (of any root)
+                there = _stat(path)
+                if there is not None:
+                    found[path] = there
+        return found
+
+    # --- lines --------------------------------------------------------------------------------------------------------
+
+    def _read(self, reading: _Reading, limit: int) -> tuple[list[Record], _Mark]:
+        mark = reading.mark
+        try:
+            with reading.place.open("rb") as file:
+                reader, begin = self._reader(file, mark)
+                if reader is None:
+                    return [], mark
+                file.seek(max(mark.offset, begin))
+                records, offset = list[Record](), max(mark.offset, begin)
+                for line in islice(_lines(file), limit):
+                    text = line.rstrip(b"\r\n")
+                    if text.strip():
+                        records.append(read_record(mark.partition, offset, text, reader))
+                    offset += len(line)
+                if offset == mark.offset:
+                    return [], mark
+                head, tail = _digests(file, offset)
+        except OSError as error:
+            raise StreamError(f"{reading.place} cannot be read: {error.strerror}") from error
+        return records, replace(mark, offset=offset, head=head, tail=tail)
+
+    def _reader(self, file: Any, mark: _Mark) -> tuple[Callable[[bytes], Values] | None, int]:
+        """Return what reads a line, and where the first one begins; None while a CSV file has no line of names."""
+        if self._format == "jsonl":
+            return read_json, 0
+        if self._header:
+            return csv_reader(self._header, self._delimiter), 0
+        file.seek(0)
+        first = file.readline()
+        if not first.endswith(b"\n"):
+            return None, 0
+        try:
+            names = first.decode("utf-8-sig").rstrip("\r\n").split(self._delimiter)
+        except UnicodeDecodeError as error:
+            raise StreamError(f"{mark.path}: its first line is not UTF-8") from error
+        names = [name.strip().strip('"') for name in names]
+        if len(set(names)) < len(names) or not all(names):
+            hint = "Write the names as `header` of the source, and leave the first line out of the file."
+            raise StreamError(f"{mark.path}: its first line is not one of names: {', '.join(names)}", hint=hint)
+        return csv_reader(names, self._delimiter), len(first)
+
+
+def _continued(mark: _Mark, beside: Mapping[tuple[int, int], Path], wanted: frozenset[Path]) -> Iterator[_Reading]:
+    """Find where a known file goes on: at its inode; or, if that was truncated, in a copy and then from its begin."""
+    there = beside.get((mark.device, mark.inode))
+    if there is not None and mark.matches(there):
+        yield _Reading(mark, there)
+        return
+    copies = (path for path in beside.values() if path != there and mark.offset and mark.matches(path))
+    copy = next(copies, None)
+    if copy is not None and (identity := _identity(copy)):
+        yield _Reading(replace(mark, device=identity[0], inode=identity[1]), copy)
+    if there in wanted:  # an inode that another file has by now is read only if the patterns mean that file
+        yield _Reading(_Mark(mark.path, mark.device, mark.inode, begun=mark.begun + 1), there)
+
+
+def _marks(position: Position) -> list[_Mark]:
+    try:
+        return [_Mark(**one) for one in position.get("files", ())]
+    except (TypeError, AttributeError) as error:
+        raise StreamError(f"this is not a position of files: {dict(position)!r}") from error
+
+
+def _lines(file: Any) -> Iterator[bytes]:
+    """Yield complete lines."""
+    rest = b""
+    while block := file.read(_BLOCK):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from (line + b"\n" for line in lines)
+
+
+def _end_of_lines(file: Any) -> int:
+    """Return where the last complete line ends."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        begin = max(0, end - _BLOCK)
+        file.seek(begin)
+        newline = file.read(end - begin).rfind(b"\n")
+        if newline >= 0:
+            return int(begin + newline + 1)
+        end = begin
+    return 0
+
+
+def _digests(file: Any, offset: int) -> tuple[str, str]:
+    """Digest the first bytes of a file, and those before an offset."""
+    file.seek(0)
+    head = file.read(min(_DIGESTED, offset))
+    file.seek(max(0, offset - _DIGESTED))
+    tail = file.read(min(_DIGESTED, offset))
+    return hashlib.sha256(head).hexdigest()[:16], hashlib.sha256(tail).hexdigest()[:16]
+
+
+def _beside(paths: set[str], found: Mapping[str, os.stat_result]) -> dict[tuple[int, int], Path]:
+    """Find the files in the folders of known ones: rotated files are there, under names of any kind."""
+    there = {(stat.st_dev, stat.st_ino): Path(path) for path, stat in found.items()}
+    for folder in {Path(path).parent for path in paths}:
+        try:
+            entries = sorted(entry.path for entry in os.scandir(folder) if entry.is_file())
+        except OSError:
+            continue
+        for path in entries:
+            stat = _stat(path)
+            if stat is not None:
+                there.setdefault((stat.st_dev, stat.st_ino), Path(path))
+    return there
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return Path(path).stat() if Path(path).is_file() else None
+    except OSError:
+        return None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    there = _stat(str(path))
+    return (there.st_dev, there.st_ino) if there else None
+
+
+def _is_absolute(patterns: Sequence[str]) -> bool:
+    return all(Path(pattern).is_absolute() for pattern in patterns)

@@ -1,0 +1,335 @@
+"""Parts the records of a batch: events that are kept, late ones, and bad records. The database is not asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from fft_core.streaming.records import _text
+from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION, group_of, part_of
+from fft_core.streaming.state import StreamState
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TimeUnit: TypeAlias = Literal["s", "ms", "us"]
+_PER_SECOND: Mapping[TimeUnit, int] = {"s": 1, "ms": 1_000, "us": 1_000_000}
+_EPOCH = datetime(1970, 1, 1)
+_MOST_PARTITIONS = 1_000
+
+
+@dataclass(frozen=True)
+class EventRules:
+    """The rules that a record must keep to be an event.
+
+    Attributes:
+        key: The columns that must be set.
+        event_time: The column of its time; none if it has no time.
+        event_id: The column that tells events apart; none if each record is an event of its own.
+        time_unit: What a number in `event_time` counts since 1970; a number is not a time if None.
+        allowed_lateness: How much older than the newest event of its partition an event may be; None if it may be any.
+        max_ahead: How far in the future an event may be; None if it may be any.
+        idle_after: After how long a partition that gives nothing holds the watermark back no more.
+    """
+
+    key: tuple[str, ...] = ()
+    event_time: str | None = None
+    event_id: str | None = None
+    time_unit: TimeUnit | None = None
+    allowed_lateness: timedelta | None = None
+    max_ahead: timedelta | None = None
+    idle_after: timedelta = timedelta(minutes=5)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that each event must have a value in."""
+        return tuple(n for n in (*self.key, self.event_time, self.event_id) if n is not None)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A batch, parted.
+
+    Attributes:
+        events: What is kept, with `_ff_partition`, `_ff_offset` and `_ff_bytes`; event times are UTC, without a zone.
+        late: What is older than is allowed, with the same columns.
+        dead: `_ff_partition`, `_ff_offset`, `_ff_error`, `_ff_bytes` of the records that are not events.
+        watermark: The stream's, with this batch; None before the first event.
+        partitions: See `StreamState`.
+        given: How many records there were.
+    """
+
+    events: pa.Table
+    late: pa.Table
+    dead: pa.Table
+    watermark: datetime | None = None
+    partitions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    given: int = 0
+
+
+def with_meta(frame: pa.Table) -> pa.Table:
+    """Return a frame that comes from no source the columns of one."""
+    import pyarrow as pa
+
+    rows, table = frame.num_rows, frame
+    fills: dict[str, Any] = {  # Any: arrays of several types
+        PARTITION: pa.array([""] * rows, pa.string()),
+        OFFSET: pa.array(range(rows), pa.int64()),
+        ERROR: pa.nulls(rows, pa.string()),
+        BYTES: pa.nulls(rows, pa.binary()),
+    }
+    for name, values in fills.items():
+        if name not in table.column_names:
+            table = table.append_column(name, values)
+    return table
+
+
+def take_in(batch: pa.Table, rules: EventRules, state: StreamState, now: datetime, *, takes_nul: bool) -> Intake:
+    """Part a batch of records.
+
+    Args:
+        batch: As `Source.poll` returns it.
+        rules: What makes a record an event.
+        state: What is known of the stream.
+        now: In UTC, without a zone.
+        takes_nul: Whether the engine can hold a text with a NUL in it.
+    """
+    batch = with_meta(batch)
+    errors: list[str | None] = batch.column(ERROR).to_pylist()
+    batch = _with_columns(batch, rules.needed)
+    if rules.event_time is not None:
+        batch = _with_times(batch, rules, errors)
+    for name in rules.needed:
+        _note_missing(batch, name, errors)
+    if not takes_nul:
+        _note_nul(batch, errors)
+    _note_repeated_names(batch, errors)
+    late, watermark, partitions = _by_time(batch, rules, state, now, errors)
+    kept = [error is None and not is_late for error, is_late in zip(errors, late, strict=True)]
+    own = batch.drop_columns([ERROR])
+    return Intake(
+        events=_without_empty(_where(own, kept)),
+        late=_without_empty(_where(own, [e is None and is_late for e, is_late in zip(errors, late, strict=True)])),
+        dead=dead_letters(batch, errors),
+        watermark=watermark,
+        partitions=partitions,
+        given=batch.num_rows,
+    )
+
+
+def dead_letters(batch: pa.Table, errors: Sequence[str | None]) -> pa.Table:
+    """Return the records that have an error, with their bytes: what was read, or what it was made of, as JSON."""
+    import pyarrow as pa
+
+    bad = [error is not None for error in errors]
+    rows = _where(batch, bad)
+    raw: list[Any] = rows.column(BYTES).to_pylist()
+    if None in raw:
+        values = rows.drop_columns([name for name in META if name in rows.column_names]).to_pylist()
+        raw = [_json(value) if one is None else one for one, value in zip(raw, values, strict=True)]
+    columns: dict[str, Any] = {
+        PARTITION: rows.column(PARTITION),
+        OFFSET: rows.column(OFFSET),
+        ERROR: pa.array([error for error in errors if error is not None], pa.string()),
+        BYTES: pa.array(raw, pa.binary()),
+    }
+    return pa.table(columns)
+
+
+def _json(values: Mapping[str, object]) -> bytes:
+    return _text({name: _plain(value) for name, value in values.items()}).encode("utf-8", "replace")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
+
+
+def _with_columns(batch: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Add columns that no record of the batch has."""
+    import pyarrow as pa
+
+    for name in names:
+        if name not in batch.column_names:
+            batch = batch.append_column(name, pa.nulls(batch.num_rows))
+    return batch
+
+
+def _without_empty(table: pa.Table) -> pa.Table:
+    """Leave out columns that have no value: of what type they are is not known yet."""
+    import pyarrow as pa
+
+    empty = [field.name for field in table.schema if pa.types.is_null(field.type)]
+    return table.drop_columns(empty) if empty else table
+
+
+def _where(table: pa.Table, mask: Sequence[bool]) -> pa.Table:
+    import pyarrow as pa
+
+    return table if all(mask) else table.filter(pa.array(mask, pa.bool_()))
+
+
+def _note_missing(batch: pa.Table, name: str, errors: list[str | None]) -> None:
+    column = batch.column(name)
+    if column.null_count:
+        for place, is_null in enumerate(column.is_null().to_pylist()):
+            if is_null and errors[place] is None:
+                errors[place] = f"it has no {name!r}"
+
+
+def _note_nul(batch: pa.Table, errors: list[str | None]) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for field_ in batch.schema:
+        if pa.types.is_string(field_.type) and field_.name not in META:
+            found: Any = pc.match_substring(batch.column(field_.name), "\0")
+            if pc.any(found).as_py():
+                _set(errors, found.to_pylist(), f"a NUL character in {field_.name!r}, which the database cannot hold")
+
+
+def _note_repeated_names(batch: pa.Table, errors: list[str | None]) -> None:
+    """A name that is there in another case already is a mistake of the sender: engines take both for one."""
+    seen = dict[str, str]()
+    for name in batch.column_names:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            given: Any = batch.column(name).is_valid()
+            _set(errors, given.to_pylist(), f"it has {name!r}, and others have {other!r}")
+
+
+def _set(errors: list[str | None], places: Sequence[bool | None], error: str) -> None:
+    for place, is_bad in enumerate(places):
+        if is_bad and errors[place] is None:
+            errors[place] = error
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+
+def _with_times(batch: pa.Table, rules: EventRules, errors: list[str | None]) -> pa.Table:
+    """Make the event times UTC without a zone; what is none is noted."""
+    import pyarrow as pa
+
+    assert rules.event_time is not None  # the caller has asked
+    place = batch.column_names.index(rules.event_time)
+    column, kind = batch.column(place), pa.timestamp("us")
+    times = _quickly(column)
+    if times is None:
+        values = column.to_pylist()
+        found = [_time(value, rules.time_unit) for value in values]
+        for i, (value, time) in enumerate(zip(values, found, strict=True)):
+            if value is not None and time is None and errors[i] is None:
+                errors[i] = _no_time(rules.event_time, value, rules.time_unit)
+        times = pa.array(found, kind)
+    return batch.set_column(place, rules.event_time, times)
+
+
+def _quickly(column: Any) -> Any | None:  # Any: an Arrow column of any type
+    """Cast all at once; None if one of them cannot be."""
+    import pyarrow as pa
+
+    kind = column.type
+    try:
+        if pa.types.is_timestamp(kind):
+            return column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us"))
+        if pa.types.is_date(kind):
+            return column.cast(pa.timestamp("us"))
+        if pa.types.is_string(kind):
+            return column.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return None
+    return None
+
+
+def _time(value: object, unit: TimeUnit | None) -> datetime | None:
+    """Read a time: ISO 8601, as UTC if it has no zone; or a number, if its unit is known."""
+    try:
+        if isinstance(value, str):
+            time = datetime.fromisoformat(value.strip())
+            return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and unit is not None:
+            return _EPOCH + timedelta(microseconds=round(value * (1_000_000 // _PER_SECOND[unit])))
+    except (ValueError, OverflowError):
+        return None
+    return None
+
+
+def _no_time(column: str, value: object, unit: TimeUnit | None) -> str:
+    if isinstance(value, int | float) and unit is None:
+        return f"its {column!r} is a number: say what it counts, as event_time_unit: ms"
+    return f"its {column!r} is not a time: {str(value)[:80]!r}"
+
+
+def _by_time(
+    batch: pa.Table, rules: EventRules, state: StreamState, now: datetime, errors: list[str | None]
+) -> tuple[list[bool], datetime | None, Mapping[str, tuple[str, str]]]:
+    """Find what is late, and how far the watermark is then; what is too far ahead is noted as an error.
+
+    Each event is compared with those of its partition that came before it: how they are batched does not matter.
+    """
+    late = [False] * batch.num_rows
+    if rules.event_time is None:
+        return late, state.watermark, state.partitions
+    if rules.allowed_lateness is None and rules.max_ahead is None:
+        return late, *_newest(batch, rules, state, now, errors)
+    newest = {name: datetime.fromisoformat(times[0]) for name, times in state.partitions.items()}
+    seen = {name: datetime.fromisoformat(times[1]) for name, times in state.partitions.items()}
+    ahead = now + rules.max_ahead if rules.max_ahead is not None else None
+    times: list[Any] = batch.column(rules.event_time).to_pylist()
+    partitions: list[Any] = batch.column(PARTITION).to_pylist()
+    for i, (time, place) in enumerate(zip(times, partitions, strict=True)):
+        if errors[i] is not None:
+            continue
+        if ahead is not None and time > ahead:
+            errors[i] = f"its {rules.event_time!r} is in the future: {time} is after {now}"
+            continue
+        partition = part_of(place)
+        last = newest.get(partition)
+        late[i] = last is not None and rules.allowed_lateness is not None and time < last - rules.allowed_lateness
+        newest[partition] = time if last is None else max(last, time)
+        seen[partition] = now
+    return late, *_told(newest, seen, state, now - rules.idle_after)
+
+
+def _newest(
+    batch: pa.Table, rules: EventRules, state: StreamState, now: datetime, errors: Sequence[str | None]
+) -> tuple[datetime | None, Mapping[str, tuple[str, str]]]:
+    """Find how far the watermark is if no event can be late, or too early."""
+    newest = {name: datetime.fromisoformat(times[0]) for name, times in state.partitions.items()}
+    seen = {name: datetime.fromisoformat(times[1]) for name, times in state.partitions.items()}
+    assert rules.event_time is not None  # the caller has asked
+    good = _where(batch.select([PARTITION, rules.event_time]), [error is None for error in errors])
+    found: list[Any] = good.group_by(PARTITION).aggregate([(rules.event_time, "max")]).to_pylist()
+    for row in found:
+        partition, time = part_of(row[PARTITION]), row[f"{rules.event_time}_max"]
+        newest[partition] = max(time, newest.get(partition, time))
+        seen[partition] = now
+    return _told(newest, seen, state, now - rules.idle_after)
+
+
+def _told(
+    newest: Mapping[str, datetime], seen: Mapping[str, datetime], state: StreamState, idle: datetime
+) -> tuple[datetime | None, Mapping[str, tuple[str, str]]]:
+    told = {name: (newest[name].isoformat(), seen[name].isoformat()) for name in newest}
+    if len(told) > _MOST_PARTITIONS:  # as of files that have a name for each day
+        told = dict(sorted(told.items(), key=lambda item: item[1][1])[-_MOST_PARTITIONS:])
+    return _watermark(state.watermark, newest, seen, idle), told
+
+
+def _watermark(
+    before: datetime | None, newest: Mapping[str, datetime], seen: Mapping[str, datetime], idle: datetime
+) -> datetime | None:
+    """Return the oldest of what groups of partitions have reached; one that gives nothing any more does not count."""
+    if not newest:
+        return before
+    groups, active = dict[str, datetime](), set[str]()
+    for name, time in newest.items():
+        group = group_of(name)
+        groups[group] = max(time, groups.get(group, time))
+        active |= {group} if seen[name] >= idle else set()
+    return min((time for group, time in groups.items() if group in active), default=max(groups.values()))

@@ -1,0 +1,124 @@
+"""Finds the events that are new: of several with one key, time and id, one is kept, the same in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fft_core.engines.spec.spelling import Spelling
+from fft_core.names import Relation
+from fft_core.streaming.sessions import Range
+from fft_core.streaming.settings import SessionSettings
+from fft_core.streaming.source import BYTES, ERROR, OFFSET, PARTITION
+from fft_core.streaming.tables import OWN
+
+_OTHER = "another event of this key, time and id is kept"
+
+
+@dataclass(frozen=True)
+class KeptStatements:
+    """Renders the SQL that tells events apart.
+
+    Attributes:
+        settings: How events become sessions.
+        columns: Those of the events, as stored.
+        spelling: Of the engine.
+    """
+
+    settings: SessionSettings
+    columns: Sequence[str]
+    spelling: Spelling
+
+    def ranked(self, given: Relation) -> str:
+        """Render the given events with a digest of each, and its rank among those of its identity."""
+        partition = ", ".join(self._identity())
+        order = f"_ff_digest, {self._q(PARTITION)}, {self._q(OFFSET)}"
+        return (
+            f"select *, row_number() over (partition by {partition} order by {order}) as _ff_rank, "
+            f"first_value(_ff_digest) over (partition by {partition} order by {order}) as _ff_first\n"
+            f"from (select *, {self._digest()} as _ff_digest from {given.sql(self.spelling)}) as _ff_g"
+        )
+
+    def met(self, events: Relation, ranked: Relation, ranges: Sequence[Range]) -> str:
+        """Render the kept events that given ones are identified with, each with the digests of both."""
+        time, own = self._q(self.settings.event_time), ", ".join(f"_ff_k.{name}" for name in self._identity())
+        same = " and ".join(f"_ff_g.{name} = _ff_k.{name}" for name in self._identity())
+        literal = self.spelling.timestamp
+        parts = (
+            f"select {own}, _ff_g._ff_digest as _ff_given, _ff_k._ff_digest as _ff_kept from "
+            f"(select *, {self._digest()} as _ff_digest from {events.sql(self.spelling)} "
+            f"where {time} >= {literal(low)} and {time} <= {literal(high)}) as _ff_k "
+            f"join {ranked.sql(self.spelling)} as _ff_g on _ff_g._ff_rank = 1 and {same}"
+            for low, high in ranges
+        )
+        return "\nunion all\n".join(parts)
+
+    def repeated(self, ranked: Relation, met: Relation) -> str:
+        """Render a query that says how often an identity occurs more than once."""
+        given = f"select count(*) from {ranked.sql(self.spelling)} where _ff_rank > 1"
+        return f"select ({given}) + (select count(*) from {met.sql(self.spelling)})"
+
+    def new(self, ranked: Relation, met: Relation) -> str:
+        """Render the given events that are kept: those that nothing is kept of, and those that replace another one."""
+        names = ", ".join(self._q(name) for name in self.columns)
+        known = (
+            f"exists (select 1 from {met.sql(self.spelling)} as _ff_m where {self._same()} and _ff_given >= _ff_kept)"
+        )
+        return f"select {names} from {ranked.sql(self.spelling)} as _ff_g where _ff_rank = 1 and not {known}"
+
+    def refused(self, ranked: Relation, met: Relation) -> str:
+        """Render the given events that another one is kept instead of, as bad records without bytes."""
+        is_other = "_ff_rank > 1 and _ff_digest <> _ff_first"
+        known = (
+            f"exists (select 1 from {met.sql(self.spelling)} as _ff_m where {self._same()} and _ff_given > _ff_kept)"
+        )
+        return self._dead(f"{ranked.sql(self.spelling)} as _ff_g", f"({is_other}) or (_ff_rank = 1 and {known})")
+
+    def replaced(self, events: Relation, met: Relation, ranges: Sequence[Range]) -> str:
+        """Render the kept events that are replaced, as bad records without bytes."""
+        return self._dead(f"{events.sql(self.spelling)} as _ff_g", self._is_replaced(met, "_ff_g.", ranges))
+
+    def removed(self, events: Relation, met: Relation, ranges: Sequence[Range]) -> str:
+        """Render the statement that deletes those."""
+        table = events.sql(self.spelling)
+        return self.spelling.delete(events, self._is_replaced(met, f"{table}.", ranges))
+
+    def _is_replaced(self, met: Relation, of: str, ranges: Sequence[Range]) -> str:
+        time, literal = f"{of}{self._q(self.settings.event_time)}", self.spelling.timestamp
+        inside = " or ".join(f"({time} >= {literal(low)} and {time} <= {literal(high)})" for low, high in ranges)
+        same = " and ".join(f"_ff_m.{name} = {of}{name}" for name in self._identity())
+        known = f"select 1 from {met.sql(self.spelling)} as _ff_m where {same} and _ff_given < _ff_kept"
+        return f"({inside}) and exists ({known})"
+
+    def _dead(self, rows: str, where: str) -> str:
+        said = self.spelling.text(_OTHER)
+        return (
+            f"select _ff_g.{PARTITION}, _ff_g.{OFFSET}, {said} as {ERROR}, {self._as_text()} as {BYTES} "
+            f"from {rows} where {where}"
+        )
+
+    def _as_text(self) -> str:
+        names = [name for name in self.columns if name not in OWN]
+        texts = [
+            f"concat({self.spelling.text(name + '=')}, {self.spelling.cast(f'_ff_g.{self._q(name)}', 'text')})"
+            for name in names
+        ]
+        return self.spelling.joined(texts)
+
+    def _digest(self) -> str:
+        """Render the SQL that tells the contents of two events apart; NULL is not the empty text."""
+        names = [self._q(name) for name in self.columns if name not in OWN]
+        text = self.spelling.cast
+        return self.spelling.hashed(
+            [f"case when {n} is null then '' else concat('=', {text(n, 'text')}) end" for n in names]
+        )
+
+    def _identity(self) -> list[str]:
+        assert self.settings.event_id is not None  # only events with an id are told apart
+        return [self._q(name) for name in (*self.settings.key, self.settings.event_time, self.settings.event_id)]
+
+    def _same(self) -> str:
+        return " and ".join(f"_ff_m.{name} = _ff_g.{name}" for name in self._identity())
+
+    def _q(self, name: str) -> str:
+        return self.spelling.quoted(name)

@@ -1,0 +1,108 @@
+"""The measures of sessions: aggregates of SQL, whose values depend on the events alone and not on their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from fft_core.engines.spec.spelling import Spelling
+from fft_core.errors import StreamError, nearest
+from fft_core.names.columns import ColumnNames
+
+
+def spelled_measures(
+    measures: Mapping[str, str], columns: Sequence[str], order: Sequence[str], spelling: Spelling
+) -> dict[str, str]:
+    """Render measures for a query over events, by name.
+
+    Aggregates get the order of the events: a sum of floating point is another one in another order. `first(x)` and
+    `last(x)` are the values of the first and the last event.
+
+    Args:
+        measures: Aggregates of SQL, in the engine's dialect, by name.
+        columns: Those that an event has.
+        order: The columns by which events are ordered, as SQL.
+        spelling: Of the engine.
+
+    Raises:
+        StreamError: a measure is not an aggregate, or names a column that no event has.
+    """
+    return {
+        name: _spelled(name, text, tuple(columns), ", ".join(order), spelling.dialect)
+        for name, text in measures.items()
+    }
+
+
+@cache
+def columns_in(text: str, dialect: str) -> tuple[str, ...]:
+    """Name the columns that a measure as SQL reads."""
+    import sqlglot
+    from sqlglot import exp
+
+    return tuple(column.name for column in sqlglot.parse_one(f"select {text}", dialect=dialect).find_all(exp.Column))
+
+
+@cache
+def _spelled(name: str, text: str, columns: tuple[str, ...], by: str, dialect: str) -> str:
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        tree = sqlglot.parse_one(f"select {text}", dialect=dialect)
+    except sqlglot.errors.ParseError as error:
+        raise _wrong(name, text, f"it cannot be read: {error.errors[0]['description']}") from error
+    said = {key for key, value in tree.args.items() if value and key not in ("expressions", "kind")}
+    if not isinstance(tree, exp.Select) or len(tree.selects) != 1 or said:
+        raise _wrong(name, text, "it must be one expression")
+    if tree.find(exp.Subquery, exp.Window) or len(list(tree.find_all(exp.Select))) > 1:
+        raise _wrong(name, text, "it has a query or a window in it")
+    aggregates = list(tree.find_all(exp.AggFunc))
+    if not aggregates and not tree.find(exp.Anonymous):  # what else there is, the database knows
+        raise _wrong(name, text, "it is not an aggregate, as sum(amount) or first(page)")
+    _quote_columns(tree, name, text, columns)
+    for found in aggregates:
+        ordered = _ordered(found, by, dialect)
+        if ordered is not None:
+            found.replace(ordered)
+    return tree.selects[0].sql(dialect=dialect)
+
+
+def _quote_columns(tree: object, name: str, text: str, columns: Sequence[str]) -> None:
+    """Name the columns as the events have them."""
+    from sqlglot import exp
+
+    assert isinstance(tree, exp.Expression)  # the caller has made it
+    known = ColumnNames(columns)
+    for column in tree.find_all(exp.Column):
+        there = known.find(column.name)
+        if there is None:
+            near = nearest(column.name, columns) or f"Events have {', '.join(columns)}."
+            hint = f"{near} A column that comes later is declared with its type: columns: {{{column.name}: double}}."
+            raise _wrong(name, text, f"no event has a column {column.name!r}", hint)
+        column.set("this", exp.to_identifier(there, quoted=True))
+        column.set("table", None)
+
+
+def _ordered(found: object, by: str, dialect: str) -> object | None:
+    """Return an aggregate over ordered rows; None for one that needs no order."""
+    import sqlglot
+    from sqlglot import exp
+
+    assert isinstance(found, exp.AggFunc)  # the caller has looked
+    if isinstance(found, exp.Count | exp.Max | exp.Min) or found.find(exp.Order, exp.Distinct):
+        return None
+    if isinstance(found.parent, exp.WithinGroup):
+        return None
+    value = found.this.sql(dialect=dialect) if found.this is not None else ""
+    if isinstance(found, exp.First | exp.Last):
+        way = " desc" if isinstance(found, exp.Last) else ""
+        order = ", ".join(f"{part}{way}" for part in (*by.split(", "), value))
+        return sqlglot.parse_one(f"(array_agg({value} order by {order}))[1]", dialect=dialect)
+    if not value:
+        return None
+    text = found.sql(dialect=dialect)
+    return sqlglot.parse_one(f"{text[:-1]} order by {by}, {value})", dialect=dialect) if text.endswith(")") else None
+
+
+def _wrong(name: str, text: str, why: str, hint: str | None = None) -> StreamError:
+    return StreamError(f"the measure {name!r} ({text}): {why}", hint=hint)

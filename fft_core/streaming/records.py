@@ -1,0 +1,152 @@
+"""Records of bytes become an Arrow table: objects of JSON, lines of CSV. One that is broken is a row with its error."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Format: TypeAlias = Literal["jsonl", "csv"]
+Values: TypeAlias = Mapping[str, Any]  # Any: what JSON has
+_LARGEST = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: its place, its bytes, and its values or what is wrong with it.
+
+    `more` are columns that the source adds, as the timestamp of Kafka.
+    """
+
+    partition: str
+    offset: int
+    raw: bytes
+    values: Values | None
+    error: str | None = None
+    more: Values = field(default_factory=dict)
+
+
+def _no_constant(text: str) -> object:
+    raise ValueError(f"{text} is not JSON")
+
+
+_DECODER: Any = json.JSONDecoder(parse_constant=_no_constant)  # Any: typeshed has no `scan_once`
+_scan = _DECODER.scan_once  # without the searches for blanks of `decode`
+
+
+def read_json(raw: bytes) -> Values:
+    """Read an object. Raises ValueError for anything else."""
+    text = raw.decode("utf-8").strip(" \t\r\n")
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        raise ValueError("it is not JSON") from None
+    if end != len(text):
+        raise ValueError(f"there is more behind its JSON, from character {end + 1} on")
+    if not isinstance(value, dict):
+        raise ValueError("it is JSON, and not an object")
+    return value
+
+
+def csv_reader(header: Sequence[str], delimiter: str = ",") -> Callable[[bytes], Values]:
+    """Return what reads one line of a CSV file. It raises ValueError for a line of more or fewer values."""
+
+    def read(raw: bytes) -> Values:
+        rows = list(csv.reader([raw.decode("utf-8")], delimiter=delimiter, strict=True))
+        cells = rows[0] if rows else []
+        if len(cells) != len(header):
+            raise ValueError(f"it has {len(cells)} values for {len(header)} columns")
+        return {name: cell or None for name, cell in zip(header, cells, strict=True)}
+
+    return read
+
+
+def read_record(partition: str, offset: int, raw: bytes, read: Callable[[bytes], Values]) -> Record:
+    """Read one record; what is wrong with it is part of it."""
+    try:
+        return Record(partition, offset, raw, read(raw))
+    except (ValueError, csv.Error, RecursionError) as error:
+        said = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error) or type(error).__name__
+        return Record(partition, offset, raw, None, said)
+
+
+def as_table(records: Sequence[Record]) -> pa.Table:
+    """Make a table of records: a column for each name that occurs, and those of `META`.
+
+    Numbers are whole, or floating point if one of them is; what is nested is text of JSON; a column whose values are
+    of several kinds is text.
+    """
+    import pyarrow as pa
+
+    given = [{**(record.values or {}), **record.more} if record.more else record.values or {} for record in records]
+    names = dict.fromkeys(name for values in dict.fromkeys(map(tuple, given)) for name in values)
+    errors = [record.error for record in records]
+    columns: dict[str, Any] = {}  # Any: an array of any type
+    for name in names:
+        if name in META or not name:
+            _note(errors, (i for i, values in enumerate(given) if name in values), f"a column {name!r}")
+            continue
+        array = _array([values.get(name) for values in given], errors, name)
+        if array is not None:
+            columns[name] = array
+    return pa.table(
+        {
+            **columns,
+            PARTITION: pa.array([r.partition for r in records], pa.string()),
+            OFFSET: pa.array([r.offset for r in records], pa.int64()),
+            ERROR: pa.array(errors, pa.string()),
+            BYTES: pa.array([r.raw for r in records], pa.binary()),
+        }
+    )
+
+
+def _note(errors: list[str | None], places: Iterable[int], what: str) -> None:
+    for place in places:
+        errors[place] = errors[place] or f"it has {what}, which cannot be stored"
+
+
+def _array(values: list[Any], errors: list[str | None], name: str) -> pa.Array[Any] | None:
+    """Make a column; None if it has no value. Values that no column can have become errors of their records."""
+    import pyarrow as pa
+
+    kinds = set(map(type, values)) - {type(None)}
+    if not kinds:
+        return None
+    if kinds == {bool}:
+        return pa.array(values, pa.bool_())
+    if kinds <= {int, float}:
+        large = [i for i, v in enumerate(values) if type(v) is int and not -_LARGEST <= v < _LARGEST]
+        _note(errors, large, f"a number in {name!r} that is too large")
+        kept = [None if i in set(large) else value for i, value in enumerate(values)] if large else values
+        if float in kinds:
+            return pa.array([None if v is None else float(v) for v in kept], pa.float64())
+        return pa.array(kept, pa.int64())
+    if not kinds <= {str, int, float, bool, list, dict}:
+        found: pa.Array[Any] = pa.array(values)  # of a typed source, such as Avro
+        return found
+    texts = [value if value is None or isinstance(value, str) else _text(value) for value in values]
+    try:
+        return pa.array(texts, pa.string())
+    except (UnicodeEncodeError, pa.ArrowInvalid):
+        broken = [i for i, text in enumerate(texts) if text is not None and not _is_unicode(text)]
+        _note(errors, broken, f"half a character in {name!r}")
+        return pa.array([None if i in broken else text for i, text in enumerate(texts)], pa.string())
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,290 @@
+"""Objects of a store that speaks S3: each once, by when it was written and which were seen at that time."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import translate
+from typing import TYPE_CHECKING, Any, Literal
+
+from fft_core.errors import StreamError
+from fft_core.streaming.records import Record, Values, as_table, csv_reader, read_json, read_record
+from fft_core.streaming.source import BYTES, ERROR, OFFSET, PARTITION, Backlog, Position
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class _Object:
+    """An object as the store lists it: `at` is when it was written, in UTC."""
+
+    key: str
+    at: datetime
+    size: int
+
+    @property
+    def mark(self) -> str:
+        """The text that tells it from another object of its key."""
+        return f"{self.at.isoformat()} {self.size}"
+
+    @property
+    def number(self) -> int:
+        """A number of it that can be added to those of others."""
+        return int.from_bytes(hashlib.sha256(f"{self.key} {self.mark}".encode()).digest()[:6], "big")
+
+
+@dataclass(frozen=True)
+class _State:
+    """A position.
+
+    Attributes:
+        cutoff: When the newest object was written that was read; None at the begin.
+        seen: The marks of those that were read and are not older than the grace.
+        older: How many objects are older than that, and the sum of their numbers.
+        open: The key, mark and row of an object that was read in part.
+    """
+
+    cutoff: datetime | None
+    seen: Mapping[str, str]
+    older: tuple[int, int]
+    open: tuple[str, str, int] | None
+
+    @classmethod
+    def of(cls, position: Position) -> _State:
+        if not position:
+            return cls(None, {}, (0, 0), None)
+        try:
+            given = position["open"]
+            return cls(
+                datetime.fromisoformat(position["cutoff"]) if position["cutoff"] else None,
+                dict(position["seen"]),
+                (int(position["older"][0]), int(position["older"][1])),
+                (str(given[0]), str(given[1]), int(given[2])) if given else None,
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise StreamError(f"this is not a position of objects: {dict(position)!r}") from error
+
+    def to_json(self) -> Position:
+        return {
+            "cutoff": self.cutoff.isoformat() if self.cutoff else None,
+            "seen": dict(self.seen),
+            "older": list(self.older),
+            "open": list(self.open) if self.open else None,
+        }
+
+
+class S3Source:
+    """Reads the objects below a prefix, each once, the oldest first.
+
+    The times of a store have seconds, and an object that is uploaded slowly gets a time before that of others: those
+    that appear within the grace are read, also with older times; one that appears later is an error.
+
+    Args:
+        path: `s3://bucket/prefix/*.jsonl`; `*` matches slashes, too.
+        format: "jsonl", "csv" (the first line of each object has the names) or "parquet".
+        endpoint: The URL of a store that is not Amazon's.
+        region: That of the bucket.
+        grace: How many seconds an object may appear after others that are newer.
+        header: The names of the columns of CSV objects without a first line of names.
+        delimiter: What stands between the values of CSV.
+
+    Credentials are those of the environment, as AWS's tools read them.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        format: Literal["jsonl", "csv", "parquet"] = "jsonl",
+        endpoint: str | None = None,
+        region: str | None = None,
+        grace: float = 900,
+        header: Sequence[str] | None = None,
+        delimiter: str = ",",
+    ) -> None:
+        from pyarrow.fs import S3FileSystem
+
+        if not re.fullmatch(r"s3://[^/]+/.+", path):
+            raise StreamError(f"{path!r} is not a path of S3", hint="As in s3://bucket/clicks/*.jsonl.")
+        self._path, self._format, self._grace = path, format, timedelta(seconds=grace)
+        self._header, self._delimiter = tuple(header or ()), delimiter
+        options: dict[str, Any] = {"region": region} if region else {}
+        if endpoint:
+            scheme, _, place = endpoint.rpartition("://")
+            options |= {"endpoint_override": place, "scheme": scheme or "https"}
+        self._files: Any = S3FileSystem(**options)
+        self._pattern = path.removeprefix("s3://")
+        self._matches = re.compile(translate(self._pattern)).match
+
+    @property
+    def said(self) -> str:
+        """Name it for people."""
+        return f"objects {self._path}"
+
+    def poll(self, position: Position, limit: int) -> tuple[pa.Table, Position]:
+        """Read objects that were not read; see `Source.poll`. The offset is that of a row in its object."""
+        import pyarrow as pa
+
+        state = _State.of(position)
+        there = self._listed()
+        self._refuse_late(state, there)
+        tables, done, opened, rows = list[Any](), list[_Object](), state.open, 0
+        for one in self._unread(state, there):
+            if rows >= limit:
+                break
+            skip = opened[2] if opened and opened[:2] == (one.key, one.mark) else 0
+            table, is_whole = self._read(one, skip, limit - rows)
+            tables.append(table)
+            rows += table.num_rows
+            opened = None if is_whole else (one.key, one.mark, skip + table.num_rows)
+            done += [one] if is_whole else []
+        batch = _joined(tables) if tables else as_table([])
+        assert isinstance(batch, pa.Table)  # for those who read this
+        return batch, self._after(state, there, done, opened).to_json()
+
+    def backlog(self, position: Position) -> Backlog:
+        """Count the objects that were not read."""
+        state = _State.of(position)
+        unread = self._unread(state, self._listed())
+        oldest = min((one.at for one in unread), default=None)
+        return Backlog(len(unread), "objects", oldest.replace(tzinfo=UTC).timestamp() if oldest else None)
+
+    def end(self) -> Position:
+        """Return the position behind all objects that are there."""
+        there, state = self._listed(), _State.of({})
+        return self._after(state, there, there, None).to_json()
+
+    def offsets(self, position: Position) -> Mapping[str, int]:
+        """Return how far objects were read. Raises StreamError: a position does not name all of them."""
+        if position and (_State.of(position).older[0] or position):
+            hint = "Use earliest or latest."
+            raise StreamError("a position of objects does not name all that were read", hint=hint)
+        return {}
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def _listed(self) -> list[_Object]:
+        from pyarrow.fs import FileSelector, FileType
+
+        folder = re.split(r"[*?\[]", self._pattern, maxsplit=1)[0].rpartition("/")[0]
+        try:
+            bucket = self._files.get_file_info(self._pattern.partition("/")[0])
+            if bucket.type == FileType.NotFound:
+                raise StreamError(f"{self._path}: there is no such bucket", hint="Correct `path`, or `endpoint`.")
+            found = self._files.get_file_info(FileSelector(folder, recursive=True, allow_not_found=True))
+        except OSError as error:
+            hint = "Are bucket, endpoint, region and credentials right?"
+            raise StreamError(f"{self._path} cannot be listed: {error}", hint=hint) from error
+        objects = [
+            _Object(one.path, one.mtime.astimezone(UTC).replace(tzinfo=None), int(one.size))
+            for one in found
+            if one.type == FileType.File and self._matches(one.path)
+        ]
+        return sorted(objects, key=lambda one: (one.at, one.key))
+
+    def _floor(self, state: _State) -> datetime | None:
+        return state.cutoff - self._grace if state.cutoff else None
+
+    def _unread(self, state: _State, there: Sequence[_Object]) -> list[_Object]:
+        floor = self._floor(state)
+        return [one for one in there if (floor is None or one.at >= floor) and state.seen.get(one.key) != one.mark]
+
+    def _refuse_late(self, state: _State, there: Sequence[_Object]) -> None:
+        """Raise StreamError if there is more than was read of the objects that are older than the grace."""
+        floor = self._floor(state)
+        older = [one for one in there if floor is not None and one.at < floor]
+        if len(older) > state.older[0]:
+            more = len(older) - state.older[0]
+            message = f"{more} objects of {self._path} appeared with times before {floor}, which is behind the grace"
+            raise StreamError(message, hint="Raise `grace`, and read all again: fft stream reset --to earliest.")
+
+    def _after(
+        self, state: _State, there: Sequence[_Object], done: Sequence[_Object], opened: tuple[str, str, int] | None
+    ) -> _State:
+        seen = {**state.seen, **{one.key: one.mark for one in done}}
+        cutoff = max([*(one.at for one in done), *([state.cutoff] if state.cutoff else [])], default=None)
+        floor = cutoff - self._grace if cutoff else None
+        older = [one for one in there if floor is not None and one.at < floor and seen.get(one.key) == one.mark]
+        before = self._floor(state)
+        known = [one for one in there if before is not None and one.at < before]
+        gone = {one.key for one in older}
+        kept = {key: mark for key, mark in seen.items() if key not in gone and self._is_recent(mark, floor)}
+        counted = {one.key: one for one in (*known, *older)}.values()
+        return _State(cutoff, kept, (len(counted), sum(one.number for one in counted)), opened)
+
+    def _is_recent(self, mark: str, floor: datetime | None) -> bool:
+        return floor is None or datetime.fromisoformat(mark.partition(" ")[0]) >= floor
+
+    def _read(self, one: _Object, skip: int, limit: int) -> tuple[pa.Table, bool]:
+        """Read rows of an object; tell whether that was all of it."""
+        partition = f"#{self._path}#{one.key}@{one.at.isoformat()}"
+        try:
+            with self._files.open_input_file(one.key) as file:
+                if self._format == "parquet":
+                    return _parquet(file, partition, skip, limit)
+                content = bytes(file.read())
+        except OSError as error:
+            raise StreamError(f"s3://{one.key} cannot be read: {error}") from error
+        lines = content.split(b"\n")
+        first = 0
+        reader: Callable[[bytes], Values] = read_json
+        if self._format == "csv":
+            names = self._header or tuple(lines[0].decode("utf-8-sig", "replace").rstrip("\r").split(self._delimiter))
+            first, reader = 0 if self._header else 1, csv_reader(names, self._delimiter)
+        rows = [(place, line.rstrip(b"\r")) for place, line in enumerate(lines[first:]) if line.strip()]
+        records: list[Record] = [read_record(partition, place, raw, reader) for place, raw in rows[skip : skip + limit]]
+        return as_table(records), skip + limit >= len(rows)
+
+
+def _parquet(file: Any, partition: str, skip: int, limit: int) -> tuple[pa.Table, bool]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(file)
+    except pa.ArrowInvalid as error:
+        raise StreamError(f"{partition.rpartition('#')[2]} is not a Parquet file: {error}") from error
+    rows = table.slice(skip, limit)
+    count = rows.num_rows
+    columns: dict[str, Any] = {
+        PARTITION: pa.array([partition] * count, pa.string()),
+        OFFSET: pa.array(range(skip, skip + count), pa.int64()),
+        ERROR: pa.nulls(count, pa.string()),
+        BYTES: pa.nulls(count, pa.binary()),
+    }
+    for name, values in columns.items():
+        rows = rows.append_column(name, values)
+    return rows, skip + limit >= table.num_rows
+
+
+def _joined(tables: Sequence[Any]) -> Any:
+    """Put tables below each other; a column that is of two types is text."""
+    import pyarrow as pa
+
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowTypeError:
+        pass
+    kinds = dict[str, set[str]]()
+    for table in tables:
+        for field in table.schema:
+            kinds.setdefault(field.name, set()).add(str(field.type))
+    mixed = {name for name, found in kinds.items() if len(found) > 1}
+    try:
+        return pa.concat_tables([_with_texts(table, mixed) for table in tables], promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise StreamError(f"columns are of several types: {', '.join(sorted(mixed))}: {error}") from error
+
+
+def _with_texts(table: Any, names: set[str]) -> Any:
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if field.name in names:
+            table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
+    return table

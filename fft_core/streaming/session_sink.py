@@ -1,0 +1,330 @@
+"""Applies a batch of events to the sessions of a stream, inside one transaction: the neighbourhood that it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from fft_core.engines.protocol import ColumnType, Session
+from fft_core.errors import EngineError, StreamError, nearest
+from fft_core.names import Relation
+from fft_core.names.columns import ColumnNames
+from fft_core.streaming.intake import Intake
+from fft_core.streaming.kept import KeptStatements
+from fft_core.streaming.measures import spelled_measures
+from fft_core.streaming.sessions import (
+    ADDED,
+    TOUCHED_END,
+    TOUCHED_START,
+    Range,
+    SessionStatements,
+    ranges_of,
+)
+from fft_core.streaming.settings import SessionSettings
+from fft_core.streaming.source import BYTES, ERROR
+from fft_core.streaming.tables import (
+    RECEIVED,
+    WATERMARK,
+    OnNewColumns,
+    StreamTables,
+    add_index,
+    append,
+    columns_of,
+    fitted,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_GIVEN, _RANKED, _MET, _NEW, _TOUCHED, _AGAIN = (
+    "_ff_given", "_ff_ranked", "_ff_met", "_ff_new", "_ff_touched", "_ff_again",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SessionSink:
+    """The tables of a stream of sessions, and what is done to them.
+
+    Attributes:
+        engine: In a transaction.
+        tables: The relations.
+        settings: How events become sessions.
+        on_schema_change: What becomes of columns that the events had not before.
+    """
+
+    engine: Session
+    tables: StreamTables
+    settings: SessionSettings
+    on_schema_change: OnNewColumns = "append_new_columns"
+
+    def keep(
+        self,
+        intake: Intake,
+        now: datetime,
+        sessions: Relation | None,
+        before: datetime | None,
+        judge: Callable[[Relation], None] | None = None,
+    ) -> dict[str, int]:
+        """Keep the events of a batch, and bring the sessions up to date.
+
+        Args:
+            intake: The batch.
+            now: In UTC, without a zone.
+            sessions: The table of the sessions; None leaves them as they are.
+            before: The watermark before this batch.
+            judge: Is given the sessions that are about to be written; what it raises keeps nothing.
+
+        Returns:
+            How many events were kept, were late, bad or there already, and how many sessions were written.
+
+        Raises:
+            StreamError: a measure cannot be made, or events have new columns that they must not have.
+        """
+        dead = [intake.dead]
+        late = keep_late(self.engine, self.tables, intake, now, self._declared(), dead)
+        fit = fitted(self.engine, self.tables.events, intake.events, self._declared(), self.on_schema_change)
+        for statement in fit.statements:
+            self.engine.execute(statement)
+        dead.append(fit.dead)
+        counts = {"events": 0, "late": late, "dead": 0, "duplicates": 0, "sessions": 0}
+        stored = columns_of(self.engine, self.tables.events)
+        if fit.is_new:
+            add_index(self.engine, self.tables.events, self._named([c.name for c in stored]).event_time)
+        statements = self._statements([column.name for column in stored])
+        if fit.rows.num_rows:
+            batch = _Batch(self.engine, self.tables.events, statements, stored, intake.watermark, judge)
+            counts |= batch.keep(_received(fit.rows, now), sessions, dead)
+        if sessions is not None:
+            for statement in statements.closed(sessions, before, intake.watermark):
+                self.engine.execute(statement)
+        counts["dead"] += bury(self.engine, self.tables, dead, now)
+        return counts
+
+    def all_sessions(self, watermark: datetime | None) -> str:
+        """Render the query of the sessions of all events that are kept."""
+        names = [column.name for column in columns_of(self.engine, self.tables.events)]
+        return self._statements(names).all_sessions(self.tables.events, watermark)
+
+    def _statements(self, names: Sequence[str]) -> SessionStatements:
+        """Prepare the statements for events of these columns. Raises StreamError."""
+        settings = self._named(names)
+        statements = SessionStatements(settings, {}, self.engine.spelling)
+        if taken := [name for name in settings.key if name.lower() in ADDED]:
+            hint = "Rename it in the events, or in what sends them."
+            raise StreamError(f"the key {taken[0]!r} has the name of a column that sessions have", hint=hint)
+        own = {name.lower() for name in (*settings.key, *ADDED)}
+        for name in settings.measures:
+            if name.lower() in own:
+                raise StreamError(f"a measure is called {name!r}, as another column of the sessions is")
+        measures = spelled_measures(settings.measures, names, statements.order, self.engine.spelling)
+        return replace(statements, measures=measures)
+
+    def _declared(self) -> Mapping[str, str]:
+        """The types of the columns that a table of events always has."""
+        named = {name.lower() for name in self.settings.columns}
+        needed = {self.settings.event_time: "timestamp"} if self.settings.event_time.lower() not in named else {}
+        return {**self.settings.columns, **needed}
+
+    def _named(self, names: Sequence[str]) -> SessionSettings:
+        known = ColumnNames(names)
+
+        def found(name: str, what: str) -> str:
+            there = known.find(name)
+            if there is None:
+                raise StreamError(f"no event has the {what} {name!r}", hint=nearest(name, names))
+            return there
+
+        settings = self.settings
+        return replace(
+            settings,
+            key=tuple(found(name, "key") for name in settings.key),
+            event_time=found(settings.event_time, "event_time"),
+            event_id=found(settings.event_id, "event_id") if settings.event_id else None,
+        )
+
+
+def keep_late(
+    engine: Session,
+    tables: StreamTables,
+    intake: Intake,
+    now: datetime,
+    declared: Mapping[str, str],
+    dead: list[pa.Table],
+) -> int:
+    """Write late events into their table, and count them; those that cannot be stored join the bad ones."""
+    import pyarrow as pa
+
+    rows = intake.late
+    if not rows.num_rows:
+        return 0
+    times = pa.array([intake.watermark] * rows.num_rows, pa.timestamp("us"))
+    fit = fitted(engine, tables.late, _received(rows.append_column(WATERMARK, times), now), declared)
+    for statement in fit.statements:
+        engine.execute(statement)
+    dead.append(fit.dead)
+    if fit.rows.num_rows:
+        append(engine, tables.late, fit.rows)
+    return fit.rows.num_rows
+
+
+def bury(engine: Session, tables: StreamTables, dead: Sequence[pa.Table], now: datetime) -> int:
+    """Write bad records into their table, and count them."""
+    import pyarrow as pa
+
+    rows = pa.concat_tables(dead)
+    if rows.num_rows:
+        append(engine, tables.dead, _received(rows, now))
+    return rows.num_rows
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """One batch of events that have the columns of the table.
+
+    Attributes:
+        engine: In a transaction.
+        events: The table.
+        statements: Rendered for its columns.
+        stored: Those.
+        watermark: The stream's, with this batch.
+        judge: Is given the sessions that are about to be written.
+    """
+
+    engine: Session
+    events: Relation
+    statements: SessionStatements
+    stored: Sequence[ColumnType]
+    watermark: datetime | None
+    judge: Callable[[Relation], None] | None = None
+
+    def keep(self, rows: pa.Table, sessions: Relation | None, dead: list[pa.Table]) -> dict[str, int]:
+        """Keep what is new, and make the sessions again that it belongs to."""
+        settings, engine = self.statements.settings, self.engine
+        ranges = ranges_of(_minutes(rows.column(settings.event_time)), settings.gap)
+        with engine.frames.query(rows) as query, _temporary(engine) as temporary:
+            given = temporary(_GIVEN, self._complete(query, rows.column_names))
+            new, count, refused = given, rows.num_rows, 0
+            if settings.event_id is not None:
+                new, count, refused = self._new(given, count, ranges, temporary, dead)
+            written = 0
+            if sessions is not None and count:
+                written = self._refresh(sessions, new, ranges, temporary)
+            names = [engine.spelling.quoted(column.name) for column in self.stored]
+            everything = f"select {', '.join(names)} from {new.sql(engine.spelling)}"
+            engine.execute(engine.spelling.insert(self.events, names, everything))
+        return {"events": count, "duplicates": rows.num_rows - count - refused, "sessions": written}
+
+    def _complete(self, query: str, given: Sequence[str]) -> str:
+        """Render rows with all columns of the events, in their order."""
+        spelling = self.engine.spelling
+        cells = [
+            f"{spelling.cast_to(spelling.quoted(c.name) if c.name in given else 'null', c.type)} "
+            f"as {spelling.quoted(c.name)}"
+            for c in self.stored
+        ]
+        return f"select {', '.join(cells)} from ({query}) as _ff_r"
+
+    def _new(
+        self,
+        given: Relation,
+        count: int,
+        ranges: Sequence[Range],
+        temporary: _Temporary,
+        dead: list[pa.Table],
+    ) -> tuple[Relation, int, int]:
+        """Find the given events that are kept, and count them, and those that others are kept instead of."""
+        engine = self.engine
+        kept = KeptStatements(self.statements.settings, [c.name for c in self.stored], engine.spelling)
+        ranked = temporary(_RANKED, kept.ranked(given))
+        met = temporary(_MET, kept.met(self.events, ranked, ranges))
+        ((repeated,),) = engine.fetch(kept.repeated(ranked, met))
+        if not repeated:
+            return given, count, 0
+        refused = engine.frames.read(kept.refused(ranked, met))
+        replaced = engine.frames.read(kept.replaced(self.events, met, ranges))
+        if replaced.num_rows:
+            engine.execute(kept.removed(self.events, met, ranges))
+        dead += [_with_bytes(refused), _with_bytes(replaced)]
+        new = temporary(_NEW, kept.new(ranked, met))
+        return new, _count(engine, new), refused.num_rows
+
+    def _refresh(self, sessions: Relation, new: Relation, ranges: Sequence[Range], temporary: _Temporary) -> int:
+        """Make the sessions again that new events belong to; return how many there are then."""
+        engine, statements = self.engine, self.statements
+        touched = temporary(_TOUCHED, statements.touched(sessions, new, ranges))
+        spans = engine.fetch(f"select {TOUCHED_START}, {TOUCHED_END} from {touched.sql(engine.spelling)}")
+        read_time = engine.types.read_time
+        found = ranges_of(((read_time(low), read_time(high)) for low, high in spans), statements.settings.gap * 0)
+        again = temporary(_AGAIN, statements.again(self.events, new, touched, found, self.watermark))
+        if self.judge is not None:
+            self.judge(again)
+        for statement in statements.removed(sessions, touched, found):
+            engine.execute(statement)
+        query = f"select {', '.join(statements.columns)} from {again.sql(engine.spelling)}"
+        stats = engine.execute(engine.spelling.insert(sessions, statements.columns, query))
+        return _count(engine, again) if stats.rows is None else stats.rows
+
+
+def _minutes(times: Any) -> list[Range]:  # Any: an Arrow column
+    """Return the minutes that times are in: mostly far fewer than times."""
+    import pyarrow.compute as pc
+
+    minutes: list[Any] = pc.floor_temporal(times, unit="minute").unique().to_pylist()
+    return [(minute, minute + timedelta(minutes=1)) for minute in minutes if minute is not None]
+
+
+def _count(engine: Session, relation: Relation) -> int:
+    ((count,),) = engine.fetch(f"select count(*) from {relation.sql(engine.spelling)}")
+    return int(count)
+
+
+def _received(rows: pa.Table, now: datetime) -> pa.Table:
+    import pyarrow as pa
+
+    return rows.append_column(RECEIVED, pa.array([now] * rows.num_rows, pa.timestamp("us")))
+
+
+@contextmanager
+def _temporary(engine: Session) -> Iterator[_Temporary]:
+    temporary = _Temporary(engine)
+    try:
+        yield temporary
+    finally:
+        temporary.drop()
+
+
+class _Temporary:
+    """Temporary tables of one batch."""
+
+    def __init__(self, engine: Session) -> None:
+        self._engine = engine
+        self._made: list[Relation] = []
+
+    def __call__(self, name: str, query: str) -> Relation:
+        """Make one of a query."""
+        self._engine.create_temporary(name, query)
+        self._made.append(self._engine.temporary(name))
+        return self._made[-1]
+
+    def drop(self) -> None:
+        """Drop all of them; in a transaction that failed they are gone."""
+        while self._made:
+            relation = self._made.pop()
+            try:
+                self._engine.execute(self._engine.spelling.drop(relation, "table"))
+            except EngineError:
+                self._made.clear()
+
+
+def _with_bytes(refused: pa.Table) -> pa.Table:
+    """Return bad records that were rows the bytes that they were shown as."""
+    import pyarrow as pa
+
+    texts = refused.column(BYTES).cast(pa.string()).cast(pa.binary())
+    place = refused.column_names.index(BYTES)
+    error = refused.column_names.index(ERROR)
+    table = refused.set_column(place, BYTES, texts)
+    return table.set_column(error, ERROR, table.column(ERROR).cast(pa.string()))

@@ -1,0 +1,275 @@
+"""Sessions of events that are given as frames, in Python: any number of times, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fft_core.engines.protocol import Session
+from fft_core.errors import BusyError, EngineError, StreamError
+from fft_core.frames.arrow import to_arrow
+from fft_core.names import Relation
+from fft_core.streaming.intake import EventRules, Intake, TimeUnit, take_in
+from fft_core.streaming.session_sink import SessionSink
+from fft_core.streaming.sessions import END
+from fft_core.streaming.settings import SessionSettings
+from fft_core.streaming.source import Position, Source
+from fft_core.streaming.state import (
+    StreamState,
+    Writer,
+    held_state,
+    place_of_state,
+    prepare_state,
+    read_state,
+    write_state,
+)
+from fft_core.streaming.tables import StreamTables, add_index
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class HasEngine(Protocol):
+    """An object with a session of a database: a `Warehouse`."""
+
+    engine: Session
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """The counts of a batch.
+
+    Attributes:
+        given: How many records there were.
+        events: How many were kept.
+        duplicates: How many were kept already.
+        late: How many were older than is allowed: they are in `<target>__late`.
+        dead: How many were not events, or not the one that is kept: they are in `<target>__dead`.
+        sessions: How many sessions were written.
+        watermark: The time up to which events are expected to be there, in UTC.
+    """
+
+    given: int
+    events: int
+    duplicates: int
+    late: int
+    dead: int
+    sessions: int
+    watermark: datetime | None
+
+
+def refuse_engine(engine: Session) -> None:
+    """Raise EngineError for an engine on which a position and rows cannot be written together."""
+    can = engine.capabilities
+    for name, support in (("transactions", can.transactions), ("changing rows", can.changes_rows)):
+        if not support:
+            hint = "Streams need an engine whose transactions have several statements: DuckDB or Postgres."
+            raise EngineError(f"{engine.name} cannot write a stream: {name}: {support}", hint=hint)
+
+
+class StreamSessionizer:
+    """Makes sessions of events, in a table of the warehouse. A context manager; it is used in one thread.
+
+    The sessions are a function of the events that are kept, in any order and in any batches. What was not kept
+    is in `<target>__late` and `<target>__dead`. Each batch is one transaction.
+
+    Args:
+        warehouse: An open warehouse.
+        target: The table of the sessions, which is created. Beside it lie `<target>__events` and the others.
+        key: The column, or columns, that tell whose session it is.
+        event_time: The column of an event's time: a time, a text of ISO 8601 (without a zone it is UTC), or a number
+            of `event_time_unit`.
+        event_id: The column that tells events of one key and time apart, so that the same one counts once. Without it,
+            each record counts, also if it is given twice.
+        gap_minutes: Two events of a key that are at most so many minutes apart belong to one session.
+        measures: Aggregates of SQL over the events of a session, by name; `first(x)` and `last(x)` are the values of
+            its first and its last event.
+        allowed_lateness: How much older than the newest event an event may be; it may be any if None.
+        max_ahead: How far in the future an event may be; it may be any if None.
+        event_time_unit: What a number in `event_time` counts since 1970: "s", "ms" or "us".
+        columns: Types of columns, by name; others get the type of their first values.
+        max_dead_share: The share of bad records above which a batch is refused.
+
+    >>> import pandas
+    >>> from fft_core import load_project, open_warehouse
+    >>> from fft_core.streaming import StreamSessionizer
+    >>> frame = pandas.DataFrame({"user_id": [1, 1], "ts": ["2026-01-01 10:00", "2026-01-01 10:20"], "amount": [2, 3]})
+    >>> with open_warehouse(load_project("shop"), path=":memory:") as warehouse:
+    ...     sessionizer = StreamSessionizer(
+    ...         warehouse, target="fct_sessions", key="user_id", event_time="ts", gap_minutes=30,
+    ...         measures={"pageviews": "count(*)", "revenue": "sum(amount)"},
+    ...     )
+    ...     result = sessionizer.process_batch(frame)
+    ...     warehouse.engine.fetch("select user_id, events, revenue, is_closed from fct_sessions")
+    [(1, 2, 5, False)]
+    """
+
+    def __init__(
+        self,
+        warehouse: HasEngine,
+        target: str,
+        *,
+        key: str | Sequence[str],
+        event_time: str,
+        event_id: str | None = None,
+        gap_minutes: float = 30,
+        measures: Mapping[str, str] | None = None,
+        allowed_lateness: timedelta | None = None,
+        max_ahead: timedelta | None = None,
+        event_time_unit: TimeUnit | None = None,
+        columns: Mapping[str, str] | None = None,
+        max_dead_share: float | None = None,
+    ) -> None:
+        keys = (key,) if isinstance(key, str) else tuple(key)
+        if not keys:
+            raise StreamError("sessions need a key: the column that tells whose they are")
+        if not gap_minutes > 0:
+            raise StreamError(f"gap_minutes must be more than 0, not {gap_minutes}")
+        self._engine = warehouse.engine
+        refuse_engine(self._engine)
+        settings = SessionSettings(
+            keys, event_time, timedelta(minutes=gap_minutes), event_id, dict(measures or {}), dict(columns or {})
+        )
+        self._rules = EventRules(keys, event_time, event_id, event_time_unit, allowed_lateness, max_ahead)
+        self._tables = StreamTables(self._engine.relation(target))
+        self._sink = SessionSink(self._engine, self._tables, settings)
+        self._share = max_dead_share
+        self._is_prepared = False
+
+    @property
+    def target(self) -> Relation:
+        """The table of the sessions."""
+        return self._tables.target
+
+    def process_batch(self, frame: Any) -> BatchResult:  # Any: a frame of any library that Arrow reads
+        """Keep the events of a frame, and bring their sessions up to date, in one transaction.
+
+        Args:
+            frame: Of pandas, Polars or Arrow; one row for each event.
+
+        Raises:
+            StreamError: a measure cannot be made, or too many records are bad. Nothing is kept.
+            BusyError: another process writes this stream.
+        """
+        return self._process(to_arrow(frame), None)
+
+    def process(self, source: Source, limit: int = 100_000) -> BatchResult:
+        """Read what has arrived in a source, and do the same; its position is kept in the same transaction.
+
+        Args:
+            source: As a `FileTailSource`; a stream has one.
+            limit: At most so many records.
+
+        Raises what `process_batch` raises.
+        """
+        with self._engine.turn():
+            state = self._state() or StreamState()
+            batch, position = source.poll(state.position, limit)
+            if not batch.num_rows and position == state.position:  # what is not written makes no file grow
+                return BatchResult(0, 0, 0, 0, 0, 0, state.watermark)
+            return self._process(batch, position, state)
+
+    def _process(self, batch: pa.Table, position: Position | None, polled: StreamState | None = None) -> BatchResult:
+        engine, target, now = self._engine, self.target, _now()
+        with engine.turn():
+            if not self._is_prepared:
+                engine.create_schema(target)
+            with engine.transaction():
+                engine.hold(place_of_state(target))
+                if not self._is_prepared:
+                    prepare_state(engine, target)
+                before = self._state()
+                state = before or StreamState()
+                if polled is not None and (polled.epoch, polled.position) != (state.epoch, state.position):
+                    raise BusyError(f"the stream {target} was written by another process meanwhile")
+                intake = take_in(batch, self._rules, state, now, takes_nul=engine.spelling.takes_nul)
+                counts = self._applied(intake, state, now)
+                refuse_dead_share(counts["dead"], intake.given, self._share)
+                write_state(engine, target, before, next_state(state, intake, counts, position, Writer.me()))
+            self._is_prepared = True
+        return BatchResult(given=intake.given, watermark=intake.watermark, **counts)
+
+    def _applied(self, intake: Intake, state: StreamState, now: datetime) -> dict[str, int]:
+        engine, is_there = self._engine, self.target in self._engine.inspect([self.target])
+        if is_there and not state.counts:
+            hint = "Name another target, or drop that table."
+            raise StreamError(f"{self.target} is there, and was not written by a stream", hint=hint)
+        counts = self._sink.keep(intake, now, self.target if is_there else None, state.watermark)
+        if not is_there and counts["events"]:
+            query = self._sink.all_sessions(intake.watermark)
+            engine.execute(engine.spelling.create_as(self.target, "table", query, replaces=False))
+            add_index(engine, self.target, END)
+            ((sessions,),) = engine.fetch(f"select count(*) from {self.target.sql(engine.spelling)}")
+            counts["sessions"] = int(sessions)
+        return counts
+
+    def _state(self) -> StreamState | None:
+        return read_state(self._engine, self.target)
+
+    def close(self) -> None:
+        """Let other processes write this stream."""
+        with self._engine.turn(), self._engine.transaction():
+            state = self._state()
+            if state is not None and state.holder is not None and state.holder.is_me:
+                write_state(self._engine, self.target, state, replace(state, holder=None))
+
+    def __enter__(self) -> StreamSessionizer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def next_state(
+    state: StreamState, intake: Intake, counts: Mapping[str, int], position: Position | None, holder: Writer | None
+) -> StreamState:
+    """Return the state behind a batch."""
+    added = {name: state.counts.get(name, 0) + counts[name] for name in ("events", "late", "dead", "duplicates")}
+    return replace(
+        state,
+        position=state.position if position is None else position,
+        watermark=intake.watermark,
+        partitions=intake.partitions,
+        holder=holder,
+        epoch=state.epoch if holder == state.holder else state.epoch + 1,
+        counts={**added, "batches": state.counts.get("batches", 0) + 1},
+    )
+
+
+def refuse_dead_share(dead: int, given: int, share: float | None) -> None:
+    """Raise StreamError if more than a share of the records of a batch are bad."""
+    if share is not None and given and dead / given > share:
+        hint = "Correct what sends them, or raise max_dead_share: they are kept in the table __dead then."
+        raise StreamError(f"{dead} of {given} records are bad, more than the allowed share of {share:g}", hint=hint)
+
+
+@contextmanager
+def holding(engine: Session, target: Relation, doing: str) -> Iterator[Writer]:
+    """Hold a stream while the context lasts: other processes that would write it are refused, and told who does.
+
+    Raises:
+        BusyError: another process holds it.
+    """
+    me = Writer.me(doing)
+    with engine.turn(), engine.transaction():
+        before = held_state(engine, target)
+        state = before or StreamState()
+        write_state(engine, target, before, replace(state, holder=me, epoch=state.epoch + 1))
+    try:
+        yield me
+    finally:
+        with engine.turn(), engine.transaction():
+            engine.hold(place_of_state(target))
+            state = read_state(engine, target) or StreamState()
+            if state.holder == me:
+                write_state(engine, target, state, replace(state, holder=None))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

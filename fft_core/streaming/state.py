@@ -1,0 +1,229 @@
+"""The `_ff_stream` table: how far each stream was read, beside its rows and in one transaction with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from fft_core.engines.protocol import Session
+from fft_core.engines.spec.spelling import TypeWord
+from fft_core.errors import BusyError, StateError, StatementError
+from fft_core.names import Relation
+from fft_core.streaming.source import Position
+
+TABLE = "_ff_stream"
+LEASE = timedelta(minutes=2)  # how long a writer of another machine, who says nothing, is taken to be alive
+_COLUMNS: Mapping[str, TypeWord] = {
+    "relation": "text",
+    "position": "text",
+    "watermark": "timestamp",
+    "partitions": "text",
+    "phase": "text",
+    "epoch": "integer",
+    "holder": "text",
+    "counts": "text",
+    "updated_at": "timestamp",
+}
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A process that writes a stream.
+
+    Attributes:
+        host, pid, started: Which process.
+        doing: What it does, for people.
+    """
+
+    host: str
+    pid: int
+    started: str
+    doing: str = ""
+
+    @classmethod
+    def me(cls, doing: str = "") -> Writer:
+        """Return this process."""
+        return cls(socket.gethostname(), os.getpid(), _started(os.getpid()), doing)
+
+    @property
+    def is_me(self) -> bool:
+        """Whether it is this process."""
+        return (self.host, self.pid, self.started) == (socket.gethostname(), os.getpid(), _started(os.getpid()))
+
+    def is_alive(self, last_seen: datetime) -> bool:
+        """Whether it may still write: on this machine by its process, elsewhere by the time of its last batch."""
+        if self.host == socket.gethostname():
+            return _started(self.pid) == self.started and _exists(self.pid)
+        return datetime.now(UTC).replace(tzinfo=None) - last_seen < LEASE
+
+    def __str__(self) -> str:
+        return f"{self.doing or 'process'} (pid {self.pid} on {self.host})"
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """The state of a stream, as it is kept.
+
+    Attributes:
+        position: Behind the last event that was kept.
+        watermark: The time up to which events are expected to be there; None before the first event. In UTC.
+        partitions: Of each partition its own newest event time, and when it gave an event last, as texts.
+        phase: "live"; or "backfill" while events are read again, and the sessions are left as they are.
+        epoch: The fencing token: it grows with each new writer and each reset.
+        holder: Who writes it now, for longer than a transaction.
+        counts: How many events, late events, bad records, duplicates and batches there were.
+        updated_at: When it was written, in UTC.
+    """
+
+    position: Position = field(default_factory=dict)
+    watermark: datetime | None = None
+    partitions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    phase: Literal["live", "backfill"] = "live"
+    epoch: int = 0
+    holder: Writer | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    updated_at: datetime | None = None
+
+    @property
+    def holding(self) -> Writer | None:
+        """The other process that holds it and is alive; None if none does."""
+        if self.holder is None or self.updated_at is None or self.holder.is_me:
+            return None
+        return self.holder if self.holder.is_alive(self.updated_at) else None
+
+
+def place_of_state(target: Relation) -> Relation:
+    """Return the table that has the state of a stream: beside its rows, so that one transaction writes both."""
+    return target.named(TABLE)
+
+
+def read_state(engine: Session, target: Relation) -> StreamState | None:
+    """Read the state of a stream; None if nothing was ever read. Raises StateError."""
+    table = place_of_state(target)
+    if table not in engine.inspect([table]):
+        return None
+    spelling = engine.spelling
+    where = f"relation = {spelling.literal(str(target))}"
+    try:
+        rows = engine.fetch(f"select {', '.join(_COLUMNS)} from {table.sql(spelling)} where {where}")
+        return _state(rows[0], engine) if rows else None
+    except (StatementError, ValueError, TypeError, KeyError) as error:
+        hint = f"Its row in {table} was changed by something else. `fft stream reset` writes it again."
+        raise StateError(f"the position of {target} cannot be read: {error}", hint=hint) from error
+
+
+def _state(row: tuple[Any, ...], engine: Session) -> StreamState:
+    _, position, watermark, partitions, phase, epoch, holder, counts, updated_at = row
+    return StreamState(
+        position=json.loads(position),
+        watermark=None if watermark is None else engine.types.read_time(watermark),
+        partitions={name: (times[0], times[1]) for name, times in json.loads(partitions).items()},
+        phase="backfill" if phase == "backfill" else "live",
+        epoch=int(epoch),
+        holder=Writer(**json.loads(holder)) if holder else None,
+        counts=json.loads(counts),
+        updated_at=engine.types.read_time(updated_at),
+    )
+
+
+def prepare_state(engine: Session, target: Relation) -> None:
+    """Create the table of the state, if it is missing."""
+    table = place_of_state(target)
+    if table not in engine.inspect([table]):
+        engine.execute(engine.spelling.create_table(table, _COLUMNS))
+
+
+def held_state(engine: Session, target: Relation) -> StreamState | None:
+    """Hold the state of a stream until this transaction ends, and read it; None if nothing was ever read.
+
+    Raises:
+        BusyError: another process writes the stream.
+    """
+    engine.hold(place_of_state(target))
+    prepare_state(engine, target)
+    state = read_state(engine, target)
+    if state is not None and (other := state.holding):
+        raise held(target, other)
+    return state
+
+
+def write_state(engine: Session, target: Relation, before: StreamState | None, state: StreamState) -> None:
+    """Write a state over the one that was read, inside the transaction of its rows.
+
+    Raises:
+        BusyError: another process writes the stream, or has written it since the state was read.
+    """
+    is_there = refuse_others(engine, target, before)
+    table, spelling = place_of_state(target), engine.spelling
+    values = {
+        "relation": str(target),
+        "position": json.dumps(state.position, sort_keys=True, separators=(",", ":")),
+        "watermark": state.watermark,
+        "partitions": json.dumps(state.partitions, sort_keys=True, separators=(",", ":")),
+        "phase": state.phase,
+        "epoch": state.epoch,
+        "holder": json.dumps(vars(state.holder)) if state.holder else None,
+        "counts": json.dumps(state.counts),
+        "updated_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+    where = f"relation = {spelling.literal(str(target))}"
+    if not is_there:
+        engine.execute(spelling.insert_row(table, values))
+    else:  # in place: on DuckDB, rows that are deleted take room until they are many
+        engine.execute(spelling.update(table, {k: _spelled(engine, k, v) for k, v in values.items()}, where))
+
+
+def _spelled(engine: Session, column: str, value: object) -> str:
+    spelling = engine.spelling
+    return spelling.cast("null", _COLUMNS[column]) if value is None else spelling.literal(value)
+
+
+def refuse_others(engine: Session, target: Relation, before: StreamState | None) -> bool:
+    """Return whether a stream has a state. Raise BusyError if another process holds it, or has written it since."""
+    now = read_state(engine, target)
+    if now is not None and (other := now.holding):
+        raise held(target, other)
+    if (now is None) != (before is None) or (
+        now is not None and before is not None and (now.epoch, now.position) != (before.epoch, before.position)
+    ):
+        raise BusyError(f"the stream {target} was written by another process meanwhile", hint="Start this one again.")
+    return now is not None
+
+
+def held(target: Relation, by: Writer) -> BusyError:
+    """Return the error that says who writes a stream."""
+    hint = "End that process first. A process that was killed is noticed by itself."
+    return BusyError(f"the stream {target} is written by {by}", hint=hint)
+
+
+@cache
+def _is_linux() -> bool:
+    return sys.platform.startswith("linux")
+
+
+def _started(pid: int) -> str:
+    """Return when a process began, as the system says it: its number alone may be another one's by now."""
+    if not _is_linux():
+        return ""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return "gone"
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

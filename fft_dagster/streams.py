@@ -1,0 +1,144 @@
+"""A sensor that looks how much has arrived in streams, tells it as observations, and launches what reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC
+from typing import Any
+
+import dagster as dg
+
+from fft_core import FftError, Model, Project, Run
+from fft_core.build.stream_upkeep import StreamStatus, stream_status, streams_of
+from fft_core.errors import BusyError, RequestError, nearest
+from fft_core.plan.fingerprint import digest_of
+from fft_dagster.projects import bound_project
+from fft_dagster.translator import FftTranslator
+
+STREAM_TAG = "fft/stream"
+_BEGUN = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def stream_sensor(
+    project: Project,
+    translator: FftTranslator | None = None,
+    *,
+    streams: Collection[str] | None = None,
+    backlog: int = 1,
+    age_seconds: float | None = None,
+    with_downstream: bool = False,
+    name: str | None = None,
+    minimum_interval_seconds: int = 30,
+    default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
+) -> dg.SensorDefinition:
+    """Make a sensor that launches a run for each stream in which enough has arrived.
+
+    At each look, backlog, lag and watermark of each stream become an observation of its asset. While a run of a stream
+    has not ended, no other one is launched for it.
+
+    Args:
+        project: A loaded project.
+        translator: How models become assets.
+        streams: The names of the streams; all of the project if None.
+        backlog: How much must have arrived, in what its source counts: bytes, messages, objects.
+        age_seconds: If not so much has arrived, how long the oldest of it may wait; for ever if None.
+        with_downstream: Whether a run builds what reads the stream, too.
+        name: The name of the sensor; that of the project with `_streams` if None.
+        minimum_interval_seconds: The time between two looks.
+        default_status: Whether it is on from the beginning.
+
+    Raises:
+        RequestError: one of the names is not a stream.
+
+    >>> sensor = stream_sensor(load_project("clicks"), backlog=100_000, age_seconds=60)  # doctest: +SKIP
+    """
+    translator = bound_project(project, translator).translator
+    chosen = _chosen(project, streams)
+    selection = dg.AssetSelection.assets(*(translator.get_asset_key(model) for model in chosen))
+
+    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        try:
+            found = _statuses(project, chosen)
+        except BusyError as error:  # a build has the database: the next look will see
+            return dg.SkipReason(str(error))
+        events = [dg.AssetObservation(translator.get_asset_key(one.model), metadata=told_of(one)) for one in found]
+        requests = [
+            _request(project, translator, one, with_downstream=with_downstream)
+            for one in found
+            if _is_due(one, backlog, age_seconds) and not _is_running(context, one.model)
+        ]
+        return dg.SensorResult(run_requests=requests, asset_events=events)
+
+    return dg.SensorDefinition(
+        name=name or f"{project.name}_streams",
+        evaluation_fn=look,
+        asset_selection=selection.downstream() if with_downstream else selection,
+        minimum_interval_seconds=minimum_interval_seconds,
+        default_status=default_status,
+        description="Launches a run for each stream in which enough has arrived.",
+    )
+
+
+def told_of(status: StreamStatus) -> Mapping[str, Any]:
+    """Return the metadata of an observation: what is known of a stream without reading it."""
+    told: dict[str, Any] = {"problem": status.problem} if status.problem else {}
+    if status.backlog is not None:
+        told |= {"backlog": status.backlog.size, "backlog_unit": status.backlog.unit}
+    if status.backlog_age is not None:
+        told["backlog_seconds"] = round(status.backlog_age.total_seconds(), 3)
+    if status.state and status.state.watermark and status.lag is not None:
+        told["watermark"] = dg.MetadataValue.timestamp(status.state.watermark.replace(tzinfo=UTC))
+        told["lag_seconds"] = round(status.lag.total_seconds(), 3)
+    return told
+
+
+def _chosen(project: Project, names: Collection[str] | None) -> list[Model]:
+    known = {model.name: model for model in streams_of(project)}
+    for name in names or ():
+        if name not in known:
+            raise RequestError(f"{name!r} is not a stream of {project.name}", hint=nearest(name, known))
+    return [model for model in known.values() if names is None or model.name in names]
+
+
+def _statuses(project: Project, streams: Collection[Model]) -> list[StreamStatus]:
+    with Run(project).open(read_only=True, patience_seconds=1) as warehouse:
+        try:
+            return [stream_status(warehouse, model) for model in streams]
+        except FftError as error:
+            warehouse.masker.error(error)
+            raise
+
+
+def _is_due(status: StreamStatus, backlog: int, age_seconds: float | None) -> bool:
+    if status.backlog is None or not status.backlog.size or (status.state and status.state.holding):
+        return False
+    age = status.backlog_age
+    is_old = age_seconds is not None and age is not None and age.total_seconds() >= age_seconds
+    return status.backlog.size >= backlog or is_old
+
+
+def _is_running(context: dg.SensorEvaluationContext, model: Model) -> bool:
+    filters = dg.RunsFilter(statuses=_BEGUN, tags={STREAM_TAG: model.name})
+    return bool(context.instance.get_run_records(filters, limit=1))
+
+
+def _request(
+    project: Project, translator: FftTranslator, status: StreamStatus, *, with_downstream: bool
+) -> dg.RunRequest:
+    """Ask for a run; for the same backlog behind the same position only once, as it may have failed."""
+    model = status.model
+    names = [model.name, *(sorted(project.downstream(model.name)) if with_downstream else ())]
+    nodes = [project.node(name) for name in names]
+    stored = [node for node in nodes if not (isinstance(node, Model) and node.is_ephemeral)]
+    at = [status.state.position if status.state else {}, status.backlog.size if status.backlog else 0]
+    return dg.RunRequest(
+        run_key=f"{model.name}:{digest_of(at)[:32]}",
+        asset_selection=[translator.get_asset_key(node) for node in stored],
+        tags={STREAM_TAG: model.name},
+    )

@@ -1,0 +1,69 @@
+"""Prefect as the command line sees it: the entry point `prefect` of the group `fft.faces`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fft_core import FftError, Project, ProjectError, Run
+from fft_core.errors import Problem
+from fft_core.project.model import Check, JudgedRows
+from fft_prefect.server import FOLDER, open_ui, use_prefect_of
+
+if TYPE_CHECKING:
+    from fft_core.run.check_history import CheckHistory
+    from fft_core.run.outcomes import RunEvent
+    from fft_core.run.work import Work
+
+
+class PrefectFace:
+    """Runs work in flow runs of this process, on the project's own Prefect or that which is configured."""
+
+    def run(self, project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
+        """Run the steps; yield what becomes of each. Raises FftError if Prefect or its API is missing."""
+        _require_prefect()
+        use_prefect_of(project.root)  # before it is imported
+        from fft_prefect.in_process import run_work  # imports Prefect, which costs a second
+
+        yield from run_work(project, work, planned)
+
+    def with_functions(self, project: Project) -> Project:
+        """Refuse checks whose functions are those of another scheduler. Raises ProjectError."""
+        declared = [check for check in project.checks if isinstance(check.rule, JudgedRows) and not check.rule.judge]
+        if declared:
+            hint = "Dagster finds it: pip install fft-dagster. Or write it as a check of FFT, in tests/."
+            said = "is the check of an asset of Dagster's, which Prefect does not know"
+            raise ProjectError(Problem(f"{check.name!r} {said}", check.location, hint) for check in declared)
+        return project
+
+    def open_ui(
+        self, project: Project, host: str, port: int, variables: Mapping[str, str], announce: Callable[[str], None]
+    ) -> int:
+        """Run a server of Prefect with the project's flow until it ends; return its exit code.
+
+        Raises FftError if it cannot begin.
+        """
+        _require_prefect()
+        return open_ui(project, host, port, variables, announce)
+
+    def check_history(
+        self, project: Project, checks: Iterable[Check], least: int
+    ) -> Mapping[tuple[str, str], CheckHistory]:
+        """Refuse: what checks found is in Prefect's artifacts and events, which no command reads. Raises FftError."""
+        raise FftError(
+            "Prefect keeps no history of checks", hint="The artifacts of the flow runs have what they found."
+        )
+
+    def history(self) -> Path:
+        """Return where a project's own history is, relative to the project."""
+        return FOLDER
+
+
+def _require_prefect() -> None:
+    if find_spec("prefect") is None:
+        raise FftError("Prefect is not installed", hint='pip install "fft-dagster[prefect]"')
+
+
+FACE = PrefectFace()

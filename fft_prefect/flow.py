@@ -1,0 +1,319 @@
+"""A project as a flow: the plan decides first, and each model that is built is a task run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from prefect import Flow, get_run_logger, runtime
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
+
+from fft_core import FftError, Plan, Project, Request, Run, load_project
+from fft_core.errors import nearest
+from fft_core.names.text import visible
+from fft_core.project.model.project import read_variables, without_hooks
+from fft_core.reports.manifest import make_manifest, write_manifest
+from fft_core.run.outcomes import RunEvent, RunStarted
+from fft_core.run.output_guard import guarded_output
+from fft_core.run.rebuilder import refuse_unknown_nodes
+from fft_core.run.report import Report, remember
+from fft_core.run.select.facts import select_nodes
+from fft_core.run.termination import Termination
+from fft_core.run.work import Work, planned
+from fft_prefect.artifacts import artifact_key, plan_markdown, summary_markdown
+from fft_prefect.runs import RunSettings, carry_out
+from fft_prefect.states import error_text
+from fft_prefect.translator import FftTranslator
+
+SITE = Path("site") / "docs" / "index.html"  # where `fft docgen` writes
+
+
+class RunFailedError(FftError):
+    """Models of a flow run failed, or were blocked by their checks."""
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    """What is the same in all runs of a flow; see `project_flow`."""
+
+    root: Path
+    env: str | None
+    engine: str | None
+    run: RunSettings
+    max_workers: int | None
+    keep_going: bool
+    docs_url: str | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The parameters of one run of a flow."""
+
+    select: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    request: Request = field(default_factory=Request)
+    variables: dict[str, Any] = field(default_factory=dict)  # Any: values of YAML
+    defer: str | None = None
+    dry_run: bool = False
+
+
+def project_flow(
+    project_dir: Path | str,
+    *,
+    env: str | None = None,
+    engine: str | None = None,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    name: str | None = None,
+    translator: FftTranslator | None = None,
+    show_reused: bool = False,
+    max_workers: int | None = None,
+    concurrency_limit: str | None = None,
+    keep_going: bool = True,
+    cancel_grace_seconds: float = 20.0,
+    docs_url: str | None = None,
+) -> Flow[..., Any]:
+    """Return a flow that builds what must be built of a project. The project is read when the flow runs.
+
+    The flow's parameters are `select`, `exclude`, `rebuild`, `full_refresh` (lists of text), `cache` ("rw", "ro", "wo"
+    or "off"), `vars` (a mapping), `defer` and `dry_run`. It returns how many nodes are in each state, as
+    `{"built": 2, "reused": 1}`.
+
+    Args:
+        project_dir: The folder that holds project.yml.
+        env: The profile, and the .env layers; FFT_ACTIVE_ENV or "dev" if None.
+        engine: Instead of the profile's engine.
+        select: What the flow builds if a run does not say so.
+        exclude: What it leaves out then.
+        name: The flow's name; the project's folder if None.
+        translator: How models look in Prefect.
+        show_reused: Whether what the plan reuses has a task run, too, in the state Reused; each takes about 10 ms.
+        max_workers: How many steps run at a time; one for each processor if None, and at least 4.
+        concurrency_limit: A global concurrency limit of Prefect, of which each step takes a slot.
+        keep_going: Whether a failure leaves other branches running.
+        cancel_grace_seconds: How long running steps are waited for when a run is cancelled.
+        docs_url: Where the site about the project is, for a link; the files of `fft docgen` if None.
+
+    >>> from fft_prefect import project_flow
+    >>> flow = project_flow("shop")
+    >>> flow.name, sorted(flow.parameters.properties)  # doctest: +NORMALIZE_WHITESPACE
+    ('shop', ['cache', 'defer', 'dry_run', 'exclude', 'full_refresh', 'rebuild', 'select', 'vars'])
+    """
+    root = Path(project_dir).resolve()
+    run = RunSettings(translator or FftTranslator(), show_reused, concurrency_limit, cancel_grace_seconds)
+    settings = FlowSettings(root, env, engine, run, max_workers, keep_going, docs_url)
+    selected, excluded = list(select), list(exclude)
+
+    def build(
+        select: list[str] = selected,
+        exclude: list[str] = excluded,
+        rebuild: list[str] = [],  # noqa: B006
+        full_refresh: list[str] = [],  # noqa: B006
+        cache: Literal["rw", "ro", "wo", "off"] = "rw",
+        vars: dict[str, Any] = {},  # noqa: B006
+        defer: str | None = None,
+        dry_run: bool = False,
+    ) -> Any:  # Any: a state, from which Prefect takes what the flow returns
+        """Build what must be built of the project, and check it.
+
+        Args:
+            select: Models and seeds, as in +mart_users; all if empty.
+            exclude: What is left out, in the same grammar.
+            rebuild: Globs of models and seeds that are built in any case.
+            full_refresh: Globs of incremental models that are built from scratch.
+            cache: rw reuses and records, ro reuses, wo records, off does neither.
+            vars: Override the vars of project.yml.
+            defer: The environment from which is read what is neither selected nor built here.
+            dry_run: Only plan: changes nothing.
+        """
+        request = Request(cache, tuple(rebuild), tuple(full_refresh))
+        return run_flow(settings, Asked(tuple(select), tuple(exclude), request, dict(vars), defer, dry_run))
+
+    # A served flow goes pickled to the process of a run: what annotations name there is not known any more.
+    build.__annotations__ = get_type_hints(build)
+    return Flow(
+        build,
+        name=name or root.name,
+        description=build.__doc__,
+        flow_run_name=_run_name,
+        persist_result=False,
+        retries=0,
+    )
+
+
+def _run_name() -> str:
+    """Name a flow run by what it does, for the list of runs."""
+    asked = runtime.flow_run.parameters or {}
+    what = "plan" if asked.get("dry_run") else "build"
+    return " ".join([what, *asked.get("select", ())])[:100]
+
+
+def run_flow(settings: FlowSettings, asked: Asked) -> State[Any]:
+    """Plan and build, as the body of a flow run; return its state. An error of FFT is a failed run, which says it."""
+    began = time.perf_counter()
+    try:
+        project = load_project(settings.root, settings.env, engine=settings.engine, variables=asked.variables)
+    except FftError as error:
+        return failed(error)
+    run = Run(without_hooks(project) if asked.dry_run else project, asked.request, defer=asked.defer)
+    with guarded_output(run.masker):
+        try:
+            return _Planned(settings, run, asked, began).carried_out()
+        except FftError as error:
+            run.masker.error(error)
+            return failed(error)
+
+
+def failed(error: FftError) -> State[Any]:
+    """Return the state of a flow run that failed; whoever calls the flow in Python gets the error."""
+    return Failed(message=visible(str(error)), data=error)
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """One run of a flow on a loaded project."""
+
+    settings: FlowSettings
+    run: Run
+    asked: Asked
+    began: float
+
+    def carried_out(self) -> State[Any]:
+        run_id, project = str(runtime.flow_run.id), self.run.project
+        _warn_of_unread(project, self.asked)
+        refuse_unknown_nodes(project, self.asked.request)  # before a database is opened
+        nodes = select_nodes(project, self.asked.select, self.asked.exclude, run=self.run)
+        with _hooked(self.run, run_id):
+            plan = self._plan(nodes)
+            if self.asked.dry_run:
+                show_plan(self.run, plan)
+                return Completed(message=_counted(plan), data=plan.to_json())
+            todo = planned(project, plan, checks_alone=True)
+            work = todo.work("build", self.run, jobs=self.settings.max_workers, keep_going=self.settings.keep_going)
+            report = Report()
+            work_off(self.run, work, self.settings.run, report, lambda event: None)
+        return self._told(report)
+
+    def _plan(self, nodes: frozenset[str]) -> Plan:
+        if self.run.project.hooks:  # what they write, the plan is to see
+            return self.run.plan(selected=nodes)
+        with self.run.open(read_only=True) as warehouse:
+            return self.run.plan(warehouse, nodes)
+
+    def _told(self, report: Report) -> State[Any]:
+        """Leave what came of the run, and return it as a state."""
+        run, seconds = self.run, time.perf_counter() - self.began
+        show_summary(run, report, seconds)
+        _show_link(run.project, self.settings.docs_url)
+        for excess in run.budgets.excesses() if run.project.budgets else ():
+            get_run_logger().warning("over budget: %s", excess)
+        remember(run, "build", report, seconds)
+        if len(report.states) > 1 or "reused" not in report.states:  # something had its turn
+            write_manifest(make_manifest(run.project, run))
+        if report.exit_code == 0 and run.project.budgets:
+            run.budgets.refuse_errors()
+        return ended(report, seconds)
+
+
+def work_off(
+    run: Run,
+    work: Work,
+    settings: RunSettings,
+    report: Report,
+    tell: Callable[[RunEvent], None],
+    termination: Termination | None = None,
+) -> None:
+    """Carry out some work in the flow run that is around: the plan is shown, then its steps run.
+
+    Args:
+        run: The run that the work was planned with.
+        work: What is run.
+        settings: How.
+        report: Is told of all.
+        tell: Is told of all, too, as it happens.
+        termination: By which others can end the run.
+    """
+    run_id = str(runtime.flow_run.id)
+
+    def told(event: RunEvent) -> None:
+        report.see(event)
+        tell(event)
+
+    for result in work.reused:
+        report.results[result.name] = result
+    told(RunStarted(run_id))
+    if work.plan is not None:
+        show_plan(run, work.plan)
+    try:
+        carry_out(run, work, settings, run_id, told, termination)
+    finally:
+        if not report.left_behind:
+            run.sessions.close()
+
+
+def show_plan(run: Run, plan: Plan) -> None:
+    """Keep the plan as an artifact of the flow run."""
+    markdown = plan_markdown(run.project, plan, run.masker)
+    create_markdown_artifact(markdown, key=artifact_key(run.project, "plan"), description=_counted(plan))
+
+
+def show_summary(run: Run, report: Report, seconds: float) -> None:
+    """Keep what came of the run as an artifact of the flow run."""
+    markdown = summary_markdown(run.project, report, seconds)
+    said = report.summary(seconds)
+    create_markdown_artifact(markdown, key=artifact_key(run.project, "summary"), description=said)
+
+
+def ended(report: Report, seconds: float) -> State[Any]:
+    """Return the state of a flow run whose steps are over."""
+    said = report.summary(seconds)
+    if report.interrupted:
+        return Cancelled(message=said)
+    if report.exit_code == 0:
+        return Completed(message=said, data=dict(report.states))
+    errors = [f"{result.name}: {error_text(result.error)}" for result in report.results.values() if result.error]
+    errors += [event.message for event in report.unexpected]
+    return failed(RunFailedError("\n".join([said, *errors])))
+
+
+def _counted(plan: Plan) -> str:
+    return f"{len(plan.builds)} to build, {len(plan.decisions) - len(plan.builds)} to reuse"
+
+
+def _show_link(project: Project, url: str | None) -> None:
+    """Link to the site about the project, if there is one."""
+    site = project.root / SITE
+    link = url or (site.as_uri() if site.is_file() else None)
+    if link:
+        create_link_artifact(link, link_text=f"Models of {project.name}", key=artifact_key(project, "docs"))
+
+
+def _warn_of_unread(project: Project, asked: Asked) -> None:
+    read = read_variables(project) if asked.variables else ()
+    for name in asked.variables if "*" not in read else ():
+        if name not in read:
+            get_run_logger().warning("vars %s: no model reads this variable. %s", name, nearest(name, read) or "")
+
+
+@contextmanager
+def _hooked(run: Run, run_id: str) -> Iterator[None]:
+    """Run the hooks of the run around what is done; those of its end also if that fails."""
+    if not run.project.hooks:
+        yield
+        return
+    run.hooks.begin(run_id)
+    error: str | None = "the run ended early"
+    try:
+        yield
+        error = None
+    finally:
+        try:
+            run.hooks.end(error)
+        finally:
+            run.sessions.close()

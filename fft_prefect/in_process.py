@@ -1,0 +1,173 @@
+"""Flow runs that the command line starts and follows, in this process: the flow in a thread, what it tells here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import Any
+
+from prefect import Flow
+from prefect.logging.handlers import APILogHandler
+
+from fft_core import FftError, Project, Run
+from fft_core.run.outcomes import RunEnded, RunEvent, Unexpected
+from fft_core.run.report import Report
+from fft_core.run.termination import Termination
+from fft_core.run.work import Work
+from fft_prefect.flow import ended, show_summary, work_off
+from fft_prefect.runs import RunSettings, new_termination
+from fft_prefect.translator import FftTranslator
+
+TICK_SECONDS = 0.2
+SECOND_WISH_SECONDS = 0.5
+END_SECONDS = 10.0  # for the flow run to end, once its threads are left behind
+_ENDINGS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run_work(project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
+    """Run the steps of some work as a flow run of this process; yield what becomes of each, as it happens.
+
+    Ctrl-C and SIGTERM end the run: its statements are cancelled.
+
+    Args:
+        project: The project, whose name the flow has.
+        work: What is run.
+        planned: The run that it was planned with.
+
+    Raises:
+        FftError: Prefect's API cannot be had.
+    """
+    flow_run = _FlowRun(project, work, planned)
+    with _ended_by_signals(flow_run.termination):
+        threading.Thread(target=flow_run.call, name="fft-flow", daemon=True).start()
+        try:
+            yield from flow_run.events()
+        finally:
+            if flow_run.is_left_behind:  # the process is about to end without what is done at its exit
+                from prefect.server.api.server import SubprocessASGIServer  # slow
+
+                SubprocessASGIServer().stop()
+    if isinstance(flow_run.error, FftError):
+        raise flow_run.error
+    if flow_run.error is not None:
+        masker = planned.masker
+        trace = "".join(traceback.format_exception(masker.error(flow_run.error)))
+        yield Unexpected(masker(f"{type(flow_run.error).__name__}: {flow_run.error}"), masker(trace))
+
+
+class _FlowRun:
+    """A flow run in a thread of its own.
+
+    Attributes:
+        termination: By which others end it.
+        error: What went wrong with it as a whole, if something did.
+        is_left_behind: Whether threads of it still work.
+    """
+
+    def __init__(self, project: Project, work: Work, planned: Run) -> None:
+        self.termination = new_termination()
+        self.error: BaseException | None = None
+        self.is_left_behind = False
+        self._work = work
+        self._planned = planned
+        self._told: SimpleQueue[RunEvent | None] = SimpleQueue()
+        self._has_begun = False
+        self._flow = Flow(
+            self._carry_out,
+            name=project.name,
+            description=f"What commands of fft build of {project.name}.",
+            flow_run_name=f"fft {work.command} ({project.env})",
+            validate_parameters=False,
+            persist_result=False,
+            retries=0,
+        )
+
+    def events(self) -> Iterator[RunEvent]:
+        """Yield what is told until it is over, or threads that nobody waits for are left behind."""
+        deadline = None
+        while deadline is None or time.monotonic() < deadline:
+            try:
+                event = self._told.get(timeout=TICK_SECONDS)
+            except Empty:
+                if self.termination.is_requested and not self._has_begun:  # a server is waited for
+                    self.is_left_behind = True
+                    yield RunEnded(interrupted=True, left_behind=True)
+                    return
+                continue
+            if event is None:
+                return
+            yield event
+            if isinstance(event, RunEnded) and event.left_behind:
+                self.is_left_behind = True
+                deadline = time.monotonic() + END_SECONDS
+
+    def call(self) -> None:
+        """Run the flow; None is told when it is over."""
+        request = self._work.request
+        try:
+            self._flow(
+                command=self._work.command,
+                models=[*self._work.builds],
+                cache=request.cache,
+                rebuild=[*request.rebuild],
+                full_refresh=[*request.full_refresh],
+                return_state=True,
+            )
+        except Exception as error:  # noqa: BLE001 - the boundary of the thread: that of the command tells of it
+            self.error = self.error or (error if self._has_begun else _not_begun(error))
+        APILogHandler().flush()  # a server of this process alone ends before the logs are sent by themselves
+        self._told.put(None)
+
+    def _carry_out(
+        self, command: str, models: list[str], cache: str, rebuild: list[str], full_refresh: list[str]
+    ) -> Any:  # Any: a state
+        self._has_begun, began = True, time.perf_counter()
+        report = Report()
+        try:
+            settings = RunSettings(FftTranslator())
+            work_off(self._planned, self._work, settings, report, self._told.put, self.termination)
+        except Exception as error:
+            self.error = error
+            raise
+        seconds = time.perf_counter() - began
+        show_summary(self._planned, report, seconds)
+        return ended(report, seconds)
+
+
+def _not_begun(error: Exception) -> FftError:
+    """Return what kept a flow run from beginning: mostly the API, which is not there."""
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    api = os.environ.get("PREFECT_API_URL")
+    hint = f"PREFECT_API_URL is {api}: is a server running there?" if api else "`prefect server start` may say more."
+    return FftError(f"Prefect does not begin a flow run: {said}", hint=hint)
+
+
+@contextmanager
+def _ended_by_signals(termination: Termination) -> Iterator[None]:
+    """End a run by Ctrl-C and SIGTERM; a second one waits no longer for what runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked_at = 0.0
+
+    def end(number: int, _: FrameType | None) -> None:
+        nonlocal asked_at
+        if not termination.is_requested:
+            asked_at = time.monotonic()
+            termination.request()
+        elif time.monotonic() - asked_at > SECOND_WISH_SECONDS:  # one key can come as two signals
+            termination.give_up()
+
+    before = {number: signal.signal(number, end) for number in _ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
