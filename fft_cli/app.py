@@ -110,7 +110,7 @@ def _show_versions(context: click.Context, _: click.Parameter, wanted: bool) -> 
     help="Show the versions of FFT and of the packages that it depends on.",
 )
 def app() -> None:
-    """The root command."""
+    """Run the command that is named."""
 
 
 def main() -> None:

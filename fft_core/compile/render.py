@@ -53,7 +53,7 @@ class Naming:
         return self.spelling.dialect
 
     def for_increment(self) -> Naming:
-        """The same names, for the rows that an incremental model adds to its table."""
+        """Return the same names, for the rows that an incremental model adds to its table."""
         return replace(self, is_incremental=True)
 
 
