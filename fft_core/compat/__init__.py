@@ -1,5 +1,4 @@
-"""The package that files written for FastFlowTransform import: while FFT runs them, `fastflowtransform` is this
-package.
+"""The package that files for FastFlowTransform import: while FFT runs them, `fastflowtransform` means it.
 
 Other programs are not affected. If the real package is installed, it is neither imported nor changed. Scripts get
 REGISTRY, topo_sort, mermaid and the executors from here; see `scripts.py`.

@@ -36,8 +36,7 @@ def modified(
 def differences(
     identities: Sequence[NodeIdentity], remembered: Remembered, source_versions: Mapping[str, str | None]
 ) -> Mapping[str, tuple[Reason, ...]]:
-    """Find the nodes that a plan of each one alone would build because something differs from the record, with the
-    reasons.
+    """Find the nodes whose own plan builds them because something differs from the record, with the reasons.
 
     A node that reads a modified node counts as modified only after that one is built: until then its inputs are those
     of its record.

@@ -65,8 +65,7 @@ def select_unit_tests(
     model: str | None = None,
     case: str | None = None,
 ) -> tuple[UnitTest, ...]:
-    """Choose unit tests: of some models, of one model, or the cases of one name. A test of a chain belongs to each
-    model.
+    """Choose unit tests: of some models, of one, or the cases of one name. A chain belongs to each of its models.
 
     Raises:
         RequestError: `model` is not a model, or no case has that name.
@@ -107,8 +106,7 @@ def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[Unit
 
 
 class UnitTestRunner:
-    """Runner of single unit tests, in the database of `run_unit_tests`, which is opened on first use. A context
-    manager.
+    """Runner of single unit tests, in the database of `run_unit_tests`, opened on first use. A context manager.
 
     Args:
         project: A loaded project.
