@@ -687,7 +687,7 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "a python model whose frame has no columns": (
         {"models/two.ff.py": python_model("@model\ndef two(): return pd.DataFrame()")},
-        "models/two.ff.py:5: two: the frame has no columns\n    hint: Name the columns, also where there are no rows.",
+        "models/two.ff.py:5: two: the frame has no columns\n    hint: Name the columns, even if the frame is empty.",
     ),
     "a column of mixed types": (
         {"models/two.ff.py": python_model("@model\ndef two(): return pd.DataFrame({'x': [1, 'a']})")},
