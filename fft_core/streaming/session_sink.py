@@ -112,6 +112,9 @@ class SessionSink:
         """Prepare the statements for events of these columns. Raises StreamError."""
         settings = self._named(names)
         statements = SessionStatements(settings, {}, self.engine.spelling)
+        if taken := [name for name in settings.key if name.lower() in ADDED]:
+            hint = "Rename it in the events, or in what sends them."
+            raise StreamError(f"the key {taken[0]!r} has the name of a column that sessions have", hint=hint)
         own = {name.lower() for name in (*settings.key, *ADDED)}
         for name in settings.measures:
             if name.lower() in own:

@@ -154,6 +154,12 @@ def test_a_wrong_measure_is_explained(place: Place) -> None:
         place.give(a_b(0), measures={"events": "count(*)"})
 
 
+def test_a_key_that_sessions_have_as_a_column(place: Place) -> None:
+    rows = pa.table({"events": ["a"], "ts": ["2026-01-01"]})
+    with pytest.raises(StreamError, match="the key 'events' has the name of a column that sessions have"):
+        place.sessionizer(key="events", event_id=None, measures={}).process_batch(rows)
+
+
 def test_whole_numbers_become_floating_point_in_any_order(place: Place) -> None:
     def rows(amounts: Sequence[Any], first: int) -> pa.Table:
         times = [BEGIN + timedelta(minutes=first + i) for i in range(len(amounts))]
