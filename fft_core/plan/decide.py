@@ -236,11 +236,10 @@ def decide(
             is_increment=is_increment,
             is_as_recorded=not replaced,
         )
-    unchanged = Reason("unchanged", "nothing changed")
     reuse = Decision(
         name=identity.name,
         action="reuse",
-        reasons=(unchanged,),
+        reasons=(Reason("unchanged", "nothing changed"),),
         identity=identity,
         inputs=known,
         checks=checks,
@@ -256,9 +255,8 @@ def is_as_written(identity: NodeIdentity, record: BuildRecord | None, published:
     """Return whether a node was published from its current code and config; its inputs may have changed since."""
     if _not_there(record, published) or _itself_changed(identity, record):
         return False
-    if record is None or record.fingerprint is None:
-        return False
-    return {*record.fingerprint.inputs} - {QUERY} == {*identity.inputs}
+    recorded = record.fingerprint if record else None
+    return recorded is not None and {*recorded.inputs} - {QUERY} == {*identity.inputs}
 
 
 def with_query(decision: Decision, identity: NodeIdentity, query: QueryUses, definitions: Definitions) -> Decision:
