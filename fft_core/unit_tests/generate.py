@@ -64,7 +64,7 @@ def generate_case(
     Raises:
         RequestError: there is no such model, or the case is there already.
         FftError: the model fails, gives other rows each time, or has values that YAML has no form for.
-        StatementError: an input is not in the database.
+        MissingRelationError: an input is not in the database.
     """
     project = warehouse.project
     found = project.models.get(model_name(model))

@@ -25,12 +25,14 @@ class RowRule:
         follows_clock: Whether time alone can change what it finds.
         measures: Whether it compares with the build before.
         can_move: Whether it can be judged with a table that it reads, if that is built later.
+        depends_on_types: Whether there are columns that it cannot judge, because of their types.
     """
 
     counts: ClassVar[Counted | None] = None
     follows_clock: ClassVar[bool] = False
     measures: ClassVar[bool] = False
     can_move: ClassVar[bool] = False
+    depends_on_types: ClassVar[bool] = True
 
     @property
     def is_of_other(self) -> bool:
@@ -88,6 +90,7 @@ class NotNull(ColumnRule):
     """No row has NULL in the column."""
 
     counts: ClassVar[Counted | None] = "rows"
+    depends_on_types: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class Unique(RowRule):
     """No two rows have the same values; NULL counts as a value, as documented for FFT."""
 
     counts: ClassVar[Counted | None] = "values"
+    depends_on_types: ClassVar[bool] = False
     columns: tuple[str, ...]
 
 
@@ -111,6 +115,7 @@ class RowCountBetween(RowRule):
     """The table has at least `minimum` and at most `maximum` rows."""
 
     columns: ClassVar[tuple[str, ...]] = ()
+    depends_on_types: ClassVar[bool] = False
     minimum: int
     maximum: int | None = None
 
@@ -175,6 +180,8 @@ class Expression(RowRule):
 @dataclass(frozen=True)
 class NotConstant(ColumnRule):
     """The column does not have one value only; NULL is none."""
+
+    depends_on_types: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
