@@ -1,4 +1,4 @@
-"""Waits for changes of a project's files, by looking at their sizes and times: no package, no service of the system."""
+"""A wait for changes of a project's files, by their sizes and times: without a package or a service of the system."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_READ = frozenset({"__pycache__", "node_modules", "venv"})
 def states_of(root: Path) -> States:
     """Return size and time of all files of a project.
 
-    Left out are hidden ones but .env files, those of databases, logs, and the file that our output goes to.
+    Databases, logs, hidden files other than .env files, and the file of our own output are left out.
     """
     found, own = {}, _written_by_us()
     for folder, folders, names in os.walk(root):
@@ -31,7 +31,7 @@ def states_of(root: Path) -> States:
             path = Path(folder) / name
             try:
                 stat = path.stat()
-            except OSError:  # gone by now
+            except OSError:  # deleted since
                 continue
             if (stat.st_dev, stat.st_ino) not in own:
                 found[path] = stat.st_size, stat.st_mtime_ns
@@ -39,7 +39,7 @@ def states_of(root: Path) -> States:
 
 
 def _written_by_us() -> frozenset[tuple[int, int]]:
-    """The files that stdout and stderr go to: what we say is no change."""
+    """Return the files of stdout and stderr, as device and inode."""
     found = set()
     for stream in (1, 2):
         try:
@@ -51,13 +51,13 @@ def _written_by_us() -> frozenset[tuple[int, int]]:
 
 
 def wait_for_change(root: Path, before: States) -> tuple[Path, ...]:
-    """Wait until files are not what they were, and nothing changes any more; return which, below the root."""
+    """Wait until files have changed, and until changes stop; return the changed files, relative to the root."""
     while True:
         now = states_of(root)
         if now != before:
             break
         time.sleep(SECONDS)
-    while (later := states_of(root)) != now:  # an editor or git still writes
+    while (later := states_of(root)) != now:  # an editor or git is still writing
         now = later
         time.sleep(SECONDS)
     changed = {path for path in {*before, *now} if before.get(path) != now.get(path)}

@@ -1,4 +1,4 @@
-"""What is known of Python's modules: which of their names give the same result each time."""
+"""Facts about Python modules: which of their names return the same result each time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from fft_core.plan.python_names import UNKNOWN
 
 _words = str.split
 
-# The standard library is listed by what is steady: anything else in it counts as a clock, chance, a file or a service.
+# The standard library is listed by its steady names: any other name in it counts as a clock, chance, a file or a
+# service.
 STEADY_MODULES = frozenset(
     _words(
         "__future__ _typeshed abc array ast base64 binascii bisect calendar cmath codecs collections colorsys "
@@ -25,7 +26,7 @@ STEADY_MODULES = frozenset(
         "typing unicodedata urllib.parse warnings weakref xml zlib zoneinfo"
     )
 )
-# In these modules, only the names that are listed are steady.
+# In these modules, only the listed names are steady.
 STEADY_NAMES: Mapping[str, frozenset[str]] = {
     module: frozenset(_words(names))
     for module, names in {
@@ -55,7 +56,7 @@ STEADY_NAMES: Mapping[str, frozenset[str]] = {
         "uuid": "UUID uuid3 uuid5 SafeUUID NAMESPACE_DNS NAMESPACE_URL NAMESPACE_OID NAMESPACE_X500",
     }.items()
 }
-# In these modules, all names are steady but those that are listed; a name with a dot is one of a class.
+# In these modules, all names are steady but the listed ones; a name with a dot is a member of a class.
 UNSTEADY_NAMES: Mapping[str, frozenset[str]] = {
     module: frozenset(_words(names))
     for module, names in {
@@ -77,7 +78,7 @@ UNSTEADY_NAMES: Mapping[str, frozenset[str]] = {
         "dateutil.tz": "tzlocal gettz",
     }.items()
 }
-# Packages that are there to read a clock, chance, files, services or databases.
+# Packages whose purpose is to read a clock, chance, files, services or databases.
 UNSTEADY_PACKAGES = frozenset(
     _words(
         "adlfs aiohttp anthropic azure boto3 botocore cassandra cffi clickhouse_connect clickhouse_driver cloudpickle "
@@ -90,21 +91,21 @@ UNSTEADY_PACKAGES = frozenset(
         "yfinance"
     )
 )
-# A generator of random numbers that is given a seed gives the same ones each time.
+# A generator of random numbers with a seed returns the same numbers each time.
 SEEDED = frozenset(
     _words(
         "random.Random numpy.random.default_rng numpy.random.RandomState numpy.random.SeedSequence numpy.random.PCG64 "
         "numpy.random.PCG64DXSM numpy.random.MT19937 numpy.random.Philox numpy.random.SFC64 numpy.random.Generator"
     )
 )
-# Names of these packages that stand for types; they can be mentioned.
+# Names of these packages that stand for types; a mention of them is steady.
 TYPES = frozenset(
     _words(
         "numpy.random.Generator numpy.random.RandomState numpy.random.BitGenerator numpy.random.SeedSequence "
         "numpy.ndarray duckdb.DuckDBPyRelation duckdb.DuckDBPyConnection"
     )
 )
-# Methods, whatever object they are called on.
+# Methods, of any object.
 CLOCKS = frozenset(
     _words(
         "now utcnow today time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time tzlocal tomorrow "
@@ -112,7 +113,7 @@ CLOCKS = frozenset(
     )
 )
 CHANCE = frozenset(_words("uuid1 uuid4 uuid6 uuid7 urandom token_hex token_bytes token_urlsafe default_rng"))
-# Functions of installed packages that are called so draw numbers; objects with such methods may have been given a seed.
+# Functions of installed packages with these names draw random numbers; objects with such methods may have a seed.
 CHANCE_OF_PACKAGES = frozenset(
     _words("rand randn randint randrange random getrandbits permutation choice choices uniform shuffle sample rvs")
 )
@@ -126,9 +127,9 @@ READERS = frozenset(
         "getmtime get_data run_path load_workbook loadtxt genfromtxt fromfile memmap sql run_module"
     )
 )
-# How functions of installed packages begin that read something.
+# Prefixes of functions of installed packages that read files or services.
 READING = ("open_", "read_", "scan_", "fetch_", "download", "connect_")
-# The same, where the code has to do with paths: their names are everyday words.
+# The same, but only in code that uses paths: these names are everyday words.
 PATHS = frozenset(
     _words(
         "exists is_file is_dir is_symlink is_mount stat lstat glob walk resolve absolute cwd home expanduser samefile "
@@ -138,9 +139,9 @@ PATHS = frozenset(
 # Methods that are steady with a seed.
 WITH_SEED = frozenset(_words("sample shuffle rvs"))
 SEED_KEYWORDS = frozenset(_words("random_state seed rng"))
-# What the seed is called where a generator is made.
+# The argument for the seed, by the function that makes a generator.
 SEED_PARAMETERS = frozenset(_words("x seed entropy key bit_generator"))
-# Packages, and what of them draws numbers if it is given no seed.
+# Packages, and their names that draw random numbers if they get no seed.
 LEARNING = frozenset(_words("sklearn umap hdbscan xgboost lightgbm imblearn"))
 LEARN_BY_CHANCE = frozenset(
     _words(
@@ -154,17 +155,17 @@ LEARN_BY_CHANCE = frozenset(
         "make_classification make_regression make_blobs"
     )
 )
-# Attributes that lead out of the code that is read, or say where and how it runs.
+# Attributes that lead out of the code that is read, or tell where and how it runs.
 OUTWARD = frozenset(
     _words("__subclasses__ __globals__ __builtins__ f_globals f_builtins f_locals f_back __loader__ __hash__")
 )
-# Functions that read a text such as "now" as the time of now.
+# Functions that read a text such as "now" as the current time.
 TAKE_NOW = frozenset(
     _words(
         "Timestamp to_datetime datetime64 Period DatetimeIndex PeriodIndex date_range bdate_range period_range arange"
     )
 )
-# Functions that call what they are given: a method without parentheses is called by them.
+# Functions that call their arguments: a method that is passed without parentheses is called by them.
 CALL_THEIR_ARGUMENTS = frozenset(
     _words(
         "map filter partial apply applymap pipe map_elements map_batches map_rows submit starmap reduce transform agg "
@@ -173,7 +174,7 @@ CALL_THEIR_ARGUMENTS = frozenset(
 )
 
 
-# Modules of the standard library that are told by their names where an installed package hands them on.
+# Modules of the standard library that are recognised by name if an installed package exports them again.
 _HANDED_ON = frozenset(
     _words(
         "builtins datetime getpass glob importlib inspect io locale os pathlib pickle platform random secrets shutil "
@@ -184,14 +185,14 @@ _RENAMED = {"posixpath": "os.path", "ntpath": "os.path"}
 
 
 def is_foreign(origin: str) -> bool:
-    """Whether only the project can tell what a name is."""
+    """Return whether the project alone can tell the meaning of a name."""
     root = origin.partition(".")[0]
     return root == UNKNOWN or (root not in sys.stdlib_module_names and root != "builtins")
 
 
 @lru_cache(maxsize=16384)
 def followed(origin: str) -> str:
-    """Name what a dotted name stands for if it leads through a module into another one of the standard library.
+    """Return the name in the standard library that a dotted name stands for, if it leads through another module.
 
     >>> followed("calendar.datetime.datetime.now"), followed("networkx.utils.os.sep"), followed("numpy.random.rand")
     ('datetime.datetime.now', 'os.sep', 'numpy.random.rand')
@@ -207,7 +208,7 @@ def followed(origin: str) -> str:
                 return followed(".".join(parts[start:]))
         return origin
     if parts[0] not in STEADY_MODULES and parts[0] not in UNSTEADY_NAMES:
-        return origin  # steady are only the names that are listed
+        return origin  # only the listed names are steady
     here: object = _standard_module(parts[0])
     found = origin
     for index, part in enumerate(parts[1:], start=2):
@@ -223,7 +224,7 @@ def followed(origin: str) -> str:
 
 @lru_cache
 def _standard_module(name: str) -> ModuleType | None:
-    """A module of the standard library; nothing if something else has taken its name."""
+    """Return a module of the standard library; None if another module has taken its name."""
     spec = sys.modules[name].__spec__ if name in sys.modules else find_spec(name)
     origin = (spec.origin if spec else None) or "built-in"
     if not spec or not (origin in ("built-in", "frozen") or origin.startswith(get_path("stdlib"))):

@@ -197,7 +197,7 @@ def make_plan(warehouse: Warehouse, request: Request | None = None, selected: fr
     >>> with open_warehouse(load_project("shop"), path=":memory:") as warehouse:
     ...     plan = make_plan(warehouse, selected=frozenset({"users"}))
     >>> [str(reason) for reason in plan.builds[0].reasons]
-    ['there is no record of a build']
+    ['no build is recorded']
     """
     identities = Identities(warehouse.project, warehouse.compiler)
     return Rebuilder(warehouse.project, identities, request or Request()).plan(warehouse, selected)

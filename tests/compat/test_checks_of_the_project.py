@@ -141,14 +141,14 @@ WRONG: dict[str, tuple[Files, str]] = {
     "an unknown parameter": (
         {"project.yml": project("type: no_large_ids, column: id, limt: 1")},
         (
-            "project.yml:4: 'limt' is no parameter of no_large_ids (tests/dq/large.ff.sql:1)\n"
+            "project.yml:4: 'limt' is not a parameter of no_large_ids (tests/dq/large.ff.sql:1)\n"
             "    hint: Did you mean 'limit'?"
         ),
     ),
     "an unknown parameter of a function": (
         {"project.yml": project("type: min_positive_share, column: v, params: {min_shar: 0.5}")},
         (
-            "project.yml:4: 'min_shar' is no parameter of min_positive_share (tests/dq/deep/functions.ff.py:11)\n"
+            "project.yml:4: 'min_shar' is not a parameter of min_positive_share (tests/dq/deep/functions.ff.py:11)\n"
             "    hint: Did you mean 'min_share'?"
         ),
     ),
