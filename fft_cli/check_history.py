@@ -44,7 +44,7 @@ def _cells(check: Check, history: CheckHistory) -> tuple[str, ...]:
     marks = "".join(_letters(history.newest(SHOWN)))
     said = str(history.since) if history.since else f"{last.at:%Y-%m-%d %H:%M} UTC"
     counts = _over_time(history.newest(SHOWN))
-    return style(last.outcome, fg=_COLORS[last.outcome]), name, marks, said + (f": {counts} rows" if counts else "")
+    return style(last.outcome, fg=_COLORS[last.outcome]), name, marks, said + (f": {counts}" if counts else "")
 
 
 def _letters(marks: Sequence[CheckMark]) -> list[str]:
@@ -62,4 +62,5 @@ def _over_time(marks: Sequence[CheckMark]) -> str:
         return ""
     steps = [count for count, _ in groupby(counts)]
     shown = [f"{count:,}" for count in steps[-_COUNTS:]]
-    return " → ".join(["…", *shown] if len(steps) > _COUNTS else shown)
+    noun = "row" if steps == [1] else "rows"
+    return f"{' → '.join(['…', *shown] if len(steps) > _COUNTS else shown)} {noun}"

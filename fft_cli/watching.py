@@ -17,21 +17,37 @@ _NOT_READ = frozenset({"__pycache__", "node_modules", "venv"})
 
 
 def states_of(root: Path) -> States:
-    """Return size and time of all files of a project, except databases and hidden files other than .env files."""
-    found = {}
+    """Return size and time of all files of a project.
+
+    Databases, logs, hidden files other than .env files, and the file of our own output are left out.
+    """
+    found, own = {}, _written_by_us()
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_READ]
         for name in names:
             is_hidden = name.startswith(".") and not name.startswith(_HIDDEN_THAT_COUNT)
-            if is_hidden or name.endswith((".duckdb", ".wal", "~", ".swp")):
+            if is_hidden or name.endswith((".duckdb", ".wal", ".log", "~", ".swp")):
                 continue
             path = Path(folder) / name
             try:
                 stat = path.stat()
             except OSError:  # deleted since
                 continue
-            found[path] = stat.st_size, stat.st_mtime_ns
+            if (stat.st_dev, stat.st_ino) not in own:
+                found[path] = stat.st_size, stat.st_mtime_ns
     return found
+
+
+def _written_by_us() -> frozenset[tuple[int, int]]:
+    """Return the files of stdout and stderr, as device and inode."""
+    found = set()
+    for stream in (1, 2):
+        try:
+            stat = os.fstat(stream)
+        except OSError:  # closed
+            continue
+        found.add((stat.st_dev, stat.st_ino))
+    return frozenset(found)
 
 
 def wait_for_change(root: Path, before: States) -> tuple[Path, ...]:

@@ -26,10 +26,15 @@ _STAND_IN = "_ff_view_{}"  # kept beside the stage
 
 
 class UnreadableViewError(FftError):
-    """A view cannot be read with the rows that a build would publish."""
+    """A view cannot be read with the rows that a build would publish.
+
+    Attributes:
+        view: The view.
+        why: What is wrong with it.
+    """
 
     def __init__(self, node: str, view: str, cause: FftError, hint: str | None = None) -> None:
-        self.view = view
+        self.view, self.why = view, cause.problem.message
         problem = cause.problem
         super().__init__(
             f"{node} is not published: the view {view}, whose checks judge its rows, could not be read any more: "

@@ -245,4 +245,5 @@ class CheckFailedError(FftError):
             failed = [result for view in views for result in view.results if result.blocks]
             over = ", ".join(str(view) for view in views if view.blocks)
             said = f"{node} is not published: its rows would fail {len(failed)} check(s) of {over}"
-        super().__init__(said, where=failed[0].check.location, hint=f"The first of them: {failed[0].first_row}")
+        first = next((result.first_row for result in failed if result.first_row), "")
+        super().__init__(said, where=failed[0].check.location, hint=f"The first of them: {first}" if first else None)

@@ -122,9 +122,26 @@ class _Look:
         except StatementError as error:
             if not queries:
                 raise
-            # the columns are known to exist, so a check with SQL of the user's is at fault
-            by_user = [query.check for query in queries if query.check.where or query.check.rule.conditions]
-            raise _unevaluated(by_user or [query.check for query in queries], error) from error
+            raise _unevaluated([query.check for query in self._at_fault(queries, error)], error) from error
+
+    def _at_fault(self, queries: Sequence[CheckQuery], error: StatementError) -> Sequence[CheckQuery]:
+        """Find which of the queries that were asked together fail in the same way alone.
+
+        If the database takes no more queries after an error, they are those that may fail: the columns are known to be
+        there, so that it is text of the user's, or a comparison that a column's type does not allow.
+        """
+        if len(queries) == 1:
+            return queries
+        fails = [query for query in queries if self._fails_alone(query, error)]
+        may_fail = [query for query in queries if query.check.where or query.check.rule.depends_on_types]
+        return fails or may_fail or queries
+
+    def _fails_alone(self, query: CheckQuery, error: StatementError) -> bool:
+        try:
+            self.engine.fetch(_number_of(query))
+        except StatementError as other:
+            return other.problem.message == error.problem.message
+        return False
 
     def _measured(self, query: CheckQuery, scan: Scan) -> Measured | None:
         if query.measure is None:
@@ -163,7 +180,7 @@ class _Look:
     def _counted(self, query: CheckQuery) -> int:
         if query.is_number:
             return self._number(query)
-        ((count,),) = self.fetch([query], f"select count(*) from ({query.failing_rows}) as _ff_failing_rows")
+        ((count,),) = self.fetch([query], _number_of(query))
         return int(count)
 
     def _number(self, query: CheckQuery) -> int:
@@ -192,6 +209,10 @@ class _Look:
         )
 
 
+def _number_of(query: CheckQuery) -> str:
+    return f"select count(*) from ({query.failing_rows}) as _ff_failing_rows"
+
+
 def _is_hidden(column: str, query: CheckQuery) -> bool:
     """Return whether a column shows hidden values, under their own name or another one."""
     made_of = query.made_of.get(column, "").lower()
@@ -205,6 +226,6 @@ def _masked(row: Row, hidden: Sequence[bool]) -> Row:
 
 
 def _unevaluated(checks: Sequence[Check], error: StatementError) -> StatementError:
-    names = ", ".join(check.name for check in checks)
+    names = " or ".join(check.name for check in checks)
     message = f"check {names} of {checks[0].node} cannot be evaluated: {error.problem.message}"
     return StatementError(message, sql=error.sql, where=checks[0].location)

@@ -204,7 +204,7 @@ def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:
         except UnreadableViewError as error:
             if error.view in rebuilder.memory.recall(warehouse).published:
                 raise
-            unreadable = (*unreadable, Unjudged(error.view, str(error.problem.message)))  # its own step says it
+            unreadable = (*unreadable, Unjudged(error.view, error.why))  # its own step says it
         except FftError as error:
             with_hooks.failed(error)
             raise

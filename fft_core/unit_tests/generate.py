@@ -64,7 +64,7 @@ def generate_case(
     Raises:
         RequestError: the model does not exist, or the case exists already.
         FftError: the model fails, returns other rows each time, or has values without a form in YAML.
-        StatementError: an input is not in the database.
+        MissingRelationError: an input is not in the database.
     """
     project = warehouse.project
     found = project.models.get(model_name(model))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from fft_core.build.rows import how_to_get
 from fft_core.compile.render import Naming
 from fft_core.engines.protocol import ColumnType
+from fft_core.errors import MissingRelationError
 from fft_core.names import SYMBOL, Relation
 from fft_core.plan.relations import parsed
 from fft_core.project.model import Model, SourceName
@@ -50,7 +52,7 @@ def sample(warehouse: Warehouse, model: Model, count: int) -> tuple[SampledRows,
     occur in inputs that are sampled already: in columns that the model compares, in declared relationships, and in
     columns of the same name. If there are no such rows, they also get those with the smallest values.
 
-    Values of columns with the tag `pii`, here or anywhere upstream under the same name, are replaced.
+    Values of columns with the tag `pii`, in the model, here or anywhere upstream under the same name, are replaced.
 
     Args:
         warehouse: An open warehouse, which may be read-only.
@@ -58,7 +60,7 @@ def sample(warehouse: Warehouse, model: Model, count: int) -> tuple[SampledRows,
         count: The limit of rows for each input.
 
     Raises:
-        StatementError: an input is not in the database.
+        MissingRelationError: an input is not in the database.
     """
     sampling = _Sampling(warehouse, model, count)
     return tuple(sampling.of(node) for node in warehouse.project.stored_inputs(model))
@@ -69,6 +71,7 @@ class _Sampling:
 
     def __init__(self, warehouse: Warehouse, model: Model, count: int) -> None:
         self._warehouse, self._count = warehouse, count
+        self._own = frozenset(column.name.lower() for column in model.columns if column.is_pii)
         self._links = tuple({*_compared(warehouse, model), *_related(warehouse, model)})
         self._values: dict[tuple[str | SourceName, str], list[object]] = {}
         self._fakes = Fakes()
@@ -76,6 +79,9 @@ class _Sampling:
     def of(self, node: str | SourceName) -> SampledRows:
         """Sample one input."""
         engine, relation = self._warehouse.engine, self._warehouse.relation(node)
+        if relation not in engine.inspect([relation]):
+            said = f"{relation} is not there: no rows to take"
+            raise MissingRelationError(said, hint=how_to_get(self._warehouse, node))
         columns = engine.columns(engine.spelling.select_all(relation))
         found = engine.fetch(self._query(node, relation, columns))
         names = [column.name for column in columns]
@@ -115,7 +121,7 @@ class _Sampling:
         return list(found)
 
     def _personal(self, node: str | SourceName) -> frozenset[str]:
-        """Return the personal columns of an input, tagged here or upstream under the same name."""
+        """Return the personal columns of an input, tagged here, or under the same name upstream or in the model."""
         project = self._warehouse.project
         above = [project.upstream(node)] if isinstance(node, str) else []
         names: set[str | SourceName] = {node, *(name for found in above for name in found)}
@@ -128,7 +134,7 @@ class _Sampling:
         seeds = {project.seed_behind(name) for name in names if isinstance(name, SourceName)} - {None}
         known = [*(n for n in names if isinstance(n, SourceName) or n in project.models or n in project.seeds), *seeds]
         nodes = [project.sources[n] if isinstance(n, SourceName) else project.node(str(n)) for n in known]
-        return frozenset(column.name.lower() for one in nodes for column in one.columns if column.is_pii)
+        return self._own.union(column.name.lower() for one in nodes for column in one.columns if column.is_pii)
 
 
 def _related(warehouse: Warehouse, model: Model) -> Iterator[_Link]:

@@ -186,6 +186,15 @@ def test_what_cannot_be_evaluated_is_named_among_many(engine: Session) -> None:
         judged(engine, checks)
 
 
+@pytest.mark.parametrize("rule", [NonNegativeSum("s"), GreaterEqual("s", 0), Between("s", 1, None)], ids=str)
+def test_a_built_in_check_that_a_type_does_not_allow_is_named_rather_than_the_users_sql(
+    engine: Session, rule: Rule
+) -> None:
+    checks = [Check("mine", "t", "any", Expression("n > 0"), PLACE), Check("bad", "t", "any", rule, PLACE)]
+    with pytest.raises(StatementError, match="check bad of t cannot be evaluated"):
+        judged(engine, checks)
+
+
 LARGE = 100_000
 
 

@@ -222,6 +222,7 @@ def test_what_a_view_measures_is_kept_when_what_it_reads_is_built(tmp_path: Path
     ("test", "said"),
     [
         ("type: betwen, column: id", "unknown type 'betwen'. Did you mean 'between' or"),
+        ("type: unique, column: []", "tests.0.column: Value should have at least 1 item after validation, not 0"),
         ("type: between, column: id, minimum: 1", "unknown key 'minimum' in tests.0. Did you mean 'min'?"),
         ("type: between, column: id", "give min, max, or both"),
         ("type: between, column: id, min: 2, max: 1", "max (1) is below min (2)"),

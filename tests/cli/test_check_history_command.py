@@ -90,6 +90,12 @@ def test_it_says_since_when_a_check_fails_and_how_many_rows_did(fft: Fft, root: 
     ]
 
 
+def test_one_row_is_a_row(fft: Fft, root: Path) -> None:
+    write(root, {"seeds/raw.csv": BAD})
+    fft("build", root)
+    assert lines(fft("test", root, "--history").out)[0] == "fail raw unique_id F for 1 run, since TIME UTC: 1 row"
+
+
 def test_what_was_not_run_again_is_no_result(fft: Fft, root: Path) -> None:
     fft("build", root)
     fft("build", root)

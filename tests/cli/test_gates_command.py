@@ -62,6 +62,14 @@ def test_a_build_is_held_back_by_a_declared_gate(root: Path, fft: Fft) -> None:
     ]
 
 
+def test_a_gate_that_says_no_more_than_that_it_failed_has_no_first_row(root: Path, fft: Fft) -> None:
+    write(root, {"gates/users.py": GATE.replace(', description=f"{strangers.height} strangers"', "")})
+    write(root, {"seeds/raw.csv": "id,email\n1,ada@x.org\n2,eve@spy.com\n"})
+    finished = fft("build", root)
+    assert "users is not published: 1 check(s) failed: ours: failed" in finished.err
+    assert "The first of them" not in finished.err
+
+
 def test_a_gate_is_one_of_the_checks_that_fft_test_runs(root: Path, fft: Fft) -> None:
     finished = fft("test", root, "--json")
     assert finished.code == 0

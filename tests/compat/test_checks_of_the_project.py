@@ -145,6 +145,13 @@ WRONG: dict[str, tuple[Files, str]] = {
             "    hint: Did you mean 'limit'?"
         ),
     ),
+    "an unknown parameter of a function": (
+        {"project.yml": project("type: min_positive_share, column: v, params: {min_shar: 0.5}")},
+        (
+            "project.yml:4: 'min_shar' is not a parameter of min_positive_share (tests/dq/deep/functions.ff.py:11)\n"
+            "    hint: Did you mean 'min_share'?"
+        ),
+    ),
     "a name that is taken": (
         {"tests/x.ff.sql": "{{ config(type='not_null') }} select 0"},
         "tests/x.ff.sql:1: the check 'not_null' is built in\n    hint: Rename it.",

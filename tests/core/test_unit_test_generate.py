@@ -78,6 +78,14 @@ def test_columns_of_the_same_name_are_personal_downstream_of_a_tag(bench: Bench)
     assert "home.at" not in (bench.root / made.path).read_text()
 
 
+def test_columns_that_are_tagged_in_the_model_only_are_personal_in_what_it_reads(bench: Bench) -> None:
+    built(bench)
+    made = generated(bench, "orders")
+    assert made.faked == ("raw_orders.email",)
+    assert "home.at" not in (bench.root / made.path).read_text()
+    assert bench.outcome({}) == {"generated": "pass"}
+
+
 def test_time_is_frozen_if_the_model_reads_the_clock(bench: Bench) -> None:
     built(bench)
     text = (bench.root / generated(bench, "seen", case="Today's users").path).read_text()
@@ -119,8 +127,8 @@ def test_what_cannot_be_generated(bench: Bench) -> None:
     bench.load(FILES)
     with pytest.raises(FftError, match="'spend' is not a model\n    hint: Did you mean 'spent'"):
         generated(bench, "spend")
-    with pytest.raises(FftError):
-        generated(bench, "spent")  # nothing is built
+    with pytest.raises(FftError, match=r"orders is not there: no rows to take\n.*Build the model 'orders' first"):
+        generated(bench, "spent")
     assert not (bench.root / "tests").exists()
 
 

@@ -710,6 +710,16 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
         },
         "project.yml:4: check not_null_x of two cannot be evaluated: Binder Error: ",
     ),
+    "a value of another type beside the SQL of a user": (
+        {
+            "models/two.ff.sql": "select 1 as x",
+            "project.yml": f"{TWO_LINES}tests:\n"
+            "  - {type: not_null, table: two, column: x}\n"
+            "  - {type: accepted_values, table: two, column: x, values: [a, b]}\n"
+            "  - {type: expression, table: two, expression: x > 0}\n",
+        },
+        "project.yml:5: check accepted_values_x or expression of two cannot be evaluated: Conversion Error: ",
+    ),
     "a relationships check to a table that is not there": (
         {
             "models/two.ff.sql": "select 1 as x",

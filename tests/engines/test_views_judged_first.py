@@ -323,6 +323,7 @@ def test_a_view_that_never_worked_holds_back_nothing(shop: Shop) -> None:
     assert isinstance(outcomes["users"], FftError)
     (unjudged,) = built(outcomes["raw"]).unjudged
     assert str(unjudged).startswith("the view users was not judged: ")
+    assert "is not published" not in str(unjudged)  # the table is
 
 
 def test_a_view_whose_other_inputs_are_missing_is_not_judged_and_that_is_said(shop: Shop) -> None:

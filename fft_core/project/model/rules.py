@@ -25,12 +25,14 @@ class RowRule:
         follows_clock: Whether its result can change with time alone.
         measures: Whether it compares with the previous build.
         can_move: Whether it can be judged together with another table that it reads, if that table is built later.
+        depends_on_types: Whether it cannot judge columns of some types.
     """
 
     counts: ClassVar[Counted | None] = None
     follows_clock: ClassVar[bool] = False
     measures: ClassVar[bool] = False
     can_move: ClassVar[bool] = False
+    depends_on_types: ClassVar[bool] = True
 
     @property
     def is_of_other(self) -> bool:
@@ -88,6 +90,7 @@ class NotNull(ColumnRule):
     """No row has NULL in the column."""
 
     counts: ClassVar[Counted | None] = "rows"
+    depends_on_types: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class Unique(RowRule):
     """No two rows have the same values; NULL counts as a value, as documented for FFT."""
 
     counts: ClassVar[Counted | None] = "values"
+    depends_on_types: ClassVar[bool] = False
     columns: tuple[str, ...]
 
 
@@ -111,6 +115,7 @@ class RowCountBetween(RowRule):
     """The table has at least `minimum` and at most `maximum` rows."""
 
     columns: ClassVar[tuple[str, ...]] = ()
+    depends_on_types: ClassVar[bool] = False
     minimum: int
     maximum: int | None = None
 
@@ -175,6 +180,8 @@ class Expression(RowRule):
 @dataclass(frozen=True)
 class NotConstant(ColumnRule):
     """The column has at least two different values; NULL does not count."""
+
+    depends_on_types: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)

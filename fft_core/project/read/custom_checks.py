@@ -43,6 +43,7 @@ class CustomCheck:
         rule: The rule, without the column and the parameters of a test.
         params: The parameters that a test may have; None: any.
         described: The parameters and the description of the file, for documentation.
+        fields: The parameters that the model of a function takes; None: unknown, or any.
     """
 
     type: str
@@ -50,6 +51,12 @@ class CustomCheck:
     rule: SqlCheck | PythonCheck
     params: frozenset[str] | None = None
     described: Described = ((), None)
+    fields: frozenset[str] | None = None
+
+    @property
+    def known(self) -> frozenset[str] | None:
+        """What a test may give; None for anything."""
+        return self.fields if self.params is None else self.params
 
     @property
     def documented(self) -> CheckType:
@@ -142,7 +149,7 @@ def _decorated(tree: ast.Module, path: Path, problems: list[Problem]) -> Iterato
                 continue
             rule = PythonCheck(path, function=function.name, params_model=_name(model))
             described = _params_in(tree, rule.params_model), _text(ast.get_docstring(function) or "")
-            yield CustomCheck(kind, where, rule, described=described)
+            yield CustomCheck(kind, where, rule, described=described, fields=_fields_in(tree, rule.params_model))
 
 
 def _params_in(tree: ast.Module, model: str | None) -> tuple[CheckParam, ...] | None:
@@ -155,6 +162,26 @@ def _params_in(tree: ast.Module, model: str | None) -> tuple[CheckParam, ...] | 
         for field in classes[model].body
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     )
+
+
+def _fields_in(tree: ast.Module, model: str | None) -> frozenset[str] | None:
+    """Name all that a model takes, beside the condition of a test; None if it may be more than its class tells."""
+    found = _params_in(tree, model)
+    if found is None:
+        return None
+    (*_, node) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == model)
+    is_plain = [ast.unparse(base).rpartition(".")[2] for base in node.bases] == ["BaseModel"] and not node.keywords
+    says_all = all(isinstance(said, ast.AnnAssign | ast.FunctionDef | ast.Expr) for said in node.body)
+    is_renamed = any("alias" in (param.default or "") or "alias" in (param.type or "") for param in found)
+    has_settings = any(param.name == "model_config" for param in found)
+    if not is_plain or not says_all or is_renamed or has_settings or any(_is_hook(said) for said in node.body):
+        return None
+    return frozenset({*(param.name for param in found), "where"})
+
+
+def _is_hook(node: ast.stmt) -> bool:
+    """Whether a method sees what is given before it is validated, and so may take other names."""
+    return isinstance(node, ast.FunctionDef) and (bool(node.decorator_list) or node.name.startswith("__"))
 
 
 def _literal(node: ast.expr | None, constants: Constants) -> object:
@@ -181,9 +208,9 @@ def custom_test(
         return None
     given = {**shape.params, **flat}
     for name in given:
-        if check.params is not None and name not in check.params:
+        if check.known is not None and name not in check.known:
             where = file.location((*keys, *(() if name in flat else ("params",)), name))
-            known = nearest(name, check.params) or f"Parameters: {', '.join(sorted(check.params)) or 'none'}."
+            known = nearest(name, check.known) or f"Parameters: {', '.join(sorted(check.known)) or 'none'}."
             problems.append(Problem(f"{name!r} is not a parameter of {check.type} ({check.location})", where, known))
     params = {**dict.fromkeys(sorted(check.params or ())), **given}
     if shape.where is not None:

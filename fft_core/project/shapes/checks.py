@@ -98,10 +98,10 @@ class NotNullShape(CheckShape):
 
 class UniqueShape(CheckShape):
     type: Literal["unique"]
-    column: str | list[str]
+    column: Annotated[Names, Field(min_length=1)]
 
     def rule(self) -> m.Rule:
-        return m.Unique((self.column,) if isinstance(self.column, str) else tuple(self.column))
+        return m.Unique(tuple(self.column))
 
 
 def _accepted(value: Any) -> Any:  # Any: any value of YAML
