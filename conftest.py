@@ -1,4 +1,4 @@
-"""What tests of several folders need: a Postgres server for each process of pytest, and a schema for each test."""
+"""Fixtures for tests of several folders: a Postgres server for each process of pytest, and a schema for each test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "prefect"))
 
+from fakesnow_server import fakesnow_or_skipped
 from postgres_server import drop_schema, new_schema, running_server
 from prefect_runs import prefect_api, run_flow
 from sweeps import FIRST_SEED
@@ -35,11 +36,11 @@ settings.load_profile("other examples each time" if FIRST_SEED else "same exampl
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take a cache folder of the tests' own, before a module of tests reads the environment for its commands.
+    """Set a cache folder for the tests alone, before a module of tests copies the environment for its commands.
 
-    Of two variables it is the one that they hand on: many leave out what begins with FFT_.
-    Those commands would compile all of our modules each time, if this process were told to write no bytecode. And they
-    would not hear Ctrl-C, if this process were started in the background by a script.
+    Of two variables for it, this is the one that tests pass on: many leave out variables that begin with FFT_. Two
+    settings of the parent that commands would inherit are undone as well: without bytecode they would compile all
+    modules each time, and started in the background by a script they would ignore Ctrl-C.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -50,8 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
-# Tests that share what takes long to make, by how their names begin: one process of xdist runs all of them. Its own
-# mark for that, xdist_group, has no effect: pytest 9.2 does not read the names that xdist 3.8 gives.
+# Tests that share expensive fixtures, by prefixes of their names: one process of xdist runs all of them. Its own mark
+# for that, xdist_group, has no effect: pytest 9.2 does not read the names that xdist 3.8 sets.
 TOGETHER = (
     "tests/example/test_marts_against_parquet.py::",
     "tests/cli/test_dev_command.py::test_in_the_ui_",
@@ -72,7 +73,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more process than cores: each waits for its commands, databases and disks about a third of the time."""
+    """Return the number of cores and one: each process waits for commands, databases and disks a third of the time."""
     return (os.cpu_count() or 1) + 1
 
 
@@ -80,6 +81,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def postgres_dsn() -> Iterator[str]:
     with running_server() as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def snowflake_server() -> Iterator[Mapping[str, Any]]:
+    with fakesnow_or_skipped() as settings:
+        yield settings
 
 
 @pytest.fixture
@@ -96,7 +103,7 @@ def target(request: pytest.FixtureRequest) -> Target:
 
 @pytest.fixture(scope="module")
 def engines(postgres_dsn: str) -> Iterator[dict[str, Session]]:
-    """A session on each engine, by its name, for tests that leave nothing behind."""
+    """Open a session on each engine, by its name, for tests that leave nothing behind."""
     both = {
         "duckdb": open_session("duckdb", {"path": ":memory:"}),
         "postgres": open_session("postgres", {"dsn": postgres_dsn}),

@@ -1,4 +1,4 @@
-"""`make bench`: whole processes from the shell, each beside what it is compared with, in turn, medians and ratios."""
+"""`make bench`: whole processes from the shell, measured in turn with the one to compare with; medians and ratios."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class W:
         self.root = scratch / f"w{models}"
 
     def write(self) -> None:
-        """Write it anew."""
+        """Write the project again."""
         shutil.rmtree(self.root, ignore_errors=True)
         write_project(self.root, self.models, self.layer)
 
@@ -58,20 +58,20 @@ class W:
         return self.build()
 
     def build_anew(self) -> Cost:
-        """Build into a new file, of files that were read before."""
+        """Build into a new file, from files that were read before."""
         (self.root / "workload.duckdb").unlink(missing_ok=True)
         return self.build()
 
     def build(self) -> Cost:
-        """`fft build`."""
+        """Run `fft build`."""
         return cost_of([FFT, "build", str(self.root)], self.scratch)
 
     def plan(self) -> Cost:
-        """`fft plan`."""
+        """Run `fft plan`."""
         return cost_of([FFT, "plan", str(self.root)], self.scratch)
 
     def ls(self) -> Cost:
-        """`fft ls`."""
+        """Run `fft ls`."""
         return cost_of([FFT, "ls", str(self.root)], self.scratch)
 
     def edited_build(self) -> Cost:
@@ -85,23 +85,23 @@ class W:
         path.write_text(path.read_text().replace(" as val", " + 1 as val", 1))
 
     def with_prefect(self, environment: Mapping[str, str]) -> Cost:
-        """`fft build --with prefect`, on a server that is there."""
+        """Run `fft build --with prefect`, with a running server."""
         return cost_of([FFT, "build", str(self.root), "--with", "prefect"], self.scratch, **environment)
 
     def flow(self, environment: Mapping[str, str]) -> Cost:
-        """Build into a new file as a flow of Prefect: what the flow takes, without imports."""
+        """Build into a new file as a flow of Prefect: the time of the flow, without imports."""
         self.write()
         cost = cost_of([PYTHON, str(HERE / "prefect_flow.py"), str(self.root)], self.scratch, **environment)
         return Cost(float((self.scratch / "said.txt").read_text().split()[-1]), cost.megabytes)
 
     def python_loop(self) -> Cost:
-        """Build into a new file by a loop over a Run, without Dagster: what the loop takes."""
+        """Build into a new file by a loop over a Run, without Dagster: the time of the loop."""
         self.write()
         cost = cost_of([PYTHON, str(HERE / "python_loop.py"), str(self.root)], self.scratch)
         return Cost(float((self.scratch / "said.txt").read_text().split()[-1]), cost.megabytes)
 
     def build_less_dagster(self) -> Cost:
-        """`fft build` into a new file, a step at a time: what the turns of the nodes take, without the steps."""
+        """Run `fft build` into a new file, one step at a time; return the time inside the steps."""
         self.write()
         cost = cost_of([FFT, "build", str(self.root), "--jobs", "1"], self.scratch)
         said = json.loads((self.root / RESULTS).read_text())
@@ -121,7 +121,7 @@ def imported(module: str, scratch: Path) -> Cost:
 
 
 def everyday(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """W new, unchanged and edited, beside the floor."""
+    """Measure W new, unchanged and edited, against the statements alone."""
     w = W(scratch, models)
     yield pair(f"fft build, {models} models, all new", w.first_build, "bare DuckDB loop", w.raw_loop, runs)
     duck = lambda: imported("duckdb", scratch)  # noqa: E731
@@ -133,7 +133,7 @@ def everyday(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
 
 
 def in_python(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
-    """A Run in a loop, beside what `fft build` takes without the share of Dagster; and four times as many models."""
+    """Measure a Run in a loop, against `fft build` without the share of Dagster; and four times as many models."""
     few, many = W(scratch, 160), W(scratch, 640)
     what = "loop over a Run, 160 models, all new"
     yield pair(what, few.python_loop, "fft build -j 1, without Dagster", few.build_less_dagster, runs)
@@ -141,7 +141,7 @@ def in_python(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
 
 
 def digest(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
-    """What comparing rows costs."""
+    """Measure the cost of comparing rows."""
     compared, not_compared = (partial(_digest_cost, scratch, which) for which in ("with", "without"))
     yield pair("store and check 1,000,000 rows, with digest", compared, "without digest", not_compared, 5 * runs)
 
@@ -152,7 +152,7 @@ def _digest_cost(scratch: Path, which: str) -> Cost:
 
 
 def against_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """W against dbt, alone and under Dagster."""
+    """Measure W against dbt, alone and under Dagster."""
     w, dbt = W(scratch, models), Dbt(scratch / "dbt", make_environment(HERE.parent / ".venv-peers", DBT), models)
     dbt.parse()
     w.first_build()  # files that were read before, and an instance that is there, as the peers have them
@@ -162,14 +162,14 @@ def against_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
 
 
 def against_sqlmesh(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """W against sqlmesh."""
+    """Measure W against sqlmesh."""
     w = W(scratch, models)
     peer = Sqlmesh(scratch / "sqlmesh", make_environment(HERE.parent / ".venv-sqlmesh", SQLMESH), models)
     yield pair(f"fft build, {models} models, all new", w.first_build, "sqlmesh plan, no Dagster", peer.build, runs)
 
 
 def under_prefect(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """W under Prefect, beside Dagster, the core's own loop and prefect-dbt."""
+    """Measure W under Prefect, against Dagster, the core's own loop and prefect-dbt."""
     with prefect_server(scratch) as environment:
         ours, dagster = W(scratch, models), W(scratch / "dagster", models)
         dagster.scratch.mkdir()
@@ -194,7 +194,7 @@ def under_prefect(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
 
 
 def against_prefect_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """W under Prefect against prefect-dbt: a wave at a time, and for few models a node at a time.
+    """Measure W under Prefect against prefect-dbt: a wave at a time, and for few models a node at a time.
 
     On a DuckDB file its processes would lock each other out, so that there is one at a time.
     """
@@ -215,14 +215,14 @@ def against_prefect_dbt(scratch: Path, models: int, runs: int) -> Iterator[Timed
 
 
 def ten_times(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """Ten times as many models, in layers ten times as wide: loading, planning, building."""
+    """Measure ten times as many models, in layers ten times as wide: loading, planning, building."""
     for count in (2 * models, 10 * models):
         w = W(scratch, count, WIDE_LAYER)
         w.write()
         plain = scratch / f"plain{count}"
         loading.write_plain(plain, count, WIDE_LAYER)
         ours, others = _loads("fft", w.root, scratch), _loads("plain", plain, scratch)
-        ours()  # the parse cache is what a second load is about
+        ours()  # a second load uses the parse cache
         yield pair(f"definitions of {count} models, second load", ours, "plain @asset with a check", others, runs)
         dbt = Dbt(scratch / f"dbt{count}", make_environment(HERE.parent / ".venv-peers", DBT), count, WIDE_LAYER)
         yield pair(f"fft plan of {count} new models, second load", w.plan, "dbt parse", dbt.parse, 1)
@@ -238,7 +238,7 @@ def _loads(kind: str, folder: Path, scratch: Path) -> Callable[[], Cost]:
 
 
 def ten_million_flights(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
-    """The example project (its SQL models) on 10 million flights, against its statements in a bare loop."""
+    """Measure the example project (its SQL models) on 10 million flights, against its statements in a bare loop."""
     folder = scratch / "flights"
     cost_of([PYTHON, str(HERE / "volume.py"), "prepare", str(folder), "30"], scratch)
 
@@ -254,7 +254,7 @@ def ten_million_flights(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
 
 
 def many_checks(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
-    """Twenty checks of 10 million flights, against a query for each, and against one scan of the same columns."""
+    """Measure 20 checks of 10 million flights, against a query for each, and against one scan of the same columns."""
     file, script = scratch / "checks.duckdb", str(HERE / "checks.py")
     cost_of([PYTHON, script, "prepare", str(file), "30"], scratch)
 
@@ -274,7 +274,7 @@ def _fresh(folder: Path) -> None:
 
 
 def from_the_ui(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
-    """ "Materialize all" in the stock webserver, beside `fft build`."""
+    """Measure "Materialize all" in the stock webserver, against `fft build`."""
     w = W(scratch, models)
     w.write()
     with user_interface(w.root) as launch:
@@ -297,7 +297,7 @@ def user_interface(root: Path) -> Iterator[Callable[[], Cost]]:
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=quiet, stderr=quiet)
 
-    def ask(query: str, **variables: str) -> Any:  # Any: whatever GraphQL answers
+    def ask(query: str, **variables: str) -> Any:  # Any: any answer of GraphQL
         content = json.dumps({"query": query, "variables": variables}).encode()
         url, head = f"http://127.0.0.1:{port}/graphql", {"content-type": "application/json"}
         with urllib.request.urlopen(urllib.request.Request(url, content, head), timeout=60) as response:
@@ -395,14 +395,14 @@ PARTS: dict[str, Callable[[Path, int, int], Iterator[Timed]]] = {
 
 
 def page(results: Sequence[str], matrix: str, models: int) -> str:
-    """Give the rows of results as a page."""
+    """Return the results as a page."""
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     rows = "\n".join(results)
     return f"""\
 # Benchmarks
 
-Made by `make bench`. Whole processes, in turn with what they are compared with; medians. Trust the ratios: the machine
-is shared. MB is the largest resident set. What the numbers mean, and where the time goes: [speed.md](speed.md).
+Made by `make bench`. Whole processes, each in turn with the one to compare with; medians. Trust the ratios: the machine
+is shared. MB is the largest resident set. For the meaning of the numbers, see [speed.md](speed.md).
 
 {datetime.now(UTC):%Y-%m-%d}, {machine}, DuckDB {duckdb.__version__}, workload of {models} models.
 
@@ -419,7 +419,7 @@ each step is a process).
 
 
 def _measured(part: str, scratch: Path, options: argparse.Namespace) -> list[str]:
-    """Give the rows of a part, or none where a peer cannot be had here."""
+    """Return the rows of a part, or nothing if a peer cannot be installed here."""
     rows = []
     try:
         if part == "executors":
@@ -432,9 +432,9 @@ def _measured(part: str, scratch: Path, options: argparse.Namespace) -> list[str
 
 
 def main() -> None:
-    """Measure, print, and write the page where that is asked for."""
+    """Measure, print, and write the page if requested."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, "executors", []], help="all of them where none is named")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "executors", []], help="default: all of them")
     parser.add_argument("--models", type=int, default=500)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--write", type=Path, help="write the page here, with the kept results of parts not named")

@@ -32,7 +32,7 @@ from fft_core.project.model import (
 )
 
 FLIGHTS = Path(__file__).parents[1] / "example_project" / "seeds" / "raw_flights.parquet"
-# What the database must read the rows for: smallest and largest values, it knows without them.
+# Checks for which the database must read the rows: it knows smallest and largest values without reading.
 AGGREGATES = {"BIGINT": "sum({})", "VARCHAR": "max({})", "TIMESTAMP WITH TIME ZONE": "sum(epoch_us({}))"}
 RULES: tuple[Rule, ...] = (
     NotNull("flight"),
@@ -75,7 +75,7 @@ def together(engine: DuckDBSession) -> None:
 
 
 def apart(engine: DuckDBSession) -> None:
-    """Ask for the failing rows of each check."""
+    """Request the failing rows of each check separately."""
     table = engine.relation("flights")
     columns = engine.columns(engine.spelling.select_all(table))
     for check in _checks():
@@ -97,7 +97,7 @@ def _checks() -> list[Check]:
 
 
 def main() -> None:
-    """Do what is asked for."""
+    """Run the requested command."""
     what, file, *times = sys.argv[1:]
     if what == "prepare":
         prepare(Path(file), int(times[0]))

@@ -1,4 +1,4 @@
-"""What comparing rows costs: `digest.py with|without ROWS` prints the seconds of storing and checking a table."""
+"""The cost of comparing rows: `digest.py with|without ROWS` prints the seconds of storing and checking a table."""
 
 from __future__ import annotations
 

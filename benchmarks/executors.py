@@ -27,7 +27,7 @@ EXECUTORS = {
 
 
 def busy(milliseconds: float) -> None:
-    """A statement of DuckDB's that takes about so long on one core."""
+    """Run a statement of DuckDB that takes about this time on one core."""
     import duckdb
 
     rows = int(milliseconds * 60_000)
@@ -35,7 +35,7 @@ def busy(milliseconds: float) -> None:
 
 
 def waiting() -> None:
-    """A statement that somebody else works on: 20 ms in a warehouse."""
+    """Wait as for a statement on another machine: 20 ms in a warehouse."""
     time.sleep(0.02)
 
 
@@ -48,7 +48,7 @@ BODIES: dict[str, Callable[[], None]] = {
 
 
 def assets(body: str, count: int) -> list[dg.AssetsDefinition]:
-    """Make assets in layers, each reading two of the layer before."""
+    """Return assets in layers, each reading two of the layer before."""
     made: list[dg.AssetsDefinition] = []
     for index in range(count):
         layer, place = divmod(index, LAYER)
@@ -69,7 +69,7 @@ def _asset(name: str, above: list[str], body: str) -> dg.AssetsDefinition:
 
 
 def job(executor: str, body: str, count: int) -> dg.JobDefinition:
-    """Make the job; importable, so that processes of steps find it again."""
+    """Return the job; importable, so that processes of steps find it again."""
     definitions = dg.Definitions(
         assets=assets(body, count), jobs=[dg.define_asset_job("all", "*")], executor=EXECUTORS[executor]
     )

@@ -1,4 +1,4 @@
-"""Definitions in a new process: `loading.py fft FOLDER` or `loading.py plain FOLDER`; 5,000 of them, or any number."""
+"""Definitions in a new process: `loading.py fft FOLDER` or `loading.py plain FOLDER`, by default 5,000 of them."""
 
 from __future__ import annotations
 

@@ -76,16 +76,16 @@ class Dbt:
         (root / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
 
     def parse(self) -> Cost:
-        """`dbt parse`, from nothing."""
+        """Run `dbt parse` without a cache."""
         shutil.rmtree(self._root / "target", ignore_errors=True)
         return self.parse_again()
 
     def parse_again(self) -> Cost:
-        """`dbt parse` of unchanged files, with its cache."""
+        """Run `dbt parse` on unchanged files, with its cache."""
         return self._cost("dbt", "parse", "--quiet")
 
     def build(self) -> Cost:
-        """`dbt build` into a new file; parsed before, as in a project that is at work."""
+        """Run `dbt build` into a new file; parsed before, as in a project in regular use."""
         (self._root / "workload.duckdb").unlink(missing_ok=True)
         return self._cost("dbt", "build", "--quiet")
 

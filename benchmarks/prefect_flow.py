@@ -1,4 +1,4 @@
-"""A project as a flow of Prefect, for bench.py: prints what the flow takes, without imports and the start of a server.
+"""A project as a flow of Prefect, for bench.py: prints the time of the flow, without imports and the start of a server.
 
 `python prefect_flow.py PROJECT [NAME=VALUE ...]`: parameters of the flow, lists with commas.
 """
@@ -14,7 +14,7 @@ if __name__ == "__main__":
     root, *given = sys.argv[1:]
     parameters = {name: value.split(",") for name, _, value in (one.partition("=") for one in given)}
     flow = project_flow(root)
-    flow(dry_run=True)  # whatever a first run of Prefect in a process does
+    flow(dry_run=True)  # work that only the first run of Prefect in a process does
     began = time.perf_counter()
     flow(**parameters)
     print(f"{time.perf_counter() - began:.3f}")

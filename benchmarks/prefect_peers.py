@@ -1,4 +1,4 @@
-"""Workload W under Prefect, and its dbt project under prefect-dbt, on a server of Prefect of their own."""
+"""Workload W under Prefect, and its dbt project under prefect-dbt, on a server of Prefect for them alone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ build()
 
 @contextmanager
 def prefect_server(scratch: Path) -> Iterator[dict[str, str]]:
-    """Run a server; give the environment of what uses it."""
+    """Run a server; return the environment of its clients."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -81,9 +81,9 @@ class PrefectDbt:
 
     Args:
         root: The folder of the dbt project.
-        bin_folder: Where prefect-dbt and dbt are installed.
-        models: How many.
-        environment: Of the server.
+        bin_folder: The folder of the commands of prefect-dbt and dbt.
+        models: The number of models.
+        environment: The environment for the server.
     """
 
     def __init__(self, root: Path, bin_folder: Path, models: int, environment: dict[str, str]) -> None:

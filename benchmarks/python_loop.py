@@ -1,4 +1,4 @@
-"""A project built by a loop in Python, without Dagster, as docs/python-api.md shows: prints what the loop takes."""
+"""A project built by a loop in Python, without Dagster, as docs/python-api.md shows: prints the time of the loop."""
 
 from __future__ import annotations
 

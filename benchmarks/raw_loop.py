@@ -1,4 +1,4 @@
-"""The floor: the statements of workload W in a bare DuckDB loop: create, check and count, nothing remembered."""
+"""The least possible: the statements of workload W in a bare DuckDB loop: create, check and count, without records."""
 
 from __future__ import annotations
 

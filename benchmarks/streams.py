@@ -1,4 +1,4 @@
-"""`python benchmarks/streams.py`: events per second into sessions, latency, and what a batch costs as the table grows.
+"""`python benchmarks/streams.py`: events per second into sessions, latency, and the cost of a batch as the table grows.
 
 Prints Markdown. `--events` is how many are read for each batch size, `--grow` to how many the table grows; `--peer` is
 a Python that has Bytewax, which makes sessions of the same events, in memory.
@@ -37,14 +37,14 @@ class Place:
         self.engine = open_session("duckdb", {"path": str(folder / "db.duckdb")})
 
     def sessionizer(self) -> StreamSessionizer:
-        """Make a stream of sessions."""
+        """Return a stream of sessions."""
         return StreamSessionizer(
             self, "sessions", key="user_id", event_time="ts", event_id="event_id", measures=MEASURES
         )
 
 
 def event(number: int, chance: random.Random) -> dict[str, Any]:
-    """Make one event: its time is up to five seconds before or behind that of its neighbours."""
+    """Return one event: its time is up to five seconds before or after that of its neighbours."""
     at = BEGIN + timedelta(milliseconds=number * 50 + chance.randrange(5_000))
     user = (number // BLOCK * 37 + chance.randrange(100)) % USERS
     page, amount = f"/p{chance.randrange(50)}", chance.randrange(1_000) / 100
@@ -52,7 +52,7 @@ def event(number: int, chance: random.Random) -> dict[str, Any]:
 
 
 def frames(events: int, size: int) -> Iterator[pa.Table]:
-    """Make the same events as frames."""
+    """Return the same events as frames."""
     chance = random.Random(0)
     for first in range(0, events, size):
         yield pa.Table.from_pylist([event(first + i, chance) for i in range(size)])
@@ -144,7 +144,7 @@ def latencies(seconds: float, per_second: int) -> list[float]:
         stop.set()
         writer.join()
         place.engine.close()
-        return found[len(found) // 10 :]  # without what is loaded first
+        return found[len(found) // 10 :]  # without the first one, which loads modules
 
 
 def growth(events: int, size: int, late_share: float = 0.01) -> Iterator[tuple[int, float, int]]:
@@ -193,7 +193,7 @@ print(json.dumps({"seconds": time.perf_counter() - began, "events": sum(n for _,
 
 
 def peer(python: str, events: int) -> dict[str, float]:
-    """Let Bytewax make sessions of the same file, which it has in memory and writes nowhere."""
+    """Let Bytewax make sessions from the same file, in memory and without output."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.jsonl"
         write_lines(path, events)

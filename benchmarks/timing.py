@@ -32,7 +32,7 @@ class Timed:
 
 
 def cost_of(command: Sequence[str], cwd: Path, **variables: str) -> Cost:
-    """Run a command to its end. Raises RuntimeError, with what it said last, where it fails."""
+    """Run a command to its end. Raises RuntimeError, with its last output, if it fails."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("FF_", "DAGSTER_", "PYTHONDONTWRITE"))}
     began = time.perf_counter()
     with (cwd / "said.txt").open("w+") as said:
@@ -47,7 +47,7 @@ def cost_of(command: Sequence[str], cwd: Path, **variables: str) -> Cost:
 
 
 def median(costs: Sequence[Cost]) -> Cost:
-    """Give the median of seconds, and of memory."""
+    """Return the medians of seconds and of memory."""
     return Cost(statistics.median(c.seconds for c in costs), statistics.median(c.megabytes for c in costs))
 
 
@@ -66,7 +66,7 @@ HEAD = """\
 
 
 def row(timed: Timed) -> str:
-    """Give a row of the table."""
+    """Return a row of the table."""
     cost, other = timed.cost, timed.other
     return (
         f"| {timed.what} | {cost.seconds:.2f} | {cost.megabytes:.0f} | {timed.against} | {other.seconds:.2f} "

@@ -40,7 +40,7 @@ def prepare(folder: Path, times: int) -> None:
 
 
 def _drop_models_without_inputs(folder: Path) -> None:
-    """Python models are left out: they are the same calls in both; what reads them goes, too."""
+    """Remove Python models, which are the same calls in both, and the models that depend on them."""
     gone = {path.name.removesuffix(".ff.py") for path in EXAMPLE.rglob("*.ff.py")}
     paths = list(folder.rglob("*.ff.sql"))
     while True:
@@ -63,7 +63,7 @@ def _forget(path: Path, names: set[str]) -> None:
 
 
 def statements(project: Project) -> list[list[str]]:
-    """Give what a build of everything sends: for each node its statement, and one for all of its checks."""
+    """Return the statements of a build of everything: for each node its own, and one for all of its checks."""
     listed: list[list[str]] = []
     with open_warehouse(project) as warehouse:
         engine = warehouse.engine
@@ -78,7 +78,7 @@ def statements(project: Project) -> list[list[str]]:
                 continue
             create = f"create or replace {kind} {relation.sql(engine.spelling)} as {query}"
             warehouse.ensure_schema(relation)
-            engine.execute(create)  # what it checks depends on its columns
+            engine.execute(create)  # the columns are needed for its checks
             listed.append([create, *_checks(project, node.name, warehouse)])
     return listed
 

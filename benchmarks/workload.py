@@ -24,17 +24,17 @@ def write_project(root: Path, models: int, layer: int = LAYER) -> None:
 
 
 def name(index: int) -> str:
-    """Name a model of W."""
+    """Return the name of a model of W."""
     return f"m{index:05d}"
 
 
 def ref(target: str) -> str:
-    """Spell a reference, for FFT and for dbt."""
+    """Return a reference, for FFT and for dbt."""
     return f"{{{{ ref('{target}') }}}}"
 
 
 def query(index: int, spell: Callable[[str], str], layer: int = LAYER) -> str:
-    """Give the SELECT of a model; `spell` gives the relation of a name."""
+    """Return the SELECT of a model; `spell` returns the relation of a name."""
     number, place = divmod(index, layer)
     if number == 0:
         return f"select id, val + {index} as val, grp from {spell('seed_base')}"

@@ -1,4 +1,4 @@
-"""`fft`: parse, call, print. Nothing here imports Dagster before a command needs it."""
+"""The command line `fft`: it parses, calls, prints. Dagster is imported only if a command needs it."""
 
 from fft_cli.app import entry, main
 

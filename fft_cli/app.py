@@ -1,4 +1,4 @@
-"""The commands of `fft`, and what happens when one of them fails."""
+"""The commands of `fft`, and the handling of their errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fft_core.errors import FftError
 from fft_core.project.profile.secret_values import environment_masker
 from fft_core.run.output_guard import OutputGuard
 
-# Each command stands in a module of its own, as `command`; it is imported when it is asked for.
+# Each command has a module of its own, with a function `command`; the module is imported on first use.
 COMMANDS = {
     "build": "fft_cli.build",
     "cache": "fft_cli.cache",
@@ -49,7 +49,7 @@ COMMANDS = {
     "utest": "fft_cli.utest",
     "version": "fft_cli.version",
 }
-# How `fft --help` groups them; one that is in no group is shown under the last heading.
+# The groups of `fft --help`; a command without a group is shown under the last heading.
 GROUPS = {
     "Begin": ("init", "deps", "doctor"),
     "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "stream", "clone"),
@@ -60,7 +60,7 @@ GROUPS = {
 
 
 class Commands(SuggestingGroup):
-    """A group whose commands are imported on first use, so that `fft plan` pays for nothing else."""
+    """A group whose commands are imported on first use, so that `fft plan` imports no other command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -79,7 +79,7 @@ class Commands(SuggestingGroup):
 
 
 def grouped_commands() -> dict[str, list[str]]:
-    """The commands that there are, by heading."""
+    """Return the commands by heading."""
     grouped = {heading: [name for name in names if name in COMMANDS] for heading, names in GROUPS.items()}
     known = {name for names in GROUPS.values() for name in names}
     grouped["Other"] += [name for name in sorted(COMMANDS) if name not in known]
@@ -107,15 +107,15 @@ def _show_versions(context: click.Context, _: click.Parameter, wanted: bool) -> 
     is_eager=True,
     expose_value=False,
     callback=_show_versions,
-    help="Show the versions of FFT and of what it stands on.",
+    help="Show the versions of FFT and of the packages that it depends on.",
 )
 def app() -> None:
-    """The commands."""
+    """Run the command that is named."""
 
 
 def main() -> None:
-    """Run the command line; errors are printed to stderr, and tell by the exit code what kind they are."""
-    gc.set_threshold(50_000, 20, 100)  # a command ends soon: looking for cycles took a tenth of a build's time
+    """Run the command line; errors are printed to stderr, and the exit code tells their kind."""
+    gc.set_threshold(50_000, 20, 100)  # a command ends soon: the search for cycles took a tenth of a build's time
     with OutputGuard(environment_masker(os.environ)) as guard:
         _run(Invocation(guard=guard))
 
@@ -135,10 +135,10 @@ def _run(invocation: Invocation) -> None:
     except (KeyboardInterrupt, click.Abort):
         echo("interrupted", err=True)
         sys.exit(130)
-    except BrokenPipeError:  # whoever read our output has ended; Python would complain once more at its end
+    except BrokenPipeError:  # the reader of our output has ended; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except OSError as error:  # a full disk, a folder that is gone or may not be read: nothing of ours is broken
+    except OSError as error:  # a full disk, a missing folder, missing permissions: not an error of FFT
         named = f"{error.filename}: " if error.filename else ""
         print_error(FftError(f"{named}{error.strerror or error}"), color)
         sys.exit(1)
@@ -160,22 +160,22 @@ def entry() -> None:
 
 
 def _leave(code: int) -> None:
-    """End the process at once: the interpreter takes a second to take a run of 500 models apart, object by object.
+    """End the process at once: the interpreter takes a second to free a run of 500 models, object by object.
 
-    What should happen at an exit has happened, as far as it is ours: databases are closed when the command returns.
+    Our own work at exit is done by then: databases are closed when the command returns.
     """
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
     atexit._run_exitfuncs()
-    with suppress(OSError):  # nobody reads any more
+    with suppress(OSError):  # the reader has ended
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
 
 
 def print_error(error: FftError, color: bool | None = None) -> None:
-    """Print an error; each problem of a project on its own. FFT_TRACE=1 shows where it came from."""
+    """Print an error, and each problem of a project separately. FFT_TRACE=1 shows the traceback."""
     echo(f"{style('error', fg='red', bold=True)}: {error}", err=True, color=color)
     if os.environ.get("FFT_TRACE") or os.environ.get("FLOWFORGE_TRACE"):
         echo("".join(traceback.format_exception(error)), err=True)

@@ -1,4 +1,4 @@
-"""`fft build`: plan, then a Dagster run of just what the plan names."""
+"""`fft build`: a plan, then a Dagster run of the planned nodes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fft_cli.run_options import RunOptions
 @click.command("build")
 @with_options(RunOptions)
 def command(options: RunOptions) -> None:
-    """Build what must be built: seeds, models, snapshots and their checks, through Dagster in this process.
+    """Build all nodes that are out of date: seeds, models, snapshots and their checks, through Dagster in this process.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_cli.running import build_planned
     from fft_core.run.work import planned

@@ -1,4 +1,4 @@
-"""`fft cache clear`: the records of builds are deleted, so that models are built the next time."""
+"""`fft cache clear`: removal of build records, so that models are built the next time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KEPT = {
 
 @click.group("cache", cls=SuggestingGroup)
 def command() -> None:
-    """What the warehouse remembers of builds."""
+    """Manage the records of builds in the warehouse."""
 
 
 @command.command("clear")
@@ -36,12 +36,12 @@ def command() -> None:
 def clear(options: ProjectOptions, selection: Selection, everything: bool, dry_run: bool) -> None:
     """Forget the builds of the selected models and seeds, or of all: they are built the next time.
 
-    Deletes their records in the table _ff_meta. Tables, views and the rows in them stay as they are. An incremental
-    model or a snapshot is built the next time as an increment to the rows that it has; to build it from scratch, take
-    `fft build --full-refresh NAME`. With --all the tables of the records themselves are dropped, also those of models
-    that are no longer in the project; the next build makes them again.
+    Deletes their records in the table _ff_meta. Tables, views and rows are not changed. The next build of an
+    incremental model or a snapshot is an increment to its existing rows; `fft build --full-refresh NAME` builds it from
+    scratch. With --all, the tables of records themselves are dropped, including the records of models that were removed
+    from the project; the next build makes them again.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     if everything:
         if selection.narrows:
@@ -62,7 +62,7 @@ def clear(options: ProjectOptions, selection: Selection, everything: bool, dry_r
 
 
 def clear_all(options: ProjectOptions, *, dry_run: bool) -> None:
-    """Drop the tables of the records."""
+    """Drop the tables of records."""
     from fft_core import open_warehouse
     from fft_core.operations.forget import forget_all_builds
 
@@ -74,7 +74,7 @@ def clear_all(options: ProjectOptions, *, dry_run: bool) -> None:
 
 
 def recorded_among(options: ProjectOptions, selection: Selection) -> tuple[Project, list[str], Mapping[str, datetime]]:
-    """Load the project; give the selected nodes in build order, and when recorded ones were built."""
+    """Load the project; return it with the selected nodes in build order, and the times of recorded builds."""
     from fft_core import open_warehouse
     from fft_core.operations.forget import recorded_builds
 
@@ -85,7 +85,7 @@ def recorded_among(options: ProjectOptions, selection: Selection) -> tuple[Proje
 
 
 def said(project: Project, names: list[str], built: Mapping[str, datetime], verb: str) -> list[str]:
-    """One line for each node; what is not built anew from nothing says so."""
+    """Return a line for each node, with a note if its next build keeps the existing rows."""
     return aligned([_row(project, name, built.get(name), verb) for name in names])
 
 

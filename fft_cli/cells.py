@@ -1,4 +1,4 @@
-"""Rows for people: aligned columns, values that cannot be taken for others; and for programs: JSON."""
+"""Rows for people: aligned columns with unambiguous values; and for programs: JSON."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from decimal import Decimal
 
 from fft_cli.terminal import unstyled
 
-LONGEST = 60  # characters of a cell; JSON has all of them
+LONGEST = 60  # characters of a cell; JSON is not shortened
 
 
 def cell_text(value: object, *, quotes: bool = True) -> str:
-    """Show a value. Without quotes, a text has them only where it could be taken for something else.
+    """Return a value as text. Without `quotes`, a text is quoted only if it could be mistaken for something else.
 
     >>> cell_text(None), cell_text("a"), cell_text("a", quotes=False), cell_text("NULL", quotes=False), cell_text(True)
     ('NULL', "'a'", 'a', "'NULL'", 'true')
@@ -37,7 +37,7 @@ def cell_text(value: object, *, quotes: bool = True) -> str:
 
 
 def json_value(value: object) -> object:
-    """Give a value as JSON has it: exact numbers, dates and all that JSON has no form for are texts."""
+    """Return a value as JSON has it: exact numbers, dates and all other types that JSON lacks become text."""
     match value:
         case None | bool() | int() | str():
             return value
@@ -55,7 +55,7 @@ def json_value(value: object) -> object:
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[bool] = ()) -> list[str]:
-    """Lay cells out in columns; `right` says which ones begin where they end.
+    """Align cells in columns; the columns in `right` are aligned to the right.
 
     >>> aligned([["id", "name"], ["10", "a"]], right=[True, False])
     ['id  name', '10  a']
@@ -66,21 +66,21 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[bool] = ()) -> lis
 
 
 def in_columns(cells: Sequence[str], widths: Sequence[int], *, right: Sequence[bool] = ()) -> str:
-    """Lay the cells of one row out in columns of known widths, as where the other rows are still to come."""
+    """Align the cells of one row in columns of known widths, if the other rows are not known yet."""
     at_right = [*right, *[False] * len(cells)]
     wanted = [*widths, *[0] * len(cells)]
     return "  ".join(padded(cell, wanted[i], right=at_right[i]) for i, cell in enumerate(cells)).rstrip()
 
 
 def padded(cell: str, width: int, *, right: bool = False) -> str:
-    """Fill a cell up with blanks: a name can have a line break in it, a style takes no place."""
+    """Pad a cell with blanks; a name can have a line break in it, and styles take no space."""
     cell = cell.replace("\n", "\\n")
     blanks = " " * (width - _width_of(cell))
     return blanks + cell if right else cell + blanks
 
 
 def widest(cells: Iterable[str]) -> int:
-    """Return how many places the widest of some cells takes on a terminal."""
+    """Return the width of the widest cell on a terminal."""
     return max((_width_of(cell.replace("\n", "\\n")) for cell in cells), default=0)
 
 

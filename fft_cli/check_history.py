@@ -1,4 +1,4 @@
-"""`fft test --history`: what checks found in the last runs. Nothing is run."""
+"""`fft test --history`: the results of checks in the last runs. No check is run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COUNTS = 6  # numbers of failing rows that are shown
 
 
 def print_history(project: Project, checks: Sequence[Check], *, as_json: bool) -> None:
-    """Print a line for each check: how it ended last, its last results, since when it fails, and how many rows did.
+    """Print a line for each check: its last results, since when it fails, and the numbers of failing rows.
 
     Raises FftError if the history of runs cannot be read.
     """
@@ -56,7 +56,7 @@ def _runs(marks: Sequence[CheckMark]) -> list[tuple[Outcome, list[CheckMark]]]:
 
 
 def _over_time(marks: Sequence[CheckMark]) -> str:
-    """Say how many rows failed, from the oldest to the newest; nothing if none did."""
+    """Return the numbers of failing rows, from the oldest to the newest; empty if none failed."""
     counts = [mark.failing_rows for mark in marks if mark.failing_rows is not None]
     if not any(counts):
         return ""

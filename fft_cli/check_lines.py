@@ -1,4 +1,4 @@
-"""How `fft test` shows checks: a line for each, what was found below it, and totals."""
+"""The output of `fft test`: a line for each check, with failing rows below it, and totals."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from fft_core.run.report import Report
 _MARKS: Mapping[OutcomeStatus, str] = {"pass": "✓", "fail": "✗", "warn": "!", "error": "✗", "not_run": "-"}
 _COLORS = {"pass": "green", "fail": "red", "warn": "yellow", "error": "red", "not_run": "bright_black"}
 _TOTALS = {"pass": "passed", "fail": "failed", "warn": "warned", "error": "could not be run", "not_run": "not run"}
-LONGEST_ROW = 200  # characters of a row that fails; the reports have all of them
+LONGEST_ROW = 200  # characters of a failing row; the reports have all of them
 _PLAIN = str.maketrans({"✓": "+", "✗": "x", "↳": ">", "⇔": "=", "⇒": ">", "…": "..."})
 
 
 class CheckLines:
-    """Lines for the checks that were asked for, as those of a table end; the totals when all of them have.
+    """Lines for the requested checks as their tables end, and the totals at the end.
 
     Args:
         checks: The checks.
-        output: How much is printed.
+        output: The options of the output.
         echo: Prints a line.
     """
 
@@ -52,7 +52,7 @@ class CheckLines:
                     self._print_outcome(outcome)
 
     def end(self, report: Report, seconds: float) -> None:
-        print_errors(report, besides="checked")  # what checks found has been printed
+        print_errors(report, besides="checked")  # results of checks are printed already
         outcomes = list(outcomes_of(self._checks, report.results))
         if not outcomes:
             self._print(f"\nnothing to do; {seconds:.1f} s")
@@ -64,7 +64,7 @@ class CheckLines:
         self._print(f"\n{seconds:.1f} s")
 
     def running_line(self, name: str, seconds: float) -> str:
-        """Return the line of a node whose checks run."""
+        """Return the line of a node while its checks run."""
         return f"… {padded(name, self._types + self._subjects)} {seconds:8.0f} s"
 
     def _print_outcome(self, outcome: CheckOutcome) -> None:
@@ -101,7 +101,7 @@ def _short(row: str) -> str:
 
 
 def _shows_marks() -> bool:
-    """Return whether the output has the characters of the marks; some terminals of Windows do not."""
+    """Return whether the terminal can show the characters of the marks; some terminals of Windows cannot."""
     try:
         "✓✗↳⇔⇒".encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""`fft ci-check`: what is wrong with a project, or odd about it, without a database."""
+"""`fft ci-check`: mistakes and oddities of a project, without a database."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _COLORS = {"error": "red", "warning": "yellow", "note": "bright_black"}
 @click.option("--sarif", metavar="FILE", type=click.Path(path_type=Path), help="Write the findings as SARIF 2.1.0.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(options: ProjectOptions, sarif: Path | None, as_json: bool) -> None:
-    """Say what is wrong with the project, or odd about it, with file and line. Opens no database, and changes nothing.
+    """List mistakes and oddities of the project, with file and line. Opens no database, and changes nothing.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     sys.exit(check_files(options, sarif, as_json))
 
 
 def check_files(options: ProjectOptions, sarif: Path | None, as_json: bool) -> int:
-    """Print what is found; give the exit code, which is 1 where there are errors."""
+    """Print the findings; return the exit code, which is 1 if there are errors."""
     from fft_core.json_files import write_json_file
     from fft_core.reports.lint.sarif import sarif_report
 
@@ -58,7 +58,7 @@ def _findings(options: ProjectOptions) -> Sequence[Finding]:
         return lint_project(replace(options, env=env).load())
     except ProjectError as error:
         if not (options.root / "project.yml").is_file():
-            raise  # there is nothing to have findings in
+            raise  # no project, no findings
         return problems_found(error)
 
 

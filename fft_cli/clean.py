@@ -1,4 +1,4 @@
-"""`fft clean`: what FFT has written and nobody needs any more is removed: files, or tables of models that are gone."""
+"""`fft clean`: removal of files that FFT has written, or of tables of removed models."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def read_age(_context: click.Context, _parameter: click.Parameter, text: str | None) -> timedelta | None:
-    """Read an age, as 30m, 12h or 7d. Raises BadParameter."""
+    """Read an age, such as 30m, 12h or 7d. Raises BadParameter."""
     if text is None:
         return None
     match = re.fullmatch(r"(\d+)([mhd])", text.strip())
     if match is None:
-        raise click.BadParameter(f"{text!r} is no age: write one as 30m, 12h or 7d")
+        raise click.BadParameter(f"{text!r} is not an age: write one as 30m, 12h or 7d")
     return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[match[2]]: int(match[1])})
 
 
@@ -54,16 +54,16 @@ def command(
 ) -> None:
     """Remove reports, logs and caches that FFT wrote into .fastflowtransform/ and into the user's cache folder.
 
-    Databases, the build records in them, installed packages and seeds stay. So does the history of runs without
-    --history; one in DAGSTER_HOME always stays.
+    Databases, build records in them, installed packages and seeds are kept. The history of runs is kept without
+    --history; one in DAGSTER_HOME is always kept.
 
-    With --orphans, files stay, and tables and views are dropped that this project built in this environment for models
-    and seeds that it no longer has, or that lie elsewhere now. They are dropped only if they bear the mark of that
-    build: never a table of another project, or one that somebody replaced.
+    With --orphans, no files are removed. Instead, tables and views are dropped that this project built in this
+    environment for models and seeds that were removed, or that have another place now. They are dropped only if they
+    have the stamp of that build: never a table of another project, or one that was replaced.
 
-    With --failures, files stay, and tables are dropped that hold failing rows of checks of this project.
+    With --failures, no files are removed. Instead, tables with failing rows of this project's checks are dropped.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     if failures:
         if history or orphans or snapshots or age is not None:
@@ -99,7 +99,7 @@ def clean_files(root: Path, *, history: bool, dry_run: bool) -> None:
 def clean_orphans(
     options: ProjectOptions, *, snapshots: bool, dry_run: bool, older_than: timedelta | None = None
 ) -> int:
-    """Drop the tables and views of models that are gone, or list them; return the exit code."""
+    """Drop the tables and views of removed models, or list them; return the exit code."""
     from fft_cli.ctrl_c import opened_warehouse
     from fft_core.operations.orphans import find_orphans, remove_orphans
 
@@ -138,7 +138,7 @@ def clean_failures(options: ProjectOptions, *, dry_run: bool) -> None:
 
 
 def orphan_line(orphan: Orphan) -> str:
-    """Say what lies there, and why nobody needs it."""
+    """Return a line about an orphan: its kind, and the reason why it is one."""
     recorded = orphan.recorded
     why = f"{recorded.node} is {orphan.moved_to} now" if orphan.moved_to else f"{recorded.node} is not in the project"
     what = (orphan.kind or "only a record").replace("_", " ")

@@ -1,4 +1,4 @@
-"""`fft clone`: what another environment has built, copied into this one. Nothing here imports Dagster."""
+"""`fft clone`: copies of another environment's relations in this one. Nothing here imports Dagster."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _COLORS = {"copied": "green", "view": "green", "kept": "bright_black", "missing"
 def command(
     options: ProjectOptions, selection: Selection, source: str, force: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """Copy tables, seeds and snapshots of another environment into this one, and make its views here.
+    """Copy tables, seeds and snapshots of another environment into this one, and create its views here.
 
-    The records of their builds come along, so that nothing is built that is equal. What was built here later than there
-    stays, and so do snapshots. PROJECT is the folder that holds project.yml.
+    The records of their builds are copied as well, so that equal nodes are not built again. Relations that were built
+    here later than there are kept, and so are snapshots. PROJECT is the folder with project.yml.
     """
     from fft_cli.ctrl_c import opened_warehouse
     from fft_core.operations.clone import clone

@@ -1,4 +1,4 @@
-"""What a shell offers for the names of models. It must be quick, and says nothing where something is wrong."""
+"""Shell completion of model names. It must be quick, and returns nothing after an error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def complete_names(context: click.Context, _: click.Parameter, incomplete: str) 
 
 
 def complete_models(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer what can end a selection: after `+` or `@` and after a space or comma, names again; after `tag:`, tags."""
+    """Complete a selection: after `+` or `@` and after a space or comma, names; after `tag:`, tags."""
     from fft_core.project.model.selection import split_last_term
 
     project = _project(context)
@@ -38,18 +38,18 @@ def complete_models(context: click.Context, _: click.Parameter, incomplete: str)
 
 
 def _project(context: click.Context) -> Project | None:
-    """The project as last loaded, whatever has changed since; loaded now where it never was."""
+    """Return the project as it was last loaded, even if files have changed since; load it if it never was."""
     from fft_core import FftError, load_project
     from fft_core.project.read.cache import last_loaded
 
-    # an option that waits for its value ends the parsing: what stands before it is left over
+    # an option without its value ends the parsing: the words before it are left over
     root = Path(next(iter(context.args), None) or context.params.get("root") or ".")
     found = last_loaded(root)
     if found is None and (root / "project.yml").is_file():
         try:
             found = load_project(root)
         except (FftError, OSError):
-            return None  # a shell is no place for an error
+            return None  # a shell cannot show an error
     return found
 
 
@@ -57,7 +57,7 @@ def _items(project: Project, values: Iterable[str], before: str, term: str) -> l
     return [
         CompletionItem(before + value, help=_described(project, value))
         for value in dict.fromkeys(values)
-        if value.startswith(term) and value == visible_line(value)  # else it would act on the terminal
+        if value.startswith(term) and value == visible_line(value)  # others would act on the terminal
     ]
 
 

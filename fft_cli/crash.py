@@ -1,4 +1,4 @@
-"""Errors that are no fault of the user's: a short message, and the trace in a file."""
+"""Unexpected errors: a short message, and the traceback in a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOGS = Path(".fastflowtransform") / "logs"
 
 
 def print_unexpected(message: str, trace: str, root: Path | None) -> None:
-    """Say what happened on stderr, and where the trace is; FFT_TRACE=1 shows it."""
+    """Print a message on stderr, with the file of the traceback; FFT_TRACE=1 prints the traceback."""
     path = _write_trace(visible(masked(trace)), root)
     echo(f"{style('unexpected', fg='red', bold=True)} {message}", err=True)
     echo(f"    This is an error in FFT itself, or below it. The trace is in {path}", err=True)
@@ -28,7 +28,7 @@ def print_unexpected(message: str, trace: str, root: Path | None) -> None:
 
 
 def _write_trace(trace: str, root: Path | None) -> Path:
-    """Write the trace where only the user can read it: into the project's logs, or for want of a project elsewhere."""
+    """Write the trace to a file that only the user can read: in the project's logs, or without a project elsewhere."""
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S.%f}-{os.getpid()}.log"
     text = "\n".join([f"{now.isoformat()} fft {version('fft-dagster')}", platform.platform(), sys.version, "", trace])
@@ -38,7 +38,7 @@ def _write_trace(trace: str, root: Path | None) -> Path:
             (root / LOGS).mkdir(parents=True, exist_ok=True)
             return _written(root / LOGS / name, text)
         except OSError:
-            pass  # the folder cannot be written to, which may be what the trace is about
+            pass  # the folder is not writable, which may be the very error
     return _written(Path(tempfile.gettempdir()) / f"fft-{name}", text)
 
 

@@ -1,4 +1,4 @@
-"""A database that a command opens by itself, outside of a run of Dagster; Ctrl-C cancels its statements."""
+"""A database that a command opens itself, outside of a Dagster run; Ctrl-C cancels its statements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def opened_warehouse(
     project: Project, *, read_only: bool = False, patience_seconds: int | None = None
 ) -> Iterator[Warehouse]:
-    """Open the warehouse of a project. Raises what `open_warehouse` raises."""
+    """Open the warehouse of a project. Raises the errors of `open_warehouse`."""
     from fft_core import open_warehouse
 
     opened = open_warehouse(project, read_only=read_only, patience_seconds=patience_seconds)
@@ -30,7 +30,7 @@ def opened_warehouse(
 
 @contextmanager
 def cancelled_by_ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
-    """Cancel when SIGINT comes. Python's own handler waits until the main thread is back from the driver."""
+    """Cancel statements on SIGINT. Python's own handler would wait until the main thread returns from the driver."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -49,9 +49,9 @@ def cancelled_by_ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
 
 
 def _cancel_when_told(told: int, cancel: Callable[[], None]) -> None:
-    while signals := os.read(told, 1):  # nothing: the other end was closed
+    while signals := os.read(told, 1):  # empty if the other end was closed
         if signals[0] == signal.SIGINT:
             cancel()
-            # a statement that had not yet begun does not notice
+            # a statement that had not begun yet does not notice
             while not select.select([told], [], [], CANCEL_AGAIN_SECONDS)[0]:
                 cancel()

@@ -23,9 +23,9 @@ def command(
     html: bool,
     with_schema: bool,
 ) -> None:
-    """Print the graph as text for Mermaid, or write it as a page. Opens no database, unless `state:` asks for it.
+    """Print the graph as text for Mermaid, or write it as a page. Opens no database, except for `state:`.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_core.reports.site.graph import graph_of
     from fft_core.reports.site.mermaid import mermaid

@@ -1,4 +1,4 @@
-"""`fft deps`: the packages of a project are fetched, and where each of them comes from is shown."""
+"""`fft deps`: installation of a project's packages, with a list of their origins."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from fft_cli.terminal import echo
 
 @click.command("deps")
 @takes_root
-@click.option("--upgrade", is_flag=True, help="Take what branches and tags are now, instead of what is locked.")
+@click.option("--upgrade", is_flag=True, help="Install the current commits of branches and tags, not the locked ones.")
 def command(root: Path, upgrade: bool) -> None:
     """Install the git packages of packages.yml, at the commits of packages.lock.yml.
 
-    The first time, and with --upgrade, the commits are those that branches and tags have now; they are written to
-    packages.lock.yml. If one package cannot be had, none is changed. Other commands install what was never installed,
-    and change nothing that is there.
+    The first time, and with --upgrade, the commits are the current ones of branches and tags; they are written to
+    packages.lock.yml. If one package fails, none is changed. Other commands install missing packages, and do not change
+    installed ones.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_core.project.packages.install import install_packages
 
     packages = install_packages(root, upgrade=upgrade, say=lambda text: echo(f"fetching {text}", err=True))
     if not packages:
-        echo("no packages: there is no packages.yml, or it is empty")
+        echo("no packages: packages.yml does not exist, or is empty")
         return
     lines = [("package", "version", "commit", "state", "from")]
     lines += [(p.name, p.version or "", (p.commit or "")[:12], p.state, p.origin) for p in packages]

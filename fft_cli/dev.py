@@ -1,4 +1,4 @@
-"""`fft dev`: the UI of the scheduler on a project and the history of its runs."""
+"""`fft dev`: the UI of the scheduler, with a project and the history of its runs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from fft_cli.terminal import echo
 )
 @SCHEDULER
 def command(options: ProjectOptions, host: str, port: int, scheduler: str | None) -> None:
-    """Open the UI of the scheduler on the project and the history of its runs: Dagster's, or with Prefect that one.
+    """Open the UI of the scheduler, Dagster or Prefect, with the project and the history of its runs.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     sys.exit(open_ui(options, host, port, scheduler))
 

@@ -1,4 +1,4 @@
-"""`fft diff`: what differs between two environments. Nothing here imports Dagster."""
+"""`fft diff`: the differences between two environments. Nothing here imports Dagster."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def command(
     samples: int,
     form: str,
 ) -> None:
-    """Say which models differ from another environment, and why; then which rows do. Changes nothing.
+    """List the models that differ from another environment, with reasons; then the rows that differ. Changes nothing.
 
-    Ends with 3 if rows differ. PROJECT is the folder that holds project.yml.
+    Ends with 3 if rows differ. PROJECT is the folder with project.yml.
     """
     from fft_cli.ctrl_c import opened_warehouse
     from fft_core.operations.compare_rows import Comparison
@@ -64,7 +64,7 @@ def command(
 
 
 def columns_in(text: str | None) -> tuple[str, ...]:
-    """Read names with commas between them."""
+    """Read names that are separated by commas."""
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
@@ -81,7 +81,7 @@ def read_tolerance(text: str | None) -> Tolerance:
 
 
 def print_diff(found: Difference, form: str) -> None:
-    """Print what differs."""
+    """Print the differences."""
     from fft_core.reports.diff import diff_json, diff_markdown
 
     match form:

@@ -1,4 +1,4 @@
-"""`fft docgen`: a static site about a project. What checks found before is asked of the scheduler."""
+"""`fft docgen`: a static site about a project. The scheduler has the earlier results of checks."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def command(
 ) -> None:
     """Write a static site about the project: an index, the graph, its checks, a page for each model, seed and source.
 
-    Checks are shown with what they found in the last runs, and since when they fail.
+    Checks are shown with their results in the last runs, and since when they fail.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_cli.face import face
     from fft_core import open_warehouse

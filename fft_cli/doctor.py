@@ -1,4 +1,4 @@
-"""`fft doctor`: what of a project will work here, what is missing, and what differs from the original FFT."""
+"""`fft doctor`: parts of a project that work here, are missing, or differ from the original FFT."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _COLORS = {"works": "green", "missing": "red", "differs": "yellow"}
 @click.option("--env", "-e", metavar="NAME", help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(root: Path, env: str | None, as_json: bool) -> None:
-    """Say what of a project will work here, what is missing, and what differs from the original FFT.
+    """List the parts of a project that work here, are missing, or differ from the original FFT.
 
-    Opens no database. Exits with 1 if something is missing. PROJECT is the folder that holds project.yml.
+    Opens no database. Exits with 1 if something is missing. PROJECT is the folder with project.yml.
     """
     from fft_core.operations.doctor import examine
 

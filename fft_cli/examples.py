@@ -1,4 +1,4 @@
-"""Examples of each command, for the pages of docs/commands. A test tries them in this order."""
+"""Examples of each command, for the pages of docs/commands. A test runs them in this order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Example:
-    """What is typed, and what it is for; a test cannot try what does not end by itself, or needs two environments."""
+    """A command line and its purpose; a test cannot run commands that do not end, or that need two environments."""
 
     says: str
     typed: str
@@ -85,7 +85,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     ),
     "clean": (
         Example("See what would be removed", "fft clean shop --dry-run"),
-        Example("Begin the history of runs anew", "fft clean shop --history"),
+        Example("Start a new history of runs", "fft clean shop --history"),
     ),
     "version": (Example("For a report of a problem", "fft version"),),
 }

@@ -1,4 +1,4 @@
-"""The scheduler that carries out what a command has planned: an entry point of the group `fft.faces`."""
+"""The scheduler that runs the work of a command: an entry point of the group `fft.faces`."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ GROUP = "fft.faces"
 
 
 class Face(Protocol):
-    """What the command line needs of a scheduler."""
+    """The protocol of schedulers: all that the command line needs."""
 
     def run(self, project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
-        """Carry out the work in this process; yield what becomes of the run and its steps, as it happens.
+        """Run the work in this process; yield events of the run and its steps as they happen.
 
         Args:
             project: The project.
-            work: What is run.
-            planned: The run that the work was planned with: what it knows of the project is not worked out again.
+            work: The work to run.
+            planned: The run that made the plan; its knowledge of the project is used again.
         """
 
     def with_functions(self, project: Project) -> Project:
-        """Return the project with the functions of those checks that are the scheduler's; their files are imported.
+        """Return the project with the functions of the scheduler's checks; their files are imported.
 
         Raises:
-            ProjectError: with each that is not there, or cannot judge rows that are staged.
+            ProjectError: with each function that does not exist, or cannot judge staged rows.
         """
 
     def open_ui(
@@ -43,10 +43,10 @@ class Face(Protocol):
 
         Args:
             project: The project.
-            host: Where the UI listens: a name or address of this machine.
+            host: The address that the UI listens on: a name or address of this machine.
             port: A free port.
             variables: Environment variables for the processes of the UI, such as FF_ENGINE.
-            announce: Is told where the UI is.
+            announce: Called with the address of the UI.
 
         Raises:
             FftError: the UI is not installed, is open already, or cannot listen there.
@@ -55,19 +55,19 @@ class Face(Protocol):
     def check_history(
         self, project: Project, checks: Iterable[Check], least: int
     ) -> Mapping[tuple[str, str], CheckHistory]:
-        """Return what checks found in earlier runs, by node and name; what was never run is left out.
+        """Return the results of checks in earlier runs, by node and name, without checks that never ran.
 
         Args:
             project: The project.
-            checks: Those that are asked for.
-            least: How many results of each are wanted at least, if there are so many.
+            checks: The requested checks.
+            least: The minimum number of results of each check, if there are that many.
 
         Raises:
             FftError: the history of runs cannot be read.
         """
 
     def history(self) -> Path:
-        """Return the folder with the history of runs, relative to a project's own."""
+        """Return the folder with the history of runs, relative to the project's folder."""
 
 
 def face(name: str | None = None) -> Face:

@@ -1,4 +1,4 @@
-"""The command `flowforge`, as FFT was first called: it says which command to use."""
+"""The command `flowforge`, an earlier name of FFT: it names the command to use."""
 
 from __future__ import annotations
 

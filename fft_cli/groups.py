@@ -1,4 +1,4 @@
-"""Groups of commands that say which command was meant, and what the words behind it are."""
+"""Groups of commands that suggest the nearest command for an unknown one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WITH_OR_WITHOUT_GLOB = ("--rebuild", "--rebuild-only")
 
 
 class SuggestingGroup(click.Group):
-    """A group that answers a command that it does not have with the nearest one."""
+    """A group that suggests the nearest command for an unknown one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -22,12 +22,12 @@ class SuggestingGroup(click.Group):
             from fft_core.errors import nearest
 
             hint = nearest(name, known) or f"The commands are {', '.join(known)}."
-            raise click.UsageError(f"there is no command {name!r}. {hint}", ctx)
+            raise click.UsageError(f"no such command: {name!r}. {hint}", ctx)
         return super().resolve_command(ctx, without_folders_as_globs(args))
 
 
 def without_folders_as_globs(args: Sequence[str]) -> list[str]:
-    """Let a folder behind an option that may stand alone be the project, and not a glob of models.
+    """Read a folder behind an option with an optional value as the project, not as a glob of models.
 
     >>> without_folders_as_globs(["run", "--rebuild", ".", "--env", "dev"])
     ['run', '--rebuild=*', '.', '--env', 'dev']
@@ -39,7 +39,7 @@ def without_folders_as_globs(args: Sequence[str]) -> list[str]:
 
 
 def _is_folder(word: str) -> bool:
-    """Whether a word is a project's folder. One without a slash may also be the name of a model."""
+    """Return whether a word is a project's folder. A word without a slash may also be the name of a model."""
     if "/" in word or word in (".", ".."):
         return Path(word).is_dir()
     is_project = (Path(word) / "project.yml").is_file()

@@ -1,4 +1,4 @@
-"""`fft init`: a new project that runs at once."""
+"""`fft init`: a new project that can be built at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fft_cli.terminal import echo
 
 
 class EngineName(click.ParamType[str]):
-    """The name of an installed engine. They are looked for when it is used, not when all commands are listed."""
+    """The name of an installed engine. Engines are searched for on use, not when all commands are listed."""
 
     name = "engine"
 
@@ -47,13 +47,13 @@ def _default_engine() -> str:
     type=EngineName(),
     default=_default_engine,
     show_default="one that needs no server",
-    help="Where it builds its tables.",
+    help="The engine on which it builds its tables.",
 )
 def command(folder: Path | None, engine: str) -> None:
     """Write a new project: seeds, models in SQL and Python, checks, a unit test, and definitions for Dagster.
 
-    DIR is its folder, and is made if it is missing. Without DIR, it is the current folder, which must be empty, apart
-    from hidden files. A file that is there already is never overwritten: nothing is written then.
+    DIR is the folder, which is made if it is missing. Without DIR, it is the current folder, which must be empty except
+    for hidden files. Existing files are never overwritten: if there are any, nothing is written.
     """
     from fft_core import FftError
     from fft_core.engines.spec.registry import spec_of

@@ -1,4 +1,4 @@
-"""How a run is shown: lines for people, or JSON for programs."""
+"""The output of a run: lines for people, or JSON for programs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TERMINATING = "interrupted: running statements are cancelled; Ctrl-C again leave
 
 @dataclass(frozen=True)
 class Start:
-    """What is about to run, and what need not: `names` have their turn, `reused` are left as they are."""
+    """The start of a run: the nodes in `names` are run, those in `reused` are left as they are."""
 
     command: str
     project: Project
@@ -46,33 +46,33 @@ class Start:
 
 
 class Display(Protocol):
-    """Shows a run, from its start to its end."""
+    """The protocol of displays, which show a run from its start to its end."""
 
     def begin(self, start: Start) -> None:
-        """Show what is about to run."""
+        """Show the start of the run."""
 
     def see(self, event: RunEvent) -> None:
-        """Show what happens."""
+        """Show an event."""
 
     def end(self, report: Report, seconds: float) -> None:
-        """Show what came of it; errors go to stderr."""
+        """Show the results; errors go to stderr."""
 
 
 class Lines(Display, Protocol):
-    """A display that prints lines; one that is drawn over them asks for the line of what runs."""
+    """A display that prints lines; a live display asks it for the line of a running node."""
 
     def running_line(self, name: str, seconds: float) -> str:
-        """Say that a node has its turn, in the columns of the others."""
+        """Return the line of a running node, with the columns of the other lines."""
 
 
 LinesFor: TypeAlias = Callable[[Output, Callable[[str], None]], Lines]
 
 
 class PlainLines:
-    """A line for each node as it ends, with those of its checks that did not pass; errors in full at the end.
+    """A line for each node as it ends, with its checks that did not pass; errors in full at the end.
 
     Args:
-        output: How much is printed.
+        output: The options of the output.
         echo: Prints a line.
     """
 
@@ -109,7 +109,7 @@ class PlainLines:
             self._echo(f"next: mend that, and call `fft {self._command}` again: it builds only what is not built yet")
 
     def running_line(self, name: str, seconds: float) -> str:
-        """Say that a node has its turn, in the columns of the others."""
+        """Return the line of a running node, with the columns of the other lines."""
         return f"{'running':11} {padded(name, self._width)} {'':17}{seconds:8.0f} s"
 
     def _line(self, result: NodeRunResult) -> str:
@@ -126,7 +126,7 @@ class PlainLines:
 
 
 class JsonLines:
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -160,7 +160,7 @@ class JsonLines:
 
 
 class ErrorsOnly:
-    """Nothing but errors."""
+    """Errors only."""
 
     def begin(self, start: Start) -> None:
         pass
@@ -173,7 +173,7 @@ class ErrorsOnly:
 
 
 class UntilNobodyReads:
-    """Shows a run as another display does, until whoever reads the output has ended: the run goes on without it."""
+    """A wrapper of another display, until the reader of the output has ended: the run continues without it."""
 
     def __init__(self, shown: Display) -> None:
         self._shown = shown
@@ -198,27 +198,27 @@ class UntilNobodyReads:
             show()
         except BrokenPipeError:
             self._is_read = False
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what models print goes nowhere, too
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # output of models is dropped, too
 
 
 def print_errors(report: Report, *, besides: RunStatus | None = None) -> None:
-    """Print what failed on stderr, but for what has this status."""
+    """Print the errors of nodes on stderr, except those of one status."""
     for error in report.errors(besides=besides):
         echo(f"\n{style('error', fg='red', bold=True)}: {error}", err=True)
 
 
 @contextmanager
 def display(output: Output, lines_for: LinesFor, *, is_worth_watching: bool) -> Iterator[Display]:
-    """Choose how a run is shown: a terminal gets a live display, if there is something to watch.
+    """Choose a display: a terminal gets a live one, if a node runs.
 
     Args:
-        output: How much is printed, and how.
+        output: The options of the output.
         lines_for: Makes the lines for people.
-        is_worth_watching: Whether something runs.
+        is_worth_watching: Whether a node runs.
     """
     if output.as_json:
         lines = JsonLines(sys.stdout)
-        with redirect_stdout(sys.stderr):  # what models print
+        with redirect_stdout(sys.stderr):  # output of models
             yield UntilNobodyReads(lines)
     elif output.quiet:
         yield ErrorsOnly()

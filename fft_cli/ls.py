@@ -35,9 +35,9 @@ def command(
     output: Literal["table", "name", "path", "json"],
     as_json: bool,
 ) -> None:
-    """List models and seeds in build order. Opens no database, unless `state:` asks for it.
+    """List models and seeds in build order. Opens no database, except for `state:`.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_core.reports.manifest import described_node
     from fft_core.warehouse.warehouse import planned_places
@@ -58,7 +58,7 @@ def command(
 
 
 def _rows(project: Project, nodes: Sequence[Model | Seed]) -> Iterator[tuple[str, ...]]:
-    """The table; with where each node lies, if that is not told by its name alone."""
+    """Yield the rows of the table; with the relation of each node, if its name alone does not tell it."""
     from fft_core.warehouse.warehouse import planned_places
 
     places = planned_places(project)

@@ -1,4 +1,4 @@
-"""Values that are made of the command line: frozen dataclasses whose fields carry their options."""
+"""Values made from the command line: frozen dataclasses whose fields declare their options."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ B = TypeVar("B", bound="DataclassInstance")
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
-def read_by(parameter: Decorator) -> Mapping[str, Any]:  # Any: as dataclasses.field takes it
-    """Say which option or argument of click gives a field its value; it has the name of the field.
+def read_by(parameter: Decorator) -> Mapping[str, Any]:  # Any: as in dataclasses.field
+    """Declare the option or argument of click for a field of the same name.
 
     >>> import click
     >>> from dataclasses import dataclass, field
@@ -39,13 +39,13 @@ def read_by(parameter: Decorator) -> Mapping[str, Any]:  # Any: as dataclasses.f
     return {_OPTION: parameter}
 
 
-def option(*names: str, **how: Any) -> Mapping[str, Any]:  # Any: as click.option takes it
-    """Say by which option of click a field gets its value: `read_by(click.option(...))`."""
+def option(*names: str, **how: Any) -> Mapping[str, Any]:  # Any: as in click.option
+    """Declare the option of click for a field: `read_by(click.option(...))`."""
     return read_by(click.option(*names, **how))
 
 
-def included(kind: type[DataclassInstance]) -> Mapping[str, Any]:  # Any: as dataclasses.field takes it
-    """Say that a field is a value of this kind, whose fields carry their options themselves."""
+def included(kind: type[DataclassInstance]) -> Mapping[str, Any]:  # Any: as in dataclasses.field
+    """Declare a field for a value of this kind, whose fields declare options themselves."""
     return {_INCLUDED: kind}
 
 
@@ -56,14 +56,14 @@ def with_options(
     first: type[A], second: type[B], /
 ) -> Callable[[Callable[Concatenate[A, B, P], None]], Callable[P, None]]: ...
 def with_options(*kinds: type[DataclassInstance]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of some values, in the order of their fields, and call it with these values.
+    """Add the options of some values to a command, in the order of their fields, and call it with these values.
 
-    They come first, in the order of `kinds`; what the command's own options give follows, by name.
+    The values are the first arguments, in the order of `kinds`; the command's own options follow, by name.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
-        def call(*others: Any, **read: Any) -> None:  # Any: what click has read and checked
+        def call(*others: Any, **read: Any) -> None:  # Any: values that click has checked
             made = [_made(kind, read) for kind in kinds]
             command(*made, *others, **read)
 
@@ -84,7 +84,7 @@ def _options_of(kind: type[DataclassInstance]) -> Iterator[Decorator]:
 
 
 def _made(kind: type[A], read: dict[str, Any]) -> A:  # Any: as above
-    """Make a value of what click has read; that is taken out."""
+    """Make a value of the options that click has read, and remove them."""
     values = {}
     for part in _read_fields(kind):
         inner = part.metadata.get(_INCLUDED)
@@ -92,5 +92,5 @@ def _made(kind: type[A], read: dict[str, Any]) -> A:  # Any: as above
     return kind(**values)
 
 
-def _read_fields(kind: type[DataclassInstance]) -> Iterator[Field[Any]]:  # Any: whatever type a field has
+def _read_fields(kind: type[DataclassInstance]) -> Iterator[Field[Any]]:  # Any: a field may have any type
     return (part for part in fields(kind) if _OPTION in part.metadata or _INCLUDED in part.metadata)

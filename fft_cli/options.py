@@ -27,7 +27,7 @@ ALL = "*"
 
 @dataclass
 class Invocation:
-    """What is known of a call of `fft`: the folder that it was called for, and what guards its output."""
+    """A call of `fft`: the folder of the project, and the masking of its output."""
 
     root: Path | None = None
     guard: OutputGuard | None = None
@@ -46,7 +46,7 @@ takes_root = click.argument("root", metavar="[PROJECT]", type=click.Path(path_ty
 
 @dataclass(frozen=True)
 class ProjectOptions:
-    """Which project, on which profile and engine, with which variables; and whether its statements are shown."""
+    """The project, its profile, engine and variables; and whether its statements are shown."""
 
     root: Path = field(metadata=read_by(takes_root))
     env: str | None = field(
@@ -78,7 +78,7 @@ class ProjectOptions:
     judges: bool = False
 
     def load(self) -> Project:
-        """Load the project. Raises ProjectError with all that is wrong with it, UsageError for a malformed --vars."""
+        """Load the project. Raises ProjectError with all its problems, UsageError for a malformed --vars."""
         from fft_core import load_project
 
         given = parse_variables(self.variables)
@@ -100,7 +100,7 @@ class ProjectOptions:
 
 
 def _with_functions(project: Project) -> Project:
-    """Give the checks of the scheduler their functions, if there are such. Raises ProjectError."""
+    """Add their functions to the checks of the scheduler, if there are any. Raises ProjectError."""
     from fft_core.project.model import JudgedRows
 
     if not any(isinstance(check.rule, JudgedRows) for check in project.checks):
@@ -118,7 +118,7 @@ def _install_missing_packages(root: Path) -> None:
 
 
 def _guard(project: Project) -> None:
-    """Mask the secrets of a project in all that the command prints from now on."""
+    """Mask the secrets of a project in all further output of the command."""
     from fft_core.project.profile.secrets import project_masker, warn_of_short_secrets
 
     context = click.get_current_context(silent=True)
@@ -130,7 +130,7 @@ def _guard(project: Project) -> None:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which models and seeds."""
+    """The selected models and seeds."""
 
     select: Sequence[str] = field(
         default=(),
@@ -162,11 +162,11 @@ class Selection:
 
     @property
     def narrows(self) -> bool:
-        """Whether anything is said, so that it may be less than the whole project."""
+        """Whether there is a selection, so that fewer nodes than the whole project may be selected."""
         return bool(self.select or self.exclude) or self.changed_since is not None
 
     def names(self, project: Project, run: Run | None = None) -> frozenset[str]:
-        """Choose them; for a run, if there is one. A database is only opened for `state:`. Raises FftError."""
+        """Choose the nodes; for a run, if there is one. A database is only opened for `state:`. Raises FftError."""
         from fft_core.run.select.facts import select_nodes
 
         return select_nodes(project, self.select, self.exclude, changed_since=self.changed_since, run=run)
@@ -178,7 +178,7 @@ Among: TypeAlias = "Callable[[Project, Selection, frozenset[str]], frozenset[str
 
 @dataclass(frozen=True)
 class RequestOptions:
-    """What is asked of a plan: what it may reuse and record, and what is built in any case."""
+    """The options of a plan: what it may reuse and record, and what is built even if nothing changed."""
 
     cache: CacheMode = field(
         default="rw",
@@ -215,7 +215,7 @@ class RequestOptions:
     )
 
     def value(self) -> Request:
-        """Return it as the core takes it."""
+        """Return the request for the core."""
         from fft_core import Request
 
         return Request("off" if self.no_cache else self.cache, self.rebuild, self.full_refresh)
@@ -231,7 +231,7 @@ DEFERRED = option(
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """What commands that plan have in common."""
+    """The options that all commands with a plan share."""
 
     project: ProjectOptions = field(metadata=included(ProjectOptions))
     selection: Selection = field(metadata=included(Selection))
@@ -240,7 +240,7 @@ class PlanOptions:
 
     @property
     def request(self) -> Request:
-        """What is asked of the plan."""
+        """The request for the plan."""
         return self.asked.value()
 
     def make_plan(
@@ -251,10 +251,10 @@ class PlanOptions:
         *,
         begins: bool = False,
     ) -> tuple[Run, Plan]:
-        """Load the project, look at its warehouse, and decide: for what is selected, or what `among` makes of it.
+        """Load the project, read the state of its warehouse, and decide for the selected nodes, or those of `among`.
 
-        `afterwards` is called while the warehouse is open. If the plan `begins` a run, the hooks of its start come
-        before it looks; otherwise the run has no hooks.
+        `afterwards` is called while the warehouse is open. If the plan `begins` a run, the start hooks run before the
+        state is read; otherwise the run has no hooks.
         """
         from fft_cli.ctrl_c import cancelled_by_ctrl_c
         from fft_core import Run
@@ -280,7 +280,7 @@ class PlanOptions:
 
 
 def warn_of_unread_variables(project: Project, given: Mapping[str, object]) -> None:
-    """Say on stderr which variables of `--vars` no model reads."""
+    """Print on stderr the variables of `--vars` that no model reads."""
     if not given:
         return
     from fft_core.errors import nearest
@@ -294,7 +294,7 @@ def warn_of_unread_variables(project: Project, given: Mapping[str, object]) -> N
 
 
 def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
-    """Read `KEY=VALUE` pairs, whose values are YAML. Raises UsageError for anything else."""
+    """Read `KEY=VALUE` pairs, whose values are YAML. Raises UsageError for other texts."""
     if not given:
         return {}
     import yaml
@@ -303,9 +303,9 @@ def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
     for pair in given:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise click.UsageError("--vars: what is given is not KEY=VALUE")  # it may be a secret, and is not repeated
+            raise click.UsageError("--vars: what is given is not KEY=VALUE")  # may be a secret, and is not shown
         try:
             variables[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise click.UsageError(f"--vars {key}: the value is not YAML") from error  # nor is it repeated
+            raise click.UsageError(f"--vars {key}: the value is not YAML") from error  # not shown, either
     return variables

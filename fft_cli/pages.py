@@ -1,4 +1,4 @@
-"""`python -m fft_cli.pages` writes a page for each command into docs/commands, from the commands themselves."""
+"""`python -m fft_cli.pages`: a page for each command in docs/commands, from the commands themselves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EXIT_CODES: Mapping[int, str] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One command that does something: its words after `fft`, and what click knows of it."""
+    """A command without subcommands: its words after `fft`, and its click object."""
 
     words: str
     command: click.Command
@@ -44,7 +44,7 @@ class Entry:
 
 
 def find_commands() -> dict[str, list[Entry]]:
-    """All commands by the heading of `fft --help`; those of a group stand in its place."""
+    """Return all commands by the heading of `fft --help`; those of a group replace it."""
     context = click.Context(app, info_name="fft")
     return {
         heading: [entry for name in names for entry in _entries(name, app.get_command(context, name))]
@@ -53,7 +53,7 @@ def find_commands() -> dict[str, list[Entry]]:
 
 
 def make_pages() -> dict[str, str]:
-    """All pages by file name."""
+    """Return all pages by file name."""
     found = find_commands()
     pages = {entry.file: _page(entry) for entries in found.values() for entry in entries}
     return {"fft.md": _overview(found), **pages}
@@ -106,7 +106,7 @@ def _options(command: click.Command, context: click.Context) -> str:
 
 
 def _examples(entry: Entry) -> Sequence[Example]:
-    """Those that are written down; else the plainest call that there is."""
+    """Return the written examples; else the simplest call."""
     if entry.words in EXAMPLES:
         return EXAMPLES[entry.words]
     needed = any(isinstance(p, click.Argument) and p.required for p in entry.command.params)
@@ -121,7 +121,7 @@ def _table(what: str, rows: Sequence[tuple[str, str]]) -> str:
 
 
 def _text(text: str) -> str:
-    """Keep Markdown from reading more into a text than its `code`."""
+    """Escape Markdown in a text, except its `code`."""
     parts = " ".join(text.split()).split("`")
     return "`".join(part if i % 2 else re.sub(r"([*<\\])", r"\\\1", part) for i, part in enumerate(parts))
 
@@ -133,7 +133,7 @@ def _cell(text: str) -> str:
 @click.command()
 @click.option("--to", "folder", type=click.Path(path_type=Path), default=Path("docs/commands"), show_default=True)
 def write_pages(folder: Path) -> None:
-    """Write a page for each command, and take away those of commands that are gone."""
+    """Write a page for each command, and remove those of commands that no longer exist."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = make_pages()
     for path in folder.glob("fft*.md"):

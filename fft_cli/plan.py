@@ -1,4 +1,4 @@
-"""`fft plan`: what a run would build, and why. Nothing here imports Dagster."""
+"""`fft plan`: the nodes that a run would build, and why. Nothing here imports Dagster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fft_core import Decision, Plan
     from fft_core.operations.orphans import Orphan
 
-PATIENCE_SECONDS = 60  # a build waits for others as long as its profile says; a question is not worth that
+PATIENCE_SECONDS = 60  # a build waits for others as long as its profile says; a plan does not
 _COLORS = {"build": "green", "reuse": "bright_black"}
 
 
@@ -25,9 +25,9 @@ _COLORS = {"build": "green", "reuse": "bright_black"}
 @click.option("--verbose", "-v", is_flag=True, help="Also list what is reused because nothing changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
-    """Say what `fft build` would build, and why; count what it would reuse. Changes nothing.
+    """List what `fft build` would build, and why; count what it would reuse. Changes nothing.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_core.operations.orphans import find_orphans
 
@@ -47,7 +47,7 @@ def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
 
 
 def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:
-    """Print what would be built, and why; with `verbose`, also what is reused because nothing changed."""
+    """Print the nodes to build with reasons; with `verbose`, also the nodes that are reused because nothing changed."""
     if as_json:
         echo_json(plan.to_json())
         return
@@ -61,7 +61,7 @@ def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:
 
 
 def _rows(decision: Decision) -> Iterator[tuple[str, str, str]]:
-    """What happens to a node, its name, and a reason; a row for each further reason."""
+    """Yield the action for a node, its name, and a reason; then a row for each further reason."""
     views = [view.said_of(decision.name) for view in decision.views]
     first, *others = [*map(str, decision.reasons), *map(str, decision.reads), *views]
     first = f"increment: {first}" if decision.is_build and decision.is_increment else first

@@ -1,4 +1,4 @@
-"""A live display for terminals: what runs and how long it has, below the lines of what has ended."""
+"""A live display for terminals: running nodes and their times, below the lines of finished ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fft_core.names.text import visible
 from fft_core.run.outcomes import RunEvent, StepEnded, StepStarted
 from fft_core.run.report import Report
 
-# A refresh takes some milliseconds from the threads that work, however many lines have come meanwhile.
+# A refresh takes some milliseconds from working threads, no matter how many lines are new.
 REFRESH_SECONDS = 0.2
 LONGEST_LIST = 10
 
@@ -43,7 +43,7 @@ def live_lines(output: Output, lines_for: LinesFor = PlainLines, console: Consol
 
 
 class LiveLines:
-    """Lines that are printed together at each refresh, and what runs below them."""
+    """Lines that are printed together at each refresh, above the running nodes."""
 
     def __init__(self, output: Output, live: Live, lines_for: LinesFor = PlainLines) -> None:
         self._live = live
@@ -76,12 +76,12 @@ class LiveLines:
 
     def end(self, report: Report, seconds: float) -> None:
         self.stop()
-        self._live.stop()  # from here on stderr is stderr again
+        self._live.stop()  # from here on, stderr is the terminal's again
         self._plain.end(report, seconds)
         self._print_lines()
 
     def stop(self) -> None:
-        """End the refreshes, and print what is left."""
+        """End the refreshes, and print the remaining lines."""
         self._is_over.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -97,7 +97,7 @@ class LiveLines:
                 self._live.refresh()
 
     def _print_lines(self) -> bool:
-        """Print the lines that have come, above what runs."""
+        """Print the new lines, above the running nodes."""
         with self._lock:
             lines, self._lines = self._lines, []
         if lines:
@@ -105,7 +105,7 @@ class LiveLines:
         return bool(lines)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """What is below the lines; drawn anew whenever something is printed."""
+        """Render the part below the lines, which is drawn again after each print."""
         yield self._below()
 
     def _below(self) -> RenderableType:

@@ -1,4 +1,4 @@
-"""`fft review`: a change is built apart, checked, and compared with an environment. Nothing here imports Dagster."""
+"""`fft review`: a change is built in a scratch schema, checked, and compared with an environment. No Dagster."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def command(
     samples: int,
     out: Path | None,
 ) -> None:
-    """Build what changed since a commit, and what reads it, in a scratch schema; report on it in Markdown.
+    """Build the nodes that changed since a commit, and their downstream nodes, in a scratch schema; report in Markdown.
 
-    Checks and unit tests run, and rows are compared with those of the other environment, where all else is read. The
-    schema is dropped at the end. Ends with 1 if something could not be built, or a check or a unit test failed.
-    PROJECT is the folder that holds project.yml.
+    Checks and unit tests run, and rows are compared with those of the other environment, from which all other inputs
+    are read. The schema is dropped at the end. Ends with 1 if a build, a check or a unit test failed. PROJECT is the
+    folder with project.yml.
     """
     from fft_cli.ctrl_c import cancelled_by_ctrl_c
     from fft_cli.diff import columns_in, read_tolerance
@@ -70,7 +70,7 @@ def command(
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """End as by Ctrl-C if a CI system ends the job: the scratch schema is dropped all the same."""
+    """End as after Ctrl-C if a CI system ends the job, so that the scratch schema is dropped."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""`fft run`: the models that are selected, and what they read, without snapshots and checks that stand alone."""
+"""`fft run`: the selected models with their inputs, without snapshots and separate checks."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     help="Build these models in any case, or those selected, and nothing else; repeatable.",
 )
 def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) -> None:
-    """Build the models that must be built, but no snapshots. Models and seeds that they read are built if they must be.
+    """Build the models that are out of date, but no snapshots. Inputs that are out of date are built as well.
 
-    With --defer, what they read is read there instead. Blocking checks judge the new rows before they are published, as
-    in fft build. Checks of what is not built do not run. PROJECT is the folder that holds project.yml.
+    With --defer, inputs are read from another environment instead. Blocking checks judge the new rows before they are
+    published, as in fft build. Checks of nodes that are not built do not run. PROJECT is the folder with project.yml.
     """
     from fft_cli.running import build_planned
     from fft_core.run.work import planned
@@ -52,7 +52,7 @@ def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) 
 
 
 def _only_rebuilt(options: RunOptions, names: tuple[str, ...]) -> RunOptions:
-    """Select these names, one or the other, and build them in any case."""
+    """Select these names, and build them even if nothing changed."""
     planned = options.planned
     selection = replace(planned.selection, select=(*planned.selection.select, " ".join(names)))
     asked = replace(planned.asked, rebuild=(*planned.asked.rebuild, *names))
@@ -61,15 +61,15 @@ def _only_rebuilt(options: RunOptions, names: tuple[str, ...]) -> RunOptions:
 
 @dataclass
 class _Chosen:
-    """What a run is about: the models that are selected, and what is built because they read it.
+    """The scope of a run: the selected models, and the inputs that are built with them.
 
     Attributes:
         with_seeds: Whether the seeds that they read are added.
         with_models: Whether the models that they read are added.
-        defer: The environment that is read instead of adding anything; what FFT_DEFER says if None.
-        selected: The models that are selected.
-        narrows: Whether that is less than all.
-        added: What is built beside them.
+        defer: The environment that inputs are read from, instead of building them; FFT_DEFER if None.
+        selected: The selected models.
+        narrows: Whether there is a selection.
+        added: The inputs that are built with them.
     """
 
     with_seeds: bool
@@ -80,7 +80,7 @@ class _Chosen:
     added: tuple[str, ...] = field(default=(), init=False)
 
     def among(self, project: Project, selection: Selection, chosen: frozenset[str]) -> frozenset[str]:
-        """Keep the selected models, and add what they read, apart from what `--exclude` names and from snapshots."""
+        """Keep the selected models, and add their inputs, except snapshots and names in `--exclude`."""
         from fft_cli.running import only
         from fft_core.run.run import DEFER
 
@@ -96,7 +96,7 @@ class _Chosen:
         return self.selected | added
 
     def kept(self, plan: Plan) -> Plan:
-        """Leave out of a plan what was added to the selection and need not be built."""
+        """Remove the added inputs that are up to date from a plan."""
         from fft_core import Plan
 
         if not self.narrows:

@@ -1,4 +1,4 @@
-"""The options of the commands that run something, and the values that they become. Imports nothing slow."""
+"""The options of commands with a run, and the values that they become. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STORE_FAILURES = click.option(
 
 @dataclass(frozen=True)
 class Output:
-    """How much is printed, and how."""
+    """The options of the output: its amount and its format."""
 
     quiet: bool = field(default=False, metadata=option("--quiet", "-q", is_flag=True, help="Print nothing but errors."))
     verbosity: int = field(
@@ -47,17 +47,17 @@ class Output:
 
     @property
     def shows_reasons(self) -> bool:
-        """Whether more is told of each model than that it is built."""
+        """Whether reasons are shown for each model, besides that it is built."""
         return self.verbosity >= 1
 
     def of(self, project: ProjectOptions) -> ProjectOptions:
-        """Show the statements of a project, too, where it is asked for."""
+        """Return the options of a project, with statements shown if requested."""
         return replace(project, shows_statements=self.verbosity >= 2, as_json=self.as_json)
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What commands that build have in common."""
+    """The options that all commands with a build share."""
 
     planned: PlanOptions = field(metadata=included(PlanOptions))
     jobs: int | None = field(metadata=read_by(JOBS))
@@ -74,8 +74,8 @@ class RunOptions:
 
     @property
     def plan(self) -> PlanOptions:
-        """What is planned; statements are shown if the output is to have them."""
+        """The options of the plan; statements are shown if the output includes them."""
         if self.offline:
-            os.environ["FF_HTTP_OFFLINE"] = "1"  # as people set it
+            os.environ["FF_HTTP_OFFLINE"] = "1"  # as users set it
         project = replace(self.planned.project, stores_failures=self.store_failures)
         return replace(self.planned, project=self.output.of(project))

@@ -1,4 +1,4 @@
-"""What the commands that run something share: what is run, shown, remembered, and the exit code."""
+"""The run of a command: its work, its output, its files, and its exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fft_core.run.work import Todo
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a command on a project: what it was asked for, when it began, and what makes its lines for people."""
+    """A call of a command on a project: its options, its start, and its lines for people."""
 
     command: str
     run: Run
@@ -39,7 +39,7 @@ class Call:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken."""
+        """The time since its start."""
         return time.perf_counter() - self.began
 
 
@@ -53,16 +53,16 @@ def build_planned(
     *,
     hooked: bool = False,
 ) -> int:
-    """Plan, and build what must be built; give the exit code.
+    """Plan, and build the nodes that are out of date; return the exit code.
 
     Args:
         command: The command's name.
         options: Its options.
-        todo: What is done about a plan.
-        among: What the command makes of the selection; all of it if None.
-        afterwards: What is done with the call and all planned names when all went well, or nothing was to be done.
-        kept: What of the plan the command is about.
-        hooked: Whether the hooks of the project are run.
+        todo: Makes the work from a plan.
+        among: Chooses the nodes of the command from the selection; all of it if None.
+        afterwards: Called with the call and all planned names after success, also if there was nothing to do.
+        kept: Chooses the part of the plan for the command.
+        hooked: Whether the hooks of the project run.
     """
     began = time.perf_counter()
     looked, plan = options.plan.make_plan(among, begins=hooked and not options.dry_run)
@@ -79,7 +79,7 @@ def build_planned(
 
 
 def _run_with_hooks(call: Call, todo: Todo) -> int:
-    """Run what is to be done, and then the hooks of the run's end, also if it fails; give the exit code."""
+    """Run the work, and then the end hooks of the run, even if it fails; return the exit code."""
     code, error = FAILED, "the run ended early"
     try:
         code = run(call, todo)
@@ -95,14 +95,14 @@ def _run_with_hooks(call: Call, todo: Todo) -> int:
 
 
 def run(call: Call, todo: Todo, afterwards: Callable[[Report], None] = lambda report: None) -> int:
-    """Run what is to be done, show it, and write `run_results.json` and, where something ran, `manifest.json`.
+    """Run the work, show it, and write `run_results.json` and, if a node ran, `manifest.json`.
 
-    Gives the exit code.
+    Returns the exit code.
 
     Args:
         call: The call.
-        todo: What is run.
-        afterwards: Writes what is wanted beside these files.
+        todo: The work.
+        afterwards: Writes further files on request.
     """
     report = Report()
     for result in todo.reused:
@@ -137,7 +137,7 @@ def _run(call: Call, todo: Todo, report: Report, shown: Display) -> None:
 
 
 def _leave(exit_code: int) -> None:
-    """End the process though threads work in it: the interpreter would wait for what they hold."""
+    """End the process although threads work in it: the interpreter would wait for them."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)
@@ -147,7 +147,7 @@ _COMMANDS = {"seed": "fft seed", "snapshot": "fft snapshot run", "model": "fft r
 
 
 def only(project: Project, selection: Selection, chosen: frozenset[str], kinds: Container[str]) -> frozenset[str]:
-    """Keep the selected nodes of these kinds: seed, snapshot, model. If none is left, say on stderr what they are."""
+    """Keep the selected nodes of these kinds: seed, snapshot, model. If none is left, print their kinds on stderr."""
     kept = frozenset(name for name in chosen if _what(project, name) in kinds)
     if chosen and not kept and selection.narrows:
         for name in sorted(chosen)[:5]:

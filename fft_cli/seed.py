@@ -1,4 +1,4 @@
-"""`fft seed`: the files of the seeds become tables."""
+"""`fft seed`: the files of seeds become tables."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fft_cli.run_options import RunOptions
 @click.command("seed")
 @with_options(RunOptions)
 def command(options: RunOptions) -> None:
-    """Load the seeds that changed, or are not there.
+    """Load the seeds that have changed, or have no table.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_cli.running import build_planned, only
     from fft_core.run.work import planned

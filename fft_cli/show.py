@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ShowOptions:
-    """Of which project something is shown, and where its inputs are read."""
+    """The options of `fft show`: the project, and the environment of its inputs."""
 
     project: ProjectOptions = field(metadata=included(ProjectOptions))
     defer: str | None = field(metadata=DEFERRED)
 
     @contextmanager
     def opened(self, project: Project) -> Iterator[Warehouse]:
-        """Open the warehouse; what is not built is read elsewhere, if that is asked for."""
+        """Open the warehouse; inputs without a table are read from another environment, if requested."""
         from fft_cli.ctrl_c import opened_warehouse
         from fft_core import Run
 
@@ -60,16 +60,15 @@ def command(
     only_config: bool,
     as_json: bool,
 ) -> None:
-    """Show the first rows of a model's query on what is published. Builds nothing.
+    """Show the first rows of a model's query, run on published tables. Builds nothing.
 
-    MODEL may also be a seed, or a source as group.table; of these and of Python models that do not take Ibis tables,
-    the published rows are shown.
-    PROJECT is the folder that holds project.yml.
+    MODEL may also be a seed, or a source as group.table. For these, and for Python models that do not take Ibis tables,
+    the published rows are shown. PROJECT is the folder with project.yml.
     """
     from fft_core import FftError, Model, preview
     from fft_core.operations.preview import find_node, inline_model
 
-    if inline is not None and model is not None:  # then what would be the model is the project
+    if inline is not None and model is not None:  # then the argument is the project
         if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
             raise click.UsageError("give a model or --inline, not both")
         options = replace(options, project=replace(options.project, root=Path(model)))
@@ -85,7 +84,7 @@ def command(
     project, node = inline_model(project, inline) if inline is not None else (project, find_node(project, str(model)))
     if only_sql:
         if not isinstance(node, Model):
-            raise FftError(f"{str(node.name)!r} has no SQL: it is no model")
+            raise FftError(f"{str(node.name)!r} has no SQL: it is not a model")
         text = _sql_of(options, project, node)
         if as_json:
             echo_json({"model": node.name, "sql": text})
@@ -101,7 +100,7 @@ def command(
 
 
 def _show_config(project: Project, name: str, *, as_json: bool) -> None:
-    """Print each setting of a model or seed, with the places that it comes from, and where its relation lies."""
+    """Print each setting of a model or seed, with the places that set it, and its relation."""
     from fft_core.names import model_name
     from fft_core.operations.written_settings import written_settings
     from fft_core.warehouse.warehouse import planned_relations
@@ -125,7 +124,7 @@ def _sql_of(options: ShowOptions, project: Project, model: Model) -> str:
 
     if not model.is_lazy and not options.defer:
         return rendered_sql(project, model)
-    with options.opened(project) as warehouse:  # it follows from the columns of its inputs, or from where these lie
+    with options.opened(project) as warehouse:  # it depends on the columns of its inputs, or on their places
         return rendered_sql(project, model, warehouse)
 
 

@@ -1,4 +1,4 @@
-"""`fft snapshot run`: snapshots only, and the pruning of their old versions."""
+"""`fft snapshot run`: builds of snapshots only, and the pruning of their old versions."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def command() -> None:
 @click.option("--prune", is_flag=True, help="Delete old versions afterwards; needs --keep-last.")
 @click.option("--keep-last", type=click.IntRange(min=1), metavar="N", help="With --prune: versions kept of each key.")
 def run_snapshots(options: RunOptions, prune: bool, keep_last: int | None) -> None:
-    """Build the snapshots that must be built, and nothing that they read.
+    """Build the snapshots that are out of date, without their inputs.
 
-    With --dry-run, --prune says what it would delete. PROJECT is the folder that holds project.yml.
+    With --dry-run, --prune lists the versions that it would delete. PROJECT is the folder with project.yml.
     """
     from fft_cli.running import build_planned, only
     from fft_core.run.work import planned

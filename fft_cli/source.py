@@ -1,4 +1,4 @@
-"""`fft source freshness`: how old the sources are. Nothing here imports Dagster."""
+"""`fft source freshness`: the age of sources. Nothing here imports Dagster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLORS = {"pass": "green", "warn": "yellow", "error": "red"}
 
 @click.group("source", cls=SuggestingGroup)
 def command() -> None:
-    """Look at the sources of a project."""
+    """Inspect the sources of a project."""
 
 
 @command.command("freshness")
@@ -31,9 +31,9 @@ def command() -> None:
 @click.option("--select", "-s", multiple=True, metavar="SOURCES", help="As in crm, crm.users or tag:crm; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def freshness(options: ProjectOptions, select: tuple[str, ...], as_json: bool) -> None:
-    """Say how old the newest rows of the sources are, and whether that is too old. Changes nothing.
+    """List the ages of the newest rows of sources, and whether they are within the limits. Changes nothing.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_cli.ctrl_c import opened_warehouse
     from fft_core import source_freshness
@@ -73,7 +73,7 @@ def _limits(result: FreshnessResult) -> str:
 
 
 def in_words(time: timedelta | None) -> str:
-    """Say a time in its largest unit and the next one.
+    """Return a duration in its largest unit and the next one.
 
     >>> in_words(timedelta(hours=49, minutes=5)), in_words(timedelta(hours=5, seconds=3)), in_words(timedelta(0))
     ('2 d 1 h', '5 h', '0 s')

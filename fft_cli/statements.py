@@ -1,4 +1,4 @@
-"""The SQL channel: every statement with its model and milliseconds on stderr."""
+"""Output of all SQL statements on stderr, each with its model and milliseconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def show_statements(*, as_json: bool = False) -> None:
 
 
 class StatementLines(logging.Handler):
-    """Prints the records of the logger `fft.sql`."""
+    """A handler that prints the records of the logger `fft.sql`."""
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__()

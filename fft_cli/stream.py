@@ -1,4 +1,4 @@
-"""`fft stream`: follow streams, say how far they were read, and read them again. Nothing here imports Dagster."""
+"""`fft stream`: follow streams, show their positions, and read them again. Nothing here imports Dagster."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _names_model = click.argument("model", metavar="MODEL", shell_complete=complete_
 
 @click.group("stream", cls=SuggestingGroup)
 def command() -> None:
-    """Follow the streams of a project, and look at them."""
+    """Follow the streams of a project, and inspect them."""
 
 
 @command.command("run")
@@ -46,10 +46,10 @@ def command() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each batch.")
 def run(options: ProjectOptions, model: str, until_caught_up: bool, interval: float, as_json: bool) -> None:
-    """Read a stream batch by batch, until it is stopped: one line for each batch.
+    """Read a stream batch by batch until it is stopped; print one line for each batch.
 
-    Ctrl-C or SIGTERM ends it when the batch that was begun is published; a second one ends it at once. PROJECT is the
-    folder that holds project.yml.
+    Ctrl-C or SIGTERM ends it after the current batch is published; a second one ends it at once. PROJECT is the folder
+    with project.yml.
     """
     from fft_core import Run
     from fft_core.build.stream_upkeep import stream_named
@@ -70,9 +70,9 @@ def run(options: ProjectOptions, model: str, until_caught_up: bool, interval: fl
 @with_options(ProjectOptions)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with positions.")
 def status(options: ProjectOptions, as_json: bool) -> None:
-    """Return how far the streams were read, and what is left. Changes nothing.
+    """List the positions of streams, and the events that are left to read. Changes nothing.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_cli.ctrl_c import opened_warehouse
     from fft_core.build.stream_upkeep import stream_status, streams_of
@@ -100,9 +100,9 @@ def status(options: ProjectOptions, as_json: bool) -> None:
     help="earliest, latest, or a position as `fft stream status --json` prints it.",
 )
 def reset(options: ProjectOptions, model: str, to: str) -> None:
-    """Set a stream to another position: what was read behind it is taken back, and read again.
+    """Set a stream to another position: later events are removed, and read again.
 
-    The sessions stay as they are until all has been read again. PROJECT is the folder that holds project.yml.
+    The sessions stay as they are until all events have been read again. PROJECT is the folder with project.yml.
     """
     from fft_cli.ctrl_c import opened_warehouse
     from fft_core.build.stream_upkeep import reset_stream, stream_named
@@ -119,10 +119,10 @@ def reset(options: ProjectOptions, model: str, to: str) -> None:
 @with_options(ProjectOptions)
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 def replay(options: ProjectOptions, model: str, dry_run: bool) -> None:
-    """Make the sessions of a stream again of all events that are kept.
+    """Rebuild the sessions of a stream from all events that are kept.
 
-    With --dry-run it is only said what would change; the exit code is 1 if anything would. PROJECT is the folder that
-    holds project.yml.
+    With --dry-run, it only prints what would change; the exit code is 1 if a session would. PROJECT is the folder with
+    project.yml.
     """
     from fft_cli.ctrl_c import opened_warehouse
     from fft_core import Request, Run
@@ -189,7 +189,7 @@ def _replay_lines(name: str, found: Replay) -> list[str]:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[Callable[[], bool]]:
-    """Return what tells whether SIGINT or SIGTERM came; the second one does what it always does."""
+    """Yield a function that tells whether SIGINT or SIGTERM came; the second signal has its usual effect."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """Write the descriptions of models, seeds and their columns into the database, as comments.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_core import open_warehouse
     from fft_core.operations.comments import plan_comments, write_comments

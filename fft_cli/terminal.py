@@ -1,4 +1,4 @@
-"""How commands print: what others wrote cannot act on the terminal, only the styles that are asked for here can."""
+"""Output of commands: text of others cannot act on the terminal, only our own styles can."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import click
 from fft_core.names.text import json_escaped, visible, visible_line
 from fft_core.run.output_guard import OutputGuard
 
-# Stands for the escape character in a line that is being made, so that one in foreign text is told from ours: at worst,
-# a text that holds this noncharacter has a colour.
+# Replaces the escape character in a line of ours, to distinguish it from those in other texts: at worst, a text that
+# contains this noncharacter is coloured.
 _MARK = "\ufdd1"
 _STYLE = re.compile(rf"{_MARK}(\[[0-9;]*m)")
 
 
-def style(text: str, **how: Any) -> str:  # Any: as click.style
-    """Give a text a style, for `echo`."""
+def style(text: str, **how: Any) -> str:  # Any: as in click.style
+    """Return a text with a style, for `echo`."""
     pieces = _STYLE.split(text)
     inner = "".join(f"{_MARK}{piece}" if i % 2 else visible(piece) for i, piece in enumerate(pieces))
     return click.style(inner, **how).replace("\x1b", _MARK)
 
 
 def unstyled(text: str) -> str:
-    """Take the styles away, as for the width of a text."""
+    """Return a text without styles, for its width."""
     return _STYLE.sub("", text)
 
 
 def name_text(name: object) -> str:
-    """Show a name or a path: on one line, whatever is in it."""
+    """Return a name or a path on one line, with visible control characters."""
     return visible_line(str(name))
 
 
 def terminal_text(text: str) -> str:
-    """Spell a text with our styles as a terminal takes it; all other control characters are escapes that can be read.
+    """Return a text with our styles for a terminal; all other control characters become visible escapes.
 
     >>> terminal_text("a\\x1b[31m" + style("b", fg="red"))
     'a\\\\x1b[31m\\x1b[31mb\\x1b[0m'
@@ -46,7 +46,7 @@ def terminal_text(text: str) -> str:
 
 
 def masked(text: str) -> str:
-    """Mask the project's secrets in a text that goes elsewhere than to a stream of this process."""
+    """Mask the project's secrets in a text that is not written to a stream of this process."""
     guard = getattr(sys.stderr, "guard", None)
     return guard.masker(text) if isinstance(guard, OutputGuard) else text
 
@@ -57,7 +57,7 @@ def echo(text: object = "", *, err: bool = False, color: bool | None = None, fil
 
 
 def echo_json(value: object, *, indent: int | None = 2, err: bool = False, file: TextIO | None = None) -> None:
-    """Print a plain value as JSON: secrets are masked in its texts, so that it stays JSON whatever they are."""
+    """Print a plain value as JSON: secrets are masked inside of its texts, so that the result stays valid JSON."""
     stream = file or (sys.stderr if err else sys.stdout)
     guard = getattr(stream, "guard", None)
     plain = guard.masker.plain(value) if isinstance(guard, OutputGuard) else value

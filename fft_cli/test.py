@@ -1,4 +1,4 @@
-"""`fft test`: checks of what is published, without building."""
+"""`fft test`: checks of published rows, without builds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FILE = click.Path(path_type=Path)
 
 @dataclass(frozen=True)
 class TestOptions:
-    """Which checks are run, and how."""
+    """The options of the checks that are run."""
 
     project: ProjectOptions = field(metadata=included(ProjectOptions))
     selection: Selection = field(metadata=included(Selection))
@@ -45,10 +45,10 @@ class TestOptions:
 @with_options(TestOptions)
 @click.option("--skip-build", is_flag=True, help="Accepted, and needless: nothing is built in any case.")
 def command(options: TestOptions, skip_build: bool) -> None:
-    """Run the checks of published models, seeds and sources: all of them, or those that are selected.
+    """Run the checks of published models, seeds and sources: all of them, or the selected ones.
 
     A selection means the checks of models and seeds, and checks by their own names, tags and types: type:not_null.
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     from fft_cli.check_lines import CheckLines
     from fft_cli.running import Call, run
@@ -83,7 +83,7 @@ def _print_history(options: TestOptions, project: Project, checks: tuple[Check, 
 def _write_reports(
     options: TestOptions, project: Project, checks: tuple[Check, ...], report: Report, started_at: datetime
 ) -> None:
-    """Write the files for CI servers that are wanted."""
+    """Write the requested report files for CI servers."""
     if options.junit is None and options.sarif is None:
         return
     from fft_cli.terminal import masked

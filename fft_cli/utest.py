@@ -1,4 +1,4 @@
-"""`fft utest`: models on given rows, against the rows that are expected. Nothing here imports Dagster."""
+"""`fft utest`: models on given rows, compared with expected rows. Nothing here imports Dagster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAILED = 2
 
 @dataclass(frozen=True)
 class Cases:
-    """The cases that run, and how their results are shown."""
+    """The cases to run, and the format of their results."""
 
     options: ProjectOptions = field(metadata=included(ProjectOptions))
     selection: Selection = field(metadata=included(Selection))
@@ -55,7 +55,7 @@ class Cases:
     )
 
     def load(self) -> Project:
-        """Load the project. Raises what `ProjectOptions.load` raises."""
+        """Load the project. Raises the errors of `ProjectOptions.load`."""
         return replace(self.options, shows_statements=self.verbose >= 2, as_json=self.as_json).load()
 
 
@@ -82,9 +82,9 @@ def command(
     cache: str | None,
     reuse_meta: bool,
 ) -> None:
-    """Run the unit tests of models: tests/unit/*.yml. Touches no table of the project.
+    """Run the unit tests of models: tests/unit/*.yml. Does not touch tables of the project.
 
-    PROJECT is the folder that holds project.yml.
+    PROJECT is the folder with project.yml.
     """
     if generate is None and (rows is not None or overwrite):
         raise click.UsageError("--rows and --overwrite are for --generate.")
@@ -143,7 +143,7 @@ def _as_json(updated: Sequence[Updated]) -> list[dict[str, object]]:
 
 
 def _apart(results: Iterator[UnitTestResult]) -> Iterator[UnitTestResult]:
-    """Give results as they come; what a Python model prints meanwhile is none of them, and goes to stderr."""
+    """Yield results as they come; output of Python models goes to stderr meanwhile."""
     while True:
         with redirect_stdout(sys.stderr):
             result = next(results, None)
@@ -153,7 +153,7 @@ def _apart(results: Iterator[UnitTestResult]) -> Iterator[UnitTestResult]:
 
 
 def _watch(cases: Cases) -> None:
-    """Run the cases again and again; a project that is wrong is said, and waited for."""
+    """Run the cases after each change; if the project does not load, print the problems and wait."""
     from fft_cli.watching import states_of, wait_for_change
     from fft_core.errors import FftError
 
@@ -172,7 +172,7 @@ def _watch(cases: Cases) -> None:
 
 
 def _generate(cases: Cases, model: str, rows: int, *, overwrite: bool) -> None:
-    """Write a case, and say what is in it."""
+    """Write a case, and print its contents."""
     from fft_cli.ctrl_c import opened_warehouse
     from fft_core.unit_tests.generate import generate_case
 

@@ -18,7 +18,7 @@ _COLORS = {"pass": "green", "fail": "red", "error": "red"}
 
 
 def widths_of(tests: Sequence[UnitTest]) -> Sequence[int]:
-    """Return how wide the columns are in which the results of these cases are shown."""
+    """Return the widths of the columns for the results of these cases."""
     return [widest(_COLORS), *(widest(names) for names in zip(*map(_names, tests), strict=True))]
 
 
@@ -27,7 +27,7 @@ def _names(test: UnitTest) -> tuple[str, str]:
 
 
 def result_lines(result: UnitTestResult, widths: Sequence[int]) -> Iterator[str]:
-    """List the lines of a result: one if the case passed, and its faults if it did not."""
+    """Yield the lines of a result: one if the case passed, else also its faults."""
     test, mark = result.test, style(result.status, fg=_COLORS[result.status])
     last = f"{result.seconds:.2f} s" if result.status == "pass" else str(test.location)
     yield in_columns([mark, *_names(test), last], widths)
@@ -35,7 +35,7 @@ def result_lines(result: UnitTestResult, widths: Sequence[int]) -> Iterator[str]
 
 
 def fault_lines(result: UnitTestResult) -> Iterator[str]:
-    """List the faults of a case that did not pass: the error, or the rows that are wrong."""
+    """Yield the faults of a case that did not pass: the error, or the wrong rows."""
     if result.error:
         yield from str(result.error).splitlines()
     for name, mismatch in result.mismatches.items():
@@ -46,7 +46,7 @@ def fault_lines(result: UnitTestResult) -> Iterator[str]:
 
 
 def _table(mismatch: Mismatch) -> Iterator[str]:
-    """Show the rows that are wrong, and in those with other values which ones: expected -> found."""
+    """Yield the wrong rows, with values that differ as expected -> found."""
     rows: list[list[str]] = []
     for row in mismatch.differing:
         cells = zip(mismatch.columns, row.expected, row.found, strict=True)
@@ -73,7 +73,7 @@ def _cell(differs: bool, expected: object, found: object) -> str:
 
 
 def summary(results: Sequence[UnitTestResult]) -> str:
-    """Count what passed and what did not."""
+    """Return the numbers of cases that passed and that did not."""
     if not results:
         return "No unit tests"
     passed = sum(result.status == "pass" for result in results)
@@ -82,7 +82,7 @@ def summary(results: Sequence[UnitTestResult]) -> str:
 
 
 def as_json(results: Sequence[UnitTestResult]) -> dict[str, object]:
-    """Return all results with all rows that are wrong, as JSON has them."""
+    """Return all results with all wrong rows, as JSON has them."""
     passed = sum(result.status == "pass" for result in results)
     return {"passed": passed, "failed": len(results) - passed, "cases": [_case(result) for result in results]}
 

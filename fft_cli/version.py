@@ -1,4 +1,4 @@
-"""`fft version`: what is installed, from its metadata. No driver is imported for it."""
+"""`fft version`: installed versions, from package metadata. No driver is imported."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from fft_cli.terminal import echo
 
 @click.command("version")
 def command() -> None:
-    """Show the versions of FFT and of what it stands on."""
+    """Show the versions of FFT and of the packages that it depends on."""
     print_versions()
 
 
 def print_versions() -> None:
-    """Print one line for each."""
+    """Print a line for each package."""
     from fft_core.engines.spec.registry import installed_specs
 
     drivers = {name: name for spec in installed_specs().values() for name in spec.drivers}

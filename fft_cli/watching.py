@@ -1,4 +1,4 @@
-"""Waits for changes of a project's files, by looking at their sizes and times: no package, no service of the system."""
+"""A wait for changes of a project's files, by their sizes and times: without a package or a service of the system."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOT_READ = frozenset({"__pycache__", "node_modules", "venv"})
 
 
 def states_of(root: Path) -> States:
-    """Return size and time of all files of a project; hidden ones but .env files, and those of databases, left out."""
+    """Return size and time of all files of a project, except databases and hidden files other than .env files."""
     found = {}
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_READ]
@@ -28,20 +28,20 @@ def states_of(root: Path) -> States:
             path = Path(folder) / name
             try:
                 stat = path.stat()
-            except OSError:  # gone by now
+            except OSError:  # deleted since
                 continue
             found[path] = stat.st_size, stat.st_mtime_ns
     return found
 
 
 def wait_for_change(root: Path, before: States) -> tuple[Path, ...]:
-    """Wait until files are not what they were, and nothing changes any more; return which, below the root."""
+    """Wait until files have changed, and until changes stop; return the changed files, relative to the root."""
     while True:
         now = states_of(root)
         if now != before:
             break
         time.sleep(SECONDS)
-    while (later := states_of(root)) != now:  # an editor or git still writes
+    while (later := states_of(root)) != now:  # an editor or git is still writing
         now = later
         time.sleep(SECONDS)
     changed = {path for path in {*before, *now} if before.get(path) != now.get(path)}

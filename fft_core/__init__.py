@@ -1,6 +1,6 @@
-"""The core of FFT: projects, plans and warehouses, without any scheduler. Its public names, imported on first use.
+"""The core of FFT: projects, plans and warehouses, without a scheduler. Its public names are imported on first use.
 
-They are listed in `__init__.pyi`, each with the module that has it.
+They are listed in `__init__.pyi`, each with its module.
 """
 
 import re
@@ -22,14 +22,14 @@ def __getattr__(name: str) -> Any:  # Any: the type of an export is the type in 
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     homes = _other_homes(name)
-    if homes:  # an ImportError, as Python drops what an AttributeError says in `from fft_core import ...`
+    if homes:  # an ImportError, as Python drops the text of an AttributeError in `from fft_core import ...`
         said = " or ".join(f"from {home} import {name}" for home in homes)
         raise ImportError(f"{name!r} is not a public name of {__name__!r}; {said}", name=__name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _other_homes(name: str) -> list[str]:
-    """The modules that define a name, for those who know it from earlier versions."""
+    """Return the modules that define a name, for users who know it from earlier versions."""
     if name.startswith("_") or name.isupper():  # programs ask many modules for a __wrapped__ or a VERSION
         return []
     if (_HERE / name).exists():  # Python asks for a room before it imports it

@@ -1,22 +1,22 @@
-"""Every error that a user can meet: what is wrong, where (file:line), what to do.
+"""All errors for users: what is wrong, where (file:line), what to do.
 
 FftError
-├── RequestError            what was asked for names something that is not there: a model, a tag, a commit
-├── ProjectError            the project does not load; holds every problem found
+├── RequestError            a request names something that does not exist: a model, a tag, a commit
+├── ProjectError            the project does not load; has all problems that were found
 ├── ProfileError            profiles.yml, .env or FF_* variables do not give a usable connection
 ├── RenderError             a template fails while it is rendered
-├── ModelError              a Python model fails, or returns what cannot be published
+├── ModelError              a Python model fails, or returns a value that cannot be published
 │   ├── RequiredColumnsError
-│   └── ModelRaisedError    its function raised; a later try can succeed
+│   └── ModelRaisedError    its function raised; a retry can succeed
 ├── IncrementError          rows cannot be applied to a table: their keys or columns do not fit
 ├── SeedError               the file of a seed cannot be read as a table
 ├── StreamError             a source of events cannot be read, or its events cannot be kept
 ├── EngineError
 │   ├── MissingDriverError  the engine's Python packages are not installed
 │   ├── ConnectError        the database cannot be opened
-│   │   └── UnreachableError   nobody answers; a later try can succeed
-│   ├── BusyError           somebody else holds the database; a later try can succeed
-│   ├── MissingRelationError   an input is not in the database
+│   │   └── UnreachableError   the server does not answer; a retry can succeed
+│   ├── BusyError           another process holds the database; a retry can succeed
+│   ├── MissingRelationError   an input does not exist in the database
 │   └── StatementError      the database rejects a statement
 ├── StepTimeoutError        a step took longer than its model allows
 ├── StateError              the records of earlier builds cannot be read
@@ -40,13 +40,13 @@ class Location:
     line: int | None = None
 
     def __str__(self) -> str:
-        path = str(self.path).replace("\n", "\\n")  # what follows would read as a message of its own
+        path = str(self.path).replace("\n", "\\n")  # else the rest would look like another message
         return f"{path}:{self.line}" if self.line else path
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a project."""
+    """One problem of a project."""
 
     message: str
     where: Location | None = None
@@ -58,19 +58,19 @@ class Problem:
         return f"{where}{self.message}{hint}"
 
     def masked(self, mask: Callable[[str], str]) -> Problem:
-        """Give the same problem with other texts."""
+        """Return the same problem with its texts masked."""
         return Problem(mask(self.message), self.where, mask(self.hint) if self.hint else self.hint)
 
 
 class FftError(Exception):
-    """The base of all errors of FFT; `str(error)` is what the user should read.
+    """The base class of all errors of FFT; `str(error)` is the message for the user.
 
     >>> from fft_core import FftError, load_project
     >>> try:
     ...     load_project("nowhere")
     ... except FftError as error:
     ...     print(error)
-    /.../nowhere: this is not an FFT project: there is no project.yml
+    /.../nowhere: this is not an FFT project: project.yml is missing
         hint: Name the folder that holds project.yml, as in: fft build path/to/project
     """
 
@@ -82,23 +82,23 @@ class FftError(Exception):
         super().__init__(str(self.problem))
 
     def mask(self, mask: Callable[[str], str]) -> None:
-        """Change its texts; whoever handles it has the same error, as nobody else has seen the texts."""
+        """Mask its texts in place, before others have seen them, so that the error stays the same object."""
         self.problem = self.problem.masked(mask)
         self.args = tuple(mask(part) if isinstance(part, str) else part for part in self.args)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Survive pickling, which would call the constructor with the text alone: errors go from process to process."""
+        """Support pickling, which would call the constructor with the text alone: errors are sent between processes."""
         return _restored, (type(self), self.args, self.__dict__)
 
 
 class RequestError(FftError):
-    """What was asked for cannot be: it names something that is not there, or is no selection. A mistake of the call."""
+    """A request of the caller is invalid: it names something that does not exist, or is not a valid selection."""
 
     exit_code = 2
 
 
 class ProjectError(FftError):
-    """The project cannot be loaded; `problems` lists all that was found, not only the first.
+    """The project cannot be loaded; `problems` lists all problems, not only the first.
 
     >>> from fft_core import ProjectError, load_project
     >>> with open("shop/models/emails.ff.sql", "w") as file:
@@ -167,7 +167,7 @@ class RequiredColumnsError(ModelError):
 
 
 class ModelRaisedError(ModelError):
-    """The function of a Python model raised: it may call on what is not there just now."""
+    """The function of a Python model raised; a retry can succeed if a service that it calls was down."""
 
     can_retry = True
 
@@ -179,7 +179,7 @@ class IncrementError(FftError):
 class SeedError(FftError):
     """The file of a seed cannot be read as a table.
 
-    `line` is where in the file, and `setting` what has to be said of the file so that it can be read, as text of YAML.
+    `line` is the line in the file, and `setting` the setting that would make the file readable, as YAML text.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class StreamError(FftError):
 
 
 class EngineError(FftError):
-    """The database or its driver refuses."""
+    """The database or its driver reports an error."""
 
 
 class MissingDriverError(EngineError):
@@ -213,7 +213,7 @@ class ConnectError(EngineError):
 
 
 class UnreachableError(ConnectError):
-    """The server of the database does not answer, or takes no more connections."""
+    """The server of the database does not answer, or accepts no more connections."""
 
     can_retry = True
 
@@ -229,7 +229,7 @@ class MissingRelationError(EngineError):
 
 
 class StatementError(EngineError):
-    """The database rejects a statement; `sql` is the statement as sent, and `position` the place in it, from 0."""
+    """The database rejects a statement; `sql` is the statement as sent, and `position` the position in it, from 0."""
 
     def __init__(
         self,
@@ -258,7 +258,7 @@ class StepTimeoutError(FftError):
 
 
 class StateError(FftError):
-    """The build records cannot be read, so that nothing can be decided.
+    """The build records cannot be read, so no decision can be made.
 
     >>> from fft_core import StateError, load_project, make_plan, open_warehouse
     >>> with open_warehouse(load_project("shop"), path=":memory:") as warehouse:
@@ -273,7 +273,7 @@ class StateError(FftError):
 
 
 class ArtifactError(FftError):
-    """A file that commands leave for other programs cannot be read or written."""
+    """A file for other programs cannot be read or written."""
 
 
 def _restored(kind: type[FftError], args: tuple[object, ...], state: dict[str, object]) -> FftError:
@@ -284,7 +284,7 @@ def _restored(kind: type[FftError], args: tuple[object, ...], state: dict[str, o
 
 
 def message_of(error: BaseException) -> str:
-    """Return what an exception says; those of users may fail to say anything."""
+    """Return the message of an exception; those of users may fail to return one."""
     try:
         return str(error)
     except Exception:  # noqa: BLE001 - somebody's __str__
@@ -292,6 +292,6 @@ def message_of(error: BaseException) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Give a hint that names the nearest known names, or None where nothing is near."""
+    """Return a hint with the nearest known names, or None if none is near."""
     close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else None

@@ -1,3 +1,3 @@
-"""The version of this distribution: pyproject.toml reads it here. `importlib.metadata` takes 20 ms to find it."""
+"""The version of this distribution, which pyproject.toml reads. `importlib.metadata` would take 20 ms to find it."""
 
 VERSION = "0.1.0"

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a name is handed on
+if TYPE_CHECKING:  # for type checkers: "X as X" marks a re-exported name
     from fft_dagster.assets import freshness_checks as freshness_checks
     from fft_dagster.assets import project_assets as project_assets
     from fft_dagster.assets import source_checks as source_checks
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a nam
     from fft_dagster.unit_tests import unit_test_selection as unit_test_selection
     from fft_dagster.unit_tests import unit_test_specs as unit_test_specs
 
-# Where the public names are: each is imported when somebody first asks for it.
+# The modules of public names: each is imported on first use.
 _HOMES = {
     name: home
     for home, names in {

@@ -1,4 +1,4 @@
-"""One step per model and seed, each with its checks; a step that only checks, where only checks are selected."""
+"""Assets and checks: a step for each model and seed with its checks, or a step that only runs checks if selected so."""
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
@@ -28,7 +28,7 @@ from fft_dagster.resource import RESOURCE_KEY, ProjectWarehouses, WarehouseSessi
 from fft_dagster.step_names import StepNames
 from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
 
-_IO_MANAGER = "dagster/io_manager_key"  # where AssetSpec.with_io_manager_key notes it
+_IO_MANAGER = "dagster/io_manager_key"  # AssetSpec.with_io_manager_key stores the key here
 
 
 def project_assets(
@@ -40,17 +40,17 @@ def project_assets(
     resource_prefix: str = "",
     taken: Collection[str] = (),
 ) -> list[dg.AssetsDefinition]:
-    """Make the assets of a project: one definition, and so one step, for each stored model and each seed.
+    """Return the assets of a project: one definition, and so one step, for each stored model and each seed.
 
-    Ephemeral models have no rows and so no asset: what reads them depends on what they read.
+    Ephemeral models have no rows and so no asset: their readers depend on their inputs instead.
 
     Args:
         project: A loaded project.
-        translator: How models become assets.
-        names: Limits the assets to some models and seeds.
-        run: The run that they are made for, where there is one: it knows which of them may be built.
-        resource_prefix: Begins the keys of the project's resources.
-        taken: Names of steps of other assets.
+        translator: The mapping of models to assets.
+        names: The models and seeds to make assets for; None: all.
+        run: The run that the assets are for, if any: it knows which nodes may be built.
+        resource_prefix: The prefix of the keys of the project's resources.
+        taken: Names of steps that other assets use.
     """
     bound, run = bound_project(project, translator), run or Run(project)
     steps = StepNames(bound, taken)
@@ -63,7 +63,7 @@ def project_assets(
 
 
 def source_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
-    """Describe the sources of a project as external assets."""
+    """Return the sources of a project as external assets."""
     bound = bound_project(project, translator)
     return [marked(bound.translator.get_asset_spec(source, project), bound) for source in project.sources.values()]
 
@@ -75,7 +75,7 @@ def source_checks(
     resource_prefix: str = "",
     taken: Collection[str] = (),
 ) -> list[dg.AssetChecksDefinition]:
-    """Make the checks of the sources: one definition for each source that has some."""
+    """Return the checks of the sources: one definition for each source with checks."""
     steps = _SourceSteps.named(project, translator, resource_prefix, taken)
     return [steps.of_checks(source) for source in project.sources.values() if project.checks_of(source.name)]
 
@@ -87,7 +87,7 @@ def freshness_checks(
     resource_prefix: str = "",
     taken: Collection[str] = (),
 ) -> list[dg.AssetChecksDefinition]:
-    """Make a check for each source whose freshness is limited. It blocks nothing: old rows are no bad rows."""
+    """Return a check for each source with a freshness limit. It blocks nothing, as old rows are still valid rows."""
     steps = _SourceSteps.named(project, translator, resource_prefix, taken)
     return [steps.of_freshness(source) for source in project.sources.values() if source.freshness]
 
@@ -105,7 +105,7 @@ def _node_asset(
     if further := [key for key in first if key not in known]:
         spec = spec.merge_attributes(deps=further)
 
-    def step(context: dg.AssetExecutionContext) -> Any:  # an iterator; the hints of a plain type are read in no time
+    def step(context: dg.AssetExecutionContext) -> Any:  # an iterator; Dagster reads a plain type hint fastest
         resource = _sessions(context, prefix, bound)
         refuse_processes(context, project)
         wanted = {key.name for key in context.selected_asset_check_keys}
@@ -126,7 +126,7 @@ def _node_asset(
                 resource.tell(ended_with_rows(begun, result))
                 yield events.materialization(context if run_id else None, spec.key, result, wanted, resource.masker)
                 if isinstance(result, BuildResult) and result.views:
-                    told = _keys_in_run(context) if run_id else frozenset()  # their own steps tell what was found
+                    told = _keys_in_run(context) if run_id else frozenset()  # others report for themselves
                     views = [v for v in result.views if translator.get_asset_key(project.node(v.name)) not in told]
                     yield from _view_evaluations(project, translator, node.name, views, resource.masker, published=True)
             else:
@@ -144,7 +144,7 @@ def _node_asset(
 
 
 def _step_options(node: Model | Seed | Source, translator: FftTranslator) -> dict[str, Any]:
-    """What the decorators of Dagster take by name, for how the step is run."""
+    """Return the arguments of Dagster's decorators that configure how a step is run."""
     return {
         "pool": translator.get_pool(node),
         "op_tags": {**translator.get_op_tags(node), NODE_TAG: str(node.name)},
@@ -155,7 +155,7 @@ def _step_options(node: Model | Seed | Source, translator: FftTranslator) -> dic
 def _run_id(context: dg.AssetExecutionContext) -> str | None:
     try:
         return context.run.run_id
-    except dg.DagsterError:  # called by hand, with a context of build_asset_context
+    except dg.DagsterError:  # called directly, with a context of build_asset_context
         return None
 
 
@@ -164,7 +164,7 @@ def _keys_in_run(context: dg.AssetExecutionContext) -> Set[dg.AssetKey]:
 
 
 def _names_in_run(context: dg.AssetExecutionContext, project: Project, translator: FftTranslator) -> frozenset[str]:
-    """Name the models and seeds that have their turn in a run."""
+    """Return the names of the models and seeds that are selected in a run."""
     keys = _keys_in_run(context)
     return frozenset(node.name for node in project.stored() if translator.get_asset_key(node) in keys)
 
@@ -194,13 +194,13 @@ def _sessions(
     return resource.of(bound)
 
 
-# What a step finds at a source, given the run's sessions, this thread's one, what is told of it, the checks wanted.
+# The work of a step at a source, with the sessions of the run and of the thread, the result, and the selected checks.
 _Evaluate: TypeAlias = Callable[[WarehouseSessions, Warehouse, NodeRunResult, Set[str]], Iterable[dg.AssetCheckResult]]
 
 
 @dataclass(frozen=True)
 class _SourceSteps:
-    """Makes the steps that look at sources."""
+    """A factory for steps that check sources."""
 
     bound: BoundProject
     names: StepNames
@@ -214,7 +214,7 @@ class _SourceSteps:
         return cls(bound, StepNames(bound, taken), prefix)
 
     def of_checks(self, source: Source) -> dg.AssetChecksDefinition:
-        """Make the step that runs the checks of a source."""
+        """Return the step that runs the checks of a source."""
         translator, checks = self.bound.translator, self.bound.project.checks_of(source.name)
         key = translator.get_asset_key(source)
 
@@ -229,11 +229,11 @@ class _SourceSteps:
         return self._step(source, self.names.of_checks(source), specs, evaluate)
 
     def _all_stored(self) -> Sequence[dg.AssetKey]:
-        """The keys of all models and seeds: when they are built, hooks have written what they write."""
+        """Return the keys of all models and seeds: once they are built, hooks have written their tables."""
         return [self.bound.translator.get_asset_key(node) for node in self.bound.project.stored()]
 
     def of_freshness(self, source: Source) -> dg.AssetChecksDefinition:
-        """Make the step that looks how old a source is."""
+        """Return the step that checks the age of a source."""
         spec = self.bound.translator.get_freshness_spec(source, self.bound.project)
 
         def evaluate(_: WarehouseSessions, warehouse: Warehouse, *__: object) -> list[dg.AssetCheckResult]:
@@ -262,19 +262,19 @@ class _SourceSteps:
 
 
 def _waiting(spec: dg.AssetCheckSpec, keys: Sequence[dg.AssetKey]) -> dg.AssetCheckSpec:
-    """Let a check wait for more assets than its own."""
+    """Return a check that waits for more assets than its own."""
     return spec._replace(additional_deps=[*spec.additional_deps, *map(dg.AssetDep, keys)]) if keys else spec
 
 
 def _begun(bound: BoundProject, node: Model | Seed | Source) -> NodeRunResult:
     with suppress(FftError):
         return not_started(node, bound.relation_of(node.name))
-    return not_started(node, None)  # the session says what is wrong with the profile
+    return not_started(node, None)  # opening the session reports the error of the profile
 
 
 @contextmanager
 def _turn(resource: WarehouseSessions, node: Model | Seed | Source, begun: NodeRunResult) -> Iterator[Warehouse]:
-    """Give the session in which a step works; it is interrupted with the run. Beginning and failure are told."""
+    """Open the session of a step, interrupted with the run or after a timeout; report its beginning and failure."""
     resource.tell(StepStarted(begun.name, datetime.now(UTC)))
     seconds = None if isinstance(node, Source) else node.step.timeout
     with (

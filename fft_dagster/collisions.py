@@ -1,4 +1,4 @@
-"""Two things that would be one table: found when definitions load, before one of them takes the rows of the other."""
+"""Assets with the same table as another node: found when definitions load, before one replaces rows of the other."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import dagster as dg
 from fft_core import FftError, Model, Relation, Seed, Source
 from fft_dagster.projects import BoundProject
 
-OURS = ("_ff_", "__ff_")  # begin the names of FFT's own tables
+OURS = ("_ff_", "__ff_")  # prefixes of FFT's own tables
 
 
 def refuse_collisions(bound: BoundProject, assets: Sequence[Any], managers: Collection[str]) -> None:
-    """Raise where an asset that one of these IO managers stores would replace what is not its own.
+    """Raise FftError if an asset that one of these IO managers stores would replace another table.
 
     Raises:
         FftError: naming both.
@@ -33,7 +33,7 @@ def refuse_collisions(bound: BoundProject, assets: Sequence[Any], managers: Coll
 
 
 def refuse_relation(bound: BoundProject, key: dg.AssetKey) -> None:
-    """Raise where an asset would be stored as the table of a model, a seed, another source, or of FFT itself."""
+    """Raise FftError if an asset would be stored as the table of a model, a seed, another source, or of FFT itself."""
     relation, name = bound.relation_of_key(key), key.to_user_string()
     if relation.name.lower().startswith(OURS):
         raise FftError(

@@ -1,4 +1,4 @@
-"""A project folder becomes `dg.Definitions` in one call."""
+"""Dagster definitions for a project folder, in one call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fft_dagster.resource import RESOURCE_KEY, SHARED_WAREHOUSE, warehouse_resou
 from fft_dagster.storage_advice import advise_on_storage
 from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
 
-OwnAsset = dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset | Any  # Any: what else dg.Definitions takes has no name
+OwnAsset = dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset | Any  # Any: other types have no name
 
 OwnCheck = dg.AssetChecksDefinition | Any  # Any: as above
 
@@ -43,28 +43,28 @@ def build_definitions(
 ) -> dg.Definitions:
     """Load an FFT project as Dagster definitions; opens no database.
 
-    Definitions of several projects, or of one in several environments, can be merged where their keys differ.
+    Definitions of several projects, or of one in several environments, can be merged if their keys differ.
 
     Args:
-        project_dir: The folder that holds `project.yml`.
-        env: Chooses the profile and the .env layers; FFT_ACTIVE_ENV or "dev" where None.
-        assets: Your own assets beside the models. One that has the key of a source fills that source.
-        asset_checks: Your own checks, as `dg.Definitions` takes them. Those that are gates judge the rows of their
-            asset before they are published, see `gated`; Dagster runs the others.
-        translator: How models become assets.
+        project_dir: The folder with `project.yml`.
+        env: The environment, which selects the profile and the .env layers; None: FFT_ACTIVE_ENV or "dev".
+        assets: Your own assets beside the models. An asset with the key of a source fills that source.
+        asset_checks: Your own checks, as `dg.Definitions` takes them. Gates among them judge the rows of their asset
+            before publication, see `gated`; Dagster runs the others.
+        translator: The mapping of models to assets.
         resources: Your own resources, beside the warehouse ("fft_warehouse") and its IO manager ("fft_io_manager").
-        executor: How runs are executed: in threads of one process. None leaves it to definitions that these are merged
-            with, or to Dagster.
-        variables: Override the `vars` of project.yml; those of FFT_VARS (JSON) where None.
-        resource_prefix: Begins the keys of this project's resources, where several projects are merged and assets that
-            are not in `assets` use them.
-        declare_sources: Whether sources that none of `assets` fills become external assets; False where definitions
-            that these are merged with have assets of their keys.
-        unit_tests: Whether the cases of tests/unit become checks, which no job of the models runs.
+        executor: The executor of runs, by default threads of one process. None: that of definitions that these are
+            merged with, or Dagster's default.
+        variables: Values that override the `vars` of project.yml; None: those of FFT_VARS (JSON).
+        resource_prefix: A prefix for the keys of this project's resources, for merging several projects if assets
+            outside of `assets` use the resources.
+        declare_sources: Whether sources that no asset in `assets` fills become external assets; False if definitions
+            that these are merged with have assets with the same keys.
+        unit_tests: Whether the cases of tests/unit become checks, which jobs of the models leave out.
 
     Raises:
         ProjectError: with all problems of the project.
-        ProjectError: also with checks that cannot be gates.
+        ProjectError: also for checks that cannot be gates.
         FftError: an asset would be stored as the table of a model, a seed or another asset.
 
     >>> defs = build_definitions("example_project", env="test")  # doctest: +SKIP
@@ -94,13 +94,13 @@ def project_definitions(
     resources: Mapping[str, Any] | None = None,
     executor: dg.ExecutorDefinition | None = thread_executor,
     names: Collection[str] | None = None,
-    jobs: Sequence[Any] = (),  # Any: dg.Definitions takes several kinds of jobs, and does not name their union
+    jobs: Sequence[Any] = (),  # Any: dg.Definitions takes several kinds of jobs, whose union has no name
     resource_prefix: str = "",
     declare_sources: bool = True,
     unit_tests: bool = False,
     run: Run | None = None,
 ) -> dg.Definitions:
-    """Do the same for a project that is already loaded, and for some of its models and seeds where `names` is given."""
+    """Return the definitions of a loaded project, or of the models and seeds in `names` only."""
     translator = translator or FftTranslator()
     found = gated(project, asset_checks, translator)
     project, own_checks = found.project, found.others
@@ -113,7 +113,7 @@ def project_definitions(
     taken = {
         one.node_def.name for one in (*own, *own_checks) if isinstance(one, dg.AssetsDefinition) and one.is_executable
     }
-    made: dict[str, Any] = {"resource_prefix": resource_prefix, "taken": taken}  # Any: what all three take by name
+    made: dict[str, Any] = {"resource_prefix": resource_prefix, "taken": taken}  # Any: common arguments
     cases = _unit_tests(project, translator, taken) if unit_tests else _UnitTests()
     return dg.Definitions(
         assets=[
@@ -125,7 +125,7 @@ def project_definitions(
         asset_checks=[
             *own_checks,
             *source_checks(project, translator, **made),
-            # a build does not ask how old rows are
+            # a build does not check the age of rows
             *(freshness_checks(project, translator, **made) if names is None else ()),
             *cases.checks,
         ],
@@ -137,7 +137,7 @@ def project_definitions(
 
 
 def _stream_sensors(project: Project, translator: FftTranslator) -> list[dg.SensorDefinition]:
-    """The sensor that looks at the project's streams, if it has some; it is off until somebody starts it."""
+    """Return the sensor for the project's streams, if it has any; the sensor is off until somebody starts it."""
     if not any(model.kind == "stream" for model in project.models.values()):
         return []
     from fft_dagster.streams import stream_sensor  # most projects have no stream
@@ -147,7 +147,7 @@ def _stream_sensors(project: Project, translator: FftTranslator) -> list[dg.Sens
 
 @dataclass(frozen=True)
 class _UnitTests:
-    """The unit tests of a project as Dagster has them."""
+    """The assets, checks and job of a project's unit tests."""
 
     assets: Sequence[dg.AssetSpec] = ()
     checks: Sequence[dg.AssetChecksDefinition] = ()
@@ -160,7 +160,7 @@ def _unit_tests(project: Project, translator: FftTranslator, taken: Collection[s
 
 
 def _resources(project: Project, translator: FftTranslator, prefix: str) -> dict[str, Any]:
-    """The warehouse and its IO manager: those that all projects share, or with a prefix those of this project."""
+    """Return the warehouse and its IO manager: shared by all projects, or with a prefix, those of this project."""
     if not prefix:
         return {RESOURCE_KEY: SHARED_WAREHOUSE, IO_MANAGER_KEY: SHARED_IO_MANAGER}
     warehouse = f"{prefix}{RESOURCE_KEY}"
@@ -171,7 +171,7 @@ def _resources(project: Project, translator: FftTranslator, prefix: str) -> dict
 
 
 def _keys(asset: OwnAsset) -> Iterable[dg.AssetKey]:
-    """The keys that are known before definitions are resolved."""
+    """Return the keys that are known before definitions are resolved."""
     match asset:
         case dg.AssetsDefinition():
             return asset.keys

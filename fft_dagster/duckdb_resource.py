@@ -1,4 +1,4 @@
-"""dagster-duckdb's resource, with connections that take turns with our steps."""
+"""The resource of dagster-duckdb, with connections that take turns with FFT's own steps."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ except ModuleNotFoundError as error:
 
 
 class FftDuckDBResource(DuckDBResource):
-    """A DuckDBResource for a file that FFT builds: its connections work beside our steps, whatever runs meanwhile.
+    """A DuckDBResource for a file that FFT builds: its connections work beside FFT's steps and other processes.
 
-    DuckDBResource itself asks for a configuration of its own, with which DuckDB opens a file only where nobody has it
-    open in another way; and other processes wait for no connection of it, and it for none of theirs.
+    DuckDBResource itself requires a configuration of its own, with which DuckDB refuses a file that is open with
+    another one; and its connections and those of other processes do not wait for each other.
 
     >>> dg.Definitions(resources={"duckdb": FftDuckDBResource.of(load_project("shop"))})  # doctest: +SKIP
     """
@@ -29,7 +29,7 @@ class FftDuckDBResource(DuckDBResource):
 
     @classmethod
     def of(cls, project: Project) -> FftDuckDBResource:
-        """Make the resource of a project's profile. Raises FftError where that is of another engine."""
+        """Return the resource of a project's profile. Raises FftError if the profile is for another engine."""
         profile = project.profiles.active(engine=project.engine)
         if profile.engine != "duckdb":
             raise FftError(f"the project {project.name} ({project.env}) is on {profile.engine}, not on DuckDB")
@@ -39,10 +39,10 @@ class FftDuckDBResource(DuckDBResource):
 
     @contextmanager
     def get_connection(self) -> Iterator[Any]:  # Any: as in DuckDBResource, a connection of DuckDB
-        """Give a connection of its own to the file, which stays ours while the context lasts.
+        """Open a separate connection to the file, which this process keeps as long as the context is open.
 
         Raises:
-            FftError: the file cannot be opened, or a configuration is wanted.
+            FftError: the file cannot be opened, or a configuration is set.
         """
         if self.connection_config:
             raise FftError(

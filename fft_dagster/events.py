@@ -1,4 +1,4 @@
-"""What core says, as Dagster's words: results, check results and failures."""
+"""Results, check results and failures of fft_core as events of Dagster."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def materialization(
     wanted: Set[str],
     masker: Masker,
 ) -> dg.MaterializeResult[Any]:
-    """Report what a step published, or left as it is, and why, with the results of the wanted checks.
+    """Report a published or unchanged relation, the reasons, and the results of the selected checks.
 
-    A reused model is reported as well, with its unchanged data version: without it, Dagster would skip what is
-    downstream, and show the asset as out of date. There is no context where no run is, as in a unit test.
+    A reused model is reported as well, with its unchanged data version: without the event, Dagster would skip
+    downstream assets and show this one as out of date. The context is None outside of a run, as in a unit test.
     """
     metadata, judged = _metadata(result, masker), BUILT if isinstance(result, BuildResult) else PUBLISHED
     if context is not None:
-        # Metadata of the result itself would be stored twice: with the event of the output, too.
+        # Metadata of the result itself would be stored twice: in the event of the output, too.
         context.add_asset_metadata(metadata, asset_key=key)
     return dg.MaterializeResult(
         asset_key=key,
@@ -102,7 +102,7 @@ def _metadata(result: BuildResult | ReuseResult, masker: Masker) -> dict[str, An
 
 
 def stream_metadata(bounds: StreamBounds) -> dict[str, Any]:
-    """Say from where to where a stream was read, and how far it is behind; numbers are plotted over time."""
+    """Return the positions that a stream was read from and to, and its backlog; Dagster plots numbers over time."""
     told: dict[str, Any] = {
         "position_from": dg.MetadataValue.json(plain_json(dict(bounds.begun))),
         "position_to": dg.MetadataValue.json(plain_json(dict(bounds.position))),
@@ -114,10 +114,10 @@ def stream_metadata(bounds: StreamBounds) -> dict[str, Any]:
 
 
 def in_run_config(text: str) -> str:
-    """Say what an option of the command line is called here.
+    """Return a message with an option of the command line replaced by its name in the run config.
 
-    >>> in_run_config("build it anew: --full-refresh orders")
-    "build it anew: full_refresh: orders in the run config of fft_warehouse"
+    >>> in_run_config("build it again: --full-refresh orders")
+    'build it again: full_refresh: orders in the run config of fft_warehouse'
     """
 
     def said(option: re.Match[str]) -> str:
@@ -127,7 +127,7 @@ def in_run_config(text: str) -> str:
 
 
 def _still_passed(key: dg.AssetKey, result: BuildResult | ReuseResult) -> list[dg.AssetCheckResult]:
-    """Repeat the results of blocking checks that were not due: Dagster warns of those that say nothing."""
+    """Return passed results for blocking checks that were not due: Dagster warns of checks without a result."""
     unchanged = () if isinstance(result, BuildResult) else result.unchanged_checks
     return [
         dg.AssetCheckResult(passed=True, check_name=check.name, asset_key=key, metadata={"judged": UNCHANGED})
@@ -136,7 +136,7 @@ def _still_passed(key: dg.AssetKey, result: BuildResult | ReuseResult) -> list[d
 
 
 def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Masker) -> dg.AssetCheckResult:
-    """Report a check; `judged` says which rows it looked at."""
+    """Return the result of a check for Dagster; `judged` names the rows that it read."""
     metadata: dict[str, Any] = {
         "failing_rows": result.failing_rows,
         "row_count": result.row_count,
@@ -144,7 +144,7 @@ def check_result(key: dg.AssetKey, result: CheckResult, judged: str, masker: Mas
         "seconds": round(result.seconds, 3),
         "query": dg.MetadataValue.md(fenced(masker(result.sql))),
     }
-    if isinstance(result.check.rule, JudgedRows):  # it says itself what it found
+    if isinstance(result.check.rule, JudgedRows):  # the rule has its own metadata
         metadata = {"row_count": result.row_count, "judged": judged, "seconds": metadata["seconds"], **result.told}
     if result.total is not None and result.share is not None:
         metadata |= {"total": result.total, "share": round(result.share, 6)}
@@ -180,9 +180,9 @@ def _severity(result: CheckResult) -> dg.AssetCheckSeverity:
 def view_evaluations(
     key: dg.AssetKey, view: JudgedView, node: str, masker: Masker, *, published: bool
 ) -> list[dg.AssetCheckEvaluation]:
-    """Report what the checks of a view found in the step of what it reads: they are checks of another asset.
+    """Return results of a view's checks that ran in the step of its input, as evaluations of another asset's checks.
 
-    A failure is no failure of the step by itself: it is told as its error, with the view's name.
+    A failing check does not fail the step by itself: the step fails with an error that names the view.
     """
     judged = f"the rows of {node}, before they were published" if published else STAGED
     found = [check_result(key, result, f"{judged} (in the step of {node})", masker) for result in view.results]
@@ -201,7 +201,7 @@ def view_evaluations(
 
 
 def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.AssetCheckResult:
-    """Report how old a source is: a warning above the first limit, an error above the second."""
+    """Return the age of a source as a check result: a warning above the first limit, an error above the second."""
     metadata: dict[str, Any] = {"status": result.status}
     if result.age is not None and result.loaded_at is not None:
         metadata["age_minutes"] = round(result.age.total_seconds() / 60, 1)
@@ -217,7 +217,7 @@ def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.Ass
 
 
 def unit_test_result(key: dg.AssetKey, name: str, result: UnitTestResult, masker: Masker) -> dg.AssetCheckResult:
-    """Report a case of a unit test, with the rows that are wrong as a table for each model."""
+    """Return the result of a unit test case, with a table of wrong rows for each model."""
     said = [str(result.error)] if result.error else []
     metadata: dict[str, Any] = {"case": visible(result.test.name), "seconds": round(result.seconds, 3)}
     for model, mismatch in result.mismatches.items():
@@ -237,7 +237,7 @@ def unit_test_result(key: dg.AssetKey, name: str, result: UnitTestResult, masker
 
 
 def _wrong_rows(mismatch: Mismatch) -> Iterator[tuple[object, ...]]:
-    """The first rows that are wrong, each with a sign before it, as `fft utest` shows them."""
+    """Return the first wrong rows, each with a sign in front, as `fft utest` shows them."""
     rows: list[tuple[object, ...]] = []
     for one in mismatch.differing:
         cells = zip(mismatch.columns, one.expected, one.found, strict=True)
@@ -249,9 +249,9 @@ def _wrong_rows(mismatch: Mismatch) -> Iterator[tuple[object, ...]]:
 
 @contextmanager
 def step_failures(masker: Masker, tell: Callable[[FftError], None] | None = None) -> Iterator[None]:
-    """Turn an error of FFT into a failed step that reads like the error, retried only where a retry can help.
+    """Turn an error of FFT into a failed step with the same message, retried only if a retry can help.
 
-    Neither it nor any other exception says a secret.
+    Secrets are masked in this error and in all other exceptions.
     """
     try:
         yield
@@ -259,7 +259,7 @@ def step_failures(masker: Masker, tell: Callable[[FftError], None] | None = None
         masker.error(error)
         if tell is not None:
             tell(error)
-        if isinstance(error.__cause__, dg.RetryRequested | dg.Failure):  # a model speaks to Dagster itself
+        if isinstance(error.__cause__, dg.RetryRequested | dg.Failure):  # models may raise Dagster's own errors
             raise error.__cause__ from None
         metadata: dict[str, Any] = {"error": type(error).__name__, "exit_code": error.exit_code}
         if isinstance(error, StatementError):
@@ -279,6 +279,6 @@ def step_failures(masker: Masker, tell: Callable[[FftError], None] | None = None
 def failed_checks(
     key: dg.AssetKey, error: CheckFailedError, wanted: Set[str], masker: Masker
 ) -> list[dg.AssetCheckResult]:
-    """Report the wanted checks of a node that has bad rows."""
+    """Yield the results of the selected checks of a node with bad rows."""
     judged = PUBLISHED if error.published else STAGED
     return [check_result(key, result, judged, masker) for result in error.results if result.check.name in wanted]

@@ -1,4 +1,4 @@
-"""Dagster as the command line sees it: the entry point `dagster` of the group `fft.faces`."""
+"""Dagster as a scheduler of the command line: the entry point `dagster` of the group `fft.faces`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class DagsterFace:
-    """Runs work in Dagster runs of this process, on the project's own instance or that of DAGSTER_HOME."""
+    """The face with Dagster runs in this process, on the project's own instance or that of DAGSTER_HOME."""
 
     def run(self, project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
-        """Run the steps; yield what becomes of each. Raises FftError if the history of runs cannot be read."""
+        """Run the steps; yield the outcome of each. Raises FftError if the history of runs cannot be read."""
         from fft_dagster.runs.runs import open_instance, run_work  # imports Dagster, which costs a second
 
         with open_instance(project.root) as instance:
             yield from run_work(project, work, instance, planned)
 
     def with_functions(self, project: Project) -> Project:
-        """Give the checks that a project declares of Dagster's their functions. Raises ProjectError."""
+        """Return the project with the functions of the Dagster checks that it declares. Raises ProjectError."""
         from fft_dagster.gates import gated
 
         return gated(project).project
@@ -42,7 +42,7 @@ class DagsterFace:
     def check_history(
         self, project: Project, checks: Iterable[Check], least: int
     ) -> Mapping[tuple[str, str], CheckHistory]:
-        """Return what checks found in earlier runs, by node and name. Raises FftError if it cannot be read."""
+        """Return the results of checks in earlier runs, by node and name. Raises FftError if they cannot be read."""
         from fft_dagster.runs.instance import has_history
 
         if not has_history(project.root):
@@ -52,7 +52,7 @@ class DagsterFace:
         return read_history(project, checks, least)
 
     def history(self) -> Path:
-        """Return where the instance of a project is, relative to the project."""
+        """Return the folder of a project's instance, relative to the project."""
         from fft_dagster.runs.instance import FOLDER
 
         return FOLDER

@@ -1,4 +1,4 @@
-"""One check of Dagster's as a gate: its function judges the rows that a step has staged, handed as a frame."""
+"""A Dagster check as a gate: its function judges the rows that a step has staged, as a frame."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PLAIN = "A gate takes its rows, and a context if it likes. Take that out, or let
 
 @dataclass(frozen=True)
 class Gate:
-    """A function of a user's, and how it is called.
+    """A user's function, with the parameters that it is called with.
 
     Attributes:
-        spec: How the check looks in Dagster: it blocks in any case.
+        spec: The spec of the check in Dagster; a gate always blocks.
         function: The user's function.
-        rows: The parameter that takes the rows.
-        frame: The kind of frame that it takes them as.
-        context: The parameter that takes the context of the step, if it has one.
+        rows: The parameter for the rows.
+        frame: The kind of frame of the rows.
+        context: The parameter for the context of the step, if any.
     """
 
     spec: dg.AssetCheckSpec
@@ -38,7 +38,7 @@ class Gate:
     context: str | None
 
     def judge(self, rows: Any) -> Verdict:
-        """Call the function with all rows. Raises FftError if it returns something else than it should."""
+        """Call the function with all rows. Raises FftError for a result of the wrong type."""
         given = {self.rows: rows} | ({self.context: _context()} if self.context else {})
         result = self.function(**given)
         if not isinstance(result, dg.AssetCheckResult):
@@ -58,14 +58,14 @@ def _context() -> dg.AssetCheckExecutionContext:
 
 
 def function_of(definition: dg.AssetsDefinition) -> Callable[..., Any] | None:
-    """Return the function that a check was made of by `@dg.asset_check`; None if it was not."""
+    """Return the function decorated by `@dg.asset_check`; None for a check that was made otherwise."""
     compute = definition.op.compute_fn if isinstance(definition.node_def, dg.OpDefinition) else None
     function: Callable[..., Any] | None = getattr(compute, "decorated_fn", None)
     return function
 
 
 def place_of(definition: dg.AssetsDefinition, root: Path) -> Location:
-    """Return where the function of a check is: relative to the project, if it is in it."""
+    """Return the location of the function of a check: relative to the project, if it is inside."""
     code = getattr(inspect.unwrap(function_of(definition) or place_of), "__code__", None)
     if code is None:
         return Location(root)
@@ -75,10 +75,10 @@ def place_of(definition: dg.AssetsDefinition, root: Path) -> Location:
 
 
 def gate_of(definition: dg.AssetsDefinition, spec: dg.AssetCheckSpec) -> Gate:
-    """Make a gate of a check. Raises FftError, with what to do, for one that cannot be called with rows alone."""
+    """Return the gate of a check. Raises FftError, with advice, if rows alone are not enough to call its function."""
     function = function_of(definition)
     if function is None or len([*definition.check_specs]) != 1:
-        raise FftError("it is no function of its own", hint="Make it one with @dg.asset_check.")
+        raise FftError("it is not a separate function", hint="Make it one with @dg.asset_check.")
     for lack in _needs(definition, spec, function):
         raise FftError(lack, hint=PLAIN)
     taken = [name for name, key in definition.keys_by_input_name.items() if key == spec.asset_key]
@@ -87,12 +87,12 @@ def gate_of(definition: dg.AssetsDefinition, spec: dg.AssetCheckSpec) -> Gate:
         asset = spec.asset_key.path[-1]
         raise FftError("it takes no rows", hint=f"Give it a parameter for them: def {spec.name}({asset}: pd.DataFrame)")
     context = definition.op.compute_fn.get_context_arg().name if definition.op.compute_fn.has_context_arg() else None  # type: ignore[union-attr]
-    is_own = {"blocking": True, "additional_deps": []}  # what it waits for, its asset does
+    is_own = {"blocking": True, "additional_deps": []}  # its asset waits for the check's dependencies
     return Gate(spec._replace(**is_own), function, rows, _frame(function, rows), context)
 
 
 def _needs(definition: dg.AssetsDefinition, spec: dg.AssetCheckSpec, function: Callable[..., Any]) -> Iterator[str]:
-    """Say what the function of a check takes that no gate is given."""
+    """Return the parameters of a check's function that no gate can provide."""
     for key in sorted(definition.op.required_resource_keys):
         yield f"it takes the resource {key}"
     if _has_config(definition):
@@ -112,7 +112,7 @@ def _has_config(definition: dg.AssetsDefinition) -> bool:
 
 
 def _frame(function: Callable[..., Any], rows: str) -> str:
-    """Return the kind of frame that the annotation of the rows means. Raises FftError if it means none."""
+    """Return the kind of frame for the annotation of the rows. Raises FftError for an unsupported one."""
     try:
         annotation = typing.get_type_hints(function).get(rows)
     except NameError as error:

@@ -1,4 +1,4 @@
-"""The checks of Dagster's that are gates: found among those of the definitions, and joined to the project."""
+"""Dagster checks that are gates: found among the definitions, and added to the project."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from fft_dagster.projects import BoundProject
 from fft_dagster.translator import FftTranslator
 
 Found: TypeAlias = Mapping[dg.AssetCheckKey, tuple[dg.AssetsDefinition, dg.AssetCheckSpec]]
-# Not state of a run: which files are being imported, so that one that builds definitions is not imported by itself.
+# Not state of a run: the files being imported, so that a file that builds definitions does not import itself.
 _importing: ContextVar[frozenset[Path]] = ContextVar("importing", default=frozenset())
 
 
 @dataclass(frozen=True)
 class Gated:
-    """A project whose checks are complete, and the checks that Dagster runs by itself."""
+    """A project with its gates, and the remaining checks, which Dagster runs by itself."""
 
     project: Project
-    others: tuple[Any, ...]  # Any: what else dg.Definitions takes as checks
+    others: tuple[Any, ...]  # Any: the other types that dg.Definitions takes as checks
 
 
 def gated(project: Project, asset_checks: Iterable[Any] = (), translator: FftTranslator | None = None) -> Gated:
-    """Join the checks that are gates to the checks of a project: then they judge what a step has staged.
+    """Add the gates among checks to the checks of a project, so that they judge staged rows.
 
-    A gate is what the project declares by `type: asset_check` and `gate: true`, or what `FftTranslator.is_gate` says.
-    Those that are declared and not given are taken from their files, which are imported.
+    A gate is declared in the project by `type: asset_check` and `gate: true`, or selected by `FftTranslator.is_gate`.
+    Declared gates that are missing in `asset_checks` are imported from their files.
 
     Args:
         project: A loaded project.
         asset_checks: Checks, as `dg.Definitions` takes them.
-        translator: How models become assets.
+        translator: The mapping of models to assets.
 
     Raises:
-        ProjectError: with each declared check that is not there, and each that cannot be a gate.
+        ProjectError: with each declared check that does not exist, and each that cannot be a gate.
     """
     return _Gates(project, translator or FftTranslator()).joined(list(asset_checks))
 
 
 def has_open_gates(project: Project) -> bool:
-    """Whether a project declares gates whose functions are not known yet."""
+    """Return whether a project declares gates whose functions are not known yet."""
     return any(isinstance(check.rule, JudgedRows) and check.rule.judge is None for check in project.checks)
 
 
@@ -93,7 +93,7 @@ class _Gates:
         return Gated(project, tuple(kept))
 
     def _declared(self, check: Check, given: Found) -> Check:
-        """Give a declared check its function: that of the definitions, or of its file."""
+        """Return a declared check with its function, from the definitions or from its file."""
         if not isinstance(check.rule, JudgedRows) or check.rule.judge is not None:
             return check
         found = given.get(self._key(check)) or self._in_file(check, check.rule)
@@ -112,7 +112,7 @@ class _Gates:
     def _gate_of(
         self, node: Model | Seed | Source, definition: dg.AssetsDefinition, spec: dg.AssetCheckSpec
     ) -> Check | None:
-        """Make a check of the project of one that the translator says is a gate."""
+        """Return the check of the project for a Dagster check that the translator selects as a gate."""
         where = place_of(definition, self._project.root)
         if refused := self._refused(node):
             self._problems.append(Problem(f"the check {spec.name} cannot be a gate: {refused[0]}", where, refused[1]))
@@ -125,7 +125,7 @@ class _Gates:
         return Check(spec.name, node.name, "asset_check", rule, where, description=spec.description)
 
     def _refused(self, node: Model | Seed | Source) -> tuple[str, str] | None:
-        """Say why rows of a node are never staged, and what to do."""
+        """Return the reason why rows of a node are never staged, and advice; None if they are."""
         if isinstance(node, Model) and node.is_ephemeral:
             return f"{node.name} is ephemeral, it has no rows", "Check the model that inlines it, or make it a view."
         seed = self._project.seed_behind(node.name) if isinstance(node, Source) else None
@@ -144,13 +144,13 @@ class _Gates:
     def _waited_for(
         self, definition: dg.AssetsDefinition, spec: dg.AssetCheckSpec, where: Location
     ) -> tuple[str | SourceName, ...]:
-        """Name the nodes that a check waits for beside its own."""
+        """Return the nodes that a check waits for beside its own."""
         found: list[str | SourceName] = []
         for key in sorted(dep.asset_key for dep in spec.additional_deps):
             node = self._bound.nodes.get(key)
             if node is None:
                 message = f"the check {spec.name} cannot be a gate: it waits for {key.to_user_string()}"
-                hint = "A gate runs in the step of its asset, which waits for what is in the project only."
+                hint = "A gate runs in the step of its asset, which only waits for nodes of the project."
                 self._problems.append(Problem(message, where, hint))
             else:
                 found.append(node.name)
@@ -176,7 +176,7 @@ class _Gates:
         return None
 
     def _imported(self, path: Path) -> Found:
-        """Import a file of the project, and give its checks. Raises FftError."""
+        """Import a file of the project, and return its checks. Raises FftError."""
         home = self._project.home_of(path)
         file = home.file(path)
         if not file.is_file():
@@ -199,7 +199,7 @@ class _Gates:
 
 @contextmanager
 def _not_twice(file: Path, shown: Path) -> Iterator[None]:
-    """Refuse to import a file that is being imported for its checks: it builds definitions itself."""
+    """Raise FftError for a file that is already being imported for its checks, because it builds definitions itself."""
     if file in _importing.get():
         raise FftError(
             f"{shown.as_posix()} has gates, and builds the definitions that need them",
@@ -213,12 +213,12 @@ def _not_twice(file: Path, shown: Path) -> Iterator[None]:
 
 
 def _found_in(values: Iterable[Any]) -> Found:
-    """Find checks that are made by `@dg.asset_check`, also in lists."""
+    """Find checks made by `@dg.asset_check`, also in lists."""
     found: dict[dg.AssetCheckKey, tuple[dg.AssetsDefinition, dg.AssetCheckSpec]] = {}
     for value in values:
         if isinstance(value, dg.AssetChecksDefinition):
             found.update({spec.key: (value, spec) for spec in value.check_specs})
-        elif type(value) in (list, tuple):  # not the records of Dagster, which are tuples that cannot be read
+        elif type(value) in (list, tuple):  # not Dagster's records, which are tuples that cannot be iterated
             found.update(_found_in(value))
     return found
 

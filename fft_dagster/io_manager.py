@@ -1,4 +1,4 @@
-"""Frames in and out: what an asset returns becomes a relation, a relation becomes the frame that its reader wants."""
+"""The IO manager: it stores the result of an asset as a relation, and loads relations as frames."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from fft_dagster.translator import FftTranslator
 
 
 class FftIOManager(dg.IOManager):
-    """Reads and writes the project's warehouse.
+    """An IO manager that reads and writes the project's warehouse.
 
-    An asset that takes a model as an argument gets its rows as a pandas or Polars frame or a pyarrow Table, by its
-    annotation (pandas where it has none). What an asset returns is staged and published under the relation of the
-    source that has the asset's key; without such a source, under the key's last part, in the schema of the part before.
+    An asset with a model as an argument gets the rows as a pandas or Polars frame or a pyarrow Table, by its annotation
+    (without one: pandas). The result of an asset is staged and published as the relation of the source with the asset's
+    key; without such a source, by the key's last part, in the schema named by the part before.
 
-    Of a partitioned asset, only the partitions of the run are written or read. What tells the partition of a row is
+    Of a partitioned asset, only the partitions of the run are written or read. The partition of a row is given by
     `metadata={"partition_expr": ...}` of the asset, or `partition_by` of the source.
 
     Args:
-        warehouse: What the resource "fft_warehouse" gives.
-        translator: The one that the assets are made with, where it is not FftTranslator.
-        project: Whose relations are meant; those of the asset's own project where None.
+        warehouse: The value of the resource "fft_warehouse".
+        translator: The translator of the assets, unless it is FftTranslator.
+        project: The project whose relations are meant; None: the asset's own project.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class FftIOManager(dg.IOManager):
         self._bound = BoundProject(project, translator or FftTranslator()) if project else None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Publish a frame as a table, or as partitions of one. Raises ModelError for what is not a frame."""
+        """Publish a frame as a table, or as partitions of one. Raises ModelError for other types."""
         if obj is None:
             return
         bound, sessions = self._opened(context, context.definition_metadata)
@@ -91,14 +91,14 @@ class FftIOManager(dg.IOManager):
     def _opened(
         self, context: dg.OutputContext | dg.InputContext, metadata: Mapping[str, Any] | None
     ) -> tuple[BoundProject, WarehouseSessions]:
-        with events.step_failures(Masker.of(())):  # no secret is known before the project is
+        with events.step_failures(Masker.of(())):  # secrets are unknown before the project is loaded
             bound = self._bound_to(context, metadata)
             return bound, self._warehouse.of(bound)
 
     def _bound_to(
         self, context: dg.OutputContext | dg.InputContext, metadata: Mapping[str, Any] | None
     ) -> BoundProject:
-        """The project of an asset: the manager's own, that of its mark, or the only one of the run."""
+        """Return the project of an asset: the manager's own, that of its mark, or the only one of the run."""
         found = self._bound or project_in(metadata)
         if found is not None:
             return found
@@ -112,7 +112,7 @@ class FftIOManager(dg.IOManager):
 def _annotation(context: dg.InputContext) -> object:
     try:
         return context.dagster_type.typing_type
-    except dg.DagsterInvariantViolationError:  # a context that is made by hand may have none
+    except dg.DagsterInvariantViolationError:  # a context made directly may have none
         return None
 
 
@@ -138,7 +138,7 @@ def _slice(
 
 
 def _is_whole(context: dg.InputContext, node: Model | Seed | Source | None, metadata: Mapping[str, Any] | None) -> bool:
-    """Whether all partitions are read of what does not say how to tell them apart."""
+    """Return whether all partitions are read of an asset without a partition expression."""
     says_how = "partition_expr" in (metadata or {}) or (isinstance(node, Source) and node.partition_by)
     if not context.has_asset_partitions or says_how:
         return False
@@ -147,17 +147,17 @@ def _is_whole(context: dg.InputContext, node: Model | Seed | Source | None, meta
 
 
 class FftIOManagerDefinition(dg.IOManagerDefinition):
-    """An IO manager of ours, so that what is stored through it can be checked when definitions load."""
+    """The definition of FFT's IO manager, by which collisions of relations are found when definitions load."""
 
 
 def fft_io_manager(
     project: Project | None = None, translator: FftTranslator | None = None, *, warehouse: str = RESOURCE_KEY
 ) -> FftIOManagerDefinition:
-    """Make the IO manager of a warehouse, for definitions that are not made by `build_definitions`.
+    """Return the IO manager of a warehouse, for definitions that are not made by `build_definitions`.
 
     Args:
-        project: Whose relations are meant; those of the asset's own project where None.
-        translator: The one that the assets are made with, where it is not FftTranslator.
+        project: The project whose relations are meant; None: the asset's own project.
+        translator: The translator of the assets, unless it is FftTranslator.
         warehouse: The key of the resource that opens the warehouse.
 
     >>> dg.Definitions(  # doctest: +SKIP

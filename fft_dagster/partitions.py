@@ -20,17 +20,17 @@ def partition_slice(
     expression: object,
     partition_by: str | Mapping[str, str] | None,
 ) -> Slice:
-    """Say which rows some partitions are.
+    """Return the slice of a table for some partitions.
 
     Args:
         key: The asset, for messages.
-        partitions: What its partitions are.
-        wanted: The keys of some of them.
+        partitions: The partitions of the asset.
+        wanted: The keys of some partitions.
         expression: The asset's `partition_expr`: an expression, or one for each dimension.
-        partition_by: What the source says: a column, or one for each dimension.
+        partition_by: The setting of the source: a column, or one for each dimension.
 
     Raises:
-        FftError: nothing tells the partition of a row.
+        FftError: the asset and its source have no expression for the partition of a row.
     """
     name = _named(key, wanted)
     if isinstance(partitions, dg.MultiPartitionsDefinition):
@@ -53,7 +53,7 @@ def _products(
     expression: object,
     partition_by: str | Mapping[str, str] | None,
 ) -> tuple[tuple[Within, ...], ...]:
-    """Spell keys of two dimensions as few products: keys of the one that go with the same keys of the other."""
+    """Return keys of two dimensions as few products: keys of one dimension with equal keys of the other."""
     first, second = partitions.partitions_defs
     partners: dict[str, list[str]] = {}
     for text in wanted:
@@ -73,7 +73,7 @@ def _products(
 
 
 def _wanted(partitions: dg.PartitionsDefinition[Any], keys: Sequence[str]) -> Wanted:
-    """Give keys as they are, and those of times as few ranges."""
+    """Return keys as they are, or keys of time windows as few ranges."""
     if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         return tuple(str(key) for key in keys)
     ranges: list[TimeRange] = []
@@ -89,7 +89,7 @@ def _wanted(partitions: dg.PartitionsDefinition[Any], keys: Sequence[str]) -> Wa
 def _value(
     key: dg.AssetKey, expression: object, partition_by: str | Mapping[str, str] | None, dimension: str | None
 ) -> PartitionColumn | PartitionExpression:
-    """What tells the partition of a row, in one dimension; the asset's own expression comes first."""
+    """Return the column or expression for the partition of a row in one dimension; the asset's own expression wins."""
     said = partition_by if expression is None else expression
     said = said.value if isinstance(said, dg.MetadataValue) else said
     if isinstance(said, Mapping) == (dimension is not None):

@@ -1,4 +1,4 @@
-"""Which project an asset is of: a mark in its metadata, which steps, resource and IO manager read."""
+"""The project of an asset: a mark in its metadata, which steps, resource and IO manager read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROJECT_KEY = "fft/project"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BoundProject:
-    """A project as its assets have it, with their translator."""
+    """A project and the translator of its assets."""
 
     project: Project
     translator: FftTranslator
@@ -31,7 +31,7 @@ class BoundProject:
 
     @cached_property
     def nodes(self) -> Mapping[dg.AssetKey, Model | Seed | Source]:
-        """Models, seeds and sources by the keys of their assets; of one key, a model before a seed and a source."""
+        """Models, seeds and sources by the keys of their assets; a model wins over a seed, a seed over a source."""
         project = self.project
         nodes: list[Model | Seed | Source] = [
             *project.sources.values(),
@@ -42,12 +42,12 @@ class BoundProject:
 
     @cached_property
     def owners(self) -> Mapping[Relation, Model | Seed | Source]:
-        """What has which relation; of one relation, a model or seed before a source."""
+        """The owners of relations; a model or seed wins over a source."""
         stored = [n for n in self.nodes.values() if not (isinstance(n, Model) and n.is_ephemeral)]
         return {self.folded(self.relation_of(node.name)): node for node in stored}
 
     def folded(self, relation: Relation) -> Relation:
-        """A relation as its engine compares names."""
+        """Return a relation in the form in which its engine compares names."""
         return spec_of(self.project.engine).folded(relation)
 
     @cached_property
@@ -55,12 +55,12 @@ class BoundProject:
         return planned_relations(self.project)
 
     def relation_of(self, node: str | SourceName) -> Relation:
-        """Where a model, seed or source lies, by the profile."""
+        """Return the relation of a model, seed or source in the profile."""
         relation: Relation = self._planned(node)
         return relation
 
     def relation_of_key(self, key: dg.AssetKey) -> Relation:
-        """Where the IO manager stores an asset: as the node of that key, or by the last parts of the key."""
+        """Return the relation of an asset for the IO manager: by the node with its key, or by the key's last parts."""
         node = self.nodes.get(key)
         if node is not None:
             return self.relation_of(node.name)
@@ -68,37 +68,37 @@ class BoundProject:
         return Relation(key.path[-1], key.path[-2] if len(key.path) > 1 else relation.schema, relation.catalog)
 
 
-# Not state of a run: where no asset tells the project, it is the only one that is loaded in this process.
+# Not state of a run: if no asset marks the project, the only one that is loaded in this process.
 _loaded: weakref.WeakSet[BoundProject] = weakref.WeakSet()
 
 
 def bound_project(project: Project, translator: FftTranslator | None = None) -> BoundProject:
-    """Bind a project whose definitions are made."""
+    """Return a project bound to the translator of its definitions, and remember it."""
     bound = BoundProject(project, translator or FftTranslator())
     _loaded.add(bound)
     return bound
 
 
 def loaded_projects() -> list[BoundProject]:
-    """Those whose definitions this process holds."""
+    """List the projects whose definitions this process holds."""
     return _each_once(_loaded)
 
 
 def marked(spec: dg.AssetSpec, bound: BoundProject, code_version: str | None = None) -> dg.AssetSpec:
-    """Give a spec that tells its project, and a version of its code; what it tells already it keeps."""
+    """Return a spec with the mark of its project and a code version, unless it has them already."""
     return spec.replace_attributes(
         metadata={PROJECT_KEY: bound, **spec.metadata}, code_version=spec.code_version or code_version
     )
 
 
 def project_in(metadata: Mapping[str, Any] | None) -> BoundProject | None:
-    """Read the mark."""
+    """Return the project that metadata is marked with."""
     found = (metadata or {}).get(PROJECT_KEY)
     return found if isinstance(found, BoundProject) else None
 
 
 def current_project() -> BoundProject:
-    """Find the project that the code of a step means: the mark of its asset, or the only project of the run.
+    """Find the project of the running step: by the mark of its asset, or the only project of the run.
 
     Raises:
         FftError: there are several, or none.
@@ -114,12 +114,12 @@ def current_project() -> BoundProject:
 
 
 def projects_of(job: dg.JobDefinition) -> list[BoundProject]:
-    """The projects that the assets of a job are marked with."""
+    """List the projects that mark the assets of a job."""
     return _marks(node.metadata for node in job.asset_layer.asset_graph.asset_nodes)
 
 
 def only_one(found: list[BoundProject]) -> BoundProject:
-    """Give the one that was found, or the one that is loaded. Raises FftError where there are several, or none."""
+    """Return the only project found, or the only one loaded. Raises FftError if there are several, or none."""
     found = _each_once(found) or loaded_projects()
     if len(found) == 1:
         return found[0]

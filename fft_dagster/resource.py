@@ -1,4 +1,4 @@
-"""The warehouse as a Dagster resource: opened once per process, handed out per thread."""
+"""The warehouse as a Dagster resource: opened once per process, with a session for each thread."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ _CONFIG = {
 
 
 class WarehouseSessions:
-    """What steps get: `session()` gives each thread a session of its own on the one connection of the process.
+    """The sessions of steps: `session()` returns a session for each thread on the process's one connection.
 
-    The database is opened when the first step asks for it. `tell` takes what becomes of a step: for whoever
-    runs the steps in his own process, and wants more than Dagster's events say.
+    The database is opened by the first step that needs it. `tell` is a callback for the outcomes of steps, for callers
+    that run the steps in their own process and need more than Dagster's events.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class WarehouseSessions:
         self._lock = threading.Lock()
         self._run = run or Run(project, request, defer=defer or None)
         self._is_limited = run is not None
-        self._is_told_of_budgets = run is None and bool(project.budgets)  # whoever planned the run tells of them
+        self._is_told_of_budgets = run is None and bool(project.budgets)  # the caller that planned the run reports them
         self._ends_run = bool(project.hooks) and not (run is not None and run.hooks.has_begun)
 
     def of(self, bound: BoundProject) -> WarehouseSessions:
-        """Give these sessions to the assets of their project. Raises FftError for those of another."""
+        """Return these sessions for the assets of their project. Raises FftError for assets of another."""
         mine, theirs = self.project, bound.project
         if mine is theirs or (mine.root, mine.env) == (theirs.root, theirs.env):
             return self
@@ -78,30 +78,30 @@ class WarehouseSessions:
 
     @property
     def masker(self) -> Masker:
-        """What masks the project's secrets in all that is told of its steps."""
+        """The masker of the project's secrets in all messages about its steps."""
         return self._run.masker
 
     @contextmanager
     def session(self) -> Iterator[Warehouse]:
-        """Give a session for this thread. Raises FftError where the database cannot be opened."""
-        sessions = self._run.sessions  # what is read elsewhere follows from the nodes of a run
+        """Open a session for this thread. Raises FftError if the database cannot be opened."""
+        sessions = self._run.sessions  # the inputs from outside depend on the nodes of a run
         yield (sessions if self._is_limited else sessions.unprepared).of_thread()
 
     def run(self, nodes: Callable[[], frozenset[str]] | None = None) -> Run:
-        """Give the run of these steps; `nodes` names what has its turn in it, where that is not all."""
+        """Return the run of these steps; `nodes` returns the selected nodes, unless all are."""
         with self._lock:
             if not self._is_limited and nodes is not None:
-                every = frozenset(node.name for node in self.project.stored())  # as the definitions are ordered
+                every = frozenset(node.name for node in self.project.stored())  # in the order of the definitions
                 self._run, self._is_limited = self._run.limited(nodes(), every), True
             return self._run
 
     def begin_run(self, run_id: str, job: dg.JobDefinition) -> None:
-        """Run the hooks of the run's start, unless whoever planned the run has. Raises HookError."""
+        """Run the hooks of the run's start, unless the caller that planned the run has. Raises HookError."""
         if self.project.hooks:
             self._run.hooks.begin(run_id)
 
     def end_run(self, error: str | None) -> None:
-        """Run the hooks of the run's end, unless whoever planned the run does. Raises HookError."""
+        """Run the hooks of the run's end, unless the caller that planned the run does. Raises HookError."""
         if self._ends_run:
             self._run.hooks.end(error)
         if self._is_told_of_budgets and error is None:
@@ -113,13 +113,13 @@ class WarehouseSessions:
     def close(self) -> None:
         """Close the database, if it was opened."""
         try:
-            self.end_run(None)  # of a run whose executor is Dagster's in-process one
+            self.end_run(None)  # for a run of Dagster's in-process executor
         finally:
             self._run.sessions.close()
 
 
 def _tell_nobody(outcome: StepStarted | StepEnded) -> None:
-    """Do without: Dagster's events say it."""
+    """Ignore the outcome: Dagster's events report it."""
 
 
 def _request(config: Mapping[str, Any]) -> Request:
@@ -127,9 +127,9 @@ def _request(config: Mapping[str, Any]) -> Request:
 
 
 class ProjectWarehouses:
-    """What steps get where definitions of several projects may be merged: the sessions of each project.
+    """The sessions of each project, for merged definitions of several projects.
 
-    For an asset beside the models it is as the `WarehouseSessions` of the asset's own project.
+    For an asset beside the models it behaves as the `WarehouseSessions` of the asset's own project.
     """
 
     def __init__(self, request: Request | None = None, tags: Mapping[str, str] | None = None, defer: str = "") -> None:
@@ -141,7 +141,7 @@ class ProjectWarehouses:
         self._guards = ExitStack()
 
     def of(self, bound: BoundProject) -> WarehouseSessions:
-        """Give the sessions of a project."""
+        """Return the sessions of a project."""
         with self._lock:
             key = id(bound.project)
             if key not in self._sessions:
@@ -153,17 +153,17 @@ class ProjectWarehouses:
 
     @property
     def project(self) -> Project:
-        """The project of the running asset. Raises FftError where it is not clear which one that is."""
+        """The project of the running asset. Raises FftError if it is not clear."""
         return self._current.project
 
     @contextmanager
     def session(self) -> Iterator[Warehouse]:
-        """Give a session for this thread on the database of the running asset's project."""
+        """Open a session for this thread on the database of the running asset's project."""
         with self._current.session() as warehouse:
             yield warehouse
 
     def run(self, nodes: Callable[[], frozenset[str]] | None = None) -> Run:
-        """Give the run of the running asset's project."""
+        """Return the run of the running asset's project."""
         return self._current.run(nodes)
 
     @property
@@ -171,7 +171,7 @@ class ProjectWarehouses:
         return self.of(current_project())
 
     def begin_run(self, run_id: str, job: dg.JobDefinition) -> None:
-        """Run the hooks of the run's start, of each project in it that has some, by their names. Raises HookError."""
+        """Run the hooks of the run's start for each project in it, by name of the projects. Raises HookError."""
         for bound in sorted(projects_of(job), key=lambda bound: (bound.project.name, bound.project.env)):
             if bound.project.hooks:
                 self.of(bound).begin_run(run_id, job)
@@ -186,11 +186,11 @@ class ProjectWarehouses:
         """Close the databases that were opened."""
         with self._guards:
             for sessions in reversed(self._sessions.values()):
-                self._guards.callback(sessions.close)  # each, also if a hook at the end of another project's run fails
+                self._guards.callback(sessions.close)  # each, even if a hook at the end of another project's run fails
 
 
 def _request_of(request: Request, bound: BoundProject) -> Request:
-    """Of the globs that are asked for, leave out those that mean nodes of another project only."""
+    """Return a request without the globs that only match nodes of other projects."""
     mine, *others = [
         [node.name for node in project.stored()]
         for project in (bound.project, *(p.project for p in loaded_projects() if p.project is not bound.project))
@@ -215,17 +215,17 @@ def _warehouses(context: dg.InitResourceContext) -> Iterator[ProjectWarehouses]:
         opened.close()
 
 
-# One object for all projects, as dg.Definitions.merge wants it: what it opens, it is told by each asset.
+# One object for all projects, as dg.Definitions.merge requires: each asset names the project to open.
 SHARED_WAREHOUSE = dg.ResourceDefinition(
     resource_fn=_warehouses, config_schema=_CONFIG, description="The warehouse of the asset's FFT project."
 )
 
 
 def warehouse_resource(project: Project, tell: Tell | None = None, run: Run | None = None) -> dg.ResourceDefinition:
-    """Make the resource of a project: its profile's database, closed at the end of the run (or of a step's process).
+    """Return the resource of a project: its profile's database, closed at the end of the run (or of a step's process).
 
-    `tell` is called in the threads of the steps with what each found; `run` is what the steps are steps of, if that is
-    planned.
+    `tell` is called in the threads of the steps with the outcome of each; `run` is the planned run of the steps, if
+    any.
 
     >>> dg.Definitions(resources={"fft_warehouse": warehouse_resource(project)})  # doctest: +SKIP
     """
@@ -238,7 +238,7 @@ def warehouse_resource(project: Project, tell: Tell | None = None, run: Run | No
         config = context.resource_config
         refuse_other_settings(context.run.tags if context.run else {}, project)
         opened = WarehouseSessions(project, _request(config), tell, run, config["defer"])
-        with guarded_output(opened.masker):  # and with it what models print into the compute logs
+        with guarded_output(opened.masker):  # including output that models print, for the compute logs
             try:
                 yield opened
             finally:

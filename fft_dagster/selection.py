@@ -15,16 +15,16 @@ def asset_selection(
 ) -> dg.AssetSelection:
     """Select the assets of models and seeds; their checks come with them, as in any job.
 
-    The selection is made once, when it is called: `state:` and `result:`, which change from run to run, are errors.
+    The selection is made once, at the call: `state:` and `result:`, which change from run to run, are errors.
 
     Args:
         project: A loaded project.
-        expressions: As behind `--select`: several of them narrow; all models and seeds where there is none.
+        expressions: As after `--select`: several of them narrow; empty: all models and seeds.
         exclude: What to leave out.
-        translator: The one that the assets are made with, where it is not FftTranslator.
+        translator: The translator of the assets, unless it is FftTranslator.
 
     Raises:
-        FftError: an expression is wrong.
+        FftError: an expression is not valid.
 
     >>> project = load_project("shop")  # doctest: +SKIP
     >>> dg.define_asset_job("nightly", asset_selection(project, "tag:nightly+"))  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""What the steps of a project are called: by their assets, and apart from each other whatever those are called."""
+"""The names of the steps of a project: made from the keys of their assets, and always unique."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fft_dagster.projects import BoundProject
 
 
 class StepNames:
-    """Names the steps of a project; `taken` are those of other assets, which none of them gets."""
+    """The names of a project's steps; `taken` are names of other assets' steps, which are avoided."""
 
     def __init__(self, bound: BoundProject, taken: Collection[str] = ()) -> None:
         self._bound = bound
@@ -23,26 +23,26 @@ class StepNames:
         self._names = {step: plain if uses[plain] == 1 else f"{plain}_{_digest(step)}" for step, plain in steps}
 
     def of(self, node: Model | Seed) -> str:
-        """Name the step that builds a model or seed."""
+        """Return the name of the step that builds a model or seed."""
         return self._names[self._key(node), ""]
 
     def of_checks(self, source: Source) -> str:
-        """Name the step that runs the checks of a source."""
+        """Return the name of the step that runs the checks of a source."""
         return self._names[self._key(source), "checks"]
 
     def of_freshness(self, source: Source) -> str:
-        """Name the step that looks how old a source is."""
+        """Return the name of the step that checks the age of a source."""
         return self._names[self._key(source), "freshness"]
 
     def of_unit_tests(self, model: Model) -> str:
-        """Name the step that runs the unit tests of a model."""
+        """Return the name of the step that runs the unit tests of a model."""
         return self._names[self._key(model), "unit tests"]
 
     def _key(self, node: Model | Seed | Source) -> dg.AssetKey:
         return self._bound.translator.get_asset_key(node)
 
     def _steps(self) -> Iterator[tuple[tuple[dg.AssetKey, str], str]]:
-        """Give each step, by key and kind, with the name that it would like to have."""
+        """Yield each step, by key and kind, with its preferred name."""
         project = self._bound.project
         for node in project.stored():
             key = self._key(node)

@@ -1,4 +1,4 @@
-"""What is said at load if Dagster's history lies in its stock SQLite storage, which opens its files for each event."""
+"""Advice at load if Dagster's history is in its stock SQLite storage, which opens its files for each event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ storage:
 
 
 def advise_on_storage() -> None:
-    """Say once in a process how to store events faster, if DAGSTER_HOME has stock SQLite storage."""
+    """Log once in a process how to store events faster, if DAGSTER_HOME has stock SQLite storage."""
     home = os.environ.get("DAGSTER_HOME")
     if home:
         _advise(Path(home).expanduser().absolute())
@@ -32,7 +32,7 @@ def _advise(home: Path) -> None:
 
 
 def _is_stock(file: Path) -> bool:
-    """Whether events are stored in SQLite as Dagster does by itself; what cannot be read, Dagster itself reports."""
+    """Return whether events are stored in stock SQLite; Dagster itself reports unreadable settings."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
     except (OSError, ValueError, yaml.YAMLError):

@@ -1,4 +1,4 @@
-"""A sensor that looks how much has arrived in streams, tells it as observations, and launches what reads it."""
+"""A sensor that measures the backlog of streams, reports it as observations, and launches runs."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ def stream_sensor(
     minimum_interval_seconds: int = 30,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
-    """Make a sensor that launches a run for each stream in which enough has arrived.
+    """Return a sensor that launches a run for each stream with enough backlog.
 
-    At each look, backlog, lag and watermark of each stream become an observation of its asset. While a run of a stream
-    has not ended, no other one is launched for it.
+    At each tick, backlog, lag and watermark of each stream become an observation of its asset. A stream has at most one
+    unfinished run.
 
     Args:
         project: A loaded project.
-        translator: How models become assets.
-        streams: The names of the streams; all of the project if None.
-        backlog: How much must have arrived, in what its source counts: bytes, messages, objects.
-        age_seconds: If not so much has arrived, how long the oldest of it may wait; for ever if None.
-        with_downstream: Whether a run builds what reads the stream, too.
-        name: The name of the sensor; that of the project with `_streams` if None.
-        minimum_interval_seconds: The time between two looks.
-        default_status: Whether it is on from the beginning.
+        translator: The mapping of models to assets.
+        streams: The names of the streams; None: all of the project.
+        backlog: The backlog that launches a run, in the unit of the source: bytes, messages, objects.
+        age_seconds: The longest wait of a smaller backlog; None: no limit.
+        with_downstream: Whether a run also builds the models that depend on the stream.
+        name: The name of the sensor; None: the project's with `_streams`.
+        minimum_interval_seconds: The time between two ticks.
+        default_status: Whether the sensor is on from the beginning.
 
     Raises:
         RequestError: one of the names is not a stream.
@@ -65,7 +65,7 @@ def stream_sensor(
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
             found = _statuses(project, chosen)
-        except BusyError as error:  # a build has the database: the next look will see
+        except BusyError as error:  # a build has the database: the next tick will see
             return dg.SkipReason(str(error))
         events = [dg.AssetObservation(translator.get_asset_key(one.model), metadata=told_of(one)) for one in found]
         requests = [
@@ -86,7 +86,7 @@ def stream_sensor(
 
 
 def told_of(status: StreamStatus) -> Mapping[str, Any]:
-    """Return the metadata of an observation: what is known of a stream without reading it."""
+    """Return the metadata of an observation: the state of a stream without reading its events."""
     told: dict[str, Any] = {"problem": status.problem} if status.problem else {}
     if status.backlog is not None:
         told |= {"backlog": status.backlog.size, "backlog_unit": status.backlog.unit}
@@ -131,7 +131,7 @@ def _is_running(context: dg.SensorEvaluationContext, model: Model) -> bool:
 def _request(
     project: Project, translator: FftTranslator, status: StreamStatus, *, with_downstream: bool
 ) -> dg.RunRequest:
-    """Ask for a run; for the same backlog behind the same position only once, as it may have failed."""
+    """Return the request of a run, with one key for the same backlog at the same position: a run may have failed."""
     model = status.model
     names = [model.name, *(sorted(project.downstream(model.name)) if with_downstream else ())]
     nodes = [project.node(name) for name in names]

@@ -1,4 +1,4 @@
-"""All naming policy in one overridable object: how a model, seed, source or check looks in Dagster."""
+"""The translator: one overridable object with all naming policy for models, seeds, sources and checks in Dagster."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.\-]+")
 
 
 class FftTranslator:
-    """Override a method to change how assets are named, grouped and described.
+    """The default naming policy. Override a method to change the names, groups and descriptions of assets.
 
     >>> class Prefixed(FftTranslator):
     ...     def get_asset_key(self, node):
@@ -34,15 +34,15 @@ class FftTranslator:
     _known_relations: tuple[Project, Callable[[str | SourceName], Relation]] | None = None
 
     def get_asset_key(self, node: Model | Seed | Source) -> dg.AssetKey:
-        """Name an asset: a model or seed by its relation, a source by group and table."""
+        """Return the key of an asset: a model or seed by its relation, a source by group and table."""
         if isinstance(node, Source):
             return dg.AssetKey([node.name.group, node.name.table])
         return dg.AssetKey(node.name)
 
     def get_group_name(self, node: Model | Seed | Source) -> str | None:
-        """Group by folder: models/marts/core/x.ff.sql is in "marts/core"; seeds and sources have their own groups.
+        """Return an asset's group: models/marts/core/x.ff.sql is in "marts/core"; seeds and sources have their own.
 
-        What comes from a package is in a group that begins with the package's name.
+        Groups of a package's nodes begin with the package's name.
         """
         match node:
             case Model():
@@ -54,7 +54,7 @@ class FftTranslator:
                 return _identifier(node.name.group)
 
     def get_kinds(self, node: Model | Seed | Source, project: Project) -> set[str]:
-        """The engine, and the language or kind of file."""
+        """Return the engine, and the language or kind of file."""
         match node:
             case Model():
                 return {project.engine, node.kind, node.materialization.name}
@@ -64,7 +64,7 @@ class FftTranslator:
                 return {project.engine, "source"}
 
     def get_tags(self, node: Model | Seed | Source) -> Mapping[str, str]:
-        """FFT's tags as Dagster's, in the characters that Dagster takes; "owner:team" becomes the tag owner = team."""
+        """Return FFT's tags in the characters that Dagster accepts; "owner:team" becomes the tag owner = team."""
         tags = {}
         for tag in node.tags:
             key, _, value = tag.partition(":")
@@ -72,15 +72,15 @@ class FftTranslator:
         return tags
 
     def get_owners(self, node: Model | Seed | Source) -> Sequence[str]:
-        """E-mail addresses and teams, as "team:name"."""
+        """Return e-mail addresses and teams, as "team:name"."""
         return () if isinstance(node, Source) else node.owners
 
     def get_description(self, node: Model | Seed | Source) -> str | None:
-        """What the user wrote about it."""
+        """Return the description that the user wrote."""
         return visible(node.description) if node.description else node.description
 
     def get_metadata(self, node: Model | Seed | Source, project: Project) -> Mapping[str, Any]:
-        """The relation, the columns that are described, and where it is written."""
+        """Return the relation, the described columns, and the code location."""
         name = node.name
         metadata: dict[str, Any] = {
             "dagster/table_name": str(self._relations(project)(name)),
@@ -94,21 +94,21 @@ class FftTranslator:
         return metadata
 
     def _relations(self, project: Project) -> Callable[[str | SourceName], Relation]:
-        """Relations by the project's profile, which is read once per project."""
+        """Return the relations in the project's profile, which is read once for each project."""
         if self._known_relations is None or self._known_relations[0] is not project:
             self._known_relations = project, planned_relations(project)
         return self._known_relations[1]
 
     def get_automation_condition(self, node: Model | Seed | Source) -> dg.AutomationCondition[Any] | None:
-        """None: nothing runs by itself unless a subclass says so."""
+        """Return None: nothing runs by itself unless a subclass returns a condition."""
         return None
 
     def get_pool(self, node: Model | Seed | Source) -> str | None:
-        """The pool whose slots limit how many such steps run at once."""
+        """Return the pool whose slots limit how many such steps run at once."""
         return None if isinstance(node, Source) else node.step.pool
 
     def get_op_tags(self, node: Model | Seed | Source) -> Mapping[str, Any]:
-        """The tags of the step: the node's own, its priority and its concurrency key."""
+        """Return the tags of the step: the node's own, its priority and its concurrency key."""
         if isinstance(node, Source):
             return {}
         tags: dict[str, Any] = dict(node.step.op_tags)
@@ -119,7 +119,7 @@ class FftTranslator:
         return tags
 
     def get_retry_policy(self, node: Model | Seed | Source) -> dg.RetryPolicy | None:
-        """How often the step is tried again after an error that a later try may not meet."""
+        """Return how often the step is retried after an error that may be temporary."""
         retries = None if isinstance(node, Source) else node.step.retries
         if retries is None:
             return None
@@ -131,7 +131,7 @@ class FftTranslator:
         )
 
     def get_asset_spec(self, node: Model | Seed | Source, project: Project) -> dg.AssetSpec:
-        """Describe one asset. The keys of what it depends on come from `get_asset_key`, too."""
+        """Return the spec of an asset. The keys of its dependencies come from `get_asset_key`, too."""
         spec = dg.AssetSpec(
             self.get_asset_key(node),
             deps=[self.get_asset_key(upstream) for upstream in upstream_of(node, project)],
@@ -147,7 +147,7 @@ class FftTranslator:
         return spec if isinstance(node, Source) else spec.with_io_manager_key(IO_MANAGER_KEY)
 
     def get_check_spec(self, check: Check, node: Model | Seed | Source) -> dg.AssetCheckSpec:
-        """Describe one check; it blocks where its severity is "error". A gate is as its user describes it."""
+        """Return the spec of a check, which blocks if its severity is "error". A gate keeps the spec of its user."""
         if isinstance(check.rule, JudgedRows) and isinstance(check.rule.judge, Gate):
             return check.rule.judge.spec
         rule = {key: str(value) for key, value in check.rule.said.items()}
@@ -170,9 +170,9 @@ class FftTranslator:
         )
 
     def is_gate(self, spec: dg.AssetCheckSpec, node: Model | Seed | Source) -> bool:
-        """Whether a check of yours on an asset of the project's judges the rows before they are published.
+        """Return whether one of your own checks judges the rows of its asset before they are published.
 
-        It is asked for those that are handed to `build_definitions` and are not gates by the project's files.
+        It is called for checks in `build_definitions` that the project's files do not declare as gates.
 
         >>> class BlockingChecksAreGates(FftTranslator):
         ...     def is_gate(self, spec, node):
@@ -181,7 +181,7 @@ class FftTranslator:
         return False
 
     def get_freshness_spec(self, source: Source, project: Project) -> dg.AssetCheckSpec:
-        """Describe the check of a source's freshness, under a name that no check of the user's has."""
+        """Return the spec of the freshness check of a source, under a name that no check of the user has."""
         taken = {check.name for check in project.checks_of(source.name)}
         limits = source.freshness
         said = {"warn": limits.warn_after, "error": limits.error_after} if limits else {}
@@ -196,7 +196,7 @@ class FftTranslator:
 def _code_reference(project: Project, path: Path, line: int | None) -> dg.CodeReferencesMetadataValue:
     """Return a line of a file of the project, as Dagster's UI opens it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # one line for each model would hide what matters
+        warnings.simplefilter("ignore", dg.BetaWarning)  # one line for each model would hide the changes that matter
         reference = dg.LocalFileCodeReference(file_path=str(project.file(path)), line_number=line, label=str(path))
         return dg.CodeReferencesMetadataValue(code_references=[reference])
 

@@ -1,8 +1,8 @@
-"""Unit tests as asset checks, which only run if they are asked for.
+"""Unit tests as asset checks, which only run on request.
 
-A check belongs to an asset, and a selection of that asset runs its checks. So these are not checks of the models:
-they are checks of external assets that stand for the tests, `unit_tests/users`, which nothing depends on. Jobs and
-schedules of models leave them out, however they select them.
+A check belongs to an asset, and a selection of that asset runs its checks. Therefore unit tests are not checks of the
+models: they are checks of external assets that stand for the tests, `unit_tests/users`, which nothing depends on. Jobs
+and schedules of models leave them out, however they select models.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from fft_dagster.translator import FftTranslator
 
 
 def unit_test_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
-    """Describe an external asset for each model that has unit tests; a chain is of its last model."""
+    """Return an external asset for each model with unit tests; a chain belongs to its last model."""
     translator = translator or FftTranslator()
     return [
         dg.AssetSpec(
@@ -42,15 +42,15 @@ def unit_test_specs(project: Project, translator: FftTranslator | None = None) -
 def unit_test_checks(
     project: Project, translator: FftTranslator | None = None, *, taken: Collection[str] = ()
 ) -> list[dg.AssetChecksDefinition]:
-    """Make a check for each case of a unit test, and a step for each model that has some.
+    """Return a check for each case of a unit test, and a step for each model with unit tests.
 
-    A step opens no database of the profile but where `fft utest` does: it needs no resource. Nothing waits for it, and
-    no check blocks anything.
+    A step only opens the profile's database if `fft utest` does: it needs no resource. Nothing waits for it, and its
+    checks block nothing.
 
     Args:
         project: A loaded project.
-        translator: How models become assets.
-        taken: Names of steps of other assets.
+        translator: The mapping of models to assets.
+        taken: Names of steps that other assets use.
     """
     bound = bound_project(project, translator)
     names = StepNames(bound, taken)
@@ -68,7 +68,7 @@ def unit_test_selection(project: Project, translator: FftTranslator | None = Non
 
 
 def _key_of(model: Model, translator: FftTranslator) -> dg.AssetKey:
-    """Return the key of the asset that stands for the unit tests of a model: its own, below `unit_tests`."""
+    """Return the key of the asset for the unit tests of a model: the model's key below `unit_tests`."""
     return translator.get_asset_key(model).with_prefix("unit_tests")
 
 
@@ -81,13 +81,13 @@ def _tests_by_model(project: Project) -> Mapping[str, list[UnitTest]]:
 
 @dataclass(frozen=True)
 class _Case:
-    """A case, and the name of its check: Dagster takes letters, digits and underscores."""
+    """A case, and the name of its check: Dagster accepts letters, digits and underscores."""
 
     test: UnitTest
     name: str
 
     def spec(self, key: dg.AssetKey) -> dg.AssetCheckSpec:
-        """Describe it as a check of an asset, which blocks nothing."""
+        """Return the case as a check of an asset, which blocks nothing."""
         chain = f" (the chain {', '.join(self.test.models)})" if self.test.before else ""
         said = {"case": visible(self.test.name), "file": str(self.test.location)}
         return dg.AssetCheckSpec(

@@ -1,4 +1,4 @@
-"""The items of pytest: a file of unit tests, and its cases."""
+"""Items of pytest: a file of unit tests, and its cases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fft_core.unit_tests.run import UnitTestResult, UnitTestRunner
 
 
 class Projects:
-    """The projects whose cases are collected in one session of pytest, each loaded once, and what runs their cases."""
+    """The projects of the collected cases in a session of pytest, each loaded once, with the runner of its cases."""
 
     def __init__(self, env: str | None) -> None:
         self._env = env
@@ -32,7 +32,7 @@ class Projects:
         return self._runners[root]
 
     def close(self) -> None:
-        """Close their databases."""
+        """Close the databases of the projects."""
         for _, runner in self._runners.values():
             runner.close()
 
@@ -51,7 +51,7 @@ class CasesFile(pytest.File):
     """A file of tests/unit."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Collect its cases; those of a file for another engine are none."""
+        """Collect the cases; empty for a file for another engine."""
         root = self.path.parents[2]
         try:
             project, runner = _projects(self.config).of(root.resolve())
@@ -76,7 +76,7 @@ class CaseItem(pytest.Item):
 
     @classmethod
     def of(cls, parent: CasesFile, test: UnitTest, project: Project, runner: UnitTestRunner) -> CaseItem:
-        """Make the item of a case."""
+        """Return the item of a case."""
         item: CaseItem = cls.from_parent(parent, name=test.name)
         item.test, item.project, item.runner = test, project, runner
         return item
@@ -94,8 +94,8 @@ class CaseItem(pytest.Item):
 
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
-    ) -> Any:  # Any: pytest keeps its types for itself
-        """Return the faults of the case, without a traceback of ours."""
+    ) -> Any:  # Any: the types of pytest are private
+        """Return the faults of the case, without a traceback."""
         if isinstance(excinfo.value, CaseFailedError | FftError):
             return str(excinfo.value)
         return super().repr_failure(excinfo)

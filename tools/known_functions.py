@@ -1,9 +1,9 @@
-"""Write down what the engines' own catalogs say of their functions, with what was found by reading through it.
+"""Write the properties of the engines' functions, from the engines' own catalogs and from corrections in this file.
 
     make functions
 
-writes fft_core/engines/*/functions.json anew: from the DuckDB that is installed, and from the Postgres that FF_PG_DSN
-names, or the one of the tests. Look at the difference: what is new there counts as steady from then on.
+writes fft_core/engines/*/functions.json again: from the installed DuckDB, and from the Postgres that FF_PG_DSN names,
+or the one of the tests. Read the difference: functions that are new there count as steady from then on.
 """
 
 from __future__ import annotations
@@ -32,35 +32,35 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Words of grammar that both engines' lists of keywords call free, and that stand before a parenthesis.
+# Words of grammar before a parenthesis, although both engines list them as unreserved keywords.
 _GRAMMAR = words(
     "over filter within materialized sets cube rollup varying ordinality columns exclude rename zone passing escape "
     "first"
 )
 
-# What DuckDB's parser makes of these is no function of the catalog.
+# DuckDB's parser turns these into expressions without a function in the catalog.
 _DUCKDB_GRAMMAR = words("ifnull try unpack key name")
 
 DUCKDB_BARE = words(
     "current_date current_time current_timestamp localtime localtimestamp current_schema current_catalog"
 )
-# The catalog calls these CONSISTENT, and they are not.
+# The catalog calls these CONSISTENT, which is wrong.
 DUCKDB_CHANGING = words(
     "current_localtime current_localtimestamp "  # clocks
     "reservoir_quantile "  # a sample
     "version "  # of the installed DuckDB
-    "index_key json_serialize_plan "  # look into a table, or into the catalog
+    "index_key json_serialize_plan "  # read a table, or the catalog
     "python_map_function "
     "add_parquet_key"
 )
-# The catalog calls these VOLATILE, so that they are not computed while a query is planned. They only raise an error.
+# The catalog calls these VOLATILE only to keep them from being computed while a query is planned: they raise an error.
 DUCKDB_STEADY = words("error")
-# Ordered aggregates of the parser, which calls quantile_cont and quantile_disc for them.
+# Ordered aggregates in the grammar, for which the parser calls quantile_cont and quantile_disc.
 DUCKDB_ORDERED = words("percentile_cont percentile_disc")
-# `error` with the macros that call it is fine; those that read the catalog are found by reading their bodies.
-DUCKDB_COUNTS = {"age": frozenset({2})}  # with one, until today
+# `error` and the macros that call it are steady; macros that read the catalog are found by reading their bodies.
+DUCKDB_COUNTS = {"age": frozenset({2})}  # with one argument it reads the clock
 DUCKDB_ROWS = words("range generate_series unnest repeat repeat_row json_each json_tree")
-# What operators, brackets and clauses call. A macro of that name is then called by queries that do not name it.
+# Functions behind operators, brackets and clauses. A macro with such a name is called by queries that do not name it.
 DUCKDB_IMPLICIT = words(
     "list_value struct_pack struct_extract array_extract array_slice list_extract map map_extract element_at row "
     "date_part timezone count_star list_transform list_filter list_apply list_concat concat contains nullif if "
@@ -77,9 +77,9 @@ PG_BARE = words(
     "current_date current_time current_timestamp localtime localtimestamp current_schema current_catalog "
     "current_user session_user user current_role system_user"
 )
-# STABLE by the catalog, and steady under the settings that our sessions pin: TimeZone, DateStyle, IntervalStyle,
-# bytea_output, extra_float_digits, search_path. What also depends on the locale or the encoding of the database is
-# among them: these do not change by themselves.
+# STABLE in the catalog, and steady under the settings that FFT's sessions pin: TimeZone, DateStyle, IntervalStyle,
+# bytea_output, extra_float_digits, search_path. Functions that depend on the locale or the encoding of the database
+# are included: these do not change by themselves.
 PG_STEADY = words(
     "array_to_json array_to_string concat concat_ws convert convert_from convert_to date date_add date_part "
     "date_subtract date_trunc enum_first enum_last enum_range extract format generate_series in_range json_agg "
@@ -93,9 +93,9 @@ PG_STEADY = words(
     "to_char to_date to_json to_jsonb to_number to_timestamp timezone xml xml_is_well_formed "
     "timestamptz_pl_interval timestamptz_mi_interval interval_pl_timestamptz"
 )
-# IMMUTABLE by the catalog, and not for us: they look at the state of the server.
+# IMMUTABLE in the catalog, but not steady for FFT: they read the state of the server.
 PG_CHANGING = words("pg_visible_in_snapshot pg_partition_root pg_walfile_name pg_walfile_name_offset")
-# Steady with so many arguments alone: with fewer, the clock or a setting that we do not pin takes part.
+# Steady only with this number of arguments: with fewer, they read the clock or a setting that sessions do not pin.
 PG_COUNTS = {
     "age": frozenset({2}),
     "timezone": frozenset({2}),
@@ -162,7 +162,7 @@ def duckdb_functions() -> tuple[KnownFunctions, str]:
 
 
 def _with_macros(known: KnownFunctions, bodies: Mapping[str, list[str]]) -> KnownFunctions:
-    """Add the macros that come with DuckDB: steady are those whose bodies use nothing that is not."""
+    """Add the macros that come with DuckDB: a macro is steady if its body only uses steady functions."""
     steady, rest = set[str](), dict(bodies)
     while True:
         so_far = _replaced(known, steady=known.steady | steady)
@@ -250,7 +250,7 @@ def write(engine: str, known: KnownFunctions, version: str) -> None:
 
 
 def main() -> None:
-    """Write both."""
+    """Write the files of both engines."""
     write("duckdb", *duckdb_functions())
     with running_server() as dsn:
         write("postgres", *postgres_functions(dsn))

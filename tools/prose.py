@@ -1,11 +1,12 @@
 """Find words that CONTRIBUTING.md replaces, in documentation, docstrings, comments and messages.
 
-Run as `python tools/prose.py [FILE ...]`; without files, on all that git knows. It prints file:line for each place, and
-exits with 1 if there is one. A line with `prose: quoted` is left alone: it quotes somebody else's words.
+Run as `python tools/prose.py [FILE ...]`; without files, on all files in git. It prints file:line for each place, and
+exits with 1 if there is one. A line with `prose: quoted` is skipped: it quotes another text.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import io
 import re
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 WORDS = ROOT / "CONTRIBUTING.md"
 SKIPPED = ("tests/", "docs/commands/", "CONTRIBUTING.md", "example_project/seeds/")
 QUOTED = "prose: quoted"
-SHORTEST_MESSAGE = 3  # words of a text in code that is taken for a message
+SHORTEST_MESSAGE = 3  # words of a text in code that counts as a message
 _CODE = re.compile(r"`[^`\n]*`|``[^`]+``")
 _DOCTEST = re.compile(r"^\s*>>> .*(?:\n(?!\s*$).*)*", re.MULTILINE)
 
@@ -36,7 +37,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of prose and the line that it begins at; `is_docstring` tells docstrings from all other prose."""
+    """A piece of prose and its first line; `is_docstring` distinguishes docstrings from all other prose."""
 
     line: int
     text: str
@@ -54,13 +55,13 @@ def rules_of(text: str) -> list[Rule]:
 
 
 def passages_of(path: Path) -> Iterator[Passage]:
-    """Yield the prose of a file: of Markdown all but code, of Python docstrings, comments and messages."""
+    """Yield the prose of a file: in Markdown everything except code, in Python docstrings, comments and messages."""
     text = path.read_text(encoding="utf-8")
     yield from _markdown(text) if path.suffix == ".md" else _python(text)
 
 
 def findings(passages: Iterator[Passage], rules: Sequence[Rule]) -> Iterator[tuple[int, str]]:
-    """Yield the line of each word to replace, and what is said of it."""
+    """Yield the line of each word to replace, with the advice for it."""
     for passage in passages:
         text = _CODE.sub("`x`", _DOCTEST.sub("", passage.text))
         for rule in rules:
@@ -106,15 +107,22 @@ def _files() -> list[Path]:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the words to replace in files; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    given = parser.parse_args(arguments).files
     rules = rules_of(WORDS.read_text(encoding="utf-8"))
     count = 0
-    for path in [Path(argument).resolve() for argument in arguments] or _files():
+    for path in [path.resolve() for path in given] or _files():
         for line, said in sorted(set(findings(passages_of(path), rules))):
-            _print(f"{path.relative_to(ROOT)}:{line}: {said}")
+            _print(f"{_shown(path)}:{line}: {said}")
             count += 1
     if count:
         _print(f"{count} places; see CONTRIBUTING.md, Words")
     return 1 if count else 0
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def _print(line: str) -> None:

@@ -45,7 +45,7 @@ class Fit:
         with explained_names(self.model):
             difference = compared(self.stored, self.columns)
         difference, held = self._without_untyped(difference, policy)
-        adaption = adapted(self.stage.place, difference, policy, self.engine.spelling)
+        adaption = adapted(difference, policy)
         if adaption is None:
             raise increment_error(
                 self.model,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from fft_core.build.adaption import Fit
@@ -107,9 +108,11 @@ def _applied(warehouse: Warehouse, increment: Increment, settings: Incremental, 
     pairs = fit.pairs(adaption, (*settings.unique_key, *settings.partition_by))
     checks = _checked(warehouse, increment, delta, columns)
     delta = _cast(engine, stage, delta, columns, adaption)
-    steps = incremental.Application(stage.place, delta, pairs, engine.types).steps(settings, adaption)
-    changes, is_unchanged = _carry_out(engine, stage, steps)
-    return _written(engine, stage, checks, changes, is_unchanged=is_unchanged)
+    stage.alter(adaption.alteration)
+    merges = not engine.capabilities.transactions
+    application = incremental.Application(delta, pairs, engine.types, settings, merges=merges)
+    changes, is_unchanged = _carry_out(engine, stage, application.steps(partial(_columns_of, engine)))
+    return _written(engine, stage, checks, changes, is_unchanged=is_unchanged and not adaption.alteration)
 
 
 def _cast(engine: Session, stage: Stage, rows: Relation, columns: Sequence[ColumnType], adaption: Adaption) -> Relation:
@@ -162,10 +165,11 @@ def _with_new_versions(engine: Session, increment: Increment, staged: snapshot.S
     pairs = fit.pairs(adaption, settings.unique_key)
     rows = _cast(engine, stage, staged.rows, staged.columns, adaption)
     staged = replace(staged, rows=rows, columns=fit.cast_columns(adaption))
-    _execute(engine, adaption.statements)
+    stage.alter(adaption.alteration)
     versions, _ = stage.scratch(_VERSIONS, snapshot.new_versions(staged, stage.place, pairs))
-    changes, is_unchanged = _carry_out(engine, stage, snapshot.steps(staged, stage.place, versions, pairs))
-    return _written(engine, stage, (), changes, is_unchanged=is_unchanged and not adaption.statements)
+    applied = snapshot.Versions(staged, versions, pairs)
+    changes, is_unchanged = _carry_out(engine, stage, applied.steps(stage.place, partial(_columns_of, engine)))
+    return _written(engine, stage, (), changes, is_unchanged=is_unchanged and not adaption.alteration)
 
 
 def _refuse_other_table(model: Model, table: Relation, stored: Columns) -> None:
@@ -180,17 +184,11 @@ def _refuse_other_table(model: Model, table: Relation, stored: Columns) -> None:
 
 
 def _carry_out(engine: Session, stage: Stage, steps: Steps) -> tuple[dict[str, int], bool]:
-    """Run all statements; return what was counted, and whether it is known that nothing has changed."""
-    _execute(engine, steps.alterations)
+    """Count, and change the rows; return what was counted, and whether it is known that no row has changed."""
     changes = {what: _count(engine, query) for what, query in steps.counts.items()}
     is_needed = steps.needs is None or changes[steps.needs]
-    changed = stage.apply(steps.statements).rows if is_needed else 0
-    return changes, changed == 0 and not steps.alterations
-
-
-def _execute(engine: Session, statements: Iterable[str]) -> None:
-    for statement in statements:
-        engine.execute(statement)
+    changed = stage.change(steps.change).rows if is_needed else 0
+    return changes, changed == 0
 
 
 def _count(engine: Session, query: str) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fft_core.build.fault import fault_of, joined_lines, shortened
+from fft_core.compile.call import NativeRows
 from fft_core.compile.render import Naming
+from fft_core.engines.spec.registry import frame_kinds_of
 from fft_core.errors import (
     EngineError,
     FftError,
@@ -59,12 +61,13 @@ def _query(warehouse: Warehouse, model: Model, is_increment: bool) -> Iterator[M
         is_incremental = is_increment and isinstance(model.materialization, Incremental)
         yield text_of(warehouse, model, replace(warehouse.naming, is_incremental=is_incremental))
         return
-    this = (lambda: read_relation(warehouse, warehouse.relation(model.name))) if is_increment else None
-    frame = warehouse.compiler.call_model(model, lambda name: _read(warehouse, model, name), _key_of(warehouse), this)
+    frame = warehouse.compiler.call_model(model, _Inputs(warehouse, model, is_increment))
+    engine = warehouse.engine
     with ExitStack() as stack:
         with _refused(model):
-            query = stack.enter_context(warehouse.engine.frames.query(frame))
-        yield ModelRows(query)
+            query = engine.natives.query(frame) if engine.natives.is_frame(frame) else engine.frames.query(frame)
+            rows = stack.enter_context(query)
+        yield ModelRows(rows)
 
 
 def text_of(warehouse: Warehouse, model: Model, naming: Naming) -> ModelRows:
@@ -82,12 +85,35 @@ def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
     return warehouse.engine.frames.read(warehouse.engine.spelling.select_all(relation))
 
 
-def _read(warehouse: Warehouse, model: Model, name: str | SourceName) -> pa.Table:
-    upstream = warehouse.project.models.get(name) if isinstance(name, str) else None
-    with _refused(model, f"its input {str(name)!r}: "):
+@dataclass(frozen=True)
+class _Inputs:
+    """What a Python model reads, by a session."""
+
+    warehouse: Warehouse
+    model: Model
+    is_increment: bool
+
+    def read(self, name: str | SourceName, kind: str) -> pa.Table | NativeRows:
+        engine, query = self.warehouse.engine, self._query(name)
+        natives = {known.name for known in frame_kinds_of(self.warehouse.project.engine) if known.is_native}
+        with _refused(self.model, f"its input {str(name)!r}: "):
+            if kind not in natives:
+                return engine.frames.read(query)
+            columns = [column.name for column in engine.columns(query)]
+            return NativeRows(columns, engine.natives.frame(query, kind))
+
+    def key_of(self, name: str | SourceName) -> str:
+        return self.warehouse.relation(name).name
+
+    def is_native(self, value: object) -> bool:
+        return self.warehouse.engine.natives.is_frame(value)
+
+    def _query(self, name: str | SourceName) -> str:
+        warehouse = self.warehouse
+        upstream = warehouse.project.models.get(name) if isinstance(name, str) else None
         if upstream is not None and upstream.is_ephemeral:
-            return warehouse.engine.frames.read(warehouse.compiler.sql(upstream, warehouse.naming))
-        return read_relation(warehouse, warehouse.relation(name))
+            return warehouse.compiler.sql(upstream, warehouse.naming)
+        return warehouse.engine.spelling.select_all(warehouse.relation(name))
 
 
 @contextmanager
@@ -100,10 +126,6 @@ def _refused(model: Model, what: str = "") -> Iterator[None]:
             raise
         message = f"{model.name}: {what}{error.problem.message}"
         raise ModelError(message, where=model.location, hint=error.problem.hint) from error
-
-
-def _key_of(warehouse: Warehouse) -> Callable[[str | SourceName], str]:
-    return lambda name: warehouse.relation(name).name
 
 
 @contextmanager

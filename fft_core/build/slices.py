@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fft_core.build.failures import keeping_failures
 from fft_core.build.publish import StoredFrame, refuse_bad_rows
 from fft_core.build.strategies.columns import Adaption, compared, lost_in_casts
+from fft_core.engines.changes import Alteration, Change
 from fft_core.engines.protocol import ColumnType, Seal, Session, Stage
 from fft_core.engines.spec.spelling import Spelling, word
 from fft_core.errors import FftError, StatementError, nearest
@@ -163,8 +164,18 @@ def _replace_in(given: _Given, stage: Stage, staged: Relation, columns: Sequence
     values = _fitted(engine, given.relation, staged, stored, columns)
     into = [spelling.quoted(name) for name in values]
     added = f"select {', '.join(values.values())} from {staged.sql(spelling)}"
-    deleted = spelling.delete(table, _condition(engine, table, stored, given.rows))
-    stage.apply([deleted, spelling.insert(table, into, added)])
+    is_replaced = _condition(engine, table, stored, given.rows)
+
+    def statements(table: Relation) -> Sequence[str]:
+        return [spelling.delete(table, is_replaced), spelling.insert(table, into, added)]
+
+    def coming(table: Relation) -> str:
+        names = ", ".join(spelling.quoted(column.name) for column in stored)
+        kept = f"select {names} from {table.sql(spelling)} where not coalesce(({is_replaced}), false)"
+        new = ", ".join(f"{values[column.name]} as {spelling.quoted(column.name)}" for column in stored)
+        return f"{kept}\nunion all\nselect {new} from {staged.sql(spelling)}"
+
+    stage.change(Change(statements, coming))
 
 
 def _refuse_rows_outside(engine: Session, staged: Relation, columns: Sequence[ColumnType], rows: Slice) -> None:
@@ -202,7 +213,7 @@ def _fitted(
         if values:
             casts[name] = (old, new)
         spelled[name] = spelling.cast_to(spelled[name] if values else "null", old)
-    query = lost_in_casts(staged, Adaption((), difference.same, casts), engine.types)
+    query = lost_in_casts(staged, Adaption(Alteration(), difference.same, casts), engine.types)
     try:
         lost = engine.fetch(query)[0] if query else ()
     except StatementError as error:  # a value that the type of the table cannot hold at all

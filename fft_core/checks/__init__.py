@@ -1,1 +1,1 @@
-"""Data quality: a check is one query for the rows that offend it; it judges, counts and shows."""
+"""Data quality: a check is one query for the rows that break a rule; it counts them and shows them."""

@@ -1,4 +1,4 @@
-"""Each built-in rule as SQL: a number to be counted in one scan where that is possible, and the rows that offend."""
+"""The built-in rules as SQL: a count in the shared scan of a relation if possible, and the failing rows."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def check_query(
     now: datetime,
     before: Mapping[str, float | None] = NO_MEASURES,
 ) -> CheckQuery:
-    """Spell a check.
+    """Return a check as SQL.
 
     Args:
         check: The rule, with its `where`.
-        relation: Where the rows are: a staged relation or the published one.
+        relation: The relation with the rows, staged or published.
         columns: Its columns; a check may write their names in another case.
-        engine: Spells it, and is asked for the columns of another relation.
-        relation_of: Finds the other relations of a check that reads some.
-        now: The time to measure freshness against, in UTC.
-        before: What was measured of the build before, for checks of what changes.
+        engine: The session; it renders SQL, and returns the columns of other relations.
+        relation_of: Returns the other relations that a check reads.
+        now: The time that freshness is measured against, in UTC.
+        before: The measurements of the build before, for checks of changes.
 
     Raises:
-        FftError: the check names a column that is not there.
+        FftError: the check names a column that does not exist.
     """
     spell = Spelled(check, relation, columns, engine)
     match check.rule:
@@ -83,14 +83,14 @@ def check_query(
         case Relationships():
             return _missing_parents(check.rule, spell, relation_of)
         case RowCountEquals() | ReconcileDifference() | ReconcileRatio() | ReconcileCoverage():
-            from fft_core.checks.reconcile import reconcile_query  # few projects have such
+            from fft_core.checks.reconcile import reconcile_query  # few projects have such checks
 
             return reconcile_query(check, check.rule, relation, engine, relation_of)
         case SqlCheck():
-            from fft_core.checks.custom import sql_query  # few projects have such
+            from fft_core.checks.custom import sql_query  # few projects have such checks
 
             return sql_query(check, check.rule, relation, engine, relation_of)
-        case PythonCheck() | JudgedRows():  # its rows are only shown: a function judges
+        case PythonCheck() | JudgedRows():  # its query only shows the rows: a function judges them
             return CheckQuery(check, None, f"{engine.spelling.select_all(relation)} where 1 = 0")
 
 
@@ -100,12 +100,12 @@ def _missing_parents(rule: Relationships, spell: Spelled, relation_of: Relations
     there = spell.columns if table == spell.relation else engine.columns(engine.spelling.select_all(table))
     other = Spelled(spell.check, table, there, engine, owner=str(rule.to if rule.about is None else rule.about))
     spell, parent = (spell, other) if rule.about is None else (other, spell)
-    # the other table is read with one column, of our name, so that none of its own can be taken for the child's
+    # the other table is read with one column, renamed by us, so that no column of it can be taken for the child's
     known = f"select {parent.comparable(rule.field, '_ff_other.')} as _ff_key from {parent.table} as _ff_other"
     same = f"_ff_parent._ff_key = {spell.comparable(rule.column, '_ff_child.')}"
     missing = f"not exists (select 1 from ({known}) as _ff_parent where {same})"
     failing = f"select * from {spell.filtered} as _ff_child where {missing}"
-    total = spell.spelling.cast("null", "integer")  # that of the scan
+    total = spell.spelling.cast("null", "integer")  # the number from the scan
     if rule.about is not None:
         total = f"(select count(*) from {spell.filtered} as _ff_all)"
     counted = f"select count(*) as failing, {total} as total from ({failing}) as _ff_missing"

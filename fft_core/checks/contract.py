@@ -1,4 +1,4 @@
-"""The columns that a relation promises to have: their names, and their types as the engine reads them."""
+"""The declared columns of a relation: their names, and their types as the engine reads them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from fft_core.checks.query import CheckQuery
 from fft_core.checks.spelled import Spelled
+from fft_core.engines.declared_types import word_of
 from fft_core.engines.protocol import ColumnType
 from fft_core.names.columns import ColumnNames
 from fft_core.project.model import ColumnTypes
@@ -16,10 +17,10 @@ _OURS = "_ff_"  # columns that FFT adds to seeds and snapshots
 
 
 def contract_query(rule: ColumnTypes, spell: Spelled) -> CheckQuery:
-    """Spell the columns that are not as promised: one row for each. No row of the relation is read.
+    """Return a query for the columns that differ from the declared ones, one row for each; it reads no rows.
 
     Raises:
-        StatementError: a type is none of the engine's.
+        StatementError: the engine does not know a type.
     """
     broken = _broken(rule, spell)
     literal = spell.spelling.literal
@@ -47,41 +48,43 @@ def _broken(rule: ColumnTypes, spell: Spelled) -> list[tuple[str, str | None, st
 
 
 def _resolved(declared: Sequence[str], spell: Spelled) -> list[tuple[str, ...]]:
-    """Ask the engine what types mean: each as it is written, and as FFT's word, if it is one."""
+    """Return the types that the engine reads for each declared one: as written, and as FFT's word if it is one."""
     both = [_meanings(kind, spell) for kind in declared]
     asked = list(dict.fromkeys(_engines_own(kind, spell) for meant in both for kind in meant))
     values = ", ".join(f"{spell.spelling.cast_to('null', kind)} as c{i}" for i, kind in enumerate(asked))
     found: tuple[ColumnType, ...] = spell.engine.columns(f"select {values}")
     resolved = dict(zip(asked, (column.type for column in found), strict=True))
-    return [
-        tuple(_written(kind, resolved[_engines_own(kind, spell)], kind == meant[0]) for kind in meant) for meant in both
-    ]
+    return [tuple(_written(resolved[_engines_own(kind, spell)], kind, meant[0]) for kind in meant) for meant in both]
 
 
 def _meanings(kind: str, spell: Spelled) -> tuple[str, ...]:
-    """Return a type as it is written, and what it is as a word of FFT: texts of any length are one."""
+    """Return a type as it is written, and the word of FFT for it: texts of any length have the same word."""
     types, is_text = spell.engine.types, kind.strip().lower() in ("text", "string", "varchar")
     more = (types.column_type("string"), spell.spelling.types["text"]) if is_text else ()
     return tuple(dict.fromkeys((kind, types.column_type(kind), *more)))
 
 
 def _engines_own(kind: str, spell: Spelled) -> str:
-    """Return a type that the engine knows: of a word that only FFT has, what it stands for."""
+    """Return a type that the engine knows; a word that only FFT has becomes the engine's type for it."""
     return spell.engine.types.column_type(kind) if kind.strip().lower() in ("string", "double") else kind
 
 
-def _written(kind: str, resolved: str, as_written: bool) -> str:
-    """Leave out the length or precision that the engine has added to a type that is written without one."""
-    return resolved if "(" in kind and as_written else _plain(resolved)
+def _written(resolved: str, kind: str, declared: str) -> str:
+    """Leave out the length or precision that the engine has added to a type that is written without one.
+
+    A whole number keeps it: on engines whose whole numbers are decimals, the scale says that it is one.
+    """
+    is_exact = "(" in declared and ("(" in kind or kind == declared)
+    return resolved if is_exact or word_of(declared) == "integer" else _plain(resolved)
 
 
 def _is_of(found: str, promised: str) -> bool:
-    """Whether a type is the promised one; one without a length or precision takes any."""
+    """Return whether a type is the declared one; one without a length or precision matches any."""
     return found == promised or ("(" not in promised and _plain(found) == promised)
 
 
 def _plain(kind: str) -> str:
-    """Take the length or precision out of a type.
+    """Remove the length or precision from a type.
 
     >>> _plain("numeric(10,2)"), _plain("timestamp(3) with time zone"), _plain("STRUCT(a INTEGER)[]")
     ('numeric', 'timestamp with time zone', 'STRUCT(a INTEGER)[]')

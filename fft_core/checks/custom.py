@@ -1,4 +1,4 @@
-"""Custom checks: queries that are templates of the project's, and functions of its files."""
+"""Custom checks: SQL templates of the project, and functions in its files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fft_core.names import Relation
 from fft_core.project.model import Check, CheckContext, PythonCheck, SourceName, SqlCheck
 
 
-@lru_cache(maxsize=16)  # a context is one load of one project
+@lru_cache(maxsize=16)  # a context belongs to one load of one project
 def _renderer(context: CheckContext) -> Renderer:
     return Renderer(context.project, _code(context))
 
@@ -40,9 +40,9 @@ def sql_query(
     Args:
         check: The check.
         rule: Its rule.
-        relation: The rows that are judged, its `table`.
-        engine: Where they are.
-        relation_of: Finds what else the template mentions.
+        relation: The rows to judge, the `table` of the template.
+        engine: The session of the database with the rows.
+        relation_of: Returns the other relations that the template mentions.
     """
 
     def named(node: str | SourceName) -> Relation:
@@ -54,12 +54,12 @@ def sql_query(
 
 
 def _context(rule: SqlCheck | PythonCheck) -> CheckContext:
-    assert rule.context is not None  # every project that is loaded has given it
+    assert rule.context is not None  # every loaded project sets it
     return rule.context
 
 
 def is_number(sql: str, dialect: str) -> bool:
-    """Tell by its form whether a query gives one number, as `select count(*)` does, or rows.
+    """Return whether a query returns one number, as `select count(*)` does, or rows, by its form.
 
     >>> is_number("select count(*) from t", "duckdb"), is_number("select id from t where id < 0", "duckdb")
     (True, False)
@@ -102,20 +102,20 @@ def _is_aggregate(selected: Any) -> bool:
 
 
 def number_of(rows: Sequence[Row]) -> int:
-    """Read the number of failing rows: none for NULL and for numbers below 1, but a part of one is one."""
+    """Read the number of failing rows: NULL is 0, a fraction is rounded up, and numbers below 0 are 0."""
     value = rows[0][0] if rows else None
     if value is None:
         return 0
     try:
         number: int = math.ceil(value)
     except (TypeError, ValueError, OverflowError):
-        raise FftError(f"it gives {value!r}, which is no number of failing rows") from None
+        raise FftError(f"it gives {value!r}, which is not a number of failing rows") from None
     return max(0, number)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a function said of the rows: whether they are good, and if not, why, and a query that shows it."""
+    """The verdict of a function: whether the rows are good, and if not, a message and a query that shows them."""
 
     passed: bool
     message: str
@@ -123,13 +123,13 @@ class Verdict:
 
 
 def python_verdict(check: Check, rule: PythonCheck, relation: Relation, engine: Session) -> Verdict:
-    """Call the function of a custom check. Raises FftError if it fails, or returns something else.
+    """Call the function of a custom check. Raises FftError if it fails, or returns another type.
 
     Args:
         check: The check.
         rule: Its rule.
-        relation: The rows that are judged; it is given their name as SQL.
-        engine: Where they are.
+        relation: The rows to judge; the function gets their name as SQL.
+        engine: The session of the database with the rows.
     """
     code, table = _code(_context(rule)), relation.sql(engine.spelling)
     try:
@@ -165,17 +165,17 @@ def _failed(check: Check, rule: PythonCheck, said: str) -> ModelError:
 
 
 class Result:
-    """The rows of a query, as a cursor of Python's database API gives them."""
+    """The rows of a query, with the methods of a cursor of Python's database API."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = list(rows)
 
     def fetchone(self) -> Row | None:
-        """Return the next row; None behind the last one."""
+        """Return the next row; None after the last one."""
         return self._rows.pop(0) if self._rows else None
 
     def fetchall(self) -> list[Row]:
-        """Return the rows that are left."""
+        """Return the remaining rows."""
         rows, self._rows = self._rows, []
         return rows
 
@@ -186,14 +186,14 @@ class Result:
 
 
 class Connection:
-    """What a custom check in Python asks the database with. It sees rows that are not published yet."""
+    """The database connection of a custom check in Python. It sees rows that are not published yet."""
 
     def __init__(self, engine: Session) -> None:
         self._engine = engine
         self.dialect = engine.dialect
 
     def execute(self, sql: object, parameters: Sequence[object] = ()) -> Result:
-        """Run a query, in which each `?` stands for one of the parameters. Raises StatementError."""
+        """Run a query with parameters, one for each `?`. Raises StatementError."""
         return Result(self._engine.fetch(with_values(str(sql), parameters, self._engine.spelling)))
 
     def sql_of(self, name: str) -> str:

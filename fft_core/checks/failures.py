@@ -1,4 +1,4 @@
-"""The tables in which failing rows are kept: what they are called, and how many rows are taken."""
+"""The tables that keep failing rows: their names, and the number of rows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PREFIX = "_ff_failures_"
-MOST_ROWS = 10_000  # they are in memory until the build is over, whatever comes of it
-_LONGEST = 63  # of a name, on Postgres
+MOST_ROWS = 10_000  # they are in memory until the build is over
+_LONGEST = 63  # length of a name, on Postgres
 _OF_PROJECT, _OF_CHECK = 4, 6  # digits of digests
 
 
 def failures_name(project: str, check: Check) -> str:
-    """Return what the table of a check is called: no other check, and no other project, has one of this name.
+    """Return the name of a check's table, which no other check and no other project has.
 
     >>> from pathlib import Path
     >>> from fft_core.errors import Location
@@ -35,7 +35,7 @@ def failures_name(project: str, check: Check) -> str:
 
 
 def is_of_project(name: str, project: str) -> bool:
-    """Whether a table of this name has failing rows of a check of a project."""
+    """Return whether a table of this name holds failing rows of a check of a project."""
     digest = _digest(project)[:_OF_PROJECT]
     return re.fullmatch(rf"{PREFIX}.*_{digest}[0-9a-f]{{{_OF_CHECK}}}", name, re.IGNORECASE) is not None
 
@@ -45,10 +45,10 @@ def _digest(text: str) -> str:
 
 
 def taken_rows(engine: Session, query: CheckQuery) -> pa.Table | str:
-    """Read failing rows before they are gone, at most MOST_ROWS of them; or say why they cannot be kept."""
+    """Read failing rows before they are gone, at most MOST_ROWS; if they cannot be kept, return the reason."""
     try:
         return engine.frames.read(f"select * from ({query.failing_rows}) as _ff_failing_rows limit {MOST_ROWS}")
     except StatementError:
         raise
-    except EngineError as error:  # a type that no frame has
+    except EngineError as error:  # a type that no frame supports
         return error.problem.message

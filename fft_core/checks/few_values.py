@@ -1,4 +1,4 @@
-"""Patterns over columns of few values: each value is matched once, and not each row."""
+"""Patterns on columns of few values: each value is matched once, instead of each row."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from fft_core.engines.protocol import ColumnType, Session
 from fft_core.names import Relation
 from fft_core.project.model import MatchesRegex
 
-SAMPLE_ROWS = 100_000  # fewer are matched in less time than it takes to find out
+SAMPLE_ROWS = 100_000  # matching fewer rows takes less time than this look at the values
 FEW = SAMPLE_ROWS // 20
 
 
 def matched_by_value(
     queries: Sequence[CheckQuery], engine: Session, relation: Relation, columns: Sequence[ColumnType]
 ) -> list[CheckQuery]:
-    """Return the queries, with others for patterns over columns that have few values among the first rows.
+    """Return the queries, with faster ones for patterns on columns that have few values among the first rows.
 
-    That is a guess at what costs less; the result is the same. Views are left as they are: a second query would compute
-    them twice.
+    The result is the same; only the cost is estimated. Views keep their queries: a second one would compute the view
+    twice.
 
     Args:
-        queries: All checks that judge the relation.
-        engine: Where the relation is.
+        queries: The queries of all checks of the relation.
+        engine: The session of the database with the relation.
         relation: The rows.
         columns: Its columns.
     """

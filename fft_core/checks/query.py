@@ -1,4 +1,4 @@
-"""A check as SQL."""
+"""The SQL of a check."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from fft_core.project.model import Check
 
 @dataclass(frozen=True)
 class CheckQuery:
-    """A check as SQL over one relation.
+    """The SQL of a check on one relation.
 
     Attributes:
         check: The check.
-        count: An aggregate over all rows of the relation that gives the number of failing ones, to be computed together
+        count: An aggregate over all rows of the relation that returns the number of failing ones, computed together
             with those of other checks; None if the check needs a query of its own.
-        failing_rows: Selects them; with `is_number`, it is a query for their number.
-        is_number: See there.
-        measure: An aggregate that is kept for the build to come.
-        counted: A query for one row, where `count` is None: `failing`, how much fails, and `total`, how much is
-            counted, or NULL for the rows that are judged. Such queries can be asked together. None if the failing rows
+        failing_rows: A query for the failing rows; with `is_number`, for their number.
+        is_number: Whether `failing_rows` returns a number.
+        measure: An aggregate that is kept for the next build.
+        counted: A query for one row, if `count` is None: `failing`, the number of failures, and `total`, the number of
+            all that was counted, or NULL for the judged rows. Such queries are run together. None if the failing rows
             are to be counted.
-        made_of: Columns of the failing rows that have another name than those whose values they show, in SQL.
+        made_of: The SQL of columns of the failing rows that show the values of a column under another name.
     """
 
     check: Check

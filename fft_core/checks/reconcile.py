@@ -26,14 +26,14 @@ def reconcile_query(
     engine: Session,
     relation_of: Callable[[str | SourceName], Relation],
 ) -> CheckQuery:
-    """Spell a reconciliation: one row with both totals if they do not fit, or the rows whose keys are missing.
+    """Return a reconciliation as SQL: one row with both totals if they differ too much, or the rows with missing keys.
 
     Args:
         check: The check.
         rule: Its rule.
-        relation: Where the rows of the table that is judged are.
-        engine: Spells it.
-        relation_of: Finds the other table.
+        relation: The relation with the rows of the judged table.
+        engine: The session; it renders SQL.
+        relation_of: Returns the other table.
     """
     sides = _Sides(rule, relation, engine, relation_of)
     match rule:
@@ -64,7 +64,7 @@ def reconcile_query(
 
 
 class _Sides:
-    """The tables of a rule, the judged one with the rows that are judged."""
+    """The tables of a rule; the judged one is the relation with the rows to judge."""
 
     def __init__(
         self,
@@ -76,19 +76,19 @@ class _Sides:
         self._rule, self._relation, self._engine, self._relation_of = rule, relation, engine, relation_of
 
     def rows(self, side: Measure) -> str:
-        """Spell the rows of a side, as what stands behind FROM."""
+        """Return the rows of a side, as SQL that follows FROM."""
         is_judged = side.table == self._rule.owner
         table = self._relation if is_judged else self._relation_of(side.table)
         where = f" where ({side.where}\n)" if side.where else ""  # the user's text may end in a comment
         return f"{table.sql(self._engine.spelling)}{where}"
 
     def totals(self) -> str:
-        """Spell one row with both values."""
+        """Return a query for one row with both values."""
         left, right = (f"(select {side.expression} from {self.rows(side)}\n)" for side in self._both())
         return f"(select {left} as left_value, {right} as right_value) as _ff_totals"
 
     def made_of(self) -> dict[str, str]:
-        """Say which values the totals show."""
+        """Return the values that the totals show, as SQL."""
         left, right = self._both()
         return {"left_value": left.expression, "right_value": right.expression}
 

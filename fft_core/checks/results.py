@@ -1,4 +1,4 @@
-"""What checks have found: how much fails, what that means, which rows were looked at, and the first of them."""
+"""Results of checks: the number of failures, the outcome, the first failing rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Judged: TypeAlias = Literal["published", "staged"]
 
 @dataclass(frozen=True)
 class Measured:
-    """What a check has measured, called `key` in the records, and what was measured of the build before, if it was."""
+    """A measurement of a check, its key in the records, and the measurement of the build before, if there is one."""
 
     key: str
     now: float | None
@@ -38,32 +38,33 @@ class Measured:
 
     @property
     def recorded(self) -> tuple[float | None, ...]:
-        """What is kept: the value of this build, and that of the one before, if there is one."""
+        """The values to record: of this build, and of the one before, if there is one."""
         return (self.now, self.before) if self.has_before else (self.now,)
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         check: The check.
-        failing_rows: How many rows fail, or how many of what the rule counts.
-        row_count: How many rows the relation has.
-        sql: The query that shows them all.
-        sample_columns: What the first of them have.
-        sample: The first of them; values of hidden columns are masked.
-        total: Of how many they are: rows that `where` chooses, or what the rule counts; None if it counts nothing.
-        judged: Whether the rows were published when it judged them, or staged.
-        judged_with: What was built when it judged the rows of a view, which were not published yet.
-        message: What a function said of them.
-        said: What a function said that it means, if it tells more than whether they are good.
-        told: What it wants told with that, for who made it.
-        measured: What it has measured, with its key in the records, and what was there before.
-        seconds: How long its query took; one that it shares with others is told in full.
-        shared_by: How many checks shared that query.
-        taken: Failing rows that are to be kept in a table when the build is over; or why they cannot be.
-        failures: The table in which they are kept.
+        failing_rows: The number of failing rows, or of other things that the rule counts.
+        row_count: The number of rows of the relation.
+        sql: The query that shows all failing rows.
+        sample_columns: The columns of the sample.
+        sample: The first failing rows; values of hidden columns are masked.
+        total: The number of all that was counted: rows that `where` chooses, or other things; None if the rule counts
+            nothing.
+        judged: Whether the judged rows were published, or staged.
+        judged_with: The node whose staged rows the checks of a view judged.
+        message: The message of a function about the rows.
+        said: The outcome that a function returned, if it returns more than good or bad.
+        told: Metadata that the function returned, for its author.
+        measured: The measurement, its key in the records, and the one before.
+        seconds: The time of its query; a query that several checks share counts in full for each.
+        shared_by: The number of checks that shared that query.
+        taken: Failing rows to be kept in a table when the build is over; or the reason why they cannot be.
+        failures: The table that keeps them.
     """
 
     check: Check
@@ -86,18 +87,18 @@ class CheckResult:
 
     @property
     def keeps_rows(self) -> bool:
-        """Whether the table of its failing rows is to be replaced: by others, or if none fails by none."""
+        """Whether the table of failing rows is to be replaced, by new ones or by none."""
         is_done = self.failures is not None or (self.taken is None and self.failing_rows > 0)
         return self.check.store_failures and not is_done
 
     @property
     def outcome(self) -> Outcome:
-        """What it means, by the thresholds of the check, or by what a function said."""
+        """The outcome by the thresholds of the check, or by the verdict of a function."""
         return self.said or self.check.outcome(self.failing_rows, self.total or 0)
 
     @property
     def passed(self) -> bool:
-        """Whether no row fails, or not more than may."""
+        """Whether the check passes: no row fails, or no more than the thresholds allow."""
         return self.outcome == "pass"
 
     @property
@@ -107,12 +108,12 @@ class CheckResult:
 
     @property
     def share(self) -> float | None:
-        """Which part of what is counted fails; None if nothing is counted."""
+        """The failing share of all that was counted; None if nothing is counted."""
         return None if self.total is None else self.failing_rows / self.total if self.total else 0.0
 
     @property
     def first_row(self) -> str:
-        """The first row of the sample, or what a function said, as text; empty where no row offends."""
+        """The first row of the sample, or the message of a function, as text; empty if no row fails."""
         if self.message and not self.sample:
             return self.message
         cells = zip(self.sample_columns, self.sample[0], strict=True) if self.sample else ()
@@ -120,7 +121,7 @@ class CheckResult:
 
     @property
     def summary(self) -> str:
-        """What was found, in a few words that fit the rule."""
+        """The result in a few words that fit the rule."""
         if self.measured is not None and not self.measured.has_before:
             return "passed: the first build that measures it, there is nothing to compare with"
         if not self.failing_rows:
@@ -145,13 +146,13 @@ class CheckResult:
             case ColumnTypes():
                 said = f"{self.failing_rows:,} column{'s are' if self.failing_rows > 1 else ' is'} not as promised"
                 return f"{said}: {'; '.join(_broken_promise(*row) for row in self.sample)}" if self.sample else said
-            case rule if rule.counts is None:  # one row with what was found
+            case rule if rule.counts is None:  # one row with the values that were found
                 return self.first_row
         return f"{self.failing_rows:,} of {self.row_count if self.total is None else self.total:,} rows fail"
 
     @property
     def where_kept(self) -> str:
-        """Where the failing rows are kept, or why they are not; empty if nobody wants them kept."""
+        """The table that keeps the failing rows, or the reason why there is none; empty if none was requested."""
         if self.failures is not None:
             return f"the rows are in {self.failures}"
         return f"the rows could not be kept: {self.taken}" if isinstance(self.taken, str) else ""
@@ -160,7 +161,7 @@ class CheckResult:
         return f"{self.check.name}: {self.summary}"
 
 
-def _broken_promise(column: Any, promised: Any, found: Any) -> str:  # Any: as rows come from an engine
+def _broken_promise(column: Any, promised: Any, found: Any) -> str:  # Any: values of a driver
     if promised is None:
         return f"{column} ({found}) is not promised"
     return f"{column} is missing" if found is None else f"{column} is {found}, not {promised}"
@@ -168,7 +169,7 @@ def _broken_promise(column: Any, promised: Any, found: Any) -> str:  # Any: as r
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one look at a relation found: results in the order of the checks, the number of rows, and their digest."""
+    """The result of all checks of a relation, in the order of the checks, with its number of rows and their digest."""
 
     results: tuple[CheckResult, ...]
     row_count: int
@@ -176,21 +177,21 @@ class Judgement:
 
 
 def are_settled(results: Iterable[CheckResult]) -> bool:
-    """Whether what was found need not be looked at again on the same rows: no function said that it only warns."""
+    """Return whether the results hold for these rows from now on: no function said that it only warns."""
     return all(result.said != "warn" for result in results)
 
 
 def measures_of(results: Iterable[CheckResult]) -> Mapping[str, tuple[float | None, ...]]:
-    """Give what is to be kept of what checks have measured."""
+    """Return the measurements of checks to record."""
     return {result.measured.key: result.measured.recorded for result in results if result.measured}
 
 
 @dataclass(frozen=True)
 class JudgedView:
-    """What the blocking checks of a view found on rows of a table below it that were not published yet.
+    """The results of a view's blocking checks on rows of a table below it that were not published yet.
 
-    `new_texts` names the views whose queries are others than those that are published: the view, or what it reads.
-    `old_texts` names those whose published queries, others than the project's, were judged.
+    `new_texts` names the views whose queries differ from the published ones: the view itself, or views below it.
+    `old_texts` names the views whose published queries were judged, though the project has newer ones.
     """
 
     name: str
@@ -214,8 +215,9 @@ class JudgedView:
 class CheckFailedError(FftError):
     """Checks of severity error failed. `results` holds all results of the node.
 
-    `published` tells which rows failed: those that were published before, or staged ones, which then are not published.
-    `views` are those over the node whose checks judged its staged rows; where they are the reason, its own have passed.
+    `published` tells which rows failed: rows that were published before, or staged ones, which are then not published.
+    `views` are those over the node whose checks judged its staged rows; if they are the reason, the node's own checks
+    have passed.
 
     >>> from fft_core import CheckFailedError, Run, load_project
     >>> with open("shop/models/users.ff.sql", "w") as file:

@@ -1,4 +1,4 @@
-"""Rules that each row keeps or breaks by itself, as conditions."""
+"""Rules about single rows, as SQL conditions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RuleOfRows: TypeAlias = NotNull | AcceptedValues | GreaterEqual | Between | Matc
 
 
 def offending(rule: RuleOfRows, spell: Spelled) -> str:
-    """Spell when a row breaks a rule. Raises FftError if a column is not there."""
+    """Return the condition of rows that break a rule. Raises FftError if a column does not exist."""
     match rule:
         case NotNull(column):
             return f"{spell.name(column)} is null"
@@ -36,7 +36,7 @@ def offending(rule: RuleOfRows, spell: Spelled) -> str:
 def _outside(
     column: str, minimum: int | float | datetime | None, maximum: int | float | datetime | None, spell: Spelled
 ) -> str:
-    """Spell that a value is outside of bounds; NaN is, though it is above all numbers."""
+    """Return the condition of values outside of bounds; NaN is outside, though it sorts above all numbers."""
     name, spelling = spell.name(column), spell.spelling
     bounds = [f"{name} < {spelling.literal(minimum)}"] if minimum is not None else []
     bounds += [f"{name} > {spelling.literal(maximum)}"] if maximum is not None else []

@@ -1,4 +1,4 @@
-"""Checks judge a relation: one scan for all that can share it, one query for each of the others."""
+"""The run of checks on a relation: one shared scan, and one query for each check that needs more."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ def run_checks(
     digest: str = "null",
     before: Measures = NO_MEASURES,
 ) -> Judgement:
-    """Judge the rows of a relation, in one scan where that is possible.
+    """Judge the rows of a relation, in one scan if possible.
 
     Args:
-        engine: Where the relation is.
+        engine: The session of the database with the relation.
         relation: The rows, staged or published.
         columns: Its columns.
-        checks: What is judged.
-        relation_of: Finds the other relation of a relationships check.
-        published: The name that staged rows will have; the queries of the results speak of it.
-        digest: An aggregate over the rows, which the scan calls `rows_of` the columns, to be computed with the rest.
-        before: What was measured of the build before, for checks of what changes.
+        checks: The checks to run.
+        relation_of: Returns the other relation of a relationships check.
+        published: The name that staged rows will have; the queries of the results use it.
+        digest: An aggregate over the rows, which the scan names as `rows_of` the columns, computed in the same scan.
+        before: The measurements of the build before, for checks of changes.
 
     Raises:
-        FftError: a check names a column that is not there.
+        FftError: a check names a column that does not exist.
         StatementError: a check cannot be evaluated, for example because of its `where`.
     """
     now, shown = datetime.now(UTC), published or relation
@@ -89,14 +89,14 @@ def _query(
 
 @dataclass(frozen=True)
 class _Look:
-    """A look at a relation: what is measured is compared with what was before."""
+    """One run of checks on a relation; measurements are compared with those of the build before."""
 
     engine: Session
     relation: Relation
     before: Measures
 
     def result(self, query: CheckQuery, scan: Scan, groups: Groups) -> CheckResult:
-        """Say what a check found: in what it shares with others, or by a query of its own."""
+        """Return the result of a check, from the queries that it shares with others or from one of its own."""
         rule, name = query.check.rule, query.check.name
         if isinstance(rule, PythonCheck):
             return self._said_by_function(query.check, rule, scan.row_count)
@@ -122,7 +122,7 @@ class _Look:
         except StatementError as error:
             if not queries:
                 raise
-            # the columns are known to be there, so that it is one of those with text of the user's in it
+            # the columns are known to exist, so a check with SQL of the user's is at fault
             by_user = [query.check for query in queries if query.check.where or query.check.rule.conditions]
             raise _unevaluated(by_user or [query.check for query in queries], error) from error
 
@@ -133,7 +133,7 @@ class _Look:
         return Measured(key, scan.measures[query.check.name], self.before.get(key), has_before=key in self.before)
 
     def _said_by_function(self, check: Check, rule: PythonCheck, row_count: int) -> CheckResult:
-        from fft_core.checks.custom import python_verdict  # few projects have such
+        from fft_core.checks.custom import python_verdict  # few projects have such checks
 
         began = time.perf_counter()
         try:
@@ -144,7 +144,7 @@ class _Look:
         return CheckResult(check, failing, row_count, verdict.example_sql, message=verdict.message, seconds=seconds)
 
     def _said_by_judge(self, query: CheckQuery, rule: JudgedRows, row_count: int) -> CheckResult:
-        from fft_core.compile.judge_call import called_judge  # few projects have such
+        from fft_core.compile.judge_call import called_judge  # few projects have such checks
 
         began = time.perf_counter()
         rows = self.engine.frames.read(self.engine.spelling.select_all(self.relation))
@@ -167,7 +167,7 @@ class _Look:
         return int(count)
 
     def _number(self, query: CheckQuery) -> int:
-        from fft_core.checks.custom import number_of  # few projects have such
+        from fft_core.checks.custom import number_of  # few projects have such checks
 
         rows = self.fetch([query], query.failing_rows)
         try:
@@ -193,7 +193,7 @@ class _Look:
 
 
 def _is_hidden(column: str, query: CheckQuery) -> bool:
-    """Whether a column shows values that nobody may see, under their own name or another one."""
+    """Return whether a column shows hidden values, under their own name or another one."""
     made_of = query.made_of.get(column, "").lower()
     names = [name for name in query.check.hidden if name != column.lower()]
     is_made = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", made_of) for name in names)

@@ -1,4 +1,4 @@
-"""What checks can be asked together: in one scan of a relation, or in one statement for all that make groups."""
+"""Shared queries of checks: one scan of a relation, and one statement for all checks that group rows."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from fft_core.project.model import SqlCheck
 
 @dataclass(frozen=True)
 class Scan:
-    """What one scan found.
+    """The result of one scan.
 
     Attributes:
-        row_count: The rows of the relation.
-        digest: Of all of them, if it was asked for.
+        row_count: The number of rows of the relation.
+        digest: The digest of all rows, if it was requested.
         counts: The failing rows, by the names of checks.
-        measures: What is kept for the build to come, by the names of checks.
-        judged: The rows that conditions of checks choose, by their text.
-        seconds: How long it took.
+        measures: The measurements to keep for the next build, by the names of checks.
+        judged: The numbers of rows that conditions of checks choose, by their text.
+        seconds: The time that it took.
     """
 
     row_count: int
@@ -32,7 +32,7 @@ class Scan:
     seconds: float
 
     def total(self, query: CheckQuery) -> int | None:
-        """Of how many rows the failing ones are; None if a rule finds one fault or none."""
+        """Return the number that the failing rows are a part of; None for rules that count no rows."""
         if query.check.rule.counts is None:
             return None
         condition = _condition(query)
@@ -45,10 +45,10 @@ def shared_scan(
     """Scan a relation once.
 
     Args:
-        table: The relation, with the alias that the digest knows.
-        queries: All checks that judge it.
+        table: The relation, with the alias that the digest uses.
+        queries: The queries of all checks on it.
         digest: An aggregate over the rows.
-        fetch: Runs the query; it is told which checks are in it.
+        fetch: Runs the query; it also gets the checks that share it.
     """
     counted = {query.check.name: query.count for query in queries if query.count is not None}
     measures = {query.check.name: query.measure for query in queries if query.measure is not None}
@@ -71,14 +71,14 @@ def shared_scan(
 
 @dataclass(frozen=True)
 class Groups:
-    """What one statement found: how much fails and, if it is counted, of how much, by the names of checks."""
+    """The result of one statement: the numbers of failures and, if counted, the totals, by the names of checks."""
 
     counts: Mapping[str, tuple[int, int | None]]
     seconds: float
 
 
 def shared_groups(queries: Sequence[CheckQuery], fetch: Callable[[Sequence[CheckQuery], str], list[Row]]) -> Groups:
-    """Ask in one statement what needs more than the scan: the database works on its parts at once."""
+    """Run in one statement the queries that need more than the scan; the database runs its parts in parallel."""
     asked = [query for query in queries if query.counted is not None]
     if not asked:
         return Groups({}, 0.0)
@@ -108,7 +108,7 @@ def _conditions(queries: Sequence[CheckQuery]) -> Iterator[str]:
 
 
 def _condition(query: CheckQuery) -> str | None:
-    """Return which rows a check judges, if it counts them; a custom check does what it wants with its condition."""
+    """Return the condition of the rows that a check judges, if it counts rows; a custom check uses its own itself."""
     rule = query.check.rule
     counts_rows = rule.counts == "rows" and not isinstance(rule, SqlCheck) and not rule.is_of_other
     return f"({query.check.where}\n)" if counts_rows and query.check.where else None

@@ -1,4 +1,4 @@
-"""What the rules of checks have in common when they are spelled: the names of columns, and three forms of queries."""
+"""SQL that the rules of checks share: the names of columns, and three forms of queries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fft_core.project.model import Check
 
 @dataclass(frozen=True)
 class Spelled:
-    """A check over a relation with its columns; `owner` is how a message calls the relation, if not as the node."""
+    """A check on a relation with its columns; `owner` is the name of the relation in messages, if not the node."""
 
     check: Check
     relation: Relation
@@ -26,20 +26,20 @@ class Spelled:
 
     @property
     def spelling(self) -> Spelling:
-        """How its engine spells."""
+        """The spelling of its engine."""
         return self.engine.spelling
 
     def name(self, column: str) -> str:
-        """Spell a column. Raises FftError if it is not there."""
+        """Return a column in quotes. Raises FftError if it does not exist."""
         return self.spelling.quoted(self.found(column).name)
 
     def comparable(self, column: str, alias: str = "") -> str:
-        """Spell the value of a column so that it can be compared. Raises FftError if it is not there."""
+        """Return the value of a column in a form that can be compared. Raises FftError if it does not exist."""
         found = self.found(column)
         return self.engine.types.comparable(alias + self.spelling.quoted(found.name), found.type)
 
     def found(self, column: str) -> ColumnType:
-        """Find a column by its name in any case. Raises FftError if it is not there."""
+        """Find a column by its name in any case. Raises FftError if it does not exist."""
         columns = {known.name: known for known in self.columns}
         said, where = f"check {self.check.name} names the column {column!r}", self.check.location
         try:
@@ -62,25 +62,25 @@ class Spelled:
 
     @property
     def where(self) -> str:
-        """The condition on rows that are judged, if there is one."""
+        """The condition on the rows to judge, if there is one."""
         return f"({self.check.where}\n)"  # the user's text may end in a comment
 
     @property
     def rows(self) -> str:
-        """The rows that are judged, as what stands behind FROM."""
+        """The rows to judge, as SQL that follows FROM."""
         return f"{self.table} where {self.where}" if self.check.where else self.table
 
     @property
     def filtered(self) -> str:
-        """The rows that are judged, as what an alias can stand behind."""
+        """The rows to judge, as SQL that can have an alias."""
         return f"(select * from {self.rows})" if self.check.where else self.table
 
     def of_judged(self, value: str) -> str:
-        """Spell a value that is NULL in rows that are not judged."""
+        """Return a value that is NULL in rows that are not judged."""
         return f"case when {self.where} then {value} end" if self.check.where else value
 
     def by_row(self, offends: str) -> CheckQuery:
-        """A rule that each row keeps or breaks by itself."""
+        """Return the queries of a rule about single rows."""
         condition = f"{self.where} and ({offends})" if self.check.where else offends
         count = f"count(case when {condition} then 1 end)"
         return CheckQuery(self.check, count, f"select * from {self.table} where {condition}")
@@ -92,13 +92,14 @@ class Spelled:
         measure: str | None = None,
         shows: str | None = None,
     ) -> CheckQuery:
-        """A rule about totals.
+        """Return the queries of a rule about totals.
 
         Args:
-            totals: Each by its name in the rows that are shown: an aggregate with {} for its value, and the value.
-            offends: Spells when they break the rule; it is given each total.
-            measure: What is kept for the next build, with the totals in braces.
-            shows: The column of which the totals are values.
+            totals: The totals by their names in the rows that are shown: an aggregate with {} for its value, and the
+                value.
+            offends: Returns the condition that breaks the rule, from the SQL of each total.
+            measure: The aggregate to keep for the next build, with the totals in braces.
+            shows: The column whose values the totals show.
         """
         shared = {name: total.format(self.of_judged(value)) for name, (total, value) in totals.items()}
         selected = ", ".join(f"{total.format(value)} as {name}" for name, (total, value) in totals.items())
@@ -111,7 +112,7 @@ class Spelled:
     def by_group(
         self, key: Sequence[str], total: str, value: str, offends: Callable[[str], str], shows: str | None = None
     ) -> CheckQuery:
-        """A rule about a total of each group of rows, which is called `total` and spelled by `value`."""
+        """Return the queries of a rule about a total of each group of rows: the alias `total`, computed by `value`."""
         names = ", ".join(f"{self.comparable(column)} as {self.name(column)}" for column in key)
         positions, called = ", ".join(str(position) for position in range(1, len(key) + 1)), self.unused(total)
         groups = f"select {names}, {value} as {called} from {self.rows} group by {positions}"

@@ -1,4 +1,4 @@
-"""Rules about totals of a table: sums, numbers of rows, latest times, and what changes from build to build."""
+"""Rules about totals of a table: sums, numbers of rows, latest times, and their changes from build to build."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Measures: TypeAlias = Mapping[str, float | None]
 
 
 def total_query(rule: RuleOfTotals, spell: Spelled, now: datetime) -> CheckQuery:
-    """Spell a rule about a total; `now` is in UTC. Raises FftError if a column is not there."""
+    """Return a rule about a total as SQL; `now` is in UTC. Raises FftError if a column does not exist."""
     spelling = spell.spelling
     match rule:
         case NonNegativeSum(column):
@@ -66,29 +66,28 @@ def _is_old(latest: str, minutes: float, spell: Spelled, now: datetime) -> str:
 
 
 def _ordered(spell: Spelled, column: str) -> str:
-    """Spell a value that min() and max() take: not every engine has them for every type, but each for texts."""
+    """Return a value that min() and max() accept; some engines lack them for a type, but all have them for texts."""
     if word_of(spell.found(column).type) not in (None, "boolean"):
         return spell.name(column)
     return spell.spelling.cast(spell.comparable(column), "text")
 
 
 def measure_key(check: Check) -> str:
-    """Return what the records call the measure of a drift check: what is measured, and of which rows."""
-    assert isinstance(check.rule, Drift)  # the caller asks
+    """Return the key of a drift check's measurement in the records: its aggregate and its rows."""
+    assert isinstance(check.rule, Drift)  # the caller has checked it
     said = [check.rule.measure, check.rule.column or "", check.where or ""]
     return "|".join(part.strip() for part in said).rstrip("|")
 
 
 def drift_query(rule: Drift, spell: Spelled, before: Measures) -> CheckQuery:
-    """Spell a drift: nothing can fail before there is a build to compare with.
+    """Return a drift check as SQL: it cannot fail before there is a build to compare with.
 
     Args:
         rule: The rule.
-        spell: The check.
-        before: What was measured then, by key.
+        before: The measurements of the build before, by key.
 
     Raises:
-        FftError: the column is not there.
+        FftError: the column does not exist.
     """
     totals, measure = _measured(rule, spell)
     key = measure_key(spell.check)
@@ -102,7 +101,7 @@ def drift_query(rule: Drift, spell: Spelled, before: Measures) -> CheckQuery:
 
 
 def _measured(rule: Drift, spell: Spelled) -> tuple[dict[str, tuple[str, str]], str]:
-    """Say which totals make a measure, and how."""
+    """Return the totals that make a measurement, and the SQL that combines them."""
     rows = {"row_count": ("count({})", "1")}
     if rule.column is None:
         return rows, "{row_count}"
@@ -119,7 +118,7 @@ def _measured(rule: Drift, spell: Spelled) -> tuple[dict[str, tuple[str, str]], 
 
 
 class _Drift:
-    """A comparison with a value of before."""
+    """The comparison with a measurement of the build before."""
 
     def __init__(self, rule: Drift, before: float | None, spell: Spelled) -> None:
         self._rule, self._before, self._spelling = rule, before, spell.spelling

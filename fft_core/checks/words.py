@@ -1,4 +1,4 @@
-"""Rules in words, for people who look at a check and not at its SQL."""
+"""Rules in words, for people who read a check without its SQL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from fft_core.project.model import (
 
 
 def in_words(check: Check) -> str:
-    """Say what holds where a check passes.
+    """Return what is true if a check passes, in words.
 
     >>> from fft_core.errors import Location
     >>> from pathlib import Path
@@ -106,7 +106,7 @@ def _bounds(minimum: object, maximum: object) -> str:
 
 
 def _plain(bound: object) -> str:
-    """Say a number, or a time without what is 0 in it."""
+    """Return a number, or a time without trailing zeros, as text."""
     return f"{bound:g}" if isinstance(bound, float) else str(bound).removesuffix(" 00:00:00")
 
 

@@ -1,6 +1,6 @@
-"""What files of projects written for FastFlowTransform import: while we run them, `fastflowtransform` is this package.
+"""The package that files for FastFlowTransform import: while FFT runs them, `fastflowtransform` means it.
 
-Other programs see nothing of that. If the real package is installed, it is neither imported nor changed. Scripts take
+Other programs are not affected. If the real package is installed, it is neither imported nor changed. Scripts get
 REGISTRY, topo_sort, mermaid and the executors from here; see `scripts.py`.
 """
 
@@ -15,7 +15,7 @@ __all__ = ["dq_test", "engine_model", "model", "ref", "relation_for", "source"]
 
 def __getattr__(name: str) -> Any:
     if name in OF_SCRIPTS:
-        from fft_core.compat import scripts  # models import this package, and need nothing that builds
+        from fft_core.compat import scripts  # models import this package, and need no module that builds
 
         return getattr(scripts, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

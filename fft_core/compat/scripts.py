@@ -1,4 +1,4 @@
-"""What scripts of FastFlowTransform use: the registry of a project's nodes, their order, and executors, over `Run`."""
+"""The API for scripts of FastFlowTransform: a registry of a project's nodes, their order, and executors over `Run`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """The models of the project that was loaded last, by their names; empty before."""
+    """The models of the project that was loaded last, by name; empty before."""
 
     def __init__(self) -> None:
         self._project: Project | None = None
@@ -51,7 +51,7 @@ REGISTRY = Registry()
 
 
 def topo_sort(nodes: Mapping[str, Model]) -> list[str]:
-    """Return the names of models, each after those that it reads."""
+    """Return the names of models in build order."""
     order = [name for level in model_levels(REGISTRY.project) for name in level]
     return [name for name in order if name in nodes]
 
@@ -65,11 +65,11 @@ def mermaid(nodes: Mapping[str, Model]) -> str:
 
 
 class Executor:
-    """Builds nodes of the registry's project in one database. A context manager.
+    """Builder of nodes of the registry's project in one database; a context manager.
 
     Args:
-        engine: The engine.
-        settings: Its settings; those that are None are left to the profile.
+        engine: The name of the engine.
+        settings: The settings of the profile; those that are None come from the project's profile.
     """
 
     def __init__(self, engine: str, settings: Mapping[str, object]) -> None:
@@ -78,21 +78,21 @@ class Executor:
         self._opened: Run | None = None
 
     def seed(self) -> None:
-        """Load the seeds that must be loaded. Raises SeedError."""
+        """Load the seeds that have changed. Raises SeedError."""
         for node in self._run.order():
             if not isinstance(node, Model):
                 self._run.build(node)
 
     def run_sql(self, node: Model, env: object = None) -> BuildResult | ReuseResult:
-        """Build a SQL model, or leave it as it is. Raises FftError; `env` is not needed."""
+        """Build a SQL model, or reuse it. Raises FftError; `env` is ignored."""
         return self._run.build(node)
 
     def run_python(self, node: Model) -> BuildResult | ReuseResult:
-        """Build a Python model, or leave it as it is. Raises FftError."""
+        """Build a Python model, or reuse it. Raises FftError."""
         return self._run.build(node)
 
     def close(self) -> None:
-        """End the run, with the hooks of its end, and close the database."""
+        """End the run, including its hooks, and close the database."""
         if self._opened is not None:
             opened, self._opened = self._opened, None
             opened.__exit__(None, None, None)

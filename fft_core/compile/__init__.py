@@ -1,1 +1,1 @@
-"""A model becomes SQL, or a call of its function; and what identifies its result."""
+"""The compiler: a model becomes SQL, or a call of its function; and the identity of its result."""

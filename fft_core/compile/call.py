@@ -1,22 +1,21 @@
-"""A model becomes what an engine can take: the text of a query, or a frame made by the user's function."""
+"""Compilation of a model for an engine: the text of a query, or a frame that the user's function returns."""
 
 from __future__ import annotations
 
 import inspect
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fft_core.compile.project_code import ProjectCode
 from fft_core.compile.render import Naming, Renderer
 from fft_core.engines.spec.frames import DEFAULT
-from fft_core.engines.spec.registry import frame_kinds_of
 from fft_core.errors import (
     FftError,
     Location,
@@ -35,12 +34,37 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+@dataclass(frozen=True)
+class NativeRows:
+    """Rows as a lazy frame of the engine's own, and the names of their columns as a model writes them."""
+
+    column_names: Sequence[str]
+    frame: Any  # of the engine's library
+
+
+class ModelInputs(Protocol):
+    """What a Python model is given."""
+
+    @property
+    def is_increment(self) -> bool:
+        """Whether its rows are added to its own table, which then is there and can be read by its name."""
+
+    def read(self, name: str | SourceName, kind: str) -> pa.Table | NativeRows:
+        """Read an input, or the model's own table, for a kind of frame."""
+
+    def key_of(self, name: str | SourceName) -> str:
+        """Return the physical name of an input, its key where the function takes a mapping."""
+
+    def is_native(self, value: object) -> bool:
+        """Whether a value is a native frame of the engine."""
+
+
 class Compiler:
-    """Renders and calls the models of one project; may be shared by threads.
+    """Renderer and caller of the models of one project; threads may share it.
 
     Args:
         project: The project.
-        frozen_at: The time that clocks show in its models; None for the time of the day.
+        frozen_at: The time that clocks show in its models; None for the real time.
     """
 
     def __init__(self, project: Project, frozen_at: datetime | None = None) -> None:
@@ -53,7 +77,7 @@ class Compiler:
         return self._renderer.sql(model, naming)
 
     def frozen_query(self, query: str, naming: Naming, where: Location) -> str:
-        """Return a query that was not rendered with the frozen time in it, if time is frozen. Raises RenderError."""
+        """Return a query that was not rendered, with its clocks frozen if time is frozen. Raises RenderError."""
         return self._renderer.frozen(query, naming.spelling, where)
 
     def check_sql(self, rule: SqlCheck, naming: Naming, table: Relation, where: str | None) -> str:
@@ -69,8 +93,8 @@ class Compiler:
         return [statement for hook in hooks for statement in self._renderer.model_hook(model, hook, naming)]
 
     def call_hook(self, hook: Hook, context: Mapping[str, Any]) -> None:
-        """Call the function of a Python hook with what it is told. Raises ModelError if it fails."""
-        assert hook.path is not None  # a Python hook has both
+        """Call the function of a Python hook with its context. Raises ModelError if it fails."""
+        assert hook.path is not None  # a Python hook has a path
         assert hook.function is not None
         try:
             self._code.function(hook.path, hook.function)(dict(context))
@@ -82,37 +106,33 @@ class Compiler:
             where = frames[-1].location if frames else hook.place
             raise ModelError(f"{hook.function}() raised {said}", where=where) from error
 
-    def call_model(
-        self,
-        model: Model,
-        read: Callable[[str | SourceName], pa.Table],
-        key_of: Callable[..., str],
-        this: Callable[[], pa.Table] | None = None,
-    ) -> pa.Table:
-        """Call a Python model with its inputs.
+    def call_model(self, model: Model, inputs: ModelInputs) -> Any:
+        """Call a Python model with its inputs; return an Arrow table, or a native frame of the engine.
 
         Args:
             model: A Python model.
-            read: Gives the rows of an input.
-            key_of: The physical name of an input, its key where the function takes a mapping.
-            this: Reads the model's own table, where its rows are added to it; None where they are all that it has.
+            inputs: What it is given.
 
         Raises:
             RequiredColumnsError: an input lacks a column that the model requires; the function is not called.
-            ModelError: the function raises, or returns something that is no frame.
+            ModelError: the function raises, or returns a value that is not a frame.
         """
         assert isinstance(model.body, PythonBody)  # callers ask by model.kind
-        function, kind_of_this = self._function(model, model.body), model.body.frame_of_this
-        tables = {name: read(name) for name in model.inputs}
-        for name, table in tables.items():
-            _refuse_missing_columns(model, model.body, name, table.column_names)
+        function, body = self._function(model), model.body
+        found = {name: (inputs.read(name, kind), kind) for name, kind in _with_kinds(body, model.inputs)}
+        for name, (rows, _) in found.items():
+            _refuse_missing_columns(model, body, name, list(rows.column_names))
         with _unreadable(model):
-            frames = {name: _frame(name, table, kind) for (name, table), kind in _with_kinds(model.body, tables)}
-            own = (lambda: _frame("this", this(), kind_of_this)) if this else None
-            arguments, asked_for = _arguments(function, frames, key_of), _asked_for(model.body, own)
+            frames = {name: _frame(name, rows, kind) for name, (rows, kind) in found.items()}
+            own = (
+                (lambda: _frame("this", inputs.read(model.name, body.frame_of_this), body.frame_of_this))
+                if (inputs.is_increment)
+                else None
+            )
+            arguments, asked_for = _arguments(function, frames, inputs.key_of), _asked_for(body, own)
         result = self._called(model, function, arguments, asked_for)
         with _unreadable(model):
-            return to_arrow(result)
+            return result if inputs.is_native(result) else to_arrow(result)
 
     def lazy_query(
         self,
@@ -123,21 +143,21 @@ class Compiler:
         *,
         is_incremental: bool = False,
     ) -> IbisQuery:
-        """Call a Python model with tables that have no rows, and return the query that it makes. Nothing is run.
+        """Call a lazy Python model with tables without rows, and return the query that it makes. Nothing is executed.
 
         Args:
             model: A Python model that is lazy.
-            columns: Gives the columns of an input, or of the model's own table, with their types.
-            dialect: The engine's.
-            key_of: The physical name of an input, its key where the function takes a mapping.
+            columns: Returns the columns of an input, or of the model's own table, with their types.
+            dialect: The dialect of the engine.
+            key_of: The physical name of an input: its key, if the function takes a mapping.
             is_incremental: Whether the rows of the query are added to the model's own table.
 
         Raises:
             RequiredColumnsError: an input lacks a column that the model requires; the function is not called.
-            ModelError: the function raises, or returns something that is no query over these tables.
+            ModelError: the function raises, or returns a value that is not a query over these tables.
         """
         assert isinstance(model.body, PythonBody)  # callers ask by model.is_lazy
-        function = self._function(model, model.body)
+        function = self._function(model)
         found = {name: columns(name) for name in model.inputs}
         for name, types in found.items():
             _refuse_missing_columns(model, model.body, name, list(types))
@@ -159,23 +179,15 @@ class Compiler:
                 raise
             raise self._in_user_code(model, error, ModelRaisedError) from error
 
-    def _function(self, model: Model, body: PythonBody) -> Callable[..., Any]:
-        self._refuse_native(model, body)
+    def _function(self, model: Model) -> Callable[..., Any]:
+        assert isinstance(model.body, PythonBody)  # callers have asked
         try:
-            return self._code.function(model.path, body.function)
+            return self._code.function(model.path, model.body.function)
         except (Exception, SystemExit) as error:
             raise self._in_user_code(model, error) from error
 
-    def _refuse_native(self, model: Model, body: PythonBody) -> None:
-        """An engine's own frame is made by the engine, and never of rows that went through this process."""
-        taken = {*body.frames, body.frame_of_this}
-        for kind in frame_kinds_of(self._project.engine):
-            if kind.is_native and kind.name in taken:
-                message = f"model {model.name!r} takes {kind.type_name}, which {self._project.engine} does not give yet"
-                raise ModelError(message, where=model.location, hint="Take a frame of a library.")
-
     def _is_of_model(self, model: Model, error: BaseException) -> bool:
-        """Whether the model raised it: not Ctrl-C, and not what Dagster raises wherever a run is when it is ended."""
+        """Return whether the model raised an error itself: not Ctrl-C, nor the exception by which Dagster ends runs."""
         if isinstance(error, Exception | SystemExit):
             return True
         trace = error.__traceback__
@@ -187,7 +199,7 @@ class Compiler:
         return trace is not None and _is_own(Path(trace.tb_frame.f_code.co_filename), home.root)
 
     def _in_user_code(self, model: Model, error: BaseException, kind: type[ModelError] = ModelError) -> ModelError:
-        """Describe an exception by the user's own frames; ours and the libraries' are left out."""
+        """Describe an exception by the user's own frames, without those of FFT and of libraries."""
         frames = _own_frames(error, self._project.home_of(model.path))
         lines = "".join(f"\n    {frame}" for frame in _few(frames))
         location = frames[-1].location if frames else model.location
@@ -199,7 +211,7 @@ class Compiler:
 
 
 def _hint_of(error: BaseException, said: str) -> str | None:
-    """What can be done about an exception of user code, if it tells."""
+    """Return a hint for an exception of user code, or None."""
     if isinstance(error, TypeError) and "decimal.Decimal" in said:
         return _DECIMALS
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -216,7 +228,7 @@ _DECIMALS = (
 
 @contextmanager
 def _unreadable(model: Model) -> Iterator[None]:
-    """Say whose frame it is that cannot be read or stored."""
+    """Raise ModelError, with the name of the model, if its frame cannot be read or stored."""
     try:
         yield
     except ModelError as error:
@@ -227,7 +239,7 @@ def _unreadable(model: Model) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _UserFrame:
-    """A line of the user's that an exception came through."""
+    """A line of the user's code in a traceback."""
 
     location: Location
     function: str
@@ -238,7 +250,7 @@ class _UserFrame:
 
 
 def _few(frames: list[_UserFrame]) -> list[_UserFrame | str]:
-    """Leave out the middle of many frames, as those of a recursion."""
+    """Return the first and the last frames if there are many, as in a recursion."""
     if len(frames) <= 2 * _FRAMES_SHOWN:
         return [*frames]
     left_out = len(frames) - 2 * _FRAMES_SHOWN
@@ -246,7 +258,7 @@ def _few(frames: list[_UserFrame]) -> list[_UserFrame | str]:
 
 
 def _own_frames(error: BaseException, home: Home) -> list[_UserFrame]:
-    """The frames of an exception in the files of a project or package; its traceback is cut to begin there."""
+    """Return the frames of an exception in the files of a project or package; cut its traceback to begin there."""
     frames = []
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
@@ -264,7 +276,7 @@ def _from_project(trace: TracebackType | None, root: Path) -> TracebackType | No
 
 
 def _is_own(path: Path, root: Path) -> bool:
-    """Whether a file is the user's; packages that are installed below the project's folder are not."""
+    """Return whether a file belongs to the user; packages that are installed below the project's folder do not."""
     return path.is_relative_to(root) and "site-packages" not in path.parts
 
 
@@ -281,7 +293,7 @@ def _refuse_missing_columns(model: Model, body: PythonBody, name: str | SourceNa
 
 
 class _Frames(dict[str, Any]):
-    """Frames by physical relation; a logical name (`users.ff`, `crm.users`) finds them too."""
+    """Frames by physical relation; a logical name (`users.ff`, `crm.users`) finds them as well."""
 
     def __init__(self, frames: Mapping[str, Any], aliases: Mapping[str, str]) -> None:
         super().__init__(frames)
@@ -294,17 +306,15 @@ class _Frames(dict[str, Any]):
         raise FftError(f"{key!r} is not an input of this model", hint=hint)
 
 
-def _with_kinds(
-    body: PythonBody, tables: Mapping[str | SourceName, pa.Table]
-) -> Iterator[tuple[tuple[str | SourceName, pa.Table], str]]:
+def _with_kinds(body: PythonBody, names: Iterable[str | SourceName]) -> Iterator[tuple[str | SourceName, str]]:
     """Each input with the kind of its frame; those beyond the last count as the last."""
     kinds = body.frames or (DEFAULT.name,)
-    for index, item in enumerate(tables.items()):
-        yield item, kinds[min(index, len(kinds) - 1)]
+    for index, name in enumerate(names):
+        yield name, kinds[min(index, len(kinds) - 1)]
 
 
 def _asked_for(body: PythonBody, this: Callable[[], Any] | None) -> dict[str, Any]:
-    """What the function takes by name: its own table, which is only read if it is wanted, and whether there is one."""
+    """Return the named arguments of the function: its own table, read only if requested, and whether there is one."""
     given: dict[str, Any] = {"is_incremental": this is not None} if "is_incremental" in body.asks_for else {}
     if "this" in body.asks_for:
         given["this"] = this() if this else None
@@ -326,8 +336,10 @@ def _arguments(
     return [_Frames({key_of(name): frame for name, frame in frames.items()}, aliases)]
 
 
-def _frame(name: str | SourceName, table: pa.Table, kind: str) -> Any:
+def _frame(name: str | SourceName, rows: pa.Table | NativeRows, kind: str) -> Any:
+    if isinstance(rows, NativeRows):
+        return rows.frame
     try:
-        return from_arrow(table, kind)
+        return from_arrow(rows, kind)
     except ModelError as error:
         raise ModelError(f"its input {str(name)!r}: {error.problem.message}", hint=error.problem.hint) from error

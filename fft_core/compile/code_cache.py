@@ -1,4 +1,4 @@
-"""What rendering and reading a model's SQL came to, kept between commands: by all that it depends on."""
+"""A cache of rendered and analysed SQL between commands; the key covers everything that the result depends on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fft_core.project.profile.environment import is_secret
 from fft_core.project.read.cache_folder import ProjectCache
 from fft_core.version import VERSION as FFT_VERSION
 
-READING = 5  # to be raised when the same SQL or Python comes to something else: its form, or what it is found to use
+READING = 5  # increase it if the same SQL or Python gives another canonical form, or other uses
 FILE = "code.json"
 
 
@@ -33,7 +33,7 @@ class Code:
 
 @dataclass
 class CodeCache:
-    """Results by key, as last saved; those that are not asked for again are dropped when it is saved."""
+    """Results by key, as last saved; `save` drops those that were not requested again."""
 
     project: Project
     saved: Mapping[str, list[object]]
@@ -41,7 +41,7 @@ class CodeCache:
 
     @classmethod
     def of(cls, project: Project) -> CodeCache:
-        """Open the cache of a project. One that cannot be read is empty: it only saves time."""
+        """Open the cache of a project. A cache that cannot be read counts as empty: it only saves time."""
         try:
             saved = json.loads(ProjectCache(project.root).read(FILE) or b"{}")
         except ValueError:
@@ -49,7 +49,7 @@ class CodeCache:
         return cls(project, saved if isinstance(saved, dict) else {})
 
     def get(self, key: str) -> Code | None:
-        """Give what is known under a key."""
+        """Return the result of a key, or None."""
         match self.saved.get(key):
             case [str(digest), list(volatile), list(unknown), list(names), bool(is_sorted)]:
                 read = [tuple(map(str, found)) for found in (volatile, unknown, names)]
@@ -62,17 +62,17 @@ class CodeCache:
         self.used[key] = [code.digest, *found, code.is_sorted]
 
     def save(self) -> None:
-        """Write what was used, if that is not what was read; a folder that cannot be written to is left alone."""
+        """Write the used results, if they differ from the file; a folder that is not writable is ignored."""
         if self.used != self.saved:
             ProjectCache(self.project.root).write(FILE, json.dumps(self.used).encode())
             self.saved = dict(self.used)
 
     def key_of(self, model: Model, dialect: str) -> str:
-        """Digest all that the rendered text and its reading depend on."""
+        """Return a digest of everything that the rendered text and its analysis depend on."""
         return digest_of([self._common, dialect, self._parts(model)])
 
     def key_of_text(self, text: str, dialect: str) -> str:
-        """Digest a piece of SQL that is not rendered."""
+        """Return a digest of a piece of SQL that is not rendered."""
         return digest_of([self._versions, dialect, text])
 
     def _parts(self, model: Model) -> list[object]:
@@ -100,7 +100,7 @@ class CodeCache:
         macros = [[path.as_posix(), text] for path, text in project.macros.items()]  # the later one of a name counts
         counted = {name for name in project.variables if not is_secret(name, project.secrets)}
         variables = {name: repr(project.variables[name]) for name in counted}
-        secrets = list(project.secrets)  # their names stand in the text
+        secrets = list(project.secrets)  # the text contains their names
         return digest_of([macros, variables, secrets, project.engine, project.env, self._versions])
 
     @cached_property

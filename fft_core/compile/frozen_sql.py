@@ -1,7 +1,7 @@
-"""SQL at a frozen time: each function that tells the time is replaced by the value that it would give.
+"""SQL at a frozen time: each function that returns the time is replaced by its value at that time.
 
-The syntax tree says what is a call; the text between two calls stays as the user wrote it, since a tree that is
-written out again is not always the same query.
+The syntax tree tells which words are calls. The text between two calls stays as the user wrote it, because a tree that
+is rendered again is not always the same query.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Clock:
     """A place in a query that reads the clock.
 
     Attributes:
-        name: What reads it, as a message names it.
-        start: Its begin in the text.
-        end: The place behind it in the text.
-        kind: What it gives; None if it cannot be replaced.
-        result: What the column is called that it makes, if it is a column by itself and has no other name.
+        name: The function or word, as a message names it.
+        start: Its position in the text.
+        end: The position behind it.
+        kind: The type of its value; None if it cannot be replaced.
+        result: The name of its column in the result, if it is a column by itself and has no alias.
     """
 
     name: str
@@ -62,8 +62,8 @@ def frozen_sql(sql: str, spelling: Spelling, at: datetime, where: Location | Non
 
     Args:
         sql: One query.
-        spelling: That of its engine.
-        at: The time.
+        spelling: The spelling of its engine.
+        at: The frozen time.
         where: The place that an error names.
 
     Raises:
@@ -87,7 +87,7 @@ def frozen_sql(sql: str, spelling: Spelling, at: datetime, where: Location | Non
 
 
 def clocks_of(sql: str, spelling: Spelling) -> tuple[Clock, ...]:
-    """Find what reads the clock in a query, in order. In SQL without a syntax tree, nothing of it can be replaced."""
+    """Find the clocks in a query, in order. Without a syntax tree, none of them can be replaced."""
     try:
         tokens = tokens_of(sql, spelling.dialect)
     except UNREADABLE:
@@ -109,7 +109,7 @@ class _Query:
 
     @cached_property
     def _calls(self) -> frozenset[int]:
-        """The begins of the names of called functions."""
+        """The positions of the names of called functions."""
         assert self._tree is not None
         return frozenset(node.meta["start"] for node in self._tree.find_all(exp.Func) if "start" in node.meta)
 
@@ -134,7 +134,7 @@ class _Query:
                 yield Clock(name, token.start, token.end + 1, self.spelling.clocks[name], result)
 
     def _is_bare(self, token: Token, index: int) -> bool:
-        """Whether a word without parentheses is a function, and no name of a column or of a result."""
+        """Return whether a word without parentheses is a function, and not the name of a column or an alias."""
         before = self.tokens[index - 1].token_type if index else None
         after = self.tokens[index + 1].token_type if index + 1 < len(self.tokens) else None
         is_quoted = token.token_type is TokenType.IDENTIFIER
@@ -167,13 +167,13 @@ class _Query:
         return len(self.tokens) - 1
 
     def _with_schema(self, index: int) -> int:
-        """Return the begin of a name, with the schema before it: `pg_catalog.now`."""
+        """Return the position of a name, including the schema before it: `pg_catalog.now`."""
         while index > 1 and self.tokens[index - 1].token_type is TokenType.DOT:
             index -= 2
         return index
 
     def _is_column(self, first: int, last: int) -> bool:
-        """Whether some words are one column of a SELECT, by themselves and without another name."""
+        """Return whether some words are one column of a SELECT, alone and without an alias."""
         after = self.tokens[last + 1].token_type if last + 1 < len(self.tokens) else None
         if after not in (None, TokenType.COMMA, TokenType.FROM, TokenType.R_PAREN, *_BEHIND_SELECT):
             return False
@@ -189,7 +189,7 @@ class _Query:
         return False
 
     def _texts(self) -> Iterator[Clock]:
-        """Find texts that are cast to a time and mean the clock: `'now'::timestamp`, `date 'today'`."""
+        """Yield the texts that are cast to a time and mean the clock: `'now'::timestamp`, `date 'today'`."""
         if self._tree is None or not re.search(r"'\s*(now|today|tomorrow|yesterday)", self.sql, re.IGNORECASE):
             return
         for cast in self._tree.find_all(exp.Cast):

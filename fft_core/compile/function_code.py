@@ -1,4 +1,4 @@
-"""The code of a function that somebody hands over: its files, and the values that it is made with."""
+"""The code of a function that the caller passes: its files, and the values of its closure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, Decimal, date, time
 
 @dataclass(frozen=True)
 class FunctionCode:
-    """What a function is made of.
+    """The code of a function.
 
     Attributes:
-        files: The file of each function in it, as `PythonReader.sources` takes it: home, path, name.
-        values: What its defaults and the names around it stand for, as text.
-        unread: What of that cannot be compared with a later value, in words; empty if all can.
+        files: The file of each function in it, with the arguments of `PythonReader.sources`: home, path, name.
+        values: The values of its defaults and of the names around it, as text.
+        unread: Those of these values that cannot be compared with later ones, in words; empty if all can.
     """
 
     files: tuple[tuple[Home, Path, str], ...]
@@ -32,7 +32,7 @@ class FunctionCode:
 
 
 def function_code(project: Project, function: Callable[..., Any]) -> FunctionCode:
-    """Find the files of a function and of those that it is made with, as one that a decorator has wrapped."""
+    """Find the files of a function and of the functions in its defaults and closure, such as one under a decorator."""
     found, values, unread = dict[tuple[Home, Path, str], None](), dict[str, str](), dict[str, None]()
     todo, seen = [function], set[int]()
     while todo:
@@ -41,7 +41,7 @@ def function_code(project: Project, function: Callable[..., Any]) -> FunctionCod
             continue
         seen.add(id(one))
         if not isinstance(one, FunctionType):
-            unread[f"{getattr(one, '__name__', one)!s} is no plain function"] = None
+            unread[f"{getattr(one, '__name__', one)!s} is not a plain function"] = None
             continue
         place = _place(project, one)
         if place is None:
@@ -80,12 +80,12 @@ def _made_with(function: FunctionType) -> Iterator[tuple[str, object]]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield name, cell.cell_contents
-        except ValueError:  # it is not assigned yet
+        except ValueError:  # a variable that is not assigned yet
             continue
 
 
 def _text(value: object) -> str | None:
-    """Spell a plain value, or a collection of such, alike in each process; None if it is something else."""
+    """Return a plain value or collection as text that is equal in each process; None for other values."""
     match value:
         case list() | tuple():
             return _joined("[]", [_text(item) for item in value])

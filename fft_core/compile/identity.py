@@ -1,4 +1,4 @@
-"""What identifies the result of each node: its code, its settings, its inputs and its checks; no database is asked."""
+"""The identity of each node's result: its code, settings, inputs and checks. No database is needed."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ from fft_core.project.profile.secrets import project_masker
 from fft_core.project.read.conditions import seen_by_code
 
 _COMPUTED_NAMES = "environment variables by computed names"
-READER_VERSION = "2"  # counted up if the same file becomes other columns or values: the rule of `column_kinds`
-_FileState: TypeAlias = tuple[int, int, int]  # its size, when it was changed, and its number on the disk
+READER_VERSION = "2"  # increase it if the same file becomes other columns or values: the rule of `column_kinds`
+_FileState: TypeAlias = tuple[int, int, int]  # size, time of the last change, number on the disk
 
 
 class Identities:
-    """What identifies each model and seed of a project; worked out once, when first asked for.
+    """The identity of each model and seed of a project; computed once, on first use.
 
-    Threads may share it. All that is done with one project in one process can share it, too.
+    Threads may share it, and so may everything that one process does with a project.
     """
 
     def __init__(self, project: Project, compiler: Compiler, cache: CodeCache | None = None) -> None:
@@ -70,7 +70,7 @@ class Identities:
         self._lock = threading.Lock()
 
     def all(self) -> tuple[NodeIdentity, ...]:
-        """Give all of them, in build order. Raises ProjectError with everything that cannot be rendered or read."""
+        """Return all identities, in build order. Raises ProjectError with every template and file that fails."""
         identities, problems = list[NodeIdentity](), list[Problem]()
         for node in self._project.stored():
             try:
@@ -85,10 +85,10 @@ class Identities:
         return tuple(identities)
 
     def of(self, node: Model | Seed) -> NodeIdentity:
-        """Give one. Raises RenderError where a template fails."""
+        """Return the identity of a node. Raises RenderError if a template fails."""
         state = _state_of(self._project.root / node.path, node) if isinstance(node, Seed) else None
         known = self._known.get(node.name)
-        if known is None or known[0] != state:  # a seed is loaded as its file then is, which may have been edited
+        if known is None or known[0] != state:  # a seed's file may have been edited since
             known = state, self._seed(node) if isinstance(node, Seed) else self._model(node)
             self._known[node.name] = known
         return known[1]
@@ -123,7 +123,7 @@ class Identities:
         )
 
     def _attached(self, node: Model | Seed) -> str:
-        """What its engine has of what is declared of it, and that what it is can have."""
+        """Return the declared grants, indexes and constraints of a node that its engine and its kind support."""
         can = spec_of(self._project.engine).can
         has = {"grant": can.grants, "index": can.indexes, "constraint": can.constraints}
         return attachments_to_json(one for one in node.attached if has[one.kind])
@@ -132,7 +132,7 @@ class Identities:
         return self._read_text(select_of(path.read_text("utf-8"), self._naming.dialect, Location(seed.path)))
 
     def _read_text(self, text: str, reads: Iterable[str | SourceName] = ()) -> Code:
-        """Find what a query uses that is no model's; `reads` are the nodes whose symbols are in it."""
+        """Find the uses of a query that does not belong to a model; `reads` are the nodes whose symbols are in it."""
         key = self._cache.key_of_text(text, self._naming.dialect)
         known = self._cache.get(key)
         if known is None:
@@ -141,8 +141,8 @@ class Identities:
         return known
 
     def _code(self, texts: Sequence[str], reads: Iterable[str | SourceName]) -> Code:
-        """Read queries of one node: what they are, and what they use."""
-        from fft_core.plan.canonical import canonical, tokens_of  # slow to import: not where nothing changed
+        """Read the queries of one node: their canonical form, and their uses."""
+        from fft_core.plan.canonical import canonical, tokens_of  # slow to import: needed for changed SQL only
         from fft_core.plan.volatile import read_sql
 
         dialect = self._naming.dialect
@@ -159,8 +159,8 @@ class Identities:
         )
 
     def uses_of(self, model: Model, texts: Sequence[str]) -> QueryUses:
-        """Read the query of a lazy Python model, spelled with symbols for relations; that of an increment as well."""
-        from fft_core.plan.row_order import sorts_rows  # slow to import: not where nothing changed
+        """Read the query of a lazy Python model and of its increment, rendered with symbols for relations."""
+        from fft_core.plan.row_order import sorts_rows  # slow to import: needed for changed SQL only
 
         code = self._code(texts, (*model.inputs, model.name))
         is_sorted = any(sorts_rows(text, self._naming.dialect) for text in texts) or self._reads_sorted_view(model)
@@ -216,7 +216,7 @@ class Identities:
         return self._python(model) if isinstance(model.body, PythonBody) else (_stream(model.body), frozenset())
 
     def _config(self, model: Model) -> dict[str, str]:
-        """The settings that change rows. A view has the places of what it reads in its text: they count, too."""
+        """Return the settings that affect rows; for a view also the places of its inputs, which its text names."""
         config = _config(model)
         if model.is_query:
             places = [self._places.special(name) for name in self._project.stored_inputs(model)]
@@ -235,7 +235,7 @@ class Identities:
             raise FftError(message, where=model.config_location, hint="Use materialized='table', or another engine.")
 
     def _sql(self, model: Model) -> tuple[Code, frozenset[str]]:
-        assert isinstance(model.body, SqlBody)  # the caller has asked
+        assert isinstance(model.body, SqlBody)  # the caller has checked it
         macros = [self._sources_of_macro(name) for name in self._python_macros(model)]
         environment = frozenset[str]().union(*(sources.environment for sources in macros))
         key = self._key_of(model, macros, environment)
@@ -250,7 +250,7 @@ class Identities:
         return code, model.body.environment | environment
 
     def _key_of(self, model: Model, macros: Sequence[PythonSources], environment: frozenset[str]) -> str | None:
-        """Digest what the text of a model depends on; None if a secret is part of it, which is kept nowhere."""
+        """Return a digest of all that a model's text depends on; None if it has a secret, which is not stored."""
         key = self._cache.key_of(model, self._naming.dialect)
         if not macros:
             return key
@@ -260,12 +260,12 @@ class Identities:
         return digest_of([key, [dict(sources.code) for sources in macros], read])
 
     def _python_macros(self, model: Model) -> list[str]:
-        """The functions of macros_py that the text of a model is made with."""
+        """Return the functions of macros_py that the text of a model uses."""
         bodies = [node.body for node in (model, *self._inlined(model))]
         return sorted({name for body in bodies if isinstance(body, SqlBody) for name in body.python_macros})
 
     def _sources_of_macro(self, name: str) -> PythonSources:
-        """The code of a function of macros_py. Raises ModelError if its file is not Python."""
+        """Return the code of a function of macros_py. Raises ModelError if its file is not Python."""
         with self._lock:
             if name not in self._macro_sources:
                 path = self._project.python_macros[name]
@@ -273,8 +273,8 @@ class Identities:
             return self._macro_sources[name]
 
     def _read_sql(self, model: Model) -> Code:
-        """Read the SQL of a model; that of an incremental one is rendered both ways."""
-        from fft_core.plan.row_order import sorts_rows  # slow to import: not where nothing changed
+        """Read the SQL of a model; that of an incremental model is rendered for both cases."""
+        from fft_core.plan.row_order import sorts_rows  # slow to import: needed for changed SQL only
 
         texts = [self._compiler.sql(model, self._naming)]
         if isinstance(model.materialization, Incremental):
@@ -288,7 +288,7 @@ class Identities:
         if "*" in sources.environment:
             volatile.append(_COMPUTED_NAMES)
         parts, unknown, names = dict(sources.code), list[str](), list[str]()
-        for parent in self._inlined(model):  # its frame is made by the query of the parent
+        for parent in self._inlined(model):  # its frame is made from the query of the parent
             if parent.name in model.inputs:
                 read, _ = self._sql(parent)
                 parts[parent.name] = read.digest
@@ -296,23 +296,24 @@ class Identities:
                 volatile += () if parent.volatile is False else read.volatile
                 unknown += () if parent.volatile is False else read.unknown
         once = [tuple(dict.fromkeys(found)) for found in (volatile, unknown, names)]
-        # a frame has an order
+        # the rows of a frame have an order
         return Code(digest_of(parts), once[0], once[1], once[2], is_sorted=True), sources.environment
 
     def _volatile_in(self, sources: PythonSources) -> tuple[str, ...]:
         key = self._cache.key_of_text(digest_of(sources.modules), "python")
         known = self._cache.get(key)
         if known is None:
-            from fft_core.plan.volatile_python import volatile_in_python  # not where nothing changed
+            from fft_core.plan.volatile_python import volatile_in_python  # needed for changed code only
 
             known = Code("", volatile_in_python(sources.modules))
         self._cache.put(key, known)
         return known.volatile
 
     def _sources_of(self, model: Model) -> PythonSources:
-        """The code of a Python model. That of all is read at the first call, before any module is imported.
+        """Return the code of a Python model. The first call reads the code of all models, before any import.
 
-        What is edited while a run imports it is then another code than the one recorded, and built next time.
+        If a file is edited after that, the run may import other code than it records; the next run builds the model
+        again.
         """
         with self._lock:
             if not self._python_sources:
@@ -332,12 +333,12 @@ class Identities:
             return error
 
     def _inlined(self, model: Model) -> tuple[Model, ...]:
-        """The ephemeral models whose queries a model takes in, directly or not."""
+        """Return the ephemeral models whose queries a model contains, directly or not."""
         parents = [self._project.models[name] for name in model.refs if name in self._project.models]
         return tuple(p for parent in parents if parent.is_ephemeral for p in (parent, *self._inlined(parent)))
 
     def _reads_sorted_view(self, model: Model) -> bool:
-        """Whether a view that a model reads, directly or through others, sorts: its text is part of the query."""
+        """Return whether a view that a model reads, directly or not, has an order: its text is part of the query."""
         todo = list(self._project.stored_inputs(model))
         for name in todo:
             view = self._project.models.get(name) if isinstance(name, str) else None
@@ -350,13 +351,13 @@ class Identities:
         return False
 
     def _sorts(self, view: Model) -> bool:
-        """Whether a view sorts by itself. What cannot be read is an error of the view alone."""
+        """Return whether a view has an order by itself. An error in the view is reported for the view alone."""
         with suppress(FftError):
             return not isinstance(view.body, SqlBody) or self._sql(view)[0].is_sorted
         return False
 
     def _checks(self, node: str) -> tuple[str | None, tuple[str, ...], Code | None]:
-        """Digest the checks of a node, and name what else they read and use.
+        """Return a digest of the checks of a node, their other inputs, and the uses of their code.
 
         The digest is None if time alone can change the result.
         """
@@ -383,7 +384,7 @@ class Identities:
             return self._code_in(self._project.home_of(rule.path), rule.path, rule.function)
         if isinstance(rule, JudgedRows):
             return self._judged(rule)
-        assert isinstance(rule, SqlCheck)  # the caller asks
+        assert isinstance(rule, SqlCheck)  # the caller has checked it
         text = self._compiler.check_sql(rule, self._naming, _symbol(rule.about or check.node), check.where)
         macros = [self._sources_of_macro(name) for name in sorted(rule.python_macros)]
         volatile = tuple(said for sources in macros for said in self._volatile_in(sources))
@@ -391,10 +392,10 @@ class Identities:
         return replace(code, volatile=(*code.volatile, *rule.volatile, *volatile))
 
     def _judged(self, rule: JudgedRows) -> Code:
-        """Read the code of a function that is handed rows, with the values that it is made with."""
+        """Read the code of a function that judges rows, with the values of its closure."""
         if rule.function is None:
             return self._code_in(self._project.home_of(rule.path), rule.path, "")
-        from fft_core.compile.function_code import function_code  # few projects have such
+        from fft_core.compile.function_code import function_code  # few projects have such checks
 
         made_of = function_code(self._project, rule.function)
         codes = [self._code_in(*place) for place in made_of.files]
@@ -402,7 +403,7 @@ class Identities:
         return Code(digest, (*(said for code in codes for said in code.volatile), *made_of.unread))
 
     def _code_in(self, home: Home, path: Path, function: str) -> Code:
-        """Read a file of Python, the modules that it imports, and the variables that these read."""
+        """Read a Python file, the modules that it imports, and the environment variables that they read."""
         sources = self._macro_reader.sources(home, path, function)
         volatile = self._volatile_in(sources)
         volatile += (_COMPUTED_NAMES,) if "*" in sources.environment else ()
@@ -411,7 +412,7 @@ class Identities:
         return Code(digest_of([dict(sources.code), counted]), volatile)
 
     def _input(self, name: str | SourceName) -> str:
-        """A source that a seed fills is that seed: its version is known without looking at the rows."""
+        """Return the seed that fills a source, else the source: the version of a seed needs no look at its rows."""
         seed = self._project.seed_behind(name) if isinstance(name, SourceName) else None
         return seed or str(name)
 
@@ -421,7 +422,7 @@ class Identities:
 
 
 def project_identities(project: Project) -> tuple[NodeIdentity, ...]:
-    """Work out what identifies each model and seed, in build order, without opening the database.
+    """Compute the identity of each model and seed, in build order, without opening the database.
 
     Raises:
         ProjectError: with every template that fails and every file that is missing.
@@ -447,7 +448,7 @@ def _symbol(name: str | SourceName) -> Relation:
 
 
 def _stream(body: StreamBody) -> Code:
-    """What a stream says of its events; what has arrived is not known before it is read."""
+    """Return the code of a stream; it is volatile, as new events are known only when they are read."""
     said = ", ".join(_texts(body.source.options.get(key)) for key in ("path", "topic") if key in body.source.options)
     return Code(digest_of(asdict(body)), (f"what has arrived in {body.source.type} {said}",))
 
@@ -457,11 +458,11 @@ def _texts(value: object) -> str:
 
 
 def _config(model: Model) -> dict[str, str]:
-    """The settings that change rows: descriptions, tags and owners do not."""
+    """Return the settings that affect rows: descriptions, tags and owners do not."""
     config: dict[str, str] = {"materialized": model.materialization.name}
     if model.materialization.keeps != "nothing":
         settings = asdict(model.materialization)
-        said = {key: value for key, value in settings.items() if key not in ("name", "delta_sql")}  # that is code
+        said = {key: value for key, value in settings.items() if key not in ("name", "delta_sql")}  # they are code
         config |= {key: str(value) for key, value in said.items() if value not in (None, ())}
     if isinstance(model.body, PythonBody):
         requires = {name: sorted(columns) for name, columns in model.body.requires.items()}

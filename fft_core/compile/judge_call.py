@@ -1,4 +1,4 @@
-"""A check that a function of the scheduler's judges becomes a call: it is handed rows as a frame of its kind."""
+"""The call of a check whose function comes from the scheduler: it gets the rows as a frame of its kind."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def called_judge(check: Check, rule: JudgedRows, rows: pa.Table) -> Verdict:
-    """Call the function of a check with rows.
+    """Call the function of a check with rows, and return its verdict.
 
     Args:
         check: The check.
         rule: Its rule.
-        rows: All rows that are judged, an Arrow table.
+        rows: All rows to judge, as an Arrow table.
 
     Raises:
-        FftError: nobody has given the function.
-        ModelError: it fails, or the rows have no place in its kind of frame.
+        FftError: no function was passed for the check.
+        ModelError: the function fails, or the rows cannot be converted to its kind of frame.
     """
     if rule.judge is None:
         raise FftError(

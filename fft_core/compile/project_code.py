@@ -1,4 +1,4 @@
-"""The Python code of a project and of its packages, each imported apart when it is first needed."""
+"""The Python code of a project and of its packages, each imported separately on first use."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fft_core.project.read.conditions import seen_by_code
 
 
 class ProjectCode:
-    """Imports the Python files of one project; may be shared by threads.
+    """Importer of the Python files of one project; threads may share it.
 
     Args:
         project: The project.
-        frozen_at: The time that clocks show in its files; None for the time of the day.
+        frozen_at: The time that clocks show in its files; None for the real time.
     """
 
     def __init__(self, project: Project, frozen_at: datetime | None = None) -> None:
@@ -30,12 +30,12 @@ class ProjectCode:
         """Return the code of the project or of one package."""
         project = self._project
         with self._lock:
-            if home not in self._code:  # made when it is needed: it changes how this process imports
+            if home not in self._code:  # made on first use, because it changes how this process imports
                 seen = seen_by_code(project.environment, project.engine, project.env)
                 self._code[home] = PythonCode(home, seen, self.frozen_at)
             return self._code[home]
 
     def function(self, path: Path, name: str) -> Callable[..., Any]:
-        """Import a file, by its path as shown, and return a function of it. Raises whatever the file raises."""
+        """Import a file, by its path as shown, and return one of its functions. Raises the errors of the file."""
         home = self._project.home_of(path)
         return self.of(home).function(home.file(path), name)

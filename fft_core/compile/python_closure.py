@@ -1,4 +1,4 @@
-"""The code that a Python model is made of: its file, and every module of the project that it imports, transitively."""
+"""The code of a Python model: its file, and every module of the project that it imports, transitively."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from fft_core.project.read.python_file import MODEL_DECORATORS, decorator_name
 
 @dataclass(frozen=True)
 class PythonSources:
-    """What a model is made of.
+    """The code of a model.
 
     Attributes:
-        code: All that counts, by path below the home.
+        code: All the code that counts, by path below the home.
         modules: The canonical text of each module.
-        environment: The environment variables that they read by literal name; "*" if a name is computed.
+        environment: The environment variables that it reads by literal name; "*" if a name is computed.
     """
 
     code: Mapping[str, str]
@@ -36,7 +36,7 @@ class PythonSources:
 
 
 class PythonReader:
-    """Reads the code of models. What several of them import is read once."""
+    """Reader of the code of models. A module that several models import is read once."""
 
     def __init__(self) -> None:
         self._searches: dict[Home, Search] = {}
@@ -44,10 +44,10 @@ class PythonReader:
 
     def sources(self, home: Home, path: Path, function: str) -> PythonSources:
         """Read a model's file and the modules that it imports from its project or package: from the root, from the
-        folder of models, and from the folders that Python searches, unless packages are installed there.
+        folder of models, and from the folders that Python searches, except those with installed packages.
 
-        The code is canonical: no comments, docstrings, formatting, decorators of models, or other models of the same
-        file; but docstrings count if something mentions them, and the text as it is if something reads source code.
+        The code is canonical: without comments, docstrings, formatting, decorators of models, and other models of the
+        same file. Docstrings count if the code mentions them, and the text as it is if the code reads source code.
 
         Args:
             home: The project's folder, or the package's.
@@ -77,7 +77,7 @@ class PythonReader:
 
 @dataclass
 class _File:
-    """One file, and what is found out about it when it is first asked for."""
+    """One file, and the facts about it, each found on first use."""
 
     found: Found
     text: bytes
@@ -85,7 +85,7 @@ class _File:
     _imported: tuple[Found, ...] | None = field(default=None)
 
     def imported(self, search: Search) -> tuple[Found, ...]:
-        """The files of the modules that it imports."""
+        """Return the files of the modules that it imports."""
         if self._imported is None:
             self._imported = tuple(self._imports(search)) if self.tree else ()
         return self._imported
@@ -101,23 +101,23 @@ class _File:
 
     @cached_property
     def mentioned(self) -> frozenset[str]:
-        """The words in it that make docstrings or source code a part of what it does."""
+        """The words in it that make docstrings or source code a part of its behaviour."""
         return frozenset(_words(self.nodes)) & (_READS_DOCSTRINGS | _READS_SOURCE)
 
     @cached_property
     def with_docstrings(self) -> str:
-        assert self.tree  # the caller looks
+        assert self.tree  # the caller has checked it
         with _without_model_decorators(self.nodes, self.found.path):
             return ast.unparse(self.tree)
 
     @cached_property
     def canonical(self) -> str:
-        assert self.tree  # the caller looks
+        assert self.tree  # the caller has checked it
         with _without_model_decorators(self.nodes, self.found.path), _without_docstrings(self.nodes):
             return ast.unparse(self.tree)
 
     def _imports(self, search: Search) -> Iterator[Found]:
-        assert self.tree  # the caller looks
+        assert self.tree  # the caller has checked it
         by_name = b"importlib" in self.text or b"__import__" in self.text or b"import_module" in self.text
         names = Names(self.tree) if by_name else None
         for node in self.nodes:
@@ -140,7 +140,7 @@ def _imports_by_name(called: ast.expr, names: Names) -> bool:
 
 
 def _named(call: ast.Call) -> Iterator[str]:
-    """The modules that import_module(".sub", "package") or __import__("package", fromlist=["sub"]) may import."""
+    """Yield the modules that import_module(".sub", "package") or __import__("package", fromlist=["sub"]) may import."""
     arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
     texts = [value.value for value in arguments if isinstance(value, ast.Constant) and isinstance(value.value, str)]
     inner = [
@@ -209,7 +209,7 @@ def _models_in(tree: ast.Module) -> list[ast.FunctionDef]:
 
 
 def _only_defines(function: ast.FunctionDef) -> bool:
-    """Whether a model's function does nothing to the rest of its file when it is defined."""
+    """Return whether the definition of a model's function has no effect on the rest of its file."""
     defaults = [*function.args.defaults, *(default for default in function.args.kw_defaults if default)]
     does_something = any(isinstance(node, ast.Call) for default in defaults for node in ast.walk(default))
     return all(map(_is_model, function.decorator_list)) and not does_something
@@ -229,7 +229,7 @@ def _parsed(found: Found, home: Home) -> tuple[bytes, ast.Module | None]:
 
 @contextmanager
 def _without_model_decorators(nodes: Iterable[ast.AST], path: Path) -> Iterator[None]:
-    """Take the decorators of models out for a while: what they say of rows is part of the model's config."""
+    """Remove the decorators of models for a while: their arguments are part of the model's config."""
     taken = [(node, node.decorator_list) for node in nodes if isinstance(node, ast.FunctionDef) and node.decorator_list]
     if path.name.endswith(PYTHON_SUFFIX):
         for node, decorators in taken:
@@ -241,7 +241,7 @@ def _without_model_decorators(nodes: Iterable[ast.AST], path: Path) -> Iterator[
 
 @contextmanager
 def _without_docstrings(nodes: Iterable[ast.AST]) -> Iterator[None]:
-    """Take the docstrings out for a while."""
+    """Remove the docstrings for a while."""
     taken = []
     for node in nodes:
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

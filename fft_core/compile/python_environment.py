@@ -11,7 +11,7 @@ _WORDS = frozenset((*_MAPPINGS, *_FUNCTIONS))
 
 
 def environment_read(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Names in os.environ["X"], os.environ.get("X"), "X" in os.environ, os.getenv("X"); "*" for any other use."""
+    """Yield X of os.environ["X"], os.environ.get("X"), "X" in os.environ, os.getenv("X"); "*" for any other use."""
     understood: set[int] = set()
     for node in nodes:
         if isinstance(node, ast.Subscript) and _ends(node.value, _MAPPINGS):

@@ -1,4 +1,4 @@
-"""Where the modules lie that a project's Python code may import: below its root, or on the path, not installed."""
+"""The search for modules that a project's Python code may import: below its root, or on the path, not installed."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ class _Folder:
 
 
 class Search:
-    """Finds the files of modules for one project or package. It looks at the disk once for each name."""
+    """Finder of the files of modules for one project or package. It looks at the disk once for each name."""
 
     def __init__(self, home: Home) -> None:
         self._root, self._models = home.root, home.models
         self._known: dict[tuple[str, _Folder | None], tuple[Found, ...]] = {}
 
     def own(self, path: Path) -> Found:
-        """A file below the root."""
+        """Return a file below the root."""
         return Found(self._root / path, path.as_posix())
 
     def files_of(self, module: str, importer: Found | None = None, level: int = 0) -> tuple[Found, ...]:
-        """The files that importing a dotted name runs: the packages on the way, and the module.
+        """Return the files that the import of a dotted name runs: the packages on the way, and the module.
 
         Args:
-            module: The name without the dots in front.
+            module: The name without the leading dots.
             importer: The file that imports it.
-            level: How many dots there are in front. A model's file has no package: such a name is searched like others.
+            level: The number of leading dots. A model's file has no package: a name with dots is searched like others.
         """
         own = self._package_of(importer, level) if importer and level else None
         if (module, own) not in self._known:
             folders = [own, *self._own_folders] if own else self._own_folders
             found = tuple(f for folder in folders for f in _files_of(module, folder))
-            # as at run time: elsewhere is looked only for what the project does not have itself
+            # as at run time: other folders are searched only for modules that the project does not have itself
             self._known[module, own] = found or tuple(f for other in self._others for f in _files_of(module, other))
         return self._known[module, own]
 
@@ -78,7 +78,7 @@ class Search:
     def _others(self) -> list[_Folder]:
         paths = [path for path in _searched() if not path.is_relative_to(self._root)]
         kept = [path for path in dict.fromkeys(paths) if path.is_dir() and not _is_of_python(path)]
-        # the names tell no absolute path, and are the same in each process that searches the same folders
+        # the keys have no absolute path, and are the same in each process that searches the same folders
         names = [path.name + "'" * [other.name for other in kept[:n]].count(path.name) for n, path in enumerate(kept)]
         return [_Folder(path, f"../{name}/", is_own=False) for path, name in zip(kept, names, strict=True)]
 
@@ -93,7 +93,7 @@ def _below(path: Path, root: Path) -> str:
 
 
 def _is_of_python(path: Path) -> bool:
-    """Whether a folder holds installed packages, the standard library or scripts."""
+    """Return whether a folder holds installed packages, the standard library or scripts."""
     standard = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "scripts")}
     return bool(_INSTALLED & set(path.parts)) or any(path in (folder, folder / "lib-dynload") for folder in standard)
 
@@ -119,7 +119,7 @@ def _existing(folder: _Folder, stem: str) -> Iterator[Found]:
 
 
 def _listed(folder: _Folder, package: str) -> Iterator[Found]:
-    """The modules that a package may name in its __all__, and `import *` then imports."""
+    """Yield the modules that a package may name in its __all__, which `import *` imports."""
     init = folder.path / package / "__init__.py"
     if init.is_file() and "__all__" in init.read_text(encoding="utf-8", errors="replace"):
         prefix = f"{folder.prefix}{package}/" if package else folder.prefix

@@ -1,4 +1,4 @@
-"""A model and a context become SQL text: one SELECT, with every relation spelled out."""
+"""The renderer: a model and a context become SQL text, one SELECT with the full name of every relation."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Naming:
-    """How relations are spelled in the text: physically for a build, symbolically for a fingerprint.
+    """The names of relations in the text: physical ones for a build, symbols for a fingerprint.
 
-    `hides` says which values stand there as their names: of declared secrets, or of all that looks like a credential.
+    `hides` says which values appear as their names: declared secrets, or all values that look like a credential.
     """
 
     relation: Callable[[str | SourceName], Relation]
@@ -49,17 +49,17 @@ class Naming:
 
     @property
     def dialect(self) -> str:
-        """The dialect of the SQL, as sqlglot calls it."""
+        """The dialect of the SQL, as sqlglot names it."""
         return self.spelling.dialect
 
     def for_increment(self) -> Naming:
-        """The same names, for the rows that an incremental model adds to its table."""
+        """Return the same names, for the rows that an incremental model adds to its table."""
         return replace(self, is_incremental=True)
 
 
 @dataclass(frozen=True)
 class This:
-    """What `this` is in a template: its text is the relation; its parts are attributes."""
+    """`this` in a template: its text is the relation; its parts are attributes."""
 
     relation_sql: str
     name: str
@@ -76,7 +76,7 @@ class This:
 
 
 class Renderer:
-    """Renders the models of one project. Macros are parsed once; each render gets globals of its own."""
+    """Renderer of the models of one project. Macros are parsed once; each render gets globals of its own."""
 
     def __init__(self, project: Project, code: ProjectCode | None = None) -> None:
         self._project = project
@@ -89,7 +89,7 @@ class Renderer:
         from fft_core.project.read.sql_file import new_environment  # most models need no Jinja: it is slow to import
 
         jinja = new_environment()
-        names = self._project.python_macros.keys() - jinja.filters.keys()  # Jinja's own count unless they are used
+        names = self._project.python_macros.keys() - jinja.filters.keys()  # Jinja's own come first
         jinja.filters.update({name: self._late(name) for name in names})
         jinja.filters.update(filters_of(spec_of(self._project.engine)))
         if self._code.frozen_at is not None:
@@ -97,11 +97,11 @@ class Renderer:
         return jinja
 
     def _late(self, name: str) -> Callable[..., Any]:
-        """Return a filter that imports its function when it is applied: not each macro of a file that is used is."""
+        """Return a filter that imports its function on first use: a file may use only some of its macros."""
         return lambda *values, **named: self._python_macro(name)(*values, **named)
 
     def _python_macro(self, name: str) -> Any:
-        """Return what a module of macros_py has under a name, which need not be a function."""
+        """Return the value of a name in a module of macros_py, which need not be a function."""
         return self._code.function(self._project.python_macros[name], name)
 
     def _python_macros(self, names: Iterable[str]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Renderer:
     def sql(self, model: Model, naming: Naming) -> str:
         """Render the SELECT of a SQL model, without a trailing semicolon.
 
-        For an increment it is the model's `delta_sql`, where it has one, and `is_incremental()` is true.
+        For an increment, it is the model's `delta_sql` if it has one, and `is_incremental()` is true.
 
         Raises:
             RenderError: the template fails, the text is not one statement, or the statement is not a query.
@@ -148,7 +148,7 @@ class Renderer:
         return self.frozen(query, naming.spelling, Location(model.path))
 
     def frozen(self, query: str, spelling: Spelling, where: Location) -> str:
-        """Return a query with the frozen time in it, if time is frozen. Raises RenderError."""
+        """Return a query with its clocks frozen if time is frozen. Raises RenderError."""
         if self._code.frozen_at is None:
             return query
         from fft_core.compile.frozen_sql import frozen_sql  # only tests freeze time
@@ -159,9 +159,9 @@ class Renderer:
         """Render a custom check over a table. Raises RenderError.
 
         Args:
-            rule: The template, and what the test gives it.
-            naming: Spells what else it mentions.
-            table: The rows that it judges.
+            rule: The template, and the parameters of the test.
+            naming: The names of the other relations that it mentions.
+            table: The relation with the rows to judge.
             where: The condition of the test.
         """
         body = SqlBody(rule.template, rule.macros, python_macros=rule.python_macros)
@@ -177,8 +177,8 @@ class Renderer:
 
         Args:
             hook: The hook.
-            naming: Spells what it mentions.
-            given: What it knows beside what all templates know: `run`, `model` and `node`.
+            naming: The names of the relations that it mentions.
+            given: The names that it has beside those of all templates: `run`, `model` and `node`.
         """
         where = Location(hook.path) if hook.path else hook.location
         body = SqlBody(hook.sql or "", hook.macros, python_macros=hook.python_macros)
@@ -237,7 +237,7 @@ class Renderer:
             tree = self._jinja.parse(text, None, str(path))
             if macros_of is not None:
                 self._leave_out_overridden(tree, macros_of)
-            code = self._jinja.compile(tree, None, str(path))  # Jinja quotes a name badly where it has an apostrophe
+            code = self._jinja.compile(tree, None, str(path))  # Jinja quotes a name badly if it has an apostrophe
             self._templates[key] = jinja2.Template.from_code(self._jinja, code, {}, None)
         return self._templates[key]
 
@@ -250,7 +250,7 @@ class Renderer:
         return {name: value for name, value in vars(module).items() if not name.startswith("_")}
 
     def _leave_out_overridden(self, tree: jinja2.nodes.Template, path: Path) -> None:
-        """A macro that a later file defines again is that one, for the other macros of its own file as well."""
+        """Remove macros that a later file defines again: that one also counts for macros of the earlier file."""
         import jinja2
 
         tree.body = [
@@ -260,7 +260,7 @@ class Renderer:
         ]
 
     def _scope(self, model: Model, naming: Naming) -> dict[str, Any]:
-        """Make the names that a template sees. All are new for each render: nothing is shared between models."""
+        """Return the names that a template sees. All are new for each render: nothing is shared between models."""
         project = self._project
         return {
             **self._jinja.globals,
@@ -305,7 +305,7 @@ class Renderer:
 
 
 def _frozen_getattr(read: Callable[[Any, str], Any], at: datetime) -> Callable[[Any, str], Any]:
-    """Freeze the clocks that dates have, which variables from YAML may be: `var("day").today()`."""
+    """Return a getattr that freezes the clocks of dates, which variables from YAML may be: `var("day").today()`."""
     from fft_core.project.python.frozen import FrozenClocks
 
     clocks = FrozenClocks(at)
@@ -317,7 +317,7 @@ def _delta_of(model: Model) -> str | None:
 
 
 def _own(value: object) -> object:
-    """Copy a variable's value: what a template does to a list shows nowhere else. A set gets an order."""
+    """Copy a variable's value, so that a template which changes a list affects no other. A set gets an order."""
     match value:
         case dict():
             return {key: _own(inner) for key, inner in value.items()}
@@ -344,7 +344,7 @@ def _said(error: Exception) -> str:
 
 
 def _meant(error: Exception, known: Iterable[str]) -> str | None:
-    """Name what a word that is not defined may stand for."""
+    """Return the name that an undefined word may have been meant for, or None."""
     word = re.match(r"'(\w+)' is undefined$", str(error))
     return nearest(word[1], known) if word else None
 

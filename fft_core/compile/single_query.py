@@ -1,4 +1,4 @@
-"""One statement cut out of a text of SQL."""
+"""Extraction of single statements from a text of SQL."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fft_core.errors import Location, RenderError
 if TYPE_CHECKING:
     from sqlglot.tokens import Token  # type: ignore[attr-defined]
 
-# A query of its own in every dialect: words, whole quoted pieces, and nothing that could be a comment, a second
-# statement or a way to escape a quote: no backslash, no three quotes (BigQuery), no letter before a quote (x'ff').
-# The tokenizer, which takes 30 ms to import, would find the same.
+# A query that is one query in every dialect: words, whole quoted pieces, and no character that could begin a comment or
+# a second statement, or escape a quote: no backslash, no three quotes (BigQuery), no letter before a quote (x'ff'). The
+# tokenizer, which takes 30 ms to import, would give the same result.
 _PLAIN_QUERY = re.compile(
     r"""(?:select|with)\b(?:[^;'"`$\\\#/-]++|(?<![\w&])(?:'(?!'')[^'\\]*+'|"(?!"")[^"\\]*+")|-(?!-)|/(?![*/]))*+""",
     re.IGNORECASE,
@@ -25,10 +25,10 @@ _QUERY_STARTS = ("SELECT", "WITH", "FROM", "VALUES", "L_PAREN", "PIVOT")
 
 
 def select_of(text: str, dialect: str, where: Location) -> str:
-    """Cut the one query out of a rendered text: semicolons, `create ... as` in front and outer comments go.
+    """Return the one query in a rendered text, without semicolons, `create ... as` in front and outer comments.
 
     Raises:
-        RenderError: there is no statement, there are several, or it is not a query.
+        RenderError: the text has no statement, or several, or one that is not a query.
 
     >>> select_of("-- all\\ncreate or replace table x as select 1;", "duckdb", Location(Path("x.ff.sql")))
     'select 1'
@@ -54,7 +54,7 @@ def select_of(text: str, dialect: str, where: Location) -> str:
 
 
 def statements_of(text: str, dialect: str, where: Location) -> list[str]:
-    """Take a text apart into its statements, without the semicolons between them and without outer comments.
+    """Split a text into its statements, without the semicolons between them and without outer comments.
 
     Raises:
         RenderError: a quote or a comment is not closed.
@@ -67,10 +67,10 @@ def statements_of(text: str, dialect: str, where: Location) -> list[str]:
 
 
 def with_values(text: str, values: Sequence[object], spelling: Spelling) -> str:
-    """Put literals into the places of a statement, which are question marks outside of its texts and comments.
+    """Replace the placeholders of a statement, question marks outside of its texts and comments, by literals.
 
     Raises:
-        RenderError: there are more places than values, or fewer; or the text is no SQL.
+        RenderError: there are more placeholders than values, or fewer; or the text is not SQL.
     """
     if not values:
         return text
@@ -90,7 +90,7 @@ def _statements(text: str, dialect: str, where: Location) -> list[list[Token]]:
     try:
         tokens = Dialect.get_or_raise(dialect).tokenize(text)
     except TokenError as error:
-        # its message has a piece of the text, which could be cut out of a secret; the cause names what is missing
+        # its message quotes the text, which could be part of a secret; the cause names the missing character
         found = re.match(r"Missing (\S{1,4}) from (?:line )?(\d+)", str(error.__cause__ or ""))
         said = (
             f"{found[1]} is missing: what begins in line {found[2]} is not closed"

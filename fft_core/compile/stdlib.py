@@ -1,4 +1,4 @@
-"""The helpers that every template has: expressions that are spelled for the project's engine, and what engine it is."""
+"""Helpers for all templates: SQL expressions in the dialect of the project's engine, and questions about the engine."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _PARTS: Mapping[str, TimePart] = {
     part: part for part in ("year", "quarter", "month", "week", "day", "hour", "minute", "second")
 }
 _MONTHS = 3  # of a quarter
-# These words for types mean the same everywhere; any other is the engine's own, as it is written.
+# These words for types mean the same on all engines; any other is passed on as the engine's own type.
 _NUMERIC = ("numeric", "number", "decimal")
 _TEXT = ("string", "text")
 
 
 def helpers_of(spec: EngineSpec) -> dict[str, Callable[..., Any]]:
-    """Return the helpers by name, as templates call them. Each returns text, but for those that tell the engine."""
+    """Return the helpers by name, as templates call them. Each returns text, except those that tell the engine."""
     sql, engine = SqlHelpers(spec.spelling), EngineHelpers(spec)
     return {
         "ff_engine": engine.engine,
@@ -47,7 +47,7 @@ def filters_of(spec: EngineSpec) -> dict[str, Callable[..., Any]]:
 
 
 def normalized(name: object) -> str:
-    """Return the name of an engine as names are compared.
+    """Return the name of an engine in the form in which names are compared.
 
     >>> normalized(" Some-Engine ")
     'some_engine'
@@ -56,13 +56,13 @@ def normalized(name: object) -> str:
 
 
 class EngineHelpers:
-    """What templates ask about the engine."""
+    """Functions of templates that tell the engine."""
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
 
     def engine(self, default: object = None) -> str:
-        """Return the name of the engine; there always is one, so that the default has no effect."""
+        """Return the name of the engine; there always is one, so the default has no effect."""
         return self._spec.name
 
     def family(self, default: object = None) -> str:
@@ -70,46 +70,46 @@ class EngineHelpers:
         return self._spec.family or self._spec.name
 
     def is_engine(self, *names: object) -> bool:
-        """Whether the engine has one of these names, or its family has."""
+        """Return whether one of these names is the engine's or its family's."""
         known = {normalized(name) for name in (self._spec.name, self.family(), *self._spec.aliases)}
         wanted = [inner for name in names for inner in (name if isinstance(name, list | tuple | set) else [name])]
         return any(normalized(name) in known for name in wanted)
 
 
 class SqlHelpers:
-    """Expressions of SQL. What is given as an expression is the user's text, and stands there as it is."""
+    """Functions of templates that make SQL expressions. Their arguments are SQL of the user, which is not changed."""
 
     def __init__(self, spelling: Spelling) -> None:
         self._spelling = spelling
 
     def safe_cast(self, expression: object, type: object, default: object = None) -> str:
-        """Cast, with another value for what is NULL or cannot be cast.
+        """Cast a value; NULL, and a value that cannot be cast, become a default.
 
         Args:
             expression: The value, as SQL.
             type: The type: the engine's own name, or numeric, number, decimal, string, text.
-            default: The other value, as SQL; NULL if it is None.
+            default: The default, as SQL; NULL if it is None.
         """
         cast = self._spelling.safe_cast(_text(expression, "an expression"), self._type(str(type)))
         return cast if _is_none(default) else f"coalesce({cast}, {default})"
 
     def date_trunc(self, expression: object, part: object = "day") -> str:
-        """Cut a time to the begin of its year, month, week, day, hour, minute or second."""
+        """Truncate a time to the beginning of its year, month, week, day, hour, minute or second."""
         return self._spelling.date_trunc(self._time(expression), _part(part))
 
     def date_add(self, expression: object, part: object, amount: object) -> str:
-        """Add so many years, months, weeks, days, hours, minutes or seconds to a time; fewer than none go back."""
+        """Add a number (negative: subtract) of years, months, weeks, days, hours, minutes or seconds to a time."""
         try:
             number = int(str(amount).strip())
         except ValueError:
-            raise RenderError(f"ff_date_add(): {amount!r} is no whole number", hint="As in -7.") from None
+            raise RenderError(f"ff_date_add(): {amount!r} is not a whole number", hint="As in -7.") from None
         unit = _part(part)
         if unit == "quarter":
             unit, number = "month", number * _MONTHS
         return self._spelling.date_add(self._time(expression), unit, number)
 
     def partition_filter(self, column: object, start: object = None, end: object = None) -> str:
-        """Compare a column with a first and a last value; either may be missing."""
+        """Compare a column with a first and a last value; either may be omitted."""
         name = _text(column, "a column")
         if _is_none(start) and _is_none(end):
             return "1=1"
@@ -119,14 +119,14 @@ class SqlHelpers:
         return f"{name} between {self.literal(start)} and {self.literal(end)}"
 
     def partition_in(self, column: object, values: object) -> str:
-        """Compare a column with a list of values; an empty one has no rows."""
+        """Compare a column with a list of values; an empty list matches no rows."""
         listed = [] if _is_none(values) else [values] if isinstance(values, str | int | float) else list(values)  # type: ignore[call-overload]
         if not listed:
             return "1=0"
         return f"{_text(column, 'a column')} in ({', '.join(map(self.literal, listed))})"
 
     def literal(self, value: object) -> str:
-        """Spell a value: NULL, a truth value, a number or a text; a time as text, and all else as the text of JSON."""
+        """Render a value: NULL, a boolean, a number or a text; a time as text, and all other values as JSON text."""
         match value:
             case jinja2.Undefined():
                 return self._spelling.literal(None)
@@ -166,5 +166,5 @@ def _part(said: object) -> TimePart:
     name = str(said).strip().lower().removesuffix("s")
     if name not in _PARTS:
         hint = nearest(name, _PARTS) or f"There are {', '.join(_PARTS)}."
-        raise RenderError(f"{said!r} is no part of a time", hint=hint)
+        raise RenderError(f"{said!r} is not a part of a time", hint=hint)
     return _PARTS[name]

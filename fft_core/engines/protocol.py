@@ -26,6 +26,8 @@ from fft_core.names.functions import Definition
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from fft_core.engines.changes import Alteration, Change
+
 RelationKind: TypeAlias = Literal["table", "view", "materialized_view"]
 PublishMode: TypeAlias = Literal["in_place", "swap"]
 Start: TypeAlias = Literal["empty", "published"]
@@ -136,7 +138,16 @@ class Stage(Protocol):
         """
 
     def apply(self, statements: Sequence[str]) -> Stats:
-        """Change the staged rows, which `place` names in the statements. The sum of their rows is returned."""
+        """Run statements before the rows are published. The sum of their rows is returned."""
+
+    def alter(self, alteration: Alteration) -> None:
+        """Change the columns of what is staged; `place` may be another relation then. Raises StatementError."""
+
+    def change(self, change: Change) -> Stats:
+        """Change the staged rows; `place` may be another relation then, and shows what they will be.
+
+        Rows are counted if the change is done at once, and not only when it is published. Raises StatementError.
+        """
 
     def retype(self, column: ColumnType) -> bool:
         """Give a column of the staged table another type; return False if what depends on it forbids that.
@@ -170,7 +181,7 @@ class Stage(Protocol):
 class Publisher(Protocol):
     """How rows are staged and published.
 
-    Ready-made: `InTransaction`, `RenameInTransaction` and `SwapByStatement` in `publishing.py`.
+    Ready-made: `InTransaction` and `RenameInTransaction` in `publishing.py`, `SwapByStatement` in `by_statement.py`.
     """
 
     def stage(
@@ -255,6 +266,28 @@ class Frames(Protocol):
         """
 
 
+class NativeFrames(Protocol):
+    """Lazy frames of the engine's own, of which no row leaves it. Ready-made: `NoNativeFrames`."""
+
+    def frame(self, query: str, kind: str) -> Any:  # Any: a frame of the engine's library
+        """Return the rows of a query as a lazy frame.
+
+        Args:
+            query: The rows.
+            kind: The name of a `FrameKind` of the spec that is native.
+        """
+
+    def is_frame(self, value: object) -> bool:
+        """Whether a value is such a frame."""
+
+    def query(self, frame: Any) -> AbstractContextManager[str]:
+        """Give the SELECT of a frame's rows; what it needs is there while the context lasts.
+
+        Raises:
+            EngineError: its rows are not those of a query.
+        """
+
+
 class Versions(Protocol):
     """What tells two contents of a relation apart, and what else results depend on. Ready-made: `NoVersions`."""
 
@@ -263,6 +296,12 @@ class Versions(Protocol):
 
         Two sets of rows have the same text only if no query can tell them apart. With `in_order` they are those of a
         relation that was just made, in the order in which they were written; NULL if the engine cannot tell it.
+        """
+
+    def known(self, relations: Sequence[Relation]) -> Mapping[Relation, str]:
+        """Ask for a text for each of these that changes whenever its rows do, in one query and without reading rows.
+
+        What has none is left out. Asked only if `Capabilities.knows_versions`.
         """
 
     def definitions(self) -> Sequence[Definition]:
@@ -346,6 +385,7 @@ class Session(Protocol):
         estimates: Tells what queries will cost.
         attachments: Spells grants, indexes and constraints.
         places: Reads relations of other profiles.
+        natives: Makes lazy frames of its own.
     """
 
     name: str
@@ -360,6 +400,7 @@ class Session(Protocol):
     estimates: Estimates
     attachments: Attachments
     places: Places
+    natives: NativeFrames
 
     def execute(self, sql: str) -> Stats:
         """Run a statement. Raises StatementError; EngineError if it is interrupted."""

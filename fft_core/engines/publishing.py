@@ -1,19 +1,19 @@
-"""How rows are staged and published: in the transaction, by a rename in it, or without transactions by one statement.
+"""How rows are staged and published in a transaction: in their place, or by a rename.
 
-An author of an engine picks one, and overrides what is another statement there.
+An author of an engine picks one, and overrides what is another statement there. `by_statement.py` has the way of
+engines without transactions.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from fft_core.engines.changes import Alteration, Change
 from fft_core.engines.created import usable_columns
-from fft_core.engines.leftovers import remove_leftovers, swap_name
 from fft_core.engines.protocol import (
     ColumnType,
     PublishMode,
@@ -24,14 +24,10 @@ from fft_core.engines.protocol import (
     Stage,
     Start,
     Stats,
-    Want,
 )
 from fft_core.engines.session import total
-from fft_core.engines.stamp import columns_digest, marked, unmarked
-from fft_core.errors import EngineError
+from fft_core.engines.stamp import columns_digest, marked
 from fft_core.names import Relation
-
-_log = logging.getLogger(__name__)
 
 
 def stage_name(name: str) -> str:
@@ -59,7 +55,7 @@ class Order:
         return self if self.view is None else Order(self.view, "view", replaces=self.replaces)
 
 
-class _StagedRows(ABC):
+class StagedRows(ABC):
     """Rows that are staged in a relation of the session's."""
 
     def __init__(self, session: Session, order: Order, place: Relation) -> None:
@@ -78,6 +74,13 @@ class _StagedRows(ABC):
 
     def apply(self, statements: Sequence[str]) -> Stats:
         return total([self.session.execute(statement) for statement in statements])
+
+    def alter(self, alteration: Alteration) -> None:
+        for statement in alteration.statements(self.place, self.session.spelling):
+            self.session.execute(statement)
+
+    def change(self, change: Change) -> Stats:
+        return self.apply(change.statements(self.place))
 
     def retype(self, column: ColumnType) -> bool:
         self.session.execute(self.session.spelling.change_type(self.place, column))
@@ -105,7 +108,7 @@ class _StagedRows(ABC):
         return self.session.execute(self.session.spelling.create_as(self.place, self.order.kind, query, replaces=False))
 
 
-class _WithTemporary(_StagedRows):
+class _WithTemporary(StagedRows):
     """What lies beside the stage is temporary."""
 
     def __init__(self, session: Session, order: Order, place: Relation) -> None:
@@ -282,130 +285,3 @@ class RenameInTransaction(InTransaction):
         for left, info in self.session.inspect([stage]).items():
             self.session.execute(self.session.spelling.drop(left, info.kind))
         return stage
-
-
-class SwapByStatement:
-    """For engines without transactions over statements: each statement is one of its own.
-
-    The stage is a relation beside the published one: empty, or for an increment a copy, which is changed instead of the
-    published table. One statement puts it in place and leaves the stamp; the record follows. Rows that a crash leaves
-    staged are removed by a later build of the relation, see `leftovers.py`.
-
-    A view that becomes a table, or a table that becomes one, is dropped first: readers miss it for a moment.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    @contextmanager
-    def stage(
-        self,
-        relation: Relation,
-        kind: RelationKind,
-        start: Start = "empty",
-        *,
-        view: Relation | None = None,
-        replaces: RelationKind | None = None,
-    ) -> Iterator[Stage]:
-        order = Order(relation, kind, start, view, replaces)
-        self.session.hold(order.shown.relation)
-        remove_leftovers(self.session, relation)
-        stage = _SwapStage(self, order)
-        try:
-            stage.begin()
-            yield stage
-        finally:
-            try:
-                stage.clean()
-            except EngineError as error:
-                _log.warning("what was staged for %s is left to a later build: %s", relation, error)
-
-    def make_room(self, relation: Relation, kind: RelationKind) -> None:
-        """Drop what has the name of a relation of another kind; readers miss it for a moment."""
-        self.session.execute(self.session.spelling.drop(relation, kind))
-
-    def copied(self, relation: Relation, stage: Relation) -> str:
-        """Spell the statement that makes a stage with the rows of a table: a clone, if the engine has those."""
-        spelling = self.session.spelling
-        return spelling.create_as(stage, "table", spelling.select_all(relation), replaces=False)
-
-    def swapped(self, stage: Relation, relation: Relation, comment: str) -> str:
-        """Spell the one statement that gives a table the rows, columns and comment of a stage, or creates it."""
-        spelling = self.session.spelling
-        return spelling.create_as(relation, "table", spelling.select_all(stage), stamp=comment)
-
-    def replaced(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> str:
-        """Spell the one statement that creates or replaces a view, with a comment."""
-        return self.session.spelling.create_as(relation, kind, query, stamp=comment)
-
-    def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
-        """Return what a relation is made of, as `Session.inspect` compares it."""
-        return columns_digest((column.name, column.type) for column in columns)
-
-
-class _SwapStage(_StagedRows):
-    """A stage under a name that no other build has."""
-
-    def __init__(self, publisher: SwapByStatement, order: Order) -> None:
-        super().__init__(publisher.session, order, order.relation.named(swap_name(order.relation.name)))
-        self._publisher = publisher
-        self._query = ""
-        self._made: list[Relation] = []
-
-    def begin(self) -> None:
-        if self.order.start == "published":
-            self._made.append(self.place)
-            self.session.execute(self._publisher.copied(self.order.relation, self.place))
-
-    def write(self, query: str, written: str | None = None) -> tuple[tuple[ColumnType, ...], Stats]:
-        self._query = query
-        self._made.append(self.place)
-        return super().write(query, written)
-
-    def scratch(
-        self, name: str, query: str, written: str | None = None, *, kind: RelationKind = "table"
-    ) -> tuple[Relation, tuple[ColumnType, ...]]:
-        relation = self.place.named(swap_name(self.order.relation.name))
-        self._made.append(relation)
-        self.session.execute(self.session.spelling.create_as(relation, kind, query, replaces=False))
-        return relation, usable_columns(self.session, relation, written or query, is_table=kind == "table")
-
-    def publish(self, seal: Seal) -> Sealed:
-        order, comment = self.order, self._comment(self.place, self.order.kind, seal)
-        if order.kind == "table":
-            self._swap(order, self._publisher.swapped(self.place, order.relation, comment))
-        else:
-            self._replace(order, self._query, comment)
-        if order.view is not None:
-            query = self.session.spelling.select_all(order.relation)
-            shown, _ = self.scratch("", query, kind="view")
-            self._replace(order.shown, query, self._comment(shown, "view", seal))
-        self._finish(seal)
-        for statement in seal.record:
-            self.session.execute(statement)
-        return Sealed()
-
-    def _replace(self, order: Order, query: str, comment: str) -> None:
-        self._swap(order, self._publisher.replaced(order.relation, order.kind, query, comment))
-
-    def _swap(self, order: Order, statement: str) -> None:
-        there = self.session.inspect([order.relation]).get(order.relation)
-        if there is not None and there.kind != order.kind:
-            self._publisher.make_room(order.relation, there.kind)
-        self.session.execute(statement)
-
-    def _comment(self, made: Relation, kind: RelationKind, seal: Seal) -> str:
-        """The mark of this build, behind what people wrote into the comment."""
-        shown = self.order.shown.relation
-        there = self.session.inspect([shown], Want.COMMENTS).get(shown)
-        text = unmarked(there.comment) if there else ""
-        if seal.stamp is None:
-            return text
-        return marked(text, seal.stamp, self._publisher.signature(made, kind, seal.columns))
-
-    def clean(self) -> None:
-        made, self._made = self._made[::-1], []  # views before what they read
-        there = self.session.inspect(made) if made else {}
-        for relation in made:
-            if relation in there:
-                self.session.execute(self.session.spelling.drop(relation, there[relation].kind))

@@ -7,13 +7,14 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from fft_core.engines.protocol import (
     Attachments,
     ColumnType,
     Estimates,
     Frames,
+    NativeFrames,
     Places,
     Publisher,
     RelationKind,
@@ -81,11 +82,29 @@ class NoVersions:
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
         return "null"
 
+    def known(self, relations: Sequence[Relation]) -> Mapping[Relation, str]:
+        return {}
+
     def definitions(self) -> Sequence[Definition]:
         return ()
 
     def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
         return None
+
+
+class NoNativeFrames:
+    """Has no frames of its own."""
+
+    def frame(self, query: str, kind: str) -> NoReturn:
+        raise EngineError(
+            f"the engine does not give frames of the kind {kind!r} yet", hint="Take a frame of a library."
+        )
+
+    def is_frame(self, value: object) -> bool:
+        return False
+
+    def query(self, frame: object) -> NoReturn:
+        raise EngineError("there are no native frames here")
 
 
 class NoEstimates:
@@ -145,6 +164,7 @@ class BaseSession(ABC):
         self.estimates: Estimates = NoEstimates()
         self.attachments: Attachments = NoAttachments()
         self.places: Places = NoPlaces(self.spec)
+        self.natives: NativeFrames = NoNativeFrames()
         self._namespace = namespace
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Arrow is what engines speak; pandas, Polars, pyarrow and others are what Python models get and give."""
+"""Dataframes: engines exchange Arrow; Python models get and return pandas, Polars, pyarrow and others."""
 
 from __future__ import annotations
 

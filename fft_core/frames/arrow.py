@@ -1,4 +1,4 @@
-"""A frame of any library from an Arrow table, and back: a value is kept, or there is an error."""
+"""Conversion of frames of any library from and to Arrow tables: a value is kept, or there is an error."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def from_arrow(table: pa.Table, frame_type: str) -> Any:
-    """Give an Arrow table as a frame of that type.
+    """Return an Arrow table as a frame of a library.
 
-    Polars and pyarrow keep every type. In pandas, whole numbers and booleans with NULLs get pandas' nullable types,
-    dates, lists, structs and maps are Arrow-backed, and decimals become floating point if that keeps their values.
+    Polars and pyarrow keep every type. In pandas, integers and booleans with NULLs get pandas' nullable types, dates,
+    lists, structs and maps are Arrow-backed, and decimals become floating point if their values stay exact.
 
     Args:
         table: The rows.
         frame_type: The name of a kind of frame: pandas, polars, polars_lazy, arrow or narwhals.
 
     Raises:
-        ModelError: a column has values that this library cannot hold; it is named. Or there is no such type.
+        ModelError: a column, which is named, has values that this library cannot hold; or the kind does not exist.
 
     >>> import pyarrow
     >>> from fft_core import from_arrow
@@ -32,15 +32,15 @@ def from_arrow(table: pa.Table, frame_type: str) -> Any:
     Int64Dtype()
     """
     if frame_type not in READERS:
-        raise ModelError(f"{frame_type!r} is no kind of frame", hint=f"There are {', '.join(READERS)}.")
+        raise ModelError(f"{frame_type!r} is not a kind of frame", hint=f"There are {', '.join(READERS)}.")
     return READERS[frame_type](table)
 
 
-def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that no library is imported that the model does not use
-    """Give a frame as an Arrow table: one of pandas, of Polars, or of any library that speaks Arrow's C stream.
+def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that only libraries are imported that the model uses
+    """Return a frame as an Arrow table: one of pandas, of Polars, or of any library with Arrow's C stream.
 
     Raises:
-        ModelError: it is no frame, has columns without a name of their own, or values that no table can hold.
+        ModelError: it is not a frame, its columns have no distinct names, or it has values that no table can hold.
 
     >>> import pandas
     >>> from fft_core import to_arrow
@@ -53,7 +53,7 @@ def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that no library is 
         return _storable(table)
     except ModelError:
         raise
-    except Exception as error:  # a library's own, for a frame that it cannot give away
+    except Exception as error:  # a library's own error, for a frame that it cannot export
         raise ModelError(f"the frame cannot be stored: {said(error)}") from error
 
 
@@ -62,7 +62,7 @@ def _arrow_table(frame: Any) -> pa.Table:
 
     if isinstance(frame, pa.Table):
         return frame
-    if callable(getattr(frame, "to_native", None)):  # narwhals: what is inside knows more, such as an index
+    if callable(getattr(frame, "to_native", None)):  # narwhals: the frame inside has more, such as an index
         return _arrow_table(frame.to_native())
     write = next((write for is_frame, write in WRITERS if is_frame(frame)), None)
     if write is not None:
@@ -77,7 +77,7 @@ def _arrow_table(frame: Any) -> pa.Table:
 
 def _refuse_names(names: list[str]) -> None:
     if not names:
-        raise ModelError("the frame has no columns", hint="Name the columns, also where there are no rows.")
+        raise ModelError("the frame has no columns", hint="Name the columns, even if the frame is empty.")
     if not all(names):
         raise ModelError("the frame cannot be stored: a column has an empty name", hint="Name every column.")
     twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
@@ -88,7 +88,7 @@ def _refuse_names(names: list[str]) -> None:
 
 
 def _storable(table: pa.Table) -> pa.Table:
-    """Give the types that every database has: those of views and 16 bits become plain, and what is only NULL, text."""
+    """Convert types that some databases lack: Arrow's view types and 16-bit floats become plain ones, NULL text."""
     import pyarrow as pa
 
     columns, fields = [], []
@@ -102,14 +102,14 @@ def _storable(table: pa.Table) -> pa.Table:
                 )
         plain = _plain(field.type)
         if pa.types.is_time64(plain) and plain.unit == "ns" and _is_whole_microseconds(column):
-            plain = pa.time64("us")  # what Polars makes of any time of day
+            plain = pa.time64("us")  # Polars reads any time of day as this type
         columns.append(column if plain == field.type else column.cast(plain))
         fields.append(field.with_type(plain))
     return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
 def _parts(kind: pa.DataType) -> Iterator[pa.DataType]:
-    """A type, and all types that it is made of."""
+    """Yield a type, and all types inside of it."""
     import pyarrow as pa
 
     yield kind

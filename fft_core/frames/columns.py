@@ -1,4 +1,4 @@
-"""How a column that a library cannot hold is named for people."""
+"""Messages about columns that a library cannot hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def spelled(kind: pa.DataType) -> str:
-    """Name an Arrow type in the words of databases, where those are known."""
+    """Return the name of an Arrow type in the words of databases, if there are such words."""
     import pyarrow as pa
 
     types: Any = pa.types
@@ -24,7 +24,7 @@ def spelled(kind: pa.DataType) -> str:
 
 
 def unreadable(library: str, field: pa.Field[Any], why: Exception | None = None) -> ModelError:
-    """Make the error for a column that a library has no type for."""
+    """Return the error for a column whose type a library lacks."""
     because = f": {said(why)}" if why else ""
     return ModelError(
         f"the rows cannot be read as {library}: column {field.name!r} ({spelled(field.type)}){because}",
@@ -33,7 +33,7 @@ def unreadable(library: str, field: pa.Field[Any], why: Exception | None = None)
 
 
 def said(error: Exception) -> str:
-    """Give what a library says of an error in one line, which can be printed everywhere."""
+    """Return the message of a library's error in one line, with visible control characters."""
     first = error.args[0] if error.args else ""
     text = first if isinstance(first, str) and not isinstance(error, UnicodeError) else str(error)
     return (text.strip() or type(error).__name__).splitlines()[0].encode(errors="backslashreplace").decode()

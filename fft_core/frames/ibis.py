@@ -18,7 +18,7 @@ _HINT = "Return an ibis.Table that is made of the tables that the model is given
 
 
 def refuse_rows(table: pa.Table) -> NoReturn:
-    """Raise ModelError: an Ibis table of a model has no rows, so that it cannot be made of some."""
+    """Raise ModelError: an Ibis table of a model has no rows, so it cannot be made from rows."""
     raise ModelError(
         "an ibis.Table is a query, and not made of rows",
         hint="Take a pandas or Polars DataFrame or a pyarrow Table here; ibis.memtable() makes a table of any of them.",
@@ -27,11 +27,11 @@ def refuse_rows(table: pa.Table) -> NoReturn:
 
 @dataclass(frozen=True)
 class IbisQuery:
-    """The query of an expression; in place of its relations stand symbols, as `@orders`.
+    """The query of an expression, with symbols in place of its relations, such as `@orders`.
 
     Attributes:
         tree: The syntax tree of sqlglot.
-        dialect: The dialect of sqlglot that Ibis writes for the engine.
+        dialect: The sqlglot dialect that Ibis writes for the engine.
     """
 
     tree: Any
@@ -39,7 +39,7 @@ class IbisQuery:
 
     @property
     def symbolic(self) -> str:
-        """The query with symbols for relations: equal if the same is asked, wherever the relations lie."""
+        """The query with symbols for relations: equal for equal queries, wherever the relations are."""
         return self._text(self.tree)
 
     @property
@@ -49,10 +49,10 @@ class IbisQuery:
         return frozenset(name for name in names if name.startswith(SYMBOL))
 
     def sql(self, places: Mapping[str, Relation | str], spelling: Quoting) -> str:
-        """Spell the query.
+        """Render the query.
 
         Args:
-            places: By symbol, where a relation lies, or the query whose rows it stands for.
+            places: The relation of each symbol, or the query that replaces it.
             spelling: Quotes names.
         """
         tree = self.tree.copy()
@@ -69,7 +69,7 @@ class IbisQuery:
 
 
 def _with(inlined: Mapping[str, str], text: str) -> str:
-    """Put queries before the text, as those that it begins with, by their quoted names."""
+    """Add queries as CTEs in front of the text, by their quoted names."""
     if not inlined:
         return text
     ctes = ",\n".join(f"{name} AS (\n{query}\n)" for name, query in inlined.items())
@@ -84,13 +84,13 @@ def _put(table: Any, place: Relation) -> None:
 
 
 def unbound_table(name: str, columns: Mapping[str, str], dialect: str) -> Any:
-    """Return a table without rows, called by its symbol.
+    """Return a table without rows, named by its symbol.
 
     Args:
         name: The model, seed or source.
-        columns: Its columns, with the types as the engine spells them. A type that Ibis does not know can be
+        columns: Its columns, with the types as the engine writes them. Columns of types that Ibis does not know can be
             selected, compared and cast.
-        dialect: The engine's.
+        dialect: The dialect of the engine.
 
     Raises:
         MissingDriverError: Ibis is not installed.
@@ -104,19 +104,19 @@ def unbound_table(name: str, columns: Mapping[str, str], dialect: str) -> Any:
 def _type(types: Any, kind: str) -> Any:
     try:
         return types.from_string(kind)
-    except (LookupError, TypeError, ValueError):  # one that it spells in another way; most others are unknown to it
+    except (LookupError, TypeError, ValueError):  # a type that Ibis writes in another way; others are unknown to it
         return importlib.import_module("ibis.expr.datatypes").Unknown(raw_type=kind)
 
 
 def query_of(result: Any, dialect: str) -> IbisQuery:
-    """Return the query of what a model returns. Nothing is run.
+    """Return the query of the value that a model returned. Nothing is executed.
 
     Args:
         result: The expression, over tables that `unbound_table` made.
-        dialect: The engine's.
+        dialect: The dialect of the engine.
 
     Raises:
-        ModelError: it is no table of Ibis, reads something else, or cannot be said in SQL on this engine.
+        ModelError: it is not an Ibis table, reads other relations, or has no equivalent in the SQL of this engine.
     """
     if not isinstance(result, _ibis().expr.types.Table):
         found = f"{type(result).__module__.partition('.')[0]}.{type(result).__name__}"
@@ -126,12 +126,12 @@ def query_of(result: Any, dialect: str) -> IbisQuery:
     compiler = _compiler(dialect)
     try:
         return IbisQuery(compiler.to_sqlglot(result), compiler.dialect)
-    except Exception as error:  # Ibis's own: an operation that the engine lacks, a type that SQL has not
+    except Exception as error:  # an error of Ibis: an operation that the engine lacks, a type that SQL lacks
         raise ModelError(f"what it returns cannot be said in SQL of {dialect}: {said(error)}") from error
 
 
 def _refuse_foreign(result: Any) -> None:
-    """Raise for what would need another connection, or rows that go through Python."""
+    """Raise ModelError for expressions that need another connection, or rows that go through Python."""
     operations = importlib.import_module("ibis.expr.operations")
     for table in result.op().find((operations.PhysicalTable, operations.SQLQueryResult)):
         if isinstance(table, operations.InMemoryTable):

@@ -1,4 +1,4 @@
-"""How the frames of each kind are made of an Arrow table, and which libraries give one back in a way of their own.
+"""The kinds of frames: how each is made of an Arrow table, and which libraries have an own way back to Arrow.
 
 The kinds have the names under which `fft_core.engines.spec.frames` declares them.
 """
@@ -24,7 +24,7 @@ READERS: Mapping[str, Callable[[pa.Table], Any]] = {
     "narwhals": narwhals.from_arrow,
     "ibis": ibis.refuse_rows,
 }
-# Of each, whether an object is its frame, and the frame as an Arrow table. Others are read by Arrow's C stream.
+# For each library: whether an object is its frame, and the frame as an Arrow table. Others use Arrow's C stream.
 WRITERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], pa.Table]], ...] = (
     (pandas.is_frame, pandas.to_arrow),
     (polars.is_frame, polars.to_arrow),

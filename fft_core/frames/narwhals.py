@@ -1,4 +1,4 @@
-"""narwhals frames: a face of narwhals on a pyarrow Table."""
+"""narwhals frames: a narwhals DataFrame over a pyarrow Table."""
 
 from __future__ import annotations
 

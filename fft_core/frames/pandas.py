@@ -17,14 +17,14 @@ _HINT = "Give every column values of one type that databases have; cast what is 
 
 
 def is_frame(frame: Any) -> bool:
-    """Tell whether something is a DataFrame of pandas or of a library that extends it, without importing it."""
+    """Return whether an object is a DataFrame of pandas or of a library that extends it, without an import."""
     return any(
         kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame" for kind in type(frame).__mro__
     )
 
 
 def from_arrow(table: pa.Table) -> Any:
-    """Give an Arrow table as a DataFrame. Raises ModelError for a column that pandas cannot hold."""
+    """Return an Arrow table as a DataFrame. Raises ModelError for a column that pandas cannot hold."""
     pd = _pandas()
     columns = {}
     for field, column in zip(table.schema, table.columns, strict=True):
@@ -52,7 +52,7 @@ def _series(pd: Any, field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> Any:
 
 
 def _plain(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
-    """As pandas does it, but numbers and booleans with NULLs keep their type."""
+    """Convert a column as pandas does, except that integers and booleans with NULLs keep their type."""
     import pyarrow as pa
 
     nullable = {
@@ -72,7 +72,7 @@ def _plain(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
 
 
 def _numbers(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
-    """Give decimals as whole numbers or doubles if those hold every value, else as they are: `decimal.Decimal`."""
+    """Return decimals as integers or doubles if they hold every value exactly, else as `decimal.Decimal`."""
     import pyarrow as pa
 
     if column.type.scale <= 0:
@@ -83,7 +83,7 @@ def _numbers(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
     quick = _of_few_digits(column)
     if quick is not None:
         return pd.Series(quick)
-    # Arrow's own cast of a decimal to a double is off by one in the last digit now and then; that of a text is not
+    # Arrow's cast of a decimal to a double is now and then wrong in the last digit; the cast of a text is exact
     doubles = column.cast(pa.string()).cast(pa.float64())
     if column.type.precision <= 15 or _are_exact(column, doubles):
         return doubles.to_pandas()
@@ -91,9 +91,9 @@ def _numbers(pd: Any, column: pa.ChunkedArray[Any]) -> Any:
 
 
 def _of_few_digits(column: pa.ChunkedArray[Any]) -> Any:
-    """Give decimals of up to 15 digits as an array of doubles, which are exact; None if some have more.
+    """Return decimals of up to 15 digits as an array of doubles, which are exact; None if some have more digits.
 
-    Their digits and the power of ten are whole numbers that a double holds, so that the division rounds just once.
+    Their digits and the power of ten are integers that a double holds exactly, so the division rounds only once.
     """
     import numpy as np
     import pyarrow as pa
@@ -123,10 +123,10 @@ def _are_exact(column: pa.ChunkedArray[Any], doubles: pa.ChunkedArray[Any]) -> b
 
 
 def to_arrow(frame: Any) -> pa.Table:
-    """Give a DataFrame as an Arrow table.
+    """Return a DataFrame as an Arrow table.
 
     Raises:
-        ModelError: it has an index or names that would be lost, or a column holds what no database has.
+        ModelError: it has an index or names that would be lost, or a column has a type that no database has.
     """
     import pyarrow as pa
 
@@ -148,19 +148,19 @@ def to_arrow(frame: Any) -> pa.Table:
 
 
 def _refuse_index(index: Any) -> None:
-    """Raise if an index holds more than the numbers of rows."""
+    """Raise ModelError if an index holds more than the numbers of the rows."""
     names = [name for name in index.names if name is not None]
     if not names and index.nlevels == 1 and index.inferred_type in ("integer", "empty"):
         return
     called = f"the index {', '.join(map(repr, names))}" if names else f"an index of {index.inferred_type} values"
     raise ModelError(
-        f"the frame cannot be stored: it has {called}, which is no column",
+        f"the frame cannot be stored: it has {called}, which is not a column",
         hint="reset_index() makes it a column; reset_index(drop=True) leaves it out.",
     )
 
 
 def _names(frame: Any) -> list[str]:
-    """The names of columns; numbers, as of a pivoted year, are their text."""
+    """Return the names of columns; numbers, such as the years of a pivot, become text."""
     if frame.columns.nlevels > 1:
         raise ModelError(
             f"the frame cannot be stored: its columns have names of several levels, such as {frame.columns[0]!r}",
@@ -169,7 +169,7 @@ def _names(frame: Any) -> list[str]:
     wrong = [name for name in frame.columns if not _is_name(name)]
     if wrong:
         raise ModelError(
-            f"the frame cannot be stored: a column is called {wrong[0]!r}, which is no text",
+            f"the frame cannot be stored: a column is called {wrong[0]!r}, which is not a text",
             hint="Name it by a text: df.columns = df.columns.map(str)",
         )
     names = [str(name) for name in frame.columns]
@@ -205,7 +205,7 @@ def _give(name: str, column: Any) -> None:
 
 
 def _with_wide_decimals(table: pa.Table, positions: list[int]) -> pa.Table:
-    """Give decimals among objects all their digits: a precision by the largest value would change with the rows."""
+    """Return a table in which decimals from objects have full precision, which no value of a run decides."""
     import pyarrow as pa
 
     for position in positions:

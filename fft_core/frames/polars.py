@@ -1,4 +1,4 @@
-"""Polars frames: they hold all that Arrow has but intervals, unions, 24:00 and decimals of more than 38 digits."""
+"""Polars frames: all Arrow types except intervals, unions, 24:00 and decimals of more than 38 digits."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _DAY = 24 * 60 * 60 * 10**9  # in nanoseconds
 
 
 def is_frame(frame: Any) -> bool:
-    """Tell whether something is a frame of Polars, without importing it."""
+    """Return whether an object is a frame of Polars, without an import."""
     names = ("DataFrame", "LazyFrame")
     return any(kind.__module__.partition(".")[0] == "polars" and kind.__name__ in names for kind in type(frame).__mro__)
 
 
 def from_arrow(table: pa.Table) -> Any:
-    """Give an Arrow table as a Polars DataFrame. Raises ModelError if it has no type for a column."""
+    """Return an Arrow table as a Polars DataFrame. Raises ModelError if Polars lacks a column's type."""
     library = _polars()
     for field, column in zip(table.schema, table.columns, strict=True):
         if _is_lacking(field.type):  # some of them make its threads panic
@@ -52,7 +52,7 @@ def _is_lacking(kind: pa.DataType) -> bool:
 
 
 def _has_hour_24(values: pa.Array[Any]) -> bool:
-    """Whether an array, or one inside of it, has the time of day that ends a day."""
+    """Return whether an array, or one inside of it, contains 24:00, the time of day that ends a day."""
     import pyarrow as pa
     import pyarrow.compute
 
@@ -65,7 +65,7 @@ def _has_hour_24(values: pa.Array[Any]) -> bool:
         return False
     if types.is_map(kind):
         return _has_hour_24(content.keys) or _has_hour_24(content.items)
-    parts = content.flatten()  # those of a list are one array
+    parts = content.flatten()  # the columns of a list are one array
     return any(map(_has_hour_24, parts)) if types.is_struct(kind) else _has_hour_24(parts)
 
 
@@ -77,7 +77,7 @@ def _has_times(kind: pa.DataType) -> bool:
 
 
 def to_arrow(frame: Any) -> pa.Table:
-    """Give a Polars frame as an Arrow table. Raises ModelError for columns of types that only Polars has."""
+    """Return a Polars frame as an Arrow table. Raises ModelError for columns of types that only Polars has."""
     frame = frame.lazy().collect()
     for column in frame.iter_columns():
         if "Object" in str(column.dtype):  # Arrow would get the addresses of the objects

@@ -1,4 +1,4 @@
-"""Values of Python in a column of objects: Arrow would make one type of some mixtures, and lose a part of them."""
+"""Python values in columns of objects: Arrow would convert some mixtures to one type, and lose a part of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MIXTURES = ((date, datetime), (str, bytes))
 
 
 def mixed(values: Iterable[Any]) -> str | None:
-    """Say what is wrong with values that are no one type, or that Arrow would cut; None where nothing is.
+    """Return a message about values that have no common type, or that Arrow would truncate; None if all is well.
 
     >>> mixed([1, 2]), mixed(["a", b"b"])
     (None, 'it holds str and bytes')
@@ -49,7 +49,7 @@ def _has_nanoseconds(value: Any) -> bool:
 
 
 def _mixed_inside(values: list[Any], kinds: set[type]) -> str | None:
-    """Look into lists and dicts."""
+    """Return the same message for the values inside of lists and dicts."""
     if not any(issubclass(kind, list | tuple | dict) for kind in kinds):
         return None
     items = list(chain.from_iterable(value for value in values if isinstance(value, list | tuple)))

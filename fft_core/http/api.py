@@ -1,4 +1,4 @@
-"""What project files call: get_json and get_df, for one project."""
+"""The functions get_json and get_df for the files of one project."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from fft_core.http.settings import HttpSettings
 
 Paginator: TypeAlias = Callable[[str, Mapping[str, Any] | None, Any], Mapping[str, Any] | None]
 _REQUEST = ("url", "params", "headers")
-# How the sessions of engines make a frame of their own from one of pandas.
+# The method of an engine's sessions that makes its own frame from a pandas one.
 _MAKERS = ("createDataFrame", "create_dataframe", "read_pandas")
 
 
 class HttpApi:
-    """Makes requests as a project's environment says.
+    """HTTP requests with the settings of a project's environment.
 
     Args:
-        environment: Gives the FF_HTTP_* variables.
-        root: The project's folder, where relative paths start.
+        environment: Contains the FF_HTTP_* variables.
+        root: The project's folder, which relative paths start at.
     """
 
     def __init__(self, environment: Mapping[str, str], root: Path) -> None:
@@ -38,19 +38,19 @@ class HttpApi:
         ttl: float | None = None,
         **options: Any,
     ) -> Any:
-        """Ask for JSON, and return what it says; with a paginator, the list of what all pages say.
+        """Request JSON and return it parsed; with a paginator, return the list of all pages.
 
         Args:
             url: The address.
-            params: Added to its query.
-            headers: Of the request.
-            paginator: Called as `paginator(url, params, page)`; returns None, or what changes for the next page:
+            params: Parameters that are added to its query.
+            headers: The headers of the request.
+            paginator: Called as `paginator(url, params, page)`; returns None, or the changes for the next page:
                 `{"next_request": {"url": ..., "params": ..., "headers": ...}}`.
-            ttl: Seconds after which a kept response is asked for again; FF_HTTP_CACHE_TTL if None.
-            options: `timeout`, `retries`, `offline` and `cache` ("off", "ro", "rw"), instead of what variables say.
+            ttl: Seconds after which a cached response is requested again; FF_HTTP_CACHE_TTL if None.
+            options: `timeout`, `retries`, `offline` and `cache` ("off", "ro", "rw"), instead of the variables.
 
         Raises:
-            ModelError: the host is not allowed, it answers with an error or no JSON, or it is not in the cache offline.
+            ModelError: the host is not allowed, its answer is an error or not JSON, or is not in the cache offline.
         """
         pages = self._pages(url, params, headers, paginator, ttl, options)
         return list(pages) if paginator else next(pages)
@@ -69,17 +69,17 @@ class HttpApi:
         ttl: float | None = None,
         **options: Any,
     ) -> Any:
-        """Ask for JSON, and return its rows as a frame: of pandas, or of a session that makes frames of its own.
+        """Request JSON and return its rows as a frame: of pandas, or of a session that makes its own frames.
 
         Args:
-            url, params, headers, paginator, ttl, options: As `get_json` takes them. Pages follow each other.
-            record_path: Where in the JSON the rows are: a key, or keys in their order. The whole, if it is None.
-            normalize: Whether nested mappings become columns, as `user.name`.
-            output: "pandas", or the name of what `session` makes.
-            session: Makes the frame, if it is none of pandas.
+            url, params, headers, paginator, ttl, options: As for `get_json`. The rows of all pages are joined.
+            record_path: The place of the rows in the JSON: a key, or keys in their order; None for the whole JSON.
+            normalize: Whether nested mappings become columns, such as `user.name`.
+            output: "pandas", or the name of the frames that `session` makes.
+            session: Makes the frame, if it is not a pandas one.
 
         Raises:
-            ModelError: as `get_json` does; or there are no rows at that place.
+            ModelError: as for `get_json`; or the JSON has no rows at that place.
         """
         import pandas as pd
 

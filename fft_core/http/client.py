@@ -22,18 +22,18 @@ from fft_core.http.stats import current
 from fft_core.http.storage import FileStorage, key_of, shown_url
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LONGEST_WAIT = 60.0  # seconds; a server may ask for any time
-# Headers that say what is answered: of the others, libraries make new ones with each version.
+_LONGEST_WAIT = 60.0  # seconds; the limit of a delay that a server asks for
+# Headers that affect the answer: libraries change the others with each version.
 _COUNTED = frozenset({"accept", "accept-language", "authorization", "cookie", "content-type"})
 _DEFAULTS = frozenset({"host", "user-agent", "accept-encoding", "connection", "content-length"})
 
 
 class OfflineError(httpx.TransportError):
-    """A response is not in the cache, and there is only the cache."""
+    """The response is not in the cache, and requests are offline."""
 
 
 class AnswerError(httpx.HTTPError):
-    """A server answers with an error; its text has no address in it, which may hold credentials."""
+    """A server answered with an error. The message has no URL, which may contain credentials."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(f"{response.status_code} {response.reason_phrase}".rstrip())
@@ -41,12 +41,12 @@ class AnswerError(httpx.HTTPError):
 
     @property
     def can_retry(self) -> bool:
-        """Whether a later try can succeed."""
+        """Whether a retry can succeed."""
         return self.response.status_code in _AGAIN
 
 
 class _Masked(logging.Filter):
-    """Takes credentials out of the addresses that httpx logs."""
+    """A filter that removes credentials from the URLs that httpx logs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         arguments = record.args if isinstance(record.args, tuple) else ()
@@ -66,7 +66,7 @@ def _masked_log() -> Iterator[None]:
 
 
 class Rate:
-    """Lets so many requests pass in a second; may be shared by threads."""
+    """A limit of requests per second; threads may share it."""
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
@@ -74,7 +74,7 @@ class Rate:
         self._lock = threading.Lock()
 
     def wait(self, per_second: float | None) -> None:
-        """Wait for one's turn."""
+        """Wait until the next request is allowed."""
         if not per_second:
             return
         with self._lock:
@@ -86,19 +86,19 @@ class Rate:
 
 @cache
 def _ssl_context() -> ssl.SSLContext:
-    """Read the certificates once: that takes 50 ms and more."""
+    """Read the certificates once: it takes 50 ms and more."""
     return httpx.create_ssl_context()
 
 
 class _Network(httpx.BaseTransport):
-    """Sends requests, and follows redirects: the cache above keeps what comes in the end."""
+    """A transport that sends requests and follows redirects, so that the cache above it keeps the final response."""
 
     def __init__(self, settings: HttpSettings, rate: Rate) -> None:
         self._settings, self._rate = settings, rate
 
     @cached_property
     def _client(self) -> httpx.Client:
-        """Made for the first request that the cache does not answer."""
+        """The client, made for the first request that the cache does not answer."""
         return httpx.Client(
             timeout=self._settings.timeout,
             follow_redirects=True,
@@ -129,7 +129,7 @@ class _Network(httpx.BaseTransport):
 
 
 def refuse_other_hosts(settings: HttpSettings, url: httpx.URL) -> None:
-    """Raise ModelError for an address that must not be asked: of redirects and of further pages, too."""
+    """Raise ModelError for a URL of a host that is not allowed; checked for redirects and further pages, too."""
     if not settings.allows(url.host, url.port):
         known = ", ".join(settings.domains)
         hint = f"FF_HTTP_ALLOWED_DOMAINS has {known}."
@@ -137,7 +137,7 @@ def refuse_other_hosts(settings: HttpSettings, url: httpx.URL) -> None:
 
 
 def _wait_for(error: Exception) -> bool | float:
-    """Whether a request is tried again, and after how many seconds, if the server says so."""
+    """Return whether a request is retried; if the server asks for a delay, return it in seconds."""
     if isinstance(error, AnswerError):
         return _retry_after(error.response) or True
     return isinstance(error, httpx.TransportError) and not isinstance(
@@ -165,15 +165,15 @@ def get(
     *,
     ttl: float | None = None,
 ) -> httpx.Response:
-    """Ask for one address. Raises ModelError; ModelRaisedError if a later try can succeed.
+    """Request one URL. Raises ModelError; ModelRaisedError if a retry can succeed.
 
     Args:
-        settings: How requests are made.
-        rate: Shared by all requests of a project.
+        settings: The settings of requests.
+        rate: The limit that all requests of a project share.
         url: The address.
-        params: Added to its query.
-        headers: Of the request.
-        ttl: Seconds after which a kept response is asked for again, instead of that of the settings.
+        params: Parameters that are added to its query.
+        headers: The headers of the request.
+        ttl: Seconds after which a cached response is requested again, instead of the one of the settings.
     """
     network = _Network(settings, rate)
     age = settings.ttl if ttl is None else ttl
@@ -187,7 +187,7 @@ def get(
             if not response.is_success:
                 raise AnswerError(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _said(error, request) from None  # the cause could show what is secret in the address
+            raise _said(error, request) from None  # the cause could show a secret in the URL
     _count(settings, response)
     return response
 
@@ -203,9 +203,9 @@ def _request(
         address = httpx.URL(url)
         address = address.copy_merge_params(dict(params)) if params else address
     except (httpx.InvalidURL, TypeError) as error:
-        raise ModelError(f"{url!r} is no address: {error}") from None
+        raise ModelError(f"{url!r} is not an address: {error}") from None
     if address.scheme not in ("http", "https"):
-        raise ModelError(f"{shown_url(url)!r} is no address of the web", hint="Write it as https://example.com/data.")
+        raise ModelError(f"{shown_url(url)!r} is not a web address", hint="Write it as https://example.com/data.")
     refuse_other_hosts(settings, address)
     request = client.build_request("GET", address, headers=dict(headers or {}))
     counted = [

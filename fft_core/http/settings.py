@@ -1,4 +1,4 @@
-"""What the FF_HTTP_* variables say."""
+"""Settings from the FF_HTTP_* variables."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _FALSE = ("0", "false", "no", "off", "")
 
 @dataclass(frozen=True)
 class HttpSettings:
-    """How requests are made.
+    """The settings of requests.
 
     Attributes:
-        folder: Where responses are kept.
+        folder: The folder of cached responses.
         mode: Whether the cache is used: not at all, read only, or read and written.
-        ttl: Seconds after which a kept response is asked for again; None for never.
-        offline: Whether there is only the cache.
-        domains: The hosts that may be asked, each with those below it; all if empty.
+        ttl: Seconds after which a cached response is requested again; None for never.
+        offline: Whether only the cache may answer.
+        domains: The allowed hosts, each with its subdomains; all if empty.
         timeout: Seconds to wait for a connection and for each piece of a response.
-        retries: How often a request is tried again.
-        per_second: How many requests are sent in a second at most; None for as many as there are.
+        retries: How many times a failed request is sent again.
+        per_second: The limit of requests per second; None for no limit.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class HttpSettings:
         )
 
     def allows(self, host: str, port: int | None = None) -> bool:
-        """Whether a host may be asked.
+        """Return whether requests to a host are allowed.
 
         >>> settings = HttpSettings(Path(), domains=("example.com", "*.test.org", "localhost:80"))
         >>> [settings.allows(host) for host in ("api.example.com", "badexample.com", "a.test.org")]
@@ -93,7 +93,7 @@ class _Said:
         word = self._environment.get(name, "").strip().lower() or "rw"
         if word not in _MODES:
             hint = nearest(word, _MODES) or f"Write {', '.join(_MODES)}."
-            raise ModelError(f"environment variable {name}: {word!r} is no mode of the cache", hint=hint)
+            raise ModelError(f"environment variable {name}: {word!r} is not a mode of the cache", hint=hint)
         return word
 
     def _read(

@@ -1,4 +1,4 @@
-"""How many requests a piece of work made, and how many of them the cache answered."""
+"""Counts of the requests of a piece of work, and of those that the cache answered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class HttpStats:
-    """What was asked for: all requests, those that the cache answered, the bytes of the answers, whether offline."""
+    """The counts: all requests, those that the cache answered, the bytes of the answers, and whether offline."""
 
     requests: int = 0
     cache_hits: int = 0
@@ -28,7 +28,7 @@ class HttpStats:
             self.used_offline = self.used_offline or offline
 
     def as_json(self) -> dict[str, int | bool]:
-        """Return the numbers by name, as they stand in run_results.json."""
+        """Return the counts by name, as in run_results.json."""
         return {
             "requests": self.requests,
             "cache_hits": self.cache_hits,
@@ -42,7 +42,7 @@ _collected: ContextVar[HttpStats | None] = ContextVar("fft_http_stats", default=
 
 @contextmanager
 def collecting() -> Iterator[HttpStats]:
-    """Count the requests that are made in this context; in threads that it starts, only if they share it."""
+    """Count the requests in this context; in threads that it starts, only if they share the context."""
     stats = HttpStats()
     token = _collected.set(stats)
     try:
@@ -52,5 +52,5 @@ def collecting() -> Iterator[HttpStats]:
 
 
 def current() -> HttpStats | None:
-    """Return where requests are counted now."""
+    """Return the current counts, or None outside of `collecting`."""
     return _collected.get()

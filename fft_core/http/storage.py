@@ -1,7 +1,7 @@
-"""Responses in files: `<key>.json` says what was asked and when, `<key>.bin` is the body. No secret is in either name.
+"""Responses in files: `<key>.json` has the request and the time, `<key>.bin` the body. No name contains a secret.
 
-What is written of a request are its method, its address without credentials, and its parameters, with those that look
-like credentials masked; of a response, its status and the headers that describe the body.
+A file has the method of the request, its URL without credentials, and its parameters, masked if they look like
+credentials; and of the response, its status and the headers that describe the body.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _MASK = "***"
 
 
 class FileStorage(BaseStorage):
-    """Keeps responses in a folder.
+    """Storage of responses in a folder.
 
     Args:
         folder: The folder.
-        ttl: Seconds after which a response is not given any more; None for never.
-        is_written: Whether new responses are kept.
+        ttl: Seconds after which a response is no longer returned; None for never.
+        is_written: Whether new responses are stored.
     """
 
     def __init__(self, folder: Path, *, ttl: float | None = None, is_written: bool = True) -> None:
@@ -41,7 +41,7 @@ class FileStorage(BaseStorage):
     def create_entry(
         self, request: Request, response: Response, key: str, *, ttl: float | None = None, tti: float | None = None
     ) -> Entry:
-        """Keep a response when its body has been read."""
+        """Store a response when its body has been read."""
         said = {
             "method": request.method,
             **_address(request.url),
@@ -53,7 +53,7 @@ class FileStorage(BaseStorage):
         return Entry(uuid.uuid4(), request, Response(response.status_code, response.headers, stream))
 
     def get_entries(self, key: str) -> list[Entry]:
-        """Return the response that is kept under a key, if there is one and it is not too old."""
+        """Return the response of a key, if there is one that is not too old."""
         found = self._read(key)
         if found is None:
             return []
@@ -69,7 +69,7 @@ class FileStorage(BaseStorage):
         """Do nothing: responses are only replaced."""
 
     def _read(self, key: str) -> tuple[dict[str, Any], bytes] | None:
-        """Read an entry; None for one that is too old, that is not whole, or that was changed by hand."""
+        """Read an entry; None if it is too old, incomplete, or was changed by hand."""
         try:
             said = json.loads((self._folder / f"{key}.json").read_bytes())
             body = (self._folder / f"{key}.bin").read_bytes()
@@ -91,7 +91,7 @@ class FileStorage(BaseStorage):
 
 
 def key_of(method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes) -> str:
-    """Digest what the response depends on: two requests with different credentials have different keys."""
+    """Return a digest of all that the response depends on: requests with other credentials have other keys."""
     parts = urlsplit(url)
     query = sorted(parse_qsl(parts.query, keep_blank_values=True))
     told = [method, parts._replace(query="", fragment="").geturl(), query, sorted(headers), _digest(body)]
@@ -99,7 +99,7 @@ def key_of(method: str, url: str, headers: Iterable[tuple[str, str]], body: byte
 
 
 def shown_url(url: str) -> str:
-    """Return an address without credentials, for messages.
+    """Return a URL without credentials, for messages.
 
     >>> shown_url("https://me:x@example.com/a?api_key=1&page=2")
     'https://example.com/a?api_key=***&page=2'

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all: readers see the old content or the new one, never half of it."""
+"""Atomic writing of files: readers see the old content or the new content, never a part of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from fft_core.errors import ArtifactError
 from fft_core.names.text import json_escaped
 
-_EVERYBODY = 0o666  # less what the user's umask takes away
+_EVERYBODY = 0o666  # less the permissions that the user's umask removes
 
 
 def json_text(value: Mapping[str, Any]) -> str:
@@ -26,19 +26,19 @@ def write_json_file(path: Path, value: Mapping[str, Any]) -> Path:
 
 
 def write_text_file(path: Path, text: str) -> Path:
-    """Write a text file, in UTF-8, with the permissions that the user's umask gives to new files.
+    """Write a text file in UTF-8, with the permissions of the user's umask.
 
-    Folders that are missing are made.
+    Missing folders are made.
 
     Raises:
-        ArtifactError: the file cannot be written; the old one is still there.
+        ArtifactError: the file cannot be written; the old one still exists.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, text.encode())
     except OSError as error:
         raise ArtifactError(f"cannot write {path}: {_reason(error, path)}") from error
-    except UnicodeEncodeError as error:  # half of a surrogate pair, as an escape in YAML can give one
+    except UnicodeEncodeError as error:  # half of a surrogate pair, which an escape in YAML can produce
         raise ArtifactError(f"cannot write {path}: {error}") from error
     return path
 
@@ -48,8 +48,8 @@ def replace_file(path: Path, content: bytes, *, mode: int = _EVERYBODY) -> None:
 
     Args:
         path: The file, in a folder that exists.
-        content: All that it will hold.
-        mode: Its permissions; those that the user's umask forbids are not given.
+        content: All its new content.
+        mode: Its permissions, less those that the user's umask forbids.
     """
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
@@ -62,6 +62,6 @@ def replace_file(path: Path, content: bytes, *, mode: int = _EVERYBODY) -> None:
 
 
 def _reason(error: OSError, path: Path) -> str:
-    """Return what the system says, with the file or folder that it says it of if that is another one."""
+    """Return the system's error message, with the file or folder that it is about if that is another one."""
     of_another = error.filename is not None and Path(error.filename).parent != path.parent
     return f"{error.strerror}: {error.filename}" if of_another else str(error.strerror)

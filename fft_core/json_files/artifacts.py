@@ -1,4 +1,4 @@
-"""JSON files of `.fastflowtransform/target/`: where they are, and how they are read; errors name the key."""
+"""JSON files of `.fastflowtransform/target/`: their paths, and reading them with errors that name the key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def plain_json(values: Mapping[str, object]) -> dict[str, Any]:
-    """Give values as JSON has them: what it has not, as a date, as its text.
+    """Return values as JSON has them; other types, such as dates, as text.
 
     >>> from datetime import date
     >>> plain_json({"since": date(2024, 1, 1), "by": ["ann"]})
@@ -27,7 +27,7 @@ def plain_json(values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def artifact_path(root: Path, name: str) -> Path:
-    """Say where a project's artifact lies.
+    """Return the path of a project's artifact.
 
     >>> artifact_path(Path("shop"), "manifest.json").as_posix()
     'shop/.fastflowtransform/target/manifest.json'
@@ -36,10 +36,10 @@ def artifact_path(root: Path, name: str) -> Path:
 
 
 def read_json_file(path: Path, schema: str, *, hint: str) -> Part:
-    """Read an artifact of the schema that is expected.
+    """Read an artifact of the expected schema.
 
     Raises:
-        ArtifactError: it is not there (with the hint), is no JSON, or was written by another version of FFT.
+        ArtifactError: it does not exist (with the hint), is not JSON, or was written by another version of FFT.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -58,68 +58,68 @@ def read_json_file(path: Path, schema: str, *, hint: str) -> Part:
 
 @dataclass(frozen=True)
 class Part:
-    """An object inside an artifact; each question names the key, and is answered by a value of its type.
+    """An object inside an artifact; each method reads the value of a key, and checks its type.
 
-    All raise ArtifactError, which says where in the file the other value stands.
+    All raise ArtifactError, which names the place of a value of another type in the file.
     """
 
-    value: Any  # Any: whatever the file holds
+    value: Any  # Any: JSON values
     path: Path
     pointer: str = ""
 
     def part(self, key: str) -> Part:
-        """The object under a key."""
+        """Return the object of a key."""
         return Part(self._get(key, dict), self.path, self._at(key))
 
     def part_or_none(self, key: str) -> Part | None:
-        """The object under a key, None for null."""
+        """Return the object of a key, None for null."""
         return None if self._get(key, dict, type(None)) is None else self.part(key)
 
     def parts(self, key: str) -> Iterator[Part]:
-        """The objects of the list under a key."""
+        """Yield the objects of the list of a key."""
         for index, value in enumerate(self._get(key, list)):
             yield Part(value, self.path, f"{self._at(key)}[{index}]")
 
     def optional(self, keys: Iterable[str]) -> dict[str, Any]:
-        """What is under those of the keys that are there: older files may not have them."""
+        """Return the values of those keys that exist: older files may lack them."""
         return {key: self.value[key] for key in keys if key in self.value}
 
     def text(self, key: str) -> str:
-        """The text under a key."""
+        """Return the text of a key."""
         return cast("str", self._get(key, str))
 
     def text_or_none(self, key: str) -> str | None:
-        """The text under a key, None for null."""
+        """Return the text of a key, None for null."""
         return cast("str | None", self._get(key, str, type(None)))
 
     def number(self, key: str) -> int:
-        """The whole number under a key."""
+        """Return the integer of a key."""
         return cast("int", self._get(key, int))
 
     def number_or_none(self, key: str) -> int | None:
-        """The whole number under a key, None for null."""
+        """Return the integer of a key, None for null."""
         return cast("int | None", self._get(key, int, type(None)))
 
     def flag(self, key: str) -> bool:
-        """The true or false under a key."""
+        """Return the boolean of a key."""
         return cast("bool", self._get(key, bool))
 
     def choice(self, key: str, choices: tuple[T, ...]) -> T:
-        """The text under a key, which must be one of these."""
+        """Return the text of a key, which must be one of the choices."""
         found = self.text(key)
         if found not in choices:
             raise self._error(key, f"is {found!r}, not one of {', '.join(map(str, choices))}")
         return cast("T", found)
 
     def time(self, key: str) -> datetime:
-        """The time under a key."""
+        """Return the time of a key."""
         found = self.time_or_none(key)
         if found is None:
             raise self._error(key, "is null, not a time")
         return found
 
     def time_or_none(self, key: str) -> datetime | None:
-        """The time under a key, None for null."""
+        """Return the time of a key, None for null."""
         text = self.text_or_none(key)
         try:
             return None if text is None else datetime.fromisoformat(text)
@@ -132,7 +132,7 @@ class Part:
         if key not in self.value:
             raise self._error(key, "is missing")
         found = self.value[key]
-        if type(found) not in kinds:  # a bool is an int to isinstance
+        if type(found) not in kinds:  # a bool is an int for isinstance
             raise self._error(key, f"is {json.dumps(found, default=str)[:60]}, which is of another type")
         return found
 
@@ -144,7 +144,7 @@ class Part:
 
 
 def spelled(time: datetime | None) -> str | None:
-    """Spell a time for JSON: ISO 8601, in UTC.
+    """Return a time as text for JSON: ISO 8601, in UTC.
 
     >>> spelled(datetime(2026, 1, 31, 12, 30, tzinfo=UTC))
     '2026-01-31T12:30:00Z'

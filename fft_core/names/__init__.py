@@ -1,4 +1,4 @@
-"""How things are called: logical names of models, and physical relations with their quoting.
+"""Names: logical names of models, and physical relations with their quoting.
 
 This is the only module that knows the `.ff` suffix.
 """
@@ -14,11 +14,11 @@ from typing import Protocol
 SQL_SUFFIX = ".ff.sql"
 PYTHON_SUFFIX = ".ff.py"
 STREAM_SUFFIX = ".ff.yml"
-SYMBOL = "@"  # begins the name of each tracked relation in a text that is rendered to be compared, not to be run
+SYMBOL = "@"  # prefix of tracked relations in SQL that is rendered for a fingerprint, not for a run
 
 
 def model_name(text: str) -> str:
-    """Give the one name of a model, however it is referred to.
+    """Return the logical name of a model, from any form of it.
 
     >>> model_name("users.ff"), model_name("users")
     ('users', 'users')
@@ -27,7 +27,7 @@ def model_name(text: str) -> str:
 
 
 def logical_name(path: Path) -> str:
-    """Give the name that FFT derives from a model's file: the stem with `.ff`.
+    """Return the name that FFT derives from a model's file: the stem with `.ff`.
 
     >>> logical_name(Path("models/users.ff.sql"))
     'users.ff'
@@ -36,12 +36,12 @@ def logical_name(path: Path) -> str:
 
 
 def is_plain(name: str) -> bool:
-    """Tell whether a name can be used as a relation and as a Dagster asset without being changed."""
+    """Return whether a name can be used unchanged as a relation and as a Dagster asset."""
     return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
 
 
 class Quoting(Protocol):
-    """What spells names: a `Spelling`."""
+    """The protocol of objects that quote names: a `Spelling`."""
 
     def quoted(self, name: str) -> str:
         """Quote one name."""
@@ -49,7 +49,7 @@ class Quoting(Protocol):
 
 @dataclass(frozen=True, order=True)
 class Relation:
-    """A physical table or view; a part that is None is left to the database's defaults.
+    """A physical table or view; the database's defaults apply to parts that are None.
 
     >>> from fft_core import Relation
     >>> str(Relation("users", schema="staging"))
@@ -69,16 +69,16 @@ class Relation:
         return tuple(part for part in (self.catalog, self.schema, self.name) if part)
 
     def sql(self, spelling: Quoting) -> str:
-        """Spell the relation for a statement, every part quoted."""
+        """Return the relation as SQL, with every part quoted."""
         return ".".join(spelling.quoted(part) for part in self.parts)
 
     def named(self, name: str) -> Relation:
-        """Give the relation of another name beside this one."""
+        """Return a relation with another name at the same place."""
         return replace(self, name=name)
 
 
 def repeated_name(names: Iterable[str]) -> tuple[str, str] | None:
-    """Find the first two names that are the same in any case.
+    """Find the first two names that are equal in any case.
 
     >>> repeated_name(["a", "b", "A"]), repeated_name(["a", "b"])
     (('a', 'A'), None)

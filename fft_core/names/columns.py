@@ -1,6 +1,6 @@
-"""Which column a name means: the one that is spelled so, or else the only one that is in another case.
+"""Lookup of columns by name: an exact match, or else the only match in another case.
 
-On DuckDB, names that differ only in case are one; on Postgres, `"Val"` and `val` are two columns.
+In DuckDB, names that differ only in case are the same; in Postgres, `"Val"` and `val` are two columns.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from fft_core.errors import FftError
 
 
 class AmbiguousColumnError(FftError):
-    """A name is that of several columns, each in another case."""
+    """A name matches several columns, each in another case."""
 
     def __init__(self, name: str, found: Iterable[str]) -> None:
         spelled = sorted(found)
@@ -22,7 +22,7 @@ class AmbiguousColumnError(FftError):
 
 
 class ColumnNames:
-    """The names of a relation's columns, to be looked up.
+    """The names of a relation's columns, for lookups.
 
     >>> names = ColumnNames(["id", "Val", "val"])
     >>> names.find("ID"), names.find("val"), names.find("Val"), names.find("x")
@@ -36,7 +36,7 @@ class ColumnNames:
             self._by_key.setdefault(name.lower(), []).append(name)
 
     def find(self, name: str) -> str | None:
-        """Give the column that a name means; None if there is none. Raises AmbiguousColumnError."""
+        """Return the column that a name means; None if there is none. Raises AmbiguousColumnError."""
         if name in self._names:
             return name
         found = self._by_key.get(name.lower(), [])
@@ -46,7 +46,7 @@ class ColumnNames:
 
 
 def paired(stored: Iterable[str], given: Iterable[str]) -> Mapping[str, str]:
-    """Pair the columns of two relations, in the order of `given`: first those that are spelled alike, then the others.
+    """Pair the columns of two relations, in the order of `given`: first exact matches, then matches in another case.
 
     Raises AmbiguousColumnError.
 
@@ -61,6 +61,6 @@ def paired(stored: Iterable[str], given: Iterable[str]) -> Mapping[str, str]:
     for name in given:
         found = name if name in alike else left.find(name)
         if found is not None:
-            right.find(found)  # raises if another one has the same claim
+            right.find(found)  # raises if another name matches this column as well
             pairs[found] = name
     return pairs

@@ -1,4 +1,4 @@
-"""What is known of the functions of an engine, and what the users of a database added to them. Imports nothing."""
+"""The known functions of an engine, and the definitions that users of the database added. Imports nothing."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class KnownFunctions:
-    """The functions that an engine brings with it. All names are in small letters.
+    """The built-in functions of an engine. All names are in small letters.
 
     Attributes:
-        steady: Give the same value for the same arguments, under the settings that our sessions have.
-        rows: Steady ones that may stand for a table.
-        changing: All others: clocks, chance, files, catalogs, what depends on the session.
-        bare: Those of the changing that are called without parentheses.
-        counts: With how many arguments alone a function is steady, where that depends on it.
-        syntax: Words that may stand before a parenthesis and call nothing, or what the standard has a syntax for.
+        steady: Functions that return the same value for the same arguments, under the settings of our sessions.
+        rows: Steady functions that may stand for a table.
+        changing: All other functions: clocks, chance, files, catalogs, facts about the session.
+        bare: Those of the changing functions that are called without parentheses.
+        counts: The numbers of arguments with which alone a function is steady, if it is not for others.
+        syntax: Words that may stand before a parenthesis without a call, or for which the SQL standard has a syntax.
         types: Types, whose casts are steady.
-        changing_types: Types whose values mean something in the database's catalog.
-        columns: Columns that every table has, and that tell how its rows are stored.
-        clock_words: Texts that date and time types read as the clock.
+        changing_types: Types whose values refer to the database's catalog.
+        columns: Columns that every table has, which tell how its rows are stored.
+        clock_words: Texts that date and time types read as the current time.
         date_words: Other words that such a text may hold.
         implicit: Functions that operators and other syntax call, by their names.
         quoted_names_keep_case: Whether `"Lower"` is another name than `lower`.
@@ -46,18 +46,18 @@ class KnownFunctions:
 
 @dataclass(frozen=True)
 class Definition:
-    """A function, macro, type, operator or cast that users of a database made, or an extension of it.
+    """A function, macro, type, operator or cast that users of a database, or an extension, defined.
 
     Attributes:
-        kind: What it is, in a word for people.
-        name: As it is called: with its schema only where our sessions need that.
-        text: All that says what it does.
+        kind: Its kind, in a word for people.
+        name: Its name, with its schema only if our sessions need it in a call.
+        text: Its whole definition as text.
         queries: The SQL in it, which must be read as well: bodies, and defaults of parameters.
-        doubt: Why its value may change by itself, whatever its text says; "" where nothing is known.
-        is_implicit: Whether it may be used by a query that does not name it.
-        types: The types of users that it is made of, as `name`.
+        doubt: A known reason why its value may change by itself although its text stays the same, or "".
+        is_implicit: Whether a query may use it without naming it.
+        types: The user-defined types that it uses, as `name`.
         used_as: Other keys by which a query uses it: `type mood` for a cast to it, `field years` for `x.years`.
-        columns_in: Relations, as `schema.name`, whose columns are enough for a query that reads them to use it.
+        columns_in: Relations, as `schema.name`; a query that reads one of their columns uses it.
     """
 
     kind: Literal["macro", "function", "type", "operator", "cast"]
@@ -72,15 +72,15 @@ class Definition:
 
     @property
     def key(self) -> str:
-        """How a query's uses name it."""
+        """The key by which a query uses it."""
         return key_of(self.kind, self.name)
 
 
 def is_definition(key: str) -> bool:
-    """Whether a text is such a key; the name of no model, seed or source is one."""
+    """Return whether a text is such a key, which no model, seed or source can have as its name."""
     return key.endswith("()") or " " in key
 
 
 def key_of(kind: str, name: str) -> str:
-    """Spell what a query uses: `lower()`, `type mood`, `operator +`, `field years` for what follows a dot."""
+    """Return the key of a use: `lower()`, `type mood`, `operator +`, `field years` for a name after a dot."""
     return f"{name}()" if kind in ("macro", "function") else f"{kind} {name}"

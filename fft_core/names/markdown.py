@@ -1,4 +1,4 @@
-"""Text that others wrote, in the Markdown of metadata: it is shown as it is, and cannot become a link or HTML."""
+"""Text of users in the Markdown of metadata: shown as it is, it cannot become a link or HTML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ACTS = re.compile(r"[\\`*\[\]<>|&~]|(?<!\w)_|_(?!\w)")
 
 
 def inline(text: str) -> str:
-    r"""Spell a text as one line of Markdown.
+    r"""Return a text as one line of Markdown.
 
     >>> inline("a <b> [c](d)\ne_f")
     'a \\<b\\> \\[c\\](d)\\ne_f'
@@ -20,14 +20,14 @@ def inline(text: str) -> str:
 
 
 def fenced(text: str, language: str = "sql") -> str:
-    """Spell a text as a block of code, whose fence is longer than any that the text has."""
+    """Return a text as a block of code, with a fence that is longer than any in the text."""
     longest = max((len(run) for run in re.findall("`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{visible(text)}\n{fence}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:
-    """Spell rows as a table."""
+    """Return rows as a table in Markdown."""
     head = "| " + " | ".join(map(inline, columns)) + " |"
     rule = "|" + " --- |" * len(columns)
     return "\n".join([head, rule, *("| " + " | ".join(map(_cell, row)) + " |" for row in rows)])

@@ -1,4 +1,4 @@
-"""Numbers with a point as they were written: a double has 15 of their digits, and some have more."""
+"""Numbers with a decimal point as they were written: a double holds 15 of their digits, and some have more."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 
 class WrittenNumber(float):
-    """A double that knows the text that it was read from, where that has more digits than every double keeps."""
+    """A double with the text that it was read from, if that has more digits than every double can hold."""
 
     text: str
 
@@ -24,7 +24,7 @@ class WrittenNumber(float):
 
 
 def read_number(text: str) -> float:
-    """Read a number with a point or an exponent; one of more than 15 digits keeps its text.
+    """Read a number with a point or an exponent; a number of more than 15 digits keeps its text.
 
     >>> read_number("0.1"), read_number("12345678901234567890.12"), read_number("1_000.5")
     (0.1, 12345678901234567890.12, 1000.5)
@@ -35,7 +35,7 @@ def read_number(text: str) -> float:
 
 
 def json_text(value: object) -> str:
-    """Spell plain values as JSON, numbers with all their digits.
+    """Render plain values as JSON, with all digits of numbers.
 
     >>> json_text({"a": [read_number("+12345678901234567890.120"), 1.5, None]})
     '{"a": [12345678901234567890.120, 1.5, null]}'
@@ -46,7 +46,7 @@ def json_text(value: object) -> str:
         case list():
             return "[" + ", ".join(map(json_text, value)) + "]"
         case WrittenNumber():
-            # JSON wants digits on both sides of the point, no zeros in front and no plus
+            # JSON requires digits on both sides of the point, and forbids leading zeros and a plus
             text = re.sub(r"^(-?)0*(?=[0-9])", r"\1", value.text.lstrip("+"))
             return re.sub(r"\.(?![0-9])", ".0", re.sub(r"^(-?)\.", r"\g<1>0.", text))
     return json.dumps(value)

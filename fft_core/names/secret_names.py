@@ -1,4 +1,4 @@
-"""Names of variables, headers and parameters whose values are better not shown."""
+"""Names of variables, headers and parameters whose values should be masked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_VALUES = frozenset(
 
 
 def looks_secret(name: str, value: object = None) -> bool:
-    """Whether a value is better not shown, going by its name: it counts, but is masked in what leaves the process.
+    """Return whether the name of a value suggests a secret: the value is used, but masked in all output.
 
     >>> looks_secret("FF_API_TOKEN"), looks_secret("FF_ACCESS_KEY_COLUMN"), looks_secret("PWD")
     (True, False, False)

@@ -1,10 +1,10 @@
-"""Text that others wrote, as a terminal or a log may show it: what would act on them is spelled as an escape."""
+"""Text of users for a terminal or a log: control characters are shown as escapes."""
 
 from __future__ import annotations
 
 import re
 
-# Controls of terminals (C0, DEL and C1), and what is not seen or turns the direction of what follows it.
+# Control characters of terminals (C0, DEL and C1), and characters that are invisible or change the direction of text.
 _HIDDEN = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
@@ -16,7 +16,7 @@ _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def visible(text: str) -> str:
-    r"""Spell control characters as escapes; line breaks and tabs stay, as layout.
+    r"""Replace control characters by escapes; line breaks and tabs stay, as layout.
 
     >>> visible("a\x1b[31mb\r\nc")
     'a\\x1b[31mb\nc'
@@ -25,7 +25,7 @@ def visible(text: str) -> str:
 
 
 def visible_line(text: str) -> str:
-    r"""Do the same for a text that is to stay on one line, as a name.
+    r"""Replace control characters by escapes, and line breaks and tabs as well, for a text on one line, such as a name.
 
     >>> visible_line("a\nb\u202e")
     'a\\nb\\u202e'
@@ -34,7 +34,7 @@ def visible_line(text: str) -> str:
 
 
 def json_escaped(text: str) -> str:
-    r"""Spell the control characters in JSON's own escapes: whoever reads it gets the same values.
+    r"""Replace the control characters in JSON text by JSON's own escapes; parsed values stay the same.
 
     >>> json_escaped('{"a": "\u202e\x9b"}')
     '{"a": "\\u202e\\u009b"}'

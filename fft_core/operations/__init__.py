@@ -1,1 +1,1 @@
-"""What is asked or done outside of a run."""
+"""Operations outside of a run."""

@@ -1,4 +1,4 @@
-"""Relations of another environment are copied into this one, with the records of their builds."""
+"""Copies of another environment's relations into this one, with the records of their builds."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ Outcome: TypeAlias = Literal["copied", "view", "kept", "missing"]
 
 @dataclass(frozen=True)
 class Cloned:
-    """What became of one node.
+    """The outcome for one node.
 
     Attributes:
-        name: The model or seed.
-        outcome: Its rows were `copied`, it is a `view` here, what is here was `kept`, or it is `missing` there.
-        why: Why it was kept, or what is missing.
-        relation: Where it lies here.
-        source: Where it lies there.
-        rows: How many rows were copied, if the engine tells.
+        name: The name of the model or seed.
+        outcome: `copied` rows, a `view` here, `kept` if the relation here stays, or `missing` there.
+        why: The reason why it was kept, or what is missing.
+        relation: The relation here.
+        source: The relation there.
+        rows: The number of copied rows, if the engine reports it.
     """
 
     name: str
@@ -46,28 +46,29 @@ class Cloned:
 
     @property
     def is_done(self) -> bool:
-        """Whether it was taken over."""
+        """Whether it was cloned."""
         return self.outcome in ("copied", "view")
 
 
 def clone(
     warehouse: Warehouse, env: str, names: Set[str] | None = None, *, force: bool = False, dry_run: bool = False
 ) -> Iterator[Cloned]:
-    """Copy what another environment has built into this one, in build order; each node as soon as it is asked for.
+    """Copy the relations of another environment into this one, in build order; each node when the iterator reaches it.
 
-    Tables, seeds, incremental tables and snapshots are copied with their rows; a view becomes one over what lies here,
-    if its code and settings here are those that were built there. What is newer here stays, as does a snapshot and what
-    this project has not recorded, unless it is forced. Records come along, written for this place and profile.
+    Tables, seeds, incremental tables and snapshots are copied with their rows. A view is created over the relations
+    here, if its code and settings here are those that were built there. A relation that is newer here is kept, and so
+    are snapshots and relations without a record of this project, unless `force` is set. Records are copied as well,
+    written for this place and profile.
 
     Args:
         warehouse: This environment.
         env: The other one.
-        names: The models and seeds; all if None.
-        force: Replace what is newer here, snapshots, and what nobody recorded.
-        dry_run: Only say what would be done.
+        names: The models and seeds; None for all.
+        force: Also replace relations that are newer here, snapshots, and relations without a record.
+        dry_run: Only report the outcomes.
 
     Raises:
-        RequestError: there is no such environment, it cannot be read from here, or lies in the same place.
+        RequestError: the environment does not exist, cannot be read from here, or has the same place.
         StateError: records cannot be read.
         ConnectError, BusyError: the other environment cannot be opened.
     """
@@ -77,12 +78,12 @@ def clone(
     for node in warehouse.project.stored():
         if names is None or node.name in names:
             with warehouse.engine.turn(), warehouse.engine.trace.about(node.name):
-                work.there = elsewhere.warehouse(warehouse)  # what is attached is so for the turn
+                work.there = elsewhere.warehouse(warehouse)  # databases are attached for the turn only
                 yield work.of(node)
 
 
 class _Clone:
-    """What is known of both environments."""
+    """The records and relations of both environments."""
 
     def __init__(self, here: Warehouse, there: Warehouse, *, force: bool, dry_run: bool) -> None:
         self.there = there
@@ -119,7 +120,7 @@ class _Clone:
         return fold(told.relation) == fold(told.source)
 
     def _why_kept(self, node: Model | Seed, record: BuildRecord) -> str:
-        """Say why what is here stays; nothing if it does not."""
+        """Return the reason why the relation here is kept; empty if it is not."""
         mine, published = self._known_here.records.get(node.name), self._known_here.published.get(node.name)
         if published is None:
             return ""

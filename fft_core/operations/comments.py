@@ -1,4 +1,4 @@
-"""What the project says of its models, seeds and their columns becomes comments in the database."""
+"""Descriptions of models, seeds and their columns as comments in the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fft_core.warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class CommentChange:
-    """One comment that is to be written: of a node, or of one of its columns as the database calls it."""
+    """One comment to write: of a node, or of one of its columns by its name in the database."""
 
     node: str
     column: str | None
@@ -30,18 +30,18 @@ class CommentChange:
 
 @dataclass(frozen=True)
 class CommentPlan:
-    """The comments that are to be written, and what is described but cannot have one, with the reason."""
+    """The comments to write, and the descriptions that cannot become comments, with the reason."""
 
     changes: tuple[CommentChange, ...]
     left_out: tuple[str, ...] = ()
 
 
 def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) -> CommentPlan:
-    """Compare what the project says with the comments in the database. Changes nothing.
+    """Compare the descriptions of the project with the comments in the database. Changes nothing.
 
     Args:
         warehouse: An open warehouse.
-        chosen: The models and seeds that are looked at; all where None.
+        chosen: The models and seeds to compare; None for all.
     """
     nodes = [node for node in warehouse.project.stored() if chosen is None or node.name in chosen]
     described = [node for node in nodes if node.description or any(column.description for column in node.columns)]
@@ -62,10 +62,10 @@ def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) ->
 
 
 def write_comments(warehouse: Warehouse, changes: Sequence[CommentChange]) -> None:
-    """Write comments; those of one relation together. The marks of builds stay, so that nothing is built for it.
+    """Write comments, those of one relation together. The stamps of builds stay, so no node is rebuilt because of it.
 
     Raises:
-        BusyError: a relation is being built for too long.
+        BusyError: a build of a relation took too long.
     """
     engine = warehouse.engine
     for name, group in groupby(changes, key=lambda change: change.node):
@@ -73,7 +73,7 @@ def write_comments(warehouse: Warehouse, changes: Sequence[CommentChange]) -> No
         with engine.transaction():
             engine.hold(relation)
             now = engine.inspect([relation], Want.COMMENTS).get(relation)
-            if now is not None:  # it may have been dropped meanwhile
+            if now is not None:  # it may have been dropped since
                 for statement in [_statement(change, relation, now, engine.spelling) for change in group]:
                     engine.execute(statement)
 
@@ -85,7 +85,7 @@ def _statement(change: CommentChange, relation: Relation, now: TableInfo, spelli
 
 
 def _compared(node: Node, there: TableInfo) -> tuple[list[CommentChange], list[str]]:
-    """Give the changes, and what is said of described columns that are not there."""
+    """Return the changes, and messages about described columns that do not exist."""
     changes, missing = list[CommentChange](), list[str]()
     text, old = _clean(node.description), unmarked(there.comment)
     if text and text != old:
@@ -107,5 +107,5 @@ def _compared(node: Node, there: TableInfo) -> tuple[list[CommentChange], list[s
 
 
 def _clean(description: str | None) -> str:
-    """A description as a comment can hold it: without NUL, and without what would be taken for the mark of a build."""
+    """Return a description as a comment can hold it: without NUL, and without text that looks like a stamp."""
     return unmarked((description or "").replace("\0", "")).strip()

@@ -1,4 +1,4 @@
-"""Two relations that one statement can read are compared: columns, then rows by a key, or as they are."""
+"""Comparison of two relations that one statement can read: their columns, then their rows, by a key or as they are."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from fft_core.engines.protocol import ColumnType, Row, Session
 from fft_core.names import Relation
 from fft_core.names.columns import ColumnNames, paired
 
-HIDDEN = "***"  # stands for a value that nobody may see
-_HERE, _THERE = "_ff_h", "_ff_o"  # what statements call the two sides
+HIDDEN = "***"  # shown instead of a hidden value
+_HERE, _THERE = "_ff_h", "_ff_o"  # the aliases of the two sides
 _NUMBER = re.compile(r"u?(tiny|small|big|huge)?int(eger)?\d*|decimal|numeric|real|double|float\d*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """By how much a number may differ: by so much, or by so much of the larger of both."""
+    """The limit for differences of numbers: absolute, or as a share of the larger number."""
 
     amount: float = 0.0
     is_share: bool = False
@@ -25,13 +25,13 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two relations are compared.
+    """The settings of a comparison.
 
     Attributes:
-        key: The columns whose values tell rows apart; without any, rows are compared as they are.
-        tolerance: By how much numbers may differ; only rows with a key are compared by value.
-        ignored: Columns that are left out.
-        samples: How many rows are shown of each kind.
+        key: The columns that identify a row; without any, rows are compared as they are.
+        tolerance: The limit for differences of numbers, for rows with a key.
+        ignored: The columns to leave out.
+        samples: The number of rows shown of each kind.
     """
 
     key: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ChangedRow:
-    """A row that both sides have with other values: its key, and each other value there and here."""
+    """A row that both sides have with different values: its key, and each differing value there and here."""
 
     key: Row
     values: tuple[tuple[str, object, object], ...]
@@ -50,13 +50,13 @@ class ChangedRow:
 
 @dataclass(frozen=True)
 class RowsCompared:
-    """What was found. `key` is empty if rows were compared as they are; `note` says why, if a key was wanted.
+    """The result. `key` is empty if rows were compared as they are; `note` gives the reason, if a key was requested.
 
     Attributes:
-        here, there: How many rows each side has.
-        only_here, only_there: How many rows only one side has.
-        changed: How many rows of one key have other values, and by column.
-        columns: The names of the rows in the samples.
+        here, there: The numbers of rows of each side.
+        only_here, only_there: The numbers of rows that only one side has.
+        changed: The numbers of rows with the same key and different values, in all and by column.
+        columns: The column names of the samples.
         columns_here, columns_there: The columns that only one side has.
         types: The columns with another type: there, and here.
     """
@@ -79,12 +79,12 @@ class RowsCompared:
 
     @property
     def differ(self) -> bool:
-        """Whether rows differ, in the columns that both sides have."""
+        """Whether rows differ in the columns that both sides have."""
         return bool(self.only_here or self.only_there or self.changed)
 
 
 def without_values(rows: RowsCompared, hidden: Set[str]) -> RowsCompared:
-    """Hide the values of some columns, given in small letters, in all samples."""
+    """Return the result with the values of some columns, given in small letters, hidden in all samples."""
     if not hidden:
         return rows
 
@@ -106,7 +106,7 @@ def without_values(rows: RowsCompared, hidden: Set[str]) -> RowsCompared:
 
 @dataclass(frozen=True)
 class _Pair:
-    """A column of both sides."""
+    """A column that both sides have."""
 
     here: ColumnType
     there: ColumnType
@@ -127,7 +127,7 @@ def compare_relations(engine: Session, here: Relation, there: Relation, how: Com
 
 
 class _Sides:
-    """Two relations, and what of them is compared."""
+    """Two relations, and the columns to compare."""
 
     def __init__(self, engine: Session, here: Relation, there: Relation, how: Comparison) -> None:
         self._engine = engine
@@ -162,7 +162,7 @@ class _Sides:
         return self._by_key(told, key) if key else self._as_they_are(told)
 
     def _key(self) -> tuple[list[_Pair], str]:
-        """The columns of the key; none, and why, if one is missing or if rows share a key."""
+        """Return the columns of the key; none, and the reason, if one is missing or if rows share a key."""
         names = ColumnNames(pair.here.name for pair in self._pairs)
         found = [names.find(name) for name in self._how.key]
         missing = [name for name, there in zip(self._how.key, found, strict=True) if there is None]
@@ -202,7 +202,7 @@ class _Sides:
         )
 
     def _as_they_are(self, told: RowsCompared) -> RowsCompared:
-        """Compare rows that have no key, each as often as it is there."""
+        """Compare rows without a key; duplicates count."""
         columns = {
             _HERE: ", ".join(self._comparable("", pair.here) for pair in self._pairs),
             _THERE: ", ".join(self._comparable("", pair.there) for pair in self._pairs),
@@ -217,7 +217,7 @@ class _Sides:
         return replace(told, only_here=counts[0], only_there=counts[1], rows_here=rows[0], rows_there=rows[1])
 
     def _same_key(self, key: Sequence[_Pair]) -> str:
-        """Spell that two rows have one key. `=` alone lets the database hash, and is no use for NULL."""
+        """Return the condition that two rows have the same key. `=` alone lets the database hash, but misses NULL."""
         has_nulls = any(self._has_nulls(side, columns) for side, columns in (
             (self._here, [pair.here for pair in key]), (self._there, [pair.there for pair in key])
         ))  # fmt: skip

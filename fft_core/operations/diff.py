@@ -1,4 +1,4 @@
-"""Two environments are compared: first what models say, then what their relations hold."""
+"""Comparison of two environments: first the definitions of models, then the rows of their relations."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from fft_core.warehouse.warehouse import Warehouse
 
 Presence: TypeAlias = Literal["both", "only here", "only there", "nowhere"]
 _VALID_FROM = "_ff_valid_from"
-_LOADED_AT = "_ff_loaded_at"  # when a seed was loaded; a model that selects all of it has it, too
-# What other rows of an input mean is a matter of data, which is compared itself.
+_LOADED_AT = "_ff_loaded_at"  # the time when a seed was loaded; a model with `select *` from it has the column, too
+# Changed rows of inputs are not a difference of definitions: the rows themselves are compared.
 _OF_DATA: frozenset[ReasonKind] = frozenset({"input_changed", "source_changed"})
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A node that is not, there, what the project says here."""
+    """A node whose published definition there differs from the project's here."""
 
     name: str
     reasons: tuple[Reason, ...]
@@ -39,11 +39,11 @@ class NodeRows:
     """The rows of a node on both sides.
 
     Attributes:
-        name: The node.
-        presence: Where its relation exists.
-        here, there: Where it lies.
-        rows: What was found; None if one side has none, or if both are of the same build.
-        hidden: The columns whose values are shown nowhere.
+        name: The name of the node.
+        presence: The sides on which its relation exists.
+        here, there: The relation on each side.
+        rows: The result; None if one side has no relation, or if both have the same build.
+        hidden: The columns whose values are never shown.
     """
 
     name: str
@@ -61,7 +61,7 @@ class NodeRows:
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs between this environment, `env`, and another one, `against`; None for what was not asked."""
+    """The differences between this environment, `env`, and another one, `against`; None for parts not requested."""
 
     env: str
     against: str
@@ -77,7 +77,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is compared, and how: by `how.key` if it has one, or else by what a node says is unique."""
+    """The parts to compare, and the settings; the default key is the unique columns that a node declares."""
 
     names: Set[str] | None = None
     definitions: bool = True
@@ -91,10 +91,10 @@ def diff(warehouse: Warehouse, against: str, asked: Asked | None = None) -> Diff
     Args:
         warehouse: This environment; may be read-only.
         against: The other one.
-        asked: What is compared; all of it if None.
+        asked: The parts to compare; None for all.
 
     Raises:
-        RequestError: there is no such environment, it cannot be read from here, or lies in the same place.
+        RequestError: the environment does not exist, cannot be read from here, or has the same place.
         StateError: records cannot be read.
         StatementError: a comparison fails.
     """
@@ -136,7 +136,7 @@ class _Sides:
                 yield Definition(node.name, reasons)
 
     def gone(self) -> Iterator[str]:
-        """Name what was built there, and what the project does not have here."""
+        """Yield the nodes that were built there and do not exist in the project here."""
         project = self._here.project
         ours = {node.name for node in project.stored()}
         if self._asked.names is None:
@@ -159,7 +159,7 @@ class _Sides:
         return self._here.place(node.name), self._there.place(node.name)
 
     def _hidden(self, node: Model | Seed) -> frozenset[str]:
-        """The personal columns, and those of their names in all that a node is made of."""
+        """Return the personal columns, including columns of the same names in all upstream nodes."""
         project = self._here.project
         made_of = {node.name, *project.upstream(node.name)}
         nodes = [*(project.node(name) for name in made_of), *self._sources_of(made_of)]
@@ -172,7 +172,7 @@ class _Sides:
         return (project.sources[name] for name in read)
 
     def _is_one_build(self, node: Model | Seed) -> bool:
-        """Whether both sides have the same version of a table's rows: then all of them are equal."""
+        """Return whether both sides have the same data version of a table: then all rows are equal."""
         ours, theirs = (_version(known, node.name) for known in (self._known_here, self._known_there))
         return ours is not None and ours == theirs
 
@@ -181,7 +181,7 @@ class _Sides:
         return replace(how, key=how.key or self._key(node), ignored=(*how.ignored, _LOADED_AT))
 
     def _key(self, node: Model | Seed) -> tuple[str, ...]:
-        """What tells the rows of a node apart, as its config or a check says."""
+        """Return the columns that identify a row of the node, from its config or a check."""
         match node.materialization if isinstance(node, Model) else None:
             case Snapshot(unique_key=key) if key:
                 return (*key, _VALID_FROM)

@@ -1,4 +1,4 @@
-"""What of a project will work here, what is missing, and what differs from the original FFT. Opens no database."""
+"""Diagnosis of a project: parts that work here, are missing, or differ from the original FFT. Opens no database."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _USES_HTTP = re.compile(r"\bget_(?:df|json)\b")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result for one part of the project.
 
     Attributes:
-        state: Whether it works, is missing, or is done in another way than by the original FFT.
-        what: What it is.
-        hint: What to do about it, or why it differs.
+        state: Whether it works, is missing, or works in another way than in the original FFT.
+        what: The part, in words.
+        hint: The remedy, or the reason for the difference.
     """
 
     state: State
@@ -35,7 +35,7 @@ class Finding:
 
 
 def examine(root: Path, env: str | None = None) -> tuple[Finding, ...]:
-    """Look at a folder with a project: what works first, then what is missing, then what differs.
+    """Examine a folder with a project, and return what works first, then what is missing, then what differs.
 
     Args:
         root: The folder.
@@ -87,7 +87,7 @@ def _connection(project: Project) -> Iterator[Finding]:
 
 
 def _packages(project: Project) -> Iterator[Finding]:
-    """The packages that Python models ask for by their annotations and imports."""
+    """Yield the packages that Python models need for their annotations and imports."""
     bodies = [model for model in project.models.values() if isinstance(model.body, PythonBody)]
     kinds = {kind.name: kind for kind in frame_kinds_of(project.engine)}
     for name in sorted({frame for model in bodies for frame in _frames(model)}):
@@ -101,7 +101,7 @@ def _packages(project: Project) -> Iterator[Finding]:
 
 
 def _packages_of_extra(extra: str) -> Iterator[str]:
-    """List what an extra of ours asks for, as its metadata says; the modules are called as their packages."""
+    """Yield the packages of one of our extras, from its metadata; modules have the names of their packages."""
     from packaging.requirements import Requirement
 
     for wanted in map(Requirement, metadata.requires("fft-dagster") or ()):

@@ -1,4 +1,4 @@
-"""The tables of failing rows that checks of a project have left."""
+"""Tables of failing rows that checks of a project have written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fft_core.warehouse.warehouse import Warehouse
 
 
 def find_failures(warehouse: Warehouse) -> dict[Relation, RelationKind]:
-    """Return the tables of failing rows of this project, also of checks that it no longer has."""
+    """Return the tables of failing rows of this project, including those of checks that were removed."""
     engine = warehouse.engine
     beside = engine.relation(PREFIX)
     names = sorted(name for (name,) in engine.fetch(engine.spelling.names_like(beside, PREFIX)))
@@ -20,7 +20,7 @@ def find_failures(warehouse: Warehouse) -> dict[Relation, RelationKind]:
 
 
 def remove_failures(warehouse: Warehouse, tables: Iterable[tuple[Relation, RelationKind]]) -> None:
-    """Drop tables of failing rows. Raises StatementError if something of others depends on one."""
+    """Drop tables of failing rows. Raises StatementError if another object depends on one."""
     engine = warehouse.engine
     for relation, kind in tables:
         with engine.transaction():

@@ -1,4 +1,4 @@
-"""Builds are forgotten: without its record, a model or seed is built at the next chance. Rows are left alone."""
+"""Removal of build records: the next run builds a node without a record again. Rows are not changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fft_core.warehouse.warehouse import Warehouse
 
 
 def recorded_builds(warehouse: Warehouse) -> Mapping[str, datetime]:
-    """Say of which models and seeds there is a record, and when they were built, in UTC.
+    """Return the models and seeds with a record, and the times of their builds, in UTC.
 
     Raises:
         StateError: the table of the records cannot be read, or was written by a newer version.
@@ -19,13 +19,13 @@ def recorded_builds(warehouse: Warehouse) -> Mapping[str, datetime]:
 
 
 def forget_builds(warehouse: Warehouse, names: Collection[str]) -> None:
-    """Delete the records of these, all or none."""
+    """Delete the records of some nodes, all or none."""
     with warehouse.engine.transaction():
         delete_records(warehouse.engine, names)
 
 
 def forget_all_builds(warehouse: Warehouse) -> None:
-    """Drop the tables of the records, also if they are damaged; the next build makes them again.
+    """Drop the tables of records, even if they are damaged; the next build makes them again.
 
     Raises:
         StateError: they were written by a newer version.

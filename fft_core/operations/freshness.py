@@ -1,4 +1,4 @@
-"""How old the newest row of a source is, against the limits that sources.yml sets."""
+"""Freshness of sources: the age of the newest row, against the limits in sources.yml."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FreshnessStatus: TypeAlias = Literal["pass", "warn", "error"]
 
 @dataclass(frozen=True)
 class FreshnessResult:
-    """How old a source is; `problem` says why that cannot be known."""
+    """The age of a source; `problem` gives the reason if it is unknown."""
 
     source: Source
     limits: SourceFreshness
@@ -31,12 +31,12 @@ class FreshnessResult:
 def source_freshness(warehouse: Warehouse, source: Source, now: datetime | None = None) -> FreshnessResult:
     """Judge one source that has limits.
 
-    A table without rows, or without times in them, is older than any limit. What cannot be read counts as an error.
+    A table without rows, or without times in them, is older than any limit. A table that cannot be read is an error.
 
     Args:
         warehouse: The session of this thread.
         source: A source with `freshness`.
-        now: The time to measure against; the clock's where None.
+        now: The time to measure against; None for the current time.
 
     >>> from fft_core import Run, SourceName, load_project, source_freshness
     >>> project = load_project("shop")
@@ -55,7 +55,7 @@ def source_freshness(warehouse: Warehouse, source: Source, now: datetime | None 
         return FreshnessResult(source, limits, "error", problem=error.problem.message)
     if loaded_at is None:
         status: FreshnessStatus = "error" if limits.error_after is not None else "warn"
-        return FreshnessResult(source, limits, status, problem="there are no rows with a time")
+        return FreshnessResult(source, limits, status, problem="no row has a time")
     age = (now or datetime.now(UTC)) - loaded_at
     return FreshnessResult(source, limits, _status(age, limits), loaded_at, age)
 
@@ -75,7 +75,7 @@ def _loaded_at(warehouse: Warehouse, source: Source, limits: SourceFreshness) ->
     if column is None and is_plain(limits.loaded_at):
         near = nearest(limits.loaded_at, columns)
         raise FftError(f"{relation} has no column {limits.loaded_at!r}" + (f". {near}" if near else ""))
-    value = limits.loaded_at if column is None else engine.spelling.quoted(column)  # else an expression
+    value = limits.loaded_at if column is None else engine.spelling.quoted(column)  # otherwise an expression
     try:
         ((newest,),) = engine.fetch(f"select max({value}) from {relation.sql(engine.spelling)}")
     except StatementError as error:
@@ -84,7 +84,7 @@ def _loaded_at(warehouse: Warehouse, source: Source, limits: SourceFreshness) ->
 
 
 def _in_utc(value: object, called: str) -> datetime | None:
-    """A time with its zone; one without is in UTC, and a date is its midnight."""
+    """Return a time with its zone; a time without one is in UTC, and a date is its midnight."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

@@ -1,4 +1,4 @@
-"""The UI of a scheduler that is open on a project: one at a time, on a port that is free."""
+"""The UI of a scheduler on a project: one at a time, on a free port."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCK_FILE = "dev.lock"
 
 @contextmanager
 def only_one_ui(home: Path, url: str) -> Iterator[int]:
-    """Hold a lock that tells others of this UI; give its file descriptor. Raises FftError if another UI is open.
+    """Hold a lock for this UI, and yield its file descriptor. Raises FftError if another UI is open.
 
     Two daemons on one history disturb each other. The lock ends with the processes that have it open.
     """
@@ -49,7 +49,7 @@ def refuse_taken_port(host: str, port: int) -> None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
     except socket.gaierror as error:
-        raise FftError(f"{host!r} is no address: {error.strerror}", hint="For example --host 127.0.0.1.") from error
+        raise FftError(f"{host!r} is not an address: {error.strerror}", hint="For example --host 127.0.0.1.") from error
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         said = "another program listens there" if taken else error.strerror
@@ -59,7 +59,7 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 
 def url_of_open_ui(home: Path) -> str | None:
-    """Return where the UI of this history is open; None if it is not open."""
+    """Return the URL of the open UI of this history; None if no UI is open."""
     path = home / LOCK_FILE
     if sys.platform == "win32" or not path.is_file():
         return None

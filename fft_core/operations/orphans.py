@@ -1,4 +1,4 @@
-"""Tables and views of models that are gone: this project built them, and no model or seed of it lies there any more."""
+"""Tables and views of removed models: this project built them, and they no longer belong to a model or seed of it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fft_core.warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class Orphan:
-    """A relation that this project built for a node that is gone, or lies elsewhere now.
+    """A relation that this project built for a node that was removed, or that has another place now.
 
     Attributes:
-        recorded: What the records say of it.
-        kind: What lies there and bears the stamp of that build; None if there is nothing, or somebody else's.
-        moved_to: Where the node lies now; None if the project has none of that name.
+        recorded: The record of the relation.
+        kind: The kind of the relation with the stamp of that build; None if there is none, or another one in its place.
+        moved_to: The current place of the node; None if the project has no node of that name.
     """
 
     recorded: RecordedRelation
@@ -30,13 +30,14 @@ class Orphan:
 
 
 def find_orphans(warehouse: Warehouse, older_than: timedelta | None = None) -> tuple[Orphan, ...]:
-    """Return the orphans of this project in this environment, the newest first; so views come before what they read.
+    """Return the orphans of this project in this environment, the newest first, so that views come before their inputs.
 
-    Only what the records name with project, environment, place and stamp counts: never a table of another project.
+    Only relations that the records name with project, environment, place and stamp count: never a table of another
+    project.
 
     Args:
-        warehouse: Where it looks, in all schemas that the records name.
-        older_than: Leave out what was built within this time.
+        warehouse: The environment; all schemas that the records name are searched.
+        older_than: Leave out relations that were built within this time.
 
     Raises:
         StateError: the records cannot be read.
@@ -58,10 +59,10 @@ def find_orphans(warehouse: Warehouse, older_than: timedelta | None = None) -> t
 
 
 def remove_orphan(warehouse: Warehouse, orphan: Orphan) -> None:
-    """Drop what lies there, if it still bears the stamp, and then delete its record.
+    """Drop an orphan, if it still has the stamp, and then delete its record.
 
     Raises:
-        FftError: something of others depends on it; nothing is changed.
+        FftError: another object depends on it; nothing is changed.
     """
     engine, recorded = warehouse.engine, orphan.recorded
     with engine.transaction():
@@ -71,12 +72,12 @@ def remove_orphan(warehouse: Warehouse, orphan: Orphan) -> None:
         for relation in (recorded.relation, table_of_view):  # a view before the table that it reads
             if relation in there and there[relation].stamp == recorded.stamp:
                 engine.execute(engine.spelling.drop(relation, there[relation].kind))
-    with engine.transaction():  # of its own: a transaction of DuckDB writes to one file
+    with engine.transaction():  # a transaction for each: one transaction of DuckDB writes to one file
         delete_recorded(engine, recorded)
 
 
 def remove_orphans(warehouse: Warehouse, orphans: Iterable[Orphan]) -> dict[Orphan, FftError]:
-    """Remove each of these that can be removed; return what went wrong with the others."""
+    """Remove all orphans that can be removed; return the errors of the others."""
     failed = {}
     for orphan in orphans:
         try:

@@ -1,4 +1,4 @@
-"""The first rows of a model's query, without building anything, and its SQL as it would be sent."""
+"""The first rows of a model's query, without a build, and its SQL as it would be sent."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fft_core.names import Relation, model_name
 from fft_core.project.model import Model, Project, Seed, Source
 from fft_core.warehouse.warehouse import Warehouse, planned_relations
 
-INLINE = Path("_inline.ff.sql")  # what a query that is no file's is called in messages
+INLINE = Path("_inline.ff.sql")  # the path in messages for a query that has no file
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows of something; `published` says where they were read, if they are not those of a query."""
+    """The first rows of a node; `published` is the relation that they were read from, if a query was not run."""
 
     columns: tuple[ColumnType, ...]
     rows: tuple[Row, ...]
@@ -30,7 +30,7 @@ class Preview:
 
 
 def find_node(project: Project, name: str) -> Model | Seed | Source:
-    """Find a model or seed by name, or a source as group.table. Raises RequestError for anything else."""
+    """Find a model or seed by name, or a source as group.table. Raises RequestError if there is none."""
     if model_name(name) in {*project.models, *project.seeds}:
         return project.node(name)
     sources = {str(source): value for source, value in project.sources.items()}
@@ -46,13 +46,13 @@ def rendered_sql(project: Project, model: Model, warehouse: Warehouse | None = N
     Args:
         project: A loaded project.
         model: A SQL model, or a Python model that takes Ibis tables.
-        warehouse: An open warehouse. The latter need one, as their SQL depends on the columns of their inputs; and what
-            is read from another environment is known by it.
+        warehouse: An open warehouse. Lazy Python models need one, because their SQL depends on the columns of their
+            inputs. It also has the places of inputs that are read from another environment.
 
     Raises:
         RenderError: the template fails.
-        MissingRelationError: an input of a lazy model is not there.
-        FftError: it is another Python model.
+        MissingRelationError: an input of a lazy model does not exist.
+        FftError: it is another kind of Python model.
     """
     if model.is_lazy and warehouse is not None:
         with explained(warehouse, model):
@@ -66,15 +66,15 @@ def rendered_sql(project: Project, model: Model, warehouse: Warehouse | None = N
 
 
 def preview(warehouse: Warehouse, node: Model | Seed | Source, limit: int) -> Preview:
-    """Give the first rows of a model's query; of other Python models, seeds and sources, those that are published.
+    """Return the first rows of a model's query; of other Python models, seeds and sources, the published rows.
 
     Args:
-        warehouse: May be read-only.
+        warehouse: An open warehouse, which may be read-only.
         node: An incremental model is shown as its first build would make it.
-        limit: How many rows are given.
+        limit: The number of rows.
 
     Raises:
-        MissingRelationError: what is read is not there.
+        MissingRelationError: an input does not exist.
         RenderError, StatementError: the model fails.
 
     >>> from fft_core import Run, load_project, preview
@@ -94,12 +94,12 @@ def preview(warehouse: Warehouse, node: Model | Seed | Source, limit: int) -> Pr
 
 
 def inline_model(project: Project, text: str) -> tuple[Project, Model]:
-    """Make a model of a query; the project that is given back has it beside the others.
+    """Make a model from a query, and return it with a project that has it as an additional model.
 
     Raises:
-        ProjectError: its template is malformed, or what it reads is not there.
+        ProjectError: its template is malformed, or an input does not exist.
     """
-    from fft_core.project.read.link import unknown_inputs  # with the parsers, which only this needs
+    from fft_core.project.read.link import unknown_inputs  # imports the parsers, which only this function needs
     from fft_core.project.read.parse import Reading, sql_draft
     from fft_core.project.read.scope import Scope
     from fft_core.project.read.sql_file import new_environment, parse_macros

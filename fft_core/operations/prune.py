@@ -1,11 +1,13 @@
-"""Old versions of a snapshot are deleted, and the record says that its rows are others now."""
+"""Removal of old versions from a snapshot; its record gets a new data version."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fft_core.build.strategies import snapshot
+from fft_core.engines.changes import Change
 from fft_core.engines.protocol import ColumnType, Seal, Session, Stage, TableInfo, Want
 from fft_core.errors import IncrementError, MissingRelationError
 from fft_core.names import Relation
@@ -16,10 +18,10 @@ from fft_core.warehouse.warehouse import Warehouse
 
 
 def prunable_versions(warehouse: Warehouse, model: Model, keep_last: int) -> int:
-    """Count the versions that `prune_snapshot` would delete; 0 where the snapshot was not built yet.
+    """Count the versions that `prune_snapshot` would delete; 0 if the snapshot was not built yet.
 
     Raises:
-        IncrementError: the model is no snapshot, or its table has other columns.
+        IncrementError: the model is not a snapshot, or its table has other columns.
     """
     engine, table = warehouse.engine, warehouse.relation(model.name)
     if table not in engine.inspect([table]):
@@ -29,13 +31,13 @@ def prunable_versions(warehouse: Warehouse, model: Model, keep_last: int) -> int
 
 
 def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
-    """Delete all but the newest versions of each key; say how many were deleted.
+    """Delete all but the newest versions of each key, and return how many were deleted.
 
-    What reads the snapshot is built again by the next build: its rows are others now.
+    The next run rebuilds the readers of the snapshot, because its rows have changed.
 
     Raises:
-        MissingRelationError: it was not built yet.
-        IncrementError: the model is no snapshot, or its table has other columns.
+        MissingRelationError: the snapshot was not built yet.
+        IncrementError: the model is not a snapshot, or its table has other columns.
     """
     engine, table = warehouse.engine, warehouse.relation(model.name)
     if table not in engine.inspect([table]):
@@ -45,13 +47,21 @@ def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
         key = _key(engine, model, stage.place)
         ((versions,),) = engine.fetch(snapshot.prunable(stage.place, key, keep_last, engine.types))
         if versions:
-            stage.apply([snapshot.pruned(stage.place, key, keep_last, engine.types)])
+            stage.change(_pruned(engine, key, keep_last))
             stage.publish(_seal(engine, model, table, stage, now, int(versions)))
     return int(versions)
 
 
+def _pruned(engine: Session, key: Sequence[ColumnType], keep_last: int) -> Change:
+    def coming(table: Relation) -> str:
+        names = [column.name for column in engine.columns(engine.spelling.select_all(table))]
+        return snapshot.newest(table.sql(engine.spelling), names, key, keep_last, engine.types)
+
+    return Change(lambda table: [snapshot.pruned(table, key, keep_last, engine.types)], coming)
+
+
 def _key(engine: Session, model: Model, table: Relation) -> tuple[ColumnType, ...]:
-    """The columns of the unique key, as the database spells them."""
+    """Return the columns of the unique key, with their names in the database."""
     if not isinstance(model.materialization, Snapshot):
         raise IncrementError(f"model {model.name!r} is not a snapshot", where=model.config_location)
     columns = {column.name: column for column in engine.columns(engine.spelling.select_all(table))}
@@ -66,7 +76,7 @@ def _key(engine: Session, model: Model, table: Relation) -> tuple[ColumnType, ..
 
 
 def _seal(engine: Session, model: Model, table: Relation, stage: Stage, now: TableInfo, deleted: int) -> Seal:
-    """Note the rows that are left, with a stamp of their own; a table that others replaced gets neither."""
+    """Record the remaining rows, with a stamp of their own; a table that others replaced gets neither."""
     columns = engine.columns(engine.spelling.select_all(stage.place))
     record = read_records(engine, lambda _: str(table)).get(model.name)
     if record is None or record.stamp != now.stamp or record.rows is None:

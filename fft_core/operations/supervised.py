@@ -1,7 +1,8 @@
-"""A command that ends with the process that started it, however that one ends: Ctrl-C, TERM, KILL.
+"""A command that ends with the process that started it, however that process ends: Ctrl-C, TERM, KILL.
 
-The starter holds one end of a pipe. A supervisor, this file run as a script, holds the other: at its end the command is
-interrupted as by Ctrl-C, so that it can stop its own children; after a while its whole process group is killed.
+The starter holds one end of a pipe. A supervisor, this file run as a script, holds the other: when the pipe closes, it
+interrupts the command as Ctrl-C does, so that the command can stop its own children; after a while it kills the whole
+process group.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ class _EndedError(BaseException):
 
 
 def run_supervised(command: Sequence[str], environment: Mapping[str, str], keep: Sequence[int] = ()) -> int:
-    """Run a command until it ends, or this process does. Return its exit code, or 128 and the number of the signal.
+    """Run a command until it or this process ends. Return its exit code, or 128 and the number of the signal.
 
     Args:
         command: The program and its arguments.
-        environment: All of its environment.
+        environment: All its environment variables.
         keep: File descriptors, such as locks, that stay open until everything that the command started has ended.
     """
     read, write = os.pipe()
@@ -59,20 +60,20 @@ def _end(number: int, _: FrameType | None) -> None:
 
 
 def _supervise(pipe: int, command: Sequence[str]) -> int:
-    """Run the command until it ends by itself, or the other end of the pipe is closed; then end all that it started."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # who is started in the background ignores it
+    """Run the command until it ends, or the other end of the pipe is closed; then end all its processes."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # processes in the background ignore it
     process = subprocess.Popen(command, env=os.environ)
     for number in _ENDINGS:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_interrupt_at_end, args=(pipe, process), daemon=True).start()
     code = process.wait()
     with suppress(ProcessLookupError):
-        os.killpg(os.getpgrp(), signal.SIGTERM)  # what it left behind; this process ignores it
+        os.killpg(os.getpgrp(), signal.SIGTERM)  # its remaining processes; this one ignores it
     return code
 
 
 def _interrupt_at_end(pipe: int, process: subprocess.Popen[bytes]) -> None:
-    os.read(pipe, 1)  # returns when nobody holds the other end any more
+    os.read(pipe, 1)  # returns when the other end is closed
     process.send_signal(signal.SIGINT)
     try:
         process.wait(PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""Records of another environment, as a build here would have written them of the same rows."""
+"""Records of another environment, rewritten as if this environment had built the same rows."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from fft_core.warehouse.warehouse import Warehouse
 
 
 class TranslatedRecords:
-    """Rewrites records for this place and profile.
+    """Translation of records to this place and profile.
 
     A record names the profile, and so do the versions of views, which the records of their readers hold. All of them
-    are worked out anew for what was built there. Where the code here says otherwise, it stays a difference.
+    are computed again for the code that was built there. If the code here differs, the translated record differs as
+    well.
 
     Args:
         here: This environment.
         there: The other one.
-        known: Its records, and what exists there.
-        identities: What identifies the nodes here.
+        known: Its records and relations.
+        identities: The identities of the nodes here.
     """
 
     def __init__(self, here: Warehouse, there: Warehouse, known: Remembered, identities: Identities) -> None:
@@ -36,7 +37,7 @@ class TranslatedRecords:
 
     def of(self, node: Model | Seed, record: BuildRecord) -> BuildRecord:
         """Return the record of a node there for a copy of its rows here."""
-        assert record.fingerprint is not None  # the caller has asked
+        assert record.fingerprint is not None  # the caller has checked it
         inputs = {name: self._version(name, version) for name, version in record.fingerprint.inputs.items()}
         fingerprint = self._fingerprint(node, record.fingerprint, inputs)
         is_by_text = record.data_version == view_version(record.fingerprint)
@@ -53,7 +54,7 @@ class TranslatedRecords:
         )
 
     def is_as_built(self, node: Model | Seed) -> bool:
-        """Whether the code and the settings of a node here are those that were built there."""
+        """Return whether the code and the settings of a node here are those that were built there."""
         record = self._known.records.get(node.name)
         if record is None or record.fingerprint is None:
             return False
@@ -63,7 +64,7 @@ class TranslatedRecords:
         return placed_as(self._identities.of(node), recorded)
 
     def _fingerprint(self, node: Model | Seed, recorded: Fingerprint, inputs: Mapping[str, str]) -> Fingerprint:
-        """Put this profile into a fingerprint; its digest of variables is only known if they are those of the build."""
+        """Put this profile into a fingerprint; the digest of variables is known only if they are those of the build."""
         identity = self._identities.of(node)
         then, now = fingerprint_of(self._as_there(node, recorded), {}), fingerprint_of(identity, {})
         is_known = (then.code, then.environment) == (recorded.code, recorded.environment)
@@ -73,7 +74,7 @@ class TranslatedRecords:
         return replace(recorded, place=identity.place, config=config, environment=environment, inputs=dict(inputs))
 
     def _version(self, name: str, version: str) -> str:
-        """Give the version here of an input that a record there names by its version then."""
+        """Return the version here of an input that a record there names by an earlier version."""
         published, record = self._known.published.get(name), self._known.records.get(name)
         if published is None or not published.is_query or record is None or record.fingerprint is None:
             return version
@@ -89,7 +90,7 @@ class TranslatedRecords:
 
     @cached_property
     def _sources(self) -> Mapping[str, InputVersion]:
-        """The versions of the sources that views there read."""
+        """Return the versions of the sources that views there read."""
         there = self._there
         views = [name for name, published in self._known.published.items() if published.is_query]
         read = reached_by_views(self._known, views)

@@ -1,4 +1,4 @@
-"""What is said of a model or seed, and where: the files are read once more, as a loaded project no longer knows."""
+"""The settings of a model or seed with their places in files, read again: a loaded project does not keep them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fft_core.project.shapes.shape import plain_value
 
 @dataclass(frozen=True)
 class WrittenSetting:
-    """A setting that counts, in plain values, and where it is written."""
+    """A setting in effect, as plain values, and its place."""
 
     name: str
     value: Any
@@ -23,10 +23,10 @@ class WrittenSetting:
 
 
 def written_settings(project: Project, name: str) -> tuple[WrittenSetting, ...]:
-    """Return what is said of a model or seed, by name.
+    """Return the settings of a model or seed, by name.
 
     Raises:
-        RequestError: there is none of that name.
+        RequestError: no model or seed has that name.
         ProjectError: the files do not load any more.
     """
     environment = project.environment

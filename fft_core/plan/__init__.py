@@ -1,1 +1,1 @@
-"""The rebuilder: decides what is built and why, from values alone."""
+"""The rebuilder: decides which nodes are built and why, from values alone, without a database."""

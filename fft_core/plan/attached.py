@@ -1,4 +1,4 @@
-"""Whether the grants, indexes and constraints of a node that is reused are those of its record."""
+"""Changes of grants, indexes and constraints on nodes that are reused."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _KIND: ReasonKind = "attachments_changed"
 
 
 def attachments_are_due(decision: Decision) -> bool:
-    """Whether a node is reused whose grants, indexes or constraints are declared otherwise than when it was built."""
+    """Return whether a reused node declares other grants, indexes or constraints than its record has."""
     record = decision.record
     return not decision.is_build and record is not None and record.attached != decision.identity.attached
 
 
 def sets_attachments(decision: Decision) -> bool:
-    """Whether the turn of a reused node sets grants, indexes or constraints, as its plan says."""
+    """Return whether the turn of a reused node sets grants, indexes or constraints, as its plan says."""
     return any(reason.kind == _KIND for reason in decision.reasons)
 
 
 def with_attachments(decision: Decision) -> Decision:
-    """Say so in its reasons."""
+    """Add a reason to the decision to reuse a node, if its grants, indexes or constraints have changed."""
     said = "nothing changed but its grants, indexes or constraints: they are set without a build"
     return _saying(decision, said) if attachments_are_due(decision) else decision
 
 
 def with_foreign_keys(plan: Plan, referring: Mapping[str, Mapping[str, str]]) -> Plan:
-    """Say of reused nodes that they get foreign keys back, which the builds of a plan set aside."""
+    """Add a reason to reused nodes whose foreign keys are dropped by the builds of a plan, and are to be set again."""
     built = {decision.name for decision in plan.builds}
     lost = {node for name in built for node in referring.get(name, ())} - built
     said = "nothing changed: its foreign keys are set again, as what they refer to is built"

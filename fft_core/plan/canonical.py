@@ -1,4 +1,4 @@
-"""SQL without what does not count for its rows. Slow to import: only what has changed is read."""
+"""Canonical SQL: a query without the details that do not affect its rows. Slow to import; used for changed SQL only."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sqlglot.tokens import Token  # type: ignore[attr-defined]
 
 
 def canonical_sql(sql: str, dialect: str) -> str:
-    """Give SQL without what does not count: comments, white space, the case of keywords, types and functions.
+    """Return SQL without comments and white space, with keywords, types and functions in capitals.
 
-    Names keep their case, since it shows in the columns of the result; text of every kind does, too.
+    Names keep their case, since it shows in the columns of the result. Literals of every kind keep theirs, too.
 
     >>> canonical_sql("SELECT a -- b", "duckdb") == canonical_sql("select  a", "duckdb")
     True
@@ -24,12 +24,12 @@ def canonical_sql(sql: str, dialect: str) -> str:
 
 
 def canonical(tokens: list[Token]) -> str:
-    """Give the canonical form of SQL that is split into tokens."""
+    """Return the canonical form of SQL that is split into tokens."""
     return json.dumps([(token.token_type.name, text) for token, text in zip(tokens, _texts(tokens), strict=True)])
 
 
 def tokens_of(sql: str, dialect: str) -> list[Token]:
-    """Split SQL into tokens; comments are gone, a semicolon at the end too."""
+    """Split SQL into tokens, without comments and without a semicolon at the end."""
     tokens: list[Token] = list(Dialect.get_or_raise(dialect).tokenize(sql))
     while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
         tokens.pop()
@@ -37,7 +37,7 @@ def tokens_of(sql: str, dialect: str) -> list[Token]:
 
 
 _TEXTS = frozenset(kind for kind in TokenType if kind.name.endswith("STRING")) | {TokenType.IDENTIFIER}
-# Keywords that can name no column unless they are quoted; after AS or a dot some engines take them as names, too.
+# Keywords that can name a column only if they are quoted; after AS or a dot, some engines take them as names, too.
 _NEVER_NAMES = frozenset(
     "SELECT|FROM|WHERE|DISTINCT|ALL|NULL|TRUE|FALSE|ASC|DESC|END|CASE|ELSE|THEN|WHEN|AND|OR|NOT|IN|IS|LIKE|ILIKE|AS|ON|"
     "BETWEEN|EXISTS|USING|ORDER BY|GROUP BY|HAVING|QUALIFY|WINDOW|LIMIT|OFFSET|UNION|EXCEPT|INTERSECT|WITH|JOIN|LEFT|"
@@ -46,8 +46,8 @@ _NEVER_NAMES = frozenset(
 
 
 def _texts(tokens: list[Token]) -> Iterator[str]:
-    """Give the text of each token, in capitals where its case does not count."""
-    casts = [False]  # for each open parenthesis: whether it is that of a cast, where AS precedes a type
+    """Yield the text of each token, in capitals if its case does not count."""
+    casts = [False]  # for each open parenthesis: whether it belongs to a cast, where AS precedes a type
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
         if token.token_type is TokenType.L_PAREN:
             casts.append(before is not None and before.text.upper() in ("CAST", "TRY_CAST", "SAFE_CAST"))

@@ -1,4 +1,4 @@
-"""The rebuilder: what is known of a model and what is remembered of it become a decision with its reasons."""
+"""The rebuilder: the state of a node and its record become a decision with its reasons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fft_core.plan.compiled import QUERY, QueryUses, recorded_query, still_recor
 from fft_core.plan.definitions import Definitions, Version, completed
 from fft_core.plan.fingerprint import Fingerprint, NodeIdentity, changed_keys, digest_of, fingerprint_of
 from fft_core.plan.reads import InputPlace as InputPlace
-from fft_core.plan.reads import ReadByView as ReadByView  # handed on to those who make plans
+from fft_core.plan.reads import ReadByView as ReadByView  # exported for those who make plans
 from fft_core.plan.records import BuildRecord, Published, Remembered
 
 _VIEW = "view:"
@@ -25,6 +25,7 @@ ReasonKind: TypeAlias = Literal[
     "place_changed",
     "code_changed",
     "config_changed",
+    "kind_changed",
     "environment_changed",
     "profile_changed",
     "format_changed",
@@ -45,7 +46,7 @@ ReasonKind: TypeAlias = Literal[
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a model is built, or reused: `kind` for programs, `detail` for people."""
+    """A reason to build or to reuse a node: `kind` for programs, `detail` for people."""
 
     kind: ReasonKind
     detail: str
@@ -56,14 +57,14 @@ class Reason:
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, beside what has changed.
+    """The user's request: the options of a run.
 
     Attributes:
-        cache: "rw" reuses and records; "ro" reuses and does not record; "wo" builds all and records; "off" builds all
-            and records nothing. As documented for FFT.
-        rebuild: Globs of nodes to build in any case.
-        full_refresh: Globs of incremental models to build as if their tables were not there. A snapshot is only
-            meant where it is named in full: its history cannot be had again.
+        cache: rw: reuse and record (default). ro: reuse, record nothing. wo: rebuild everything and record. off:
+            rebuild everything, record nothing. The same modes as in FFT.
+        rebuild: Globs of nodes that are built even if nothing changed.
+        full_refresh: Globs of incremental models to rebuild from nothing. A snapshot must be named in full, because its
+            history cannot be restored.
 
     >>> from fft_core import Request, Run, load_project
     >>> with Run(load_project("shop"), Request(rebuild=("us*",)), nodes={"raw_users", "users"}) as run:
@@ -84,10 +85,10 @@ class Request:
 
 @dataclass(frozen=True)
 class InputVersion:
-    """The version of an input at the time of the decision.
+    """The data version of an input at the time of the decision.
 
-    `version` is None where none can be had, or where a build to come will make one, as `why_open` says; `may_stay`
-    tells that this build may leave the rows as they are.
+    `version` is None if the input has none, or if a build in this run will make a new one; `why_open` names the reason.
+    `may_stay` is true if that build may leave the rows as they are.
     """
 
     version: str | None
@@ -98,19 +99,19 @@ class InputVersion:
 
 @dataclass(frozen=True)
 class Decision:
-    """What happens to one model or seed, and why.
+    """The decision about one model or seed, with its reasons.
 
-    `inputs` holds the versions of what it reads, None where one is open. `checks` is what is recorded when its checks
-    have passed, None where they must run again at every chance. `is_increment` tells that a build changes the table
-    that is there, instead of replacing it; `is_as_recorded`, that this table is the one of the record. `views` has the
-    checked views over what is built, where a whole plan is made; `reads`, where its inputs are read, if a run reads
-    some from another environment.
+    `inputs` holds the data versions of the inputs, None for those that are not known yet. `checks` is recorded when the
+    checks have passed; it is None if they must run again every time. `is_increment` is true if a build changes the
+    existing table instead of replacing it; `is_as_recorded`, if this table is the one of the record. `views` has the
+    checked views over the node, in a plan of a whole run; `reads`, the places of its inputs, if a run reads some of
+    them from another environment.
 
     >>> from fft_core import Run, load_project
     >>> with Run(load_project("shop"), path=":memory:") as run:
     ...     decision = run.plan().decisions[0]
     >>> decision.name, decision.action, [str(reason) for reason in decision.reasons]
-    ('raw_orders', 'build', ['there is no record of a build'])
+    ('raw_orders', 'build', ['no build is recorded'])
     """
 
     name: str
@@ -127,21 +128,21 @@ class Decision:
 
     @property
     def is_build(self) -> bool:
-        """Whether it is built."""
+        """Whether the node is built."""
         return self.action == "build"
 
     @property
     def checks_are_due(self) -> bool:
-        """Whether the checks have not passed on these rows, as they are written now."""
+        """Whether the checks, as they are written now, have not passed on these rows yet."""
         return self.checks is None or self.record is None or self.record.checks != self.checks
 
     def fingerprint(self, instead: str) -> Fingerprint:
-        """Give the fingerprint to record; an input without a version gets a text that will never be met again."""
+        """Return the fingerprint to record; an input without a version gets a text that is never used again."""
         versions = {name: version or f"unknown:{instead}" for name, version in self.inputs.items()}
         return fingerprint_of(self.identity, versions)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the plain values that `fft plan --json` prints."""
+        """Return the plain values that `fft plan --json` prints."""
         reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in self.reasons]
         known = {"model": self.name, "action": self.action, "increment": self.is_increment, "reasons": reasons}
         views = [{"view": read.view, "judged_with": read.judged_with} for read in self.views]
@@ -164,11 +165,11 @@ class Plan:
 
     @property
     def builds(self) -> tuple[Decision, ...]:
-        """Those that are built."""
+        """The decisions to build."""
         return tuple(decision for decision in self.decisions if decision.is_build)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the plain values that `fft plan --json` prints."""
+        """Return the plain values that `fft plan --json` prints."""
         return {"decisions": [decision.to_json() for decision in self.decisions]}
 
 
@@ -179,14 +180,14 @@ def decide_all(
     request: Request,
     selected: frozenset[str] | None = None,
 ) -> Plan:
-    """Decide for all identities, each after its inputs.
+    """Decide for all nodes, each after its inputs.
 
     Args:
-        identities: In build order.
-        remembered: Records, and what is there.
-        source_versions: The version of every source that is read; None where none can be had.
-        request: What the user asked for.
-        selected: The nodes that the run includes; all where None. Others keep what is recorded.
+        identities: The nodes in build order.
+        remembered: The records, and the state of the relations.
+        source_versions: The data version of every source that is read; None if it has none.
+        request: The user's request.
+        selected: The nodes that the run includes; None for all. The others keep their recorded versions.
     """
     versions = {name: InputVersion(version, is_source=True) for name, version in source_versions.items()}
     decisions = []
@@ -235,11 +236,10 @@ def decide(
             is_increment=is_increment,
             is_as_recorded=not replaced,
         )
-    unchanged = Reason("unchanged", "nothing changed")
     reuse = Decision(
         name=identity.name,
         action="reuse",
-        reasons=(unchanged,),
+        reasons=(Reason("unchanged", "nothing changed"),),
         identity=identity,
         inputs=known,
         checks=checks,
@@ -252,22 +252,21 @@ def decide(
 
 
 def is_as_written(identity: NodeIdentity, record: BuildRecord | None, published: Published | None) -> bool:
-    """Whether what is published was built from what the project says now, whatever its inputs are by now."""
+    """Return whether a node was published from its current code and config; its inputs may have changed since."""
     if _not_there(record, published) or _itself_changed(identity, record):
         return False
-    if record is None or record.fingerprint is None:
-        return False
-    return {*record.fingerprint.inputs} - {QUERY} == {*identity.inputs}
+    recorded = record.fingerprint if record else None
+    return recorded is not None and {*recorded.inputs} - {QUERY} == {*identity.inputs}
 
 
 def with_query(decision: Decision, identity: NodeIdentity, query: QueryUses, definitions: Definitions) -> Decision:
     """Complete the decision to build a lazy model, once its query is known.
 
     Args:
-        decision: What was decided, by what the query of the last build used.
-        identity: What identifies the model.
-        query: Its query, which has not run yet.
-        definitions: What users of the database defined.
+        decision: The decision, made from the uses of the query of the last build.
+        identity: The identity of the model.
+        query: The uses of its query, which has not run yet.
+        definitions: The definitions that users made in the database.
     """
     identity, defined = completed(query.of(identity), definitions)
     inputs = {name: decision.inputs.get(name) for name in identity.inputs}
@@ -276,42 +275,44 @@ def with_query(decision: Decision, identity: NodeIdentity, query: QueryUses, def
 
 
 def _is_increment(identity: NodeIdentity, published: Published | None, request: Request) -> bool:
-    """Whether a build changes the table that is there. Who built it does not matter: its rows may be irreplaceable."""
+    """Return whether a build changes the existing table, also one built by others: its rows may be irreplaceable."""
     if identity.keeps == "nothing" or published is None or published.kind != "table":
         return False
     return not any(is_refreshed(identity.name, identity.keeps, pattern) for pattern in request.full_refresh)
 
 
 def is_refreshed(name: str, keeps: str, pattern: str) -> bool:
-    """Whether `--full-refresh` means a node: snapshots are named in full, incremental models by globs."""
+    """Return whether `--full-refresh` names a node: snapshots are named in full, incremental models by globs."""
     wanted = pattern.removesuffix(".ff")
     return name == wanted if keeps == "history" else keeps != "nothing" and fnmatch.fnmatchcase(name, wanted)
 
 
 def _kept(identity: NodeIdentity, reason: Reason) -> Reason:
-    """Say what a change of the model itself does not change."""
+    """Add to a reason that a change of the code leaves the existing rows as they are."""
     kept = "versions" if identity.keeps == "history" and identity.code_name != "stream" else "rows"
-    what = f"{kept} that are there stay as they are (--full-refresh {identity.name} builds all anew)"
+    what = f"existing {kept} stay as they are (--full-refresh {identity.name} rebuilds all of them)"
     return replace(reason, detail=f"{reason.detail}; {what}")
 
 
 def _made_again(identity: NodeIdentity, reason: Reason) -> Reason:
-    """Say what the sessions of a stream are made of anew."""
+    """Add to a reason that the sessions of a stream are rebuilt from the events that are kept."""
     if identity.keeps != "events" or reason.kind == "never_built":
         return reason
     return replace(reason, detail=f"{reason.detail}; its sessions are rebuilt from the events kept")
 
 
 def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, InputVersion]) -> InputVersion:
-    """Give the version of a node as last published: for a view, that of the rows that it has by now.
+    """Return the data version of a node as last published; that of a view is computed from its inputs.
 
     Args:
-        remembered: Records, and what is there.
+        remembered: The records, and the state of the relations.
         name: The node.
         versions: Of what the view reads; those of other nodes are looked up in the same way.
     """
     if name in remembered.elsewhere:
-        return InputVersion(remembered.elsewhere[name], why_open="is read where nothing says which rows it has")
+        return InputVersion(
+            remembered.elsewhere[name], why_open="is read from another environment, which has no record of its rows"
+        )
     record, published = remembered.records.get(name), remembered.published.get(name)
     if record is None or published is None or record.fingerprint is None or _not_there(record, published):
         return InputVersion(None, why_open="is not there as it was last built")
@@ -337,7 +338,7 @@ def _defined_version(remembered: Remembered, key: str) -> InputVersion | None:
 
 
 def reached_by_views(remembered: Remembered, names: Iterable[str]) -> frozenset[str]:
-    """Add what is read by those that are views: the rows of a view change with it."""
+    """Add the nodes that views among the names read: the rows of a view change with them."""
     reached = set(names)
     frontier = list(reached)
     while frontier:
@@ -351,23 +352,23 @@ def reached_by_views(remembered: Remembered, names: Iterable[str]) -> frozenset[
 
 
 def view_version(fingerprint: Fingerprint) -> str:
-    """Give the data version of a view: its rows follow from its code and its inputs."""
+    """Return the data version of a view, which follows from its code and its inputs."""
     return f"{_VIEW}{fingerprint.digest[:32]}"
 
 
 def version_of_load(content: str, first: datetime) -> str:
-    """Give the data version of a seed: its content, and when that was first loaded, which its rows say, too."""
+    """Return the data version of a seed: its content, and the time of its first load, which is a column of its rows."""
     return f"{content}@{first.astimezone(UTC).isoformat()}"
 
 
 def first_load(identity: NodeIdentity, record: BuildRecord | None) -> datetime | None:
-    """Say when the content that a seed has now was first loaded; None if the last load was of another one."""
+    """Return the time of the first load of a seed's current content; None if the last load had another content."""
     content, _, time = record.data_version.partition("@") if record else ("", "", "")
     return datetime.fromisoformat(time) if time and content == identity.data_version else None
 
 
 def _version_after(decision: Decision) -> InputVersion:
-    """Predict the version that readers of a node will find."""
+    """Predict the data version that a node has after this run."""
     identity = decision.identity
     if not decision.is_build and decision.record:
         return InputVersion(decision.record.data_version)
@@ -392,7 +393,7 @@ def _asked_for(identity: NodeIdentity, request: Request, record: BuildRecord | N
             reasons.append(Reason("requested", f"asked for by --rebuild {pattern}"))
     for pattern in request.full_refresh:
         if is_refreshed(identity.name, identity.keeps, pattern):
-            detail = f"asked for by --full-refresh {pattern}: all its rows are built anew"
+            detail = f"asked for by --full-refresh {pattern}: all its rows are rebuilt"
             reasons.append(Reason("full_refresh", detail))
     if record is None or not identity.is_fresh(record.built_at):
         reasons += [Reason("volatile", f"always built: it uses {what}") for what in identity.volatile]
@@ -401,7 +402,7 @@ def _asked_for(identity: NodeIdentity, request: Request, record: BuildRecord | N
 
 def _not_there(record: BuildRecord | None, published: Published | None, moved_to: str | None = None) -> list[Reason]:
     if record is None:
-        return [Reason("never_built", "there is no record of a build")]
+        return [Reason("never_built", "no build is recorded")]
     if moved_to is not None and (published is None or published.stamp != record.stamp):
         return [Reason("place_changed", f"it lies at {moved_to} now, and was built at {record.relation}")]
     if published is None:
@@ -487,7 +488,7 @@ def _input_reason(name: str, value: InputVersion, before: str | None, *, is_firs
 
 
 def _checks_version(identity: NodeIdentity, versions: Mapping[str, InputVersion], remembered: Remembered) -> str | None:
-    """Digest what the results of the checks depend on, beside the rows; None where that cannot be known."""
+    """Return a digest of all that the results of the checks depend on, beside the rows; None if it cannot be known."""
     if remembered.definitions.strange(identity.check_unknown):
         return None
     defined = remembered.definitions.used_by(identity.check_names, (identity.name, *identity.check_inputs))

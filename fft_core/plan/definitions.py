@@ -1,4 +1,4 @@
-"""Versions of what users made in the database and SQL can use: functions, macros, types, operators, casts."""
+"""Versions of user-defined functions, macros, types, operators and casts that SQL can use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNKNOWN = "which FFT does not know to give the same rows each time"
 
 @dataclass(frozen=True)
 class Version:
-    """What is compared of all definitions of one key; `digest` is None if they may give other values by themselves."""
+    """The version of all definitions of one key; `digest` is None if they may return other values by themselves."""
 
     key: str
     said: str
@@ -24,17 +24,17 @@ class Version:
 
 @dataclass(frozen=True)
 class Definitions:
-    """All that users made in a database, by key; read only as far as it is used."""
+    """All user-defined objects in a database, by key; each is read only if a query uses it."""
 
     dialect: str = ""
     found: Sequence[Definition] = ()
-    known: Callable[[], KnownFunctions] | None = None  # read only if a definition is
-    place: Callable[[str], str] = str  # where a model, seed or source lies, as `schema.name`
+    known: Callable[[], KnownFunctions] | None = None  # read only if a query uses a definition
+    place: Callable[[str], str] = str  # the place of a model, seed or source, as `schema.name`
     _versions: dict[str, Version] = field(default_factory=dict, compare=False)
 
     @cached_property
     def by_key(self) -> Mapping[str, tuple[Definition, ...]]:
-        """The definitions of each key: overloads, and those of several schemas."""
+        """The definitions of each key: overloads, and definitions in several schemas."""
         keys: dict[str, list[Definition]] = {}
         for definition in self.found:
             keys.setdefault(definition.key, []).append(definition)
@@ -42,21 +42,21 @@ class Definitions:
 
     @cached_property
     def implicit(self) -> tuple[str, ...]:
-        """Keys of what a query may use without naming it."""
+        """The keys of definitions that a query may use without naming them."""
         return tuple(sorted(key for key, same in self.by_key.items() if any(d.is_implicit for d in same)))
 
     @cached_property
     def _used_as(self) -> Mapping[str, tuple[str, ...]]:
-        """Keys of what a query uses by another key: casts by a type, functions of rows by what follows a dot."""
+        """The keys of definitions that are used by other keys: casts by types, functions of rows by dotted names."""
         return _grouped((use, definition.key) for definition in self.found for use in definition.used_as)
 
     @cached_property
     def _by_columns(self) -> Mapping[str, tuple[str, ...]]:
-        """Keys of what a query uses by reading columns, by where these are."""
+        """The keys of definitions that a query uses by reading columns, by the relation of these columns."""
         return _grouped((place, definition.key) for definition in self.found for place in definition.columns_in)
 
     def version(self, key: str) -> Version | None:
-        """Give the version of what is defined under a key; None if users defined nothing under it."""
+        """Return the version of the definitions of a key; None if users defined nothing under it."""
         if key not in self.by_key:
             return None
         if key not in self._versions:
@@ -64,7 +64,7 @@ class Definitions:
         return self._versions[key]
 
     def used_by(self, names: Iterable[str] | None, reads: Iterable[str] = ()) -> tuple[Version, ...]:
-        """Give the versions of all that a query may use, by what it names (None if there is no query) and reads."""
+        """Return the versions of all definitions that a query may use."""
         if names is None or not self.found:
             return ()
         keys = self._keys(names)
@@ -74,18 +74,18 @@ class Definitions:
         return tuple(version for version in versions if version is not None)
 
     def _keys(self, names: Iterable[str]) -> list[str]:
-        """Keys of all that is defined and that names in a query can mean."""
+        """Return the keys of all definitions that the names in a query can mean."""
         meanings = [key for name in names for key in _meanings(name)]
         return [
             key for use in meanings for key in (*((use,) if use in self.by_key else ()), *self._used_as.get(use, ()))
         ]
 
     def strange(self, unknown: Iterable[str]) -> tuple[str, ...]:
-        """Name those of some functions that nobody defined in this database, with what that means."""
+        """Return those functions that nobody defined in this database, each with its consequence in words."""
         return tuple(f"{name}(), {_UNKNOWN}" for name in unknown if not self._is_defined(name))
 
     def _is_defined(self, function: str) -> bool:
-        names = {function, function.rpartition(".")[2]}  # `x.f()` may be a schema's, or f(x)
+        names = {function, function.rpartition(".")[2]}  # `x.f()` may be f of the schema x, or f(x)
         return any(key in self.by_key for name in names for key in _meanings(f"{name}()"))
 
     def _read(self, key: str) -> Version:
@@ -104,7 +104,7 @@ class Definitions:
         return Version(key, said, digest_of(sorted(parts))[:32])
 
     def _uses(self, definition: Definition) -> tuple[Iterable[str], str]:
-        """What a definition uses itself, and why its value may change by itself, or ""."""
+        """Return the names that a definition uses, and the reason why its value may change by itself, or ""."""
         types = [f"type {name}" for name in definition.types]
         if definition.doubt:
             return types, definition.doubt
@@ -121,7 +121,7 @@ class Definitions:
 
 
 def _meanings(name: str) -> Iterator[str]:
-    """What a name in a query can mean: `mood('ok')` is a cast, too, if there is a type of that name."""
+    """Yield the possible meanings of a name in a query: `mood('ok')` is also a cast, if there is a type `mood`."""
     yield name
     if name.endswith("()"):
         yield f"type {name.removesuffix('()')}"
@@ -135,7 +135,7 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 
 
 def completed(identity: NodeIdentity, definitions: Definitions) -> tuple[NodeIdentity, Mapping[str, Version]]:
-    """Add to an identity what users of the database defined and it uses: as inputs, or as what makes it volatile."""
+    """Add the user-defined objects that a node uses to its identity: as inputs, or as reasons why it is volatile."""
     versions = {version.key: version for version in definitions.used_by(identity.names, identity.inputs)}
     doubtful = [f"{version.said}, {version.why}" for version in versions.values() if version.digest is None]
     doubtful += definitions.strange(identity.unknown)

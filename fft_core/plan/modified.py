@@ -1,4 +1,4 @@
-"""Which nodes are not, as they are published, what their code, config and inputs say: `state:modified`."""
+"""Nodes whose published rows differ from their current code, config and inputs: `state:modified`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fft_core.plan.decide import InputVersion, Reason, ReasonKind, Request, deci
 from fft_core.plan.fingerprint import NodeIdentity, placed_as
 from fft_core.plan.records import Remembered
 
-# These reasons build a model without telling of a difference from what was built.
+# These reasons build a model although it does not differ from the last build.
 _NO_DIFFERENCE: frozenset[ReasonKind] = frozenset(
     {
         "volatile",
@@ -29,21 +29,22 @@ DIFFERENCES: frozenset[ReasonKind] = frozenset(get_args(ReasonKind)) - _NO_DIFFE
 def modified(
     identities: Sequence[NodeIdentity], remembered: Remembered, source_versions: Mapping[str, str | None]
 ) -> frozenset[str]:
-    """Name the nodes that differ from their records, see `differences`."""
+    """Return the names of the nodes that differ from their records, see `differences`."""
     return frozenset(differences(identities, remembered, source_versions))
 
 
 def differences(
     identities: Sequence[NodeIdentity], remembered: Remembered, source_versions: Mapping[str, str | None]
 ) -> Mapping[str, tuple[Reason, ...]]:
-    """Find the nodes that a plan of each one alone would build because something differs from the record, and why.
+    """Find the nodes whose own plan builds them because something differs from the record, with the reasons.
 
-    What reads a modified node is none itself before that is built: its own inputs are still those of its record.
+    A node that reads a modified node counts as modified only after that one is built: until then its inputs are those
+    of its record.
 
     Args:
-        identities: In build order.
-        remembered: Records, and what is there.
-        source_versions: The version of every source that is read; None where none can be had.
+        identities: The nodes in build order.
+        remembered: The records, and the state of the relations.
+        source_versions: The data version of every source that is read; None if it has none.
     """
     versions = {name: InputVersion(version, is_source=True) for name, version in source_versions.items()}
     for identity in identities:
@@ -54,6 +55,6 @@ def differences(
 
 
 def as_built_by(identity: NodeIdentity, remembered: Remembered) -> NodeIdentity:
-    """Give what identifies a node, as if it were built by the profile of its record."""
+    """Return the identity of a node, as if it were built by the profile of its record."""
     record = remembered.records.get(identity.name)
     return placed_as(identity, record.fingerprint) if record and record.fingerprint else identity

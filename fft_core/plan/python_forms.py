@@ -1,4 +1,4 @@
-"""What is volatile in a Python module by the form of its code, wherever its names come from."""
+"""Volatile code in a Python module that is found by its form, whichever module its names come from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOW = "a time as the text 'now'"
 
 
 def volatile_by_form(tree: ast.Module, names: Names) -> Iterator[str]:
-    """What is volatile by the form of the code."""
+    """Yield the volatile expressions that are found by the form of the code, in words."""
     yield from (said for star in names.stars for said in _of_star(star))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     if texts & {"now", "today"} and any(text.startswith(("datetime64", "M8[")) for text in texts):
@@ -44,7 +44,7 @@ def volatile_by_form(tree: ast.Module, names: Names) -> Iterator[str]:
 
 
 def times_by_name(tree: ast.Module, names: Names) -> Iterator[tuple[str, ast.expr]]:
-    """The names that are read as a time, and what to say if one of them stands for the text "now"."""
+    """Yield the names that are read as a time, each with a message for the case that it stands for the text "now"."""
     for node in ast.walk(tree):
         match node:
             case ast.Call() if taker := _takes_now(node, names):
@@ -57,7 +57,7 @@ def times_by_name(tree: ast.Module, names: Names) -> Iterator[tuple[str, ast.exp
 
 
 def _takes_now(call: ast.Call, names: Names) -> str:
-    """The function that reads a text such as "now" as a time, if the call is one, or hands its arguments to one."""
+    """Return the function that reads a text such as "now" as a time, if a call is one or hands it an argument."""
     if any(keyword.arg == "format" for keyword in call.keywords):
         return ""
     origins = set(names.origins(call.func))
@@ -67,7 +67,7 @@ def _takes_now(call: ast.Call, names: Names) -> str:
 
 
 def _has_address(node: ast.AST, names: Names) -> bool:
-    """Whether the text of an object is where it lies in memory: a function, or an object of a class without __str__."""
+    """Return whether the text of an object is its memory address: functions, and objects without __str__."""
     match node:
         case ast.Lambda():
             return True
@@ -83,7 +83,7 @@ def _has_address(node: ast.AST, names: Names) -> bool:
 
 
 def _is_plain(node: ast.ClassDef) -> bool:
-    """Whether a class inherits and defines nothing that would make a text of its objects."""
+    """Return whether a class has no base, decorator or method that could change the text of its objects."""
     stored = {getattr(part, "name", getattr(part, "id", "")) for part in ast.walk(node)}
     return not (node.bases or node.keywords or node.decorator_list or stored & {"__repr__", "__str__", "__format__"})
 
@@ -126,7 +126,7 @@ def _is_namespace(origin: str) -> bool:
 
 
 def _is_literal_import(call: ast.Call) -> bool:
-    """Whether it says which module; the package of a relative name may be that of the file itself."""
+    """Return whether an import names its module literally; a relative name needs the package as well."""
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
     name = call.args[0] if call.args else keywords.get("name")
     package = call.args[1] if len(call.args) > 1 else keywords.get("package")
@@ -147,7 +147,7 @@ def _is_plain_name(node: ast.expr) -> bool:
 
 
 def _of_getattr(call: ast.Call, names: Names) -> Iterator[str]:
-    """A name of a module that is computed may be any of it."""
+    """Yield a reason for getattr() on a module with a computed name, which may be any name of the module."""
     if len(call.args) > 1 and not isinstance(call.args[1], ast.Constant):
         for origin in names.origins(call.args[0]):
             is_standard = not known.is_foreign(origin) and origin not in known.STEADY_MODULES
@@ -156,7 +156,7 @@ def _of_getattr(call: ast.Call, names: Names) -> Iterator[str]:
 
 
 def _of_expression(call: ast.Call, names: Names) -> Iterator[str]:
-    """Calls in the text of df.query() and df.eval(), where @ marks the names of the code around."""
+    """Yield the calls in the text of df.query() and df.eval(), which names variables of the surrounding code by @."""
     for text in (arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)):
         try:
             inner = ast.parse(text.replace("@", ""))
@@ -181,7 +181,7 @@ def _is_call_of(node: ast.AST, names: Names) -> bool:
 
 
 def _is_usual(node: ast.AST, names: Names) -> bool:
-    """Whether __name__ stands where it names a logger, asks for __main__, or is the package of an import."""
+    """Return whether __name__ names a logger, is compared with "__main__", or is the package of an import."""
     parent = names.parents.get(id(node))
     if isinstance(parent, ast.Compare):
         return True

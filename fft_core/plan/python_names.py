@@ -1,4 +1,4 @@
-"""What the names in a Python module stand for, as far as its syntax tree tells: imports, aliases, builtins."""
+"""Meanings of the names in a Python module, as far as its syntax tree shows them: imports, aliases, builtins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-UNKNOWN = "?"  # where a dotted name begins whose first part is an object that the text does not tell
+UNKNOWN = "?"  # the first part of a dotted name if the text does not show which object it is
 IMPORTERS = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__"})
 _BUILTINS = frozenset(dir(builtins))
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -18,8 +18,8 @@ _Scoped = _Function | ast.ClassDef | ast.ListComp | ast.SetComp | ast.DictComp |
 class Scope:
     """The names that one function, class, comprehension or module binds.
 
-    `imported` says what they stand for by imports, `assigned` the expressions they are set to; a name in `bound` only
-    is anything else: a parameter, a function, what a loop counts.
+    `imported` has the meanings of names by imports, `assigned` the expressions that they are set to. A name that is
+    only in `bound` is anything else: a parameter, a function, a loop variable.
     """
 
     outer: Scope | None = None
@@ -27,9 +27,9 @@ class Scope:
     imported: dict[str, list[str]] = field(default_factory=dict)
     assigned: dict[str, list[ast.expr]] = field(default_factory=dict)
     annotated: dict[str, ast.expr] = field(default_factory=dict)
-    parameters: dict[str, ast.expr | None] = field(default_factory=dict)  # of a function, with what they are by default
-    function: str = ""  # its name
-    stored: list[str] = field(default_factory=list)  # each name as often as it is set
+    parameters: dict[str, ast.expr | None] = field(default_factory=dict)  # of a function, with their defaults
+    function: str = ""  # the name of the function
+    stored: list[str] = field(default_factory=list)  # each name, once for each assignment
     bound: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)  # declared global or nonlocal
 
@@ -41,8 +41,8 @@ class Names:
         self.module = Scope()
         self.stars: list[str] = []  # modules of which everything is imported
         self.functions: dict[str, list[ast.AST]] = {}  # all functions, methods and classes, by name
-        self.calls: dict[str, list[ast.Call]] = {}  # by the last name of what is called
-        self.attributes: dict[str, list[ast.expr]] = {}  # what attributes are set to, of whatever object
+        self.calls: dict[str, list[ast.Call]] = {}  # by the last part of the called name
+        self.attributes: dict[str, list[ast.expr]] = {}  # the values that attributes are set to, of any object
         self._classes: list[Scope] = []
         self.parents: dict[int, ast.AST] = {}
         self._scopes: dict[int, Scope] = {}
@@ -50,7 +50,7 @@ class Names:
         self._visit(tree, self.module)
 
     def origins(self, node: ast.AST) -> frozenset[str]:
-        """The dotted names that an expression may stand for; those of unknown objects begin with "?".
+        """Return the dotted names that an expression may stand for; those of unknown objects begin with "?".
 
         >>> tree = ast.parse("import numpy as np\\nr = np.random\\nr.rand")
         >>> sorted(Names(tree).origins(tree.body[2].value))
@@ -63,32 +63,32 @@ class Names:
         return known
 
     def exported(self, name: str) -> frozenset[str]:
-        """What a name of the module stands for, for whoever imports it."""
+        """Return the dotted names that a name of the module stands for in a module that imports it."""
         return frozenset(self._bound_to(name, self.module))
 
     def bindings(self, node: ast.Name) -> Iterator[ast.expr]:
-        """The expressions that a name is set to where it is read."""
+        """Yield the expressions that a name may have been set to when it is read."""
         scope = self._scope_of(node.id, self._scopes.get(id(node), self.module))
         yield from scope.assigned.get(node.id, ()) if scope else ()
 
     def bound_once(self, node: ast.Name) -> ast.expr | None:
-        """The expression that a name is set to, if it is set nowhere else."""
+        """Return the expression that a name is set to, if it is set only once."""
         scope = self.scope_of(node)
         is_single = scope is not None and scope.stored.count(node.id) == 1 and node.id not in scope.parameters
         values = scope.assigned.get(node.id, []) if scope and is_single else []
         return values[0] if len(values) == 1 else None
 
     def scope_of(self, node: ast.Name) -> Scope | None:
-        """Where a name is bound that is read."""
+        """Return the scope that binds a name that is read."""
         return self._scope_of(node.id, self._scopes.get(id(node), self.module))
 
     def members(self, name: str) -> Iterator[ast.expr]:
-        """The expressions that classes of the module set a name to."""
+        """Yield the expressions that classes of the module set a name to."""
         for scope in self._classes:
             yield from scope.assigned.get(name, ())
 
     def annotation(self, node: ast.Name) -> ast.expr | None:
-        """The type that a name is declared with."""
+        """Return the type annotation of a name."""
         scope = self._scope_of(node.id, self._scopes.get(id(node), self.module))
         return scope.annotated.get(node.id) if scope else None
 
@@ -150,7 +150,7 @@ class Names:
                 self._visit(child, scope)
 
     def _visit_scope(self, node: _Scoped, scope: Scope) -> None:
-        """Its body has names of its own; decorators, defaults and the like are read outside of it."""
+        """Visit a scope: its body has names of its own; decorators, defaults and the like are read outside of it."""
         inner = Scope(scope, is_class=isinstance(node, ast.ClassDef), function=getattr(node, "name", ""))
         if inner.is_class:
             self._classes.append(inner)
@@ -241,7 +241,7 @@ class Names:
         target.imported.setdefault(name, []).append(origin)
 
     def _target(self, scope: Scope, name: str) -> Scope:
-        """Where a name is bound: what is declared global, in the module."""
+        """Return the scope that binds a name: the module's, if the name is declared global."""
         return self.module if name in scope.elsewhere else scope
 
 

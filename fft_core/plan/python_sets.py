@@ -1,4 +1,4 @@
-"""Where the order of a set reaches the result: texts have other hashes, and so another order, in each process."""
+"""Sets whose order reaches the result: hashes of texts, and with them the order, differ between processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fft_core.plan.python_names import Names
 
 REASON = "the order of a set, which is another in each process: sorted() gives it one"
 _COMBINE = frozenset({"union", "intersection", "difference", "symmetric_difference", "copy"})
-# Functions to which the order does not matter; and methods, of whatever object.
+# Functions and methods (of any object) whose result does not depend on the order of their argument.
 _UNORDERED = frozenset({"sorted", "min", "max", "sum", "any", "all", "len", "set", "frozenset", "Counter", "bool"})
 _UNORDERED_METHODS = frozenset(
     "isin is_in drop issubset issuperset isdisjoint union intersection difference symmetric_difference update "
@@ -22,9 +22,9 @@ _ORDERED_METHODS = frozenset({"join", "extend", "fromkeys", "map", "submit", "se
 
 
 def shows_order(tree: ast.Module, names: Names, sets_elsewhere: frozenset[str] = frozenset()) -> bool:
-    """Whether the order of a set of anything but numbers can be seen in what the code does.
+    """Return whether the code shows the order of a set of anything but numbers.
 
-    `sets_elsewhere` names the sets of other modules, as they are called where they are made.
+    `sets_elsewhere` has the sets of other modules, by the dotted names that they have there.
 
     >>> tree = ast.parse("first = list({'a', 'b'})[0]")
     >>> shows_order(tree, Names(tree))
@@ -35,7 +35,7 @@ def shows_order(tree: ast.Module, names: Names, sets_elsewhere: frozenset[str] =
 
 
 def sets_of(names: Names) -> frozenset[str]:
-    """The names of a module that stand for sets, for whoever imports them."""
+    """Return the names of a module that stand for sets, as modules that import them see them."""
     sets = _Sets(names, frozenset())
     return frozenset(name for name, values in names.module.assigned.items() if any(map(sets.is_set, values)))
 
@@ -54,7 +54,7 @@ class _Sets:
         return self._known[id(node)]
 
     def shows_order(self, node: ast.AST) -> bool:
-        """Whether a node goes through a set in its order, and what it makes of that has an order."""
+        """Return whether a node iterates over a set, and its result has an order."""
         match node:
             case ast.For(iter=iterated, body=body):
                 return self.is_set(iterated) and not all(map(_only_looks, body))
@@ -117,7 +117,7 @@ class _Sets:
         return says_so or any(self.is_set(n.value) for n in ast.walk(function) if isinstance(n, ast.Return))
 
     def _is_handed_over(self, node: ast.AST) -> bool:
-        """Whether `set` itself is an argument, as of `agg`, so that sets come of it, and not just their sizes."""
+        """Return whether `set` itself is an argument, as in `agg(set)`: the result has sets, not just their sizes."""
         call = self._names.parents.get(id(node))
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or node not in call.args:
             return False
@@ -147,13 +147,13 @@ class _Sets:
 
 
 def _has_no_ties(call: ast.Call) -> bool:
-    """Whether what is sorted, or the largest of it, does not depend on what comes first among equals."""
+    """Return whether the order of equal values has no effect on a sort, or on a search for the largest."""
     keys = [keyword.value for keyword in call.keywords if keyword.arg == "key"]
     return all(getattr(key, "attr", getattr(key, "id", "")) in ("index", "str", "repr") for key in keys)
 
 
 def _only_looks(statement: ast.stmt) -> bool:
-    """Whether a statement in a loop can do no more than raise."""
+    """Return whether a statement in a loop can do no more than raise an error."""
     match statement:
         case ast.Raise() | ast.Assert() | ast.Pass() | ast.Continue():
             return True

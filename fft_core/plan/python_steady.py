@@ -1,4 +1,4 @@
-"""What is known of Python's modules: which of their names give the same result each time."""
+"""Facts about Python modules: which of their names return the same result each time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from fft_core.plan.python_names import UNKNOWN
 
 _words = str.split
 
-# The standard library is listed by what is steady: anything else in it counts as a clock, chance, a file or a service.
+# The standard library is listed by its steady names: any other name in it counts as a clock, chance, a file or a
+# service.
 STEADY_MODULES = frozenset(
     _words(
         "__future__ _typeshed abc array ast base64 binascii bisect calendar cmath codecs collections colorsys "
@@ -25,7 +26,7 @@ STEADY_MODULES = frozenset(
         "typing unicodedata urllib.parse warnings weakref xml zlib zoneinfo"
     )
 )
-# In these modules, only the names that are listed are steady.
+# In these modules, only the listed names are steady.
 STEADY_NAMES: Mapping[str, frozenset[str]] = {
     module: frozenset(_words(names))
     for module, names in {
@@ -45,6 +46,30 @@ STEADY_NAMES: Mapping[str, frozenset[str]] = {
         "plistlib": "dumps loads",
         "random": "Random",
         "secrets": "compare_digest",
+        # Snowpark: what is built of a query, as far as the service gives the same for the same rows
+        "snowflake.snowpark": "DataFrame Column Row Window",
+        "snowflake.snowpark.functions": "abs acos add_months any_value array_agg array_append array_cat "
+        "array_compact array_construct array_contains array_distinct array_insert array_intersection "
+        "array_position array_prepend "
+        "array_size array_slice array_to_string array_unique_agg asc ascii asin atan atan2 avg "
+        "base64_decode_string base64_encode bitand bitor bitxor booland boolor cast cbrt ceil charindex "
+        "chr coalesce col column concat concat_ws contains convert_timezone corr cos count countDistinct "
+        "count_distinct cume_dist date_from_parts date_part date_trunc dateadd datediff day dayname "
+        "dayofmonth dayofweek dayofyear decode degrees dense_rank desc div0 div0null editdistance "
+        "endswith equal_null exp factorial first_value flatten floor get get_path greatest "
+        "greatest_ignore_nulls haversine hex_encode hour iff ifnull in_ initcap insert is_null "
+        "is_null_value lag last_day last_value lead least least_ignore_nulls left length listagg lit ln "
+        "log lower lpad ltrim max max_by md5 mean median min min_by minute mod mode month monthname "
+        "months_between next_day not_ nth_value ntile nullif nullifzero nvl nvl2 object_agg "
+        "object_construct object_construct_keep_null object_delete object_insert object_keys "
+        "octet_length parse_json percent_rank percentile_cont pi position pow previous_day quarter "
+        "radians rank regexp_count regexp_instr regexp_like regexp_replace regexp_substr regr_slope "
+        "repeat replace reverse right round row_number rpad rtrim second sha1 sha2 sign sin split "
+        "split_part sqrt square startswith stddev stddev_pop stddev_samp strip_null_value strtok substr "
+        "substring sum sum_distinct tan time_from_parts timestamp_from_parts to_array to_boolean to_char "
+        "to_date to_decimal to_double to_json to_object to_time to_timestamp to_timestamp_ntz "
+        "to_timestamp_tz to_varchar to_variant translate trim trunc truncate try_cast try_parse_json "
+        "typeof unicode upper var_pop var_samp variance when width_bucket year zeroifnull",
         "sys": "version version_info hexversion implementation maxsize maxunicode byteorder float_info int_info "
         "hash_info stdout stderr exc_info exit intern setrecursionlimit getrecursionlimit stdlib_module_names "
         "builtin_module_names float_repr_style",
@@ -55,7 +80,7 @@ STEADY_NAMES: Mapping[str, frozenset[str]] = {
         "uuid": "UUID uuid3 uuid5 SafeUUID NAMESPACE_DNS NAMESPACE_URL NAMESPACE_OID NAMESPACE_X500",
     }.items()
 }
-# In these modules, all names are steady but those that are listed; a name with a dot is one of a class.
+# In these modules, all names are steady but the listed ones; a name with a dot is a member of a class.
 UNSTEADY_NAMES: Mapping[str, frozenset[str]] = {
     module: frozenset(_words(names))
     for module, names in {
@@ -77,7 +102,7 @@ UNSTEADY_NAMES: Mapping[str, frozenset[str]] = {
         "dateutil.tz": "tzlocal gettz",
     }.items()
 }
-# Packages that are there to read a clock, chance, files, services or databases.
+# Packages whose purpose is to read a clock, chance, files, services or databases.
 UNSTEADY_PACKAGES = frozenset(
     _words(
         "adlfs aiohttp anthropic azure boto3 botocore cassandra cffi clickhouse_connect clickhouse_driver cloudpickle "
@@ -90,21 +115,21 @@ UNSTEADY_PACKAGES = frozenset(
         "yfinance"
     )
 )
-# A generator of random numbers that is given a seed gives the same ones each time.
+# A generator of random numbers with a seed returns the same numbers each time.
 SEEDED = frozenset(
     _words(
         "random.Random numpy.random.default_rng numpy.random.RandomState numpy.random.SeedSequence numpy.random.PCG64 "
         "numpy.random.PCG64DXSM numpy.random.MT19937 numpy.random.Philox numpy.random.SFC64 numpy.random.Generator"
     )
 )
-# Names of these packages that stand for types; they can be mentioned.
+# Names of these packages that stand for types; a mention of them is steady.
 TYPES = frozenset(
     _words(
         "numpy.random.Generator numpy.random.RandomState numpy.random.BitGenerator numpy.random.SeedSequence "
         "numpy.ndarray duckdb.DuckDBPyRelation duckdb.DuckDBPyConnection"
     )
 )
-# Methods, whatever object they are called on.
+# Methods, of any object.
 CLOCKS = frozenset(
     _words(
         "now utcnow today time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time tzlocal tomorrow "
@@ -112,7 +137,7 @@ CLOCKS = frozenset(
     )
 )
 CHANCE = frozenset(_words("uuid1 uuid4 uuid6 uuid7 urandom token_hex token_bytes token_urlsafe default_rng"))
-# Functions of installed packages that are called so draw numbers; objects with such methods may have been given a seed.
+# Functions of installed packages with these names draw random numbers; objects with such methods may have a seed.
 CHANCE_OF_PACKAGES = frozenset(
     _words("rand randn randint randrange random getrandbits permutation choice choices uniform shuffle sample rvs")
 )
@@ -126,9 +151,9 @@ READERS = frozenset(
         "getmtime get_data run_path load_workbook loadtxt genfromtxt fromfile memmap sql run_module"
     )
 )
-# How functions of installed packages begin that read something.
+# Prefixes of functions of installed packages that read files or services.
 READING = ("open_", "read_", "scan_", "fetch_", "download", "connect_")
-# The same, where the code has to do with paths: their names are everyday words.
+# The same, but only in code that uses paths: these names are everyday words.
 PATHS = frozenset(
     _words(
         "exists is_file is_dir is_symlink is_mount stat lstat glob walk resolve absolute cwd home expanduser samefile "
@@ -138,9 +163,9 @@ PATHS = frozenset(
 # Methods that are steady with a seed.
 WITH_SEED = frozenset(_words("sample shuffle rvs"))
 SEED_KEYWORDS = frozenset(_words("random_state seed rng"))
-# What the seed is called where a generator is made.
+# The argument for the seed, by the function that makes a generator.
 SEED_PARAMETERS = frozenset(_words("x seed entropy key bit_generator"))
-# Packages, and what of them draws numbers if it is given no seed.
+# Packages, and their names that draw random numbers if they get no seed.
 LEARNING = frozenset(_words("sklearn umap hdbscan xgboost lightgbm imblearn"))
 LEARN_BY_CHANCE = frozenset(
     _words(
@@ -154,17 +179,17 @@ LEARN_BY_CHANCE = frozenset(
         "make_classification make_regression make_blobs"
     )
 )
-# Attributes that lead out of the code that is read, or say where and how it runs.
+# Attributes that lead out of the code that is read, or tell where and how it runs.
 OUTWARD = frozenset(
     _words("__subclasses__ __globals__ __builtins__ f_globals f_builtins f_locals f_back __loader__ __hash__")
 )
-# Functions that read a text such as "now" as the time of now.
+# Functions that read a text such as "now" as the current time.
 TAKE_NOW = frozenset(
     _words(
         "Timestamp to_datetime datetime64 Period DatetimeIndex PeriodIndex date_range bdate_range period_range arange"
     )
 )
-# Functions that call what they are given: a method without parentheses is called by them.
+# Functions that call their arguments: a method that is passed without parentheses is called by them.
 CALL_THEIR_ARGUMENTS = frozenset(
     _words(
         "map filter partial apply applymap pipe map_elements map_batches map_rows submit starmap reduce transform agg "
@@ -173,7 +198,7 @@ CALL_THEIR_ARGUMENTS = frozenset(
 )
 
 
-# Modules of the standard library that are told by their names where an installed package hands them on.
+# Modules of the standard library that are recognised by name if an installed package exports them again.
 _HANDED_ON = frozenset(
     _words(
         "builtins datetime getpass glob importlib inspect io locale os pathlib pickle platform random secrets shutil "
@@ -184,14 +209,14 @@ _RENAMED = {"posixpath": "os.path", "ntpath": "os.path"}
 
 
 def is_foreign(origin: str) -> bool:
-    """Whether only the project can tell what a name is."""
+    """Return whether the project alone can tell the meaning of a name."""
     root = origin.partition(".")[0]
     return root == UNKNOWN or (root not in sys.stdlib_module_names and root != "builtins")
 
 
 @lru_cache(maxsize=16384)
 def followed(origin: str) -> str:
-    """Name what a dotted name stands for if it leads through a module into another one of the standard library.
+    """Return the name in the standard library that a dotted name stands for, if it leads through another module.
 
     >>> followed("calendar.datetime.datetime.now"), followed("networkx.utils.os.sep"), followed("numpy.random.rand")
     ('datetime.datetime.now', 'os.sep', 'numpy.random.rand')
@@ -207,7 +232,7 @@ def followed(origin: str) -> str:
                 return followed(".".join(parts[start:]))
         return origin
     if parts[0] not in STEADY_MODULES and parts[0] not in UNSTEADY_NAMES:
-        return origin  # steady are only the names that are listed
+        return origin  # only the listed names are steady
     here: object = _standard_module(parts[0])
     found = origin
     for index, part in enumerate(parts[1:], start=2):
@@ -223,7 +248,7 @@ def followed(origin: str) -> str:
 
 @lru_cache
 def _standard_module(name: str) -> ModuleType | None:
-    """A module of the standard library; nothing if something else has taken its name."""
+    """Return a module of the standard library; None if another module has taken its name."""
     spec = sys.modules[name].__spec__ if name in sys.modules else find_spec(name)
     origin = (spec.origin if spec else None) or "built-in"
     if not spec or not (origin in ("built-in", "frozen") or origin.startswith(get_path("stdlib"))):
@@ -238,10 +263,10 @@ def is_unsteady(origin: str) -> bool:
     prefixes = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
     if parts[0] == UNKNOWN or not parts[0]:
         return False
-    if any(prefix in UNSTEADY_PACKAGES for prefix in prefixes):
-        return True
     for prefix in prefixes:
         rest = origin[len(prefix) + 1 :]
+        if prefix in UNSTEADY_PACKAGES:
+            return True
         if prefix in UNSTEADY_NAMES:
             return (not rest and prefix in _PASSED_ON) or _is_below(rest, UNSTEADY_NAMES[prefix])
         if prefix in STEADY_NAMES:

@@ -1,4 +1,4 @@
-"""What the names in the modules of a model are set to, as far as it decides whether there is a seed, or a time."""
+"""Values of the names in the modules of a model, as far as they decide whether there is a seed, or a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_none(node: ast.AST | None) -> bool:
 
 
 def is_now(node: ast.AST) -> bool:
-    """Whether it is a text that stands for the time of now, or of today at that hour."""
+    """Return whether an expression is a text that stands for the current time, or for today at an hour."""
     if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
         return False
     return node.value.strip().lower() in ("now", "today") or _HOUR.fullmatch(node.value) is not None
@@ -29,7 +29,7 @@ class Values:
     """The values of names in all modules of a model.
 
     Attributes:
-        own: The names of each module, by each name that it may be imported by.
+        own: The names of each module, by each name that it may be imported as.
     """
 
     own: Mapping[str, Names]
@@ -39,11 +39,11 @@ class Values:
         object.__setattr__(self, "_every", {id(names): names for names in self.own.values()})
 
     def may_be_none(self, node: ast.expr, names: Names) -> bool:
-        """Whether an expression that is given as a seed may turn out to be None, which is no seed."""
+        """Return whether an expression that is passed as a seed may turn out to be None, which is not a seed."""
         return self._may_be_none(node, names, set())
 
     def may_be_now(self, node: ast.expr, names: Names) -> bool:
-        """Whether a name stands for a text that is read as the time of now."""
+        """Return whether a name may stand for a text that is read as the current time."""
         return self._may_be_now(node, names, set())
 
     def _may_be_none(self, node: ast.expr, names: Names, seen: set[int]) -> bool:
@@ -74,7 +74,7 @@ class Values:
         seen.add(id(node))
         for value, where in self._followed(node, names):
             if isinstance(value, ast.Call):
-                continue  # what it gives is not followed
+                continue  # the result of a call is not followed
             inner = [part for part in ast.walk(value) if isinstance(part, ast.expr)]
             is_text = isinstance(value, ast.Constant | ast.List | ast.Tuple | ast.IfExp | ast.BoolOp)
             if is_text and any(map(is_now, inner)):
@@ -84,7 +84,7 @@ class Values:
         return False
 
     def _followed(self, node: ast.expr, names: Names) -> Iterator[tuple[ast.expr, Names]]:
-        """The expressions that a name, an attribute or an entry of a dictionary is set to."""
+        """Yield the expressions that a name, an attribute or an entry of a dictionary is set to."""
         match node:
             case ast.Name(id=name):
                 scope = names.scope_of(node)
@@ -104,7 +104,7 @@ class Values:
                 yield from self._elsewhere(origin.lstrip("."))
 
     def _elsewhere(self, origin: str) -> Iterator[tuple[ast.expr, Names]]:
-        """What a name of another module is set to there; of a class of that module, what its members are."""
+        """Yield the values of a name of another module; for a class of that module, those of its members."""
         parts = origin.split(".")
         for end in range(len(parts) - 1, 0, -1):
             names = self.own.get(".".join(parts[:end]))
@@ -118,7 +118,7 @@ class Values:
                 return
 
     def _given(self, parameter: str, scope: Scope, names: Names) -> Iterator[tuple[ast.expr, Names]]:
-        """What the calls of a function give as a parameter; its default where they give nothing, or there are none."""
+        """Yield the values of a parameter in the calls of its function, and its default if a call omits it."""
         default = scope.parameters[parameter]
         order = list(scope.parameters)
         is_method = order[0] in ("self", "cls")

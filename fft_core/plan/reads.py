@@ -1,4 +1,4 @@
-"""What a plan tells of a build beside its reasons: who reads it, and where its own inputs are read."""
+"""The readers and the places of the inputs of a build, as a plan shows them beside the reasons."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ReadByView:
-    """A checked view that is live over what is built: its blocking checks judge the rows before they are published.
+    """A checked view over a node that is built: its blocking checks judge the rows before they are published.
 
-    They do so in the build of `judged_with`, which is a later one where the run builds several tables below the view.
+    They do so in the build of `judged_with`, the last of the tables below the view that the run builds.
     """
 
     view: str
     judged_with: str
 
     def said_of(self, name: str) -> str:
-        """Say to people what it means for a node."""
+        """Return, for people, the meaning of this view for a node."""
         if self.judged_with == name:
             return f"read by the view {self.view}: its checks judge first"
         return f"read by the view {self.view}: published before its checks judge, which they do with {self.judged_with}"
@@ -24,7 +24,7 @@ class ReadByView:
 
 @dataclass(frozen=True)
 class InputPlace:
-    """Where an input is read, if a run reads some from another environment."""
+    """The place of an input, if a run reads some inputs from another environment."""
 
     name: str
     relation: str

@@ -1,4 +1,4 @@
-"""What a store remembers of a build, and what it knows of the relation now."""
+"""The record of a build, and the state of its relation now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from fft_core.plan.definitions import Definitions as Definitions
-from fft_core.plan.fingerprint import Fingerprint as Fingerprint  # handed on to those that keep records
+from fft_core.plan.fingerprint import Fingerprint as Fingerprint  # exported for those who keep records
 from fft_core.plan.fingerprint import digest_of as digest_of
 
 
@@ -17,20 +17,22 @@ class BuildRecord:
     """One published build of one model or seed.
 
     Attributes:
-        node: The model's or seed's name.
-        relation: Where it was published, as text.
-        fingerprint: What was built, in parts; None where another version of FFT wrote it in a form unknown here.
-        data_version: What readers compare: equal means equal rows.
+        node: The name of the model or seed.
+        relation: The relation that it was published as, as text.
+        fingerprint: The identity and the input versions, in parts; None if another version of FFT wrote it in an
+            unknown form.
+        data_version: An identifier of its content: equal versions mean equal rows.
         stamp: The mark that the build left on the relation; a relation without it is not the one that was built.
-        rows: How many rows it has; None for a view.
-        checks: What the checks were when they passed, None where they have to run again at each chance.
-        built_at: When, in UTC.
+        rows: The number of its rows; None for a view.
+        checks: A digest of the checks that have passed, None if they must run again every time.
+        built_at: The time of the build, in UTC.
         run_id: The Dagster run, if there was one.
         engine: The engine's name.
-        project, environment: Whose build it was; None for the records of older versions.
-        relation_path: Catalog, schema and name of the relation, each None if it is left to the database.
-        attached: Its grants, indexes and constraints, as `attachments_to_json` spells them.
-        measures: What its checks have measured, by key: of this build, and of the one before it if that was measured.
+        project, environment: The project and environment of the build; None for the records of older versions.
+        relation_path: Catalog, schema and name of the relation, each None if the database chooses it.
+        attached: Its grants, indexes and constraints, as `attachments_to_json` writes them.
+        measures: The measurements of its checks, by key: of this build, and of the one before it if that one was
+            measured.
     """
 
     node: str
@@ -51,15 +53,15 @@ class BuildRecord:
 
     @property
     def reads(self) -> frozenset[str]:
-        """What it read, as far as that is known."""
+        """The names of its inputs, as far as they are known."""
         return frozenset(self.fingerprint.inputs if self.fingerprint else ())
 
 
 @dataclass(frozen=True)
 class Published:
-    """What the database says of a relation that exists: the mark that the last build left on it, if it has one.
+    """The state of an existing relation in the database: its kind, and the stamp of the last build if it has one.
 
-    `relation` is its name as it is now, where that is known.
+    `relation` is its current name, if that is known.
     """
 
     kind: Literal["table", "view", "materialized_view"]
@@ -69,18 +71,18 @@ class Published:
 
     @property
     def is_query(self) -> bool:
-        """Whether nothing is stored but a query. The view of a Python model has rows, in a table of their own."""
+        """Whether only a query is stored. The view of a Python model has rows, in a table of their own."""
         return self.kind == "view" and self.rows is None
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """All that a plan compares with: records and what is there, by node; and what users defined beside relations.
+    """All that a plan compares with: records and states by node, and user-defined objects of the database.
 
-    `moved` says where those nodes lie now that were recorded at other places. `referring` has the nodes with foreign
-    keys to each node, and what is attached to them.
-    `elsewhere` has the versions of what is read from another environment, None where one cannot be known: by the name
-    of the node for those who read rows, and by `name_elsewhere` for views, whose text names the place.
+    `moved` has the current places of nodes that were recorded at other places. `referring` has the nodes with foreign
+    keys to each node, and their grants, indexes and constraints. `elsewhere` has the data versions of nodes that are
+    read from another environment, None if a version cannot be known: under the name of the node for readers of rows,
+    and under `name_elsewhere` for views, whose text names the place.
     """
 
     records: Mapping[str, BuildRecord] = field(default_factory=dict)
@@ -91,11 +93,11 @@ class Remembered:
     elsewhere: Mapping[str, str | None] = field(default_factory=dict)
 
     def with_build(self, record: BuildRecord, published: Published) -> Remembered:
-        """Return what is remembered after one more build; threads that iterate this one are not disturbed."""
+        """Return the records after one more build; threads that iterate over this value are not disturbed."""
         node = record.node
         return replace(self, records={**self.records, node: record}, published={**self.published, node: published})
 
     def with_attached(self, node: str, attached: str) -> Remembered:
-        """Return what is remembered after the grants, indexes or constraints of a node have changed."""
+        """Return the records after the grants, indexes or constraints of a node have changed."""
         record = self.records.get(node)
         return replace(self, records={**self.records, node: replace(record, attached=attached)}) if record else self

@@ -1,6 +1,6 @@
-"""Which relations a query reads, beside those that ref() and source() gave: the syntax tree answers, and nothing else.
+"""Relations that a query reads without ref() or source(), as the syntax tree shows them.
 
-The tokens answer for the plainest queries, quicker. Whatever they cannot be sure of is left to the tree.
+For the plainest queries the tokens are enough, which is quicker. In all cases of doubt the tree decides.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlglot.tokens import Token  # type: ignore[attr-defined]
 from fft_core.names import SYMBOL
 from fft_core.names.functions import KnownFunctions
 
-# What the parser raises for SQL that it does not know.
+# Errors of the parser for SQL that it does not know.
 UNREADABLE = (
     sqlglot.errors.SqlglotError,
     AttributeError,  # the parser itself fails now and then
@@ -27,7 +27,7 @@ UNREADABLE = (
 
 
 def parsed(sql: str, dialect: str) -> exp.Expr | None:
-    """Give the syntax tree of one query; None if there is none, or a part of it is only kept as text.
+    """Return the syntax tree of one query; None if there is none, or if it keeps a part only as text.
 
     >>> parsed("select 1 as a", "duckdb").selects[0].alias
     'a'
@@ -46,10 +46,10 @@ def parsed(sql: str, dialect: str) -> exp.Expr | None:
 def untracked_tables(
     tree: exp.Expr, known: KnownFunctions, tracked: Collection[str] | None = None
 ) -> Iterator[exp.Table]:
-    """Find the relations in a query that are neither tracked, nor functions, nor names of its own.
+    """Yield the relations in a query that are neither tracked, nor functions, nor CTEs of the query.
 
-    `known` says how the engine compares names. `tracked` has the names of the tracked ones; without it, a name that
-    looks like one is one.
+    `known` defines how the engine compares names. `tracked` has the tracked relations; without it, a name that begins
+    with "@" is tracked.
     """
     for table in tree.find_all(exp.Table):
         if _has_name(table) and not _is_tracked(table, tracked) and not _is_cte(table, known):
@@ -57,13 +57,13 @@ def untracked_tables(
 
 
 def _has_name(table: exp.Table) -> bool:
-    """Whether it is named, and not a function, a list of values or functions, or a query."""
+    """Return whether a table has a name, and is not a function, a list of values or a query."""
     holds_rows = isinstance(table.this, exp.Func | exp.UDTF | exp.Query)
     return not holds_rows and not (table.this is None and table.args.get("rows_from"))
 
 
 def table_functions(tree: exp.Expr, sql: str) -> Iterator[str]:
-    """Name the functions that stand for tables, as they are written, in small letters."""
+    """Yield the functions in FROM, as they are written, in small letters."""
     for table in tree.find_all(exp.Table):
         if isinstance(table.this, exp.Func) and "start" in table.this.meta:
             called = sql[table.this.meta["start"] :].partition("(")[0]
@@ -71,7 +71,7 @@ def table_functions(tree: exp.Expr, sql: str) -> Iterator[str]:
 
 
 def name_of(table: exp.Table) -> str:
-    """Spell a relation as a query names it."""
+    """Return the name of a relation as the query writes it."""
     parts = [part for part in (table.catalog, table.db, table.name) if part]
     return ".".join(parts) or table.sql()
 
@@ -87,7 +87,7 @@ _STATEMENTS = frozenset("show desc describe summarize pivot unpivot table".split
 
 
 def _is_cte(table: exp.Table, known: KnownFunctions) -> bool:
-    """Whether an unqualified name means a CTE: one of a query around it that its place can see."""
+    """Return whether an unqualified name means a CTE: one that is visible at its place in the query."""
     if table.db or not isinstance(table.this, exp.Identifier):
         return False
     name = _folded(table.this, known)
@@ -108,10 +108,10 @@ def _is_cte(table: exp.Table, known: KnownFunctions) -> bool:
 
 
 def _seen_from(with_: exp.With, cte: exp.Expr, known: KnownFunctions) -> list[exp.Expr]:
-    """The CTEs of a WITH that the body of one of them can name.
+    """Return the CTEs of a WITH that the body of one of them can name.
 
-    Postgres lets those of a recursive WITH name each other in any order. For DuckDB, a CTE is recursive only if it is a
-    union; in any other body its name means a table.
+    In Postgres, the CTEs of a recursive WITH can name each other in any order. In DuckDB, only a CTE that is a union is
+    recursive; in any other body its name means a table.
     """
     before: list[exp.Expr] = with_.expressions[: with_.expressions.index(cte)]
     if not with_.recursive:
@@ -131,16 +131,16 @@ _CAPITALS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvw
 
 
 def _folded(name: exp.Identifier, known: KnownFunctions) -> str:
-    """A name as the engine compares it: letters beyond ASCII keep their case."""
+    """Return a name as the engine compares it: letters beyond ASCII keep their case."""
     is_exact = name.quoted and known.quoted_names_keep_case
     return name.name if is_exact else name.name.translate(_CAPITALS)
 
 
 def only_tracked(tokens: list[Token], tracked: Collection[str] | None = None) -> bool:
-    """Whether the tokens show plainly that only tracked relations are read. False means: ask the tree.
+    """Return whether the tokens show that only tracked relations are read. False means: ask the tree.
 
-    Plain is a SELECT, perhaps with CTEs in front that have simple names, whose every FROM and JOIN is followed by one
-    name, without a comma after it.
+    This is so for a SELECT, perhaps with CTEs with simple names in front, in which one name follows every FROM and
+    JOIN, without a comma after it.
     """
     if not tokens or tokens[0].token_type not in (TokenType.SELECT, TokenType.WITH):
         return False
@@ -166,7 +166,7 @@ _BEFORE_TABLES = frozenset({TokenType.FROM, TokenType.JOIN})
 _AFTER_OTHERS = frozenset({TokenType.DOT, TokenType.L_PAREN, TokenType.COLON, TokenType.STRING})
 _SETS = frozenset({TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT})
 _AFTER_SETS = frozenset({TokenType.ALL, TokenType.DISTINCT, TokenType.SELECT})
-# Words of statements and clauses that read a table in another way, or give a name to something.
+# Words of statements and clauses that read a table in another way, or name something.
 _NOT_PLAIN = frozenset(
     "pivot unpivot pivot_wider pivot_longer table summarize describe show window lateral match_recognize only "
     "apply recursive values tablesample sample graph_table json_table xmltable straight_join".split()
@@ -205,13 +205,13 @@ _ENDS_FROM = frozenset(
 
 
 def _lists_tables(tokens: list[Token], start: int) -> bool:
-    """Whether a comma follows in a FROM or JOIN."""
+    """Return whether a FROM or JOIN lists several tables, separated by commas."""
     clause = takewhile(lambda token: token.token_type not in _ENDS_FROM, on_one_level(tokens, start + 1))
     return any(token.token_type is TokenType.COMMA for token in clause)
 
 
 def on_one_level(tokens: list[Token], start: int) -> Iterator[Token]:
-    """Give the tokens from `start` to the end of its parenthesis, without what is in further ones."""
+    """Yield the tokens from `start` to the end of its parenthesis, without those in inner parentheses."""
     depth = 0
     for token in tokens[start:]:
         depth -= token.token_type in _CLOSING
@@ -227,7 +227,7 @@ _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
 
 
 def _cte_bodies(tokens: list[Token]) -> dict[str, int] | None:
-    """Where the body of each CTE in front of a query ends; None if one is not `name as (...)`, or is there twice."""
+    """Return the end of each CTE in front of a query; None if one is not `name as (...)`, or a name is there twice."""
     ends: dict[str, int] = {}
     if tokens[0].token_type is not TokenType.WITH:
         return ends

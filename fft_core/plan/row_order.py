@@ -1,4 +1,4 @@
-"""Whether a query puts its rows in an order, which readers may see. Slow to import, as it splits SQL into tokens."""
+"""Detection of queries whose rows have an order, which readers may see. Slow to import: it splits SQL into tokens."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from sqlglot import TokenType
 
 from fft_core.plan.canonical import tokens_of
 
-# What a parenthesis with a query in it begins with; other ones are those of windows, aggregates and expressions.
+# First words of a parenthesis with a query in it; the other ones are those of windows, aggregates and expressions.
 _BEGINS_QUERY = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.VALUES, TokenType.TABLE})
 
 
 def sorts_rows(sql: str, dialect: str) -> bool:
-    """Whether a query, or one that it reads its rows from, has an ORDER BY of its own.
+    """Return whether a query, or one that it selects its rows from, has an ORDER BY of its own.
 
     >>> sorts_rows("with sorted as (select a from t order by a) select * from sorted", "duckdb")
     True

@@ -1,6 +1,6 @@
-"""What a query uses beside relations, as its tokens show it: functions, types, operators, texts that mean the clock.
+"""Functions, types, operators and texts that mean the clock in a query, as its tokens show them.
 
-Tokens, not the tree: the parser gives functions other names, and leaves some out.
+Tokens, not the tree: the parser renames functions, and omits some.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _CAPITALS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvw
 
 @dataclass(frozen=True)
 class Uses:
-    """What a query uses, as `key_of` spells it.
+    """The uses of a query beside relations, as `key_of` writes them.
 
     Attributes:
-        changing: What is known to change by itself, as a reason names it.
-        unknown: Functions that the engine does not bring with it.
-        names: All that users of the database can have made, or made anew: functions, types, operators.
+        changing: Calls that are known to change by themselves, as a reason names them.
+        unknown: Functions that are not built into the engine.
+        names: All names that users of the database can have defined, or defined again: functions, types, operators.
     """
 
     changing: tuple[str, ...]
@@ -35,10 +35,10 @@ class Uses:
 
 
 def uses_of(tokens: list[Token], known: KnownFunctions) -> Uses:
-    """Find what a query uses.
+    """Find the functions, types and operators that a query uses.
 
     Args:
-        tokens: The query's.
+        tokens: The tokens of the query.
         known: The functions of its engine.
     """
     changing, unknown, named = list[str](), list[str](), list[str]()
@@ -51,7 +51,7 @@ def uses_of(tokens: list[Token], known: KnownFunctions) -> Uses:
             continue
         if not _is_word(token):
             continue
-        if known.quoted_names_keep_case:  # where users can make types, and functions of rows
+        if known.quoted_names_keep_case:  # users can define types, and functions of rows
             named += _by_position(tokens, index, known)
         if after is not None and after.token_type is TokenType.L_PAREN:
             name, *qualified = _names(tokens, index, known)
@@ -78,7 +78,7 @@ def uses_of(tokens: list[Token], known: KnownFunctions) -> Uses:
         changing.append("sampling")
     if known.clock_words and "uescape" in words:
         changing.append("a text with escapes of its own")
-    if known.quoted_names_keep_case:  # where users can make operators
+    if known.quoted_names_keep_case:  # users can define operators
         named += [key_of("operator", symbol) for symbol in _operators(tokens)]
     return Uses(_once(changing), _once(unknown), _once(named))
 
@@ -132,7 +132,7 @@ def _count_arguments(tokens: list[Token], opening: int) -> int:
 
 
 def _names(tokens: list[Token], index: int, known: KnownFunctions) -> list[str]:
-    """The name at a place, and what it is with the schema before it."""
+    """Return the name at a position, and the name with the schema before it."""
     name = _name(tokens[index], known)
     if index < 2 or tokens[index - 1].token_type is not TokenType.DOT or not _is_word(tokens[index - 2]):
         return [name]
@@ -146,7 +146,7 @@ def _type_use(tokens: list[Token], index: int, known: KnownFunctions) -> list[st
 
 
 def _by_position(tokens: list[Token], index: int, known: KnownFunctions) -> Iterator[str]:
-    """What a word may be by where it stands: after a dot `x.years` may be years(x); after a word it may be a type."""
+    """Yield the meanings of a word by its position: `x.years` may be years(x); after a word it may be a type."""
     if index and tokens[index - 1].token_type is TokenType.DOT:
         yield key_of("field", _name(tokens[index], known))
     start = index
@@ -162,7 +162,7 @@ def _changing_type(token: Token, known: KnownFunctions) -> list[str]:
 
 
 def _in_type_positions(tokens: list[Token]) -> Iterator[int]:
-    """Where the words are after `::`, and after AS in a cast, with those in their parentheses."""
+    """Yield the positions of words after `::`, and after AS in a cast, including those in their parentheses."""
     for index, token in enumerate(tokens):
         if token.token_type is TokenType.DCOLON:
             yield from _type_at(tokens, index + 1)
@@ -203,7 +203,7 @@ def _words_until_closing(tokens: list[Token], start: int) -> Iterator[int]:
 
 def _clock_texts(tokens: list[Token], index: int, known: KnownFunctions) -> list[str]:
     if index and tokens[index - 1].token_type in _TEXTS:
-        return []  # goes on with the literal before
+        return []  # continues the literal before it
     pieces = []
     for token in tokens[index:]:
         if token.token_type not in _TEXTS:
@@ -224,7 +224,7 @@ _BRACKETS = re.compile(r"[{}\[\](),:]")
 
 
 def _parts_of_text(text: str) -> Iterator[str]:
-    """The values that a literal of JSON, XML, CSV, an array or a row may hold."""
+    """Yield the values that a literal of JSON, XML, CSV, an array or a row may hold."""
     yield from _QUOTED.findall(text)
     yield from _BETWEEN_TAGS.findall(text)
     if text.strip()[:1] in ("{", "[", "("):
@@ -239,7 +239,7 @@ _ESCAPES = re.compile(
 
 
 def _unescaped(text: str) -> str:
-    """A literal with the characters that its escapes may mean: which kind of literal it is, does not matter here."""
+    """Return a literal with its escapes resolved, whether or not it is of the kind that has escapes."""
 
     def character(found: re.Match[str]) -> str:
         *hexadecimal, octal = found.groups()
@@ -251,7 +251,7 @@ def _unescaped(text: str) -> str:
 
 
 _SYMBOLS = frozenset("+-*/<>=~!@#%^&|`?")
-# Words and signs that stand for operators of another name.
+# Words and signs that stand for operators with another name.
 _OPERATOR_WORDS = {
     "like": ("~~", "!~~"),
     "ilike": ("~~*", "!~~*"),
@@ -264,7 +264,7 @@ _OPERATOR_WORDS = {
 
 
 def _operators(tokens: list[Token]) -> Iterator[str]:
-    """The operators in a query: each run of signs, and its parts, since where one ends is the engine's to say."""
+    """Yield the operators in a query: each run of signs and its parts, since the engine decides how to split it."""
     run, end = "", -1
     for token in tokens:
         is_symbol = token.token_type not in _NOT_WORDS and set(token.text) <= _SYMBOLS and bool(token.text)

@@ -1,6 +1,6 @@
-"""What makes the rows of a query change although nothing that we track did: clocks, chance, files, other tables.
+"""Reasons why the rows of a query change although no tracked input did: clocks, chance, files, other tables.
 
-A function counts as steady only if it is known to be. What is not known is named, for the plan to ask the database.
+A function counts as steady only if it is known to be. Unknown functions are named, for the plan to ask the database.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from fft_core.plan.uses import uses_of
 
 @dataclass(frozen=True)
 class SqlReading:
-    """What a query reads and uses beside tracked relations.
+    """The relations and functions that a query uses, beside tracked relations.
 
     Attributes:
-        volatile: What makes its rows change by themselves; empty if nothing is known to.
-        unknown: Functions that the engine does not bring with it: users made them, or FFT does not know them.
-        names: All that users may have made, or made anew under a known name.
+        volatile: Reasons why its rows change by themselves; empty if none is known.
+        unknown: Functions that are not built into the engine: users made them, or FFT does not know them.
+        names: All names that users may have defined, or defined again under a known name.
     """
 
     volatile: tuple[str, ...]
@@ -41,14 +41,14 @@ def read_sql(
     tracked: Collection[str] | None = None,
     tokens: list[Token] | None = None,
 ) -> SqlReading:
-    """Find what a query reads and uses.
+    """Find the relations and functions that a query uses.
 
     Args:
         sql: A query in which every tracked relation has a name that begins with "@".
-        dialect: The engine's.
+        dialect: The dialect of its engine.
         known: The functions of the engine.
         tracked: The names of the tracked relations; without it, all names that begin with "@".
-        tokens: Those of the query, if they are there already.
+        tokens: The tokens of the query, if they are known already.
     """
     tokens = tokens_of(sql, dialect) if tokens is None else tokens
     uses = uses_of(tokens, known)
@@ -61,7 +61,7 @@ def read_sql(
         )
     volatile = dict.fromkeys(uses.changing)
     for name in table_functions(tree, sql):
-        if name in known.steady and name not in known.rows:  # of tables, it is another function of that name
+        if name in known.steady and name not in known.rows:  # in FROM, it is another function of that name
             volatile[f"{name}()"] = None
     for table in untracked_tables(tree, known, tracked):
         volatile[f"{name_of(table)}, which is not named by ref() or source()"] = None
@@ -69,7 +69,7 @@ def read_sql(
 
 
 def _called(names: tuple[str, ...], tokens: list[Token], tree: exp.Expr) -> Iterator[str]:
-    """Leave out the words before parentheses that are, wherever they stand, CTEs or aliases with columns."""
+    """Yield the words before parentheses, without CTEs and aliases with columns."""
     aliases = [a.name.lower() for a in tree.find_all(exp.TableAlias) if a.args.get("columns") and a.this is not None]
     for name in names:
         word = name.rpartition(".")[2].lower()

@@ -1,4 +1,4 @@
-"""What makes the rows of a Python model change although nothing that we track did."""
+"""Reasons why the rows of a Python model change although no tracked input did."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from fft_core.plan.python_values import Values, is_none
 
 
 def volatile_in_python(modules: Mapping[str, str]) -> tuple[str, ...]:
-    """Name what in the modules of a model reads a clock, chance, files, services or the network.
+    """Return the uses of clocks, chance, files, services and the network in the modules of a model, in words.
 
     Args:
-        modules: The text of each module that the model is made of, by its path.
+        modules: The text of each module of the model, by its path.
 
     >>> volatile_in_python({"m.py": "from random import choice as one_of\\npick = one_of"})
     ('random.choice()',)
@@ -45,14 +45,14 @@ def volatile_in_python(modules: Mapping[str, str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Use:
-    """A name that is read, and how.
+    """A name that is read, and how it is used.
 
     Attributes:
-        origin: What it stands for.
-        is_called: Whether it is called, or handed to something that calls it.
-        is_own_method: Whether it is a method of the object that the code is a part of.
+        origin: The dotted name that it stands for.
+        is_called: Whether it is called, or passed to a function that calls it.
+        is_own_method: Whether it is a method of the object that the code belongs to.
         is_seeded: Whether it is called with a seed.
-        seed: The seed, if only its names tell whether it is one.
+        seed: The expression of the seed, if it consists of names, whose values must be known.
     """
 
     origin: str
@@ -64,7 +64,7 @@ class _Use:
 
 @dataclass(frozen=True)
 class _Module:
-    """One module: what is volatile in it by itself, and the names whose meaning depends on others."""
+    """One module: its volatile expressions, and the names whose meaning depends on other modules."""
 
     tree: ast.Module
     names: Names
@@ -76,7 +76,7 @@ class _Module:
     sets: frozenset[str]
 
 
-@lru_cache(maxsize=1024)  # a helper of many models is read once
+@lru_cache(maxsize=1024)  # a helper module of many models is read once
 def _module(text: str) -> _Module:
     tree = ast.parse(text)
     names = Names(tree)
@@ -108,9 +108,9 @@ def _uses(tree: ast.Module, names: Names) -> Iterator[_Use]:
         if is_read or _is_getattr(node) or (isinstance(node, ast.Call) and names.origins(node.func) & IMPORTERS):
             parent = names.parents.get(id(node))
             if isinstance(parent, ast.Attribute):
-                continue  # the whole of a dotted name is looked at
+                continue  # the whole dotted name is examined
             if _is_renamed(parent) and all(known.is_module(o) or o in known.SEEDED for o in names.origins(node)):
-                continue  # another name of it, by which it is looked at
+                continue  # another name for it, which is examined instead
             call = parent if isinstance(parent, ast.Call) and parent.func is node else None
             is_called = call is not None or _is_handed_over(node, parent, names)
             for origin in map(known.followed, names.origins(node)):
@@ -121,7 +121,7 @@ def _uses(tree: ast.Module, names: Names) -> Iterator[_Use]:
 
 
 def _is_renamed(parent: ast.AST | None) -> bool:
-    """Whether something is set to a name, or a name of it is got by getattr()."""
+    """Return whether something is assigned to a name, or getattr() reads a name of it."""
     match parent:
         case ast.Assign(targets=[ast.Name()]):
             return True
@@ -141,7 +141,7 @@ def _is_getattr(node: ast.AST) -> bool:
 
 
 def _is_handed_over(node: ast.AST, parent: ast.AST | None, names: Names) -> bool:
-    """Whether something is an argument of a function that calls it, as in `map(path.read_text, names)`."""
+    """Return whether something is an argument of a function that calls it, as in `map(path.read_text, names)`."""
     if isinstance(parent, ast.ClassDef):
         return True  # a base class
     if isinstance(parent, ast.keyword):
@@ -156,7 +156,7 @@ def _is_own_method(node: ast.AST) -> bool:
 
 
 def _seed(origin: str, call: ast.Call) -> ast.expr | None:
-    """What a call is given as a seed."""
+    """Return the argument of a call that is its seed."""
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
     last = known.last_of(origin)
     if origin not in known.SEEDED:
@@ -168,15 +168,15 @@ def _seed(origin: str, call: ast.Call) -> ast.expr | None:
 
 
 def _is_harmless(origin: str, call: ast.Call | None, names: Names) -> bool:
-    """Whether the arguments of a call take the chance, the clock or the file out of it."""
+    """Return whether the arguments of a call remove the chance, the clock or the file from it."""
     if call is None:
         return False
     last = known.last_of(origin)
-    if origin in ("datetime.datetime.fromtimestamp", f"{UNKNOWN}.fromtimestamp"):  # else by the clock of this machine
+    if origin in ("datetime.datetime.fromtimestamp", f"{UNKNOWN}.fromtimestamp"):  # without a zone: the local clock
         return len(call.args) > 1 or any(keyword.arg == "tz" for keyword in call.keywords)
     if last.startswith("read_"):
         return any(_is_in_memory(argument, names) for argument in _first(call))
-    if origin in ("numpy.empty", "numpy.empty_like"):  # of objects, it is full of None
+    if origin in ("numpy.empty", "numpy.empty_like"):  # an array of objects is full of None
         types = [keyword.value for keyword in call.keywords if keyword.arg == "dtype"]
         return any("builtins.object" in names.origins(one) for one in types) or any(map(_is_zero, call.args[:1]))
     return False
@@ -188,7 +188,7 @@ def _first(call: ast.Call) -> list[ast.expr]:
 
 
 def _is_in_memory(node: ast.expr, names: Names) -> bool:
-    """Whether what is read is a text of the code, by itself or by a name that is set once."""
+    """Return whether the input is in memory: an io.StringIO or io.BytesIO, directly or by a name that is set once."""
     if isinstance(node, ast.Name):
         value = names.bound_once(node)
         return value is not None and not isinstance(value, ast.Name) and _is_in_memory(value, names)
@@ -201,7 +201,7 @@ def _is_zero(node: ast.expr) -> bool:
 
 
 def _known(use: _Use) -> Iterator[str]:
-    """What is volatile by the tables: the standard library, and packages that we know."""
+    """Yield the volatile uses that the tables list: the standard library, and known packages."""
     origin, last = use.origin, known.last_of(use.origin)
     if use.is_seeded or origin in IMPORTERS:
         return
@@ -222,7 +222,7 @@ def _known(use: _Use) -> Iterator[str]:
 def _said_of(
     use: _Use, own: Mapping[str, _Module], defined: frozenset[str], *, with_paths: bool, depth: int = 0
 ) -> Iterator[str]:
-    """What is volatile in the use of a name of another module, or of an object that is not known."""
+    """Yield the volatile uses of a name of another module, or of an unknown object."""
     resolved = _resolved(use.origin, own) if depth < 9 else frozenset()
     if resolved:
         for origin in map(known.followed, resolved - {use.origin}):
@@ -250,12 +250,12 @@ def _said_of(
 
 
 def _learns(origin: str) -> bool:
-    """Whether it is one of scikit-learn's and its relatives' that draw numbers if they are given no seed."""
+    """Return whether a name is of scikit-learn or a related package, and draws random numbers if it gets no seed."""
     return origin.partition(".")[0] in known.LEARNING and known.last_of(origin) in known.LEARN_BY_CHANCE
 
 
 def _resolved(origin: str, own: Mapping[str, _Module]) -> frozenset[str]:
-    """What a name of a module of the project stands for there; empty if it is not known."""
+    """Return the dotted names that a name of a module of the project stands for there; empty if unknown."""
     name = origin.lstrip(".")
     parts = name.split(".")
     for end in range(len(parts) - 1, 0, -1):
@@ -270,6 +270,6 @@ def _resolved(origin: str, own: Mapping[str, _Module]) -> frozenset[str]:
 
 
 def _module_names(path: str) -> Iterator[str]:
-    """The names by which a file may be imported: from the root, and from each folder on the way to it."""
+    """Yield the names by which a file may be imported: from the root, and from each folder on the way to it."""
     parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
     yield from (".".join(parts[start:]) for start in range(len(parts)))

@@ -1,1 +1,1 @@
-"""What the user wrote: files in, frozen values out."""
+"""The project as the user wrote it: files are read into frozen values."""

@@ -1,4 +1,4 @@
-"""Where the models, seeds and sources of a project lie: what is said of each, and the templates of `naming`."""
+"""The schema and name of each model, seed and source, by its own settings and the templates of `naming`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fft_core.project.model import Model, Naming, Node, Project, SourceName
 if TYPE_CHECKING:
     import jinja2
 
-RESERVED = "_ff_"  # begins the names of what FFT writes beside the nodes
+RESERVED = "_ff_"  # prefix of relations that FFT creates beside the nodes
 
 
 class Places:
-    """Where nodes and sources of a project lie, in a profile whose relations lie in some schema and catalog.
+    """The places of nodes and sources of a project, in a profile that has a default schema and catalog.
 
     Args:
         project: A loaded project.
@@ -35,19 +35,19 @@ class Places:
             own.location if own.schema or own.alias else project.naming.location,
         )
         self._known: dict[str, Relation] = {}
-        self._compiled: dict[str, jinja2.Template] = {}  # a thousand times slower to make than to render
+        self._compiled: dict[str, jinja2.Template] = {}  # making it is a thousand times slower than rendering
 
     @property
     def are_plain(self) -> bool:
-        """Whether each model and seed has its own name, in the profile's schema or one that is given to a seed."""
+        """Whether each model and seed keeps its name in the profile's schema, or in the schema given for a seed."""
         nodes: list[Node] = [*self._project.models.values(), *self._project.seeds.values()]
         return not (self._naming.schema or self._naming.alias or any(_is_placed(node) for node in nodes))
 
     @property
     def environment(self) -> str:
-        """Whose builds these are: the environment, and the variables by which templates tell people apart.
+        """The owner of builds: the environment, and the variables that templates use to separate people.
 
-        What others build in the same database is never taken for a leftover of one's own.
+        Relations that another owner built in the same database are never taken for leftovers.
         """
         texts = [text for text in (self._naming.schema, self._naming.alias) if text is not None]
         variables = sorted({name for text in texts for name in self._variables_in(text)})
@@ -57,17 +57,17 @@ class Places:
     def _variables_in(self, template: str) -> Iterator[str]:
         from jinja2 import TemplateError, nodes
 
-        with suppress(TemplateError):  # who renders it is told
+        with suppress(TemplateError):  # rendering reports it
             for call in self._jinja.parse(template).find_all(nodes.Call):
                 name = call.args[0] if call.args else None
                 if isinstance(call.node, nodes.Name) and call.node.name == "env_var" and isinstance(name, nodes.Const):
                     yield str(name.value)
 
     def of(self, node: str | SourceName) -> Relation:
-        """Return where a model, seed or source lies.
+        """Return the relation of a model, seed or source.
 
         Raises:
-            KeyError: it is an unknown source.
+            KeyError: the source is unknown.
             FftError: a template of `naming` cannot be rendered.
         """
         if isinstance(node, SourceName):
@@ -79,7 +79,7 @@ class Places:
         return self._known[node]
 
     def special(self, node: str | SourceName) -> Relation | None:
-        """Return where something lies, if that is not the plain place of its name: the profile's schema."""
+        """Return the relation of a node if it differs from its name in the profile's schema; else None."""
         place = self.of(node)
         name = node.table if isinstance(node, SourceName) else node
         return None if place == self._at(name, None, None) else place
@@ -112,19 +112,19 @@ class Places:
             if template not in self._compiled:
                 self._compiled[template] = self._jinja.from_string(template)
             return self._compiled[template].render(known).strip()
-        except Exception as error:  # whatever an expression of the user's raises
+        except Exception as error:  # any error of the user's expression
             hint = f"Known: {', '.join(known)}."
             message = f"naming.{key} cannot be rendered for {node.name!r}: {error}"
             raise FftError(message, where=self._naming.location, hint=hint) from error
 
     def _variable(self, name: str, default: object = None) -> object:
         if name not in self._project.environment and default is None:
-            raise ValueError(f"environment variable {name} is not set, and there is no default")
+            raise ValueError(f"environment variable {name} is not set and has no default")
         return self._project.environment.get(name, default)
 
     @cached_property
     def _jinja(self) -> jinja2.Environment:
-        import jinja2  # slow, and few projects have templates
+        import jinja2  # slow to import, and few projects have templates
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         return ImmutableSandboxedEnvironment(
@@ -133,12 +133,12 @@ class Places:
 
 
 def refuse_shared_places(project: Project, places: Places, folded: Callable[[Relation], Relation]) -> None:
-    """Raise ProjectError if two nodes have one relation, or one has a name that FFT needs.
+    """Raise ProjectError if two nodes have the same relation, or if one has a name that FFT reserves.
 
     Args:
         project: A loaded project.
-        places: Where its nodes lie.
-        folded: Returns a relation as the engine compares names.
+        places: The places of its nodes.
+        folded: A function that folds a relation as the engine compares names.
     """
     problems, taken = list[Problem](), dict[Relation, Node]()
     for node in _stored(project):
@@ -158,7 +158,7 @@ def refuse_shared_places(project: Project, places: Places, folded: Callable[[Rel
 
 
 def symbolic_places(project: Project, naming: Naming | None = None) -> Places:
-    """Return places that do not depend on the profile's schema, by which it is told what moved within it."""
+    """Return places that do not depend on the profile's schema, to recognise nodes that moved within it."""
     return Places(project, Relation("", "@schema", "@catalog"), naming)
 
 

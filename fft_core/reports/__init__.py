@@ -1,1 +1,1 @@
-"""What people and programs read about a project: lint, the site, the manifest, the catalog."""
+"""Reports about a project for people and programs: lint, the site, the manifest, the catalog."""

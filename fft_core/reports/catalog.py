@@ -1,4 +1,4 @@
-"""`catalog.json`: what is in the database of a project: kinds, rows, columns and their types."""
+"""`catalog.json`: the relations of a project in its database, with their kinds, rows, columns and types."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SCHEMA = "fft.catalog/1"
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """What exists under a relation's name.
+    """The state of a relation in the database.
 
-    `rows` is None where they were not counted: for views, and for tables that FFT did not build. `error` tells why the
-    columns could not be read: a view may speak of a table that is gone.
+    `rows` is None if they were not counted: for views, and for tables that FFT did not build. `error` is the reason why
+    the columns could not be read: a view may read a table that was dropped.
     """
 
     relation: Relation
@@ -39,14 +39,14 @@ class CatalogEntry:
 
 @dataclass(frozen=True)
 class Catalog:
-    """What is there of a project's models, seeds and sources, by name; what is not there is left out."""
+    """The existing relations of a project's models, seeds and sources, by name."""
 
     project: Project
     generated_at: datetime
     entries: Mapping[str, CatalogEntry]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values, as the schema describes them."""
+        """Return plain values, as the schema describes them."""
         metadata = {
             "schema": SCHEMA,
             "fft_version": VERSION,
@@ -59,7 +59,7 @@ class Catalog:
 
 
 def read_catalog(warehouse: Warehouse) -> Catalog:
-    """Look at what is in the database; changes nothing. Raises StatementError where it cannot be asked."""
+    """Read the state of all relations; changes nothing. Raises StatementError if the database rejects a query."""
     project, engine = warehouse.project, warehouse.engine
     nodes: list[str | SourceName] = [*(node.name for node in project.stored()), *sorted(project.sources, key=str)]
     relations = {str(node): warehouse.relation(node) for node in nodes}
@@ -76,7 +76,7 @@ def write_catalog(catalog: Catalog) -> Path:
 def _entry(masker: Masker, engine: Session, relation: Relation, table: TableInfo) -> CatalogEntry:
     if table.kind != "view":
         return CatalogEntry(relation, table.kind, table.rows, table.columns)
-    try:  # only a query tells whether a view still works
+    try:  # only a query shows whether a view still works
         columns = engine.columns(engine.spelling.select_all(relation))
     except StatementError as error:
         return CatalogEntry(relation, table.kind, table.rows, (), masker(error.problem.message))

@@ -1,4 +1,4 @@
-"""What differs between two environments, as JSON and as Markdown for a pull request."""
+"""Differences between two environments, as JSON and as Markdown for a pull request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fft_core.operations.diff import Definition, Difference, NodeRows
 
 
 def diff_json(found: Difference) -> dict[str, Any]:
-    """Give the plain values that `fft diff --format json` prints."""
+    """Return the plain values that `fft diff --format json` prints."""
     said: dict[str, Any] = {"env": found.env, "against": found.against, "rows_differ": found.rows_differ}
     if found.definitions is not None:
         said["definitions"] = [_definition(one) for one in found.definitions]
@@ -66,14 +66,14 @@ def _named(names: Sequence[str], row: Sequence[object]) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    """A value as JSON has it; what it has no form for is a text."""
+    """Return a value as JSON has it; types that JSON lacks become text."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def diff_markdown(found: Difference, level: int = 2) -> str:
-    """Spell what differs as Markdown, whose headings begin at a level."""
+    """Return the differences as Markdown, with headings from a level on."""
     return "\n\n".join(_blocks(found, "#" * level)) + "\n"
 
 
@@ -105,20 +105,20 @@ def _data(found: Difference, nodes: Sequence[NodeRows], heading: str) -> Iterato
 
 
 def has_other_columns(rows: RowsCompared) -> bool:
-    """Whether the columns of two relations differ."""
+    """Return whether the columns of two relations differ."""
     return bool(rows.columns_here or rows.columns_there or rows.types)
 
 
 def _summary(node: NodeRows) -> tuple[str, ...]:
     rows = node.rows
-    assert rows is not None  # the caller has asked
+    assert rows is not None  # the caller has checked it
     changed = f"{rows.changed}" if rows.key else "?"
     numbers = (rows.there, rows.here, rows.only_there, rows.only_here)
     return (node.name, *map(str, numbers), changed, "; ".join(column_notes(rows)))
 
 
 def column_notes(rows: RowsCompared) -> Iterator[str]:
-    """Say what differs between the columns, and how many values of each."""
+    """Yield the differences between the columns, and the number of differing values of each."""
     if rows.changed_by_column:
         yield ", ".join(f"{name}: {count} changed" for name, count in rows.changed_by_column)
     for columns, where in ((rows.columns_here, "here"), (rows.columns_there, "there")):
@@ -143,10 +143,10 @@ def _samples(node: NodeRows, rows: RowsCompared, heading: str) -> Iterator[str]:
 
 
 def changes(values: Sequence[tuple[str, object, object]]) -> str:
-    """Say which values of a row were others."""
+    """Return the differing values of a row in words."""
     return "; ".join(f"{name}: {cell(there) or 'NULL'} → {cell(here) or 'NULL'}" for name, there, here in values)
 
 
 def cell(value: object) -> str | None:
-    """A value as text; None for NULL."""
+    """Return a value as text; None for NULL."""
     return None if value is None else str(value)

@@ -1,4 +1,4 @@
-"""`manifest.json`: the graph of a project, with all that its files say about each node."""
+"""`manifest.json`: the graph of a project, with all settings of each node from its files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RelationOf = Callable[[str | SourceName], Relation]
 
 @dataclass(frozen=True)
 class Manifest:
-    """A project, what identifies each of its nodes, and where each lies; made without opening the database."""
+    """A project, the identity of each node, and the place of each relation; made without opening the database."""
 
     project: Project
     identities: Mapping[str, NodeIdentity]
@@ -33,7 +33,7 @@ class Manifest:
     generated_at: datetime
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values, as the schema describes them."""
+        """Return plain values, as the schema describes them."""
         project = self.project
         metadata = {
             "schema": SCHEMA,
@@ -85,11 +85,11 @@ class Manifest:
 
 
 def make_manifest(project: Project, run: Run | None = None) -> Manifest:
-    """Gather what is known of a project from its files.
+    """Make the manifest of a project from its files.
 
     Args:
         project: A loaded project.
-        run: A run of it, which knows already what identifies its nodes.
+        run: A run of the project, which has the identities of its nodes.
 
     Raises:
         ProjectError: with every template that fails and every file that is missing.
@@ -105,7 +105,7 @@ def write_manifest(manifest: Manifest) -> Path:
 
 
 def parents_of(project: Project, node: Node) -> tuple[str, ...]:
-    """Name what a node reads: models, ephemeral ones too, seeds, and the sources that no seed of the project fills."""
+    """Return the names of a node's inputs: models, ephemeral ones too, seeds, and sources that no seed fills."""
     if not isinstance(node, Model):
         return ()
     behind = ((project.seed_behind(i) or str(i)) if isinstance(i, SourceName) else i for i in node.inputs)
@@ -113,7 +113,7 @@ def parents_of(project: Project, node: Node) -> tuple[str, ...]:
 
 
 def described_node(node: Node) -> dict[str, Any]:
-    """Give what the files say of a model or seed, as plain values: what `fft ls --json` prints of each."""
+    """Return the settings of a model or seed from its files, as plain values: those that `fft ls --json` prints."""
     model = node if isinstance(node, Model) else None
     return {
         "name": node.name,
@@ -168,7 +168,7 @@ def _check(check: Check) -> dict[str, Any]:
 
 
 def _fingerprint(identity: NodeIdentity) -> dict[str, Any]:
-    """What identifies a node apart from its inputs, whose versions only the database knows."""
+    """Return the identity of a node without the versions of its inputs, which only the database knows."""
     found = fingerprint_of(identity, {})
     return {
         "code": found.code,

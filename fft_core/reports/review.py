@@ -1,4 +1,4 @@
-"""A change is built in a schema of its own, checked, and compared with an environment; nothing of it stays."""
+"""Review of a change: a build in a scratch schema, with checks, and a comparison with an environment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Guard: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Reviewed:
-    """What became of one node: `error` says why it failed, or was skipped."""
+    """The outcome for one node: `error` gives the reason if it failed or was skipped."""
 
     name: str
     status: Status
@@ -42,17 +42,17 @@ class Reviewed:
 
 @dataclass(frozen=True)
 class Review:
-    """What a review found.
+    """The result of a review.
 
     Attributes:
         project: The project's name.
         since: The git reference.
-        against: The environment that the rest was read from, and that the rows are compared with.
-        changed: What changed itself; the other nodes read it.
-        nodes: What was built.
-        left_out: Snapshots: their history is not a matter of the code.
-        unit_tests: Their results.
-        difference: How models and rows differ from the environment; None if nothing was built.
+        against: The environment that other inputs were read from, and that the rows are compared with.
+        changed: The nodes that changed themselves; the other nodes depend on them.
+        nodes: The outcomes of the built nodes.
+        left_out: Snapshots, which are not built: their history does not follow from the code.
+        unit_tests: The results of unit tests.
+        difference: The differences of models and rows from the environment; None if nothing was built.
     """
 
     project: str
@@ -66,27 +66,28 @@ class Review:
 
     @property
     def has_failed(self) -> bool:
-        """Whether a node could not be built, a blocking check failed, or a unit test did not pass."""
+        """Whether a build, a blocking check or a unit test failed."""
         return any(n.status != "built" for n in self.nodes) or any(t.status != "pass" for t in self.unit_tests)
 
 
 def review(
     project: Project, since: str, against: str, how: Comparison | None = None, guard: Guard | None = None
 ) -> Review:
-    """Build what changed since a commit, and what reads it, in a scratch schema; compare it with an environment.
+    """Build the nodes that changed since a commit, and their downstream nodes, in a scratch schema; compare the rows.
 
-    What is not built is read from that environment. The schema is dropped at the end, also if something fails.
+    Other inputs are read from the environment that the rows are compared with. The schema is dropped at the end, even
+    if the review fails.
 
     Args:
-        project: As it is now.
+        project: The project in its current state.
         since: The commit, as git understands it.
         against: The environment.
-        how: How rows are compared.
-        guard: A context in which the database works; it is given what interrupts a statement.
+        how: The settings of the comparison.
+        guard: A context around the work of the database; it gets a function that interrupts a statement.
 
     Raises:
-        RequestError: there is no such commit or environment, or a model would be built outside of the schema.
-        FftError: git or the database cannot be asked.
+        RequestError: the commit or environment does not exist, or a model would be built outside of the schema.
+        FftError: git or the database cannot be used.
     """
     changed = changed_nodes(project, since)
     names = affected_nodes(project, since)
@@ -97,7 +98,7 @@ def review(
     tests = select_unit_tests(project, models=names)
     if not built and not tests:
         return told
-    with redirect_stdout(sys.stderr):  # what models print is no part of a report
+    with redirect_stdout(sys.stderr):  # output of models must not get into the report
         told = replace(told, unit_tests=tuple(run_unit_tests(project, tests)))
         if not built:
             return told
@@ -124,7 +125,7 @@ def _built(told: Review, project: Project, names: frozenset[str], how: Compariso
 
 @contextmanager
 def _scratch(project: Project) -> Iterator[Project]:
-    """Give the project with its relations in a schema of its own, which is dropped at the end, whatever happens."""
+    """Yield the project with its relations in a scratch schema, which is dropped at the end, also after an error."""
     spec = spec_of(project.engine)
     if not spec.schema_setting:
         raise RequestError(f"{spec.title or spec.name} has no schemas, and a review needs one of its own")
@@ -138,7 +139,7 @@ def _scratch(project: Project) -> Iterator[Project]:
 
 
 def _scratch_schemas(warehouse: Warehouse) -> Set[Relation]:
-    """The schemas of the review: that of the profile, and those beside it for nodes that have one of their own."""
+    """Return the schemas of the review: the profile's, and one for each schema that nodes set themselves."""
     own = warehouse.engine.relation("")
     places = (warehouse.place(node.name).named("") for node in warehouse.project.stored())
     return {own, *(place for place in places if _is_beside(place, own))}
@@ -161,7 +162,7 @@ def _refuse_other_places(warehouse: Warehouse, run: Run) -> None:
 
 
 def _build_all(run: Run) -> Iterator[Reviewed]:
-    """Build all that can be built; what reads something that failed is skipped."""
+    """Build all nodes that can be built; skip nodes with a failed input."""
     failed: set[str] = set()
     for node in run.order():
         missing = sorted(failed & set(run.project.waits_for(node.name)))
@@ -186,5 +187,5 @@ def _build(run: Run, node: Model | Seed) -> Reviewed:
 
 
 def failing(checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    """Give the checks that found something."""
+    """Return the checks that did not pass."""
     return tuple(check for check in checks if not check.passed)

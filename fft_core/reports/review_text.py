@@ -14,7 +14,7 @@ _LONGEST_ERROR = 2000
 
 
 def review_markdown(review: Review) -> str:
-    """Spell what a review found."""
+    """Return the result of a review as Markdown."""
     return "\n\n".join(_blocks(review)) + "\n"
 
 

@@ -24,10 +24,10 @@ class SarifResult:
 
     Attributes:
         rule: The name of its rule, one of those of the report.
-        level: How bad it is.
-        text: What is wrong.
+        level: Its severity.
+        text: The message.
         where: A file of the project, relative to its folder.
-        identity: What makes it the same result in another run, though its line or its numbers are others.
+        identity: A text that is equal for the same result of another run, even if its line or its numbers differ.
     """
 
     rule: str
@@ -39,7 +39,7 @@ class SarifResult:
 
 @dataclass(frozen=True)
 class SarifRule:
-    """What a rule is about, and how bad its results usually are."""
+    """The description of a rule, and the default level of its results."""
 
     summary: str
     level: Level
@@ -48,12 +48,12 @@ class SarifRule:
 def sarif_document(results: Iterable[SarifResult], rules: Mapping[str, SarifRule], root: Path) -> dict[str, Any]:
     """Return results as plain values of one SARIF run.
 
-    Files are named relative to the repository that the project's folder is in, as code hosts want it; relative to the
-    folder if it is in no repository.
+    Files are named relative to the repository of the project's folder, as code hosts require; relative to the folder if
+    it is not in a repository.
 
     Args:
         results: The results.
-        rules: The rules by name, all that the results name.
+        rules: The rules by name, including all that the results name.
         root: The folder of the project.
     """
     folder = _below_repository(root.resolve())

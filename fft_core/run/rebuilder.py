@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from fft_core.plan.decide import (
     recorded_version,
     with_query,
 )
+from fft_core.plan.kinds import with_gaps
 from fft_core.plan.modified import modified
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.project.model import Model, Project, Seed, SourceName
@@ -88,6 +89,8 @@ class Rebuilder:
         plan = decide_all(identities, remembered, sources, self.request, selected)
         plan = replace(plan, decisions=tuple(map(with_attachments, plan.decisions)))
         plan = with_foreign_keys(plan, remembered.referring)
+        if not warehouse.engine.capabilities.replaces_kinds:
+            plan = with_gaps(plan, _kinds(self._project), remembered)
         plan = with_views(plan, self._project, remembered, selected)
         return plan if self._deferral is None else self._with_places(plan, warehouse, look.deferred)
 
@@ -169,6 +172,12 @@ class Rebuilder:
         self.memory.forget_source(name)
 
 
+def _kinds(project: Project) -> Mapping[str, str]:
+    stored = project.stored()
+    views = {node.name for node in stored if isinstance(node, Model) and node.materialization.name == "view"}
+    return {node.name: "view" if node.name in views else "table" for node in stored}
+
+
 def _deferral(project: Project, identities: Identities, env: str, nodes: Set[str] | None) -> Deferral:
     from fft_core.run.deferral import Deferral  # most runs read nothing elsewhere
 
@@ -197,7 +206,7 @@ def make_plan(warehouse: Warehouse, request: Request | None = None, selected: fr
     >>> with open_warehouse(load_project("shop"), path=":memory:") as warehouse:
     ...     plan = make_plan(warehouse, selected=frozenset({"users"}))
     >>> [str(reason) for reason in plan.builds[0].reasons]
-    ['there is no record of a build']
+    ['no build is recorded']
     """
     identities = Identities(warehouse.project, warehouse.compiler)
     return Rebuilder(warehouse.project, identities, request or Request()).plan(warehouse, selected)

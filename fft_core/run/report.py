@@ -1,4 +1,4 @@
-"""What came of a run: the results of its nodes, a summary, and the exit code."""
+"""The report of a run: the results of its nodes, a summary, and the exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHECKS = {"pass": "passed", "warn": "warned", "fail": "failed"}
 
 @dataclass
 class Report:
-    """What happened so far in a run; `results` are those of the nodes that have had their turn, in that order."""
+    """The results so far in a run, in the order in which the nodes ended."""
 
     results: dict[str, NodeRunResult] = field(default_factory=dict)
     unexpected: list[Unexpected] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Report:
     left_behind: bool = False
 
     def see(self, event: RunEvent) -> None:
-        """Take one event in."""
+        """Add an event."""
         match event:
             case RunStarted(run_id):
                 self.run_id = run_id
@@ -44,24 +44,24 @@ class Report:
 
     @property
     def states(self) -> dict[str, int]:
-        """How many nodes are in each state, in the order of STATES."""
+        """Return the number of nodes in each state, in the order of STATES."""
         found = Counter[str](result.status for result in self.results.values())
         return {state: found[state] for state in STATES if found[state]}
 
     @property
     def checks(self) -> dict[str, int]:
-        """How many checks passed, warned and failed."""
+        """Return the numbers of checks that passed, warned and failed."""
         found = Counter[str](check.status for result in self.results.values() for check in result.checks)
         return {said: found[status] for status, said in _CHECKS.items() if found[status]}
 
     def errors(self, *, besides: RunStatus | None = None) -> list[str]:
-        """Return what failed, in full, but for nodes of this status."""
+        """Return all errors in full, except those of nodes with one status."""
         failed = (result for result in self.results.values() if result.status != besides)
         return [_said(result.name, result.error) for result in failed if result.error]
 
     @property
     def exit_code(self) -> int:
-        """A model that failed outweighs checks that failed."""
+        """Return the exit code; a failed model takes precedence over failed checks."""
         if self.interrupted:
             return INTERRUPTED
         if self.unexpected:
@@ -71,14 +71,14 @@ class Report:
         return CHECKS_FAILED if "blocked" in self.states or "failed" in self.checks else 0
 
     def summary(self, seconds: float) -> str:
-        """Say what came of all of it, in one line."""
+        """Return a summary in one line."""
         states = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in self.states.items())
         checks = ", ".join(f"{count} {outcome}" for outcome, count in self.checks.items())
         return f"{states or 'nothing to do'}{f'; checks: {checks}' if checks else ''}; {seconds:.1f} s"
 
 
 def _said(name: str, error: RunError) -> str:
-    """Say what is wrong; the place in a seed's file names the seed already."""
+    """Return the error of a node; one in a seed's file names the seed already."""
     file = Path(error.file) if error.file else None
     said = str(Problem(error.message, Location(file, error.line) if file else None, error.hint))
     return said if file and file.parts[0] == "seeds" and file.stem == name else f"{name}: {said}"

@@ -1,4 +1,4 @@
-"""What authors of engines and of projects need for their tests. It needs pytest, which is no dependency of ours."""
+"""Test helpers for authors of engines and projects. They need pytest, which is not a dependency of FFT."""
 
 from __future__ import annotations
 

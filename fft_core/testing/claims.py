@@ -1,4 +1,4 @@
-"""What an engine is claimed to do, level by level: a test fails if the claim is wrong, either way."""
+"""The claims of an engine, level by level: a test fails if the claim is wrong, in either direction."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Test: TypeAlias = Callable[Concatenate[Any, _P], None]  # Any: the class of the
 
 
 def level(name: str) -> Callable[[_Test[_P]], _Test[_P]]:
-    """Mark a test of the contract with its level. It is expected to fail if the claim for that is a `No`."""
+    """Mark a test of the contract with its level. It is expected to fail if the engine claims `No` for the level."""
 
     def marked(test: _Test[_P]) -> _Test[_P]:
         def tried(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
@@ -43,7 +43,7 @@ def level(name: str) -> Callable[[_Test[_P]], _Test[_P]]:
 
 
 def expect(claim: Support, what: str, test: Callable[[], None]) -> None:
-    """Run a test, and hold what it comes to against a claim: `No` must fail, by an error of ours or other rows."""
+    """Run a test and compare its result with a claim: for `No` it must fail, by an error of FFT or by other rows."""
     if claim:
         test()
         return

@@ -1,4 +1,4 @@
-"""What every engine does, as tests that its author runs: a class is derived from `EngineContract`.
+"""The contract of every engine, as tests: the author of an engine derives a class from `EngineContract`.
 
     class TestMine(EngineContract):
         engine = "mine"
@@ -8,7 +8,7 @@
         def settings(self, tmp_path):
             return {"path": str(tmp_path / "db.mine")}
 
-The files of the projects that it builds are plain SQL; what an engine spells in another way is a class attribute.
+The projects that it builds are plain SQL; SQL that differs between engines is a class attribute.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class EngineContract(
     FramesContract,
     CapabilitiesContract,
 ):
-    """Tests that each engine passes at the levels that it claims. A claim that is wrong fails, either way.
+    """Tests that each engine passes at the levels that it claims. A wrong claim fails, in either direction.
 
-    See `OnAnEngine` for what an author says of the engine.
+    See `OnAnEngine` for the attributes that describe the engine.
     """
 
     def test_each_level_is_claimed(self) -> None:
@@ -52,7 +52,7 @@ class EngineContract(
 
 
 def matrix(contracts: Sequence[type[EngineContract]]) -> str:
-    """Return what engines claim for each level, as a table in Markdown."""
+    """Return the claims of engines for each level, as a table in Markdown."""
     names = [contract.engine for contract in contracts]
     lines = [f"| | {' | '.join(names)} |", f"| --- | {' | '.join('---' for _ in names)} |"]
     for name, said in LEVELS.items():

@@ -1,4 +1,4 @@
-"""What the tests of an engine stand on: a database that is empty, a session with it, a project on it."""
+"""The fixtures of an engine's tests: an empty database, a session with it, a project on it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fft_core.testing.shop import Shop
 
 
 class OnAnEngine:
-    """What the tests of the contract are given.
+    """The fixtures and attributes of the contract's tests.
 
     Attributes:
         engine: The name of the engine.
-        levels: What is claimed for each of `LEVELS`.
+        levels: The claim for each of `LEVELS`.
         slow_query: A query that takes seconds, to be interrupted.
     """
 
@@ -30,11 +30,11 @@ class OnAnEngine:
         "with recursive r(i) as (select 1 union all select i + 1 from r where i < 30000000) select max(i) from r"
     )
 
-    # What a class of tests is given. An author overrides `settings`.
+    # The attributes of a class of tests. An author overrides `settings`.
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Mapping[str, Any]:
-        """Return the settings of a profile for a database that is empty, and of nobody else."""
+        """Return the settings of a profile for an empty database that no other test uses."""
         raise NotImplementedError(f"{type(self).__name__} has no fixture `settings`")
 
     @pytest.fixture
@@ -52,7 +52,7 @@ class OnAnEngine:
 
     @property
     def spec(self) -> EngineSpec:
-        """What is known of the engine."""
+        """The spec of the engine."""
         return spec_of(self.engine)
 
     def publish(self, session: Session, name: str, query: str, kind: RelationKind = "table") -> Relation:

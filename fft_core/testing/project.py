@@ -1,4 +1,4 @@
-"""Projects of tests, made from a mapping."""
+"""Projects for tests, made from a mapping of files."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def make_project(
     settings: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Project:
-    """Write a project into a folder and load it; files of before stay, so that it can be changed and loaded again.
+    """Write a project into a folder and load it; existing files stay, so that a test can change it and load it again.
 
     Args:
         root: The folder.
-        files: Texts by path, as in `{"models/users.ff.sql": "select 1 as id"}`; their common indent is taken away.
-            A project.yml and a profiles.yml are made if they are not among them.
-        engine: The engine of the profile that is made; the one of new projects if None.
-        settings: Its settings.
-        environment: The environment variables that the project sees; none if not given.
+        files: Texts by path, as in `{"models/users.ff.sql": "select 1 as id"}`; their common indent is removed. A
+            project.yml and a profiles.yml are made if they are not among them.
+        engine: The engine of the profile that is made; None for the one of new projects.
+        settings: The settings of that profile.
+        environment: The environment variables that the project sees; none by default.
 
     Raises:
         ProjectError: with every problem of the files.

@@ -12,7 +12,7 @@ from fft_core.testing.shop import BIG, BY_PYTHON, CHECKED, FAILING, PASSING, PRO
 
 
 class BuildsContract(OnAnEngine):
-    """Projects that are built, skipped and replaced."""
+    """Tests of projects that are built, reused and replaced."""
 
     @level("builds")
     def test_a_project_is_built_and_then_reused(self, shop: Shop) -> None:
@@ -36,7 +36,7 @@ class BuildsContract(OnAnEngine):
 
     @level("builds")
     def test_a_source_is_read_again_when_its_rows_have_changed(self, shop: Shop) -> None:
-        """Their number stays; on an engine that cannot tell rows apart, a source counts as changed in every run."""
+        """The number of rows stays; if the engine cannot tell rows apart, a source counts as changed in every run."""
         shop.write({"sources.yml": SOURCES, "models/m.ff.sql": "select n from {{ source('by_others', 'raw') }}"})
         for number in (1, 2):
             with shop.opened() as run:
@@ -95,7 +95,7 @@ class BuildsContract(OnAnEngine):
 
 
 class ChecksContract(OnAnEngine):
-    """Rows that are judged before they are published."""
+    """Tests of checks that judge rows before they are published."""
 
     @level("checks")
     def test_rows_that_fail_a_check_are_not_published(self, shop: Shop) -> None:
@@ -132,7 +132,7 @@ class ChecksContract(OnAnEngine):
 
 
 class IncrementalContract(OnAnEngine):
-    """Increments of each strategy."""
+    """Tests of increments with each strategy."""
 
     @level("incremental")
     @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ class IncrementalContract(OnAnEngine):
         config = "{{ config(materialized='incremental', unique_key='id', on_schema_change='append_new_columns') }}"
         shop.write({"seeds/rows.csv": "id,v\n2,2\n", "models/m.ff.sql": f"{config}\n{query}"})
         shop.build()
-        assert shop.rows("m", "id, v, w") in ([(1, 1, None), (2, 2, 3)], [(2, 2, 3)])  # a new text may build anew
+        assert shop.rows("m", "id, v, w") in ([(1, 1, None), (2, 2, 3)], [(2, 2, 3)])  # a new text may rebuild it
 
 
 class SnapshotContract(OnAnEngine):
-    """Versions of rows."""
+    """Tests of snapshots."""
 
     @level("snapshot")
     def test_the_versions_of_rows_are_kept(self, shop: Shop) -> None:

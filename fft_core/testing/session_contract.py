@@ -22,7 +22,7 @@ _WORDS = ("plain", 'it\'s a \\ "text" {of} `ours`;', "-- no comment", "", "ünï
 
 
 class ReadsContract(OnAnEngine):
-    """Queries, columns, names and values."""
+    """Tests of queries, columns, names and values."""
 
     @level("reads")
     def test_texts_come_back_as_they_are(self, session: Session) -> None:
@@ -64,7 +64,7 @@ class ReadsContract(OnAnEngine):
 
 
 class ConcurrentContract(OnAnEngine):
-    """Threads, readers, and statements that are interrupted."""
+    """Tests of threads, readers, and interrupted statements."""
 
     @level("concurrent")
     def test_threads_build_beside_each_other(self, shop: Shop) -> None:
@@ -112,7 +112,7 @@ class ConcurrentContract(OnAnEngine):
 
 
 class FramesContract(OnAnEngine):
-    """Frames that go in and come out."""
+    """Tests of frames as inputs and results."""
 
     @level("frames")
     def test_frames_come_back_as_they_went(self, session: Session) -> None:
@@ -132,7 +132,7 @@ class FramesContract(OnAnEngine):
 
 
 class CapabilitiesContract(OnAnEngine):
-    """The flags of `Capabilities` that a test can tell."""
+    """Tests of those flags of `Capabilities` that a test can verify."""
 
     @pytest.mark.parametrize(
         "name", ["transactions", "materialized_views", "renames_repeated_columns", "changes_rows", "temporary_tables"]

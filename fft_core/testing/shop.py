@@ -1,4 +1,4 @@
-"""A small project of tests on one database: written, built, and looked at."""
+"""A small test project on one database: tests write it, build it, and look at its tables."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from fft_core.project.model import Project
 from fft_core.run.run import Run
 from fft_core.testing.project import make_project
 
-Rows: TypeAlias = list[tuple[Any, ...]]  # Any: whatever the driver gives
+Rows: TypeAlias = list[tuple[Any, ...]]  # Any: values of a driver
 _TYPES = "schema.yml"
 
 
 class Shop:
-    """A project on disk that is written, built and looked at, on one database."""
+    """A project on disk, with one database, that a test writes, builds and reads."""
 
     def __init__(self, root: Path, engine: str, settings: Mapping[str, Any]) -> None:
         self._root, self._engine, self._settings = root, engine, settings
         self._files: dict[str, str] = {}
 
     def write(self, files: Mapping[str, str]) -> None:
-        """Write files; those of before stay."""
+        """Write files; existing ones stay."""
         self._files |= files
 
     def load(self) -> Project:
@@ -37,13 +37,13 @@ class Shop:
             yield run
 
     def build(self, *names: str) -> set[str]:
-        """Build what must be built, of some nodes or of all; return the names of what was."""
+        """Build some nodes, or all, if they have changed; return the names of those that were built."""
         with self.opened() as run:
             results = [run.build(node) for node in run.order() if not names or node.name in names]
         return {result.decision.name for result in results if result.decision.is_build}
 
     def increments(self, config: str, *versions: Sequence[tuple[int, int]], kind: str = "incremental") -> None:
-        """Build a model of that kind on a seed of these rows, and then on the next ones."""
+        """Build a model of a kind on a seed with some rows, and then on the next rows."""
         config = f"{{{{ config(materialized='{kind}', {config}) }}}}"
         self.write({"models/m.ff.sql": f"{config}\nselect id, v from {{{{ ref('rows') }}}}"})
         self.write({f"seeds/{_TYPES}": "columns:\n  rows: {id: integer, v: integer}\n"})
@@ -69,7 +69,7 @@ class Shop:
             return there.kind if there else None
 
     def tables(self) -> set[str]:
-        """Name what is there beside the records; an engine without a list of its tables has none to tell."""
+        """Return the names of the tables beside the records; none on an engine without a list of its tables."""
         with self.opened() as run:
             warehouse = run.sessions.of_thread()
             names = warehouse.engine.fetch(warehouse.engine.spelling.names_like(warehouse.relation("m"), ""))

@@ -1,1 +1,1 @@
-"""Models on given rows."""
+"""Unit tests: models on given rows, compared with expected rows."""

@@ -1,4 +1,4 @@
-"""Compares the rows that a model gives with those that its unit test expects."""
+"""Comparison of the rows of a model with the expected rows of its unit test."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fft_core.names.columns import ColumnNames
 from fft_core.names.numbers import WrittenNumber, read_number
 from fft_core.project.model import ExpectedRows
 
-_CLOSE = 1e-9  # of a number's size, where it need only be about right
+_CLOSE = 1e-9  # relative to the number, if it need only be approximately equal
 
 
 @dataclass(frozen=True)
 class DifferingRow:
-    """A row that is there with other values; `columns` are those that differ."""
+    """A row with other values than expected; `columns` are those that differ."""
 
     expected: Row
     found: Row
@@ -30,7 +30,7 @@ class DifferingRow:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """How the rows of a model are not those that are expected; `columns` are those of all rows here."""
+    """The differences between the rows of a model and the expected ones; `columns` are the columns of all rows here."""
 
     columns: tuple[str, ...]
     equal_rows: int
@@ -59,13 +59,13 @@ class Mismatch:
 
 
 def compare(expected: ExpectedRows, columns: Sequence[str], rows: Sequence[Row]) -> Mismatch | None:
-    """Find out how rows are not as expected; None where they are.
+    """Compare the rows of a model with the expected ones; return the differences, or None.
 
     Only the columns of the expected rows are compared. A date is the timestamp of its midnight; a timestamp without
     zone is in UTC; a text can stand for a value that YAML has no form for.
 
     Raises:
-        AmbiguousColumnError: a name is that of several columns, each in another case.
+        AmbiguousColumnError: a name matches several columns, each in another case.
     """
     spelled = ColumnNames(columns)
     written = {spelled.find(name) or name: name for row in expected.rows for name in row}
@@ -88,7 +88,7 @@ def compare(expected: ExpectedRows, columns: Sequence[str], rows: Sequence[Row])
 
 
 def same(expected: object, found: object, tolerance: float | None = None) -> bool:
-    """Tell whether a cell is what a YAML file says.
+    """Return whether a value of the database equals the one in a YAML file.
 
     >>> same(1, Decimal("1.0")), same("1", 1), same(date(2025, 1, 1), datetime(2025, 1, 1, 10))
     (True, False, False)
@@ -120,7 +120,7 @@ def _same_items(expected: object, found: Sequence[object], tolerance: float | No
 
 
 def _same_mapping(expected: object, found: Mapping[object, object], tolerance: float | None) -> bool:
-    """Compare a struct, map or JSON object; keys are compared as values, as a map may have any."""
+    """Compare a struct, map or JSON object; keys are compared as values, as the keys of a map may be of any type."""
     if not isinstance(expected, dict) or len(expected) != len(found):
         return False
     pairs = [(next((k for k in expected if same(k, key)), key), key) for key in found]
@@ -144,7 +144,7 @@ def _same_number(expected: object, found: float | Decimal, tolerance: float | No
 
 
 def _exact(number: float | Decimal) -> Decimal:
-    """All digits of a number as it is written."""
+    """Return a number with all digits that were written."""
     return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
 
 
@@ -155,7 +155,7 @@ def _is_nan(value: float | Decimal) -> bool:
 def _are_close(one: float | Decimal, other: float | Decimal, tolerance: float) -> bool:
     try:
         return math.isclose(one, other, rel_tol=_CLOSE, abs_tol=tolerance)
-    except OverflowError:  # an integer beyond the doubles
+    except OverflowError:  # an integer beyond the range of doubles
         return one == other
 
 
@@ -165,7 +165,7 @@ def _same_text(expected: object, found: str) -> bool:
             return expected == found
         case date():
             return expected.isoformat() == found or str(expected) == found
-        case list() | dict():  # a column of JSON, which some engines give as text
+        case list() | dict():  # a JSON column, which some engines return as text
             try:
                 return same(expected, json.loads(found, parse_float=read_number))
             except ValueError:
@@ -174,7 +174,7 @@ def _same_text(expected: object, found: str) -> bool:
 
 
 def _moment(value: object) -> datetime | None:
-    """A date or time as UTC without a zone; None where it is neither."""
+    """Return a date or time as UTC without a zone; None for other values."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -186,7 +186,7 @@ def _moment(value: object) -> datetime | None:
 
 
 def _as_spelled(expected: ExpectedRows, columns: Sequence[str]) -> ExpectedRows:
-    """The same rows, with the names of columns as the model spells them. Raises AmbiguousColumnError."""
+    """Return the expectation with the names of columns as the model has them. Raises AmbiguousColumnError."""
     known = ColumnNames(columns)
 
     def spelled(name: str) -> str:
@@ -203,7 +203,7 @@ def _as_spelled(expected: ExpectedRows, columns: Sequence[str]) -> ExpectedRows:
 
 
 def _compared(expected: ExpectedRows, columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns of the expected rows, less those that are ignored; all of the model's where no rows are expected."""
+    """Return the columns of the expected rows, or all of the model if there are none, without ignored ones."""
     names = dict.fromkeys(name for row in expected.rows for name in row) or dict.fromkeys(columns)
     return tuple(name for name in names if name not in expected.ignore_columns)
 
@@ -221,7 +221,7 @@ def _key_of(expected: ExpectedRows, names: Sequence[str]) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """How rows of these columns are compared; `key` are the positions of those that tell rows apart."""
+    """The comparison of rows with some columns; `key` are the positions of the columns that identify a row."""
 
     names: tuple[str, ...]
     tolerances: tuple[float | None, ...]
@@ -235,7 +235,7 @@ class _Comparison:
         return Mismatch(self.names, rest - len(differing), differing, tuple(wanted[rest:]), tuple(found[rest:]))
 
     def unordered(self, wanted: Sequence[Row], found: Sequence[Row]) -> Mismatch:
-        """Pair as many equal rows as can be, then those that are alike."""
+        """Pair as many equal rows as possible, then similar ones."""
         wanted, found = sorted(wanted, key=self._sort_key), sorted(found, key=self._sort_key)
         pairs = most_pairs(len(wanted), len(found), lambda i, j: self._equal(wanted[i], found[j]))
         missing = [row for i, row in enumerate(wanted) if i not in pairs]
@@ -254,7 +254,7 @@ class _Comparison:
         return all(map(same, wanted, found, self.tolerances))
 
     def _sort_key(self, row: Row) -> tuple[tuple[int, float | Decimal, str], ...]:
-        """Sort numbers as numbers, and the rest as texts; NULL comes last."""
+        """Return a key that sorts numbers as numbers, and other values as texts; NULL comes last."""
         cells = [row[i] for i in self.key] + list(row)
         return tuple(_sorted_as(cell) for cell in cells)
 
@@ -266,7 +266,7 @@ class _Comparison:
         return sum(map(same, wanted, found, self.tolerances))
 
     def _are_alike(self, wanted: Row, found: Row) -> bool:
-        """Whether two rows are one with other values: by their key, or because at least half of it is equal."""
+        """Return whether two rows are probably the same: by their key, or because half of the values are equal."""
         if self.key:
             return all(same(wanted[i], found[i], self.tolerances[i]) for i in self.key)
         return 2 * self._likeness(wanted, found) >= len(self.names)
@@ -285,9 +285,10 @@ def _sorted_as(cell: object) -> tuple[int, float | Decimal, str]:
 
 
 def most_pairs(left: int, right: int, is_pair: Callable[[int, int], bool]) -> dict[int, int]:
-    """Pair as many of `left` things as possible with one of `right` things each, by augmenting paths.
+    """Pair as many of `left` items as possible with one of `right` items each, by augmenting paths.
 
-    To take the first that fits is not enough where numbers need only be about equal: 1.0 may take the 1.4 of 1.5.
+    Taking the first item that fits is not enough if numbers need only be approximately equal: 1.0 may take the 1.4 of
+    1.5.
     """
     pairs: dict[int, int] = {}
     owners: dict[int, int] = {}
@@ -302,7 +303,7 @@ def most_pairs(left: int, right: int, is_pair: Callable[[int, int], bool]) -> di
 def _free(
     start: int, right: int, is_pair: Callable[[int, int], bool], owners: dict[int, int], came_from: dict[int, int]
 ) -> int | None:
-    """Find one that nobody has, by way of those that could be exchanged."""
+    """Find an item without a partner, along a path of items that can be exchanged."""
     queue = [start]
     for i in queue:
         here = min(i, right)
@@ -317,7 +318,7 @@ def _free(
 
 
 def _flip(end: int, came_from: dict[int, int], pairs: dict[int, int], owners: dict[int, int]) -> None:
-    """Give each thing on a path the one that it was reached by."""
+    """Pair each item on a path with the one from which it was reached."""
     j: int | None = end
     while j is not None:
         i = came_from[j]

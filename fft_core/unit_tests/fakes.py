@@ -1,4 +1,4 @@
-"""Stand-ins for personal values: only the kind of a value is kept, and that it occurs again."""
+"""Stand-ins for personal values: they keep the type of a value, and which values are equal."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _FIRST_DAY = date(2000, 1, 1)
 
 
 class Fakes:
-    """Replaces values: the first one that is seen by the first stand-in, and each value by the same one everywhere.
+    """A replacement of values: each distinct value gets the next stand-in of its type, the same one everywhere.
 
-    So joins still find their partners, and nobody can work a value out from its stand-in. Values that have no simple
-    form, as lists and mappings, become NULL.
+    So joins still find their partners, and a stand-in does not reveal its value. Values without a simple form, such as
+    lists and mappings, become NULL.
 
     >>> fakes = Fakes()
     >>> [fakes.of(value) for value in ("Ann@Home.at", "Ann", "Ann@Home.at", None, 47, True)]

@@ -1,4 +1,4 @@
-"""Writes a case from rows of the warehouse: the inputs of a model, and the rows that it makes of them."""
+"""Generation of a unit test from rows of the warehouse: the inputs of a model, and the rows that it makes of them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from fft_core.warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class Generated:
-    """A case that was written.
+    """A generated case.
 
     Attributes:
         path: Its file, below the project's folder.
-        case: Its name.
-        inputs: The rows that the model was given.
-        rows: How many rows it made of them.
+        case: The name of the case.
+        inputs: The rows of its inputs.
+        rows: The number of expected rows.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class Generated:
 
     @property
     def faked(self) -> tuple[str, ...]:
-        """The columns whose values are stand-ins."""
+        """The columns with stand-ins."""
         return tuple(f"{given.node}.{name}" for given in self.inputs for name in given.faked)
 
 
@@ -55,15 +55,15 @@ def generate_case(
     Values of personal columns are stand-ins, see `sample`; all others are copied from the warehouse.
 
     Args:
-        warehouse: Where the rows are read; nothing is changed there.
+        warehouse: The warehouse with the rows, which is not changed.
         model: The model.
-        count: How many rows each input gets at most.
-        case: What the case is called.
-        overwrite: Whether a case of this name that was generated before is replaced.
+        count: The limit of rows for each input.
+        case: The name of the case.
+        overwrite: Whether an earlier generated case of this name is replaced.
 
     Raises:
-        RequestError: there is no such model, or the case is there already.
-        FftError: the model fails, gives other rows each time, or has values that YAML has no form for.
+        RequestError: the model does not exist, or the case exists already.
+        FftError: the model fails, returns other rows each time, or has values without a form in YAML.
         StatementError: an input is not in the database.
     """
     project = warehouse.project
@@ -100,7 +100,7 @@ def _refuse_existing(project: Project, model: Model, path: Path, case: str, *, o
 
 
 def _reads_clock(warehouse: Warehouse, model: Model) -> bool:
-    """Whether a model reads clocks that can be frozen."""
+    """Return whether a model reads clocks that can be frozen."""
     if model.kind != "sql":
         source = warehouse.project.file(model.path).read_bytes()
         return f"'{FROZEN}'" in ast.dump(frozen_tree(source, str(model.path)))
@@ -110,7 +110,7 @@ def _reads_clock(warehouse: Warehouse, model: Model) -> bool:
 
 @dataclass(frozen=True)
 class _Case:
-    """The case that is written; it is read and run as it stands in the file."""
+    """The case to write; it is loaded and run as it will be in the file."""
 
     project: Project
     model: Model

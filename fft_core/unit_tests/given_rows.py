@@ -1,4 +1,4 @@
-"""The rows that a unit test gives an input, as a SELECT: each cell is a text that the database casts."""
+"""The given rows of an input as a SELECT: each cell is a text that the database casts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fft_core.errors import FftError, SeedError
 from fft_core.names.columns import paired
 from fft_core.project.model import CsvFile, CsvText, GivenRows, RowOfCells
 
-# Two kinds of values in one column: what holds both.
+# The common type of two kinds of values in one column.
 _WIDER = {
     frozenset({"integer", "double"}): "double",
     frozenset({"date", "timestamp"}): "timestamp",
@@ -27,16 +27,16 @@ _WIDER = {
 
 
 def given_query(given: GivenRows, engine: Session, root: Path, known_types: Mapping[str, str]) -> str:
-    """Spell the rows of an input.
+    """Return the rows of an input as a query.
 
     Args:
-        given: The rows, with the types that are declared.
-        engine: Casts them.
-        root: The project's folder; CSV files are looked for beside the tests and there.
-        known_types: Types of columns that are known otherwise; declared ones win.
+        given: The rows, with the declared types.
+        engine: The session that casts them.
+        root: The project's folder; CSV files are searched for beside the tests and there.
+        known_types: Types of columns from elsewhere; declared types take precedence.
 
     Raises:
-        FftError: no columns are known, a column has no one type, or a CSV file cannot be read.
+        FftError: no columns are known, a column mixes types, or a CSV file cannot be read.
     """
     rows = _Rows.of(given, root)
     columns = _columns(rows, {**known_types, **given.types}, engine)
@@ -61,7 +61,7 @@ def given_query(given: GivenRows, engine: Session, root: Path, known_types: Mapp
 
 
 def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Session) -> str:
-    """Spell a cell of a column of lists or mappings; a text is the value as the database spells it."""
+    """Return a cell of a column of lists or mappings as SQL; a text is the value as the database writes it."""
     value = row.get(name)
     if isinstance(value, list | dict):
         return engine.types.json_value(rows.plain(name, value), kind)
@@ -69,7 +69,7 @@ def _typed(rows: _Rows, row: RowOfCells, name: str, kind: str, engine: Session) 
 
 
 def _columns(rows: _Rows, types: Mapping[str, str], engine: Session) -> Mapping[str, str]:
-    """The columns with their types: those of the rows, and those that are declared and no row has."""
+    """Return the columns with their types: those of the rows, and declared ones that no row has."""
     pairs = paired(types, rows.names)
     declared = {name: engine.types.column_type(types[known]) for known, name in pairs.items()}
     other = rows.given.other_type
@@ -82,7 +82,7 @@ def _columns(rows: _Rows, types: Mapping[str, str], engine: Session) -> Mapping[
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows whose cells are as written; those of a CSV are texts, and None where a field is empty."""
+    """Rows whose cells are as written; cells of a CSV are texts, and None if a field is empty."""
 
     given: GivenRows
     names: Sequence[str]
@@ -100,7 +100,7 @@ class _Rows:
                 return cls(given, _distinct(given, [name for row in rows for name in row]), rows)
 
     def text(self, row: RowOfCells, name: str) -> str | None:
-        """The text of a cell, which the database casts."""
+        """Return the text of a cell, which the database casts."""
         match row.get(name):
             case None:
                 return None
@@ -116,11 +116,11 @@ class _Rows:
                 raise self._impossible(name, value)
 
     def is_nested(self, name: str) -> bool:
-        """Whether a column has a list or mapping."""
+        """Return whether a column has a list or mapping."""
         return any(isinstance(row.get(name), list | dict) for row in self.rows)
 
     def plain(self, name: str, value: object) -> object:
-        """A list or mapping with nothing in it but what JSON has; numbers keep their digits."""
+        """Return a list or mapping with only JSON's types inside; numbers keep their digits."""
         match value:
             case dict():
                 return {self._key(name, key): self.plain(name, item) for key, item in value.items()}
@@ -140,7 +140,7 @@ class _Rows:
         return FftError(message, where=self.given.location)
 
     def kind(self, name: str, engine: Session) -> str:
-        """The type of a column by its values, as the engine spells it; text where there is none."""
+        """Return the type of a column from its values, as the engine writes it; text if it has none."""
         values = [value for row in self.rows if (value := row.get(name)) is not None]
         if self.is_csv:
             return engine.types.column_type(kind_of_texts(map(str, values)))  # as in a seed
@@ -164,7 +164,7 @@ class _Rows:
 _KINDS: Mapping[type, str] = {
     bool: "boolean",
     int: "integer",
-    float: "double",  # with all that `_kind` takes for one
+    float: "double",  # all types that `_kind` accepts for one
     str: "string",
     datetime: "timestamp",
     date: "date",
@@ -179,10 +179,10 @@ def _kind(value: object) -> str:
 
 
 def _distinct(given: GivenRows, names: Iterable[str]) -> Sequence[str]:
-    """The names in the order in which they occur. Raises where two differ only in case."""
+    """Return the names in order of appearance. Raises FftError if two differ only in case."""
     seen: dict[str, str] = {}
     for name in names:
-        key = name if name in given.types else name.lower()  # what is declared in two cases is two columns
+        key = name if name in given.types else name.lower()  # names declared in two cases are two columns
         if seen.setdefault(key, name) != name:
             message = f"columns {seen[key]!r} and {name!r} differ only in case"
             hint = "Write one name, or declare both in `columns`, if they are two to the database."
@@ -195,7 +195,7 @@ def _csv_path(given: GivenRows, path: Path, root: Path) -> Path:
     found = next((candidate for candidate in candidates if candidate.is_file()), None)
     if found is None:
         hint = "Name it from the file of the tests, or from the project's folder; CSV text has a line with its columns."
-        raise FftError(f"there is no file {path}", where=given.location, hint=hint)
+        raise FftError(f"the file {path} does not exist", where=given.location, hint=hint)
     return found
 
 

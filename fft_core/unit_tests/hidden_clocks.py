@@ -1,4 +1,4 @@
-"""Clocks that a frozen time does not reach: those inside functions and views that users of the database made."""
+"""Clocks that a frozen time does not reach: those inside user-defined functions and views."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def refuse_hidden_clocks(engine: Session, sql: str, given: Iterable[Relation], w
         engine: The session in which the query will run.
         sql: The query, with the frozen time in it.
         given: The temporary tables of the test.
-        where: The model.
+        where: The place of the model.
     """
     hidden = next(_Hidden(engine, frozenset(map(_place, given))).of(sql), None)
     if hidden is not None:
@@ -38,7 +38,7 @@ def _place(relation: Relation) -> tuple[str, ...]:
 
 
 class _Hidden:
-    """Looks for clocks behind the names in queries; each name is followed once."""
+    """A search for clocks behind the names in queries; each name is followed once."""
 
     def __init__(self, engine: Session, given: frozenset[tuple[str, ...]]) -> None:
         self._engine, self._given = engine, given
@@ -46,7 +46,7 @@ class _Hidden:
         self._definitions: Mapping[str, Definition] | None = None
 
     def of(self, sql: str) -> Iterator[str]:
-        """Name what reads the clock behind a query, as a message says it."""
+        """Yield the clocks behind a query, in the words of a message."""
         known = known_functions(self._engine.name)
         uses = uses_of(tokens_of(sql, self._engine.dialect), known)
         if uses.names:

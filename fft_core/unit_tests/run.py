@@ -1,4 +1,4 @@
-"""Runs unit tests: a model on given rows, in temporary tables that nobody else sees, and nothing else."""
+"""The run of unit tests: a model on given rows, in temporary tables that no other session sees, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UnitTestStatus: TypeAlias = Literal["pass", "fail", "error"]
 
 @dataclass(frozen=True)
 class FoundRows:
-    """The rows of a model, as the database gives them."""
+    """The rows of a model, as the database returns them."""
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -40,9 +40,9 @@ class UnitTestResult:
 
     Attributes:
         test: The case.
-        found: The rows of the models about which something is expected, by model; none after an error.
-        seconds: How long it took.
-        mismatches: How the rows of a model are not those that are expected, by model.
+        found: The rows of models with expectations, by model; none after an error.
+        seconds: The time that it took.
+        mismatches: The differences from the expected rows, by model.
         error: The error of a model or its inputs.
     """
 
@@ -54,7 +54,7 @@ class UnitTestResult:
 
     @property
     def status(self) -> UnitTestStatus:
-        """In one word."""
+        """The outcome in one word."""
         return "error" if self.error else "fail" if self.mismatches else "pass"
 
 
@@ -65,7 +65,7 @@ def select_unit_tests(
     model: str | None = None,
     case: str | None = None,
 ) -> tuple[UnitTest, ...]:
-    """Choose unit tests: those of some models, of one, and the cases of one name. A chain is of each of its models.
+    """Choose unit tests: of some models, of one, or the cases of one name. A chain belongs to each of its models.
 
     Raises:
         RequestError: `model` is not a model, or no case has that name.
@@ -81,19 +81,19 @@ def select_unit_tests(
     found = tuple(test for test in tests if case in (None, test.name))
     if case is not None and not found:
         names = [test.name for test in tests]
-        hint = nearest(case, names) or (f"There are {', '.join(names)}." if names else "There are no unit tests here.")
-        raise RequestError(f"there is no case {case!r}", hint=hint)
+        hint = nearest(case, names) or (f"There are {', '.join(names)}." if names else "The project has no unit tests.")
+        raise RequestError(f"no unit test has the case {case!r}", hint=hint)
     return found
 
 
 def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[UnitTestResult]:
-    """Run unit tests, each in a session of its own; give the results as they come.
+    """Run unit tests, each in a session of its own; yield the results as they come.
 
-    They run on the profile `<env>_utest` where there is one; else on a DuckDB in memory, or in a session on the
-    profile's Postgres. All that they create are temporary tables, which end with their session.
+    They run on the profile `<env>_utest` if there is one; else on a DuckDB in memory, or in a session on the profile's
+    Postgres. All relations that they create are temporary, and end with their session.
 
     Raises:
-        ProfileError, ConnectError, MissingDriverError: there is nowhere to run them.
+        ProfileError, ConnectError, MissingDriverError: no database is available for them.
 
     >>> from fft_core import load_project, run_unit_tests
     >>> project = load_project("shop")
@@ -106,7 +106,7 @@ def run_unit_tests(project: Project, tests: Sequence[UnitTest]) -> Iterator[Unit
 
 
 class UnitTestRunner:
-    """Runs unit tests one by one, in the database of `run_unit_tests`, which the first one opens. A context manager.
+    """Runner of single unit tests, in the database of `run_unit_tests`, opened on first use. A context manager.
 
     Args:
         project: A loaded project.
@@ -117,7 +117,7 @@ class UnitTestRunner:
         self._warehouses: _Warehouses | None = None
 
     def run(self, test: UnitTest) -> UnitTestResult:
-        """Run one case. Raises what `run_unit_tests` raises."""
+        """Run one case. Raises the errors of `run_unit_tests`."""
         if self._warehouses is None:
             self._warehouses = _Warehouses(*_opened(self._project))
         return _result(self._warehouses, test)
@@ -136,7 +136,7 @@ class UnitTestRunner:
 
 
 def _opened(project: Project) -> tuple[Project, Session]:
-    """Open the database in which they run; the project is then one of that engine."""
+    """Open the database for the tests, and return it with the project, adapted to its engine."""
     profile = project.profiles.unit_test()
     if profile is not None:
         return replace(project, engine=profile.engine), open_session(profile.engine, profile.settings)
@@ -152,12 +152,12 @@ class _Warehouses:
         self._warehouses: dict[tuple[frozenset[str], datetime | None], Warehouse] = {}
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the databases."""
         self._engine.close()
 
     @contextmanager
     def session(self, test: UnitTest) -> Iterator[Warehouse]:
-        """Give a session in which all that the models read, and they themselves, are temporary tables."""
+        """Open a session in which the models and all their inputs are temporary tables."""
         nodes = [*(node for given in test.inputs for node in given.nodes), *test.before]
         stored = frozenset(n for n in nodes if isinstance(n, str) and n in self._project.models)
         stored = frozenset(name for name in stored if self._project.models[name].is_ephemeral)
@@ -172,7 +172,7 @@ class _Warehouses:
 
 
 def _table_names(project: Project, test: UnitTest) -> Mapping[str | SourceName, str]:
-    """The tables of a test: called as always, except where two sources of other schemas have one name."""
+    """Return the tables of a test: their usual names, unless two sources in different schemas have the same name."""
     names: dict[str | SourceName, str] = {name: name for name in test.models}
     for given in test.inputs:
         first = given.nodes[0]
@@ -188,7 +188,7 @@ def _result(warehouses: _Warehouses, test: UnitTest) -> UnitTestResult:
     try:
         with (
             warehouses.session(test) as warehouse,
-            warehouse.engine.turn(),  # temporary tables are gone if another process gets the file in between
+            warehouse.engine.turn(),  # temporary tables are lost if another process gets the file in between
             warehouse.engine.trace.about(test.model),
         ):
             found = _run(warehouse, test)
@@ -203,7 +203,7 @@ def _result(warehouses: _Warehouses, test: UnitTest) -> UnitTestResult:
 
 
 def _run(warehouse: Warehouse, test: UnitTest) -> Mapping[str, FoundRows]:
-    """Create the inputs, and run the models in order; return the rows of those about which something is expected."""
+    """Create the inputs, and run the models in order; return the rows of the models with expectations."""
     own = {name: given for given in test.inputs for name in test.models if name in given.nodes}
     for given in test.inputs:
         if given not in own.values():
@@ -220,7 +220,7 @@ def _run(warehouse: Warehouse, test: UnitTest) -> Mapping[str, FoundRows]:
 
 
 def _rows_of(warehouse: Warehouse, test: UnitTest, model: Model, *, is_read: bool) -> FoundRows | None:
-    """Return the rows of a model, if they are read, and leave them in its table, if another model reads that."""
+    """Return the rows of a model, if they are expected, and put them into its table, if another model reads it."""
     engine, relation = warehouse.engine, warehouse.relation(model.name)
     is_increment = test.is_given(model.name)
     with model_rows(warehouse, model, is_increment=is_increment) as rows:
@@ -252,13 +252,13 @@ def _create(warehouse: Warehouse, model: Model, given: GivenRows) -> None:
 
 def _type_hint(given: GivenRows) -> str:
     if not given.types:
-        return "Types are taken from the values, or from what is declared; `columns` says them for this input."
+        return "Types are taken from the values, or are declared: add `columns` to this input."
     declared = ", ".join(f"{name} {kind}" for name, kind in given.types.items())
     return f"Values must fit the declared types: {declared}. A list is an array; a mapping is a struct, map or JSON."
 
 
 def _own_types(warehouse: Warehouse, model: Model) -> Mapping[str, str]:
-    """The types that the table of a query has when it is built first. Those of a function's frame are not known."""
+    """Return the types of the table that a first build of a query makes; those of a Python model are unknown."""
     if not model.has_query:
         return {}
     with model_rows(warehouse, model) as rows:
@@ -267,7 +267,7 @@ def _own_types(warehouse: Warehouse, model: Model) -> Mapping[str, str]:
 
 
 def _applied(warehouse: Warehouse, model: Model, query: str, *, is_first: bool) -> str:
-    """Apply the rows to the model's table as a build does; give the SELECT of the table after it."""
+    """Apply the rows to the model's table as a build does; return a SELECT of the table after it."""
     relation = warehouse.relation(model.name)
     stage = TemporaryStage(warehouse.engine, relation)
     write_increment(warehouse, Increment(model, relation, stage, is_first), query)

@@ -1,4 +1,4 @@
-"""A few rows of each relation that a model reads, chosen so that joins find partners."""
+"""A few rows of each input of a model, chosen so that joins find partners."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from fft_core.project.model import Model, SourceName
 from fft_core.unit_tests.fakes import Fakes
 from fft_core.warehouse.warehouse import Warehouse
 
-_MOST_VALUES = 200  # of a column, by which partners are looked for
+_MOST_VALUES = 200  # of a column, to search partners by
 
 
 @dataclass(frozen=True)
 class SampledRows:
-    """Rows of one input.
+    """Sampled rows of one input.
 
     Attributes:
-        node: The input.
+        node: The name of the input.
         columns: Its columns, with their types.
-        rows: By the names of the columns; values of personal columns are stand-ins.
-        faked: The columns whose values are stand-ins.
+        rows: The rows, by the names of the columns; values of personal columns are stand-ins.
+        faked: The columns with stand-ins.
     """
 
     node: str | SourceName
@@ -37,25 +37,25 @@ class SampledRows:
 
 @dataclass(frozen=True)
 class _Link:
-    """Two columns that are compared; names are in small letters."""
+    """Two columns that are joined; names are in small letters."""
 
     left: tuple[str | SourceName, str]
     right: tuple[str | SourceName, str]
 
 
 def sample(warehouse: Warehouse, model: Model, count: int) -> tuple[SampledRows, ...]:
-    """Read a few rows of all that a model reads.
+    """Read a few rows of each input of a model.
 
-    The first input has those with the smallest values in its first columns. Those of the others are rows whose values
-    are found in the inputs that are sampled already: in the columns that the model compares, those of declared
-    relationships, and those of the same name. If there are none, they are the first ones, too.
+    The first input gets the rows with the smallest values in its first columns. Further inputs get rows whose values
+    occur in inputs that are sampled already: in columns that the model compares, in declared relationships, and in
+    columns of the same name. If there are no such rows, they also get those with the smallest values.
 
-    Values of columns that are tagged `pii`, here or in anything upstream under the same name, are replaced.
+    Values of columns with the tag `pii`, here or anywhere upstream under the same name, are replaced.
 
     Args:
         warehouse: An open warehouse, which may be read-only.
         model: The model.
-        count: How many rows each input has at most.
+        count: The limit of rows for each input.
 
     Raises:
         StatementError: an input is not in the database.
@@ -65,7 +65,7 @@ def sample(warehouse: Warehouse, model: Model, count: int) -> tuple[SampledRows,
 
 
 class _Sampling:
-    """Samples one input after the other; real values are kept while it lasts, to find partners by."""
+    """A sampling of one input after the other; real values are kept meanwhile, to find partners."""
 
     def __init__(self, warehouse: Warehouse, model: Model, count: int) -> None:
         self._warehouse, self._count = warehouse, count
@@ -89,7 +89,7 @@ class _Sampling:
         return SampledRows(node, tuple(columns), tuple(hidden), faked)
 
     def _query(self, node: str | SourceName, relation: Relation, columns: Sequence[ColumnType]) -> str:
-        """Render the query for the rows that have most partners, then those with the smallest values."""
+        """Render the query for the rows with most partners, then those with the smallest values."""
         spelling = self._warehouse.engine.spelling
         partners = []
         for column in columns:
@@ -102,7 +102,7 @@ class _Sampling:
         return f"{spelling.select_all(relation)} order by {', '.join(order)} limit {self._count}"
 
     def _partners(self, node: str | SourceName, column: str) -> list[object]:
-        """Return the values, of inputs that are sampled already, that a column is compared with."""
+        """Return the values of sampled inputs that a column is compared with."""
         found: dict[object, None] = {}
         for link in self._links:
             for one, other in ((link.left, link.right), (link.right, link.left)):
@@ -115,7 +115,7 @@ class _Sampling:
         return list(found)
 
     def _personal(self, node: str | SourceName) -> frozenset[str]:
-        """The columns of an input that are personal, by themselves or under the same name upstream."""
+        """Return the personal columns of an input, tagged here or upstream under the same name."""
         project = self._warehouse.project
         above = [project.upstream(node)] if isinstance(node, str) else []
         names: set[str | SourceName] = {node, *(name for found in above for name in found)}
@@ -132,7 +132,7 @@ class _Sampling:
 
 
 def _related(warehouse: Warehouse, model: Model) -> Iterator[_Link]:
-    """The columns that checks compare, as those of type `relationships`."""
+    """Yield the columns that checks compare, such as those of type `relationships`."""
     inputs = warehouse.project.stored_inputs(model)
     for node in inputs:
         for check in warehouse.project.checks_of(node):
@@ -142,7 +142,7 @@ def _related(warehouse: Warehouse, model: Model) -> Iterator[_Link]:
 
 
 def _compared(warehouse: Warehouse, model: Model) -> Iterator[_Link]:
-    """The columns that a SQL model compares with `=`; none if the syntax tree does not tell their tables."""
+    """Yield the columns that a SQL model compares with `=`; none if the syntax tree does not show their tables."""
     if model.kind != "sql":
         return
     nodes = {f"{SYMBOL}{node}": node for node in warehouse.project.stored_inputs(model)}

@@ -1,7 +1,7 @@
-"""Writes the rows that were found into the files of unit tests, as those that are expected; nothing else changes.
+"""Updates of expected rows in the files of unit tests, from the rows that were found; nothing else changes.
 
-A file keeps its comments, its order and its way of writing: only the cells, or rows, that differ are replaced in its
-text, at the places where YAML's own parser saw them.
+A file keeps its comments, its order and its style: only the cells, or rows, that differ are replaced in its text, at
+the positions from YAML's parser.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from fft_core.unit_tests.compare import Mismatch
 from fft_core.unit_tests.run import UnitTestResult
 from fft_core.unit_tests.yaml_values import yaml_cell, yaml_row
 
-_Change: TypeAlias = tuple[int, int, str]  # its begin and end in the text, and the new text
+_Change: TypeAlias = tuple[int, int, str]  # its start and end in the text, and the new text
 
 
 @dataclass(frozen=True)
 class Updated:
-    """The outcome for a case: its file has the rows that were found, or `problem` says why it has not."""
+    """The outcome for a case: its file was updated, or `problem` gives the reason why not."""
 
     result: UnitTestResult
     problem: FftError | None = None
 
 
 def update_expected(project: Project, results: Iterable[UnitTestResult]) -> Iterator[Updated]:
-    """Write the rows that were found into the files of the cases that failed. Errors are left alone.
+    """Write the rows that were found into the files of the failed cases. Cases with errors are skipped.
 
     Args:
         project: The project.
-        results: Those of `run_unit_tests`, with files that nobody changed since.
+        results: The results of `run_unit_tests`, with files that have not changed since.
 
     Raises:
         ArtifactError: a file cannot be written.
@@ -52,7 +52,7 @@ def update_expected(project: Project, results: Iterable[UnitTestResult]) -> Iter
         try:
             for name, mismatch in result.mismatches.items():
                 change = partial(_updated, result=result, model=name, mismatch=mismatch)
-                write_text_file(path, _as_written(path, change))  # read again: the places move with each change
+                write_text_file(path, _as_written(path, change))  # read again: positions move with each change
         except UpdateRefusedError as error:
             yield Updated(result, error)
         else:
@@ -60,7 +60,7 @@ def update_expected(project: Project, results: Iterable[UnitTestResult]) -> Iter
 
 
 def _as_written(path: Path, change: Callable[[str], str]) -> str:
-    """Change the text of a file, with the mark at its begin and the line breaks that it has."""
+    """Change the text of a file, and keep its byte order mark and its line breaks."""
     text = path.read_bytes().decode("utf-8")
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     is_crlf = "\r\n" in text and "\n" not in text.replace("\r\n", "")
@@ -70,11 +70,11 @@ def _as_written(path: Path, change: Callable[[str], str]) -> str:
 
 
 class UpdateRefusedError(FftError):
-    """A case whose rows cannot be written in place."""
+    """The rows of a case cannot be updated in place."""
 
 
 def _updated(text: str, result: UnitTestResult, model: str, mismatch: Mismatch) -> str:
-    """Return the text of a file with other rows in one expectation. Raises UpdateRefusedError."""
+    """Return the text of a file with new rows in one expectation. Raises UpdateRefusedError."""
     case = _Case(text, result)
     if mismatch.unknown_columns:
         raise case.refused(f"{mismatch}: its rows cannot be updated")
@@ -92,7 +92,7 @@ def _with(text: str, changes: Iterable[_Change]) -> str:
 
 
 def _says(changed: str, before: str, case: _Case, rows: yaml.SequenceNode, mismatch: Mismatch) -> bool:
-    """Whether a changed file is as it was, apart from the rows of one expectation, and has as many as it should."""
+    """Return whether a changed file differs only in the rows of one expectation, and has the right number of them."""
     one, other = (parse_yaml(text, Path("x"), keep_digits=True) for text in (before, changed))
     if not isinstance(one, YamlFile) or not isinstance(other, YamlFile):
         return False
@@ -103,17 +103,17 @@ def _says(changed: str, before: str, case: _Case, rows: yaml.SequenceNode, misma
 
 
 def _taken(content: object, keys: Sequence[str | int]) -> object:
-    """Take out what stands at a place."""
+    """Remove and return the value at a place."""
     for key in keys[:-1]:
         content = content[key]  # type: ignore[index]  # the keys were found in it
     return content.pop(keys[-1])  # type: ignore[attr-defined]
 
 
 class _Case:
-    """The place of a case in the text of its file.
+    """The position of a case in the text of its file.
 
     Attributes:
-        keys: The place of the rows, once they are found.
+        keys: The keys that lead to the rows, once they are found.
     """
 
     def __init__(self, text: str, result: UnitTestResult) -> None:
@@ -124,7 +124,7 @@ class _Case:
         assert isinstance(cases, yaml.SequenceNode)  # the project was read from it
         names = [_value(node, "name") for node in cases.value]
         texts = [name.value if isinstance(name, yaml.ScalarNode) else None for name in names]
-        # the line of a case moves if lines are added above it, and a name can be a number
+        # lines above may have been added since, and a name can be a number
         lines = [name is not None and name.start_mark.line + 1 == result.test.location.line for name in names]
         self._index = texts.index(result.test.name) if result.test.name in texts else lines.index(True)
         self._node = cases.value[self._index]
@@ -133,7 +133,7 @@ class _Case:
         return UpdateRefusedError(message, where=self._result.test.location, hint="Change it by hand.")
 
     def rows_of(self, model: str) -> yaml.SequenceNode:
-        """Return the rows that the case expects of a model. Raises UpdateRefusedError."""
+        """Return the expected rows of a model in the case. Raises UpdateRefusedError."""
         expect = _value(self._node, "expect")
         self.keys = ("cases", self._index, "expect", "rows")
         if isinstance(expect, yaml.SequenceNode):
@@ -159,7 +159,7 @@ def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The expected rows in the text, and how they differ from those that were found."""
+    """The expected rows in the text, and their differences from the rows that were found."""
 
     case: _Case
     node: yaml.SequenceNode
@@ -179,8 +179,8 @@ class _Rows:
             yield from self._lines(missing)
 
     def _indices(self, rows: Sequence[Row]) -> list[int]:
-        """Return the places of rows among those that are written, by their values."""
-        content = [repr(self._said(node)) for node in self.node.value]  # 1 is not True here
+        """Return the positions of rows among the written ones, by their values."""
+        content = [repr(self._said(node)) for node in self.node.value]  # here, 1 is not True
         taken: list[int] = []
         for row in rows:
             index = next((i for i, said in enumerate(content) if i not in taken and said == repr(row)), None)
@@ -200,7 +200,7 @@ class _Rows:
         return yaml_row(dict(zip(self.mismatch.columns, row, strict=True)))
 
     def _cells(self, node: yaml.Node, row: Row, columns: Sequence[str]) -> Iterator[_Change]:
-        """Replace the cells of a row that differ; the whole of it, if it has no such cell."""
+        """Yield replacements for the cells of a row that differ; for the whole row, if it lacks such a cell."""
         assert isinstance(node, yaml.MappingNode)
         cells = {name.value.lower(): value for name, value in node.value}
         found = dict(zip(self.mismatch.columns, row, strict=True))
@@ -222,7 +222,7 @@ class _Rows:
         return start + len(self.case.text[start : node.end_mark.index].rstrip())
 
     def _anew(self, missing: Sequence[int], differing: Mapping[int, str]) -> _Change:
-        """Write a list that stands in brackets."""
+        """Rewrite a list in brackets."""
         texts = [differing.get(i) or self._text(node) for i, node in enumerate(self.node.value) if i not in missing]
         texts += map(self._row, self.mismatch.unexpected)
         return self._span(self.node, f"[{', '.join(texts)}]")
@@ -231,14 +231,14 @@ class _Rows:
         return self.case.text[node.start_mark.index : self._end_of(node)]
 
     def _lines(self, missing: Sequence[int]) -> Iterator[_Change]:
-        """Take away lines of a list that has one for each row, and add others behind the last."""
+        """Yield changes of a list with one line for each row: removed lines, and new ones after the last."""
         last = self.node.value[-1]
         dash = self.case.text.rindex("-", 0, last.start_mark.index)
         indent = self.case.text[self.case.text.rfind("\n", 0, dash) + 1 : dash]
         added = [f"{indent}- {self._row(row)}" for row in self.mismatch.unexpected]
         if len(missing) == len(self.node.value):
             start = self._line_of(self.node.value[0])
-            rows = "\n".join(added).lstrip() if added else "  []"  # deeper than its key
+            rows = "\n".join(added).lstrip() if added else "  []"  # more indented than its key
             yield start + len(indent), self._end(last), rows
             return
         end = self._end(last)
@@ -247,15 +247,15 @@ class _Rows:
         for index in missing:
             begin = self._line_of(self.node.value[index])
             behind = self._end(self.node.value[index])
-            # with the line break before it, if it is the last, so that what is added begins a line
+            # the last row includes the line break before it, so that new rows begin a line
             yield (begin - 1, behind, "") if index == len(self.node.value) - 1 else (begin, behind + 1, "")
 
     def _line_of(self, node: yaml.Node) -> int:
-        """Return the begin of the line with the dash of an item."""
+        """Return the start of the line with the dash of an item."""
         dash = self.case.text.rindex("-", 0, node.start_mark.index)
         return self.case.text.rfind("\n", 0, dash) + 1
 
     def _end(self, node: yaml.Node) -> int:
-        """Return the end of the last line of an item, with a comment behind it."""
+        """Return the end of the last line of an item, including a comment."""
         line = self.case.text.find("\n", self._end_of(node))
         return len(self.case.text) if line < 0 else line

@@ -1,4 +1,4 @@
-"""Values of databases as YAML, so that a unit test that holds them finds them equal."""
+"""Values of databases as YAML, so that a generated unit test finds them equal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 from fft_core.errors import FftError
 
-_ENDLESS = 10**9  # characters of a line
+_ENDLESS = 10**9  # characters in a line
 _TIME = re.compile(r"!!timestamp '(\d{4}-\d\d-\d\d [\d:.+-]+)'")
 
 
@@ -28,15 +28,15 @@ def yaml_row(row: Mapping[str, object]) -> str:
 
 
 def yaml_cell(value: object) -> str:
-    """Return one value as it stands behind a key of a mapping on one line."""
+    """Return one value as text for a mapping on one line."""
     return _flow([yaml_value(value)])[1:-1]
 
 
 def yaml_value(value: object) -> object:
-    """Return a value of a database as one that YAML has; a text stands for a value that YAML has no form for.
+    """Return a value of a database as a type of YAML; values without a form in YAML become text.
 
     Raises:
-        FftError: it is bytes.
+        FftError: the value is of type bytes.
     """
     match value:
         case None | bool() | int() | str() | datetime() | date():
@@ -59,21 +59,21 @@ def yaml_value(value: object) -> object:
 
 
 class _Number(str):
-    """A number with the digits that it has."""
+    """A number with all its digits."""
 
     __slots__ = ()
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes numbers with their digits, and no aliases."""
+    """A YAML dumper that writes numbers with all their digits, and no aliases."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # Any: as PyYAML has it
+    def ignore_aliases(self, data: Any) -> bool:  # Any: as in PyYAML
         return True
 
 
 def _number(dumper: yaml.SafeDumper, number: _Number) -> yaml.ScalarNode:
     text = str(number)
-    if "e" in text.lower():  # 1e+16 is a text to YAML, and 1.0e+16 a number
+    if "e" in text.lower():  # 1e+16 is a text in YAML, and 1.0e+16 a number
         whole, _, exponent = text.lower().partition("e")
         text = f"{whole if '.' in whole else f'{whole}.0'}e{exponent if exponent[0] in '+-' else f'+{exponent}'}"
     kind = "float" if "." in text else "int"
@@ -81,7 +81,7 @@ def _number(dumper: yaml.SafeDumper, number: _Number) -> yaml.ScalarNode:
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    """Write a text on one line, also if it has line breaks."""
+    """Write a text on one line, even if it has line breaks."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, None if text.isprintable() else '"')
 
 
@@ -94,5 +94,5 @@ def _flow(value: object) -> str:
         value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=_ENDLESS, allow_unicode=True
     )
     text = dumped.removesuffix("\n").removesuffix("\n...")
-    plain = _TIME.sub(r"\1", text)  # PyYAML reads times without quotes in brackets, and writes them with a tag
+    plain = _TIME.sub(r"\1", text)  # in brackets, PyYAML reads times without quotes, but writes them with a tag
     return plain if plain == text or yaml.safe_load(plain) == yaml.safe_load(text) else text

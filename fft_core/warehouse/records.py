@@ -10,7 +10,7 @@ from typing import Any
 
 from fft_core.engines.protocol import ColumnType, Row, Session, Types
 from fft_core.engines.spec.attachments import attachments_from_json
-from fft_core.engines.spec.spelling import TypeWord
+from fft_core.engines.spec.spelling import CHANGED, TypeWord
 from fft_core.errors import StateError, StatementError
 from fft_core.names import Relation
 from fft_core.plan.records import BuildRecord, Fingerprint
@@ -60,17 +60,29 @@ def read_records(engine: Session, place: Callable[[str], str] | None = None) -> 
         more = _MORE_COLUMNS[_refuse_newer(engine)]
         if not more:
             return {}
-        rows = engine.fetch(f"select {_COLUMNS}, {more} from {meta.sql(engine.spelling)} order by built_at")
+        rows = engine.fetch(f"select {_COLUMNS}, {more} from {_newest(engine, meta)} order by built_at, run_id")
     except StatementError as error:
         raise _unreadable(meta, error) from error
     return {row[0]: _record(row, str(meta), engine.types) for row in _one_each(rows, place).values()}
+
+
+def _newest(engine: Session, meta: Relation) -> str:
+    """Spell what holds the newest record of each node at each place, behind FROM.
+
+    Without transactions, records are only added: the rows that they replace stay until `forget_replaced`.
+    """
+    if engine.capabilities.transactions:
+        return meta.sql(engine.spelling)
+    order = "order by built_at desc, run_id desc"
+    ranked = f"select *, row_number() over (partition by node_name, relation {order}) as _ff_rank"
+    return f"(select * from ({ranked} from {meta.sql(engine.spelling)}) as _ff_r where _ff_rank = 1) as _ff_newest"
 
 
 def recorded_stamps(engine: Session, nodes: Sequence[str], place: Callable[[str], str]) -> Mapping[str, str]:
     """Return the stamps of those of some nodes that are recorded where they lie now; the table must be there."""
     table = engine.relation(TABLE).sql(engine.spelling)
     named = f"node_name in ({engine.spelling.literals(nodes)})"
-    rows = engine.fetch(f"select node_name, relation, stamp from {table} where {named} order by built_at")
+    rows = engine.fetch(f"select node_name, relation, stamp from {table} where {named} order by built_at, run_id")
     return {node: stamp or "" for node, relation, stamp in rows if relation == place(node)}
 
 
@@ -153,7 +165,7 @@ def recorded_relations(engine: Session, project: str, environment: str) -> tuple
             return ()
         literal = engine.spelling.literal
         rows = engine.fetch(
-            f"select node_name, relation_path, stamp, built_at, parts from {meta.sql(engine.spelling)} "
+            f"select node_name, relation_path, stamp, built_at, parts from {_newest(engine, meta)} "
             f"where project = {literal(project)} and environment = {literal(environment)} "
             "and relation_path is not null order by built_at desc"
         )
@@ -176,8 +188,22 @@ def _recorded(
 def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
     """Delete the record of one build of a relation."""
     spelling = engine.spelling
-    same = f"node_name = {spelling.literal(recorded.node)} and stamp = {spelling.literal(recorded.stamp)}"
-    engine.execute(spelling.delete(engine.relation(TABLE), same))
+    if engine.capabilities.transactions:
+        same = f"stamp = {spelling.literal(recorded.stamp)}"
+    else:  # what it has replaced would be the newest then
+        path = json.dumps((recorded.relation.catalog, recorded.relation.schema, recorded.relation.name))
+        same = f"relation_path = {spelling.literal(path)} and built_at <= {spelling.literal(recorded.built_at)}"
+    named = f"node_name = {spelling.literal(recorded.node)}"
+    engine.execute(spelling.delete(engine.relation(TABLE), f"{named} and {same}"))
+
+
+def forget_replaced(engine: Session) -> None:
+    """Delete the records that newer ones of the same node and place have replaced, if they are only added here."""
+    if not engine.capabilities.transactions:
+        spelling, meta = engine.spelling, engine.relation(TABLE)
+        newest = f"{_newest(engine, meta)}"
+        is_older = f"_ff_newest.node_name = {CHANGED}.node_name and _ff_newest.relation = {CHANGED}.relation"
+        engine.execute(spelling.delete_known(meta, newest, f"{is_older} and _ff_newest.built_at > {CHANGED}.built_at"))
 
 
 def delete_record(engine: Session, node: str, relation: str) -> None:
@@ -207,6 +233,7 @@ def migrate(engine: Session) -> None:
             for statement in _statements_of(engine, meta, number):
                 engine.execute(statement)
             engine.execute(engine.spelling.insert_row(migrations, {"number": number, "applied_at": _now()}))
+        forget_replaced(engine)
 
 
 def _statements_of(engine: Session, meta: Relation, number: int) -> Sequence[str]:
@@ -227,7 +254,8 @@ def is_migrated(engine: Session) -> bool:
 def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = True) -> tuple[str, ...]:
     """Spell what writes the record of a node: it is added before an older one is deleted, as the newest counts.
 
-    Without `replaces` no older one is looked for.
+    Without `replaces` no older one is looked for. On an engine without transactions none is deleted: statements that
+    only add wait for nobody. Its time is the server's there, as the clocks of machines differ.
     """
     spelling, table = engine.spelling, engine.relation(TABLE)
     values = {
@@ -248,6 +276,9 @@ def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = 
         "attached": record.attached,
         "measures": _measures_text(record.measures),
     }
+    if not engine.capabilities.transactions:
+        spelled = {name: spelling.literal(value) for name, value in values.items()} | {"built_at": spelling.now()}
+        return (spelling.insert(table, list(spelled), f"select {', '.join(spelled.values())}"),)
     added = spelling.insert_row(table, values)
     if not replaces:
         return (added,)

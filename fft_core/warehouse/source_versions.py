@@ -62,10 +62,17 @@ def _version(engine: Session, source: Source, relation: Relation, settings: Fing
             name = engine.spelling.quoted(there.find(column) or column)
             ((latest, rows),) = engine.fetch(f"select max({name}), count(*) from {table}")
             return f"column:{column}:{latest}:{rows}"
+        case VersionByDigest(None) if token := _known(engine, relation):
+            return f"known:{token}"
         case VersionByDigest(max_rows):
             limit = settings.digest_max_rows if max_rows is None else max_rows
             ((rows,),) = engine.fetch(f"select count(*) from {table}")
             return rows_digest(engine, relation) if rows <= limit else None
+
+
+def _known(engine: Session, relation: Relation) -> str | None:
+    """Ask for what changes with the rows, if the engine has that."""
+    return engine.versions.known([relation]).get(relation) if engine.capabilities.knows_versions else None
 
 
 def rows_digest(engine: Session, relation: Relation) -> str | None:

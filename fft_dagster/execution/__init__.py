@@ -1,1 +1,1 @@
-"""Runs the steps of a Dagster run in threads of one process."""
+"""Execution of the steps of a Dagster run in threads of one process."""

@@ -1,4 +1,4 @@
-"""Runs the steps of a Dagster run in threads of the run's own process: `Definitions(..., executor=thread_executor)`."""
+"""The executor that runs steps in threads of the run's process: `Definitions(..., executor=thread_executor)`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from fft_dagster.execution.threads import PythonLogs, RunThreads, StepEnded, Ste
 
 require_supported_dagster()  # before the imports below, which may not exist in another version
 
-# Private, all of it. The class or function that uses a name says what it relies on.
+# All of these are private. The class or function that uses a name states what it relies on.
 from dagster._config.pythonic_config import IAttachDifferentObjectToOpContext  # noqa: E402
 from dagster._core.definitions.job_base import InMemoryJob  # noqa: E402
 from dagster._core.definitions.scoped_resources_builder import Resources, ScopedResourcesBuilder  # noqa: E402
@@ -69,10 +69,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ThreadExecutor", "interruptible", "iterate_run", "thread_executor"]
 
-# How late a termination, a slot that another run freed, or an event of a running step may be noticed.
+# The latest time after which a termination, a freed slot of a pool, or an event of a running step is noticed.
 TICK_SECONDS = 0.1
 SECOND_WISH_SECONDS = 0.5
-NODE_TAG = "fft/node"  # what the steps of models, seeds and sources are tagged with
+NODE_TAG = "fft/node"  # the tag of steps of models, seeds and sources
 TERMINATING = "Termination requested: interrupting the running steps"
 
 
@@ -85,7 +85,7 @@ class ThreadOptions:
 
 
 class ThreadExecutor(Executor):
-    """Runs up to `max_concurrent` steps at once, each in a thread; resources are made once for all of them."""
+    """An executor of up to `max_concurrent` steps at once, each in a thread; resources are initialised once for all."""
 
     def __init__(self, retries: RetryMode, options: ThreadOptions) -> None:
         self._retries = retries
@@ -96,7 +96,7 @@ class ThreadExecutor(Executor):
         return self._retries
 
     def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-        """Private: the frame of the stock in-process executor, around a loop of our own."""
+        """Execute a plan. Private: the frame of the stock in-process executor, around a different loop."""
         process = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
         threads = f"up to {self._options.max_concurrent} threads (pid: {os.getpid()})"
         yield DagsterEvent.engine_event(plan_context, f"Executing steps in {threads}", process)
@@ -134,7 +134,7 @@ class ThreadExecutor(Executor):
     },
 )
 def thread_executor(init_context: InitExecutorContext) -> ThreadExecutor:
-    """Steps in threads of one process: for work that a database does, and for hundreds of small steps."""
+    """Return an executor for threads of one process: for work that a database does, and for hundreds of small steps."""
     config: Mapping[str, Any] = init_context.executor_config  # Any: the schema above has checked the types
     return ThreadExecutor(
         RetryMode(next(iter(config["retries"]))),
@@ -148,7 +148,7 @@ def thread_executor(init_context: InitExecutorContext) -> ThreadExecutor:
 
 
 def iterate_run(job: JobDefinition, run: DagsterRun, instance: DagsterInstance) -> Iterator[DagsterEvent]:
-    """Runs a job in this process, with the job's own executor: `dg.materialize` would use Dagster's in-process one.
+    """Run a job in this process with its own executor; `dg.materialize` would use Dagster's in-process executor.
 
     run = instance.create_run_for_job(job)
     for event in iterate_run(job, run, instance): ...
@@ -163,7 +163,7 @@ def _run_steps(
     job_context._execution_data = execution_data._replace(
         scoped_resources_builder=_RunResources(*execution_data.scoped_resources_builder)
     )
-    # Imported here, as our storage below: to load definitions, nobody needs SQLAlchemy.
+    # Imported here, as the storage below: loading definitions does not need SQLAlchemy.
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
     takes_turns = isinstance(job_context.instance.event_log_storage, SqliteEventLogStorage)
@@ -196,7 +196,7 @@ def _steps_to_run(
 def _with_compute_logs(
     job_context: PlanExecutionContext, execution_plan: ExecutionPlan, loop: _StepLoop
 ) -> Iterator[DagsterEvent]:
-    """Captures stdout and stderr once for the run: they belong to the process, so steps cannot have their own."""
+    """Capture stdout and stderr once for the run: they belong to the process, so steps cannot have their own."""
     logs = job_context.instance.compute_log_manager
     log_key = logs.build_log_key_for_run(job_context.run_id, create_compute_log_file_key())  # type: ignore[no-untyped-call]
     step_keys = [step.key for step in execution_plan.get_steps_to_execute_in_topo_order()]
@@ -214,7 +214,7 @@ def _with_compute_logs(
 
 
 def _events_of_step(context: StepExecutionContext, event_loop: AbstractEventLoop) -> Iterator[DagsterEvent]:
-    """Private: all that stock executors do for one step; it stores each event before it yields it."""
+    """Yield the events of a step after storing each. Private: all that stock executors do for one step."""
     context._event_loop = event_loop  # private: stock has one for the whole run, which only one thread can use
     if NODE_TAG not in context.step.tags:
         (open_databases if _opens_databases_alike(context) else lend_databases)()
@@ -226,7 +226,7 @@ def _events_of_step(context: StepExecutionContext, event_loop: AbstractEventLoop
 
 
 def _opens_databases_alike(context: StepExecutionContext) -> bool:
-    """Tell whether a resource of the step opens databases as our sessions do, so that both can have them at once."""
+    """Return whether a resource of the step opens databases with the same configuration as FFT's sessions."""
     keys = get_required_resource_keys_for_step(context.job_def, context.step, context.execution_plan)
     definitions = (context.job_def.resource_defs.get(key) for key in keys)
     classes = (getattr(definition, "configurable_resource_cls", type(None)) for definition in definitions)
@@ -234,7 +234,7 @@ def _opens_databases_alike(context: StepExecutionContext) -> bool:
 
 
 class _StepLoop:
-    """Starts the steps of a run as they become ready, and follows them to their end: the run's own thread."""
+    """The loop in the run's own thread, which starts steps as they become ready and follows them to their end."""
 
     def __init__(
         self, job_context: PlanExecutionContext, run: RunThreads, steps: _Steps, pools: _Pools, options: ThreadOptions
@@ -249,7 +249,7 @@ class _StepLoop:
         self._error: BaseException | None = None
         self._starts_no_more = False
         self._terminated_at: float | None = None
-        self._deadline: float | None = None  # of the running steps, once the run is terminated
+        self._deadline: float | None = None  # time limit of running steps after a termination
 
     def events(self) -> Iterator[DagsterEvent]:
         try:
@@ -301,12 +301,12 @@ class _StepLoop:
             for step in self._steps.get_steps_to_execute(limit=free):
                 self._running.add(step.key)
                 self._workers.start(self._task(step), running=len(self._running))
-            yield from self._steps.concurrency_event_iterator(self._job_context)  # says which pools are full
+            yield from self._steps.concurrency_event_iterator(self._job_context)  # logs which pools are full
 
     def _task(self, step: ExecutionStep) -> StepTask:
         context = self._job_context.for_step(step, self._steps.get_known_state())
         log = StepLog(context.log, self._run)
-        context._log_manager = log  # private: what context.log returns
+        context._log_manager = log  # private: the value of context.log
         return StepTask(step.key, log, partial(_events_of_step, context))
 
     def _stop_starting(self, error: BaseException | None) -> Iterator[DagsterEvent]:
@@ -330,7 +330,7 @@ class _StepLoop:
         yield self._engine_event(TERMINATING, EngineEventData.interrupted(sorted(self._running)))
 
     def _hurry(self, terminated_at: float) -> Iterator[DagsterEvent]:
-        """Wait no longer for the running steps: it was asked for twice, and not by one key that came as two signals."""
+        """Stop waiting for running steps after a second request, unless both came from one key press."""
         seconds = time.monotonic() - terminated_at
         if seconds > SECOND_WISH_SECONDS and self._running:
             yield self._leave_running_steps_behind(round(seconds, 1))
@@ -346,10 +346,10 @@ class _StepLoop:
 
 
 class _Pools(InstanceConcurrencyContext):
-    """Private: the claims of a run's steps on slots of pools, and when to ask again for those it did not get."""
+    """The claims of a run's steps on slots of pools, and the times to ask again for missing ones. Private."""
 
     def free_step(self, step_key: str) -> None:
-        """Frees its slot; stock would let a step of this same run wait for 1 to 15 seconds before it looks again."""
+        """Free the slot of a step; stock would let the next step of the same run wait for 1 to 15 seconds."""
         was_claimed = step_key in self._claims
         super().free_step(step_key)
         if was_claimed:
@@ -364,12 +364,12 @@ class _Pools(InstanceConcurrencyContext):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, traceback)
-        for step_key in list(self._claims):  # steps that were left behind, in a process that is about to end
+        for step_key in list(self._claims):  # steps left behind, in a process that is about to end
             self.free_step(step_key)
 
 
 class _Steps(ActiveExecution):
-    """Private: Dagster's state machine of a plan's steps, without its scans of all steps at every event of each.
+    """Dagster's state machine of a plan's steps, without its scans of all steps at each event. Private.
 
     Relies on _update moving steps from _pending to _executable, and on _mark_complete for every step that ends.
     """
@@ -413,7 +413,7 @@ class _Steps(ActiveExecution):
         self._changed.add(step_key)
 
     def get_steps_to_execute(self, limit: int | None = None) -> Sequence[ExecutionStep]:
-        """The best of the ready steps; stock sorts them all each time. A full pool may make it look at all of them."""
+        """Return the best of the ready steps; stock sorts all each time. Only full pools require a look at all."""
         self._update()
         if not self._takes_best_first:
             return super().get_steps_to_execute(limit)
@@ -424,7 +424,7 @@ class _Steps(ActiveExecution):
             self._executable = [*self._executable, *later]
 
     def get_known_state(self) -> KnownExecutionState:
-        """As stock, but without checking the type of every output of the run so far, for each of its steps."""
+        """Return the state as stock does, without checking the type of every output so far for each step."""
         return self._known_state._replace(
             previous_retry_attempts=self._retry_state.snapshot_attempts(),
             dynamic_mappings=dict(self._completed_dynamic_outputs),
@@ -446,7 +446,7 @@ class _Steps(ActiveExecution):
 
 
 class _RunResources(ScopedResourcesBuilder):
-    """Private: makes what op bodies see as `context.resources`; stock creates a class for it three times a step."""
+    """A factory for `context.resources` of op bodies; stock creates a class three times a step. Private."""
 
     def __init__(self, resource_instance_dict: Mapping[str, object], contains_generator: bool) -> None:
         self._built: dict[frozenset[str], Resources] = {}
@@ -463,8 +463,8 @@ class _RunResources(ScopedResourcesBuilder):
 def _rank_by_critical_path(
     job_context: PlanExecutionContext, plan: ExecutionPlan, options: ThreadOptions
 ) -> Callable[[ExecutionStep], float]:
-    """The tag dagster/priority comes first, as in stock; among equals the longest way to the end of the run does."""
-    dependencies = plan.get_all_step_deps()  # private: every step, also those which dynamic outputs will multiply
+    """Rank steps by the tag dagster/priority, as stock; equal ones by the longest way to the end of the run."""
+    dependencies = plan.get_all_step_deps()  # private: every step, including those that dynamic outputs will multiply
     seconds: Mapping[str, float] = {}
     if len(dependencies) > options.max_concurrent:
         from fft_dagster.storage.step_seconds import step_seconds_of_earlier_runs
@@ -475,7 +475,7 @@ def _rank_by_critical_path(
     longest = max(remaining.values(), default=0.0)
 
     def rank(step: ExecutionStep) -> float:
-        step_key = re.sub(r"\[.*?\]", "[?]", step.key)  # private: how a step of a dynamic output is called in the plan
+        step_key = re.sub(r"\[.*?\]", "[?]", step.key)  # private: the name of a step of a dynamic output in the plan
         return -int(step.tags.get(PRIORITY_TAG, 0)) - remaining.get(step_key, 0.0) / (longest + 1)
 
     return rank

@@ -1,4 +1,4 @@
-"""What stands around the steps of a run: the hooks of the projects whose assets it has."""
+"""The scope of a run around its steps: the hooks of the projects whose assets are in it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanExecutionContext
 
 
-# In these, all steps of a run are in one process: the first step that is begun begins the run.
+# With these executors, all steps of a run are in one process: the first step to begin begins the run.
 _IN_ONE_PROCESS = ("threads", "in_process", "execute_in_process_executor")
 
 
 def refuse_processes(context: AssetExecutionContext, project: Project) -> None:
-    """Raise FftError if a project has hooks, and steps are in processes of their own: each would begin the run anew."""
+    """Raise FftError if a project has hooks and steps run in separate processes: each would begin the run again."""
     if not project.hooks:
         return
     name = context.job_def.executor_def.name
@@ -33,26 +33,26 @@ def refuse_processes(context: AssetExecutionContext, project: Project) -> None:
 
 @runtime_checkable
 class RunScoped(Protocol):
-    """A resource that is told when a run begins and ends."""
+    """A resource with callbacks for the beginning and the end of a run."""
 
     def begin_run(self, run_id: str, job: JobDefinition) -> None:
-        """Do what comes before the steps. An error ends the run before its first step."""
+        """Do the work before the steps. An error ends the run before its first step."""
 
     def end_run(self, error: str | None) -> None:
-        """Do what comes after them, if `begin_run` had something to do; `error` says why the run failed, if it did."""
+        """Do the work after the steps, if `begin_run` had any; `error` is the reason of a failed run."""
 
 
 @contextmanager
 def run_scope(job_context: PlanExecutionContext) -> Iterator[None]:
-    """Tell the resources of a run that it begins and ends: our executor has one process for all steps.
+    """Call the resources of a run at its beginning and end; the executor has one process for all steps.
 
-    Private: where the resources of a run are.
+    Private: the place of a run's resources.
     """
     resources = job_context.scoped_resources_builder.resource_instance_dict.values()
     told = [resource for resource in resources if isinstance(resource, RunScoped)]
     with ExitStack() as ends:
         for resource in told:
-            ends.push(partial(_end, resource))  # also of one that fails to begin, and if another one fails to end
+            ends.push(partial(_end, resource))  # also if it fails to begin, or another one fails to end
             resource.begin_run(job_context.run_id, job_context.job.get_definition())
         yield
 

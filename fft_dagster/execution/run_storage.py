@@ -1,4 +1,4 @@
-"""What a run of the thread executor asks of its instance's storage."""
+"""Settings of the instance's storage for a run of the thread executor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterInstance, EventLogEntry
 
-# Private: what stock's own handler of events is.
+# Private: stock's own handler of events.
 from dagster._core.instance.types import _EventListenerLogHandler
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def deferred_events(job_context: PlanExecutionContext) -> AbstractContextManager[None]:
-    """Let our own event log store the events of a run in groups while the context lasts."""
+    """Let FFT's event log store the events of a run in groups while the context is open."""
     from fft_dagster.storage.event_log import PooledSqliteEventLogStorage
 
     storage = job_context.instance.event_log_storage
@@ -24,10 +24,10 @@ def deferred_events(job_context: PlanExecutionContext) -> AbstractContextManager
 
 
 def keep_connections(instance: DagsterInstance, threads: int) -> None:
-    """Private, and what the web server does: dagster-postgres opens a connection for each call otherwise.
+    """Keep connections of dagster-postgres open, instead of one for each call. Private; the web server does it too.
 
-    A timeout of 0 is none, as before. Its pool keeps one connection, and closes what other threads bring back: this one
-    keeps one for each.
+    A timeout of 0 means none, as before. Its own pool keeps one connection, and closes those that other threads return;
+    this pool keeps one for each thread.
     """
     from sqlalchemy.pool import QueuePool
 
@@ -39,6 +39,6 @@ def keep_connections(instance: DagsterInstance, threads: int) -> None:
 
 
 def only_listener(job_context: PlanExecutionContext) -> Callable[[EventLogEntry], None] | None:
-    """Private: what stock's own handler of events calls, where dagster.yaml has no handlers beside it."""
+    """Return the only handler of events, if dagster.yaml adds none. Private: stock's own handler calls it."""
     handlers = job_context.log._dagster_handler._handlers
     return job_context.instance.handle_new_event if [type(h) for h in handlers] == [_EventListenerLogHandler] else None

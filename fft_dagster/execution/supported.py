@@ -1,14 +1,14 @@
-"""Which versions of Dagster the executor and the storage work with: they build on private parts of it."""
+"""The supported versions of Dagster: the executor and the storage depend on private parts of it."""
 
 from importlib.metadata import version
 
 
 class UnsupportedDagsterError(ImportError):
-    """The installed Dagster is one whose private interfaces we have not tried."""
+    """An installed version of Dagster whose private interfaces are untested."""
 
 
 def require_supported_dagster(installed: str | None = None) -> None:
-    """Raise UnsupportedDagsterError unless the installed version is one that was tried."""
+    """Raise UnsupportedDagsterError unless the installed version is a tested one."""
     installed = installed or version("dagster")
     numbers = tuple(int(part) for part in installed.split(".")[:3] if part.isdigit())
     if (1, 13, 21) <= numbers < (1, 14):

@@ -1,6 +1,6 @@
-"""The threads in which the steps of a run work: how they take turns, report, log, and are interrupted.
+"""The threads of a run's steps: how they take turns, report, log, and are interrupted.
 
-Dagster's bookkeeping is pure Python, so it takes turns under one lock a run. What the user wrote runs beside it.
+Dagster's bookkeeping is pure Python, so it takes turns under one lock a run. User code runs beside it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from fft_core.run.termination import Termination
 
 @contextmanager
 def interruptible(cancel: Callable[[], None]) -> Iterator[None]:
-    """Ends what runs inside early when its run is terminated; does nothing outside of a step of `thread_executor`.
+    """Cancel the body early if its run is terminated; without effect outside of a step of `thread_executor`.
 
-    `cancel` is called from another thread, again and again until the body has ended. The exception with which the body
-    then ends is reported as an interruption of the step, and the run ends as canceled:
+    `cancel` is called from another thread, repeatedly until the body has ended. The exception that the body then raises
+    is reported as an interruption of the step, and the run ends as canceled:
 
         with interruptible(cursor.interrupt):
             cursor.execute(sql)
@@ -43,12 +43,12 @@ def interruptible(cancel: Callable[[], None]) -> Iterator[None]:
 
 
 class RunThreads:
-    """What the threads of one run share. None of it is at module level: runs in one process do not disturb each other.
+    """The state that threads of one run share. Nothing is at module level: runs in one process stay separate.
 
     Args:
         log: The log of the run.
         takes_turns: Whether only one thread at a time does Dagster's bookkeeping. (Why: docs/decisions.)
-        store: Takes the events which no logger wants to see; None where a handler of somebody's wants to see all.
+        store: A callback that stores events without log records; None if a handler needs to see all events.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class RunThreads:
         self.store = store
         self.main_thread = threading.get_ident()
         self.in_user_code: set[StepLog] = set()
-        self.context = contextvars.copy_context()  # of who started the run: steps see its context variables
+        self.context = contextvars.copy_context()  # of the caller that started the run: steps see its context variables
         self._turn = threading.Lock() if takes_turns else None
 
     @contextmanager
@@ -81,7 +81,7 @@ class RunThreads:
 
 
 class StepLog(DagsterLogManager):
-    """The log of one step, which also is the switch between Dagster's bookkeeping and what the user wrote.
+    """The log of one step, which also switches between Dagster's bookkeeping and user code.
 
     Private: Dagster brackets all user code (op bodies, IO managers, type checks, hooks) with begin_python_log_capture
     and end_python_log_capture of the step's log. Stock code adds the step's handler to loggers of the whole process
@@ -114,7 +114,7 @@ class StepLog(DagsterLogManager):
         dagster_event: DagsterEvent,
         batch_metadata: Any = None,  # Any: private in Dagster
     ) -> None:
-        """Private: stock makes a record for loggers of each event, at 0.2 ms, for somebody who mostly is not there."""
+        """Store an event. Private: stock makes a log record of each event, at 0.2 ms, which mostly nobody reads."""
         loggers = self._dagster_handler._loggers
         if self.run.store is None or batch_metadata or isinstance(level, str) or _any_listens(loggers, level):
             super().log_dagster_event(level, msg, dagster_event, batch_metadata)
@@ -134,7 +134,7 @@ class StepLog(DagsterLogManager):
         )
 
     def handle(self, record: logging.LogRecord) -> None:
-        if not self.run.is_over:  # a step that was left behind says nothing more
+        if not self.run.is_over:  # a step that was left behind logs nothing more
             super().handle(record)
 
     def handle_python_log(self, record: logging.LogRecord) -> None:
@@ -146,12 +146,12 @@ def _any_listens(loggers: Sequence[logging.Logger], level: int) -> bool:
     return any(logger.isEnabledFor(level) for logger in loggers)
 
 
-# Not state: in each thread it says which step runs there.
+# Not state of a run: in each thread it is the step that runs there.
 _step_log: contextvars.ContextVar[StepLog | None] = contextvars.ContextVar("_step_log", default=None)
 
 
 class PythonLogs(logging.Handler):
-    """Hands each line of the loggers that Dagster manages to the step that wrote it."""
+    """A handler that passes each line of the loggers that Dagster manages to the step that wrote it."""
 
     def __init__(self, run: RunThreads) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class PythonLogs(logging.Handler):
             self._handle_line_of_unknown_thread(record)
 
     def _handle_line_of_unknown_thread(self, record: logging.LogRecord) -> None:
-        """A thread that an op started does not know its step; Dagster's own executors take such lines too."""
+        """Handle a line from a thread that an op started, without a step; Dagster's own executors take it, too."""
         steps = list(self._run.in_user_code)
         if len(steps) == 1:
             steps[0].handle_python_log(record)
@@ -187,7 +187,7 @@ class PythonLogs(logging.Handler):
 
 @dataclass(frozen=True)
 class StepTask:
-    """A step to run: its events are computed by whoever iterates over them, and stored before they are seen."""
+    """A step to run: its events are computed by its iterator, and stored before they are returned."""
 
     step_key: str
     log: StepLog
@@ -196,20 +196,20 @@ class StepTask:
 
 @dataclass(frozen=True)
 class StepEnded:
-    """The last report on a step. The error is an interruption, one that `raise_on_error` wants, or Dagster's own."""
+    """The last report on a step. The error is an interruption, one that `raise_on_error` requests, or Dagster's own."""
 
     step_key: str
     error: BaseException | None
 
 
 class Workers:
-    """Daemon threads, as many as there were steps at once: the interpreter would wait for threads of another kind."""
+    """Daemon threads, as many as steps ran at once: the interpreter would wait for non-daemon threads at exit."""
 
     def __init__(self, run: RunThreads) -> None:
         self._run = run
         self._tasks: SimpleQueue[StepTask | None] = SimpleQueue()
         self._threads = 0
-        # An event alone wakes nobody: it is stored already, and each waking takes the GIL from a thread that works.
+        # An event alone wakes no thread: it is stored already, and waking one takes the GIL from a thread that works.
         self._reports: deque[DagsterEvent | StepEnded] = deque()
         self._step_ended = threading.Event()
 

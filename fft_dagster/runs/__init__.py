@@ -1,1 +1,1 @@
-"""Runs that the command line starts, follows and keeps the history of."""
+"""Runs that the command line starts and follows, and their history."""

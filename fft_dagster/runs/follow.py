@@ -1,4 +1,4 @@
-"""Follows a run: what its steps found and what Dagster's events say become outcomes."""
+"""A follower of a run, which turns results of steps and events of Dagster into outcomes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fft_dagster.execution.executor import TERMINATING
 
 
 class RunFollower:
-    """Follows one run.
+    """A follower of one run.
 
     Args:
-        steps: What each step is for, as its result begins: name, kind, and where it is published.
-        reads: What each of these nodes waits for.
-        masker: Masks secrets in what is said of them.
+        steps: The empty result of each step: name, kind, and relation.
+        reads: The nodes that each of these nodes waits for.
+        masker: The masker of secrets in messages.
     """
 
     def __init__(self, steps: Mapping[str, NodeRunResult], reads: Mapping[str, frozenset[str]], masker: Masker) -> None:
@@ -31,16 +31,16 @@ class RunFollower:
         self._is_explained = False
 
     def tell(self, outcome: StepStarted | StepEnded) -> None:
-        """Take what a step tells of itself; called in its thread, before the event that ends it."""
+        """Take the outcome of a step; called in the step's thread, before the event that ends it."""
         self._outcomes.tell(outcome)
 
     def see(self, event: dg.DagsterEvent) -> Iterator[RunEvent]:
-        """Take an event, and say what came of it."""
+        """Take an event, and yield its outcomes."""
         step = self._steps.get(event.step_key or "")
         if step is None:
             yield from self._see_run(event)
         elif event.is_step_start:
-            # the event may be seen late, with that of the end: the step itself knows better
+            # the event may arrive late, together with the end: the step's own report is exact
             yield self._outcomes.begin(step.name)
         elif event.is_step_success:
             ended = self._outcomes.found(step.name) or StepEnded(replace(step, status="checked"))
@@ -54,7 +54,7 @@ class RunFollower:
             yield self._outcomes.skip(step.name)
 
     def end(self) -> Iterator[RunEvent]:
-        """Say what became of the others: after the last event."""
+        """Yield the outcomes of the remaining steps, after the last event."""
         left_behind = bool(self._outcomes.working)
         yield from self._outcomes.rest()
         yield RunEnded(self._is_interrupted, left_behind)
@@ -84,8 +84,8 @@ class RunFollower:
 
 
 def _innermost(error: SerializableErrorInfo) -> str:
-    """Return the exception that all others were raised from: Dagster wraps what a step raises."""
+    """Return the innermost cause of an error: Dagster wraps the exceptions of a step."""
     while error.cause is not None:
         error = error.cause
-    message = error.message.strip()  # mostly with the exception's name, and its module before that
+    message = error.message.strip()  # usually begins with the exception's module and name
     return message if error.cls_name and error.cls_name in message.partition(":")[0] else f"{error.cls_name}: {message}"

@@ -1,4 +1,4 @@
-"""What checks found in earlier runs, as the history of Dagster keeps it."""
+"""Results of checks in earlier runs, from Dagster's history."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from fft_dagster.runs.runs import open_instance, readable_history
 from fft_dagster.runs.settings import ENVIRONMENT_TAG
 from fft_dagster.translator import FftTranslator
 
-_PAGE, _MOST = 50, 500  # records that are read at once, and of one check
+_PAGE, _MOST = 50, 500  # records that are read at once, and at most for one check
 
 
 def read_history(project: Project, checks: Iterable[Check], least: int) -> Mapping[tuple[str, str], CheckHistory]:
-    """Read what checks found, in runs of `fft` and of the UI; those of other environments are left out.
+    """Read the results of checks in runs of `fft` and of the UI, without those of other environments.
 
     Args:
-        project: Whose checks.
-        checks: Those that are asked for.
-        least: How many marks are wanted of each; more are read until one passed, at most 500.
+        project: The project of the checks.
+        checks: The requested checks.
+        least: The least number of results for each; more are read until one passed, at most 500.
 
     Returns:
-        By node and name; what was never run is left out.
+        The results by node and name, without checks that never ran.
 
     Raises:
         FftError: the history cannot be read.
@@ -48,7 +48,7 @@ def read_history(project: Project, checks: Iterable[Check], least: int) -> Mappi
 
 
 class _Environments:
-    """Tells whether runs were made for an environment. Those of the UI, which do not say it, count."""
+    """A filter for runs of an environment. Runs of the UI, which have no mark of it, count."""
 
     def __init__(self, instance: dg.DagsterInstance, env: str) -> None:
         self._instance = instance
@@ -56,7 +56,7 @@ class _Environments:
         self._known: dict[str, bool] = {}
 
     def ours(self, run_ids: Iterable[str]) -> Mapping[str, bool]:
-        """Look runs up, those that are not known yet at once."""
+        """Return the runs of this environment; unknown ones are looked up together."""
         if new := sorted(set(run_ids) - self._known.keys()):
             runs = self._instance.get_runs(dg.RunsFilter(run_ids=new))
             self._known |= dict.fromkeys(new, True)
@@ -65,7 +65,7 @@ class _Environments:
 
 
 def _history(instance: dg.DagsterInstance, key: dg.AssetCheckKey, of_runs: _Environments, least: int) -> CheckHistory:
-    """Read the newest marks of a check, and older ones until one passed."""
+    """Read the newest results of a check, and older ones until one passed."""
     marks, cursor, read = list[CheckMark](), None, 0
     while read < _MOST:
         records = instance.event_log_storage.get_asset_check_execution_history(key, limit=_PAGE, cursor=cursor)
@@ -81,7 +81,7 @@ def _history(instance: dg.DagsterInstance, key: dg.AssetCheckKey, of_runs: _Envi
 
 
 def _mark(record: Any) -> Iterator[CheckMark]:
-    """Return what a record of Dagster's says; nothing of a check that was planned only, or was not run again."""
+    """Return the result in a record of Dagster; None for a check that was only planned, or was not run again."""
     evaluation, event = record.evaluation, record.event
     if not isinstance(evaluation, dg.AssetCheckEvaluation) or event is None:
         return

@@ -1,4 +1,4 @@
-"""Where a project's runs are remembered: the instance of DAGSTER_HOME, or one of the project's own."""
+"""The instance for the history of a project's runs: that of DAGSTER_HOME, or the project's own."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ compute_logs:
 
 
 def code_location(root: Path) -> tuple[str, str, str]:
-    """Give the option of `dagster dev` and its value that open a project, and how Dagster calls what is open then.
+    """Return the option of `dagster dev` with its value for opening a project, and the name of the code location.
 
-    A definitions.py of the project's own is what it opens.
+    A definitions.py in the project wins.
     """
     own = root / "definitions.py"
     return ("-f", str(own), own.name) if own.is_file() else ("-m", _MODULE, _MODULE)
 
 
 def instance_home(root: Path) -> Path:
-    """Give the folder of the instance: DAGSTER_HOME, or the project's own, with its configuration written.
+    """Return the folder of the instance: DAGSTER_HOME, or the project's own, with its configuration written.
 
-    The project's own has a second configuration, in which what models print is not captured: it goes to the terminal
-    of `fft`. Runs of the UI keep it.
+    The project's own has a second configuration without capture of printed output, for the terminal of `fft`. Runs of
+    the UI capture it.
 
     Raises:
-        FftError: DAGSTER_HOME is no folder, or the project's own cannot be written.
+        FftError: DAGSTER_HOME is not a folder, or the project's own cannot be written.
     """
     named = os.environ.get("DAGSTER_HOME")
     if named:
@@ -62,7 +62,7 @@ def instance_home(root: Path) -> Path:
             )
         return Path(named)
     home = root / FOLDER
-    text = _OURS + _STORAGE.format(base_dir=json.dumps(str(home)))  # JSON's quotes are YAML's, whatever the folder
+    text = _OURS + _STORAGE.format(base_dir=json.dumps(str(home)))  # JSON's quotes are YAML's, for any folder name
     try:
         home.mkdir(parents=True, exist_ok=True)
         _write(home / "dagster.yaml", text)
@@ -73,12 +73,12 @@ def instance_home(root: Path) -> Path:
 
 
 def has_history(root: Path) -> bool:
-    """Whether there may be a history of a project's runs: that of DAGSTER_HOME, or its own."""
+    """Return whether a history of a project's runs may exist: in DAGSTER_HOME, or its own."""
     return bool(os.environ.get("DAGSTER_HOME")) or (root / FOLDER / QUIET_FILE).is_file()
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file where it is missing, or where it is ours and the project has moved since."""
+    """Write a file if it is missing, or if FFT wrote it and the project has moved since."""
     current = path.read_text(encoding="utf-8") if path.exists() else None
     if current is None or (current != text and current.startswith(_OURS)):
-        write_text_file(path, text)  # whole: another process may be about to read it
+        write_text_file(path, text)  # atomically: another process may be about to read it

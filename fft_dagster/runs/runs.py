@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-# Private: what DagsterInstance.create_run_for_job does, which takes no selection of checks.
+# Private: the steps of DagsterInstance.create_run_for_job, which takes no selection of checks.
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.execution.api import create_execution_plan
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
@@ -51,7 +51,7 @@ def open_instance(root: Path) -> dg.DagsterInstance:
 
 @contextmanager
 def readable_history(home: Path) -> Iterator[None]:
-    """Say what can be done about files that are not what Dagster has written."""
+    """Raise FftError with advice if files of the history are not as Dagster writes them."""
     try:
         yield
     except (OSError, sqlite3.DatabaseError, DatabaseError) as error:
@@ -67,13 +67,13 @@ def readable_history(home: Path) -> Iterator[None]:
 def run_work(
     project: Project, work: Work, instance: dg.DagsterInstance, planned: Run | None = None
 ) -> Iterator[RunEvent]:
-    """Run the steps of some work in this process; say what becomes of each, as it happens.
+    """Run the steps of some work in this process; yield the outcome of each as it happens.
 
     Args:
         project: The project.
-        work: What is run.
-        instance: Keeps the run's history.
-        planned: A run that the work was planned with: what it knows of the project is not worked out again.
+        work: The work to run.
+        instance: The instance that keeps the run's history.
+        planned: The run that the work was planned with, whose results are used again.
     """
     translator = FftTranslator()
     run = (planned or Run(project, work.request)).limited(frozenset(work.builds), work.planned)
@@ -92,7 +92,7 @@ def run_work(
 
 
 def _steps(project: Project, work: Work, translator: FftTranslator) -> dict[str, NodeRunResult]:
-    """Say what each step is for, by its key."""
+    """Return the empty result of each step, by its key."""
     names = StepNames(BoundProject(project, translator))
 
     def key(name: str | SourceName) -> str:
@@ -124,7 +124,7 @@ def _job(run: Run, work: Work, translator: FftTranslator, follower: RunFollower)
 
 
 def _created_run(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance, project: Project) -> dg.DagsterRun:
-    """Create a run as the UI would launch it, with what it selects: so the UI can execute it again."""
+    """Create a run as the UI would launch it, with its selection, so that the UI can execute it again."""
     layer, config = job.asset_layer, _run_config(work)
     tags = run_tags(project, work.command)
     reference = instance.get_ref() if instance.is_persistent else None
@@ -153,7 +153,7 @@ def _created_run(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance
 
 
 def _origin(root: Path) -> RemoteJobOrigin:
-    """Say where the UI finds the job: in the code location that `fft dev` opens."""
+    """Return the origin by which the UI finds the job: the code location that `fft dev` opens."""
     _, _, location = code_location(root)
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), SINGLETON_REPOSITORY_NAME)
     return RemoteJobOrigin(repository, ASSET_JOB)
@@ -167,7 +167,7 @@ def _run_config(work: Work) -> dict[str, Any]:
         "full_refresh": list(request.full_refresh),
     }
     wanted |= {"defer": work.defer} if work.defer else {}
-    # Dagster then stores what a new run plans in a few transactions, where the storage can.
+    # Dagster then stores the planned events of a new run in a few transactions, if the storage can.
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     concurrency = {"max_concurrent": work.jobs} if work.jobs else {}
     return {

@@ -1,4 +1,4 @@
-"""What a run of the command line was made with, noted in its tags: executed again, it must mean the same."""
+"""The settings of a run of the command line, stored in its tags, so that a re-execution has the same meaning."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def run_tags(project: Project, command: str) -> dict[str, str]:
 
 
 def refuse_other_settings(tags: Mapping[str, str], project: Project) -> None:
-    """Raise FftError if a run that is executed again was made for another environment, engine or other variables.
+    """Raise FftError if a re-executed run was made for another environment, engine or other variables.
 
-    It would build into another database than the run did, or other rows.
+    It would build into another database than the first run, or build other rows.
     """
     made_for = tags.get(ENVIRONMENT_TAG)
     if made_for is None or (made_for, tags.get(SETTINGS_TAG)) == (project.env, _settings(project)):
@@ -36,7 +36,7 @@ def refuse_other_settings(tags: Mapping[str, str], project: Project) -> None:
 
 
 def _settings(project: Project) -> str:
-    """Digest engine and variables, without those that are secrets: a short one could be guessed back."""
+    """Return a digest of engine and variables, without secret ones: a short secret could be guessed from a digest."""
     shown = {
         name: value
         for name, value in project.variables.items()

@@ -1,4 +1,4 @@
-"""`dagster dev` on a project and the history of its runs, one at a time."""
+"""The UI: `dagster dev` for a project and the history of its runs, one at a time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from fft_dagster.runs.instance import code_location, instance_home
 def open_ui(
     project: Project, host: str, port: int, variables: Mapping[str, str], announce: Callable[[str], None]
 ) -> int:
-    """Run `dagster dev` until it ends; return its exit code. A definitions.py of the project's own is what it opens.
+    """Run `dagster dev` until it ends; return its exit code. A definitions.py in the project wins.
 
     Args:
         project: The project.
-        host: Where the UI listens.
-        port: Where the UI listens.
+        host: The address that the UI listens at.
+        port: The port that the UI listens at.
         variables: More environment variables for its processes.
-        announce: Is told the address, and where the history is.
+        announce: A callback with the address of the UI, and the folder of the history.
 
     Raises:
         FftError: the UI is not installed, is open already, or cannot listen there.

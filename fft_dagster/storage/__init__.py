@@ -1,4 +1,4 @@
-"""SQLite storages for Dagster which keep their connections open: stock files and schema at a fraction of the cost.
+"""SQLite storages for Dagster that keep their connections open: stock files and schema at a fraction of the cost.
 
 dagster.yaml:
 
@@ -22,10 +22,10 @@ from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorag
 from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 
-# Private: how stock names a database in a folder.
+# Private: stock's name of a database in a folder.
 from dagster._core.storage.sqlite import create_db_conn_string
 
-# Private: where in base_dir stock Dagster keeps its three kinds of files.
+# Private: the places in base_dir of stock Dagster's three kinds of files.
 from dagster._core.storage.sqlite_storage import (
     DagsterSqliteStorage,
     _event_logs_directory,
@@ -34,7 +34,7 @@ from dagster._core.storage.sqlite_storage import (
 )
 from dagster._serdes import ConfigurableClassData, serialize_value
 
-# Private: how stock makes the id of a snapshot from its text.
+# Private: stock's id of a snapshot, made from its text.
 from dagster_shared.serdes.utils import hash_str
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
@@ -55,7 +55,7 @@ __all__ = [
 
 
 class _KeepsOpen:
-    """One database, kept open. The stock storages open it anew in each call of this method."""
+    """One database, kept open. The stock storages open it again in each call of this method."""
 
     _conn_string: str
 
@@ -73,7 +73,7 @@ class _KeepsOpen:
 
 
 def _mark_as_migrated(new: SqliteRunStorage | SqliteScheduleStorage) -> None:
-    """As stock does with a new database, which has no rows that are to be migrated."""
+    """Mark a new database as migrated, as stock does: it has no rows to migrate."""
     new.migrate()
     new.optimize()
 
@@ -110,11 +110,11 @@ class PooledSqliteRunStorage(_KeepsOpen, SqliteRunStorage):
         return storage
 
     def has_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> bool:
-        """Stock reads and unpacks all of it to answer."""
+        """Return whether a snapshot is stored; stock reads and unpacks all of it to answer."""
         return self._has_snapshot_id(execution_plan_snapshot_id)
 
     def add_execution_plan_snapshot(self, execution_plan_snapshot: ExecutionPlanSnapshot) -> str:
-        """Stock serialises the plan once for its id and once more to store it."""
+        """Store a plan, serialised once; stock serialises it once for its id and once more to store it."""
         text = serialize_value(execution_plan_snapshot)
         snapshot_id = hash_str(text)
         body = zlib.compress(text.encode(), level=1)
@@ -133,11 +133,11 @@ class PooledSqliteStorage(DagsterSqliteStorage):
     """All three storages of an instance. An instance may change from stock to this and back at any time."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        # Not the parent's __init__: it opens three stock storages, which we would only replace. Relies on these names.
+        # Not the parent's __init__: it opens three stock storages, which would only be replaced. Relies on these names.
         super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]
         self.base_dir = base_dir
         self._inst_data = inst_data
-        with one_creates(base_dir):  # they create what does not exist yet
+        with one_creates(base_dir):  # they create missing files already
             self._run_storage = PooledSqliteRunStorage.from_local(_runs_directory(base_dir))
             self._event_log_storage = PooledSqliteEventLogStorage(_event_logs_directory(base_dir))
             self._schedule_storage = PooledSqliteScheduleStorage.from_local(_schedule_directory(base_dir))

@@ -1,4 +1,4 @@
-"""SQLite databases that stay open: for threads, for forks, and beside other processes that have them open."""
+"""SQLite databases that stay open: safe with threads, with forks, and beside other processes that use the files."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ FORK_WAITS_SECONDS = 5.0
 
 
 class OpenDatabases:
-    """Keeps the SQLite databases of one storage open, and lends a connection for one transaction at a time.
+    """The open SQLite databases of one storage, which lend a connection for one transaction at a time.
 
     Args:
         durable: True waits for the disk at each commit, as stock Dagster does. False leaves that to the operating
             system: a killed process loses nothing, a power cut the last moments; the file stays consistent either way.
-        in_forked_child: Called in a forked child, to forget what is the parent's.
+        in_forked_child: A callback in a forked child, to forget the parent's state.
     """
 
     def __init__(self, *, durable: bool, in_forked_child: Callable[[], None] = lambda: None) -> None:
@@ -84,7 +84,7 @@ class OpenDatabases:
             del self._borrowers[url]
 
     def before_fork(self) -> None:
-        """Closes everything and locks up: a child with its parent's SQLite connections takes locks that it has not."""
+        """Close all connections and lock: a child with its parent's SQLite connections would count on its locks."""
         self._changed.acquire()
         self._changed.wait_for(lambda: not self._borrowers.total(), timeout=FORK_WAITS_SECONDS)
         self._close_idle(keep=0)
@@ -100,12 +100,12 @@ class OpenDatabases:
         self._in_forked_child()
 
 
-# Not state of a run: the hooks below cannot be taken back, and reach the storages that are still in use through this.
+# Not state of a run: the hooks below cannot be removed, and reach the storages in use through this.
 _open_databases: weakref.WeakSet[OpenDatabases] = weakref.WeakSet()
 
 
-# A child that was forked while another thread creates a database would inherit its lock of the folder, and wait for it
-# for ever: nobody is left to release it.
+# A child that is forked while another thread creates a database would inherit its lock of the folder, and wait for it
+# forever: no thread is left to release it.
 _creating = threading.RLock()
 
 
@@ -121,7 +121,7 @@ def _before_fork() -> None:
 
 def _after_fork_in_parent() -> None:
     _at_fork(OpenDatabases.after_fork_in_parent)
-    with suppress(RuntimeError):  # it was not to be had in time
+    with suppress(RuntimeError):  # the lock was not free in time
         _creating.release()
 
 
@@ -131,7 +131,7 @@ def _after_fork_in_child() -> None:
     _at_fork(OpenDatabases.after_fork_in_child)
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
@@ -161,25 +161,25 @@ def _locked(folder: str) -> Iterator[None]:
 
 
 def insert_text(table: db.Table, *columns: str) -> str:
-    """Spell an insert of values by name. Raises KeyError where the table has no such column."""
+    """Return an INSERT of values by name. Raises KeyError if the table has no such column."""
     names = [table.c[column].name for column in columns]
     return f"insert into {table.name} ({', '.join(names)}) values ({', '.join(f':{name}' for name in names)})"
 
 
 def update_text(table: db.Table, columns: Iterable[str], where: str) -> str:
-    """Spell an update of columns by values of their names. Raises KeyError where the table has no such column."""
+    """Return an UPDATE of columns by values with their names. Raises KeyError if the table has no such column."""
     return f"update {table.name} set {', '.join(f'{table.c[name].name} = :{name}' for name in columns)} where {where}"
 
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
-    """The connection of the standard library within one of SQLAlchemy's, in the same transaction."""
+    """Return the standard library's connection inside one of SQLAlchemy's, in the same transaction."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
 
 
-def bound(values: Mapping[str, Any]) -> dict[str, Any]:  # Any: whatever SQLite takes
-    """Spell timestamps as SQLAlchemy spells them in SQLite."""
+def bound(values: Mapping[str, Any]) -> dict[str, Any]:  # Any: any value that SQLite takes
+    """Return values with timestamps in the text form of SQLAlchemy for SQLite."""
     return {
         key: value.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
         for key, value in values.items()

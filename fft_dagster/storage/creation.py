@@ -1,7 +1,7 @@
-"""New SQLite databases, of the tables and the version that stock Dagster gives them, each made in one transaction.
+"""New SQLite databases with the tables and the version of stock Dagster, each created in one transaction.
 
 Stock imports all of Dagster's migrations twice for each database, to find out which is the last one. Here a process
-asks Alembic once, and keeps what creates the tables as text.
+asks Alembic once, and keeps the statements that create the tables as text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sqlalchemy as db
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-# Private: where Dagster keeps its migrations; a module beside which each of its storages has the settings for them.
+# Private: Dagster's module of migrations, beside which each of its storages has its settings for them.
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.sql import get_alembic_config
 from sqlalchemy.engine import Connection
@@ -25,7 +25,7 @@ from fft_dagster.storage.connections import BUSY_TIMEOUT_SECONDS, driver_of
 
 
 def is_stamped(path: str, table: str = "alembic_version") -> bool:
-    """Whether a database is there, with its version in it and a table: then stock's check of it has nothing to do.
+    """Return whether a database has a version and a table, so that stock's check of it is not needed.
 
     The check imports each of Dagster's migrations, to find out which is the last one.
     """
@@ -73,7 +73,7 @@ def _creates(tables: db.MetaData) -> tuple[str, ...]:
 
 @cache
 def _stamps() -> tuple[str, ...]:
-    """Give the statements by which Alembic says that a database needs no migration."""
+    """Return the statements with which Alembic marks a database as fully migrated."""
     migrations = ScriptDirectory.from_config(get_alembic_config(sqlite_run_storage.__file__))
     with _in_memory() as connection:
         MigrationContext.configure(connection).stamp(migrations, "head")

@@ -30,7 +30,7 @@ from fft_dagster.storage.creation import create_like, create_new, is_stamped
 
 # Enough for the parents of a wide layer; a record takes a few kilobytes.
 MAX_REMEMBERED_RECORDS = 1000
-# How late an event of a run of our executor may be in the log: what a killed process may lose of it.
+# The delay after which an event of a thread executor's run is stored: the loss if the process is killed.
 DEFER_SECONDS = 0.1
 
 
@@ -46,13 +46,13 @@ from dagster import (  # noqa: E402
 # Private: the three groups of event types which the index database mirrors from the databases of the runs.
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS  # noqa: E402
 
-# Private: what a check's row in its table says of an evaluation.
+# Private: the column of a check's row for its evaluation.
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus  # noqa: E402
 
-# Private: the index by which the table of assets itself knows which of them are wiped.
+# Private: the index by which the table of assets records wiped assets.
 from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS  # noqa: E402
 
-# Private: the tables, their names and columns; what they are stays in Dagster's hands.
+# Private: the names and columns of the tables; Dagster defines them.
 from dagster._core.storage.event_log.schema import (  # noqa: E402
     AssetCheckExecutionsTable,
     AssetEventTagsTable,
@@ -87,7 +87,7 @@ _ENDS_OF_RUNS = frozenset({DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FA
 _MIRRORED_EVENTS = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS})
 
 
-# What a step stores, as text: SQLAlchemy would take longer over each of these than SQLite does. All else goes its way.
+# The statements of a step as text: building them in SQLAlchemy would take longer than SQLite needs to run them.
 _EVENT_ROW = ("run_id", "event", "dagster_event_type", "timestamp", "step_key", "asset_key", "partition")
 _INSERT_EVENT = insert_text(SqlEventLogStorageTable, *_EVENT_ROW)
 _INSERT_TAG = insert_text(AssetEventTagsTable, "event_id", "asset_key", "key", "value", "event_timestamp")
@@ -116,7 +116,7 @@ MAX_ASSETS_A_QUERY = 500
 
 
 class _RememberedRecords:
-    """Deserialised materializations, found again by their text: what is read is always what the database says now."""
+    """Deserialised materializations, by their text: the text always comes from the database."""
 
     def __init__(self) -> None:
         self._records: dict[str, tuple[str, EventLogRecord]] = {}
@@ -136,16 +136,16 @@ class _Serialised:
     """An event, and its row as the database takes it."""
 
     entry: EventLogEntry
-    row: Mapping[str, Any]  # Any: whatever SQLite takes
+    row: Mapping[str, Any]  # Any: any value that SQLite takes
 
 
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
-    """The stock event log of one database a run and an index database, with its connections kept open."""
+    """The stock event log, one database a run and an index database, with connections kept open."""
 
     _obs: Any  # Any: stock declares it as None
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._storing_deferred = 0  # the thread that does
+        self._storing_deferred = 0  # the thread that stores
         self._forget_deferred()
         self._databases = OpenDatabases(durable=False, in_forked_child=self._forget_deferred)
         self._records = _RememberedRecords()
@@ -164,7 +164,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        """Private in stock: the one place where all of its methods get their connections, each in a transaction."""
+        """Open a connection in a transaction. Private in stock: all of its methods get their connections here."""
         held = self._held_connections().get(shard)
         if held is not None:
             yield held
@@ -176,12 +176,12 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             yield connection
 
     def _initialise(self, shard: str) -> None:
-        """Creates the database of a run at first use, and again after another process wiped the storage."""
+        """Create the database of a run at first use, and again after another process wiped the storage."""
         path = self.path_for_shard(shard)
         if shard in self._initialized_dbs and os.path.exists(path):  # noqa: PTH110 - asked for each event
             return
         if shard != INDEX_SHARD_NAME:
-            self._initialise(INDEX_SHARD_NAME)  # first: the lock below is not taken twice
+            self._initialise(INDEX_SHARD_NAME)  # first, because the lock below is not reentrant
         with one_creates(self._base_dir):
             if shard in self._initialized_dbs and not os.path.exists(path):  # noqa: PTH110
                 self._databases.close()
@@ -191,14 +191,14 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             self._initialized_dbs.add(shard)
 
     def _created_like_index(self, shard: str) -> bool:
-        """Stock asks alembic for what the index has already: all databases of the log have the same tables."""
+        """Create a database like the index, if possible: all have the same tables, and stock asks Alembic each time."""
         if shard == INDEX_SHARD_NAME or not is_stamped(self.path_for_shard(INDEX_SHARD_NAME)):
             return False
         with self._connect(INDEX_SHARD_NAME) as connection:
             return create_like(self.path_for_shard(shard), driver_of(connection))
 
     def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
-        """Private in stock: creates the tables of a database, or says of which version they are."""
+        """Create the tables of a database, or check their version. Private in stock."""
         if not create_new(engine.url.database or "", SqlEventLogStorageMetadata):
             super()._initdb(engine, for_index_shard)
 
@@ -210,7 +210,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _transaction(self, shard: str) -> Iterator[Connection]:
-        """Makes everything that this thread does with one database, in whichever method, a single transaction."""
+        """Make everything that this thread does with one database, in any method, a single transaction."""
         held = self._held_connections()
         if shard in held:
             yield held[shard]
@@ -223,21 +223,21 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 del held[shard]
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Stores what stock stores, to the byte, in one transaction a database, with the event serialised once."""
+        """Store an event with the same bytes as stock, serialised once, in one transaction for each database."""
         stored = _Serialised(event, bound(self._event_to_row(event)))
         if event.run_id in self._deferring:
             self._deferred.append(stored)
             if event.is_dagster_event and event.dagster_event_type in _ENDS_OF_RUNS:
-                self.store_deferred()  # the status of the run is set next: whoever sees that finds its events
+                self.store_deferred()  # the status of the run is set next: its readers must find the events
             return
         with self._databases.writing:
             self.store_deferred()
             self._store(event.run_id, [stored])
 
     def _store(self, run_id: str, events: Sequence[_Serialised], in_run: Callable[[], None] = lambda: None) -> None:
-        """The run's database commits first, as in stock: the index never knows more than the run.
+        """Store events; the run's database commits first, as in stock, so that the index never knows more than the run.
 
-        `in_run` is called in between: should the index fail then, the run must not get the events once more.
+        `in_run` is called in between: if the index fails afterwards, the run must not get the events again.
         """
         with self._transaction(run_id) as run:
             driver_of(run).executemany(_INSERT_EVENT, [event.row for event in events])
@@ -254,8 +254,8 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def deferring(self, run_id: str) -> Iterator[None]:
         """Store the events of a run in groups while the context is open: DEFER_SECONDS late at most.
 
-        Whatever this process reads, it reads with all events in it. Other processes see them a moment later, and a
-        process that is killed has not stored those of that last moment.
+        Reads of this process store deferred events first. Other processes see them a moment later, and a killed process
+        loses those of the last moment.
         """
         over = threading.Event()
         self._deferring.add(run_id)
@@ -271,15 +271,13 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         while not over.wait(DEFER_SECONDS):
             try:
                 self.store_deferred()
-            except (
-                Exception
-            ):  # a thread that nobody waits for: the events are kept, and the next reader meets the error
+            except Exception:  # no thread waits for this one: the events are kept, and the next reader meets the error
                 logging.getLogger(__name__).exception("The event log could not be written; it is tried again")
 
     def store_deferred(self) -> None:
-        """Store what is deferred. Returns when it can be read, whichever thread stores it."""
+        """Store deferred events; return when they can be read, even if another thread stores them."""
         if self._storing_deferred == threading.get_ident():
-            return  # asks for a connection to store them with
+            return  # storing asks for a connection, too
         with self._databases.writing:
             self._storing_deferred = threading.get_ident()
             try:
@@ -300,7 +298,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         self._store(run_id, of_one_run, forget)
 
     def _forget_deferred(self) -> None:
-        """In a forked child, they are the parent's to store."""
+        """Forget deferred events in a forked child: the parent stores them."""
         self._deferred: deque[_Serialised] = deque()
         self._deferring: set[str] = set()
         self._storing_deferred = 0
@@ -325,7 +323,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def _store_asset(
         self, index: sqlite3.Connection, event: EventLogEntry, event_id: int, row: Mapping[str, Any]
     ) -> None:
-        """Stock inserts first, and serialises the event again: but the row is there already from the planned event."""
+        """Update the row of an asset, made by its planned event. Stock tries an insert first, and serialises again."""
         if row["asset_key"] is None:
             return
         record = None
@@ -346,7 +344,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             self._records.remember(row["asset_key"], values["last_materialization"], record)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """One transaction a database for all of the events; the instance stores them one by one should that fail."""
+        """Store events in one transaction for each database; if it fails, the instance stores them one by one."""
         for run_id, events_of_run in groupby(events, key=lambda event: event.run_id):
             stored = [_Serialised(event, bound(self._event_to_row(event))) for event in events_of_run]
             with self._databases.writing:
@@ -358,7 +356,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         asset_keys: Sequence[AssetKey] | None = None,
         **limits: Any,  # Any: prefix, limit, cursor, key_only
     ) -> tuple[Iterable[Any], bool, str | None]:
-        """Private in stock, where it builds a query for each step's parents."""
+        """Read rows of the table of assets. Private in stock, which builds a query for each step's parents."""
         by_key = asset_keys and len(asset_keys) <= MAX_ASSETS_A_QUERY and not any(limits.values())
         migrated = self.has_secondary_index(ASSET_KEY_INDEX_COLS) and self.can_read_asset_status_cache()
         if not (asset_keys and by_key and migrated):
@@ -369,7 +367,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         return [dict(zip(_ASSET_ROW, row, strict=True)) for row in rows], False, None
 
     def _index_for(self, asset_keys: Sequence[str]) -> AbstractContextManager[Connection]:
-        """A connection that sees all events of some assets: events that are deferred for others may stay so."""
+        """Open a connection that sees all events of some assets; deferred events of others may stay so."""
         deferred = {e.row["asset_key"] for e in list(self._deferred) if e.entry.dagster_event_type in ASSET_EVENTS}
         if (
             self._storing_deferred
@@ -384,13 +382,14 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         self,
         raw_asset_rows: Sequence[Any],  # Any: rows are untyped in Dagster
     ) -> Mapping[AssetKey, EventLogRecord | None]:
-        """Private in stock: turns rows of the table of assets into records, at 0.5 ms each. A run asks for every
-        parent of every step, and they are mostly what this process has just written."""
+        """Return records for rows of the table of assets. Private in stock, which takes 0.5 ms for each.
+
+        A run asks for every parent of every step, mostly records that this process has just written."""
         found: dict[AssetKey, EventLogRecord | None] = {}
         unknown = []
         for row in raw_asset_rows:
             text = row["last_materialization"] or ""
-            # A wiped asset keeps its last materialization in the row: only stock code knows what counts then.
+            # A wiped asset keeps its last materialization in the row: only stock code knows which one counts then.
             record = None if row["asset_details"] else self._records.find(row["asset_key"], text)
             if record is None or record.asset_key is None:
                 unknown.append(row)
@@ -406,7 +405,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 self._records.remember(asset_key.to_string(), text, record)
         return records
 
-    # Stock asks the database about its schema four or five times a step. What exists does not vanish.
+    # Stock asks the database about its schema four or five times a step. Existing tables do not vanish.
 
     def has_table(self, table_name: str) -> bool:
         if table_name not in self._tables:
@@ -434,7 +433,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         watchdog = WalWatchdog(self, run_id, callback, cursor)
         watched = self._obs.schedule(watchdog, self._base_dir, recursive=True)
         self._watchers[run_id][callback] = (watchdog, watched)
-        watchdog.catch_up()  # what was stored between the caller's last look and now
+        watchdog.catch_up()  # events stored between the caller's last look and now
 
     def upgrade(self) -> None:
         super().upgrade()
@@ -451,12 +450,12 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 def _record_text(event: str, event_id: int) -> str:
-    """What serialising the record of a serialised event gives."""
+    """Return the serialised record of a serialised event."""
     return f'{{"__class__": "EventLogRecord", "event_log_entry": {event}, "storage_id": {event_id}}}'
 
 
 def _store_check(index: sqlite3.Connection, event: EventLogEntry, event_id: int, row: Mapping[str, Any]) -> bool:
-    """Stores a planned check or a result that one was planned for; False leaves it to stock: partitions, no plan."""
+    """Store a planned check or its result; False leaves it to stock: partitions, and results without a plan."""
     details = cast("AssetCheckEvaluation | AssetCheckEvaluationPlanned", event.get_dagster_event().event_specific_data)
     values = {
         "asset_key": details.asset_key.to_string(),

@@ -1,4 +1,4 @@
-"""How long steps took in earlier runs, for the order in which they begin."""
+"""The durations of steps in earlier runs, for the order in which steps begin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FINISHED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, Dagster
 def step_seconds_of_earlier_runs(
     instance: DagsterInstance, job_name: str, step_keys: Set[str], *, max_runs: int = 5
 ) -> dict[str, float]:
-    """How long steps took when they last succeeded, as far as the last runs of the job know. Reads no event's body."""
+    """Return the seconds of each step's last success in the last runs of the job; reads no event bodies."""
     storage = instance.event_log_storage
     seconds: dict[str, float] = {}
     if isinstance(storage, SqlEventLogStorage):  # private: so that it has run_connection and the columns below

@@ -1,4 +1,4 @@
-"""Watches the event log of a run, whose connections stay open."""
+"""A watcher for the event log of a run whose connections stay open."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class WalWatchdog(SqliteEventLogStorageWatchdog):
-    """Watches the write-ahead log too: with a connection open, commits do not touch the database file itself."""
+    """A watcher of the write-ahead log, too: with a connection open, commits do not touch the database file itself."""
 
     def __init__(
         self, storage: SqliteEventLogStorage, run_id: str, callback: EventHandlerFn, cursor: str | None
@@ -31,6 +31,6 @@ class WalWatchdog(SqliteEventLogStorageWatchdog):
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Hand on what was stored since the last look."""
+        """Pass on the events that were stored since the last look."""
         with self._reading:
             self._process_log()

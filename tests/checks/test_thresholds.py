@@ -105,9 +105,9 @@ def test_a_share_is_one_of_what_the_rule_counts(
         (f"{FIVE_FAIL}, where: '1=1) or (2=2'", "'1=1) or (2=2' is not one condition: its parentheses do not match"),
         (f'{FIVE_FAIL}, where: "id > (1 -- )"', "is not one condition"),
         ("type: expression, expression: 'id > 1) or (true'", "is not one condition: its parentheses do not match"),
-        (f"{FIVE_FAIL}, warn_if: 5", '5 is no threshold: write "> 10" for a number of rows'),
-        (f"{FIVE_FAIL}, warn_if: '< 5'", "'< 5' is no threshold"),
-        (f"{FIVE_FAIL}, error_if: '> 1.5'", "'> 1.5' is no threshold: a number of rows is whole"),
+        (f"{FIVE_FAIL}, warn_if: 5", '5 is not a threshold: write "> 10" for a number of rows'),
+        (f"{FIVE_FAIL}, warn_if: '< 5'", "'< 5' is not a threshold"),
+        (f"{FIVE_FAIL}, error_if: '> 1.5'", "'> 1.5' is not a threshold: a number of rows is whole"),
         (f"{FIVE_FAIL}, error_if: '> 101%'", "more than 100% cannot fail"),
         (f"{FIVE_FAIL}, eror_if: '> 1'", "unknown key 'eror_if' in tests.0"),
         (

@@ -186,7 +186,7 @@ def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
     finished = fft("build", "nowhere", cwd=tmp_path)
     assert (finished.code, finished.out) == (1, "")
     assert finished.err == (
-        f"error: {tmp_path.resolve()}/nowhere: this is not an FFT project: there is no project.yml\n"
+        f"error: {tmp_path.resolve()}/nowhere: this is not an FFT project: project.yml is missing\n"
         "    hint: Name the folder that holds project.yml, as in: fft build path/to/project\n"
     )
 

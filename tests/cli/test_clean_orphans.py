@@ -180,5 +180,5 @@ def test_what_was_built_lately_stays(shop: Shop) -> None:
     assert (kept.returncode, kept.stdout) == (0, "nothing to remove\n")
     assert "gone_view" in shop.fft("clean", "--orphans", "--older-than", "0m", "--dry-run").stdout
     wrong = shop.fft("clean", "--orphans", "--older-than", "soon")
-    assert (wrong.returncode, "'soon' is no age: write one as 30m, 12h or 7d" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "'soon' is not an age: write one as 30m, 12h or 7d" in wrong.stderr) == (2, True)
     assert "--older-than goes with --orphans" in shop.fft("clean", "--older-than", "1d").stderr

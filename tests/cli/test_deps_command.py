@@ -44,7 +44,7 @@ def root(tmp_path: Path) -> Path:
 def test_the_first_command_installs_what_is_not_there(root: Path) -> None:
     first, second = fft("plan", root), fft("plan", root)
     assert (first.code, first.err) == (0, "fetching shared: ../shared\n")
-    assert "build mart there is no record of a build" in first.lines
+    assert "build mart no build is recorded" in first.lines
     assert (second.code, second.err) == (0, "")
     git(root.parent / "shared", "commit", "--quiet", "--allow-empty", "--message", "Second")
     (root / "packages.lock.yml").unlink()
@@ -69,7 +69,7 @@ def test_packages_are_installed_and_shown(root: Path) -> None:
         "base folder ../base",
         f"shared 1.2 {commit[:12]} installed ../shared",
     ]
-    assert "build mart there is no record of a build" in fft("plan", root).lines
+    assert "build mart no build is recorded" in fft("plan", root).lines
     git(root.parent / "shared", "commit", "--quiet", "--allow-empty", "--message", "Second")
     again = fft("deps", root)
     assert (again.err, again.lines[-1]) == ("", f"shared 1.2 {commit[:12]} unchanged ../shared")
@@ -84,9 +84,9 @@ def test_every_package_that_cannot_be_had_is_named(root: Path) -> None:
     assert (failed.code, failed.out) == (1, "")
     assert "packages.yml:1: package 'shared': git clone: fatal: repository '../nowhere' does not exist" in failed.err
     assert "packages.yml:2: package 'more': there is no tag 'v9' in ../shared" in failed.err
-    assert "packages.yml:3: package 'base': there is no folder '../nothing'" in failed.err
+    assert "packages.yml:3: package 'base': the folder '../nothing' does not exist" in failed.err
     without_git = fft("deps", root, PATH="")
     assert (without_git.code, "git is not installed" in without_git.err) == (1, True)
     assert "this is not an FFT project" in fft("deps", root.parent).err
     (root / "packages.yml").unlink()
-    assert fft("deps", root).out == "no packages: there is no packages.yml, or it is empty\n"
+    assert fft("deps", root).out == "no packages: packages.yml does not exist, or is empty\n"

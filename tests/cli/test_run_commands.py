@@ -172,9 +172,9 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(fft: Fft, tmp_path: Path)
     root = shop(tmp_path)
     planned = fft("run", root, "--dry-run")
     assert planned.lines == [
-        "build names there is no record of a build",
-        "build users there is no record of a build",
-        "build domains there is no record of a build",
+        "build names no build is recorded",
+        "build users no build is recorded",
+        "build domains no build is recorded",
         "3 to build, 0 to reuse",
     ]
     assert {d["model"] for d in json.loads(fft("build", root, "--dry-run", "--json").out)["decisions"]} == {
@@ -284,7 +284,7 @@ def test_quiet_and_verbose(fft: Fft, tmp_path: Path) -> None:
     assert verbose.err == ""
     at = verbose.lines.index("built users 2 rows N s")
     assert verbose.lines[at + 1 : at + 4] == [
-        "there is no record of a build",
+        "no build is recorded",
         "passed: not_null_id",
         "warned: accepted_values_email: 1 of 2 rows fail",
     ]

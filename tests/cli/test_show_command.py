@@ -82,7 +82,7 @@ def test_published_rows_are_called_so(shop: Path) -> None:
         (["cell"], 2, "'cell' is not a model, seed or source\n    hint: Did you mean 'cells'?"),
         (["loud"], 1, "rows of loud are not there: dev.main.loud\n    hint: Build the model 'loud' first."),
         (["loud", "--sql"], 1, "models/loud.ff.py:4: 'loud' is a Python model: it has no SQL"),
-        (["seed_users", "--sql"], 1, "'seed_users' has no SQL: it is no model"),
+        (["seed_users", "--sql"], 1, "'seed_users' has no SQL: it is not a model"),
         (["--inline", "select * from {{ ref('cell') }}"], 1, "ref('cell') is not a model or seed"),
         (["cells", ".", "--inline", "select 1"], 2, "give a model or --inline, not both"),
         (["cells", "--limit", "0"], 2, "0 is not in the range x>=1"),

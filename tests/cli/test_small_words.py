@@ -17,10 +17,10 @@ FILES = {
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("bild",), "there is no command 'bild'. Did you mean 'build'?"),
-        (("cache", "clera"), "there is no command 'clera'. Did you mean 'clear'?"),
-        (("snapshot", "rum"), "there is no command 'rum'. Did you mean 'run'?"),
-        (("zzz",), "there is no command 'zzz'. The commands are build, cache,"),
+        (("bild",), "no such command: 'bild'. Did you mean 'build'?"),
+        (("cache", "clera"), "no such command: 'clera'. Did you mean 'clear'?"),
+        (("snapshot", "rum"), "no such command: 'rum'. Did you mean 'run'?"),
+        (("zzz",), "no such command: 'zzz'. The commands are build, cache,"),
     ],
 )
 def test_a_mistyped_command(words: tuple[str, ...], said: str) -> None:

@@ -141,7 +141,7 @@ WRONG: dict[str, tuple[Files, str]] = {
     "an unknown parameter": (
         {"project.yml": project("type: no_large_ids, column: id, limt: 1")},
         (
-            "project.yml:4: 'limt' is no parameter of no_large_ids (tests/dq/large.ff.sql:1)\n"
+            "project.yml:4: 'limt' is not a parameter of no_large_ids (tests/dq/large.ff.sql:1)\n"
             "    hint: Did you mean 'limit'?"
         ),
     ),

@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_imported_is_a_problem_of_it(tmp_path: Path, line:
 def test_an_argument_that_is_no_plain_value_is_an_error(tmp_path: Path) -> None:
     code = "from fft_core import model\n@model(name='x' + 'y', meta=open)\ndef m(): ...\n"
     (said,) = problems(tmp_path, {"models/m.ff.py": code})
-    assert "an argument of the decorator is no plain value: builtin_function_or_method" in said
+    assert "an argument of the decorator is not a plain value: builtin_function_or_method" in said
 
 
 def test_a_secret_is_kept_nowhere_and_its_file_imported_each_time(tmp_path: Path) -> None:

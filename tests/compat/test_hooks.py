@@ -110,7 +110,7 @@ WRONG: dict[str, tuple[Files, str]] = {
     ),
     "no such phase in code": (
         {"hooks/x.py": "@fft_hook(when='before_models')\ndef f(c): ...\n"},
-        "hooks/x.py:2: @fft_hook(when='before_models') is no phase\n    hint: Did you mean 'before_model' or",
+        "hooks/x.py:2: @fft_hook(when='before_models') is not a phase\n    hint: Did you mean 'before_model' or",
     ),
     "a computed name": (
         {"hooks/x.py": "@fft_hook(name='a' + 'b')\ndef f(c): ...\n"},

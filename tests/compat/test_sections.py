@@ -254,7 +254,7 @@ UNKNOWN: dict[str, tuple[Files, str]] = {
     ),
     "models": (
         {"project.yml": "name: a\nversion: '1'\nmodels: {storge: {}}\n"},
-        "project.yml:3: models: 'storge' is no folder or name of models/\n    hint: Did you mean 'storage'?",
+        "project.yml:3: models: 'storge' is not a folder or name of models/\n    hint: Did you mean 'storage'?",
     ),
     "config": (
         {"models/a.ff.sql": "{{ config(engine=['x']) }} select 1 as a"},
@@ -286,7 +286,7 @@ UNKNOWN: dict[str, tuple[Files, str]] = {
     ),
     "dtypes": (
         {"seeds/a.csv": "x\n1\n", "seeds/schema.yml": "dtypes: {a: {x: complex}}\n"},
-        "seeds/schema.yml:1: dtypes.a.x: 'complex' is no type of pandas",
+        "seeds/schema.yml:1: dtypes.a.x: 'complex' is not a supported type of pandas",
     ),
 }
 

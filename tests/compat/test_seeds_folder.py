@@ -34,10 +34,10 @@ def test_another_folder_is_another_project(tmp_path: Path) -> None:
 @pytest.mark.parametrize("named", ["..", ".", "/somewhere", "seeds/../.."])
 def test_a_folder_elsewhere_is_an_error(tmp_path: Path, named: str) -> None:
     (said,) = problems(tmp_path, FILES, FFT_SEEDS_DIR=named)
-    assert said.startswith(f"environment variable FFT_SEEDS_DIR: {named!r} is no folder of it")
+    assert said.startswith(f"environment variable FFT_SEEDS_DIR: {named!r} is not a folder inside the project")
 
 
 def test_a_folder_that_is_not_there_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     files = {**FILES, "models/m.ff.sql": "select 1 as n"}
     assert not loaded(tmp_path, files, FFT_SEEDS_DIR="local/seeds").seeds
-    assert caplog.messages == ["FFT_SEEDS_DIR: there is no folder 'local/seeds', so there are no seeds"]
+    assert caplog.messages == ["FFT_SEEDS_DIR: the folder 'local/seeds' does not exist, so the project has no seeds"]

@@ -236,5 +236,5 @@ def test_ibis_tables_cannot_be_made_of_rows() -> None:
 
     with pytest.raises(FftError, match=r"an ibis\.Table is a query, and not made of rows"):
         from_arrow(pa.table({"x": [1]}), "ibis")
-    with pytest.raises(FftError, match="'panda' is no kind of frame"):
+    with pytest.raises(FftError, match="'panda' is not a kind of frame"):
         from_arrow(pa.table({"x": [1]}), "panda")

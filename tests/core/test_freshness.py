@@ -89,8 +89,8 @@ def test_the_age_of_the_newest_row_is_judged(warehouse: Warehouse, name: str, st
 @pytest.mark.parametrize(
     ("name", "status", "problem"),
     [
-        ("nothing", "error", "there are no rows with a time"),
-        ("warned", "warn", "there are no rows with a time"),
+        ("nothing", "error", "no row has a time"),
+        ("warned", "warn", "no row has a time"),
         ("number", "error", "n is not a time: 5"),
         ("words", "error", "words is not a time: 'yesterday'"),
         ("endless", "error", "endless is not a time: 'infinity'"),

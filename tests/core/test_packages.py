@@ -228,7 +228,7 @@ def test_problems_inside_a_package_say_where(shop: Path) -> None:
         (
             "- {name: shared, path: ../nowhere}",
             None,
-            "packages.yml:2: package 'shared': there is no folder '../nowhere'",
+            "packages.yml:2: package 'shared': the folder '../nowhere' does not exist",
         ),
         ("- {name: shared, path: .}", None, "packages.yml:2: package 'shared' is this project itself"),
         ("- {name: shared}", None, "packages.yml:2: packages.0: give exactly one of path and git"),

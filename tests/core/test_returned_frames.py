@@ -294,7 +294,7 @@ RENAME = "hint: Rename or drop one of them."
 ROUND = "hint: Round it or cast it in the model, for example to text."
 FINE = "column 'x' (duration[ns]) has nanoseconds, and INTERVAL keeps microseconds"
 NAMES = "its columns 'a' and 'A' are one name to DuckDB"
-INDEX = "it has the index 'n', which is no column"
+INDEX = "it has the index 'n', which is not a column"
 POLARS = "its input 'a': the rows cannot be read as Polars: column 'iv' (interval)"
 ERRORS = [
     ("pl.DataFrame", "return frame", f"{POLARS}\n    {CAST}"),

@@ -74,7 +74,7 @@ def test_what_cannot_be_said(tmp_path: Path, written: str, said: str) -> None:
 
 def test_settings_of_a_file_that_is_not_there(tmp_path: Path) -> None:
     found = problems(tmp_path, {**CSV, "seeds/schema.yml": "files:\n  raw/t: {quote: none}\n"})
-    assert found == ["seeds/schema.yml:2: there is no seed 'raw/t' below seeds/\n    hint: Did you mean 'raw/s'?"]
+    assert found == ["seeds/schema.yml:2: seeds/ has no seed 'raw/t'\n    hint: Did you mean 'raw/s'?"]
 
 
 def test_settings_of_a_file_that_is_no_csv(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_changed_fixture_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"t": "few"}, "tests/unit/t.yml:2: there is no fixture 'fewer'\n    hint: Did you mean 'few'?"),
+        ({"t": "few"}, "tests/unit/t.yml:2: fixture 'fewer' does not exist\n    hint: Did you mean 'few'?"),
         ({"t": "zzz"}, "hint: There are few, from_file, many, more, other."),
         ({"t": "other"}, "tests/fixtures/other.yml:1: unknown key 'this is' in the file"),
         ({"t": "few", "few.csv": "id\n1\n"}, "fixture 'few' is also in tests/fixtures/few.yml"),

@@ -126,7 +126,7 @@ def test_inputs_that_cannot_be_stored_are_errors_with_their_line(bench: Bench) -
     assert "the rows of raw_users cannot be stored" in errors["cast"]
     assert "no_such_type" in errors["type"]
     assert "line 2 of the CSV: the line has 1 field, and the header has 2" in errors["ragged"]
-    assert "there is no file nothing.csv" in errors["no file"]
+    assert "the file nothing.csv does not exist" in errors["no file"]
     assert "model 'users'" in errors["other columns"]
     lines = [f"tests/unit/users.yml:{line}: " for line in range(3, 11)]
     assert [error[: len(line)] for error, line in zip(errors.values(), lines, strict=False)] == lines
@@ -346,5 +346,5 @@ def test_unit_tests_are_chosen(tmp_path: Path) -> None:
     assert select_unit_tests(project, models=frozenset({"other"})) == ()
     with pytest.raises(FftError, match=r"'user' is not a model\s+hint: Did you mean 'users'"):
         select_unit_tests(project, model="user")
-    with pytest.raises(FftError, match=r"there is no case 'b'\s+hint: There are a\."):
+    with pytest.raises(FftError, match=r"no unit test has the case 'b'\s+hint: There are a\."):
         select_unit_tests(project, case="b")

@@ -66,7 +66,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
         },
         (
             "models/one.ff.sql:1: cycle through checks: one -> two -> one\n"
-            "    hint: A check waits for what it looks into: put it on the table that is built later."
+            "    hint: A check waits for the tables that it reads: put it on the table that is built later."
         ),
     ),
     "two models of one name": (
@@ -118,8 +118,8 @@ CASES: Mapping[str, tuple[Files, str]] = {
             "seeds/schema.yml": "targets:\n  user: {schema: raw}\ncolumns:\n  orders: {id: integer}\n",
         },
         (
-            "seeds/schema.yml:2: there is no seed 'user' below seeds/\n    hint: Did you mean 'users'?\n"
-            "seeds/schema.yml:4: there is no seed 'orders' below seeds/\n    hint: Add the file, or take the entry out."
+            "seeds/schema.yml:2: seeds/ has no seed 'user'\n    hint: Did you mean 'users'?\n"
+            "seeds/schema.yml:4: seeds/ has no seed 'orders'\n    hint: Add the file, or take the entry out."
         ),
     ),
     "invalid YAML": (
@@ -241,9 +241,9 @@ CASES: Mapping[str, tuple[Files, str]] = {
             "  - {type: accepted_values, table: one, column: x, values: [[1]]}\n",
         },
         (
-            "project.yml:4: tests.0.values: null is no value to list: NULL passes anyway; a check of type not_null "
+            "project.yml:4: tests.0.values: null is not a value to list: NULL passes anyway; a check of type not_null "
             "forbids it\n"
-            "project.yml:5: tests.1.values: [1] is no plain value; write it as a text"
+            "project.yml:5: tests.1.values: [1] is not a plain value; write it as a text"
         ),
     ),
     "a test of an unknown table": (
@@ -418,7 +418,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "settings in project.yml that would be ignored": (
         {"project.yml": "name: p\nversion: '1'\nmodels:\n  increment: {one: {unique_key: id}}\n"},
-        "project.yml:4: models: 'increment' is no folder or name of models/\n    hint: Did you mean 'incremental'?",
+        "project.yml:4: models: 'increment' is not a folder or name of models/\n    hint: Did you mean 'incremental'?",
     ),
     "an ephemeral python model": (
         {"models/one.ff.py": python_model("@model(materialized='ephemeral')\ndef one(): ...")},
@@ -526,7 +526,7 @@ def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as caught:
         load_project(tmp_path / "nowhere")
     assert str(caught.value) == (
-        f"{tmp_path.resolve()}/nowhere: this is not an FFT project: there is no project.yml\n"
+        f"{tmp_path.resolve()}/nowhere: this is not an FFT project: project.yml is missing\n"
         "    hint: Name the folder that holds project.yml, as in: fft build path/to/project"
     )
 
@@ -687,7 +687,7 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "a python model whose frame has no columns": (
         {"models/two.ff.py": python_model("@model\ndef two(): return pd.DataFrame()")},
-        "models/two.ff.py:5: two: the frame has no columns\n    hint: Name the columns, also where there are no rows.",
+        "models/two.ff.py:5: two: the frame has no columns\n    hint: Name the columns, even if the frame is empty.",
     ),
     "a column of mixed types": (
         {"models/two.ff.py": python_model("@model\ndef two(): return pd.DataFrame({'x': [1, 'a']})")},

@@ -492,7 +492,7 @@ ENTRY = "{type: asset_check, table: users, name: ours, file: checks.py, gate: tr
         ),
         (ENTRY.replace("gate: true", "gate: false"), "gate: false says nothing"),
         (ENTRY.replace("gate: true", "severity: warn, gate: true"), "severity has no effect"),
-        (ENTRY.replace("checks.py", "../checks.py"), "is no file of the project's whose name ends in .py"),
+        (ENTRY.replace("checks.py", "../checks.py"), "is not a file of the project with a name that ends in .py"),
         (ENTRY.replace(", gate: true", ""), "gate"),
         (ENTRY.replace("gate:", "gates:"), "gates"),
     ],

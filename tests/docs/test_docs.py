@@ -489,7 +489,7 @@ def test_every_rule_of_ci_check_is_documented_with_its_level() -> None:
 
 def test_every_reason_that_modifies_is_documented() -> None:
     text = (ROOT / "docs" / "selection.md").read_text(encoding="utf-8")
-    table = text.partition("## state:modified")[2].partition("What is built each time")[0]
+    table = text.partition("## state:modified")[2].partition("A node that is built each time")[0]
     assert set(re.findall(r"`(\w+_\w+)`", table)) == DIFFERENCES
 
 

@@ -8,23 +8,45 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import fakesnow_server
+import pytest
 from postgres_server import drop_schema, new_schema
 
 
 @dataclass(frozen=True)
 class Target:
-    """DuckDB, in memory or a file; or with a dsn, a schema of its own on that server, by one of its engines."""
+    """DuckDB, in memory or a file; or a schema of its own on a server.
+
+    Attributes:
+        dsn: That of a Postgres server, by one of its engines.
+        server: The name of the engine.
+        given: The settings of a server of another engine.
+    """
 
     dsn: str | None = None
     server: str = "postgres"
+    given: Mapping[str, Any] | None = None
 
     @property
     def engine(self) -> str:
-        return self.server if self.dsn else "duckdb"
+        return self.server if self.dsn or self.given else "duckdb"
+
+    @property
+    def placeless(self) -> str:
+        """Settings without a place, as text of a profiles.yml: for tests that give the place when they open it."""
+        given = {"dsn": "postgresql://"} if self.given is None else {**self.given, "schema": "none"}
+        return f"{self.server}: {json.dumps(given)}"
 
     @contextmanager
     def settings(self, path: str = ":memory:") -> Iterator[Mapping[str, Any]]:
         """Give the settings of a database that is empty now and of nobody else; a file stays, a schema is dropped."""
+        if self.given is not None:
+            schema = new_schema()
+            try:
+                yield {**self.given, "schema": schema}
+            finally:
+                fakesnow_server.drop_schema(self.given, schema)
+            return
         if self.dsn is None:
             yield {"path": path}
             return
@@ -39,3 +61,13 @@ class Target:
         """Give the text of a profiles.yml for such a database."""
         with self.settings(path) as settings:
             yield f"dev: {{engine: {self.engine}, {self.engine}: {json.dumps(settings)}}}\n"
+
+
+def target_of(request: pytest.FixtureRequest) -> Target:
+    """Return the target that the parameter of a fixture names, on a server that is started when it is needed."""
+    match request.param:
+        case "duckdb":
+            return Target()
+        case "postgres":
+            return Target(request.getfixturevalue("postgres_dsn"))
+    return Target(None, request.param, request.getfixturevalue("snowflake_server"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import fakesnow_server
 import pytest
 from autocommit_installed import autocommit_installed
 from postgres_server import drop_schema, new_schema
@@ -43,6 +44,19 @@ class TestPostgresWithoutTransactions(TestPostgres):
     def installed(self) -> Iterator[None]:
         with autocommit_installed():
             yield
+
+
+class TestSnowflake(EngineContract):
+    """Against fakesnow, an emulator: docs/snowflake.md says what that proves, and what it does not."""
+
+    engine = "snowflake_snowpark"
+    levels = ALL
+
+    @pytest.fixture
+    def settings(self, snowflake_server: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        schema = new_schema()
+        yield {**snowflake_server, "schema": schema}
+        fakesnow_server.drop_schema(snowflake_server, schema)
 
 
 def test_a_wrong_claim_fails_either_way() -> None:

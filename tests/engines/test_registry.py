@@ -37,6 +37,9 @@ SPEC = replace(
 """
 
 
+ENGINES = "Engines: duckdb, postgres, snowflake_snowpark."
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder on the path, of packages that are not there in the next test."""
@@ -74,13 +77,17 @@ def shop(root: Path, profile: str) -> Path:
 def test_ours_are_declared_like_those_of_others() -> None:
     known = {entry.name: entry.value for entry in importlib.metadata.entry_points(group=registry.GROUP)}
     ours = {name: value for name, value in known.items() if value.startswith("fft_core.")}
-    assert ours == {"duckdb": "fft_core.engines.duckdb:SPEC", "postgres": "fft_core.engines.postgres:SPEC"}
+    assert ours == {
+        "duckdb": "fft_core.engines.duckdb:SPEC",
+        "postgres": "fft_core.engines.postgres:SPEC",
+        "snowflake_snowpark": "fft_core.engines.snowflake:SPEC",
+    }
     assert set(known) == set(engine_names())
 
 
 def test_an_engine_of_others_is_found_and_used(folder: Path) -> None:
     install(folder, "toy_engine", "toy = toy_engine:SPEC")
-    assert engine_names() == ("duckdb", "postgres", "toy")
+    assert engine_names() == ("duckdb", "postgres", "snowflake_snowpark", "toy")
     assert "toy_engine" not in sys.modules  # not for its name
     root = shop(folder / "shop", "dev: {engine: toy, toy: {file: data/toy.db}}\n")
     project = load_project(root)
@@ -144,7 +151,7 @@ def test_a_frame_of_the_engines_own_is_not_made_of_rows(folder: Path) -> None:
     with Run(load_project(root), path=":memory:") as run:
         one, two = (node for node in run.order() if node.name in ("one", "two"))
         run.build(one)
-        with pytest.raises(ModelError, match=r"model 'two' takes toyframes\.Frame, which toy does not give yet"):
+        with pytest.raises(ModelError, match="its input 'one': the engine does not give frames of the kind 'toy'"):
             run.build(two)
 
 
@@ -159,9 +166,9 @@ def test_fft_init_writes_a_profile_for_an_engine_of_others(folder: Path) -> None
 @pytest.mark.parametrize(
     ("written", "said", "hint"),
     [
-        ("postgre", "profiles.yml:2: unknown engine 'postgre'", "Did you mean 'postgres'? Engines: duckdb, postgres."),
-        ("oracle", "profiles.yml:2: unknown engine 'oracle'", "Engines: duckdb, postgres."),
-        ("spec", "profiles.yml:2: unknown engine 'spec'", "Engines: duckdb, postgres."),
+        ("postgre", "profiles.yml:2: unknown engine 'postgre'", f"Did you mean 'postgres'? {ENGINES}"),
+        ("oracle", "profiles.yml:2: unknown engine 'oracle'", ENGINES),
+        ("spec", "profiles.yml:2: unknown engine 'spec'", ENGINES),
     ],
 )
 def test_an_unknown_engine_is_told_with_its_line(tmp_path: Path, written: str, said: str, hint: str) -> None:
@@ -182,7 +189,7 @@ def test_two_packages_that_declare_one_name_are_named(folder: Path, caplog: pyte
         load_project(root)
     assert "profiles.yml:2: the engine 'toy' is declared by toy-engine 1.0 and toy-other 2.1" in str(caught.value)
     with caplog.at_level(logging.WARNING):
-        assert set(installed_specs()) == {"duckdb", "postgres"}
+        assert set(installed_specs()) == {"duckdb", "postgres", "snowflake_snowpark"}
     assert "declared by toy-engine 1.0 and toy-other 2.1" in caplog.text
 
 

@@ -45,7 +45,7 @@ def fft(
 def test_plan_build_show_and_test_defer(built: Environments, fft: Callable[..., Finished]) -> None:
     planned = fft("plan", "--defer", "prod", "--select", "counted")
     assert [" ".join(line.split()) for line in planned.out.splitlines()][:2] == [
-        "build counted there is no record of a build",
+        "build counted no build is recorded",
         "reads loud from it's prod.main.loud (prod)",
     ]
     shown = fft("show", "counted", "--defer", "prod", "--json")

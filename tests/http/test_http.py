@@ -241,7 +241,7 @@ def test_a_damaged_cache_is_no_answer(tmp_path: Path, site: Web, damage: bytes) 
         ("MAX_RETRIES", "inf", "FF_HTTP_MAX_RETRIES: 'inf' is not a number"),
         ("TIMEOUT", "1e999", "FF_HTTP_TIMEOUT: '1e999' is not a number"),
         ("OFFLINE", "perhaps", "FF_HTTP_OFFLINE: 'perhaps' is neither true nor false"),
-        ("CACHE", "wr", "FF_HTTP_CACHE: 'wr' is no mode of the cache"),
+        ("CACHE", "wr", "FF_HTTP_CACHE: 'wr' is not a mode of the cache"),
     ],
 )
 def test_a_wrong_variable_is_an_error(tmp_path: Path, variable: str, value: str, said: str) -> None:
@@ -252,7 +252,7 @@ def test_a_wrong_variable_is_an_error(tmp_path: Path, variable: str, value: str,
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda a, url: a.get_json("ftp://x/y"), "'ftp://x/y' is no address of the web"),
+        (lambda a, url: a.get_json("ftp://x/y"), "'ftp://x/y' is not a web address"),
         (lambda a, url: a.get_json(f"{url}/users", retry=1), "unknown argument 'retry'"),
         (lambda a, url: a.get_df(f"{url}/users", record_path="data"), r"there is no 'data' in the JSON"),
         (lambda a, url: a.get_json(f"{url}/users", paginator=lambda *_: {"params": {}}), "the paginator returned"),

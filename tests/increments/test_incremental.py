@@ -52,8 +52,8 @@ def test_a_change_of_code_keeps_the_rows_and_the_plan_says_so(shop: Bench) -> No
     shop.fill(COLUMNS, [(2, "b")])
     shop.model(MERGE, QUERY.replace("val", "upper(val) as val"))
     assert shop.why() == (
-        "build increment: its SQL changed; rows that are there stay as they are "
-        "(--full-refresh m builds all anew); raw.events changed"
+        "build increment: its SQL changed; existing rows stay as they are "
+        "(--full-refresh m rebuilds all of them); raw.events changed"
     )
     shop.build()
     assert shop.rows() == [(1, "a"), (2, "B")]
@@ -88,11 +88,11 @@ def test_rows_that_are_there_are_kept_whoever_made_them(shop: Bench) -> None:
     shop.model(MERGE, QUERY)
     shop.warehouse.engine.execute("create table m as select 7 as id, 'old' as val")
     shop.fill(COLUMNS, [(1, "a")])
-    assert shop.why().startswith("build increment: there is no record of a build; rows that are there stay")
+    assert shop.why().startswith("build increment: no build is recorded; existing rows stay")
     shop.build()
     assert shop.rows() == [(1, "a"), (7, "old")]
     shop.warehouse.engine.execute("delete from m where id = 7")
-    assert "has 1 rows, not 2; rows that are there stay" in shop.why()
+    assert "has 1 rows, not 2; existing rows stay" in shop.why()
     shop.build()
     assert shop.why() == "reuse : nothing changed"
 

@@ -161,7 +161,7 @@ def test_a_table_of_the_original_is_continued(shop: Bench) -> None:
         "cast(null as timestamp) as _ff_valid_to, true as _ff_is_current, 'some hash' as _ff_snapshot_hash"
     )
     fill(shop, {1: ("a", 0)})
-    assert shop.why().startswith("build increment: there is no record of a build; versions that are there stay")
+    assert shop.why().startswith("build increment: no build is recorded; existing versions stay")
     shop.build()
     assert shop.rows("select val, _ff_is_current from m") == [("a", True)]
     fill(shop, {1: ("b", 0)})

@@ -71,7 +71,7 @@ def test_findings_as_text_and_as_sarif(shop: Path) -> None:
     ended = ci_check("--sarif", "out/found.sarif", cwd=shop)
     assert ended == Finished(
         1,
-        "models/ein kauf/orders.ff.sql:1: error: orders takes all columns of what it reads: it changes with crm.orders "
+        "models/ein kauf/orders.ff.sql:1: error: orders takes all columns of its sources: it changes with crm.orders "
         "[star-over-source]\n    hint: Name the columns.\n"
         "models/users.ff.sql:2: warning: orders is written out: users does not wait for it, and is built every time "
         "[hard-coded-relation]\n    hint: Write {{ ref('orders') }}.\n"

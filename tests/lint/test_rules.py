@@ -257,7 +257,7 @@ def test_all_columns_of_a_source(tmp_path: Path) -> None:
     }
     assert found(tmp_path, files) == [
         (
-            "models/a.ff.sql:1: note: a takes all columns of what it reads: it changes with crm.orders "
+            "models/a.ff.sql:1: note: a takes all columns of its sources: it changes with crm.orders "
             "[star-over-source]\n    hint: Name the columns."
         ),
     ]
@@ -286,10 +286,7 @@ def test_project_yml_sets_the_level_of_a_rule(tmp_path: Path) -> None:
         "models/a.ff.sql": "select * from {{ source('crm', 'orders') }}",
     }
     assert [text.splitlines()[0] for text in found(tmp_path, files)] == [
-        (
-            "models/a.ff.sql:1: error: a takes all columns of what it reads: it changes with crm.orders "
-            "[star-over-source]"
-        )
+        ("models/a.ff.sql:1: error: a takes all columns of its sources: it changes with crm.orders [star-over-source]")
     ]
 
 
@@ -310,4 +307,4 @@ def test_a_folder_without_a_project(tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as caught:
         load_project(tmp_path / "nowhere")
     (finding,) = problems_found(caught.value)
-    assert str(finding).startswith("project.yml: error: this is not an FFT project: there is no project.yml")
+    assert str(finding).startswith("project.yml: error: this is not an FFT project: project.yml is missing")

@@ -199,7 +199,10 @@ def test_one_of_two_files_of_a_name_may_be_disabled(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "folder": ("models: {stagin: {+schema: x}}\n", "project.yml:3: models: 'stagin' is no folder or name of models/\n"),
+    "folder": (
+        "models: {stagin: {+schema: x}}\n",
+        "project.yml:3: models: 'stagin' is not a folder or name of models/\n",
+    ),
     "setting": ("models: {staging: {+shema: x}}\n", "project.yml:3: models.staging: '+shema' is not a setting of"),
     "value": (
         "models:\n  staging:\n    +materialized: tabel\n",
@@ -208,7 +211,10 @@ WRONG = {
     "twice": ("models: {staging: {+schema: x, schema: y}}\n", "project.yml:3: models.staging says 'schema' twice"),
     "no mapping": ("models: {staging: view}\n", "project.yml:3: models.staging must be a mapping of settings"),
     "seed": ("seeds: {raw: {+materialized: view}}\n", "project.yml:3: seeds.raw: '+materialized' is not a setting of"),
-    "source": ("sources: {crn: {+schema: x}}\n", "project.yml:3: sources: 'crn' is no folder or name of sources.yml\n"),
+    "source": (
+        "sources: {crn: {+schema: x}}\n",
+        "project.yml:3: sources: 'crn' is not a folder or name of sources.yml\n",
+    ),
     "check": ("checks: {marts: {+severity: loud}}\n", "project.yml:3: checks.marts: severity: unknown value 'loud'"),
     "rule": ("rules: [{select: 'tag', set: {pool: x}}]\n", "project.yml:3: rules.0.select: 'tag' is not a model or"),
     "state": ("rules: [{select: 'state:modified', set: {pool: x}}]\n", "project.yml:3: rules.0.select: state: is not"),

@@ -68,7 +68,7 @@ def test_what_is_built_is_an_asset_with_its_metadata_and_what_it_reads(
     payload = users["payload"]
     assert (payload["rows"], payload["relation"]) == (2, "told_assets.main.users")
     assert list(payload["columns"]) == ["id", "email"]
-    assert payload["reasons"] == ["there is no record of a build"]
+    assert payload["reasons"] == ["no build is recorded"]
     assert len(payload["data_version"]) > 10
     assert [(check["name"], check["outcome"]) for check in payload["checks"]] == [("not_null_id", "pass")]
 

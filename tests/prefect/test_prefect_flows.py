@@ -70,7 +70,7 @@ def test_a_task_run_for_what_is_built_and_none_for_what_is_reused(root: Path, ru
     assert (first.state, first.type) == ("Completed", "COMPLETED")
     assert first.states == dict.fromkeys(["apart", "domains", "raw", "users"], "Completed")
     assert first.tasks["users"].message.startswith("built 2 rows in ")
-    assert "there is no record of a build" in first.tasks["users"].message
+    assert "no build is recorded" in first.tasks["users"].message
     assert first.state_value.result() == {"built": 4}
     assert first.tasks["domains"].tags == {"nightly"}
 
@@ -229,7 +229,7 @@ def test_a_dry_run_leaves_the_plan_and_changes_nothing(root: Path, run_flow: Run
     assert not (root / "warehouse.duckdb").exists()
     plan = done.artifact("plan")
     assert "# Plan of shop (dev, duckdb)\n\n2 to build, 0 to reuse" in plan
-    assert "| build | raw | there is no record of a build |" in plan
+    assert "| build | raw | no build is recorded |" in plan
     assert "domains" not in plan
     assert [decision["model"] for decision in done.state_value.result()["decisions"]] == ["raw", "users"]
 

@@ -153,7 +153,7 @@ def test_what_stands_for_the_engine_is_not_repeated_where_it_is_no_name(text: st
     project(tmp_path, None)
     with pytest.raises(FftError) as caught:
         load_project(tmp_path, environment={"FF_ENGINE": text})
-    assert "what stands for the engine is no name" in str(caught.value)
+    assert "the value of engine is not a name" in str(caught.value)
     assert text not in str(caught.value)
 
 

@@ -46,9 +46,9 @@ def test_a_killed_increment_is_done_wholly_or_not_at_all(chain: Chain, attempt: 
     killed_in_an_increment(chain, attempt)
     assert not chain.place.build().failed
     assert chain.versions("merged") == NEW
-    # a build that ended between its rows and its record is done once more, from nothing
-    assert chain.versions("added") in (NEW, BOTH)
-    assert chain.versions("history") in (NEW, BOTH)
+    # the rows and the record of an increment are applied together: once, whenever it was killed
+    assert chain.versions("added") == BOTH
+    assert chain.versions("history") == BOTH
     assert not chain.place.due()
 
 
@@ -89,3 +89,15 @@ def test_a_published_view_that_cannot_be_judged_in_time_is_named(tmp_path: Path,
         assert isinstance(result, BuildResult)
         assert [one.view for one in result.unjudged] == ["v"]
         assert "this engine cannot take back" in result.unjudged[0].reason
+
+
+def test_a_plan_says_that_a_name_is_missing_for_a_moment(tmp_path: Path, target: Target) -> None:
+    with target.profile() as profile:
+        made = place(tmp_path, {"profiles.yml": profile, "models/t.ff.sql": "select 1 as id"})
+        assert not made.build().failed
+        made.write({"models/t.ff.sql": "{{ config(materialized='view') }} select 1 as id"})
+        (decision,) = made.plan().decisions
+        assert "kind_changed" in [reason.kind for reason in decision.reasons]
+        assert "the table is dropped before the view has its name" in decision.reasons[-1].detail
+        assert not made.build().failed
+        assert not made.due()

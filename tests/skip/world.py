@@ -200,7 +200,7 @@ class World:
         # where the database is, open_warehouse is told
         yield (
             "profiles.yml",
-            f"dev:\n  engine: {self.target.engine}\n  {self.target.server}: {{dsn: 'postgresql://'}}\n",
+            f"dev:\n  engine: {self.target.engine}\n  {self.target.placeless}\n",
         )
         yield "sources.yml", f"version: 2\nsources:\n  - name: raw\n    tables: [{{name: {SOURCE}}}]\n"
         types = "".join(f"  {seed}: {{id: integer, val: integer}}\n" for seed in SEEDS)

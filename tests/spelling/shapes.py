@@ -179,6 +179,7 @@ def expressions() -> Iterator[Shape]:
     yield Shape("an infinite number", lambda s: f"select {s.literal(float('-inf'))} as v", float("-inf"))
     naive = TIME.replace(tzinfo=None)
     yield Shape("a time", lambda s: f"select {s.literal(TIME)} as v", naive)
+    yield Shape("the server's clock", lambda s: f"select case when {s.now()} > {s.timestamp(TIME)} then 1 end as v", 1)
     yield Shape("a frozen point in time", lambda s: f"select {s.in_utc(s.clock(TIME, 'zoned'))} as v", naive)
     yield Shape("a frozen time", lambda s: f"select {s.clock(TIME, 'timestamp')} as v", naive)
     yield Shape("a frozen date", lambda s: f"select {s.clock(TIME, 'date')} as v", TIME.date())

@@ -51,6 +51,10 @@ def rows(s: Spelling, *found: tuple[int, str, str]) -> str:
     return " union all ".join(f"select {query}" for query in queries)
 
 
+def coming(settings: Incremental, s: Spelling) -> str:
+    return f"select count(*) as v from (\n{application(s, settings).coming(EVENTS, columns(s))}\n) as _ff_q"
+
+
 def count(relation: Relation) -> Callable[[Spelling], str]:
     return lambda s: f"select count(*) as v from {s.relation(relation)}"
 
@@ -66,7 +70,11 @@ def _statement(spell: Callable[[Spelling], Sequence[str]], place: int, s: Spelli
 
 
 def increment(settings: Incremental) -> Callable[[Spelling], Sequence[str]]:
-    return lambda s: Application(EVENTS, DELTA, pairs(s), plain(s)).statements(settings)
+    return lambda s: application(s, settings).statements(EVENTS)
+
+
+def application(s: Spelling, settings: Incremental) -> Application:
+    return Application(DELTA, pairs(s), plain(s), settings)
 
 
 def strategy_shapes() -> Iterator[Shape]:
@@ -85,6 +93,7 @@ def strategy_shapes() -> Iterator[Shape]:
     yield Shape("only newer rows", lambda s: newer_rows(s.select_all(DELTA), pairs(s)[1:2], "3 days", EVENTS, s))
     for strategy, number, after in zip(STRATEGIES, (1, 2, 2, 2), (4, 4, 3, 3), strict=True):
         settings = Incremental(("id",), strategy, partition_by=("at",))
+        yield Shape(f"what {strategy} makes of the rows", partial(coming, settings), after)
         yield from each(strategy, increment(settings), number)
         yield Shape(f"rows after {strategy}", count(EVENTS), after)
     yield from snapshot_shapes()
@@ -96,6 +105,12 @@ def snapshot_shapes() -> Iterator[Shape]:
 
     def given(s: Spelling, settings: Snapshot = by_check) -> SnapshotRows:
         return SnapshotRows(settings, DELTA, columns(s), NOW, plain(s))
+
+    def versions(s: Spelling) -> snapshot.Versions:
+        return snapshot.Versions(given(s), VERSIONS, pairs(s))
+
+    def counted(applied: snapshot.Versions, s: Spelling) -> str:
+        return f"select count(*) as v from (\n{applied.coming(HISTORY, columns(s))}\n) as _ff_q"
 
     yield Shape(
         "first versions", lambda s: s.create_as(HISTORY, "table", snapshot.first_versions(given(s)), replaces=False)
@@ -109,6 +124,7 @@ def snapshot_shapes() -> Iterator[Shape]:
     )
     yield Shape("new versions by their own time", lambda s: snapshot.new_versions(given(s, by_time), HISTORY, pairs(s)))
     yield Shape("late rows", lambda s: snapshot.late_rows(given(s, by_time), HISTORY, pairs(s)) or "")
-    yield from each("a snapshot", lambda s: snapshot.applied(given(s), HISTORY, VERSIONS, pairs(s)), 4)
+    yield Shape("what a snapshot makes of its versions", lambda s: counted(versions(s), s), 2)
+    yield from each("a snapshot", lambda s: versions(s).statements(HISTORY), 4)
     yield Shape("versions that are left", count(HISTORY), 2)
     yield Shape("versions that could go", lambda s: snapshot.prunable(HISTORY, columns(s)[:1], 1, plain(s)))

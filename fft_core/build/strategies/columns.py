@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fft_core.engines.changes import Alteration
 from fft_core.engines.protocol import ColumnType, Types
-from fft_core.engines.spec.spelling import Spelling
 from fft_core.names import Relation
 from fft_core.names.columns import paired
 from fft_core.project.model import OnSchemaChange
@@ -39,11 +39,11 @@ class Difference:
 class Adaption:
     """What is done to the table before rows are applied.
 
-    `columns` maps the table's name of each column that is written to that of the rows. `casts` are the columns whose
-    values are cast to the table's type: they must survive that.
+    `alteration` is what becomes of its columns. `columns` maps the table's name of each column that is written to that
+    of the rows. `casts` are the columns whose values are cast to the table's type: they must survive that.
     """
 
-    statements: tuple[str, ...]
+    alteration: Alteration
     columns: Mapping[str, str]
     casts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -62,21 +62,17 @@ def compared(table: Sequence[ColumnType], rows: Sequence[ColumnType]) -> Differe
     )
 
 
-def adapted(relation: Relation, difference: Difference, policy: OnSchemaChange, spelling: Spelling) -> Adaption | None:
+def adapted(difference: Difference, policy: OnSchemaChange) -> Adaption | None:
     """Say what is done about a difference; None where the policy is to fail."""
-    columns = dict(difference.same)
-    statements: list[str] = []
     if policy == "fail" and difference:
         return None
-    if policy in ("append_new_columns", "sync_all_columns"):
-        statements += [spelling.add_column(relation, column) for column in difference.added]
-        columns |= {column.name: column.name for column in difference.added}
+    is_added = policy in ("append_new_columns", "sync_all_columns")
+    added = difference.added if is_added else ()
+    columns = {**difference.same, **{column.name: column.name for column in added}}
     if policy != "sync_all_columns":
-        return Adaption(tuple(statements), columns, difference.retyped)
-    statements += [spelling.drop_column(relation, name) for name in difference.missing]
-    retyped = [ColumnType(name, new) for name, (_, new) in difference.retyped.items()]
-    statements += [spelling.change_type(relation, column) for column in retyped]
-    return Adaption(tuple(statements), columns)
+        return Adaption(Alteration(added), columns, difference.retyped)
+    retyped = tuple(ColumnType(name, new) for name, (_, new) in difference.retyped.items())
+    return Adaption(Alteration(added, difference.missing, retyped), columns)
 
 
 def lost_in_casts(rows: Relation, adaption: Adaption, types: Types) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fft_core.build.strategies.columns import Adaption
 from fft_core.build.strategies.keys import ColumnPair, differs, is_exact, same_key
 from fft_core.build.strategies.steps import Steps
-from fft_core.engines.protocol import Types
+from fft_core.engines.changes import Change
+from fft_core.engines.protocol import ColumnType, Types
 from fft_core.engines.spec.spelling import CHANGED, Spelling
 from fft_core.names import Relation
 from fft_core.project.model import Incremental
@@ -35,38 +35,81 @@ class Application:
     """Staged rows that are applied to a table.
 
     Attributes:
-        table: What is changed.
         delta: The staged rows, whose keys are complete and unique.
         columns: Which column of the table gets which one of the rows.
         types: Compares values, and has the words for statements.
+        settings: How they are applied; columns are named as in the rows.
+        merges: Whether keys are merged by one statement.
     """
 
-    table: Relation
     delta: Relation
     columns: Sequence[ColumnPair]
     types: Types
+    settings: Incremental
+    merges: bool = False
 
-    def steps(self, settings: Incremental, adaption: Adaption) -> Steps:
-        """Spell all that is done; rows are changed only if there are some to apply: else it would touch the table."""
+    def steps(self, columns_of: Callable[[Relation], Sequence[ColumnType]]) -> Steps:
+        """Spell all that is done; rows are changed only if there are some to apply: else it would touch the table.
+
+        Args:
+            columns_of: Gives the columns of a table.
+        """
         return Steps(
-            alterations=adaption.statements,
+            Change(self.statements, lambda table: self.coming(table, columns_of(table))),
             counts={"delta_rows": f"select count(*) from {self.delta.sql(self.types.spelling)}"},
             needs="delta_rows",
-            statements=self.statements(settings),
         )
 
-    def statements(self, settings: Incremental) -> tuple[str, ...]:
-        """Spell the statements; the columns of the settings are named as in the rows."""
-        key = self._pairs(settings.unique_key)
+    def statements(self, table: Relation) -> tuple[str, ...]:
+        """Spell the statements."""
+        key = self._pairs(self.settings.unique_key)
+        match self.settings.strategy:
+            case "append":
+                return (self._insert(table),)
+            case "merge" if self.merges:
+                return (self._merge(table, key),)
+            case "merge":
+                return (*self._update(table, key), self._insert(table, unless_there=key))
+            case "delete_insert":
+                return (self._delete(table, key), self._insert(table))
+            case "insert_overwrite":
+                return (self._delete(table, self._pairs(self.settings.partition_by)), self._insert(table))
+
+    def coming(self, table: Relation, columns: Sequence[ColumnType]) -> str:
+        """Spell the query of what the table will hold, as the statements leave it.
+
+        Args:
+            table: What holds the rows of now.
+            columns: Its columns.
+        """
+        stored, settings = f"{table.sql(self.types.spelling)} as {CHANGED}", self.settings
+        key, given = self._pairs(settings.unique_key), {pair.stored: pair.given for pair in self.columns}
+        new = f"select {', '.join(self._new_value(column, given) for column in columns)} from {self._rows}"
+        names = ", ".join(f"{CHANGED}.{self._name(column.name)}" for column in columns)
         match settings.strategy:
             case "append":
-                return (self._insert(),)
+                kept = f"select {names} from {stored}"
             case "merge":
-                return (*self._update(key), self._insert(unless_there=key))
-            case "delete_insert":
-                return (self._delete(key), self._insert())
-            case "insert_overwrite":
-                return (self._delete(self._pairs(settings.partition_by)), self._insert())
+                values = ", ".join(self._merged_value(column, given, key[0]) for column in columns)
+                kept = f"select {values} from {stored} left join {self._rows} on {self._same(key)}"
+                new += f" where not exists (select 1 from {stored} where {self._same(key)})"
+            case "delete_insert" | "insert_overwrite" as strategy:
+                gone = key if strategy == "delete_insert" else self._pairs(settings.partition_by)
+                is_gone = f"exists (select 1 from {self._rows} where {self._same(gone)})"
+                kept = f"select {names} from {stored} where not {is_gone}"
+        return f"{kept}\nunion all\n{new}"
+
+    def _new_value(self, column: ColumnType, given: Mapping[str, str]) -> str:
+        name = self._name(column.name)
+        if column.name not in given:
+            return f"{self.types.spelling.cast_to('null', column.type)} as {name}"
+        return f"_ff_d.{self._name(given[column.name])} as {name}"
+
+    def _merged_value(self, column: ColumnType, given: Mapping[str, str], key: ColumnPair) -> str:
+        name, is_known = self._name(column.name), f"_ff_d.{self._name(key.given)} is not null"
+        if column.name not in given:
+            return f"{CHANGED}.{name}"
+        return f"case when {is_known} then _ff_d.{self._name(given[column.name])} else {CHANGED}.{name} end as {name}"
 
     def _pairs(self, given: Sequence[str]) -> list[ColumnPair]:
         return [pair for name in given for pair in self.columns if pair.given == name]
@@ -78,13 +121,17 @@ class Application:
     def _rows(self) -> str:
         return f"{self.delta.sql(self.types.spelling)} as _ff_d"
 
-    def _insert(self, unless_there: Sequence[ColumnPair] = ()) -> str:
-        names = [self._name(column.stored) for column in self.columns]
-        values = ", ".join(f"_ff_d.{self._name(column.given)}" for column in self.columns)
-        stored = f"{self.table.sql(self.types.spelling)} as {CHANGED}"
+    @property
+    def _values(self) -> dict[str, str]:
+        """What a new row gets, by the names of the table's columns."""
+        return {self._name(column.stored): f"_ff_d.{self._name(column.given)}" for column in self.columns}
+
+    def _insert(self, table: Relation, unless_there: Sequence[ColumnPair] = ()) -> str:
+        values = ", ".join(self._values.values())
+        stored = f"{table.sql(self.types.spelling)} as {CHANGED}"
         known = f"select 1 from {stored} where {self._same(unless_there)}"
         where = f" where not exists ({known})" if unless_there else ""
-        return self.types.spelling.insert(self.table, names, f"select {values} from {self._rows}{where}")
+        return self.types.spelling.insert(table, list(self._values), f"select {values} from {self._rows}{where}")
 
     def _same(self, key: Sequence[ColumnPair]) -> str:
         return same_key(CHANGED, "_ff_d", key, self.types)
@@ -92,16 +139,25 @@ class Application:
     def _differs(self, column: ColumnPair) -> str:
         return differs(CHANGED, "_ff_d", column, self.types)
 
-    def _update(self, key: Sequence[ColumnPair]) -> tuple[str, ...]:
-        """Only rows that differ: the others need not be written, and a repeated run changes nothing."""
+    def _written(self, key: Sequence[ColumnPair]) -> tuple[dict[str, str], str]:
+        """What a row of the table gets from one with its key, and whether it differs at all; nothing if none can."""
         others = [c for c in self.columns if c not in key or not is_exact(c, self.types)]
-        if not others:
-            return ()
         values = {self._name(c.stored): f"_ff_d.{self._name(c.given)}" for c in others}
-        where = f"{self._same(key)} and ({' or '.join(self._differs(c) for c in others)})"
-        return (*self._made_unequal(key), self.types.spelling.update_from(self.table, values, self._rows, where))
+        return values, " or ".join(self._differs(c) for c in others)
 
-    def _made_unequal(self, key: Sequence[ColumnPair]) -> tuple[str, ...]:
+    def _merge(self, table: Relation, key: Sequence[ColumnPair]) -> str:
+        update, changed = self._written(key)
+        return self.types.spelling.merge(table, self._rows, self._same(key), update, changed, self._values)
+
+    def _update(self, table: Relation, key: Sequence[ColumnPair]) -> tuple[str, ...]:
+        """Only rows that differ: the others need not be written, and a repeated run changes nothing."""
+        values, changed = self._written(key)
+        if not values:
+            return ()
+        where = f"{self._same(key)} and ({changed})"
+        return (*self._made_unequal(table, key), self.types.spelling.update_from(table, values, self._rows, where))
+
+    def _made_unequal(self, table: Relation, key: Sequence[ColumnPair]) -> tuple[str, ...]:
         """Write something else over what an UPDATE would take for the new value, though it looks different."""
         values, conditions = dict[str, str](), list[str]()
         for column in [column for column in self.columns if column not in key]:
@@ -114,7 +170,7 @@ class Application:
         if not values:
             return ()
         where = f"{self._same(key)} and ({' or '.join(conditions)})"
-        return (self.types.spelling.update_from(self.table, values, self._rows, where),)
+        return (self.types.spelling.update_from(table, values, self._rows, where),)
 
-    def _delete(self, columns: Sequence[ColumnPair]) -> str:
-        return self.types.spelling.delete_known(self.table, self._rows, self._same(columns))
+    def _delete(self, table: Relation, columns: Sequence[ColumnPair]) -> str:
+        return self.types.spelling.delete_known(table, self._rows, self._same(columns))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from fft_core.build.strategies.keys import ColumnPair, differs, is_exact, same_key
 from fft_core.build.strategies.steps import Steps
+from fft_core.engines.changes import Change
 from fft_core.engines.protocol import ColumnType, Types
 from fft_core.engines.spec.spelling import CHANGED, Spelling, unused
 from fft_core.names import Relation
@@ -16,6 +17,7 @@ from fft_core.project.model import Snapshot
 UPDATED_AT, VALID_FROM, VALID_TO = "_ff_updated_at", "_ff_valid_from", "_ff_valid_to"
 IS_CURRENT, HASH = "_ff_is_current", "_ff_snapshot_hash"
 GIVEN, LAST, NEW = "_ff_s", "_ff_p", "_ff_v"  # what statements call the rows, the last versions and the new ones
+_AGE = (VALID_FROM, IS_CURRENT, UPDATED_AT)
 ADDED = (UPDATED_AT, VALID_FROM, VALID_TO, IS_CURRENT, HASH)
 
 
@@ -92,25 +94,6 @@ def first_versions(snapshot: SnapshotRows) -> str:
     return f"select {GIVEN}.*, {added} from {snapshot.rows.sql(snapshot.spelling)} as {GIVEN}"
 
 
-def steps(snapshot: SnapshotRows, table: Relation, versions: Relation, columns: Sequence[ColumnPair]) -> Steps:
-    """Spell all that is done to a table that has versions already, and the columns of the rows.
-
-    Args:
-        snapshot: The staged rows, with their columns once they are cast to the types of the table.
-        table: What is changed.
-        versions: The staged rows of `new_versions`.
-        columns: Which column of the table gets which one of the rows.
-    """
-    late = late_rows(snapshot, table, columns)
-    return Steps(
-        counts={
-            "new_versions": f"select count(*) from {versions.sql(snapshot.spelling)}",
-            **({"late_rows": late} if late else {}),
-        },
-        statements=applied(snapshot, table, versions, columns),
-    )
-
-
 def new_versions(snapshot: SnapshotRows, table: Relation, columns: Sequence[ColumnPair]) -> str:
     """Spell the query of the rows that get a new version, each with the time from which it is current.
 
@@ -156,47 +139,169 @@ def late_rows(snapshot: SnapshotRows, table: Relation, columns: Sequence[ColumnP
     return f"select count(*) from {rows} as {GIVEN} join {stored} as {CHANGED} on {same} where {late}"
 
 
-def applied(
-    snapshot: SnapshotRows, table: Relation, versions: Relation, columns: Sequence[ColumnPair]
-) -> tuple[str, ...]:
-    """Spell the statements that close versions and add new ones.
+@dataclass(frozen=True)
+class Versions:
+    """Staged versions that are added to a table, whose current ones they end.
 
-    Args:
-        snapshot: The staged rows.
-        table: What is changed.
-        versions: The staged rows of `new_versions`.
+    Attributes:
+        snapshot: The staged rows, with their columns once they are cast to the types of the table.
+        new: The staged rows of `new_versions`.
         columns: Which column of the table gets which one of the rows.
     """
-    spelling, new = snapshot.spelling, f"{versions.sql(snapshot.spelling)} as {NEW}"
-    key = snapshot.key(columns)
-    same = same_key(CHANGED, NEW, key, snapshot.types)
-    ended = {VALID_TO: snapshot.at(f"{NEW}.{VALID_FROM}"), IS_CURRENT: "false"}
-    close = spelling.update_from(table, ended, new, f"{same} and {CHANGED}.{IS_CURRENT}")
-    names = [*(spelling.quoted(column.stored) for column in columns), *ADDED]
-    values = ", ".join(f"{NEW}.{spelling.quoted(column.given)}" for column in columns)
-    added = f"{NEW}.{UPDATED_AT}, {NEW}.{VALID_FROM}, {snapshot.no_time}, true, {NEW}.{HASH}"
-    insert = spelling.insert(table, names, f"select {values}, {added} from {new}")
-    keep = snapshot.settings.keep_last
-    stored_key = [ColumnType(column.stored, column.type) for column in key]
-    prune = () if keep is None else (pruned(table, stored_key, keep, snapshot.types),)
-    return (close, insert, *_closed(snapshot, table, key), *prune)
 
+    snapshot: SnapshotRows
+    new: Relation
+    columns: Sequence[ColumnPair]
 
-def _closed(snapshot: SnapshotRows, table: Relation, key: Sequence[ColumnPair]) -> tuple[str, ...]:
-    """Close what is not in the source any more; a version from the future is closed at its own beginning."""
-    if snapshot.settings.hard_deletes == "ignore":
-        return ()
-    spelling, same = snapshot.spelling, same_key(CHANGED, GIVEN, key, snapshot.types)
-    ended = spelling.greatest([spelling.literal(snapshot.now), snapshot.at(f"{CHANGED}.{VALID_FROM}")])
-    gone = f"not exists (select 1 from {snapshot.rows.sql(spelling)} as {GIVEN} where {same})"
-    values = {VALID_TO: ended, IS_CURRENT: "false"}
-    return (spelling.update(table, values, f"{CHANGED}.{IS_CURRENT} and {gone}"),)
+    def steps(self, table: Relation, columns_of: Callable[[Relation], Sequence[ColumnType]]) -> Steps:
+        """Spell all that is done to a table that has versions already, and the columns of the rows.
+
+        Args:
+            table: The table as it is now.
+            columns_of: Gives the columns of a table.
+        """
+        late = late_rows(self.snapshot, table, self.columns)
+        return Steps(
+            Change(self.statements, lambda place: self.coming(place, columns_of(place))),
+            counts={
+                "new_versions": f"select count(*) from {self.new.sql(self._spelling)}",
+                **({"late_rows": late} if late else {}),
+            },
+        )
+
+    def statements(self, table: Relation) -> tuple[str, ...]:
+        """Spell the statements that close versions, add new ones and delete the oldest."""
+        snapshot, spelling = self.snapshot, self._spelling
+        ended = {VALID_TO: self._ended, IS_CURRENT: "false"}
+        close = spelling.update_from(table, ended, self._versions, f"{self._same_version} and {CHANGED}.{IS_CURRENT}")
+        names = [*(spelling.quoted(column.stored) for column in self.columns), *ADDED]
+        values = ", ".join([*(f"{NEW}.{spelling.quoted(c.given)}" for c in self.columns), *self._added])
+        insert = spelling.insert(table, names, f"select {values} from {self._versions}")
+        keep = snapshot.settings.keep_last
+        prune = () if keep is None else (pruned(table, self._stored_key, keep, snapshot.types),)
+        return (close, insert, *self._closed(table), *prune)
+
+    def coming(self, table: Relation, columns: Sequence[ColumnType]) -> str:
+        """Spell the query of what the table will hold: what the statements do, one inside of the other.
+
+        Args:
+            table: What holds the versions of now.
+            columns: Its columns.
+        """
+        own = [column for column in columns if column.name.lower() not in ADDED]
+        query = self._coming_versions(table, own)
+        if self.snapshot.settings.hard_deletes != "ignore":
+            query = self._coming_closed(query, own)
+        keep = self.snapshot.settings.keep_last
+        names = [*(column.name for column in own), *ADDED]
+        return query if keep is None else newest(f"(\n{query}\n)", names, self._stored_key, keep, self.snapshot.types)
+
+    def _coming_versions(self, table: Relation, own: Sequence[ColumnType]) -> str:
+        is_closed = f"{self._key_of(NEW)} is not null and {CHANGED}.{IS_CURRENT}"
+        kept = self._with_ends(own, is_closed, self._ended)
+        given, spelling = {pair.stored: pair.given for pair in self.columns}, self._spelling
+        values = [
+            f"{NEW}.{spelling.quoted(given[c.name])}" if c.name in given else spelling.cast_to("null", c.type)
+            for c in own
+        ]
+        new = ", ".join([*values, *self._added])
+        stored = f"{table.sql(spelling)} as {CHANGED}"
+        return (
+            f"select {kept} from {stored} left join {self._versions} on {self._same_version}\n"
+            f"union all\nselect {new} from {self._versions}"
+        )
+
+    def _coming_closed(self, query: str, own: Sequence[ColumnType]) -> str:
+        is_gone = f"{self._key_of(GIVEN)} is null and {CHANGED}.{IS_CURRENT}"
+        rows = f"{self.snapshot.rows.sql(self._spelling)} as {GIVEN}"
+        values = self._with_ends(own, is_gone, self._gone)
+        return f"select {values} from (\n{query}\n) as {CHANGED} left join {rows} on {self._same_row}"
+
+    def _with_ends(self, own: Sequence[ColumnType], is_ended: str, end: str) -> str:
+        """Spell all columns of a version, which has an end if a condition says so."""
+        names = [f"{CHANGED}.{self._spelling.quoted(column.name)}" for column in own]
+        ends = {
+            VALID_TO: f"case when {is_ended} then {end} else {CHANGED}.{VALID_TO} end as {VALID_TO}",
+            IS_CURRENT: f"case when {is_ended} then false else {CHANGED}.{IS_CURRENT} end as {IS_CURRENT}",
+        }
+        return ", ".join([*names, *(ends.get(name, f"{CHANGED}.{name}") for name in ADDED)])
+
+    def _closed(self, table: Relation) -> tuple[str, ...]:
+        """Close what is not in the source any more; a version from the future is closed at its own beginning."""
+        snapshot, spelling = self.snapshot, self._spelling
+        if snapshot.settings.hard_deletes == "ignore":
+            return ()
+        gone = f"not exists (select 1 from {snapshot.rows.sql(spelling)} as {GIVEN} where {self._same_row})"
+        ended = {VALID_TO: self._gone, IS_CURRENT: "false"}
+        return (spelling.update(table, ended, f"{CHANGED}.{IS_CURRENT} and {gone}"),)
+
+    @property
+    def _spelling(self) -> Spelling:
+        return self.snapshot.spelling
+
+    @property
+    def _versions(self) -> str:
+        return f"{self.new.sql(self._spelling)} as {NEW}"
+
+    @property
+    def _key(self) -> list[ColumnPair]:
+        return self.snapshot.key(self.columns)
+
+    @property
+    def _stored_key(self) -> list[ColumnType]:
+        return [ColumnType(column.stored, column.type) for column in self._key]
+
+    @property
+    def _same_version(self) -> str:
+        return same_key(CHANGED, NEW, self._key, self.snapshot.types)
+
+    @property
+    def _same_row(self) -> str:
+        return same_key(CHANGED, GIVEN, self._key, self.snapshot.types)
+
+    def _key_of(self, alias: str) -> str:
+        """Spell a column that is never NULL in a row that was joined."""
+        return f"{alias}.{self._spelling.quoted(self._key[0].given)}"
+
+    @property
+    def _ended(self) -> str:
+        """Spell when a version ends that another one follows."""
+        return self.snapshot.at(f"{NEW}.{VALID_FROM}")
+
+    @property
+    def _gone(self) -> str:
+        """Spell when a version ends whose row is not there any more."""
+        spelling = self._spelling
+        now, begun = spelling.literal(self.snapshot.now), self.snapshot.at(f"{CHANGED}.{VALID_FROM}")
+        return spelling.greatest([now, begun])
+
+    @property
+    def _added(self) -> list[str]:
+        """Spell what a new version has beside the columns of the rows, in the order of ADDED."""
+        return [f"{NEW}.{UPDATED_AT}", f"{NEW}.{VALID_FROM}", self.snapshot.no_time, "true", f"{NEW}.{HASH}"]
 
 
 def pruned(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> str:
     """Spell the statement that deletes what is older than the newest versions of each key."""
     oldest, is_older = _oldest_kept(table, unique_key, keep_last, types)
     return types.spelling.delete_known(table, oldest, is_older)
+
+
+def newest(rows: str, names: Sequence[str], unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> str:
+    """Spell the query of what `pruned` leaves.
+
+    Args:
+        rows: The versions, as what stands behind FROM.
+        names: Their columns.
+        unique_key: Those of the key.
+        keep_last: How many versions of each key are left, with those that are as old as the last of them.
+        types: Compares values, and has the words for statements.
+    """
+    groups = ", ".join(types.comparable(types.spelling.quoted(c.name), c.type) for c in unique_key)
+    order, place = ", ".join(f"{age} desc" for age in _AGE), unused("_ff_rank", names)
+    spelled = ", ".join(types.spelling.quoted(name) for name in names)
+    ranked = f"select {spelled}, rank() over (partition by {groups} order by {order}) as {place} from {rows} as _ff_q"
+    return f"select {spelled} from ({ranked}) as _ff_r where {place} <= {keep_last}"
 
 
 def prunable(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> str:
@@ -210,13 +315,12 @@ def _oldest_kept(table: Relation, unique_key: Sequence[ColumnType], keep_last: i
 
     A version may end at the moment at which it begins; then the next one begins there, too.
     """
-    age = (VALID_FROM, IS_CURRENT, UPDATED_AT)
     names = [types.spelling.quoted(column.name) for column in unique_key]
     groups = (types.comparable(name, column.type) for name, column in zip(names, unique_key, strict=True))
-    rank = f"row_number() over (partition by {', '.join(groups)} order by {', '.join(f'{a} desc' for a in age)})"
+    rank = f"row_number() over (partition by {', '.join(groups)} order by {', '.join(f'{a} desc' for a in _AGE)})"
     place = unused("_ff_rank", (column.name for column in unique_key))
-    ranked = f"select {', '.join(names)}, {', '.join(age)}, {rank} as {place} from {table.sql(types.spelling)}"
+    ranked = f"select {', '.join(names)}, {', '.join(_AGE)}, {rank} as {place} from {table.sql(types.spelling)}"
     oldest = f"(select * from ({ranked}) as _ff_r where {place} = {keep_last}) as _ff_k"
-    older = types.spelling.is_before([f"{CHANGED}.{a}" for a in age], [f"_ff_k.{a}" for a in age])
+    older = types.spelling.is_before([f"{CHANGED}.{a}" for a in _AGE], [f"_ff_k.{a}" for a in _AGE])
     pairs = [ColumnPair(column.name, column.name, column.type) for column in unique_key]
     return oldest, f"{same_key(CHANGED, '_ff_k', pairs, types)} and {older}"

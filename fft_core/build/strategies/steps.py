@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fft_core.build.strategies.columns import Adaption
+from fft_core.engines.changes import Change
 from fft_core.engines.protocol import ColumnType
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.names import Relation
@@ -13,19 +14,17 @@ from fft_core.names import Relation
 
 @dataclass(frozen=True)
 class Steps:
-    """How staged rows change a table, in this order.
+    """How staged rows change a table, whose columns have been altered.
 
     Attributes:
-        alterations: Statements that change the table's columns.
+        change: What changes the table's rows.
         counts: Queries for what a build counts as its changes, by what is counted.
         needs: Which of the counts must not be zero; else no rows are changed. None if it does not matter.
-        statements: Statements that change the table's rows.
     """
 
-    alterations: tuple[str, ...] = ()
+    change: Change
     counts: Mapping[str, str] = field(default_factory=dict)
     needs: str | None = None
-    statements: tuple[str, ...] = ()
 
 
 def cast_rows(rows: Relation, columns: Sequence[ColumnType], adaption: Adaption, spelling: Spelling) -> str:

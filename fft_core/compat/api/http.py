@@ -11,16 +11,16 @@ from fft_core.http.api import HttpApi
 
 
 def get_json(url: str, *arguments: Any, **options: Any) -> Any:
-    """Ask for JSON, as `HttpApi.get_json` does, with the variables of the process."""
+    """Request JSON, as `HttpApi.get_json` does, with the variables of the process."""
     return HttpApi(os.environ, Path.cwd()).get_json(url, *arguments, **options)
 
 
 def get_df(url: str, *arguments: Any, **options: Any) -> Any:
-    """Ask for rows, as `HttpApi.get_df` does, with the variables of the process."""
+    """Request rows, as `HttpApi.get_df` does, with the variables of the process."""
     return HttpApi(os.environ, Path.cwd()).get_df(url, *arguments, **options)
 
 
 def bound(environment: Mapping[str, str], root: Path) -> Mapping[str, object]:
-    """Return the same functions for a project: with its variables, and relative paths that start at its folder."""
+    """Return the same functions for a project: with its variables, and with relative paths that start at its folder."""
     api = HttpApi(environment, root)
     return {"get_json": api.get_json, "get_df": api.get_df}

@@ -1,4 +1,4 @@
-"""`fastflowtransform.hooks.types`: what a Python hook is called with, for annotations."""
+"""`fastflowtransform.hooks.types`: the argument of a Python hook, for annotations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RunContext(TypedDict, total=False):
 
 
 class ModelContext(TypedDict, total=False):
-    """A model, as hooks see it. What has not happened yet is None."""
+    """A model, as hooks see it. A value that is not known yet is None."""
 
     name: str
     path: str
@@ -31,7 +31,7 @@ class ModelContext(TypedDict, total=False):
 
 
 class HookContext(TypedDict, total=False):
-    """What a hook is called with."""
+    """The argument of a Python hook."""
 
     when: str
     run: RunContext

@@ -50,6 +50,9 @@ class BigQueryValues(BackslashSpelling):
         utc = value.astimezone(UTC) if value.tzinfo else value
         return f"timestamp '{utc:%Y-%m-%d %H:%M:%S.%f}+00:00'"
 
+    def now(self) -> str:
+        return "current_datetime('UTC')"
+
     def in_utc(self, value: str) -> str:
         return f"datetime({value}, 'UTC')"
 

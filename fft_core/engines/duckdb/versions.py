@@ -8,11 +8,12 @@ from fft_core.engines.duckdb.definitions import definitions
 from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.duckdb.types import is_nested
 from fft_core.engines.protocol import ColumnType, Row
+from fft_core.engines.session import NoVersions
 from fft_core.names import Relation
 from fft_core.names.functions import Definition
 
 
-class DuckDBVersions:
+class DuckDBVersions(NoVersions):
     """Digests of rows, and definitions of users.
 
     Args:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from fft_core.engines.postgres.definitions import definitions
 from fft_core.engines.protocol import ColumnType, Row
+from fft_core.engines.session import NoVersions
 from fft_core.names import Relation
 from fft_core.names.functions import Definition
 
 
-class PostgresVersions:
+class PostgresVersions(NoVersions):
     """Digests of rows, and definitions of users."""
 
     def __init__(self, fetch: Callable[[str], list[Row]]) -> None:

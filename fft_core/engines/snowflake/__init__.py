@@ -1,5 +1,103 @@
-"""Snowflake: what its SQL looks like. There is no engine yet."""
+"""Snowflake, by its connector and Snowpark. `SPEC` is what is known of it without its driver."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fft_core.engines.snowflake.spelling import SPELLING
+from fft_core.engines.spec import Capabilities, EngineSpec, Full, Namespace, No, Setting
+from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
 from fft_core.engines.spec.lexis import Lexis
 
+SNOWPARK = FrameKind("snowpark", "snowflake.snowpark", "DataFrame", is_native=True)
 LEXIS = Lexis(escaping=frozenset("'"), dollars=r"\$\$", line_comments=("--", "//"))
+_PROFILES = """\
+# Secrets come from the environment or from .env.local, which is not for version control.
+dev:
+  engine: snowflake_snowpark
+  snowflake_snowpark:
+    account: "{{ env('FF_SF_ACCOUNT') }}"   # as in myorg-myaccount
+    user: "{{ env('FF_SF_USER') }}"
+    private_key_path: "{{ env('FF_SF_PRIVATE_KEY_PATH', '~/.ssh/snowflake_key.p8') }}"
+    warehouse: transforming
+    database: analytics
+    schema: dev
+    allow_create_schema: true
+
+# For `fft utest`: a schema of its own.
+dev_utest:
+  engine: snowflake_snowpark
+  snowflake_snowpark:
+    account: "{{ env('FF_SF_ACCOUNT') }}"
+    user: "{{ env('FF_SF_USER') }}"
+    private_key_path: "{{ env('FF_SF_PRIVATE_KEY_PATH', '~/.ssh/snowflake_key.p8') }}"
+    warehouse: transforming
+    database: analytics
+    schema: dev_utest
+    allow_create_schema: true
+"""
+
+
+def namespace(settings: Mapping[str, Any]) -> Namespace:
+    """Return where a profile's relations lie."""
+    return Namespace(settings.get("schema"), settings.get("database"))
+
+
+SPEC = EngineSpec(
+    name="snowflake_snowpark",
+    aliases=("snowflake", "snowpark"),
+    family="snowflake",
+    title="Snowflake",
+    settings={
+        "account": Setting("FF_SF_ACCOUNT", required=True, example="myorg-myaccount"),
+        "user": Setting("FF_SF_USER", required=True, example="transformer"),
+        "password": Setting("FF_SF_PASSWORD", is_secret=True),
+        "private_key_path": Setting("FF_SF_PRIVATE_KEY_PATH", "path"),
+        "private_key_passphrase": Setting("FF_SF_PRIVATE_KEY_PASSPHRASE", is_secret=True),
+        "token": Setting("FF_SF_TOKEN", is_secret=True),  # of OAuth, or a programmatic access token
+        "authenticator": Setting("FF_SF_AUTHENTICATOR"),  # as the connector calls it: externalbrowser, oauth, ...
+        "warehouse": Setting("FF_SF_WAREHOUSE"),
+        "database": Setting("FF_SF_DATABASE", required=True, example="analytics"),
+        "schema": Setting("FF_SF_SCHEMA", required=True, example="dev"),
+        "role": Setting("FF_SF_ROLE"),
+        "allow_create_schema": Setting("FF_SF_ALLOW_CREATE_SCHEMA", "truth", default=False),
+        "transient": Setting("FF_SF_TRANSIENT", "truth", default=False),
+        "host": Setting("FF_SF_HOST"),
+        "port": Setting("FF_SF_PORT", "whole number", at_least=1),
+        "protocol": Setting("FF_SF_PROTOCOL"),
+    },
+    can=Capabilities(
+        one_writer_process=No("a service has any number of sessions"),
+        materialized_views=No(
+            "its own are of one table only, and dynamic tables refresh by themselves: neither is built"
+        ),
+        renames_repeated_columns=No("two columns of one name are an error"),
+        transactions=No("each statement that creates, alters or drops commits"),
+        replaces_atomically=Full(),
+        changes_rows=Full(),
+        changes_together=Full(),
+        replaces_kinds=No("one is dropped before the other is created"),
+        temporary_tables=Full(),
+        clones=No("not used: what a table will hold is judged as a query"),
+        rows_known=Full(),
+        knows_versions=Full(),
+        reads_elsewhere=Full(),
+        grants=No("those of others are kept, and none are set yet"),
+        indexes=No("Snowflake has none on its tables"),
+        constraints=No("Snowflake declares them, and enforces none but NOT NULL"),
+    ),
+    spelling=SPELLING,
+    namespace=namespace,
+    module="fft_core.engines.snowflake.session",
+    extra="fft-dagster[snowflake]",
+    drivers=("snowflake-connector-python", "snowflake-snowpark-python"),
+    schema_setting="schema",
+    variables="FF_SF_",
+    frames=(SNOWPARK, *LIBRARY_FRAMES),
+    lexis=LEXIS,
+    functions=Path(__file__).with_name("functions.json"),
+    profiles=_PROFILES,
+    names_ignore_case=True,
+)

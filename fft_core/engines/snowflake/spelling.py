@@ -13,14 +13,33 @@ from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import BackslashSpelling, ClockWord, TimePart, TypeWord
 from fft_core.names import Relation
 
+WIDEST = ("varchar", "number(38,0)")  # a column of the same kind becomes one of these without being rewritten
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 if TYPE_CHECKING:
     from fft_core.engines.protocol import ColumnType, RelationKind
 
 
-class SnowflakeSpelling(BackslashSpelling):
-    """Statements of Snowflake: a plain name is upper-cased, as it is for whoever writes it without quotes."""
+def folded(name: str) -> str:
+    """Return a name as Snowflake keeps it: a plain one in capitals, as for whoever writes it without quotes.
+
+    >>> folded("orders"), folded("Order items")
+    ('ORDERS', 'Order items')
+    """
+    return name.upper() if _PLAIN.fullmatch(name) else name
+
+
+def shown(name: str) -> str:
+    """Return a name that Snowflake keeps as the project writes it: a plain one in small letters.
+
+    >>> shown("ORDERS"), shown("Order items")
+    ('orders', 'Order items')
+    """
+    return name.lower() if _PLAIN.fullmatch(name.lower()) and name == name.upper() else name
+
+
+class SnowflakeValues(BackslashSpelling):
+    """Names and values: a plain name is upper-cased, as it is for whoever writes it without quotes."""
 
     dialect: ClassVar[str] = "snowflake"
     types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
@@ -50,7 +69,7 @@ class SnowflakeSpelling(BackslashSpelling):
     )
 
     def quoted(self, name: str) -> str:
-        return super().quoted(name.upper() if _PLAIN.fullmatch(name) else name)
+        return super().quoted(folded(name))
 
     def timestamp(self, value: datetime) -> str:
         return self.cast(f"'{value:%Y-%m-%d %H:%M:%S.%f}'", "timestamp")
@@ -58,6 +77,9 @@ class SnowflakeSpelling(BackslashSpelling):
     def zoned(self, value: datetime) -> str:
         utc = value.astimezone(UTC) if value.tzinfo else value
         return self.cast(f"'{utc:%Y-%m-%d %H:%M:%S.%f} +00:00'", "zoned")
+
+    def now(self) -> str:
+        return "sysdate()"
 
     def in_utc(self, value: str) -> str:
         return self.cast(f"convert_timezone('UTC', {value})", "timestamp")
@@ -71,11 +93,6 @@ class SnowflakeSpelling(BackslashSpelling):
     def greatest(self, values: Sequence[str]) -> str:
         return f"greatest_ignore_nulls({', '.join(values)})"
 
-    def names_like(self, relation: Relation, prefix: str) -> str:
-        schema = relation.schema or ""
-        kept = replace(relation, schema=schema.upper() if _PLAIN.fullmatch(schema) else schema)
-        return super().names_like(kept, prefix.upper())
-
     def is_nan(self, value: str) -> str:
         return f"{self.cast(value, 'number')} = 'NaN'::double"
 
@@ -88,15 +105,25 @@ class SnowflakeSpelling(BackslashSpelling):
     def date_add(self, time: str, part: TimePart, amount: int) -> str:
         return f"dateadd('{part}', {amount}, {time})"
 
+
+class SnowflakeSpelling(SnowflakeValues):
+    """Statements of Snowflake."""
+
+    def names_like(self, relation: Relation, prefix: str) -> str:
+        kept = replace(relation, schema=folded(relation.schema or ""))
+        return super().names_like(kept, prefix.upper())
+
     def options(self, kind: RelationKind, stamp: str | None) -> str:
-        kept = "" if stamp is None or kind != "table" else " copy grants"
-        return "" if stamp is None else f"{kept} comment = {self.text(stamp)}"
+        return "" if stamp is None else f" copy grants comment = {self.text(stamp)}"
 
     def kind(self, kind: RelationKind) -> str:
         return self.refuse("materialized views of ours") if kind == "materialized_view" else super().kind(kind)
 
     def change_type(self, relation: Relation, column: ColumnType) -> str:
-        return self.refuse("change of a column's type that casts its values")
+        if column.type not in WIDEST:
+            return self.refuse("change of a column's type that casts its values")
+        name = self.quoted(column.name)
+        return f"alter table {self.relation(relation)} alter column {name} set data type {column.type}"
 
 
 SPELLING = SnowflakeSpelling()

@@ -21,7 +21,7 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     from fft_core.engines.protocol import Session
 
-Kind: TypeAlias = Literal["text", "whole number", "path", "paths"]
+Kind: TypeAlias = Literal["text", "whole number", "truth", "path", "paths"]
 LOCK_TIMEOUT = "lock_timeout_seconds"  # how long to wait for others that build the same thing
 
 
@@ -96,6 +96,10 @@ class Capabilities:
     """The rows of a table have a version that is known without reading the table."""
     reads_elsewhere: Support
     """Relations of another profile are read in the same statement: in another schema, catalog or file."""
+    changes_together: Support = No("nobody has said so")
+    """Statements that change rows of several tables become visible together, or none of them."""
+    replaces_kinds: Support = No("nobody has said so")
+    """A table takes the name of a view, or a view that of a table, without a moment in which it is missing."""
     grants: Support = No("nobody has said so")
     """Others are allowed to read a relation by a grant."""
     indexes: Support = No("nobody has said so")
@@ -111,7 +115,7 @@ class Setting:
     Attributes:
         variable: The environment variable, as in `FF_DUCKDB_PATH`.
         kind: A `path` is text that is relative to the project's folder, except `:memory:` and URLs. `paths` is a map
-            from names to paths; in a variable, as `name=path;other=path`.
+            from names to paths; in a variable, as `name=path;other=path`. `truth` is true or false.
         default: The value of a setting that is not written.
         at_least: The least of a whole number.
         required: Whether the engine cannot do without it.
@@ -139,6 +143,8 @@ class Setting:
             return None
         if self.kind == "paths":
             return self._paths(value)
+        if self.kind == "truth":
+            return self._truth(value)
         return self._whole_number(value) if self.kind == "whole number" else self._text(value)
 
     def _text(self, value: object) -> str:
@@ -149,6 +155,22 @@ class Setting:
         if wrong:
             raise ValueError(wrong)
         return value
+
+    def _truth(self, value: object) -> bool:
+        words = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
+        found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
+        if found is None:
+            raise ValueError(f"must be true or false, not {value!r}")
+        return found
 
     def _whole_number(self, value: object) -> int:
         try:

@@ -177,6 +177,10 @@ class Values(Texts):
         """Spell the point in time of a time that is UTC and has no zone."""
         return f"{value} at time zone 'UTC'"
 
+    def now(self) -> str:
+        """Spell the time of the server's clock, in UTC and without a zone."""
+        return self.in_utc("current_timestamp")
+
     def is_zoned(self, kind: str) -> bool:
         """Whether a type of the engine is that of points in time; `kind` is as the database spells it."""
         lower = kind.lower()
@@ -293,8 +297,11 @@ class Schemas(Expressions):
 
     def create_schema(self, relation: Relation) -> str:
         """Create the schema that a relation lies in, if it is missing."""
-        parts = [part for part in (relation.catalog, relation.schema) if part]
-        return f"create schema if not exists {'.'.join(self.quoted(part) for part in parts)}"
+        return f"create schema if not exists {self.schema(relation)}"
+
+    def schema(self, relation: Relation) -> str:
+        """Spell the schema that a relation lies in."""
+        return ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
 
     def use_schema(self, relation: Relation) -> str | None:
         """Look for unqualified names in the schema of a relation first; None if sessions do so by themselves."""
@@ -382,8 +389,7 @@ class Spelling(Definitions):
 
     def drop_schema(self, relation: Relation) -> str:
         """Drop the schema that a relation lies in, with all that is in it, if it is there."""
-        schema = ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
-        return f"drop schema if exists {schema} cascade"
+        return f"drop schema if exists {self.schema(relation)} cascade"
 
     def names_like(self, relation: Relation, prefix: str) -> str:
         """Read the names of what lies beside a relation and begins so, as this dialect keeps plain names."""

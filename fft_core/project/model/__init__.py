@@ -1,4 +1,4 @@
-"""What a user wrote, as frozen values: models, seeds, sources, checks, unit tests, and the graph that they form."""
+"""A project as frozen values: models, seeds, sources, checks, unit tests, and the graph that they form."""
 
 from __future__ import annotations
 

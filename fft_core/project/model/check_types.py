@@ -9,7 +9,7 @@ from fft_core.errors import Location
 
 @dataclass(frozen=True)
 class CheckParam:
-    """A parameter that a test of the type may give: its type and its default as they are written, if they are."""
+    """A parameter of a type of checks: its name, with its annotated type and its default as written, if any."""
 
     name: str
     type: str | None = None
@@ -18,13 +18,13 @@ class CheckParam:
 
 @dataclass(frozen=True)
 class CheckType:
-    """A type of checks: a query or a function below tests/.
+    """A type of checks that the project defines: a query or a function below tests/.
 
     Attributes:
-        name: What tests say as their type.
-        location: Where it is.
-        params: What tests may say beside the keys of all types; None if nobody can tell without running it.
-        description: What its file says of it.
+        name: The value of `type` in tests.
+        location: The file and line of its definition.
+        params: The keys that tests may have beside those of all types; None if only running the file can tell.
+        description: The description from its file.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Checks: a rule about the rows of one model, seed or source, and what is said of it."""
+"""Checks: a rule about the rows of one model, seed or source, with its severity, thresholds and settings."""
 
 from __future__ import annotations
 
@@ -67,14 +67,16 @@ Rule: TypeAlias = (
 
 @dataclass(frozen=True)
 class Threshold:
-    """How much may fail: more than so many, or with `is_share` percent of what is judged; `is_reached` at so much."""
+    """The number of failing rows that is too much: more than `limit`, or at least `limit` with `is_reached`.
+
+    With `is_share`, `limit` is a percentage of the judged rows."""
 
     limit: float
     is_share: bool = False
     is_reached: bool = False
 
     def is_passed_by(self, failing: int, total: int) -> bool:
-        """Whether so many of so many are beyond it.
+        """Return whether `failing` of `total` rows exceed the threshold.
 
         >>> Threshold(1, is_share=True).is_passed_by(2, 200), Threshold(1, is_share=True).is_passed_by(3, 200)
         (False, True)
@@ -83,7 +85,7 @@ class Threshold:
         return failing > limit or (self.is_reached and failing == limit and failing > 0)
 
     def is_below(self, other: Threshold) -> bool:
-        """Whether it is passed by less than another one; nobody knows if one of them is a share."""
+        """Return whether fewer failing rows exceed it than exceed another one; False if only one of both is a share."""
         if self.is_share != other.is_share:
             return False
         if self.is_share:
@@ -99,15 +101,15 @@ _ANY = Threshold(0)
 
 @dataclass(frozen=True)
 class Check:
-    """A rule about the rows of one model, seed or source; `name` is unique among those of its node.
+    """A rule about the rows of one model, seed or source; `name` is unique among the checks of its node.
 
     Attributes:
-        scope: Which rows it judges in the build of an incremental model: the table with the new rows in it, or those.
-        meta: What the user notes of it; nothing depends on that.
-        warn_if: From how much on it warns; None if nothing may fail.
-        error_if: From how much on it fails; None if nothing may fail, or if it only warns.
+        scope: The rows to judge when an incremental model is built: the whole table after the change, or the new rows.
+        meta: Notes of the user; nothing depends on them.
+        warn_if: The threshold of a warning; None: any failing row warns.
+        error_if: The threshold of a failure; None: any failing row fails the check, unless its severity is to warn.
         store_failures: Whether failing rows are kept in a table.
-        hidden: The columns of its node whose values are shown to nobody, in lower case.
+        hidden: Columns of its node whose values must never be shown, in lower case.
     """
 
     name: str
@@ -128,11 +130,11 @@ class Check:
 
     @property
     def can_warn(self) -> bool:
-        """Whether it can be neither passed nor failed: what it warned of is not kept."""
+        """Whether a warning is a possible outcome. The rows behind a warning are not kept."""
         return self.severity == "warn" or self.error_if is not None
 
     def outcome(self, failing: int, total: int) -> Outcome:
-        """Say what it means if so many of so many fail."""
+        """Return the outcome of `failing` of `total` rows."""
         if self.severity == "error" and (self.error_if or _ANY).is_passed_by(failing, total):
             return "fail"
         return "warn" if (self.warn_if or _ANY).is_passed_by(failing, total) else "pass"

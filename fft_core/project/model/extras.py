@@ -1,4 +1,4 @@
-"""What a project says of its runs: hooks, and budgets of queries."""
+"""Settings for the runs of a project: hooks, and budgets of queries."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Phase: TypeAlias = Literal["on_run_start", "on_run_end", "before_model", "after_
 
 @dataclass(frozen=True)
 class Hook:
-    """What is done before or after a run or a model.
+    """SQL or a Python function that is run before or after a run or a model.
 
     Attributes:
-        phase: When.
+        phase: The moment at which it is run.
         name: Its name in project.yml.
-        location: Where it is declared there.
-        sql: The template of its statements; None for a Python hook.
-        path: The file of its statements or of its function; None for statements that stand in project.yml.
-        function: The function of a Python hook.
-        select: Selectors; a hook of models is only for those that match one of them. All models if there are none.
-        params: What a Python hook is given.
-        inputs: The models, seeds and sources that its template mentions.
-        macros, python_macros: The names of those that its template uses.
+        location: Its place in project.yml.
+        sql: The template of its SQL statements; None for a Python hook.
+        path: The file of its statements or of its function; None if the statements stand in project.yml.
+        function: The name of the function of a Python hook.
+        select: Selectors; a hook of models runs for the models that match one of them, or for all models if empty.
+        params: The parameters of a Python hook.
+        inputs: The models, seeds and sources that its template refers to.
+        macros, python_macros: The names of the macros that its template uses.
     """
 
     phase: Phase
@@ -44,13 +44,13 @@ class Hook:
 
     @property
     def place(self) -> Location:
-        """Where its text or its function stands: a file of hooks/, or project.yml."""
+        """The file that has its text or its function: a file below hooks/, or project.yml."""
         return Location(self.path) if self.path else self.location
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The amount from which on there is a warning, and the one from which on there is an error."""
+    """The amount that causes a warning, and the amount that causes an error."""
 
     warn: int | None = None
     error: int | None = None
@@ -58,7 +58,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Budget:
-    """The limits of all queries of a run, a model or a tag together; None where there is none."""
+    """The limits for the sum of all queries of a run, a model or a tag; None: no limit."""
 
     bytes_scanned: Limits | None = None
     rows: Limits | None = None
@@ -67,7 +67,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Budgets:
-    """What budgets.yml says, for the engine of the project; `query_max_bytes` is the limit of each single query."""
+    """The content of budgets.yml for the engine of the project; `query_max_bytes` limits each single query."""
 
     query_max_bytes: int | None = None
     total: Budget = field(default_factory=Budget)

@@ -1,4 +1,4 @@
-"""Graphs, as mappings of names to the names that each waits for."""
+"""Graphs, as mappings from a name to the names that it depends on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fft_core.errors import Problem, ProjectError
 
 
 def levels_of(graph: Mapping[str, tuple[str, ...]], *, strict: bool = True) -> tuple[tuple[str, ...], ...]:
-    """Return the names in levels: each is one above the highest of those that it waits for; sorted within a level.
+    """Return the names in levels, sorted within each: one level above the highest of their dependencies.
 
     Raises:
         ProjectError: there is a cycle. If not `strict`, the names on a cycle or behind one are left out instead.
@@ -32,7 +32,7 @@ def levels_of(graph: Mapping[str, tuple[str, ...]], *, strict: bool = True) -> t
 
 
 def readers_of(graph: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
-    """Turn a graph around: by each name, the names that wait for it, each once, in the order of the graph."""
+    """Return the reversed graph: for each name, the names that depend on it, each once, in the order of the graph."""
     readers: dict[str, list[str]] = {}
     for name, refs in graph.items():
         for ref in set(refs):
@@ -41,7 +41,7 @@ def readers_of(graph: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
 
 
 def reach_from(start: str, step: Callable[[str], Iterable[str]]) -> frozenset[str]:
-    """Return all names that steps lead to from a name, directly or not."""
+    """Return all names that can be reached from a name, directly or through others."""
     found: set[str] = set()
     frontier: list[str] = [start]
     while frontier:

@@ -1,4 +1,4 @@
-"""How the rows of a model are stored."""
+"""Materializations: the ways to store the rows of a model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]
 PublishMode: TypeAlias = Literal["in_place", "swap"]
 OnSchemaChange: TypeAlias = Literal["ignore", "fail", "append_new_columns", "sync_all_columns"]
 HardDeletes: TypeAlias = Literal["ignore", "invalidate"]
-# What a build leaves of the rows that are there: it replaces all, changes some, closes versions and adds new ones, or
-# keeps the events that they are made of.
+# The effect of a build on existing rows: it replaces all, changes some, closes versions and adds new ones, or keeps the
+# events that the rows are made of.
 Keeps: TypeAlias = Literal["nothing", "rows", "history", "events"]
 
 
@@ -33,7 +33,7 @@ class View:
 
 @dataclass(frozen=True)
 class MaterializedView:
-    """The query is stored with its rows; each build computes them anew. Not every engine has it."""
+    """The query is stored with its rows; each build computes all of them again. Not every engine supports it."""
 
     name: Literal["materialized_view"] = "materialized_view"
     keeps: ClassVar[Keeps] = "nothing"
@@ -49,18 +49,18 @@ class Ephemeral:
 
 @dataclass(frozen=True)
 class Incremental:
-    """The rows are stored, and a build changes those that are there instead of replacing all of them.
+    """The rows are stored, and a build changes some of them instead of replacing all.
 
     Attributes:
-        unique_key: The columns that tell rows apart.
-        strategy: What becomes of rows that are there already.
+        unique_key: The columns that identify a row.
+        strategy: The way in which new rows are combined with existing rows.
         partition_by: With insert_overwrite: the columns whose values are replaced as a whole.
-        updated_at: Columns that say when a row changed.
-        lookback: Keep only rows of the delta that are newer than the newest stored one less so much: an interval
-            ("3 days"), or a number for columns of numbers. None: the model itself says what is new.
-        on_schema_change: What becomes of columns that the table lacks, or that the rows lack.
-        delta_sql: The template of the rows to be applied, if the model says so by a query of its own. It is code, as
-            the model's own template is.
+        updated_at: The columns with the time of the last change of a row.
+        lookback: Keep only rows of the delta that are newer than the newest stored row minus this: an interval ("3
+            days"), or a number for numeric columns. None: the model filters new rows itself.
+        on_schema_change: The treatment of columns that only the table has, or only the rows have.
+        delta_sql: The template of a separate query for the rows to apply, if the model has one. It counts as code, like
+            the model's own template.
     """
 
     unique_key: tuple[str, ...] = ()
@@ -76,16 +76,16 @@ class Incremental:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All versions of each row are stored, with the time from which and until which each of them was current.
+    """All versions of each row are stored, with the time span in which each version was current.
 
     Attributes:
-        unique_key: The columns that tell rows apart.
-        strategy: How a new version is recognised: by a newer `updated_at`, or by other values.
-        updated_at: With timestamp: the column that says when a row changed.
-        check_columns: With check: the columns that are compared; all where empty.
-        hard_deletes: Whether rows that are not in the source any more are closed.
-        keep_last: How many versions of a row are kept; all where None.
-        on_schema_change: What becomes of columns that the table lacks.
+        unique_key: The columns that identify a row.
+        strategy: The way to recognise a new version: a newer `updated_at` (timestamp), or different values (check).
+        updated_at: With timestamp: the column with the time of the last change of a row.
+        check_columns: With check: the columns to compare; empty: all.
+        hard_deletes: Whether versions of rows that disappeared from the source are closed.
+        keep_last: The number of versions of a row to keep; None: all.
+        on_schema_change: The treatment of columns that the table lacks.
     """
 
     unique_key: tuple[str, ...]
@@ -101,15 +101,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Sessions:
-    """The rows are sessions of the events of a stream, which are kept beside them.
+    """The rows are sessions of the events of a stream; the events are stored beside them.
 
     Attributes:
-        key: The columns that tell whose session it is.
+        key: The columns that identify the owner of a session.
         event_time: The column of an event's time.
-        gap: Two events of a key that are no further apart, in seconds, belong to one session.
-        event_id: The column that tells events of one key and time apart.
-        measures: Names and aggregates of SQL over the events of a session.
-        on_schema_change: What becomes of columns that the events did not have before.
+        gap: The longest pause within a session, in seconds: a longer one begins the next session of the key.
+        event_id: The column that distinguishes events of the same key and time.
+        measures: The measures of a session, by name: SQL aggregates over its events.
+        on_schema_change: The treatment of columns that earlier events did not have.
     """
 
     key: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What has rows: models, seeds and sources."""
+"""The nodes of a project: models, seeds and sources."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from fft_core.errors import Location
 from fft_core.project.model.materialization import Ephemeral, Keeps, Materialization, PublishMode, Table, View
 from fft_core.project.model.streams import StreamBody
 
-PACKAGES = "packages"  # what the paths of packages' files begin with, wherever these lie
+PACKAGES = "packages"  # prefix of the paths of packages' files, independent of the folder that they are installed in
 
 
 @dataclass(frozen=True)
 class Column:
-    """What is said about a column; `type` is the SQL type where one is given.
+    """The declaration of a column; `type` is its SQL type, if declared.
 
-    Values of a personal one are shown nowhere: it has the tag `pii`, or `meta: {pii: true}`.
+    Columns with the tag `pii`, or with `meta: {pii: true}`, are personal: their values are never shown.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Column:
 
     @property
     def is_pii(self) -> bool:
-        """Whether its values are personal: they stand in no report."""
+        """Whether its values are personal data, which no report may contain."""
         return self.meta.get("pii") is True or any(tag.lower() == "pii" for tag in self.tags)
 
 
@@ -54,28 +54,28 @@ class SourceName:
 
 @dataclass(frozen=True)
 class VersionByDigest:
-    """The version is a digest of all rows, up to so many of them; the project's limit where None."""
+    """The version is a digest of all rows, of at most `max_rows` rows; None: the limit of the project."""
 
     max_rows: int | None = None
 
 
 @dataclass(frozen=True)
 class VersionByColumn:
-    """The version is the largest value of a column, and the number of rows."""
+    """The version is the largest value of a column, together with the number of rows."""
 
     column: str
 
 
 @dataclass(frozen=True)
 class VersionByQuery:
-    """The version is what a query gives."""
+    """The version is the result of a query."""
 
     sql: str
 
 
 @dataclass(frozen=True)
 class NoVersion:
-    """There is no version: the source always counts as changed."""
+    """The source has no version: it counts as changed in every run."""
 
 
 SourceVersion: TypeAlias = VersionByDigest | VersionByColumn | VersionByQuery | NoVersion
@@ -83,7 +83,7 @@ SourceVersion: TypeAlias = VersionByDigest | VersionByColumn | VersionByQuery | 
 
 @dataclass(frozen=True)
 class SourceFreshness:
-    """How old the newest row of a source may be, by a column or expression that says when a row was loaded."""
+    """The greatest allowed age of a source's newest row, by a column or expression with the load time of a row."""
 
     loaded_at: str
     warn_after: timedelta | None = None
@@ -92,10 +92,10 @@ class SourceFreshness:
 
 @dataclass(frozen=True)
 class Source:
-    """A table that somebody else fills; `schema` None means the profile's schema.
+    """A table that is filled outside of the project; `schema` None means the profile's schema.
 
-    `partition_by` names the column that tells the partition of a row, or one for each dimension of the partitions.
-    `is_of_hooks` says that hooks of the project's own fill it.
+    `partition_by` names the column with the partition of a row, or one column for each dimension of the partitions.
+    `is_of_hooks` marks a table that hooks of the project fill.
 
     >>> from fft_core import SourceName, load_project
     >>> load_project("shop").sources[SourceName("crm", "orders")].identifier
@@ -118,7 +118,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Retries:
-    """How often a step is tried again, and how long it waits before: `delay` in seconds, more with a `backoff`."""
+    """The number of retries of a step, and the wait before each: `delay` in seconds, growing with a `backoff`."""
 
     max: int
     delay: float | None = None
@@ -128,14 +128,14 @@ class Retries:
 
 @dataclass(frozen=True)
 class StepSettings:
-    """How the step of a model or seed is run; nothing of it changes rows. None is whatever the scheduler does.
+    """Settings for the step of a model or seed, which never change rows; None: the scheduler's default.
 
     Attributes:
-        pool: The pool of Dagster whose slots limit how many such steps run at once.
-        priority: Of steps that could start, that with the higher one does.
-        concurrency_key: The same limit, under the name that it had before pools.
-        op_tags: Tags of the step, as `dagster-k8s/config`.
-        retries: What is done about errors that a later try may not meet.
+        pool: The Dagster pool whose slots limit how many such steps run at once.
+        priority: Among steps that are ready, the step with the highest priority starts first.
+        concurrency_key: The older name of `pool`.
+        op_tags: Tags of the step, such as `dagster-k8s/config`.
+        retries: The retries after errors that may be temporary.
         timeout: Seconds after which the step is interrupted.
     """
 
@@ -147,7 +147,7 @@ class StepSettings:
     timeout: float | None = None
 
     def filled_from(self, other: StepSettings) -> StepSettings:
-        """Take from another what is not said here; of tags, each by itself."""
+        """Return these settings, with missing ones taken from `other`; tags are merged one by one."""
         said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
         return replace(other, **{**said, "op_tags": {**other.op_tags, **self.op_tags}})
 
@@ -156,7 +156,7 @@ class StepSettings:
 class Seed:
     """A file below seeds/ that becomes a table; `path` is relative to the project, `seed_id` to seeds/.
 
-    `form` is how it is written, if it is a CSV. `schema`, `alias` and `catalog` are as in `Model`.
+    `form` is the format of a CSV: separator, encoding and the like. `schema`, `alias` and `catalog` are as in `Model`.
 
     >>> from fft_core import load_project
     >>> load_project("shop").seeds["raw_orders"].column_types
@@ -180,13 +180,13 @@ class Seed:
 
     @property
     def column_types(self) -> dict[str, str]:
-        """The declared type of each column that has one."""
+        """The declared types of columns, by column."""
         return {column.name: column.type for column in self.columns if column.type}
 
 
 @dataclass(frozen=True)
 class Naming:
-    """Templates of the schema and the name of models and seeds; None takes them as they are said. See `Places`."""
+    """Templates for the schemas and names of models and seeds; None: names are used as declared. See `Places`."""
 
     schema: str | None = None
     alias: str | None = None
@@ -202,12 +202,12 @@ class Mentioned:
 
 @dataclass(frozen=True)
 class SqlBody:
-    """The template of a SQL model, with what it mentions, its macros included.
+    """The template of a SQL model, with everything that it and its macros refer to.
 
-    `pieces` is all of it where it is just text and relations, as most models are: no Jinja is needed to render it.
+    `pieces` is the complete template if it consists of text and relations only: most do, and render without Jinja.
 
-    `volatile` names what in the templates gives another text each time; `environment` has "*" for computed names.
-    `python_macros` are the names of macros_py that it uses.
+    `volatile` names the parts whose text changes with each rendering; `environment` has "*" for computed names.
+    `python_macros` are the names of the functions from macros_py that it uses.
     """
 
     template: str
@@ -225,12 +225,12 @@ class PythonBody:
 
     Attributes:
         function: Its name.
-        line: Where it is.
+        line: Its first line in the file.
         requires: The columns that each input must have.
-        asks_for: What it is given by name beside its inputs: "this", "is_incremental".
-        frames: The kind of frame of each input, in their order; of a mapping of all inputs, that of each of them.
-        frame_of_this: The kind of frame of its own table.
-        is_lazy: Whether these are tables without rows, so that it returns a query.
+        asks_for: The parameters that it takes by name beside its inputs: "this", "is_incremental".
+        frames: The kind of frame of each input, in the order of inputs; for a mapping of all inputs, one kind for all.
+        frame_of_this: The kind of frame of the model's own table.
+        is_lazy: Whether its inputs are lazy tables, and its result is a query.
     """
 
     function: str
@@ -244,14 +244,14 @@ class PythonBody:
 
 @dataclass(frozen=True)
 class ModelHook:
-    """SQL of a model that is run in the transaction that builds it: before its rows are made, or once they are there.
+    """SQL of a model that runs in the transaction of its build: before its rows are made, or after.
 
     Attributes:
         key: "pre_hook" or "post_hook".
-        template: Its statements.
-        location: Where it is written.
-        macros: The macros that it calls, directly or not.
-        python_macros: The names of macros_py that it uses.
+        template: Its SQL statements.
+        location: Its file and line.
+        macros: The macros that it calls, directly or through others.
+        python_macros: The names of the functions from macros_py that it uses.
     """
 
     key: str
@@ -262,7 +262,7 @@ class ModelHook:
 
 
 def python_view_table(name: str) -> str:
-    """Return the name of the table that holds the rows of a Python model in a view.
+    """Return the name of the table that holds the rows of a Python model with materialized='view'.
 
     >>> python_view_table("users")
     '__ff_py_users'
@@ -272,12 +272,12 @@ def python_view_table(name: str) -> str:
 
 @dataclass(frozen=True)
 class Model:
-    """One model; `inputs` keeps the order in which the user named them, each one once.
+    """A model; `inputs` keeps the order in which the user named them, each one once.
 
-    `path` is relative to the project; that of a package's model begins with packages/NAME, wherever it lies: see
-    `Project.file`. `below` is the folder of models that it was found in. `schema`, `alias` and `catalog` are what is
-    said of where it lies: None is the profile's, and its own name; see `Places`. `attached` are its grants, indexes and
-    constraints, as far as its engine has them.
+    `path` is relative to the project; for a package's model it begins with packages/NAME, independent of the installed
+    folder: see `Project.file`. `below` is the folder of models that holds the file. `schema`, `alias` and `catalog` are
+    as configured; None means the profile's schema and catalog, and the model's own name: see `Places`. `attached` are
+    its grants, indexes and constraints, if the engine supports them.
 
     >>> from fft_core import load_project
     >>> domains = load_project("shop").models["domains"]
@@ -313,7 +313,7 @@ class Model:
 
     @property
     def package(self) -> str | None:
-        """The package that it comes from; None for the project's own."""
+        """The name of its package; None for a model of the project itself."""
         return self.below.parts[1] if self.below.parts[:1] == (PACKAGES,) else None
 
     @property
@@ -323,7 +323,7 @@ class Model:
 
     @property
     def location(self) -> Location:
-        """Where the model is written."""
+        """Its file and line."""
         return Location(self.path, self.line)
 
     @property
@@ -338,7 +338,7 @@ class Model:
 
     @property
     def kind(self) -> Literal["sql", "python", "stream"]:
-        """The language of the model, or that it is a stream."""
+        """The language of the model, or "stream"."""
         match self.body:
             case SqlBody():
                 return "sql"
@@ -348,34 +348,34 @@ class Model:
 
     @property
     def keeps(self) -> Keeps:
-        """What a build leaves of the rows that are there; those of a stream into a table cannot be read again."""
+        """The rows that a build keeps; those of a stream into a table cannot be read from its source again."""
         is_table = isinstance(self.body, StreamBody) and self.body.sink == "table"
         return "history" if is_table else self.materialization.keeps
 
     @property
     def is_lazy(self) -> bool:
-        """Whether it is a function that gets tables without rows and returns a query."""
+        """Whether it is a Python function that takes lazy tables and returns a query."""
         return isinstance(self.body, PythonBody) and self.body.is_lazy
 
     @property
     def has_query(self) -> bool:
-        """Whether its rows are those of a query that the engine runs: SQL, or what a lazy frame comes to."""
+        """Whether the engine computes its rows by a query: SQL, or a lazy frame."""
         return self.kind == "sql" or self.is_lazy
 
     @property
     def is_query(self) -> bool:
-        """Whether nothing is stored but a query: its rows change with those of its inputs."""
+        """Whether it is stored as a query only: its rows change with those of its inputs."""
         return isinstance(self.materialization, View) and self.backing_name is None
 
     @property
     def backing_name(self) -> str | None:
-        """The table that holds the rows of frames of a Python model in a view, by the name documented for FFT."""
+        """The table with the rows of a Python model with materialized='view', by the name documented for FFT."""
         is_view = isinstance(self.body, PythonBody) and not self.is_lazy and isinstance(self.materialization, View)
         return python_view_table(self.name) if is_view else None
 
     @property
     def config_location(self) -> Location:
-        """Where its config is written."""
+        """The file and line of its config."""
         return Location(self.path, self.config_line)
 
     @property

@@ -1,4 +1,4 @@
-"""All of a project, linked, and the folders that it is made of."""
+"""A complete project, linked, and the folders that it consists of."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LintSetting: TypeAlias = Literal["off", "note", "warning", "error"]
 
 @dataclass(frozen=True)
 class FingerprintSettings:
-    """What counts in fingerprints: all user FF_* variables or those used; how many rows are digested at most."""
+    """The settings of fingerprints: whether all FF_* variables count or only used ones, and a row limit of digests."""
 
     environment: Literal["all", "used"] = "all"
     digest_max_rows: int = 1_000_000
@@ -33,9 +33,9 @@ class FingerprintSettings:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a project as read depends on beside its own files: variables and files, with one digest of their values.
+    """The environment variables and external files that a loaded project depends on, with one digest of their values.
 
-    `is_complete` is False if it depends on something else as well, so that it is read anew each time.
+    `is_complete` is False if it depends on something else as well; the project is then read again each time.
     """
 
     variables: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Home:
-    """A folder with models, the project's own or a package's; `shown` is what paths in messages begin with."""
+    """A folder with models, of the project or of a package; `shown` is the prefix of its paths in messages."""
 
     root: Path
     models: Path = Path("models")
@@ -54,25 +54,25 @@ class Home:
 
     @property
     def below(self) -> Path:
-        """The folder of its models, as shown."""
+        """The folder of its models, as displayed."""
         return self.shown / self.models
 
     def file(self, path: Path) -> Path:
-        """Where the file of a path lies."""
+        """Return the location of a file."""
         return self.root / path.relative_to(self.shown)
 
 
 @dataclass(frozen=True)
 class Package:
-    """Another project whose models and macros this one uses.
+    """Another project whose models and macros this project uses.
 
     Attributes:
         name: Its name, in packages.yml and in its own project.yml.
-        home: Where its files lie.
-        origin: Where it comes from, for people; without credentials.
-        version: What its project.yml says.
-        commit: What was installed, if it comes from git.
-        digest: What its files said when they were read.
+        home: Its folder.
+        origin: Its source, as a display text without credentials.
+        version: The version in its project.yml.
+        commit: The installed commit, if it comes from git.
+        digest: A digest of its files as they were read.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Project:
-    """All of a project, linked and valid. It opens nothing and holds no credentials; it can be pickled.
+    """A complete project, linked and valid. It opens nothing and holds no credentials; it can be pickled.
 
     >>> from fft_core import load_project
     >>> project = load_project("shop")
@@ -111,32 +111,30 @@ class Project:
     dag_dir: Path = Path("site/dag")
     packages: Mapping[str, Package] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()  # names and globs of environment variables and vars
-    python_macros: Mapping[str, Path] = field(default_factory=dict)  # names of macros_py, with their files
-    hooks: tuple[Hook, ...] = ()  # those of its engine and environment, in their order
+    python_macros: Mapping[str, Path] = field(default_factory=dict)  # functions in macros_py, with files
+    hooks: tuple[Hook, ...] = ()  # the hooks for its engine and environment, in their order
     budgets: Budgets = field(default_factory=Budgets)
-    elsewhere: frozenset[str] = (
-        frozenset()
-    )  # models that other engines have, and this one has not; and what is disabled
-    disabled: Mapping[str, Location] = field(default_factory=dict)  # models and seeds, with what switches them off
+    elsewhere: frozenset[str] = frozenset()  # models of other engines only, and disabled nodes
+    disabled: Mapping[str, Location] = field(default_factory=dict)  # models and seeds, with the place of the setting
     naming: Naming = field(default_factory=Naming)
-    check_types: tuple[CheckType, ...] = ()  # those of its own, by name
+    check_types: tuple[CheckType, ...] = ()  # the types that the project defines, by name
     conditions: Conditions = field(default_factory=Conditions)
-    profiles_read: Profiles | None = field(default=None, repr=False, compare=False)  # by what loaded it
+    profiles_read: Profiles | None = field(default=None, repr=False, compare=False)  # set by the loader
 
     @cached_property
     def profiles(self) -> Profiles:
-        """What profiles.yml says; the file is read once, mostly when the project is loaded."""
-        from fft_core.project.profile.profiles import Profiles  # with dotenv, which what the files say does not need
+        """The content of profiles.yml, which is read once, usually when the project is loaded."""
+        from fft_core.project.profile.profiles import Profiles  # needs dotenv, which the files alone do not
 
         return self.profiles_read or Profiles(self.root, self.env, self.environment)
 
     def home_of(self, path: Path) -> Home:
-        """Which folder with models a file is in: the project's own, or a package's."""
+        """Return the folder with models that a file belongs to: the project's own, or a package's."""
         package = self.packages.get(path.parts[1]) if path.parts[:1] == (PACKAGES,) else None
         return package.home if package else Home(self.root)
 
     def file(self, path: Path) -> Path:
-        """Where the file of a model, seed or macro lies."""
+        """Return the location of the file of a model, seed or macro."""
         return self.home_of(path).file(path)
 
     def model(self, name: str) -> Model:
@@ -144,9 +142,9 @@ class Project:
         return self.models[model_name(name)]
 
     def stored(self) -> tuple[Node, ...]:
-        """The seeds and models that have rows of their own, each after what it waits for; seeds first, ties by name.
+        """Return the seeds and models with stored rows, each after its dependencies; seeds first, ties by name.
 
-        A seed whose checks look into a model waits for that.
+        A seed whose checks read a model comes after that model.
         """
         return self._stored
 
@@ -156,15 +154,15 @@ class Project:
         return self.models[key] if key in self.models else self.seeds[key]
 
     def checks_of(self, node: str | SourceName) -> tuple[Check, ...]:
-        """The checks of one model, seed or source, in the order written."""
+        """Return the checks of one model, seed or source, in the order written."""
         return self._checks_by_node.get(node, ())
 
     def order(self) -> tuple[Model, ...]:
-        """All models, each after those that it reads; ties by name (Kahn's algorithm)."""
+        """Return all models, each after the models that it reads; ties by name (Kahn's algorithm)."""
         return tuple(self.models[name] for level in model_levels(self) for name in level)
 
     def stored_inputs(self, model: Model) -> tuple[str | SourceName, ...]:
-        """What a model reads, with the inputs of the ephemeral models that it inlines in their place."""
+        """Return the inputs of a model, with ephemeral models replaced by their own inputs."""
         found: dict[str | SourceName, None] = {}
         for name in model.inputs:
             upstream = self.models.get(name) if isinstance(name, str) else None
@@ -173,32 +171,32 @@ class Project:
         return tuple(found)
 
     def upstream(self, name: str) -> frozenset[str]:
-        """The models and seeds that a model reads, directly or not; a seed behind a source counts."""
+        """Return the models and seeds that a model reads, directly or not; a seed that fills a source counts."""
         return reach_from(model_name(name), self.reads)
 
     def downstream(self, name: str) -> frozenset[str]:
-        """The models that read a model or seed, directly or not."""
+        """Return the models that read a model or seed, directly or through others."""
         return reach_from(model_name(name), self.read_by)
 
     def read_by(self, name: str) -> tuple[str, ...]:
-        """The models that read a model or seed directly."""
+        """Return the models that read a model or seed directly."""
         return self._readers.get(name, ())
 
     def reads(self, name: str) -> tuple[str, ...]:
-        """The models and seeds that a model reads directly; a seed behind a source counts."""
+        """Return the models and seeds that a model reads directly; a seed that fills a source counts."""
         if name not in self.models:
             return ()
         behind = (self.seed_behind(i) if isinstance(i, SourceName) else i for i in self.models[name].inputs)
         return tuple(dict.fromkeys(n for n in behind if n is not None))
 
     def waits_for(self, name: str) -> tuple[str, ...]:
-        """The models and seeds that must be built before a model or seed: what it reads, and what its checks read."""
+        """Return the models and seeds to build before a model or seed: its inputs, and those of its checks."""
         targets = (read for check in self.checks_of(name) for read in check.rule.reads)
         behind = (self.seed_behind(to) if isinstance(to, SourceName) else to for to in targets)
         return tuple(dict.fromkeys([*self.reads(name), *(n for n in behind if n is not None and n != name)]))
 
     def seed_behind(self, source: SourceName) -> str | None:
-        """The seed that fills a source, where the project has one of that relation."""
+        """Return the seed that fills a source, if a seed has the same relation."""
         declared = self.sources.get(source)
         seed = self._seeds_by_table.get(declared.identifier) if declared else None
         if declared is None or seed is None or declared.catalog not in (None, seed.catalog):
@@ -230,22 +228,22 @@ class Project:
 
 
 def without_hooks(project: Project) -> Project:
-    """Return the same project without its hooks, for what is no run of its models."""
+    """Return the same project without its hooks, for work other than a run of its models."""
     return replace(project, hooks=()) if project.hooks else project
 
 
 def with_stored_failures(project: Project) -> Project:
-    """Return the same project, in which the failing rows of all checks are kept."""
+    """Return the same project with `store_failures` set for all checks."""
     return replace(project, checks=tuple(replace(check, store_failures=True) for check in project.checks))
 
 
 def waiting_levels(project: Project) -> tuple[tuple[str, ...], ...]:
-    """Return all models and seeds in levels: each is one above the highest of those that it waits for."""
+    """Return all models and seeds in levels: one level above the highest of their dependencies."""
     return levels_of({name: project.waits_for(name) for name in (*sorted(project.seeds), *project.models)})
 
 
 def model_levels(project: Project) -> tuple[tuple[str, ...], ...]:
-    """Return the models in levels: each is one above the highest of the models that it waits for."""
+    """Return the models in levels: one level above the highest of the models that they read."""
     models = project.models
     return levels_of({name: tuple(n for n in project.waits_for(name) if n in models) for name in models})
 
@@ -257,6 +255,6 @@ def read_variables(project: Project) -> frozenset[str]:
 
 
 def find_cycle(project: Project) -> tuple[str, ...] | None:
-    """Give one cycle as the names on its path, the first one repeated at the end; None without a cycle."""
+    """Return one cycle as the names on its path, the first one repeated at the end; None without a cycle."""
     nodes = {*project.models, *project.seeds}
     return cycle_in({name: tuple(n for n in project.waits_for(name) if n in nodes) for name in sorted(nodes)})

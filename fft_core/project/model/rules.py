@@ -1,4 +1,4 @@
-"""Rules about rows: what each says, which columns it needs, and which other relations it reads."""
+"""Rules about rows: their parameters, the columns that they need, and the other relations that they read."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DriftMeasure: TypeAlias = Literal["mean", "null_share", "distinct", "row_count"]
 
 
 class RowRule:
-    """What each rule says of itself, beside the columns that it needs of the rows that it judges: `columns`.
+    """The base of all rules; `columns` are the columns that a rule needs of the judged rows.
 
     Attributes:
-        counts: What it finds several of, so that a share of them can be meant; None if it finds one fault or none.
-        follows_clock: Whether time alone can change what it finds.
-        measures: Whether it compares with the build before.
-        can_move: Whether it can be judged with a table that it reads, if that is built later.
+        counts: The things that it counts, if a share of them can be a threshold; None if it finds one fault or none.
+        follows_clock: Whether its result can change with time alone.
+        measures: Whether it compares with the previous build.
+        can_move: Whether it can be judged together with another table that it reads, if that table is built later.
     """
 
     counts: ClassVar[Counted | None] = None
@@ -34,22 +34,22 @@ class RowRule:
 
     @property
     def is_of_other(self) -> bool:
-        """Whether the rows that it counts are those of another table than the one that is judged."""
+        """Whether the rows that it counts belong to another table than the judged one."""
         return False
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """The user's SQL in it."""
+        """The SQL that the user wrote in it."""
         return ()
 
     @property
     def said(self) -> Mapping[str, object]:
-        """What it says, by name: its fields, but for what it is only given to be judged with."""
+        """The parameters of the rule by name, without fields that only its evaluation needs."""
         return {one.name: getattr(self, one.name) for one in fields(self) if one.compare}  # type: ignore[arg-type]
 
     @property
     def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
-        """The columns that it needs of the other models, seeds and sources that it reads."""
+        """The columns that it needs of other models, seeds and sources."""
         return {}
 
     @property
@@ -58,16 +58,16 @@ class RowRule:
         return tuple(self.needs)
 
     def subject(self, node: str | SourceName) -> str:
-        """Return what it is about, for people: the relation and its columns, or both relations."""
+        """Return its subject as a display text: the relation and its columns, or both relations."""
         columns = ", ".join(getattr(self, "columns", ()))
         return f"{node}.{columns}" if columns else str(node)
 
     def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
-        """Return the same rule with other names for what it reads, as far as they are given."""
+        """Return the same rule with its inputs renamed; names missing in `targets` stay."""
         return self
 
     def moved(self, node: str | SourceName, owner: str | SourceName) -> Self:
-        """Return the rule as it is judged with `owner`, which it reads, instead of its own table `node`."""
+        """Return the rule for a judgement of `owner`, one of its inputs, instead of its own table `node`."""
         return self
 
 
@@ -79,7 +79,7 @@ class ColumnRule(RowRule):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it needs of the rows that it judges."""
+        """The columns that it needs of the judged rows."""
         return (self.column,)
 
 
@@ -117,7 +117,7 @@ class RowCountBetween(RowRule):
 
 @dataclass(frozen=True)
 class GreaterEqual(ColumnRule):
-    """Every value that is not NULL is at least `threshold`; NaN is not."""
+    """Every value that is not NULL is at least `threshold`; NaN fails."""
 
     counts: ClassVar[Counted | None] = "rows"
     threshold: int | float
@@ -130,7 +130,7 @@ class NonNegativeSum(ColumnRule):
 
 @dataclass(frozen=True)
 class Freshness(ColumnRule):
-    """The latest timestamp of the column is at most so many minutes old; infinity is none."""
+    """The latest timestamp of the column is at most so many minutes old; infinity does not count."""
 
     follows_clock: ClassVar[bool] = True
     max_delay_minutes: float
@@ -138,7 +138,7 @@ class Freshness(ColumnRule):
 
 @dataclass(frozen=True)
 class Between(ColumnRule):
-    """Every value that is not NULL lies between two bounds, of which one may be None; NaN does not."""
+    """Every value that is not NULL lies between two bounds, one of which may be None; NaN fails."""
 
     counts: ClassVar[Counted | None] = "rows"
     minimum: int | float | datetime | None = None
@@ -155,7 +155,7 @@ class MatchesRegex(ColumnRule):
 
 @dataclass(frozen=True)
 class Expression(RowRule):
-    """A condition on each row, in the user's SQL, is not false; NULL is not. `column` is what it is about, if told."""
+    """A condition on each row, in the user's SQL, is not false; NULL passes. `column` is its subject, if named."""
 
     counts: ClassVar[Counted | None] = "rows"
     condition: str
@@ -163,7 +163,7 @@ class Expression(RowRule):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The column that it is told to be about; what else it needs is in its text, which nobody reads."""
+        """The column named as its subject; other columns are only in the SQL text, which is not parsed for them."""
         return (self.column,) if self.column else ()
 
     @property
@@ -174,12 +174,12 @@ class Expression(RowRule):
 
 @dataclass(frozen=True)
 class NotConstant(ColumnRule):
-    """The column does not have one value only; NULL is none."""
+    """The column has at least two different values; NULL does not count."""
 
 
 @dataclass(frozen=True)
 class SumBetween(ColumnRule):
-    """The sum of the column, 0 without values, lies between two bounds, of which one may be None."""
+    """The sum of the column, 0 without values, lies between two bounds, one of which may be None."""
 
     minimum: int | float | None = None
     maximum: int | float | None = None
@@ -187,7 +187,7 @@ class SumBetween(ColumnRule):
 
 @dataclass(frozen=True)
 class Recency(ColumnRule):
-    """The latest timestamp of each group is at most so many minutes old; infinity is none."""
+    """The latest timestamp of each group is at most so many minutes old; infinity does not count."""
 
     counts: ClassVar[Counted | None] = "groups"
     follows_clock: ClassVar[bool] = True
@@ -196,28 +196,28 @@ class Recency(ColumnRule):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The timestamp, and what makes the groups."""
+        """The timestamp, and the columns of the groups."""
         return (self.column, *self.group_by)
 
 
 @dataclass(frozen=True)
 class ColumnTypes(RowRule):
-    """The relation has these columns, with these types, and with `exact` no others but those that FFT adds."""
+    """The relation has these columns with these types; with `exact`, no others except those that FFT adds."""
 
     types: tuple[tuple[str, str], ...]
     exact: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What is promised."""
+        """The promised columns."""
         return tuple(name for name, _ in self.types)
 
 
 @dataclass(frozen=True)
 class Drift(RowRule):
-    """A measure of the column, or of the table, changes by a share of it at most from one build to the next.
+    """A measure of the column, or of the table, changes at most by a share of itself from one build to the next.
 
-    A share of NULLs changes by so much itself: from 0.1 to 0.3 is 0.2.
+    For a share of NULLs, the difference itself counts: from 0.1 to 0.3 is 0.2.
     """
 
     measures: ClassVar[bool] = True
@@ -227,7 +227,7 @@ class Drift(RowRule):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What is measured; nothing for the number of rows."""
+        """The measured column; nothing for the number of rows."""
         return (self.column,) if self.column else ()
 
 
@@ -235,7 +235,7 @@ class Drift(RowRule):
 class Relationships(ColumnRule):
     """Every value is found in `field` of `to`; a NULL is not found, as documented for FFT.
 
-    `about` names the table of the values if `to` is judged instead, as it is built later.
+    `about` names the table of the values if `to` is judged instead, because `to` is built later.
     """
 
     counts: ClassVar[Counted | None] = "rows"
@@ -246,17 +246,17 @@ class Relationships(ColumnRule):
 
     @property
     def is_of_other(self) -> bool:
-        """Whether the parents are judged: the rows are those of the children."""
+        """Whether the table of the parents is judged: the counted rows are those of the children."""
         return self.about is not None
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The column of the rows that are judged."""
+        """The column that it needs of the judged rows."""
         return (self.column,) if self.about is None else (self.field,)
 
     @property
     def said(self) -> Mapping[str, object]:
-        """Its fields, and the table of the values if that is not the judged one."""
+        """Its fields, and the table of the values if another table is judged."""
         return {name: value for name, value in super().said.items() if name != "about" or value is not None}
 
     @property
@@ -269,17 +269,17 @@ class Relationships(ColumnRule):
         return f"{self.about or node}.{self.column} ⇒ {self.to}.{self.field}"
 
     def linked(self, targets: Mapping[str | SourceName, str | SourceName]) -> Self:
-        """Return the same rule with another name for the other table, if it is given."""
+        """Return the same rule with the other table renamed, if `targets` names it."""
         return replace(self, to=targets.get(self.to, self.to))
 
     def moved(self, node: str | SourceName, owner: str | SourceName) -> Self:
-        """Return the rule as it is judged with the other table."""
+        """Return the rule for a judgement of the other table."""
         return replace(self, about=node) if owner == self.to else self
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A value of a table, an aggregate, or the column that is its key; expressions are the user's SQL."""
+    """A value of a table, an aggregate, or a key column; expressions are the user's SQL."""
 
     table: str | SourceName
     expression: str
@@ -291,7 +291,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Reconciliation(RowRule):
-    """A rule about two tables, one of which is judged: `owner`, the one that is built later."""
+    """A rule about two tables. `owner`, the table that is built later, is the judged one."""
 
     columns: ClassVar[tuple[str, ...]] = ()
     left: Measure
@@ -300,12 +300,12 @@ class Reconciliation(RowRule):
 
     @property
     def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
-        """The other table; its columns are in expressions, which nobody reads."""
+        """The other table; its columns are only in expressions, which are not parsed for them."""
         return {side.table: () for side in (self.left, self.right) if side.table != self.owner}
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """The expressions of both sides, and which rows they are of."""
+        """The expressions of both sides, and their `where` conditions."""
         texts = [text for side in (self.left, self.right) for text in (side.expression, side.where)]
         return tuple(text for text in texts if text is not None)
 
@@ -321,19 +321,19 @@ class Reconciliation(RowRule):
 
 @dataclass(frozen=True)
 class ReconcileDifference(Reconciliation):
-    """Two values differ by so much at most; no value is equal to no value only."""
+    """Two values differ at most by so much; a missing value only equals a missing value."""
 
     at_most: int | float = 0
 
 
 @dataclass(frozen=True)
 class RowCountEquals(Reconciliation):
-    """Two tables have as many rows."""
+    """Two tables have the same number of rows."""
 
 
 @dataclass(frozen=True)
 class ReconcileRatio(Reconciliation):
-    """The left value divided by the right one lies between two numbers; without both, or by 0, there is no ratio."""
+    """The left value divided by the right one lies between two numbers; without both, or by 0, the ratio is missing."""
 
     minimum: int | float | None = None
     maximum: int | float | None = None
@@ -341,7 +341,7 @@ class ReconcileRatio(Reconciliation):
 
 @dataclass(frozen=True)
 class ReconcileCoverage(Reconciliation):
-    """Every key of the left table is one of the right table; a NULL is not."""
+    """Every key of the left table is in the right table; NULL is not."""
 
     counts: ClassVar[Counted | None] = "keys"
 
@@ -352,20 +352,20 @@ class ReconcileCoverage(Reconciliation):
 
 @dataclass(frozen=True, eq=False)
 class CheckContext:
-    """What the code of custom checks may use: the project that it is part of, without its checks."""
+    """The parts of the project that the code of custom checks may use; without its checks."""
 
     project: Project
 
 
 @dataclass(frozen=True)
 class CustomRule(RowRule):
-    """A rule that the project's own code judges.
+    """A rule that code of the project judges.
 
     Attributes:
         path: The file of the code.
-        column: What the test says is its column, if anything.
-        params: What the test says beside that.
-        context: What the code may use; added when the project is loaded.
+        column: The column that the test names, if any.
+        params: The other parameters of the test.
+        context: The parts of the project that the code may use; added when the project is loaded.
     """
 
     columns: ClassVar[tuple[str, ...]] = ()
@@ -385,9 +385,9 @@ class CustomRule(RowRule):
 
 @dataclass(frozen=True)
 class SqlCheck(CustomRule):
-    """A query for a number of bad rows, or for the rows themselves: a template with what it mentions.
+    """A query for a number of bad rows, or for the rows themselves: a template with its inputs.
 
-    `about` is its table if `owner` is judged instead, which it mentions: that is built later.
+    `about` is its table if `owner`, a later-built input, is judged instead.
     """
 
     counts: ClassVar[Counted | None] = "rows"
@@ -402,18 +402,18 @@ class SqlCheck(CustomRule):
 
     @property
     def said(self) -> Mapping[str, object]:
-        """What the test says, and the file; what that says is rendered with it."""
+        """The parameters of the test, and the file; the rendered query counts separately."""
         told = {"path": self.path.as_posix(), "column": self.column, "params": dict(self.params)}
         return told if self.about is None else {**told, "about": str(self.about)}
 
     @property
     def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
-        """What it mentions, and its table if that is not the judged one."""
+        """Its inputs, and its own table if another one is judged."""
         others = (*self.inputs, *([self.about] if self.about is not None else []))
         return dict.fromkeys((read for read in others if self.about is None or read != self.owner), ())
 
     def moved(self, node: str | SourceName, owner: str | SourceName) -> Self:
-        """Return the rule as it is judged with something that it mentions: `about` is its table then."""
+        """Return the rule for a judgement of one of its inputs; `about` is then its own table."""
         return replace(self, about=node, owner=owner)
 
 
@@ -427,7 +427,7 @@ class PythonCheck(CustomRule):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a judge says of rows: what that means, in words, and what else it wants told by whoever made it."""
+    """The judgement of a judge: its outcome, a message in words, and other facts to report."""
 
     outcome: Literal["pass", "warn", "fail"]
     message: str = ""
@@ -435,7 +435,7 @@ class Verdict:
 
 
 class Judge(Protocol):
-    """A function that is no file of the project's, as whoever runs its steps has made it callable.
+    """A callback that judges rows with a function from outside of the project, such as a Dagster asset check.
 
     Attributes:
         frame: The kind of frame that it takes, see `engines/spec/frames.py`.
@@ -445,18 +445,18 @@ class Judge(Protocol):
     def frame(self) -> str: ...
 
     def judge(self, rows: Any) -> Verdict:
-        """Judge the rows, a frame of that kind. What it raises is the user's."""
+        """Judge the rows, a frame of that kind. Exceptions are those of the user's function."""
 
 
 @dataclass(frozen=True)
 class JudgedRows(RowRule):
-    """A rule that a function of the scheduler's judges: it is handed the rows as a frame.
+    """A rule that a function of the scheduler judges, which takes the rows as a frame.
 
     Attributes:
-        path: The file of the function, as shown.
-        judge: What calls it; None until the definitions that have it are loaded.
-        function: The function, if its code alone does not tell it apart: it may be made with values. None if all that
-            it is made of is in its file.
+        path: The file of the function, as displayed.
+        judge: The callback; None until the definitions that have it are loaded.
+        function: The function, if its code alone does not identify it, because it may be made with values. None if its
+            file contains all that it is made of.
         others: The other models and seeds that it waits for.
     """
 
@@ -473,5 +473,5 @@ class JudgedRows(RowRule):
 
     @property
     def needs(self) -> Mapping[str | SourceName, tuple[str, ...]]:
-        """What it waits for."""
+        """The nodes that it waits for."""
         return dict.fromkeys(self.others, ())

@@ -30,18 +30,18 @@ def select(
 
     Within an expression, a space unites and a comma intersects; a repeated expression narrows, as documented for FFT.
     A term is a name or glob, or `tag:`, `path:`, `kind:` (sql, python, stream, seed), `type:` or `config.materialized:`
-    (table, view, ...), `source:group.table`; `+x` adds what x reads, `x+` what reads x, `2+x` only so many steps, `@x`
-    adds what reads x and all that those read.
+    (table, view, ...), `source:group.table`; `+x` adds everything that x depends on, `x+` everything that depends on x,
+    `2+x` only two steps, and `@x` adds all dependents of x and all their dependencies.
 
     Args:
-        project: What is chosen from.
-        expressions: All of it where there is none.
-        exclude: What to leave out, in the same grammar.
-        facts: How `state:` and `result:` are answered, which a project does not know: each is given the text behind
-            the colon, and names nodes. They are asked only where an expression says so.
+        project: The project to choose from.
+        expressions: The selection; empty: everything.
+        exclude: Nodes to leave out, in the same grammar.
+        facts: Callbacks that answer `state:` and `result:`, which a project alone cannot: each takes the text behind
+            the colon, and returns names of nodes. They are called only if an expression needs them.
 
     Raises:
-        RequestError: a term is no term, or something that it names is not there.
+        RequestError: a term is not valid, or it names something that does not exist.
 
     >>> from fft_core import load_project, select
     >>> sorted(select(load_project("shop"), ["kind:seed,+domains", "raw_*"], exclude=["raw_orders"]))
@@ -54,16 +54,16 @@ def select(
 def choose(
     items: Iterable[Item], expressions: Sequence[str], exclude: Sequence[str], meaning: Meaning[Item]
 ) -> frozenset[Item]:
-    """Choose by expressions: in each, a space unites and a comma intersects; a repeated one narrows.
+    """Choose by expressions: within each, a space unites and a comma intersects; a repeated one narrows.
 
     Args:
-        items: What is chosen from; all of them if there is no expression.
-        expressions: What to choose.
-        exclude: What to leave out.
-        meaning: Returns what a term means.
+        items: The items to choose from, all of which are chosen without an expression.
+        expressions: The selection.
+        exclude: Items to leave out.
+        meaning: A callback that returns the items of a term.
 
     Raises:
-        RequestError: a comma has no term on one side.
+        RequestError: a comma lacks a term on one side.
     """
     chosen = frozenset(items)
     for expression in expressions:
@@ -86,7 +86,7 @@ def _intersected(part: str, meaning: Meaning[Item]) -> frozenset[Item]:
 
 
 def split_last_term(text: str) -> tuple[str, str]:
-    """Split what is typed of an expression before its last term; `@` and `+` in front of that belong to the rest.
+    """Split a partly typed expression before its last term; `@` and `+` before the term belong to the first part.
 
     >>> split_last_term("tag:nightly,kind:sql +mar")
     ('tag:nightly,kind:sql +', 'mar')
@@ -124,7 +124,7 @@ def _steps(start: frozenset[str], step: Callable[[str], Sequence[str]], mark: st
 def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
     method, colon, value = what.partition(":")
     if not colon:
-        is_elsewhere = model_name(what) in project.elsewhere  # for other engines: commands are the same for all
+        is_elsewhere = model_name(what) in project.elsewhere  # of other engines: commands accept them for every engine
         return frozenset() if is_elsewhere else _by_name(what, [*project.models, *project.seeds])
     if method not in _METHODS:
         hint = nearest(method, _METHODS) or f"Ways: {', '.join(_METHODS)}."
@@ -171,16 +171,16 @@ def _by_name(pattern: str, names: list[str]) -> frozenset[str]:
 
 
 def _refuse_unknown_name(name: str, known: Collection[str], what: str, advice: str) -> None:
-    """A glob may match nothing; a name that is not there was mistyped."""
+    """Raise RequestError for a plain name that does not exist, probably mistyped; a glob may match nothing."""
     if not any(mark in name for mark in "*?[") and name not in known:
         raise RequestError(f"{name!r} is not {what}", hint=nearest(name, known) or advice)
 
 
 def refuse_unknown(method: str, value: str, known: Sequence[str]) -> None:
-    """Raise RequestError for a value that a method does not have."""
+    """Raise RequestError for a value that is not valid for a method."""
     if value not in known:
         hint = nearest(value, known) or f"There is {', '.join(f'{method}:{other}' for other in known)}."
-        raise RequestError(f"{method}:{value} selects nothing that there can be", hint=hint)
+        raise RequestError(f"{method}:{value} is not valid", hint=hint)
 
 
 def _under(path: str, folder: str) -> bool:
@@ -192,10 +192,10 @@ def _is_source(source: str, value: str) -> bool:
 
 
 def matching_nodes(project: Project, expression: str) -> frozenset[str]:
-    """Choose models and seeds by one expression, ephemeral models included; what only a warehouse knows is refused.
+    """Choose models and seeds by one expression, ephemeral models included; `state:` and `result:` are refused.
 
     Raises:
-        RequestError: a term is no term, or something that it names is not there.
+        RequestError: a term is not valid, or it names something that does not exist.
     """
     names = [*project.models, *project.seeds]
     return choose(names, [expression], (), lambda term: _term(project, term, {}))
@@ -205,19 +205,19 @@ CheckIdentity: TypeAlias = tuple[str | SourceName, str]  # its node and its name
 
 
 def identity_of(check: Check) -> CheckIdentity:
-    """Return what tells a check from all others of a project."""
+    """Return the identity of a check within its project."""
     return check.node, check.name
 
 
 def meaning_of_checks(project: Project, nodes: Meaning[str] | None = None) -> Meaning[CheckIdentity]:
-    """Return what a term means of checks: those of the nodes that it selects, and those that it means itself.
+    """Return the checks that a term selects: those of the nodes that it selects, and those selected directly.
 
-    A check is meant by its name, by its tag (`tag:fk`, or only `fk` if no model or seed is called so), and a check of a
-    source by `source:`; `type:unique` means the checks of this type.
+    A check is selected by its name, by its tag (`tag:fk`, or only `fk` if no model or seed is called so), and a check
+    of a source by `source:`; `type:unique` selects the checks of this type.
 
     Args:
-        project: What is chosen from.
-        nodes: Returns the nodes that a term selects; the project itself answers if None.
+        project: The project to choose from.
+        nodes: A callback that returns the nodes of a term; None: `project` answers.
     """
     selected = nodes or (lambda term: _term(project, term, {}))
     stored = {node.name for node in project.stored()}

@@ -12,7 +12,7 @@ Sink: TypeAlias = Literal["sessions", "table"]
 
 @dataclass(frozen=True)
 class StreamSource:
-    """The source of events: `options` as they are written, with their defaults; see `fft_core.streaming`."""
+    """The source of events: `options` as written, with defaults; see `fft_core.streaming`."""
 
     type: SourceType
     options: Mapping[str, object] = field(default_factory=dict, hash=False)
@@ -23,17 +23,17 @@ class StreamBody:
     """The settings of a stream. Times are in seconds.
 
     Attributes:
-        source: Where its events come from.
-        sink: Whether they become sessions, or rows of a table.
-        key: The columns that tell whose session it is; of a table those that tell rows apart, if there are any.
+        source: The source of its events.
+        sink: Whether its events become sessions, or rows of a table.
+        key: The columns that identify the owner of a session; of a table those that identify a row, if any.
         event_time: The column of an event's time.
-        event_id: The column that tells events of one key and time apart.
-        event_time_unit: What a number in `event_time` counts since 1970.
-        columns: Types of events' columns, by name.
-        allowed_lateness: How much older than the newest event of its partition an event may be; it may be any if None.
-        max_ahead: How far in the future an event may be; it may be any if None.
-        idle_after: After how long a partition that gives nothing holds the watermark back no more.
-        batch_rows: How many records a batch has at most.
+        event_id: The column that distinguishes events of the same key and time.
+        event_time_unit: The unit of numbers in `event_time`, counted since 1970.
+        columns: The types of the events' columns, by name.
+        allowed_lateness: By how much an event may be older than the newest one of its partition; None: no limit.
+        max_ahead: How far in the future the time of an event may be; None: no limit.
+        idle_after: The time without records after which a partition no longer holds back the watermark.
+        batch_rows: The greatest number of records in a batch.
         max_dead_share: The share of bad records above which a batch is refused.
     """
 

@@ -1,4 +1,4 @@
-"""Unit tests of models as values: rows that go in, and the rows that are expected to come out."""
+"""Unit tests of models as values: rows for the inputs, and the expected rows of the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeAlias
 from fft_core.errors import Location
 from fft_core.project.model.nodes import SourceName
 
-RowOfCells: TypeAlias = Mapping[str, object]  # whatever YAML holds
+RowOfCells: TypeAlias = Mapping[str, object]  # any value of YAML
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class GivenRows:
     """The rows of one input of a case.
 
     Attributes:
-        nodes: What has these rows: one model, seed or source, or several names of one table. The model that is tested
-            itself is the table that it adds to.
-        rows: In the order written.
-        location: Where they are written: in the case, or in a fixture.
-        types: The types of columns, as declared. Those that no row has are NULL.
-        other_type: The type of the other columns; by their values where None.
+        nodes: The node that has these rows: one model, seed or source, or several names of one table. For the tested
+            model itself, the rows are its table before the build.
+        rows: The rows in the order written.
+        location: Their place: in the case, or in a fixture.
+        types: The declared types of columns. Declared columns that are missing in all rows are NULL.
+        other_type: The type of the other columns; None: inferred from the values.
     """
 
     nodes: tuple[str | SourceName, ...]
@@ -50,13 +50,13 @@ class GivenRows:
 
 @dataclass(frozen=True)
 class ExpectedRows:
-    """What a case expects.
+    """The expected result of a case.
 
     Attributes:
-        rows: Their columns are compared; other columns of the model are not.
-        order_by: The columns by which rows are paired where they differ, and sorted where they are shown.
-        any_order: Whether the order of rows does not matter.
-        approx: By how much numbers may differ: all of them, or those of some columns.
+        rows: The expected rows. Their columns are compared; other columns of the model are ignored.
+        order_by: The columns that pair rows if they differ, and that sort the displayed rows.
+        any_order: Whether the order of rows is ignored.
+        approx: The tolerance for numbers: for all columns, or by column.
         ignore_columns: Columns that are not compared.
         subset: Whether the model may have other rows as well.
     """
@@ -74,13 +74,13 @@ class UnitTest:
     """One case of one model, or of a chain of models; `name` is unique among those of its model.
 
     Attributes:
-        model: The model that is tested; of a chain, the last one.
-        name: What the case is called.
-        inputs: What is read from outside, and tables of their own that incremental models add to.
-        expected: The rows that are expected, by the model that has them.
-        location: Where the name stands.
-        before: The models of a chain that come before the last one, in the order in which they run.
-        frozen_at: The time that all clocks show, in UTC; None for the time of the day.
+        model: The tested model; of a chain, the last one.
+        name: The name of the case.
+        inputs: Rows for the inputs of the models, and for existing tables of incremental models.
+        expected: The expected rows, by model.
+        location: The place of the name.
+        before: The models of a chain before the last one, in the order in which they run.
+        frozen_at: The time that all clocks show, in UTC; None: the actual time.
     """
 
     model: str
@@ -93,9 +93,9 @@ class UnitTest:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """All that it runs, in order."""
+        """All models that it runs, in order."""
         return (*self.before, self.model)
 
     def is_given(self, node: str | SourceName) -> bool:
-        """Whether a node is given rows; a model that it runs is then given the table that it adds to."""
+        """Return whether a node has given rows; for a model that the case runs, they are its existing table."""
         return any(node in given.nodes for given in self.inputs)

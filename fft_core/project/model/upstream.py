@@ -1,4 +1,4 @@
-"""What a model, seed or source depends on, as schedulers draw it."""
+"""The dependencies of a model, seed or source, as schedulers draw them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fft_core.project.model.project import Project
 
 
 def upstream_of(node: Model | Seed | Source, project: Project) -> list[Model | Seed | Source]:
-    """Return what an asset depends on: models (through ephemeral ones), seeds and sources, and what its checks read."""
+    """Return the dependencies of an asset: models (through ephemeral ones), seeds, sources, and those of its checks."""
     if isinstance(node, Source):
         seed = project.seed_behind(node.name)
         return [project.seeds[seed]] if seed else []

@@ -1,4 +1,4 @@
-"""git is run: here only."""
+"""The only place that runs git."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import subprocess  # not needed to import fft_core
 
-# Git sets these for what its hooks call, some of them relative to another folder than the one that is asked about: the
-# repository that they name is not the folder's.
+# Git sets these for its hooks, some relative to another folder: they name a repository that is not the requested one.
 _OF_ANOTHER_REPOSITORY = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -29,13 +28,13 @@ _OF_ANOTHER_REPOSITORY = frozenset(
 def run_git(
     folder: Path, *arguments: str, given: bytes = b"", index: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git in a folder, and return how it ended. It asks for no password, as nobody may be there to answer.
+    """Run git in a folder; return the finished process. Git never asks for a password: nobody may be there to answer.
 
     Args:
-        folder: In which repository.
-        arguments: The command, and what belongs to it.
-        given: What it reads.
-        index: The file of an index to use instead of the repository's.
+        folder: The folder of the repository.
+        arguments: The command and its arguments.
+        given: The text for its standard input.
+        index: An index file to use instead of the repository's.
 
     Raises:
         OSError: git is not installed, or cannot be run in this folder.
@@ -43,7 +42,7 @@ def run_git(
     import subprocess
 
     environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
-    environment = {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes", **environment}  # the user's own command counts
+    environment = {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes", **environment}  # the user's own command wins
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     environment |= {"GIT_INDEX_FILE": str(index)} if index else {}
     command = ["git", *arguments]

@@ -1,4 +1,4 @@
-"""Git packages are fetched, by git. A project that is loaded reads what lies there."""
+"""Installation of git packages, by git. Loading a project only reads the installed files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Say: TypeAlias = Callable[[str], None]
 
 @dataclass(frozen=True)
 class InstalledPackage:
-    """One package after `fft deps`; "folder" is one that lies where it is, `version` None where it says none."""
+    """A package after `fft deps`; "folder" is one used in place, `version` is None if its project.yml has none."""
 
     name: str
     state: State
@@ -51,17 +51,17 @@ class InstalledPackage:
 def install_packages(
     root: Path | str, *, upgrade: bool = False, say: Say = lambda _: None
 ) -> tuple[InstalledPackage, ...]:
-    """Install the git packages of a project, at the commits of packages.lock.yml where they fit packages.yml.
+    """Install the git packages of a project, at the commits of packages.lock.yml if they fit packages.yml.
 
-    All of them are fetched and looked at before the first is put in place: after a failure, all is as it was.
+    All packages are fetched and checked before the first one is put in place: a failure changes nothing.
 
     Args:
         root: The project's folder.
-        upgrade: Take what branches and tags are now, and write that to packages.lock.yml.
-        say: Told what is fetched.
+        upgrade: Use the current commits of branches and tags, and write them to packages.lock.yml.
+        say: Callback for progress messages.
 
     Raises:
-        ProjectError: with every package that cannot be had, or is not what packages.yml says.
+        ProjectError: packages cannot be fetched, or differ from packages.yml; the message lists all of them.
     """
     root = Path(root).resolve()
     refuse_no_project(root)
@@ -83,11 +83,11 @@ def install_packages(
 def install_missing_packages(root: Path | str, *, say: Say = lambda _: None) -> None:
     """Install the git packages of a project if one of them has never been installed here.
 
-    Projects of the original FFT have no command for that. What is installed is changed by `install_packages` only.
+    The original FFT has no command for this. Packages that are installed are only changed by `install_packages`.
 
     Args:
         root: The project's folder.
-        say: Told what is fetched.
+        say: Callback for progress messages.
 
     Raises:
         ProjectError: as `install_packages`.
@@ -95,14 +95,14 @@ def install_missing_packages(root: Path | str, *, say: Say = lambda _: None) -> 
     root = Path(root).resolve()
     if not (root / FILE).is_file():
         return
-    declared = declared_packages(root, [])  # what is wrong there is told when the project is loaded
+    declared = declared_packages(root, [])  # loading the project reports its errors
     if any(package.shape.git and not git_folder(root, package.name).exists() for package in declared):
         install_packages(root, say=say)
 
 
 @dataclass(frozen=True)
 class _Fetched:
-    """A clone that is not in place yet, and what it takes the place of."""
+    """A clone that is not in place yet, and the folder that it will replace."""
 
     pin: Pin
     previous: Pin | None
@@ -115,7 +115,7 @@ def _refuse(problems: list[Problem]) -> None:
 
 @contextmanager
 def _staging(root: Path) -> Iterator[Path]:
-    """A folder beside the packages, so that what is in it can be renamed into place."""
+    """Open a folder beside the packages, so that its content can be moved into place by a rename."""
     folder = root / GIT_PACKAGES
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ def _write_lock(root: Path, pins: Pins) -> None:
     path = root / LOCK
     if not pins:
         if path.exists() and path.read_text(encoding="utf-8").startswith(_HEAD):
-            path.unlink()  # one of the original FFT's is left alone
+            path.unlink()  # a lock file of the original FFT is left alone
         return
     content = {"lock_version": 1, "packages": {name: asdict(pin) for name, pin in sorted(pins.items())}}
     text = _HEAD + yaml.safe_dump(content, sort_keys=False)
@@ -208,7 +208,7 @@ class _GitError(Exception):
 
 
 def _clone(root: Path, package: Declared, folder: Path, pin: Pin | None) -> str:
-    """Clone a repository at the commit of a pin, or at what is wanted of it; give the commit. Keeps no history."""
+    """Clone a repository without history, at the commit of a pin or at the requested revision; return the commit."""
     url = package.shape.git or ""
     folder.parent.mkdir(parents=True)
     _git(root, package, "clone", "--quiet", "--no-checkout", "--", url, str(folder))
@@ -250,7 +250,7 @@ def _resolved(folder: Path, package: Declared, text: str) -> str | None:
 
 
 def _git(folder: Path, package: Declared, *arguments: str) -> str:
-    """Run git, and return what it prints. Raises _GitError with what it says."""
+    """Run git, and return its output. Raises _GitError with git's message."""
     settings = ("-c", "core.autocrlf=false", "-c", "advice.detachedHead=false")
     try:
         finished = run_git(folder, *settings, *arguments)

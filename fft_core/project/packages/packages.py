@@ -1,4 +1,4 @@
-"""Packages: other projects as sources of models and macros. Reads files only; `install.py` is what asks git."""
+"""Packages: other projects as sources of models and macros. Reads files only; `install.py` runs git."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from fft_core.project.model import PACKAGES, Home, Package
 from fft_core.project.read.files import GIT_PACKAGES, INSTALLED, find_package_files
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml, shaped
 
-if TYPE_CHECKING:  # the shapes need pydantic: they are imported where a file is shaped
+if TYPE_CHECKING:  # the shapes need pydantic: imported only if there is a file to read
     from fft_core.project.shapes.packages import ManifestShape, PackageShape
 
 FILE = Path("packages.yml")
 LOCK = Path("packages.lock.yml")
-FORMAT_RELEASE = "0.6"  # of FFT: its project format is what is read here, and what `fft_version` speaks of
+FORMAT_RELEASE = "0.6"  # the version of FFT whose project format is supported; `fft_version` refers to it
 _GIT_URL = re.compile(r".*(://|\.git$)|[\w.-]+@[\w.-]+:")
 _CREDENTIALS = re.compile(r"(?<=://)[^/@]*@")
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What packages.yml says of one package, and where."""
+    """The entry of a package in packages.yml, and its place."""
 
     shape: PackageShape
     where: Location
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the package."""
         return self.shape.name
 
     @property
     def wanted(self) -> Pin:
-        """What is wanted of its repository, with no commit yet."""
+        """The requested repository and revision, without a commit yet."""
         return Pin(without_credentials(self.shape.git or ""), " ".join(self.shape.revision or ()), "")
 
     @property
     def origin(self) -> str:
-        """Where it comes from, for people."""
+        """The source of the package, as a display text."""
         parts = (self.wanted.git, self.shape.subdir, self.wanted.revision)
         return self.shape.path or " ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
 class Pin:
-    """The commit that a git package has, or is to have: as long as packages.yml asks for the same of it.
+    """The commit of a git package, valid as long as packages.yml requests the same repository and revision.
 
     `git` is the repository without credentials; `revision` is "branch main" and the like, "" for the default branch.
     """
@@ -61,16 +61,16 @@ class Pin:
     commit: str
 
     def fits(self, declared: Declared) -> bool:
-        """Whether packages.yml still says what it said."""
+        """Return whether packages.yml still requests the same repository and revision."""
         return replace(self, commit="") == declared.wanted
 
 
 Pins: TypeAlias = Mapping[str, Pin]
-RootOf: TypeAlias = Callable[[Declared], Path | None]  # of a git package; None where it is not there
+RootOf: TypeAlias = Callable[[Declared], Path | None]  # folder of a git package; None if not installed
 
 
 def without_credentials(url: str) -> str:
-    """Take user and password out of a URL; the user of ssh stays, as it is no secret.
+    """Return a URL without user and password; the user of ssh stays, because it is not secret.
 
     >>> without_credentials("https://token@example.com/x.git"), without_credentials("ssh://git@example.com/x.git")
     ('https://example.com/x.git', 'ssh://git@example.com/x.git')
@@ -79,9 +79,9 @@ def without_credentials(url: str) -> str:
 
 
 def read_packages(root: Path, problems: list[Problem]) -> tuple[Package, ...]:
-    """Find all packages of a project where they lie, those that others depend on first.
+    """Find all installed packages of a project, each after those that it depends on.
 
-    What is not there, or is not what packages.yml and packages.lock.yml say, is added to `problems`.
+    Packages that are missing, or differ from packages.yml and packages.lock.yml, are added to `problems`.
     """
     declared = declared_packages(root, problems)
     pins = locked_packages(root, problems) if any(d.shape.git for d in declared) else {}
@@ -120,7 +120,7 @@ def declared_packages(root: Path, problems: list[Problem]) -> tuple[Declared, ..
 
 
 def locked_packages(root: Path, problems: list[Problem]) -> Pins:
-    """Read packages.lock.yml; none where there is no such file, or where it is the original FFT's."""
+    """Read packages.lock.yml; empty without such a file, or if it is the original FFT's."""
     from fft_core.project.shapes.packages import LockShape
 
     file = _yaml(root, LOCK, problems)
@@ -135,12 +135,12 @@ def locked_packages(root: Path, problems: list[Problem]) -> Pins:
 
 
 def git_folder(root: Path, name: str) -> Path:
-    """Where a git package is installed: its files below `repo`, and beside that what they are."""
+    """Return the folder of an installed git package: its files are in `repo`, its pin is beside that folder."""
     return root / GIT_PACKAGES / name
 
 
 def installed_pin(root: Path, name: str) -> Pin | None:
-    """What is installed; None where nothing is, or nothing that `fft deps` has put there."""
+    """Return the installed pin of a package; None if `fft deps` has not installed it."""
     folder = git_folder(root, name)
     try:
         content = json.loads((folder / INSTALLED).read_text(encoding="utf-8"))
@@ -153,7 +153,7 @@ def installed_pin(root: Path, name: str) -> Pin | None:
 def found_packages(
     root: Path, declared: tuple[Declared, ...], root_of: RootOf, problems: list[Problem]
 ) -> tuple[Package, ...]:
-    """Read the project.yml of each package, and hold it against what packages.yml and the other packages ask for."""
+    """Read the project.yml of each package, and compare it with packages.yml and with the needs of other packages."""
     found: dict[str, Package] = {}
     manifests: dict[str, _Manifest] = {}
     for package in declared:
@@ -188,7 +188,7 @@ class _Manifest:
 
 
 def _entries(file: YamlFile, problems: list[Problem]) -> list[tuple[tuple[str | int, ...], Any]]:
-    """The packages as mappings with a name, whatever the form of the file."""
+    """Return the packages as mappings with a name, for either form of the file."""
     content, at = file.content, tuple[str, ...]()
     if isinstance(content, dict) and "packages" in content:
         content, at = content["packages"] or [], ("packages",)
@@ -212,7 +212,7 @@ def _entries(file: YamlFile, problems: list[Problem]) -> list[tuple[tuple[str | 
 
 
 def _not_installed(package: Declared, installed: Pin | None, pins: Pins) -> Problem | None:
-    """Say why what is installed cannot be used; a load neither clones nor updates."""
+    """Return the reason why an installed package cannot be used; loading neither clones nor updates."""
     pin, run = pins.get(package.name), "Run: fft deps"
     if installed is None:
         return Problem(f"package {package.name!r} is not installed", package.where, run)
@@ -231,12 +231,12 @@ def _not_installed(package: Declared, installed: Pin | None, pins: Pins) -> Prob
 def _folder(root: Path, package: Declared, root_of: RootOf, problems: list[Problem]) -> Path | None:
     if package.shape.path is not None:
         folder = (root / Path(package.shape.path).expanduser()).resolve()
-        message = f"package {package.name!r}: there is no folder {package.shape.path!r}"
+        message = f"package {package.name!r}: the folder {package.shape.path!r} does not exist"
         hint = "The path starts at the project's folder."
     else:
         repository = root_of(package)
         if repository is None:
-            return None  # it is said already
+            return None  # reported already
         folder = (repository / (package.shape.subdir or "")).resolve()
         if not folder.is_relative_to(repository.resolve()):
             problems.append(Problem(f"subdir {package.shape.subdir!r} leaves the repository", package.where))
@@ -292,7 +292,7 @@ def _wrong(package: Declared, manifest: _Manifest) -> list[Problem]:
 
 
 def _outside(wanted: str, *versions: str | None) -> str | None:
-    """Say in words why no version is in a range; None where one is."""
+    """Return in words why no version is in a range; None if one is."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
     from packaging.version import InvalidVersion, Version
 
@@ -312,7 +312,7 @@ def _outside(wanted: str, *versions: str | None) -> str | None:
 
 
 def _unmet(manifests: Mapping[str, _Manifest], declared: set[str]) -> list[Problem]:
-    """What packages ask of each other: a dependency is listed in the project's packages.yml, and nowhere else."""
+    """Find unmet needs between packages: each dependency must be listed in the project's own packages.yml."""
     problems = []
     for name, manifest in manifests.items():
         for index, dependency in enumerate(manifest.shape.dependencies):
@@ -329,7 +329,7 @@ def _unmet(manifests: Mapping[str, _Manifest], declared: set[str]) -> list[Probl
 
 
 def _ordered(manifests: Mapping[str, _Manifest], problems: list[Problem]) -> tuple[str, ...]:
-    """Those that others depend on first, so that a package's macros win over those that it builds upon."""
+    """Return the names, each after its dependencies, so that a package's macros win over those that it builds upon."""
     graph = {
         name: [d.name for d in manifest.shape.dependencies if d.name in manifests]
         for name, manifest in manifests.items()

@@ -1,1 +1,1 @@
-"""What a profile says: the engine's settings, variables of the environment, secrets."""
+"""Profiles: the engine's settings, variables of the environment, secrets."""

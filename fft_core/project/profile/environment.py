@@ -1,4 +1,4 @@
-"""Which environment variables say what a model's rows are, which only say where things lie, and which are secrets."""
+"""Kinds of environment variables: those that determine rows, those that only locate things, and secrets."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import cache
 from fft_core.engines.spec.registry import installed_specs
 
 _PREFIX = "FF_"
-# Connections, caches and the like: the same rows, elsewhere. They count where a Python model reads them by name.
+# Connections, caches and the like: the same rows, elsewhere. They count if a Python model reads them by name.
 _WHERE = re.compile(
     r"FF_(ENGINE(_VARIANT)?|CI_CHANGED_MODELS|(BQ|SF|SPARK|DBR|HTTP|TEST|LOG)_.*|DSN|PATH|SCHEMA|PROFILE)"
 )
-# Exact names, which docs/secrets.md lists: every one of them is a credential wherever it is set.
+# Exact names, which docs/secrets.md lists: each of them is a credential wherever it is set.
 WELL_KNOWN = frozenset(
     """
     ANTHROPIC_API_KEY AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AZURE_CLIENT_SECRET AZURE_STORAGE_CONNECTION_STRING
@@ -24,13 +24,13 @@ WELL_KNOWN = frozenset(
     TWINE_PASSWORD VAULT_TOKEN motherduck_token
     """.split()
 )
-# Of what is about a credential, or is none: the folder that a shell is in, columns, files and limits.
+# Variables that only look like credentials: the folder of the shell, columns, files and limits.
 
 
 def is_secret(name: str, declared: Iterable[str] = ()) -> bool:
-    """Whether a variable is a secret: declared as one, by its name or a glob, or one of the well-known names.
+    """Return whether a variable is a secret: a declared name or glob, or one of the well-known names.
 
-    Nothing else counts by the look of its name: it can change rows.
+    A name that only looks secret does not count: the variable can change rows.
 
     >>> is_secret("PGPASSWORD"), is_secret("FF_ACCESS_KEY_COLUMN"), is_secret("CRM_LOGIN", ["CRM_*"])
     (True, False, True)
@@ -38,16 +38,16 @@ def is_secret(name: str, declared: Iterable[str] = ()) -> bool:
     return name in WELL_KNOWN or name in _of_engines() or any(fnmatchcase(name, glob) for glob in declared)
 
 
-@cache  # asked for each variable of each model
+@cache  # called for each variable of each model
 def _of_engines() -> frozenset[str]:
-    """The variables of secret settings of the installed engines."""
+    """Return the variables of secret settings of the installed engines."""
     settings = (setting for spec in installed_specs().values() for setting in spec.settings.values())
     return frozenset(setting.variable for setting in settings if setting.is_secret)
 
 
 @cache
 def _prefixes() -> tuple[str, ...]:
-    """How the variables of the installed engines begin."""
+    """Return the prefixes of the variables of the installed engines."""
     return tuple(spec.variables for spec in installed_specs().values() if spec.variables)
 
 
@@ -58,9 +58,9 @@ def _says_where(name: str) -> bool:
 def counted_variables(
     environment: Mapping[str, str], read: Iterable[str], *, all_of_ours: bool, secrets: Iterable[str] = ()
 ) -> dict[str, str]:
-    """Choose the variables that count for a model: those that it reads, and all user FF_* variables where wanted.
+    """Choose the variables that count for a model: those that it reads, and all user FF_* variables with `all_of_ours`.
 
-    Secrets never count; variables that say where rather than what only where they are read by name.
+    Secrets never count; variables that locate things count only if they are read by name.
 
     >>> counted_variables({"FF_DEMO_TOGGLE": "1", "FF_DUCKDB_PATH": "x", "HOME": "/"}, [], all_of_ours=True)
     {'FF_DEMO_TOGGLE': '1'}

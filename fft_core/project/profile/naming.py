@@ -1,4 +1,4 @@
-"""The templates of `naming` in a profile: profiles.yml is a template itself, and these are not for its rendering."""
+"""The templates of `naming` in a profile: profiles.yml is a template itself, whose rendering must leave them alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MARK = re.compile(f"{_BEGIN}([0-9a-f]*){_END}")
 
 
 def set_aside(text: str, jinja: jinja2.Environment) -> str:
-    """Replace each expression of profiles.yml that is about the place of a node by a mark, which rendering keeps."""
+    """Replace each expression of profiles.yml about the place of a node by a mark, which rendering keeps."""
     if not re.search(rf"\b{KEY}['\"]?\s*:", text):
         return text
     pieces, expression = list[str](), list[str]()
@@ -49,13 +49,13 @@ def _marked(expression: str) -> str:
 
 
 def template_in(value: object) -> str | None:
-    """Return the first expression that was set aside in a value; None if there is none."""
+    """Return the first expression that a mark in a value replaces; None if there is none."""
     match = _MARK.search(value) if isinstance(value, str) else None
     return bytes.fromhex(match[1]).decode() if match else None
 
 
 def naming_of(content: Mapping[str, object], file: YamlFile, profile: str) -> Naming:
-    """Read the templates of a profile. Raises ProfileError if they are none."""
+    """Read the templates of a profile. Raises ProfileError for texts that are not templates."""
     said, at = content.get(KEY), (profile, KEY)
     if said is None:
         return Naming()

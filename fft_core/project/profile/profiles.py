@@ -25,15 +25,15 @@ from fft_core.project.read.yaml_file import YamlFile, parse_yaml
 
 _log = logging.getLogger(__name__)
 DEFAULT_ENV = "dev"
-UNIT_TESTS = "_utest"  # ends the name of the profile that unit tests run on
+UNIT_TESTS = "_utest"  # suffix of the profile for unit tests
 FILE = Path("profiles.yml")
-_BESIDE = "{{ default_schema }}{{ '_' ~ schema if schema else '' }}"  # for relations that lie apart
+_BESIDE = "{{ default_schema }}{{ '_' ~ schema if schema else '' }}"  # for relations that are moved
 
 
 class Environment(dict[str, str]):
-    """The variables that `env()` sees. They may be secrets: the text form hides them, a pickle holds none of them.
+    """The variables for `env()`. They may be secrets: the repr hides them, and a pickle does not contain them.
 
-    What is unpickled reads the layers again, in the process that it has come to.
+    An unpickled object reads the .env layers again, in its new process.
     """
 
     def __init__(self, variables: Mapping[str, str], root: Path, env: str) -> None:
@@ -49,14 +49,14 @@ class Environment(dict[str, str]):
 
 @dataclass(frozen=True)
 class Profile:
-    """How to reach the database: the engine's name and its settings, paths already absolute.
+    """The connection to a database: the engine's name and its settings, with absolute paths.
 
-    `settings` may hold credentials; its text form hides it.
+    `settings` may hold credentials, which the repr hides.
     """
 
     name: str
     engine: str
-    settings: Mapping[str, Any] = field(repr=False)  # one shape per engine; the engine's `connect` names them
+    settings: Mapping[str, Any] = field(repr=False)  # one shape for each engine; see the engine's `connect`
     naming: Naming = field(default_factory=Naming)
 
 
@@ -66,14 +66,14 @@ def active_env(env: str | None = None) -> str:
 
 
 def env_to_check(root: Path, env: str | None = None) -> str:
-    """Choose the environment's name for what opens no database: if none is said and `dev` is not there, the first."""
+    """Choose the environment's name for commands without a database: the first if `dev` is only a missing default."""
     active = active_env(env)
     if env or active != DEFAULT_ENV or not (root / FILE).is_file():
         return active
     try:
         profiles = _profiles(root, os.environ).content
     except ProfileError:
-        return active  # who loads the project tells of it
+        return active  # loading the project reports it
     if active in profiles or "default" in profiles:
         return active
     ours = [
@@ -88,7 +88,7 @@ def load_environment(root: Path, env: str, process: Mapping[str, str] | None = N
     Args:
         root: The project's folder.
         env: The environment's name, as in `.env.<env>`.
-        process: The process environment; `os.environ` where None.
+        process: The process environment; None: `os.environ`.
     """
     merged: dict[str, str] = {}
     for name in (".env", ".env.local", f".env.{env}", f".env.{env}.local"):
@@ -97,7 +97,7 @@ def load_environment(root: Path, env: str, process: Mapping[str, str] | None = N
 
 
 def _layer(path: Path, name: str) -> dict[str, str]:
-    """Read one .env file. A line that is none is skipped, as documented for FFT, and said."""
+    """Read one .env file. An invalid line is skipped with a warning, as documented for FFT."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -112,15 +112,15 @@ def _layer(path: Path, name: str) -> dict[str, str]:
 
 
 class Profiles:
-    """The file profiles.yml of a project: read when it is first asked for, and once.
+    """The file profiles.yml of a project, read once, on first use.
 
-    It may hold credentials: its text form hides them, and a pickle holds none of them.
+    It may hold credentials: the repr hides them, and a pickle does not contain them.
 
     Args:
         root: The project's folder; relative paths in a profile start there.
         env: The name of the active profile; if it does not exist, the one named `default` is used, as documented for
             FFT.
-        environment: What `env('NAME')` sees.
+        environment: The variables for `env('NAME')`.
         instead: Settings of the active profile that win over the file and over variables.
     """
 
@@ -171,7 +171,7 @@ class Profiles:
     def placed(self, schema: str) -> Profiles:
         """Return the profiles with all relations of the active one in another schema. Raises ProfileError.
 
-        What has a schema that is written lies in one whose name begins with that schema's, whatever `naming` says.
+        A node with a schema of its own goes to a schema that has `schema` as its prefix; `naming` is ignored.
         """
         key = spec_of(self.active().engine).schema_setting
         return Profiles(self._root, self._env, self._environment, {key: schema})
@@ -181,23 +181,23 @@ class Profiles:
 
     @property
     def is_placed(self) -> bool:
-        """Whether the relations of the active profile lie elsewhere than it says."""
+        """Whether the relations of the active profile are moved to another schema, by `placed`."""
         return bool(self._instead)
 
     def names(self) -> tuple[str, ...]:
-        """Name the profiles of the file, apart from those of unit tests."""
+        """List the profiles of the file, without those for unit tests."""
         content = self._file.content if self._file else {}
         said = (str(key) for key, value in content.items() if isinstance(value, dict) and "engine" in value)
         return tuple(name for name in said if not name.endswith(UNIT_TESTS))
 
     def of(self, env: str) -> Profiles:
-        """Return the profiles as another environment sees them, by its own .env layers."""
+        """Return the profiles for another environment, with its own .env layers."""
         ours = self._environment
         theirs = load_environment(self._root, env) if isinstance(ours, Environment) else ours
         return Profiles(self._root, env, theirs)
 
     def namespace(self, engine: str) -> Namespace:
-        """Return where the relations of an engine lie by the active profile; nothing if that cannot be used."""
+        """Return the default schema and catalog of the active profile; empty if the profile cannot be used."""
         try:
             return spec_of(engine).namespace(self.active(engine=engine).settings)
         except (ProfileError, EngineError):
@@ -205,20 +205,20 @@ class Profiles:
 
     @cached_property
     def naming(self) -> Naming:
-        """The templates of the active profile; none if there is no profile, or it cannot be read."""
+        """The templates of the active profile; empty if the profile is missing or cannot be read."""
         try:
             if self._file is not None:
                 name, content = _active_profile(self._file, self._env)
                 return self._named(naming_of(content, self._file, name))
         except ProfileError:
-            pass  # whoever opens the database is told
+            pass  # opening the database reports it
         return self._named(Naming())
 
     def unit_test(self) -> Profile | None:
         """Return the profile `<env>_utest`, as documented for FFT; None if there is none.
 
-        FF_* variables do not override it: they say where the other commands go. One can only give a required setting
-        that the profile leaves out, such as a dsn.
+        FF_* variables do not override it: they are for the other commands. They only fill in required settings that the
+        profile leaves out, such as a dsn.
 
         Raises:
             ProfileError: as `active`.
@@ -270,7 +270,7 @@ def _profile(
     environment: Mapping[str, str],
     overrides: Mapping[str, object],
 ) -> Profile:
-    """Shape a profile; `variables` are those that give a setting, by its name."""
+    """Return a validated profile; `variables` maps settings to the variables that set them."""
     file, name, engine = profile.file, profile.name, spec.name
     known = ["engine", KEY, *engine_names()]
     own = {key: value for key, value in profile.content.items() if not _is_of_others(key, value, known)}
@@ -294,7 +294,7 @@ def _profile(
 
 
 def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
-    """Find the part of the file that counts: a variable missing in another profile is no error here."""
+    """Find the active profile in the file; missing variables in other profiles are ignored."""
     name = env if env in file.content else "default"
     if name not in file.content:
         names = [key for key, value in file.content.items() if isinstance(value, dict) and "engine" in value]
@@ -310,7 +310,7 @@ def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
 
 
 def _is_of_others(key: object, value: object, known: list[str]) -> bool:
-    """Whether a part of a profile is that of an engine that is not installed, and not one of ours misspelled."""
+    """Return whether a part belongs to an engine that is not installed, instead of being a typing error."""
     return isinstance(value, dict) and key not in known and nearest(str(key), known) is None
 
 
@@ -349,13 +349,13 @@ def _render(root: Path, environment: Mapping[str, str]) -> str:
         raise ProfileError(
             f"template error: {_unquoting(str(error.message))}", where=Location(FILE, error.lineno)
         ) from error
-    except Exception as error:  # whatever an expression of the user's raises
+    except Exception as error:  # any error of the user's expression
         where = Location(FILE, _template_line(error))
         raise ProfileError(f"template error: {_unquoting(str(error))}", where=where) from error
 
 
 def _unquoting(message: str) -> str:
-    """What is quoted of the file can be a part of a password; names of variables and arguments are none."""
+    """Remove quoted text of the file from a message, as it may be part of a password; names of variables stay."""
     is_about_a_name = re.search(r"'\w+' is undefined|argument|filter|test named", message)
     return message if is_about_a_name else re.sub(r"(['\"]).{3,}\1", "...", message)
 
@@ -384,14 +384,14 @@ def _refuse_missing_variables(
 
 
 def _spec(engine: str, file: YamlFile, profile: str) -> EngineSpec:
-    """Find the engine of a profile, or say at its line what is wrong with the name."""
+    """Find the engine of a profile. Raises ProfileError with the line of an unknown name."""
     if not engine:
         hint = f"Engines: {', '.join(engine_names())}."
         raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)), hint=hint)
     where = file.location((profile, "engine"))
     if engine not in engine_names():
-        said = f"unknown engine {engine!r}" if engine.isidentifier() else "what stands for the engine is no name"
-        raise ProfileError(said, where=where, hint=unknown_hint(engine))  # it may be a dsn
+        said = f"unknown engine {engine!r}" if engine.isidentifier() else "the value of engine is not a name"
+        raise ProfileError(said, where=where, hint=unknown_hint(engine))  # an unknown name may be a dsn
     try:
         return spec_of(engine)
     except EngineError as error:
@@ -418,7 +418,7 @@ def _written(content: Mapping[str, Any], engine: str, file: YamlFile, name: str)
 def _wrong(
     key: str, setting: Setting, said: str, variables: Mapping[str, str], file: YamlFile, at: tuple[str | int, ...]
 ) -> Problem:
-    """Name the variable where it, and not the file, is what is wrong."""
+    """Return the problem of a setting, which names the variable instead of the file if the variable sets it."""
     if key in variables:
         return Problem(f"environment variable {variables[key]} {said}", hint=setting.hint)
     if said == "is missing":

@@ -1,4 +1,4 @@
-"""The values in variables that nobody may see: of what is declared a secret, or is better not shown by its name."""
+"""Secret values in variables: of those declared secret, and of those whose names look so."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fft_core.project.profile.environment import is_secret
 
 
 def environment_masker(environment: Mapping[str, object]) -> Masker:
-    """Do it for an environment alone, for what is said before there is a project."""
+    """Return a masker for an environment alone, for messages before a project is loaded."""
     return Masker.of(secret_values(environment))
 
 
 def secret_values(variables: Mapping[str, object], declared: Iterable[str] = ()) -> Iterator[str]:
-    """Find what is secret in variables, by their names; and the passwords of URLs in all of them."""
+    """Find secret values in variables, by the names of the variables; and the passwords of URLs in all of them."""
     declared = tuple(declared)
     for name, value in variables.items():
         if is_secret(name, declared) or looks_secret(name, value):
@@ -26,7 +26,7 @@ def secret_values(variables: Mapping[str, object], declared: Iterable[str] = ())
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """The texts in a value, which YAML may have made a number or a list; the parts of a connection count, too."""
+    """Yield the texts in a value, which YAML may have read as a number or a list, and secret parts of connections."""
     match value:
         case dict() | list() | tuple():
             for inner in value.values() if isinstance(value, dict) else value:

@@ -1,4 +1,4 @@
-"""The values of a project that nobody may see: of its profile, its environment and its variables."""
+"""Secret values of a project: in its profile, its environment and its variables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def project_masker(project: Project) -> Masker:
-    """Give what masks the secrets of a project: those of its profile, and of all that is declared one or looks so.
+    """Return a masker for the secrets of a project: those of its profile, and variables declared secret or named so.
 
     >>> project_masker(project)("user hunter2")  # doctest: +SKIP
     'user ***'
@@ -26,7 +26,7 @@ def project_masker(project: Project) -> Masker:
 
 
 def warn_of_short_secrets(project: Project) -> None:
-    """Say which declared secrets are too short to be masked."""
+    """Log a warning for each declared secret that is too short to be masked."""
     for name, value in {**project.environment, **project.variables}.items():
         if value not in (None, "") and is_secret(name, project.secrets) and len(str(value).strip()) < SHORTEST:
             _log.warning("the secret %s has fewer than %d characters: its value is not masked", name, SHORTEST)
@@ -42,7 +42,7 @@ def _of_profile(project: Project) -> Iterator[str]:
         try:
             settings = read(project)
         except (FftError, OSError):
-            continue  # who needs the profile says what is wrong with it
+            continue  # commands that need the profile report its errors
         for engine, values in settings.items():
             known = spec_of(engine).settings
             for key, value in values.items():

@@ -1,1 +1,1 @@
-"""The Python files of a project: imported apart, under names of their own."""
+"""The Python files of a project, imported in isolation, under private names."""

@@ -1,7 +1,7 @@
-"""Run as a process of its own: imports one file of a project, and tells what its decorators of models were given.
+"""A program for a separate process: it imports one project file, and reports the arguments of model decorators.
 
-It is given a request as JSON on its standard input, and answers with JSON in the file that the request names. What the
-file prints goes where it always goes.
+It reads a request as JSON from its standard input, and writes the answer as JSON to the file that the request names.
+Output that the file prints is passed through.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fft_core.project.read.python_file import POSITIONAL
 
 
 class _Source(str):
-    """What `source()` returns while a file is evaluated: text that still knows its parts."""
+    """The result of `source()` while a file is evaluated: a text that keeps its parts."""
 
     name: SourceName
 
@@ -36,13 +36,13 @@ def _source(group: str, table: str) -> str:
 
 
 class _Recorder:
-    """Takes the place of the decorators of models."""
+    """A replacement for the decorators of models, which records their arguments."""
 
     def __init__(self) -> None:
         self.found: list[dict[str, object]] = []
 
     def model(self, *arguments: Any, **keywords: Any) -> Any:
-        """`@model`, with or without arguments, and `@engine_model`."""
+        """Record `@model`, with or without arguments, and `@engine_model`."""
         if len(arguments) == 1 and callable(arguments[0]) and not keywords:
             return self._recorded({})(arguments[0])
         return self._recorded({**dict(zip(POSITIONAL, arguments, strict=False)), **keywords})
@@ -58,7 +58,7 @@ class _Recorder:
 
 
 def spelled_value(value: object) -> object:
-    """Return a value as JSON can hold it. Raises TypeError for what is no plain value."""
+    """Return a value in a form that JSON can hold. Raises TypeError for a type without such a form."""
     match value:
         case _Source():
             return {"source": [value.name.group, value.name.table]}
@@ -72,7 +72,7 @@ def spelled_value(value: object) -> object:
             return {"set": [spelled_value(item) for item in sorted(value, key=repr)]}
         case Mapping():
             return {"mapping": [[spelled_value(key), spelled_value(item)] for key, item in value.items()]}
-    raise TypeError(f"an argument of the decorator is no plain value: {type(value).__name__}")
+    raise TypeError(f"an argument of the decorator is not a plain value: {type(value).__name__}")
 
 
 def _evaluated(request: Mapping[str, Any]) -> dict[str, object]:
@@ -85,7 +85,7 @@ def _evaluated(request: Mapping[str, Any]) -> dict[str, object]:
     code = PythonCode(home, observed.environment(request["environment"]))
     try:
         code.module(Path(request["file"]))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's file raises is told
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any error of the user's file is reported
         return _failure(error, home.root)
     return {"found": recorder.found, **observed.told()}
 

@@ -23,18 +23,18 @@ _numbers = count(1)  # a process-wide counter of names, nothing else
 
 
 class PythonCode:
-    """Imports the model files of a project, or of a package, and what they import from its root and its models.
+    """The importer for model files of a project or package, and for the modules that they import from it.
 
-    The modules live in `sys.modules` below a package made for this object. An `import helpers` in a project's file
-    finds the project's helpers.py first, through an `__import__` of its own: no path is put on `sys.path`, and
-    imports inside functions work at any later time, in any thread. The `importlib` that such a file imports has an
-    `import_module` that finds the same. `fastflowtransform` is what `fft_core.compat` has: if a package of that name
-    is installed, it is neither imported nor changed.
+    The modules are in `sys.modules`, below a package made for this object. An `import helpers` in a project's file
+    finds the project's helpers.py first, through a private `__import__`: `sys.path` stays unchanged, and imports
+    inside functions work at any later time, in any thread. `importlib.import_module` behaves the same in such a file.
+    `fastflowtransform` stands for the names in `fft_core.compat`; an installed package of that name is neither
+    imported nor changed.
 
     Args:
         home: The folder.
-        environment: What its files find in `os.environ`, before the variables of the process.
-        frozen_at: The time that clocks show in these modules; None for the time of the day.
+        environment: Variables that its files find in `os.environ`, before those of the process.
+        frozen_at: The time that clocks show in these modules; None: the actual time.
     """
 
     def __init__(
@@ -54,15 +54,15 @@ class PythonCode:
         sys.meta_path.insert(0, _ProjectFinder(self._package, self._builtins()))
 
     def function(self, path: Path, name: str) -> Callable[..., Any]:
-        """Import a model's file (once) and give the function of that name.
+        """Import a model's file (once) and return the function of that name.
 
-        Raises whatever the file raises while it is imported.
+        Raises any error of the imported file.
         """
         function: Callable[..., Any] = getattr(self.module(path), name)
         return function
 
     def module(self, path: Path) -> ModuleType:
-        """Import a file (once). Raises whatever it raises while it is imported."""
+        """Import a file (once). Raises any error of the imported file."""
         module_name = f"{self._package}._file_{abs(hash(path))}"
         with self._loading:
             return sys.modules.get(module_name) or self._load(module_name, path)
@@ -70,7 +70,7 @@ class PythonCode:
     def _load(self, module_name: str, path: Path) -> ModuleType:
         loader = _ProjectLoader(module_name, str(path), self._builtins())
         spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
-        assert spec is not None  # a location and a loader are given
+        assert spec is not None  # the arguments have a location and a loader
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         try:
@@ -107,7 +107,7 @@ class PythonCode:
         return stand_in if stand_in is not None and found is sys.modules.get(found.__name__) else found
 
     def _import_module(self, name: str, package: str | None = None) -> ModuleType:
-        """Import a module by its name, as `importlib.import_module` does, the project's own first."""
+        """Import a module by its name, as `importlib.import_module` does; modules of the project win."""
         absolute = importlib.util.resolve_name(name, package)
         if is_former(absolute):
             return self._former.module(absolute)
@@ -122,12 +122,12 @@ class PythonCode:
         if top in sys.stdlib_module_names:
             return False
         spec = PathFinder.find_spec(top, self._folders)
-        # a folder without __init__.py (docs/, seeds/) must not hide an installed package of its name
+        # a folder without __init__.py (docs/, seeds/) must not hide an installed package of the same name
         return spec is not None and (spec.origin is not None or importlib.util.find_spec(top) is None)
 
 
 class _ProjectFinder:
-    """Finds the modules below one project's package."""
+    """A finder for the modules below one project's package."""
 
     def __init__(self, package: str, project_builtins: Mapping[str, Any]) -> None:
         self._prefix = f"{package}."
@@ -143,7 +143,7 @@ class _ProjectFinder:
 
 
 class _ProjectLoader(SourceFileLoader):
-    """Runs a module with the project's `__import__`; compiles from source, leaving no cache in the user's folders."""
+    """A loader that runs a module with the project's `__import__`; it compiles from source, and caches nothing."""
 
     def __init__(self, name: str, path: str, project_builtins: Mapping[str, Any]) -> None:
         super().__init__(name, path)

@@ -1,4 +1,4 @@
-"""Decorators whose arguments are computed: their file is imported, alone and in a process of its own."""
+"""Decorators with computed arguments: their file is imported alone, in a separate process."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from fft_core.project.read.cache_folder import ProjectCache
 from fft_core.project.read.conditions import conditions_of, file_digest, hold
 
 FILE = "decorators.json"
-SECONDS = 120  # after which a file that is imported is given up
+SECONDS = 120  # seconds until an import is given up
 _CHILD = "fft_core.project.python.child"
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What the decorators of a file were given: arguments by function and the line where its decorators begin."""
+    """The arguments of the decorators of a file, by function and first line of its decorators."""
 
     arguments: Mapping[tuple[str, int], Mapping[str, Any]]
     conditions: Conditions
 
 
 class Evaluator:
-    """Evaluates files, each at most once; what it found is kept in the user's cache folder.
+    """An evaluator of files, each at most once; results are kept in the user's cache folder.
 
     Args:
-        root: The project's folder, whose cache it is.
-        environment: What the files find in `os.environ`, FF_ENGINE among it.
+        root: The project's folder, which selects the cache.
+        environment: Variables that the files find in `os.environ`, including FF_ENGINE.
         secrets: The secrets that the project declares.
-        keeps: Whether what is found is kept.
+        keeps: Whether results are kept.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Evaluator:
         self._kept: dict[str, Any] | None = None
 
     def evaluate(self, home: Home, path: Path) -> Evaluated:
-        """Return what the decorators of a file are given. Raises ModelError if it cannot be imported.
+        """Return the arguments of the decorators in a file. Raises ModelError if it cannot be imported.
 
         Args:
-            home: The project, or the package, that the file is in.
-            path: The file, as shown.
+            home: The project or package of the file.
+            path: The file, as displayed.
         """
         if path not in self._known:
             self._known[path] = self._from_cache(home, path) or self._imported(home, path)
@@ -129,7 +129,7 @@ class Evaluator:
     def _run(self, request: str, home: Home, path: Path) -> str:
         environment = {**os.environ, **self._environment}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_own_folder(), environment.get("PYTHONPATH")]))
-        command = [sys.executable, "-P", "-m", _CHILD]  # the project is on no path of it
+        command = [sys.executable, "-P", "-m", _CHILD]  # no path in sys.path leads to the project
         try:
             finished = subprocess.run(
                 command, input=request, capture_output=True, text=True, cwd=home.root, env=environment, timeout=SECONDS
@@ -142,7 +142,7 @@ class Evaluator:
 
 
 def _own_folder() -> str:
-    """Where this package lies, for a process that would not find it; "" if it is installed among all others."""
+    """Return the folder that this package is imported from, for `sys.path` of the child; "" if it is installed."""
     ours = str(Path(__file__).parents[3])
     return "" if ours in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")) else ours
 
@@ -155,7 +155,7 @@ def _evaluated(found: Any, conditions: Conditions) -> Evaluated:  # Any: as `chi
     return Evaluated(arguments, conditions)
 
 
-def _value(spelled: Any) -> Any:  # Any: what JSON holds, and what a decorator takes
+def _value(spelled: Any) -> Any:  # Any: values in JSON, and arguments of a decorator
     match spelled:
         case list():
             return [_value(item) for item in spelled]

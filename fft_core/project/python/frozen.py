@@ -1,8 +1,8 @@
-"""Python at a frozen time: in a copy of a project's modules, what tells the time gives one value.
+"""Python at a frozen time: all clocks in a copy of a project's modules show one time.
 
 The syntax tree of each module is rewritten before it is compiled: `datetime.now` becomes
-`__fft_frozen__(datetime.now)`, which gives a function that tells the frozen time. Nothing is patched for the rest of
-the process: other threads, FFT and its scheduler, which measure how long things take, keep their clocks.
+`__fft_frozen__(datetime.now)`, which returns a function with the frozen time as its result. Nothing is patched for
+the rest of the process: other threads, FFT and its scheduler, which measure durations, keep their clocks.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _NOW = frozenset({"now", "utcnow", "today"})
 _OF_TIME = frozenset({"time", "time_ns", "gmtime", "localtime", "ctime", "asctime", "strftime"})
 _NAMES = _NOW | _OF_TIME
 _CLOCK_TEXTS = frozenset({"now", "today"})
-_AS_SQL = frozenset({"ibis"})  # its now() becomes SQL, where it is frozen as well
+_AS_SQL = frozenset({"ibis"})  # its now() becomes SQL, which is frozen as well
 _READ_TEXTS = frozenset({"pandas", "numpy"})
 _HINT = "Use datetime.now(), date.today(), time.time() or pandas.Timestamp.now(), or give the time as a column."
 _Node = TypeVar("_Node", bound=ast.AST)
 
 
 def frozen_tree(source: bytes, path: str) -> ast.Module:
-    """Parse a module, and let all that may tell the time go through the functions of `frozen_names`."""
+    """Parse a module, and pass everything that may be a clock through the functions of `frozen_names`."""
     tree = ast.parse(source, path)
     imported = {
         alias.asname
@@ -45,15 +45,15 @@ def frozen_names(at: datetime, package: str) -> Mapping[str, Callable[[Any], Any
     """Return the functions that a rewritten module calls, by their names.
 
     Args:
-        at: The time; without a zone asked for, it is told in UTC.
-        package: What the names of the project's own modules begin with: their functions are rewritten themselves.
+        at: The frozen time; in UTC if the code asks for no zone.
+        package: The prefix of the names of the project's own modules, whose functions are rewritten themselves.
     """
     clocks = FrozenClocks(at, package)
     return {FROZEN: clocks.frozen, FROM_TEXT: clocks.from_text}
 
 
 class _Rewriting(ast.NodeTransformer):
-    """Puts what is called like a clock into a call of ours. Annotations and patterns hold no calls."""
+    """A rewriter that wraps names of clocks in a call. Annotations and patterns stay, as they contain no calls."""
 
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
@@ -117,7 +117,7 @@ class FrozenClocks:
         self._at, self._package = at.astimezone(UTC), package
 
     def frozen(self, value: Any) -> Any:  # Any: any value of the user's
-        """Return a function that tells the frozen time for one that tells the time; anything else as it is."""
+        """Return a function with the frozen time as its result in place of a clock; anything else as it is."""
         name = getattr(value, "__name__", None) if callable(value) else None
         if not isinstance(name, str) or name not in _NAMES or isinstance(value, type):
             return value
@@ -133,14 +133,14 @@ class FrozenClocks:
         return self._refused(value, name) if self._is_foreign(value, owner) else value
 
     def from_text(self, value: Any) -> Any:  # Any: any function
-        """Refuse what reads the text `now` or `today` as the clock; return anything else as it is."""
+        """Return a function that rejects the texts `now` and `today`, in place of one that reads the clock for them."""
         home = str(getattr(value, "__module__", "")).partition(".")[0]
         if home in _READ_TEXTS and not getattr(value, "__self__", None):
             return self._refused(value, f"{getattr(value, '__name__', 'it')}('now')")
         return value
 
     def _is_foreign(self, value: Any, owner: object) -> bool:
-        """Whether a function with the name of a clock is one of an installed package, which reads the clock."""
+        """Return whether a function named like a clock belongs to an installed package, which reads the real clock."""
         home = str(getattr(value, "__module__", None) or getattr(owner, "__module__", None) or "")
         is_own = bool(self._package) and home.startswith(self._package)
         is_of_value = owner is not None and not isinstance(owner, type | ModuleType)
@@ -170,7 +170,7 @@ class FrozenClocks:
 
     def _datetime_utcnow(self, owner: type[datetime]) -> Callable[[], datetime]:
         now = self._datetime_now(owner)
-        return now if owner is datetime else lambda: now(UTC)  # that of pandas has its zone
+        return now if owner is datetime else lambda: now(UTC)  # the Timestamp of pandas has a zone
 
     def _time(self) -> float:
         return self._at.timestamp()

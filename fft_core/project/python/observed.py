@@ -1,4 +1,4 @@
-"""What a file reads while it is imported: environment variables, files, and what nobody can look at again."""
+"""Observation of an import: its environment variables, its files, and reads that cannot be checked later."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from fft_core.project.python.stand_ins import Variables
 
-# Events of Python's audit hooks after which the same file may say something else next time.
+# Events of Python's audit hooks after which the same file may have another result next time.
 _OUTSIDE = (
     "socket.connect",
     "socket.getaddrinfo",
@@ -26,7 +26,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 class _Observing(Variables):
-    """Variables that remember which of them were asked for."""
+    """Variables that record which of them are read."""
 
     def __init__(self, environment: Mapping[str, str], read: set[str]) -> None:
         super().__init__(environment)
@@ -46,7 +46,7 @@ class _Observing(Variables):
 
 
 class Observed:
-    """Observes this process, from now to its end.
+    """An observer of this process, active until the process ends.
 
     Args:
         root: The folder of the project. Files elsewhere count, too, unless they belong to Python or its packages.
@@ -68,11 +68,11 @@ class Observed:
         sys.addaudithook(self._audit)
 
     def environment(self, environment: Mapping[str, str]) -> Mapping[str, str]:
-        """Return variables that are observed."""
+        """Return variables that record their reads."""
         return _Observing(environment, self._read)
 
     def told(self) -> dict[str, object]:
-        """Return the names of variables, the paths of files, and whether that is all."""
+        """Return the names of variables, the paths of files, and whether the import read nothing else."""
         return {
             "variables": sorted(self._read),
             "files": list(self._files),
@@ -96,6 +96,6 @@ class Observed:
 
 
 def _is_import() -> bool:
-    """Whether Python's own search for modules lists a folder."""
+    """Return whether a folder is listed by Python's own search for modules."""
     frame = sys._getframe(2)
     return frame.f_code.co_filename.startswith(_IMPORT)

@@ -1,4 +1,4 @@
-"""What a project's file gets instead of a module: all that the real one has, but for a few names."""
+"""Substitutes for modules that project files import: a few names are replaced, all others are the real ones."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-# The packages that FFT was before: project files import their names from there, whatever is installed.
+# Earlier names of FFT's packages: project files import from them, even if a package of that name is installed.
 FORMER_NAMES = ("fastflowtransform", "flowforge")
 _COMPAT = "fft_core.compat"
 
 
 class StandIn(ModuleType):
-    """A module with some names of its own; all others are those of the real one."""
+    """A module with some names of its own; all others are those of the real module."""
 
     def __init__(self, real: ModuleType, **names: object) -> None:
         super().__init__(real.__name__, real.__doc__)
@@ -27,9 +27,9 @@ class StandIn(ModuleType):
 
 
 class Variables(MutableMapping[str, str]):
-    """What a project's file finds in `os.environ`: what `env()` gives in SQL, and behind it the process environment.
+    """The `os.environ` of a project's file: the variables of `env()` in SQL, then those of the process.
 
-    What it sets is set for the process as well, where libraries look.
+    Assignments also set the variable of the process, which libraries read.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -63,12 +63,12 @@ class Variables(MutableMapping[str, str]):
         return {**other, **self}
 
     def copy(self) -> dict[str, str]:
-        """Return them as a dict, as `os.environ.copy()` does."""
+        """Return the variables as a dict, as `os.environ.copy()` does."""
         return dict(self)
 
 
 def os_with(environment: Mapping[str, str]) -> StandIn:
-    """Return an `os` whose environment is that of a project."""
+    """Return an `os` module with the environment of a project."""
     variables = environment if isinstance(environment, Variables) else Variables(environment)
     return StandIn(os, environ=variables, getenv=variables.get)
 
@@ -79,7 +79,7 @@ def importlib_with(import_module: Callable[..., ModuleType]) -> StandIn:
 
 
 def is_former(module: str) -> bool:
-    """Whether a dotted name is one of a package that FFT was before.
+    """Return whether a dotted name belongs to an earlier name of FFT's packages.
 
     >>> is_former("fastflowtransform.core"), is_former("pandas")
     (True, False)
@@ -88,10 +88,10 @@ def is_former(module: str) -> bool:
 
 
 class Former:
-    """The modules of the former packages, as one project finds them: with its variables, and its folder.
+    """The modules of FFT's earlier packages, as seen by one project: with its variables, and its folder.
 
     Args:
-        environment: What the project's files find in `os.environ`; that of the process if None.
+        environment: The variables in `os.environ` of the project's files; None: those of the process.
         root: The project's folder.
     """
 
@@ -100,7 +100,7 @@ class Former:
         self._bound: dict[str, ModuleType] = {}
 
     def module(self, name: str) -> ModuleType:
-        """Return what stands for a module. Raises ModuleNotFoundError, which tells what there is."""
+        """Return the substitute for a module. Raises ModuleNotFoundError, whose message lists the available names."""
         found = _former(name)
         if found.__name__ not in self._bound:
             bound = getattr(found, "bound", None)
@@ -109,7 +109,7 @@ class Former:
         return self._bound[found.__name__]
 
     def with_submodules(self, name: str, wanted: Sequence[str]) -> ModuleType:
-        """Return a module for `from ... import`: with those of the names that are modules of it, if it is a package."""
+        """Return a module for `from ... import`, including those of the names that are its submodules."""
         found = self.module(name)
         for inner in wanted if hasattr(found, "__path__") else ():
             if importlib.util.find_spec(f"{found.__name__}.{inner}") is not None:
@@ -118,7 +118,7 @@ class Former:
 
 
 class _FormerModule(StandIn):
-    """A module of a former package; the modules in it are such ones, too."""
+    """A module of an earlier package; its submodules are of this class, too."""
 
     def __init__(self, real: ModuleType, former: Former, **names: object) -> None:
         super().__init__(real, _former=former, **names)

@@ -1,1 +1,1 @@
-"""Files become a project: read in sorted order, checked, linked."""
+"""The reader: files become a project, in sorted order, checked and linked."""

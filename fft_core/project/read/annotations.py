@@ -1,4 +1,4 @@
-"""What the annotations in a Python file stand for, as dotted names: read from its syntax tree, nothing is imported."""
+"""The annotations in a Python file as dotted names: read from its syntax tree, without importing anything."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Annotation:
     """The annotation of one parameter.
 
     Attributes:
-        names: The dotted names of the types that it names: of an optional one and of the values of a mapping, those of
-            the type inside. Empty if it says nothing, as `Any` and `dict` do. What the file does not tell stands as it
-            is written.
-        text: How it is written.
-        line: Where.
+        names: The dotted names of the annotated types; of an optional type and of a mapping's values, the type inside.
+            Empty if the annotation is open, such as `Any` or `dict`. A name that the file does not define stays as
+            written.
+        text: The annotation as written.
+        line: Its line.
     """
 
     names: tuple[str, ...]
@@ -36,7 +36,7 @@ class Annotation:
 
 
 class AnnotationReader:
-    """Resolves the annotations of one file through its imports, aliases and constants."""
+    """A resolver of the annotations of one file, through its imports, aliases and constants."""
 
     def __init__(self, tree: ast.Module) -> None:
         self._tree = tree
@@ -110,14 +110,14 @@ class AnnotationReader:
             yield from self._types(value, seen)
 
     def _told(self, node: ast.expr) -> frozenset[str]:
-        """The dotted names of an expression; its text if the file tells none."""
+        """Return the dotted names of an expression, or its text if the file does not define it."""
         return self._names.origins(node) or frozenset({ast.unparse(node)})
 
 
 class _Names:
-    """The names of a module outside of its functions: what each is imported as, and the expressions it is set to.
+    """The names at module level: what each is imported as, and the expressions assigned to it.
 
-    `python_names` knows those inside of functions as well, and takes ten times as long.
+    `python_names` also covers names inside functions, and takes ten times as long.
     """
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class _Names:
         self._defined: set[str] = set()
 
     def bind(self, statements: Iterable[ast.AST]) -> None:
-        """Add the names that statements bind, those under `if`, `try` and `with` too."""
+        """Add the names that statements bind, including those below `if`, `try` and `with`."""
         for statement in statements:
             self._bind(statement)
             for part in ("body", "orelse", "handlers", "finalbody"):
@@ -135,7 +135,7 @@ class _Names:
                     self.bind(getattr(statement, part, []))
 
     def origins(self, node: ast.AST, depth: int = 0) -> frozenset[str]:
-        """Return the dotted names that an expression may stand for; none if the module does not tell."""
+        """Return the dotted names that an expression may stand for; empty if the module does not define it."""
         match node:
             case ast.Attribute(value=value, attr=name):
                 return frozenset(_as_typing(f"{origin}.{name}") for origin in self.origins(value, depth))
@@ -173,7 +173,7 @@ class _Names:
                     self._set(target, value)
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self._set(target, value)
-            case _ if type(statement).__name__ == "TypeAlias":  # `type Frame = ...`, which Python 3.11 has not
+            case _ if type(statement).__name__ == "TypeAlias":  # `type Frame = ...`, new in Python 3.12
                 self._set(getattr(statement, "name"), getattr(statement, "value"))  # noqa: B009
 
     def _import(self, name: str, origin: str) -> None:

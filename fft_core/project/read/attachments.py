@@ -1,4 +1,4 @@
-"""Grants, indexes and constraints of models and seeds; constraints that an engine does not have become checks."""
+"""Grants, indexes and constraints of models and seeds; constraints that an engine lacks become checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = ("grants", "indexes", "constraints")
 
 
 def attached(settings: Settings, name: str, otherwise: Location) -> Mapping[str, Any]:
-    """Return what is declared of a node, and where, by the names of its fields."""
+    """Return the declared attachments of a node and their place, by the names of its fields."""
     grants: Mapping[str, list[str]] = settings.get("grants", {})
     found = [Attachment("grant", privilege, tuple(roles)) for privilege, roles in grants.items() if roles]
     for key in ("indexes", "constraints"):
@@ -28,7 +28,7 @@ def attached(settings: Settings, name: str, otherwise: Location) -> Mapping[str,
 
 
 def constraint_checks(node: Node, can: Capabilities) -> Iterator[CheckDraft]:
-    """Yield checks in place of the constraints of a node, if its engine, or what it is, has none."""
+    """Yield checks in place of constraints that the engine, or the type of the relation, does not support."""
     where = node.attached_at
     if where is None or (can.constraints and not _has_no_table(node)):
         return
@@ -55,7 +55,7 @@ def _checks(one: Attachment) -> Iterator[NotNullShape | UniqueShape | Relationsh
 
 
 def unusable_attachments(project: Project) -> Iterator[Problem]:
-    """Say which foreign keys refer to what is not built before, or not there."""
+    """Yield problems with foreign keys whose table does not exist, or may be built later."""
     nodes: list[Node] = [*project.models.values(), *project.seeds.values()]
     for node in nodes:
         for one in (one for one in node.attached if one.to):

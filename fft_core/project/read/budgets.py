@@ -1,4 +1,4 @@
-"""budgets.yml becomes the budgets of a project's engine."""
+"""The reader of budgets.yml, for the engine of a project."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fft_core.project.shapes.budgets import BudgetsShape
 def budgets_of(
     shape: BudgetsShape, file: YamlFile, engine: str, models: Collection[str], warn: Callable[..., None]
 ) -> Budgets:
-    """Return what a file says of one engine. What it says of a model that is not there is no error, and told.
+    """Return the budgets for one engine. Budgets of unknown models are ignored with a warning.
 
     Args:
-        shape: The file.
-        file: Where its keys stand.
+        shape: The content of the file.
+        file: The file, for the lines of its keys.
         engine: The engine of the project.
-        models: The names of its models, those of other engines among them.
-        warn: Called as a logger is.
+        models: The names of the project's models, including those of other engines.
+        warn: A callback with the signature of a logger's method.
     """
     limit = shape.query_limits.get(engine)
     for name in shape.models:

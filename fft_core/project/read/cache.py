@@ -1,4 +1,4 @@
-"""The project as last read, kept in the user's cache folder: a load of unchanged files needs no parsing."""
+"""The project as last read, in the user's cache folder: loading unchanged files needs no parsing."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from fft_core.project.read.plain_pickle import is_whole, plain_bytes, plain_valu
 from fft_core.version import VERSION
 
 FILE = "project.pickle"
-FORMAT = 28  # counted up when the types of a project change
+FORMAT = 28  # increase it if the types of a project change
 
 
 def cached_project(root: Path, key: str) -> Project | None:
-    """Give the project that was kept under this key; None where it is another one, or cannot be read."""
+    """Return the project stored under this key; None if the cache holds another one, or cannot be read."""
     head, _, body = (ProjectCache(root).read(FILE) or b"").partition(b"\n")
     project = _loaded(body) if head == _head(root, key) else None
     return project if project is not None and _packages_are_unchanged(project) else None
 
 
 def last_loaded(root: Path | str) -> Project | None:
-    """Give the project as last loaded, whatever has changed since; None where none was kept. Its environment is empty.
+    """Return the project as last loaded, even if files changed since, with an empty environment; None without one.
 
-    For what must be quick and need not be right, as a shell's completion.
+    For callers that need speed rather than the current state, such as shell completion.
     """
     root = Path(root).resolve()
     head, _, body = (ProjectCache(root).read(FILE) or b"").partition(b"\n")
@@ -33,14 +33,14 @@ def last_loaded(root: Path | str) -> Project | None:
 
 
 def keep_project(project: Project, key: str) -> None:
-    """Keep a project, which has no environment yet, where the user's cache folder can be written to."""
+    """Store a project, which has no environment yet, if the user's cache folder can be written to."""
     content = plain_bytes(project)
     if content is not None:
         ProjectCache(project.root).write(FILE, _head(project.root, key) + b"\n" + content)
 
 
 def _packages_are_unchanged(project: Project) -> bool:
-    """Whether the files of packages say what they said: which packages there are is part of the key."""
+    """Return whether the files of packages are unchanged. The key of the cache covers the list of packages."""
     return all(find_package_files(package.home).digest() == package.digest for package in project.packages.values())
 
 

@@ -1,4 +1,4 @@
-"""The user's own folder for caches, outside of all projects: none is read that came with somebody's project."""
+"""The user's cache folder, outside of all projects, so that a cache that comes with a project is never read."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from fft_core.json_files import replace_file
 
 VARIABLE = "FFT_CACHE_DIR"
-_OWN = 0o600  # for its owner only
+_OWN = 0o600  # accessible to its owner only
 
 
 def cache_home() -> Path:
-    """Say where caches lie: in FFT_CACHE_DIR, or where the system keeps those of its user.
+    """Return the folder for caches: FFT_CACHE_DIR, or the user's cache folder by the rules of the system.
 
-    Only the process environment can say so; a project's .env cannot.
+    Only the process environment counts, and not a project's .env.
     """
     named = os.environ.get(VARIABLE)
     if named:
@@ -34,29 +34,29 @@ def cache_home() -> Path:
 
 @dataclass(frozen=True)
 class ProjectCache:
-    """The cache of one project, by its path. It only saves time: what cannot be trusted or read is not there."""
+    """The cache of one project, by its path. It only saves time: files that cannot be trusted or read are ignored."""
 
     root: Path
 
     @property
     def folder(self) -> Path:
-        """Where its files lie."""
+        """The folder of its files."""
         path = str(self.root.resolve())
         return cache_home() / hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
 
     def read(self, name: str) -> bytes | None:
-        """Give a file; None for one that another user owns or may write to, or whose folder is such a one."""
+        """Return the content of a file; None if another user owns it, or may write to it or its folder."""
         try:
             if not _is_private(os.lstat(self.folder), stat.S_ISDIR):
                 return None
             descriptor = os.open(self.folder / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
             with os.fdopen(descriptor, "rb") as file:
                 return file.read() if _is_private(os.fstat(descriptor), stat.S_ISREG) else None
-        except (OSError, RuntimeError):  # a user without a home, too
+        except (OSError, RuntimeError):  # also if the user has no home
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all; a folder that cannot be written to, or is another's, is left alone."""
+        """Write a file atomically; a folder that is not writable, or belongs to another user, is left alone."""
         try:
             folder = self.folder
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class ProjectCache:
             return
 
     def files(self) -> list[Path]:
-        """List what is there."""
+        """List its files."""
         try:
             return sorted(self.folder.iterdir())
         except (OSError, RuntimeError):

@@ -1,4 +1,4 @@
-"""What a project as read depends on beside its own files: as long as it is the same, it need not be read again."""
+"""Conditions of a loaded project beside its own files: as long as they hold, it need not be read again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENGINE_VARIABLE = "FF_ENGINE"
 
 
 def seen_by_code(environment: Mapping[str, str], engine: str, env: str) -> dict[str, str]:
-    """Return what a project's Python code finds in `os.environ`, beside the variables of the process."""
+    """Return the variables that a project's Python code finds in `os.environ`, beside those of the process."""
     return {**environment, ENGINE_VARIABLE: engine, "FFT_ACTIVE_ENV": env}
 
 
@@ -26,12 +26,12 @@ def conditions_of(
     secrets: Collection[str] = (),
     is_complete: bool = True,
 ) -> Conditions:
-    """Note what was read, with one digest of all values. A secret is digested nowhere: what reads it is read anew.
+    """Return conditions with one digest of all values. Secrets are never digested: they make conditions incomplete.
 
     Args:
         variables: The names of variables.
         files: The paths of files.
-        environment: Has the values.
+        environment: The values of the variables.
         secrets: The secrets that the project declares.
         is_complete: Whether nothing else was read.
     """
@@ -43,7 +43,7 @@ def conditions_of(
 
 
 def joined(all_of: Collection[Conditions], environment: Mapping[str, str], secrets: Collection[str] = ()) -> Conditions:
-    """Put several together. What has changed since it was noted is read anew."""
+    """Return the union of conditions; it is incomplete if one of them no longer holds."""
     variables = [name for conditions in all_of for name in conditions.variables]
     files = [path for conditions in all_of for path in conditions.files]
     is_complete = all(hold(conditions, environment) for conditions in all_of)
@@ -51,12 +51,12 @@ def joined(all_of: Collection[Conditions], environment: Mapping[str, str], secre
 
 
 def hold(conditions: Conditions, environment: Mapping[str, str]) -> bool:
-    """Tell whether all is as it was."""
+    """Return whether conditions still hold."""
     return conditions.is_complete and conditions.digest == _digest(conditions.variables, conditions.files, environment)
 
 
 def file_digest(path: Path) -> str:
-    """Digest a file; "" if it cannot be read."""
+    """Return the digest of a file; "" if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

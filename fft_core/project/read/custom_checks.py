@@ -1,4 +1,4 @@
-"""The files of tests/ that are custom checks: what they are called, and which parameters they take."""
+"""The custom checks in tests/: their types and parameters."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _OWN_KEYS = frozenset(CustomCheckShape.model_fields)
 
 @dataclass(frozen=True)
 class CustomCheck:
-    """A file, or a function of one, that judges the tests of one type.
+    """A file, or a function in one, that judges the tests of one type.
 
     Attributes:
-        type: What tests say to be judged by it.
-        location: Where it is.
-        rule: What judges, without the column and the parameters of a test.
-        params: The parameters that a test may give; None if any may be given.
-        described: The same for people: parameters and what its file says of it.
+        type: The value of `type` in tests.
+        location: The file and line of its definition.
+        rule: The rule, without the column and the parameters of a test.
+        params: The parameters that a test may have; None: any.
+        described: The parameters and the description of the file, for documentation.
     """
 
     type: str
@@ -53,7 +53,7 @@ class CustomCheck:
 
     @property
     def documented(self) -> CheckType:
-        """What is told of it on the pages of the project."""
+        """Return its entry for the documentation of the project."""
         return CheckType(self.type, self.location, *self.described)
 
 
@@ -66,7 +66,7 @@ def sql_check(
     engine: str,
     problems: list[Problem],
 ) -> CustomCheck | None:
-    """Read a *.ff.sql file below tests/; None, and a problem, if it does not say its type."""
+    """Read a *.ff.sql file below tests/; None, and a problem, if it lacks a type."""
     template = parse_template(text, path, jinja, engine)
     problems.extend(template.problems)
     where = Location(path, template.config_line)
@@ -97,7 +97,7 @@ def sql_check(
 
 
 def _first_comment(text: str) -> str | None:
-    """Return the comment at the begin of a template, before or after its config, in Jinja or SQL."""
+    """Return the comment at the beginning of a template, before or after its config, in Jinja or SQL."""
     rest = text.removeprefix("\ufeff").lstrip()
     while rest.startswith("{{") and "}}" in rest:
         rest = rest.partition("}}")[2].lstrip()
@@ -108,7 +108,7 @@ def _first_comment(text: str) -> str | None:
 
 
 def _text(text: str) -> str | None:
-    """Take the indentation out of a text; None if there is none."""
+    """Return a text without its indentation; None if there is none."""
     return inspect.cleandoc(text) or None
 
 
@@ -146,7 +146,7 @@ def _decorated(tree: ast.Module, path: Path, problems: list[Problem]) -> Iterato
 
 
 def _params_in(tree: ast.Module, model: str | None) -> tuple[CheckParam, ...] | None:
-    """Read the parameters of a model that the file defines; None if another one does, or there is no model."""
+    """Read the parameters of a pydantic model in the file; None without a model, or if it is in another file."""
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     if model not in classes:
         return None
@@ -165,7 +165,7 @@ def _literal(node: ast.expr | None, constants: Constants) -> object:
 
 
 def _name(node: ast.expr | None) -> str | None:
-    """The dotted name of a class."""
+    """Return the dotted name of a class."""
     is_none = node is None or (isinstance(node, ast.Constant) and node.value is None)
     return None if node is None or is_none else ast.unparse(node)
 
@@ -173,7 +173,7 @@ def _name(node: ast.expr | None) -> str | None:
 def custom_test(
     test: Mapping[str, Any], check: CustomCheck, file: YamlFile, keys: tuple[Key, ...], problems: list[Problem]
 ) -> tuple[CustomCheckShape, Rule] | None:
-    """Read a test of a custom type: flat keys that are none of ours are parameters, as those of `params` are."""
+    """Read a test of a custom type: unknown flat keys are parameters, like those in `params`."""
     flat = {str(key): value for key, value in test.items() if key not in _OWN_KEYS}
     shape = shaped(CustomCheckShape, {key: value for key, value in test.items() if key in _OWN_KEYS}, file, keys)
     if isinstance(shape, list):
@@ -184,7 +184,7 @@ def custom_test(
         if check.params is not None and name not in check.params:
             where = file.location((*keys, *(() if name in flat else ("params",)), name))
             known = nearest(name, check.params) or f"Parameters: {', '.join(sorted(check.params)) or 'none'}."
-            problems.append(Problem(f"{name!r} is no parameter of {check.type} ({check.location})", where, known))
+            problems.append(Problem(f"{name!r} is not a parameter of {check.type} ({check.location})", where, known))
     params = {**dict.fromkeys(sorted(check.params or ())), **given}
     if shape.where is not None:
         params["where"] = shape.where
@@ -194,7 +194,7 @@ def custom_test(
 
 
 def refused_shares(shape: CheckShape, rule: Rule, file: YamlFile, keys: tuple[Key, ...]) -> Iterator[Problem]:
-    """Name the thresholds that are shares, where a rule finds one fault or none."""
+    """Report thresholds that are shares, if the rule finds one fault or none."""
     for key, threshold in (("warn_if", shape.warn_if), ("error_if", shape.error_if)):
         if threshold is not None and threshold.is_share and rule.counts is None:
             message = f"{key}: a check of type {shape.type} counts no rows, so that no share of them can fail"  # type: ignore[attr-defined]

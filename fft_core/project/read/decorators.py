@@ -1,4 +1,4 @@
-"""The decorators of files that are written for FastFlowTransform. None of them registers anything: files are read."""
+"""The decorators of files that are written for FastFlowTransform. They register nothing: files are parsed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def engine_model(
     """Mark a function as a model of some engines. The function comes back unchanged.
 
     Args:
-        only: The engine or engines that have the model; all where None.
+        only: The engine or engines that have the model; None: all.
         env_match: Environment variables that must have these values; FF_ENGINE is the engine of the profile.
-        settings: Those of `@model`.
+        settings: The arguments of `@model`.
     """
     return lambda function: function
 
@@ -27,8 +27,8 @@ def dq_test(name: str, params_model: Any = None) -> Callable[[Function], Functio
     """Mark a function as a custom check, `(con, table, column, params) -> (ok, message, example_sql)`.
 
     Args:
-        name: The `type` of tests that it judges.
-        params_model: A pydantic model; the function is given its values as a dict, with its defaults.
+        name: The value of `type` in its tests.
+        params_model: A pydantic model; the function takes its values as a dict, with defaults.
     """
     return lambda function: function
 
@@ -36,8 +36,7 @@ def dq_test(name: str, params_model: Any = None) -> Callable[[Function], Functio
 def fft_hook(name: str | None = None, when: str | None = None) -> Callable[[Function], Function]:
     """Mark a function as a hook, which is called with one mapping.
 
-    Args:
-        name: The `name` of hooks in project.yml; the function's if None.
-        when: The phase that it serves; all if None.
+    name: The `name` of hooks in project.yml; None: the function's name.
+        when: The phase of the hook; None: all.
     """
     return lambda function: function

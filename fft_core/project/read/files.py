@@ -1,4 +1,4 @@
-"""The files of a project: which there are, and a digest of what they say."""
+"""The files of a project: their paths, and a digest of their content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX
 from fft_core.project.model import Home
 
 GIT_PACKAGES = Path(".fastflowtransform") / "packages" / "git"
-INSTALLED = "installed.json"  # beside each installed git package: what it is
+INSTALLED = "installed.json"  # beside each installed git package: its pin
 _ALONE = ("project.yml", "sources.yml", "packages.yml", "packages.lock.yml", "budgets.yml")
 SEEDS = Path("seeds")
 SEEDS_VARIABLE = "FFT_SEEDS_DIR"
@@ -35,12 +35,12 @@ class ProjectFiles:
     seeds: Path = SEEDS
 
     def below(self, folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-        """Those below a folder whose names end so."""
+        """List the files below a folder with one of these suffixes."""
         parts = folder.parts
         return [path for path in self.paths if path.parts[: len(parts)] == parts and path.name.endswith(suffixes)]
 
     def digest(self) -> str:
-        """Digest the names of all, and the content of those that are read to load the project: not of seeds' rows."""
+        """Return a digest of all paths, and of the content of files that loading reads, without rows of seeds."""
         digest = hashlib.sha256()
         for path in self.paths:
             is_read = not path.is_relative_to(self.seeds) or path.name.endswith(_TEXTS)
@@ -49,7 +49,7 @@ class ProjectFiles:
         return digest.hexdigest()
 
     def _digest_of(self, path: Path) -> bytes:
-        """Digest a file; one that cannot be read has none, and is reported by who reads it next."""
+        """Return the digest of a file, or nothing for a file that cannot be read, which the next reader reports."""
         try:
             return hashlib.sha256((self.root / path).read_bytes()).digest()
         except OSError:
@@ -57,19 +57,19 @@ class ProjectFiles:
 
 
 def refuse_no_project(root: Path) -> None:
-    """Raise ProjectError for a folder that is no project."""
+    """Raise ProjectError for a folder that is not a project."""
     if not (root / "project.yml").is_file():
         hint = "Name the folder that holds project.yml, as in: fft build path/to/project"
-        raise ProjectError([Problem("this is not an FFT project: there is no project.yml", Location(root), hint)])
+        raise ProjectError([Problem("this is not an FFT project: project.yml is missing", Location(root), hint)])
 
 
 def seeds_folder(root: Path, environment: Mapping[str, str]) -> Path:
-    """Return the folder of a project's seeds: seeds/, or what FFT_SEEDS_DIR names, as documented for FFT.
+    """Return the folder of a project's seeds: seeds/, or the value of FFT_SEEDS_DIR, as documented for FFT.
 
-    A warning tells of a folder that is not there: the project has no seeds then.
+    A missing folder causes a warning, and the project has no seeds.
 
     Raises:
-        ProjectError: it does not lie in the project's folder.
+        ProjectError: the folder is outside of the project's folder.
     """
     named = environment.get(SEEDS_VARIABLE)
     if not named:
@@ -78,15 +78,19 @@ def seeds_folder(root: Path, environment: Mapping[str, str]) -> Path:
     if folder == root or not folder.is_relative_to(root):
         hint = "Name a folder in the project's, as .local/seeds."
         raise ProjectError(
-            [Problem(f"environment variable {SEEDS_VARIABLE}: {named!r} is no folder of it", None, hint)]
+            [
+                Problem(
+                    f"environment variable {SEEDS_VARIABLE}: {named!r} is not a folder inside the project", None, hint
+                )
+            ]
         )
     if not folder.is_dir():
-        _log.warning("%s: there is no folder %r, so there are no seeds", SEEDS_VARIABLE, named)
+        _log.warning("%s: the folder %r does not exist, so the project has no seeds", SEEDS_VARIABLE, named)
     return folder.relative_to(root)
 
 
 def find_files(root: Path, seeds: Path = SEEDS) -> ProjectFiles:
-    """Find the files of a project; hidden files and folders are none of ours, unless the seeds are there."""
+    """Find the files of a project; hidden files and folders are skipped, unless they hold the seeds."""
     alone = [Path(name) for name in _ALONE if (root / name).is_file()]
     installed = [path.relative_to(root) for path in sorted((root / GIT_PACKAGES).glob(f"*/{INSTALLED}"))]
     found = [path for folder in _READ_BELOW for path in _walk(root, folder)]
@@ -95,7 +99,7 @@ def find_files(root: Path, seeds: Path = SEEDS) -> ProjectFiles:
 
 
 def find_package_files(home: Home) -> ProjectFiles:
-    """Find the files of a package: its project.yml, and what is below its models."""
+    """Find the files of a package: its project.yml, and the files below its models."""
     alone = [Path("project.yml")] if (home.root / "project.yml").is_file() else []
     return ProjectFiles(home.root, (*alone, *sorted(_walk(home.root, str(home.models)))))
 
@@ -117,7 +121,7 @@ def _walk(root: Path, folder: str, *, all_kinds: bool = False) -> Iterator[Path]
 
 
 def _texts_in(folder: Path) -> tuple[str, ...]:
-    """How the files end that are read; beside unit tests and custom checks, a project's tests are its own matter."""
+    """Return the suffixes of the files to read in a folder; of tests/, only unit tests and custom checks."""
     if folder.parts[:2] == FIXTURES.parts:
         return (*_TEXTS, ".csv")
     return _TEXTS if folder.parts[0] != "tests" or folder.parts[:2] == UNIT_TESTS.parts else _CHECKS

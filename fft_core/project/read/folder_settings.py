@@ -11,16 +11,16 @@ from fft_core.project.read.settings import MARK, Layer, Nearness, read_layer
 from fft_core.project.read.yaml_file import Key, YamlFile
 from fft_core.project.shapes.shape import Shape
 
-_ANY = "*"  # no name of a package
+_ANY = "*"  # not a valid name of a package
 
 
 @dataclass(frozen=True)
 class Item:
-    """What settings by folder can speak of.
+    """A node or check to which settings by folder can apply.
 
     Attributes:
-        parts: The folders that it lies in, and its name.
-        package: The package that it comes from; None for the project's own.
+        parts: The folders above it, and its name.
+        package: The name of its package; None for the project's own.
     """
 
     parts: tuple[str, ...]
@@ -43,10 +43,10 @@ class FolderSettings:
     """The settings of one section of project.yml."""
 
     def __init__(self, found: Iterable[_At] = ()) -> None:
-        self._found = sorted(found, key=lambda at: len(at.parts), reverse=True)  # stable: a package's behind its own
+        self._found = sorted(found, key=lambda at: len(at.parts), reverse=True)  # stable: a package's follow its own
 
     def of(self, *items: Item) -> tuple[Layer, ...]:
-        """Return what is said of something, the deepest folder first; it may have several names."""
+        """Return the settings of an item, those of the deepest folder first; an item may have several names."""
         return tuple(at.layer for at in self._found if any(at.holds(item) for item in items))
 
 
@@ -56,8 +56,8 @@ class Section:
 
     Attributes:
         keys: Its path in the file.
-        shape: What can be said in it, see `read_layer`.
-        holds: What its folders hold, for messages.
+        shape: The shape of its settings, see `read_layer`.
+        holds: The word for its items in messages.
     """
 
     keys: tuple[Key, ...]
@@ -73,22 +73,22 @@ def read_folders(
     owners: Mapping[str, str | None],
     problems: list[Problem],
 ) -> FolderSettings:
-    """Read a section. A key is a folder, the name of one thing, or a setting, which may begin with `+`.
+    """Read a section. A key is a folder, the name of an item, or a setting, which may begin with `+`.
 
     Args:
-        section: Which one.
-        content: What it holds.
+        section: The section.
+        content: Its content.
         file: project.yml.
-        items: What there is to speak of.
+        items: The items to which it can apply.
         owners: The names that the first level may have beside folders: the project's, and those of packages.
-        problems: Grows.
+        problems: The list to which problems are added.
     """
     reading = _Reading(section, file, _known(items), owners, problems)
     return FolderSettings(reading.folder(content, section.keys, (), _ANY))
 
 
 def _known(items: Iterable[Item]) -> Mapping[str | None, frozenset[tuple[str, ...]]]:
-    """All folders and names, by the package that has them."""
+    """Return all folders and names, by package."""
     found: dict[str | None, set[tuple[str, ...]]] = {None: set()}
     for item in items:
         found.setdefault(item.package, set()).update(item.parts[:n] for n in range(1, len(item.parts) + 1))
@@ -106,7 +106,7 @@ class _Reading:
     def folder(
         self, content: Mapping[str, Any], keys: tuple[Key, ...], parts: tuple[str, ...], package: str | None
     ) -> Iterator[_At]:
-        """Read what is said of a folder and of those below it."""
+        """Read the settings of a folder and of those below it."""
         said: dict[str, str] = {}
         for key in map(str, content):
             inner = self._inner(key, content[key], parts, package)
@@ -124,7 +124,7 @@ class _Reading:
     def _inner(
         self, key: str, value: object, parts: tuple[str, ...], package: str | None
     ) -> tuple[tuple[str, ...], str | None] | None:
-        """What a key names: parts, and whose; None if it is no folder."""
+        """Return the parts and the owner that a key names; None if the key is not a folder."""
         owner = None if package == _ANY else package
         if key.startswith(MARK):
             return None
@@ -143,7 +143,7 @@ class _Reading:
         package: str | None,
         said: dict[str, str],
     ) -> None:
-        """Note a setting, or that there is neither such a setting nor such a folder."""
+        """Add a setting, or the problem that the key is neither a setting nor a folder."""
         name = key.removeprefix(MARK)
         if name in self._settings and name not in said:
             said[name] = key
@@ -156,7 +156,9 @@ class _Reading:
             folders = sorted({p[len(parts)] for p in self.known.get(owner, ()) if p[: len(parts)] == parts != p})
             near = nearest(key, [*folders, *self._settings])
             hint = near or f"There is {', '.join(folders)}." if folders else near
-            self.problems.append(Problem(f"{shown}: {key!r} is no folder or name of {self.section.holds}", where, hint))
+            self.problems.append(
+                Problem(f"{shown}: {key!r} is not a folder or name of {self.section.holds}", where, hint)
+            )
         else:
             hint = nearest(name, self._settings) or f"Settings: {', '.join(sorted(self._settings))}."
             self.problems.append(Problem(f"{shown}: {key!r} is not a setting of {self.section.holds}", where, hint))

@@ -1,4 +1,4 @@
-"""`hooks` of project.yml and the files of hooks/ become the hooks of a project."""
+"""The reader of `hooks` in project.yml and of the files in hooks/."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PHASES: tuple[Phase, ...] = ("on_run_start", "on_run_end", "before_model", "afte
 
 @dataclass(frozen=True)
 class HookFunction:
-    """A function of a file in hooks/; `when` is the phase that it serves, None for all."""
+    """A function of a file in hooks/; `when` is its phase, None: all phases."""
 
     name: str
     when: str | None
@@ -41,7 +41,7 @@ class HookFunction:
 
 @dataclass(frozen=True)
 class HookFiles:
-    """The files of hooks/: the texts of SQL by their stems, the functions, and the text of each file of these."""
+    """The files of hooks/: the texts of SQL by their stems, the functions, and the text of each Python file."""
 
     texts: Mapping[str, tuple[Path, str]]
     functions: tuple[HookFunction, ...]
@@ -72,13 +72,13 @@ def _function(
     when = said.get("when")
     if when is not None and when not in PHASES:
         hint = nearest(str(when), PHASES) or f"Phases: {', '.join(PHASES)}."
-        problems.append(Problem(f"@fft_hook(when={when!r}) is no phase", where, hint))
+        problems.append(Problem(f"@fft_hook(when={when!r}) is not a phase", where, hint))
     yield HookFunction(str(said.get("name") or function.name), when, function.name, path)
 
 
 @dataclass(frozen=True)
 class HookReading:
-    """What the hooks of a project are read for and with; `problems` grows by what is wrong with any of them."""
+    """A reader of hooks with the parts of the project that it needs; problems are added to `problems`."""
 
     engine: str
     env: str
@@ -111,7 +111,7 @@ def hooks_of(shape: HooksShape, file: YamlFile, files: HookFiles, reading: HookR
 
 
 def _with_template(hook: Hook, reading: HookReading) -> Hook:
-    """Read the template of a hook in SQL. What is wrong in a text of project.yml stands at the hook."""
+    """Read the template of a hook in SQL. Problems in a text of project.yml have the place of the hook."""
     if hook.sql is None:
         return hook
     path = hook.path or hook.location.path
@@ -130,7 +130,7 @@ def _with_template(hook: Hook, reading: HookReading) -> Hook:
 
 
 def tables_of(hooks: Iterable[Hook], files: HookFiles, tables: Iterable[str]) -> dict[SourceName, Source]:
-    """Return those of some tables that a hook names in its text, as sources: nobody else makes them."""
+    """Return those of `tables` that the text of a hook names, as sources, because only hooks fill them."""
     found: dict[SourceName, Source] = {}
     for table in dict.fromkeys(tables):
         for hook in hooks:

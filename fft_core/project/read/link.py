@@ -1,4 +1,4 @@
-"""Names become links: every ref, source and tested table is found, or its line is reported."""
+"""Links between names: every ref, source and tested table is found, or its line is reported."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from fft_core.project.read.schema_file import CheckDraft, SchemaEntry
 from fft_core.project.shapes.checks import CheckShapes
 
 _SOURCES = Path("sources.yml")
-Own: TypeAlias = tuple[Check, Collection[str]]  # and the names of what it says itself
+Own: TypeAlias = tuple[Check, Collection[str]]  # and the names of its own settings
 Configured: TypeAlias = Callable[[Project, Sequence[Own]], tuple[Check, ...]]
 Reconcile: TypeAlias = ReconcileDifference | ReconcileRatio | ReconcileCoverage | RowCountEquals
 
@@ -47,9 +47,9 @@ def link(
     problems: list[Problem],
     configured: Configured,
 ) -> Project:
-    """Join what the files say about each other. What does not fit is added to `problems`.
+    """Link the drafts of the files with each other. Problems are added to `problems`.
 
-    `configured` adds to checks what is said of them by folder and by rule.
+    `configured` adds the settings by folder and by rule to checks.
     """
     schemas = list(schemas)
     is_told_of = any(problem.where and problem.where.path == _SOURCES for problem in problems)
@@ -78,7 +78,7 @@ def link(
     linked = replace(project, checks=configured(project, _checks([*drafts, *known], project, problems)))
     round_checks = None if cycle else find_cycle(linked)
     if round_checks:
-        advice = "A check waits for what it looks into: put it on the table that is built later."
+        advice = "A check waits for the tables that it reads: put it on the table that is built later."
         message = f"cycle through checks: {' -> '.join(round_checks)}"
         problems.append(Problem(message, _location(round_checks[0], linked), advice))
     return linked
@@ -89,7 +89,7 @@ def _location(name: str, project: Project) -> Location:
 
 
 def unknown_inputs(model: Model, project: Project, *, sources: bool = True) -> Iterable[Problem]:
-    """Say which inputs of a model are no model, seed or source; `sources`: whether all sources could be read."""
+    """Report inputs that are not a model, seed or source; `sources`: whether all sources could be read."""
     inputs = [name for name in model.inputs if sources or not isinstance(name, SourceName)]
     yield from _unknown(inputs, project, model.input_places, model.location)
 
@@ -150,7 +150,7 @@ def _described_seed(seed: Seed, entry: SchemaEntry) -> Seed:
 
 
 def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Problem]) -> list[Own]:
-    """Make the checks, each with the names of what it says itself."""
+    """Make the checks, each with the names of its own settings."""
     by_relation = _by_relation(project)
     found, waiting = list[Own](), _Waiting(project)
     names: dict[object, set[str]] = {}
@@ -205,7 +205,7 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
 
 
 def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems: list[Problem]) -> Scope:
-    """Which rows a check judges; only the builds of incremental models and streams have a delta."""
+    """Return which rows a check judges; only builds of incremental models and streams have a delta."""
     model = project.models.get(node) if isinstance(node, str) else None
     if draft.shape.scope == "delta" and not (model and isinstance(model.materialization, Incremental | Sessions)):
         hint = "Take `scope` out: the check then judges all rows before they are published."
@@ -216,7 +216,7 @@ def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems
 
 
 def _hidden(nodes: Iterable[str | SourceName], project: Project) -> tuple[str, ...]:
-    """The columns that no report shows, of all tables of a check."""
+    """Return the columns of all tables of a check that no report may show."""
     tables = [
         project.sources.get(node) if isinstance(node, SourceName) else project.models.get(node, project.seeds.get(node))
         for node in nodes
@@ -227,7 +227,7 @@ def _hidden(nodes: Iterable[str | SourceName], project: Project) -> tuple[str, .
 
 
 def _by_relation(project: Project) -> Mapping[str, SourceName]:
-    """Sources by what a test may call them: group.table, or the identifier where only one has it."""
+    """Return sources by the names that tests may use: group.table, or the identifier if it is unique."""
     identifiers = Counter(source.identifier for source in project.sources.values())
     found = {str(name): name for name in project.sources}
     found.update({s.identifier: n for n, s in project.sources.items() if identifiers[s.identifier] == 1})
@@ -246,40 +246,40 @@ def _node(text: str, project: Project, by_relation: Mapping[str, SourceName]) ->
 
 
 class _Waiting:
-    """What each node waits for: what it reads, and what the checks that are made so far read."""
+    """The dependencies of each node: its inputs, and those of the checks that are made so far."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self._checks: dict[str | SourceName, list[str]] = {}
 
     def add(self, check: Check) -> None:
-        """Let the node of a check wait for what the check reads."""
+        """Add the inputs of a check to the dependencies of its node."""
         behind = [self.project.seed_behind(read) if isinstance(read, SourceName) else read for read in check.rule.reads]
         self._checks.setdefault(check.node, []).extend(name for name in behind if name not in (None, check.node))
 
     def has(self, node: str, other: str) -> bool:
-        """Whether a node waits for another one, directly or not."""
+        """Return whether a node depends on another one, directly or through others."""
         return other in reach_from(node, lambda name: (*self.project.reads(name), *self._checks.get(name, ())))
 
 
 def _reconciled(
     draft: CheckDraft, rule: Reconcile, waiting: _Waiting, by_relation: Mapping[str, SourceName]
 ) -> CheckDraft:
-    """Find the two tables of a rule. It judges the one that is built later: the other has its rows by then."""
+    """Find the two tables of a rule. The table that is built later is judged: the other one has its rows by then."""
     tables, project = [str(side.table) for side in (rule.left, rule.right)], waiting.project
     nodes = [_node(table, project, by_relation) for table in tables]
     left, right = (project.seed_behind(n) or n if isinstance(n, SourceName) else n for n in nodes)
     if left is None or right is None:
-        return replace(draft, node=tables[0] if left is None else tables[1])  # which is not there, and is told
+        return replace(draft, node=tables[0] if left is None else tables[1])  # unknown, which is reported later
     owner = _later(left, right, waiting)
     return replace(draft, node=str(owner), rule=rule.of(left, right, owner))
 
 
 def _later(left: str | SourceName, right: str | SourceName, waiting: _Waiting) -> str | SourceName:
-    """The one of two tables that waits for the other. If neither does, the right one.
+    """Return the one of two tables that depends on the other; without a dependency, the right one.
 
-    But what is built is held back, and no source; a view, which shows what is below it at once, before a table; and
-    both before a seed, whose rows are given.
+    Only the rows of a build can be held back: a source is never judged if the other table is built. A view, which shows
+    changes of its inputs at once, goes before a table; both go before a seed, whose rows are fixed.
     """
     if not isinstance(left, str) or not isinstance(right, str):
         return next((node for node in (right, left) if isinstance(node, str)), right)
@@ -295,7 +295,7 @@ def _liveliness(name: str, project: Project) -> int:
 
 
 def _latest(node: str | SourceName, rule: Rule, waiting: _Waiting) -> str | SourceName:
-    """The table whose build judges a rule: that of the test, or what the rule reads, if that waits for all others."""
+    """Return the table whose build judges a rule: the test's own, or the input that depends on all other tables."""
     if not rule.can_move or not isinstance(node, str):
         return node
     reads = [read for read in rule.reads if isinstance(read, str) and read != node and _has_rows(read, waiting.project)]
@@ -316,7 +316,7 @@ def _resolved(
     by_relation: Mapping[str, SourceName],
     problems: list[Problem],
 ) -> Rule:
-    """Find what a rule reads: it is still called as the user wrote it."""
+    """Return a rule with its inputs found; they still have the names that the user wrote."""
     found = {text: _node(str(text), project, by_relation) for text in rule.reads}
     for text in (text for text, target in found.items() if target is None):
         hint = nearest(str(text), [*project.models, *project.seeds, *map(str, project.sources)])
@@ -326,7 +326,7 @@ def _resolved(
 
 
 def _check_name(shape: CheckShapes) -> str:
-    """Name a check by its type and columns, in characters that Dagster takes."""
+    """Return the name of a check from its type and columns, in characters that Dagster accepts."""
     column = shape.column
     columns = column if isinstance(column, list) else [column] if column else []
     text = shape.name or "_".join([shape.type, *columns])

@@ -1,4 +1,4 @@
-"""A folder becomes a Project; a second load of unchanged files comes from a cache."""
+"""The loader: a folder becomes a Project; loading unchanged files again reads a cache."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def load_project(
 ) -> Project:
     """Load the project in a folder; opens no database and runs no user code.
 
-    The exception are Python models whose decorators have computed arguments: each such file is imported, alone and in
-    a process of its own, if what it reads has changed.
+    Python models whose decorators have computed arguments are an exception: each such file is imported, in a separate
+    process, if something that it reads has changed.
 
     Args:
-        root: The folder that holds `project.yml` and `models/`.
-        env: The name of the environment: chooses the profile and the .env layers. FFT_ACTIVE_ENV or "dev" where None.
-        engine: The engine's name; the active profile's where None.
+        root: The folder with `project.yml` and `models/`.
+        env: The name of the environment, which selects the profile and the .env layers; None: FFT_ACTIVE_ENV or "dev".
+        engine: The engine's name; None: that of the active profile.
         variables: Override the `vars` of project.yml.
-        environment: What `env()` sees; the .env layers below the process environment where None.
+        environment: The variables for `env()`; None: the .env layers below the process environment.
 
     Raises:
-        ProjectError: with all problems of all files. A profile that cannot be used is one of them.
+        ProjectError: with all problems of all files, including those of an unusable profile.
 
     >>> from fft_core import load_project
     >>> project = load_project("shop")
@@ -67,7 +67,7 @@ def load_project(
 
 
 def _with_context(project: Project) -> Project:
-    """Give custom checks what their code may use: the project without what only others use."""
+    """Add the project to the context of custom checks, without the parts that their code cannot use."""
     context = CheckContext(replace(project, models={}, seeds={}, checks=(), unit_tests=()))
     checks = [
         replace(check, rule=replace(check.rule, context=context)) if isinstance(check.rule, CustomRule) else check
@@ -97,7 +97,7 @@ def _read(
     project = None if problems else cached_project(root, key)
     if project is not None and hold(project.conditions, seen_by_code(environment, engine, env)):
         return project
-    from fft_core.project.read.reader import Reader  # with the parsers that it needs; a cached project needs none
+    from fft_core.project.read.reader import Reader  # with the parsers that reading needs; a cached project needs none
 
     project = Reader(root, env, engine, files, problems, environment=environment, namespace=namespace).read()
     if project.conditions.is_complete:

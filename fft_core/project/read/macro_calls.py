@@ -1,4 +1,4 @@
-"""Which macros a template calls, directly and through others."""
+"""The macros that a template calls, directly and through others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MacroIndex: TypeAlias = Mapping[str, Macro]
 
 
 def reached_macros(calls: frozenset[str], macros: MacroIndex) -> set[str]:
-    """Return the macros that a template calls, and those that they call."""
+    """Return the macros that a template calls, and those that these call."""
     reached: set[str] = set()
     frontier = [name for name in calls if name in macros]
     while frontier:

@@ -1,4 +1,4 @@
-"""What is said of how a model is stored, in its own file and elsewhere, becomes its materialization."""
+"""The materialization of a model, from the settings in its own file and elsewhere."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PLAIN: Mapping[str, Materialization] = {
 
 
 def materialization_of(settings: Settings, where: Location, problems: list[Problem]) -> Materialization:
-    """Return how a model is stored. What does not fit is added to `problems`.
+    """Return the materialization of a model. Invalid settings are added to `problems`.
 
     Args:
-        settings: What is said of it in all places.
-        where: Where the model's config is written.
-        problems: Grows.
+        settings: Its settings from all places.
+        where: The place of the model's config.
+        problems: The list to which problems are added.
     """
     said = {key: value for key in _INCREMENTAL if (value := settings.get(key)) is not None}
     match _kind(settings, where, problems):
@@ -100,7 +100,7 @@ def _snapshot(settings: Settings, said: Mapping[str, Any], where: Location, prob
 
 
 def _refuse_what_has_no_effect(kind: str, settings: Settings, where: Location, problems: list[Problem]) -> None:
-    """What a folder says is for those of its models that it means something for."""
+    """Report settings without effect. A setting of a folder only applies to models that it has a meaning for."""
     keys = [*_WITHOUT_EFFECT, "snapshot", *(["publish"] if kind != "table" else [])]
     for key in [key for key in keys if settings.is_near(key)]:
         needed = {"snapshot": "snapshot", "publish": "table"}.get(key, "incremental")

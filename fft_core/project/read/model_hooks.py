@@ -1,4 +1,4 @@
-"""`pre_hook` and `post_hook` of a model: SQL that is run in the transaction that builds it."""
+"""`pre_hook` and `post_hook` of a model: SQL that runs in the transaction of its build."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def model_hooks(
     engine: str,
     problems: list[Problem],
 ) -> tuple[ModelHook, ...]:
-    """Read the hooks of a model. They may name what the model reads, and `this`; other names are problems.
+    """Read the hooks of a model. They may refer to the model's inputs and to `this`; other names are problems.
 
     Args:
-        settings: Those of the model.
+        settings: The settings of the model.
         key: pre_hook or post_hook.
-        inputs: What the model reads.
+        inputs: The inputs of the model.
         path: Its file.
-        jinja: Parses templates.
-        macros: Those of the project.
+        jinja: The environment that parses templates.
+        macros: The macros of the project.
         python_macros: The names of its functions for templates.
-        engine: The engine.
-        problems: Grows.
+        engine: The engine's name.
+        problems: The list to which problems are added.
     """
     where = settings.place_of(key, Location(path))
     found = []

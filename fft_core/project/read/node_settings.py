@@ -1,4 +1,4 @@
-"""Applies what project.yml says by folder and by rule, and YAML beside models, to models, seeds, sources and checks."""
+"""Settings from project.yml, by folder and by rule, and from YAML beside models, for all nodes and checks."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ _SNAPSHOTS = Section(("snapshots",), ModelConfigShape, "models/")
 _SEEDS = Section(("seeds",), SeedConfigShape, "seeds/")
 _SOURCES = Section(("sources",), SourceSettingsShape, "sources.yml")
 _CHECKS = Section(("checks",), CheckSettingsShape, "models/, seeds/ or sources.yml")
-_OF_FFT = ("incremental", "storage")  # below models: the shape that FFT documents, unless the keys begin with +
+_OF_FFT = ("incremental", "storage")  # below models: in the shape documented for FFT, unless the keys begin with +
 
 
 @dataclass(frozen=True)
 class Found:
-    """A draft, and where it was found."""
+    """A draft of a model, with its own folder of models."""
 
     home: Home
     draft: Draft
 
     @cached_property
     def item(self) -> Item:
-        """What settings by folder can call it."""
+        """Return the item that settings by folder can refer to."""
         package = None if self.home.shown == Path() else self.home.shown.name
         return Item((*self.draft.path.parent.relative_to(self.home.below).parts, self.draft.name), package)
 
 
 @dataclass(frozen=True)
 class Written:
-    """What the files of a project say beside its models.
+    """The settings of a project's files outside of its models.
 
     Attributes:
-        settings: What project.yml says.
+        settings: The content of project.yml.
         file: project.yml.
         packages: The names of the packages.
-        beside: What YAML says of models and seeds, by name.
-        named: What `models.incremental` says of models, by name.
+        beside: The settings of models and seeds in YAML, by name.
+        named: The settings of models in `models.incremental`, by name.
         seeds_folder: The folder of the seeds.
     """
 
@@ -69,11 +69,11 @@ class NodeSettings:
     """The settings of all nodes of a project.
 
     Args:
-        written: What the files say.
+        written: The settings of the files.
         found: The models.
-        seeds: The seeds, as their folder has them.
+        seeds: The seeds, as read from their folder.
         sources: The sources.
-        problems: Grows.
+        problems: The list to which problems are added.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class NodeSettings:
     # --- models and seeds ---------------------------------------------------------------------------------------------
 
     def of_model(self, one: Found) -> Settings:
-        """All that is said of a model, the nearest first."""
+        """Return all settings of a model, the nearest first."""
         key = one.draft.path, one.draft.name
         if key not in self._known:
             self._known[key] = self._said_of(one)
@@ -132,7 +132,7 @@ class NodeSettings:
         return settings
 
     def of_seed(self, seed: Seed) -> Settings:
-        """All that is said of a seed, the nearest first; seeds/schema.yml is its own file."""
+        """Return all settings of a seed, the nearest first; seeds/schema.yml counts as its own file."""
         own = {key: value for key in PLACE if (value := getattr(seed, key)) is not None}
         beside = self._written.beside.get(seed.name)
         rules = [layer for names, layer in self._rules if seed.name in names]
@@ -141,16 +141,16 @@ class NodeSettings:
         return Settings((Layer(own, where, Nearness.OWN),)).below(*([beside] if beside else []), *rules, *folders)
 
     def of(self, name: str) -> Settings | None:
-        """All that is said of a model or seed, the nearest first; None if there is none of that name."""
+        """Return all settings of a model or seed, the nearest first; None if the name is unknown."""
         found = [self.of_model(one) for one in self._found if one.draft.name == name]
         found += [self.of_seed(self._seeds[name])] if name in self._seeds else []
         return next((s for s in found if self._is_enabled(s)), found[0] if found else None)
 
     def apply_rules(self, project: Callable[[Mapping[str, Model], Mapping[str, Seed]], Project]) -> None:
-        """Find what the rules choose, by what is said without them.
+        """Apply the rules. Their selections see settings without those of rules.
 
         Args:
-            project: Makes a project of models and seeds, of which no other one is known yet.
+            project: A function that makes a project of models and seeds alone.
         """
         rules = [(i, rule) for i, rule in enumerate(self._written.settings.rules) if rule.select is not None]
         if not rules:
@@ -158,7 +158,7 @@ class NodeSettings:
         models = {one.draft.name: self._made(one, []) for one in self._found}
         known = project(models, {name: self._placed(seed) for name, seed in self._seeds.items()})
         if find_cycle(known):
-            return  # which is told
+            return  # reported elsewhere
         for index, rule in reversed(rules):
             names = self._asked(index, "select", lambda text: matching_nodes(known, text), rule.select or "")
             layer = self._layer(index, rule.set, ModelConfigShape)
@@ -167,15 +167,15 @@ class NodeSettings:
         self._known.clear()
 
     def models(self) -> Iterator[Model]:
-        """Make the models that are not disabled."""
+        """Yield the models that are not disabled."""
         yield from (self._made(one, self._problems) for one in self._found if self._is_enabled(self.of_model(one)))
 
     def seeds(self) -> dict[str, Seed]:
-        """Return the seeds that are not disabled, with what is said of them."""
+        """Return the seeds that are not disabled, with their settings."""
         return {name: self._placed(seed) for name, seed in self._seeds.items() if self._is_enabled(self.of_seed(seed))}
 
     def disabled(self) -> dict[str, Location]:
-        """Where each model and seed is disabled that is none of the project."""
+        """Return the place that disables each model and seed without an enabled one of its name."""
         said = [(one.draft.name, self.of_model(one)) for one in self._found]
         said += [(name, self.of_seed(seed)) for name, seed in self._seeds.items()]
         off = {
@@ -200,7 +200,7 @@ class NodeSettings:
     # --- sources and checks -------------------------------------------------------------------------------------------
 
     def sources(self) -> dict[SourceName, Source]:
-        """Return the sources with what is said of them; sources.yml is their own file."""
+        """Return the sources with their settings; sources.yml counts as their own file."""
         return {name: self._of_source(name, source) for name, source in self._sources.items()}
 
     def _of_source(self, name: SourceName, source: Source) -> Source:
@@ -211,11 +211,11 @@ class NodeSettings:
         return replace(source, **{key: settings.get(key) for key in own})
 
     def checks(self, project: Project, own: Sequence[tuple[Check, Collection[str]]]) -> tuple[Check, ...]:
-        """Return checks with what is said of them by folder and by rule.
+        """Return the checks with their settings by folder and by rule.
 
         Args:
             project: The project, without its checks.
-            own: The checks, and the names of what each says itself.
+            own: The checks, and the names of the settings of each itself.
         """
         known = replace(project, checks=tuple(check for check, _ in own))
         rules = [(i, rule) for i, rule in enumerate(self._written.settings.rules) if rule.checks is not None]
@@ -235,7 +235,7 @@ class NodeSettings:
         if len(settings.layers) == 1:
             return check
         changes = {"severity": settings.get("severity", check.severity), "tags": settings.get("tags")}
-        if "error_if" in said:  # which says that it is an error, and when
+        if "error_if" in said:  # refuses invalid combinations
             changes["severity"] = check.severity
         return replace(check, **changes, store_failures=settings.get("store_failures", check.store_failures))
 
@@ -255,7 +255,7 @@ class NodeSettings:
 
 
 def own_folders(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a section without what FFT documents there in a shape of its own."""
+    """Return a section without the key that FFT documents there with a shape of its own."""
     return {key: value for key, value in content.items() if not (key in _OF_FFT and not _is_folder(value))}
 
 

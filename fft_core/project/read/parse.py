@@ -1,4 +1,4 @@
-"""One model file becomes Model values, not yet linked to the rest of the project."""
+"""The parser of model files: one file becomes Model values, not yet linked to the rest of the project."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _STEP = ("pool", "priority", "concurrency_key", "op_tags", "retries", "timeout")
 
 @dataclass(frozen=True)
 class Draft:
-    """A model as its own file says it: what is said of it elsewhere is still missing.
+    """A model as its own file declares it, without settings from elsewhere.
 
     Attributes:
         name: Its name.
-        path: Its file.
-        location: Where it is declared.
-        own: What its file says.
-        make: Makes the model with all that is said of it; what does not fit is added to the problems.
+        path: The path of its file.
+        location: The place of its declaration.
+        own: The settings in its file.
+        make: A function that makes the model with all settings; problems are added to the list.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Draft:
     make: Callable[[Settings, list[Problem]], Model]
 
     def alone(self, problems: list[Problem]) -> Model:
-        """Make the model from what its own file says."""
+        """Return the model with the settings of its own file only."""
         return self.make(Settings((self.own,)), problems)
 
 
 def sql_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
-    """Read a *.ff.sql file: one model, or none if it is one of other engines, or its name cannot be used."""
+    """Read a *.ff.sql file: one model, or none if it is for other engines, or its name is invalid."""
     problems = reading.problems
     template = reading.template(text, path)
     name, where = model_name(logical_name(path)), Location(path, template.config_line)
@@ -86,7 +86,7 @@ def sql_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
 
 @dataclass(frozen=True)
 class _SqlFile:
-    """A *.ff.sql file, and what it is read with."""
+    """A *.ff.sql file, with the parts of the project that reading needs."""
 
     path: Path
     template: Template
@@ -97,7 +97,7 @@ class _SqlFile:
         return Location(self.path, self.template.config_line)
 
     def delta(self, text: str, problems: list[Problem]) -> Template:
-        """Read the query of a delta, which stands in the config."""
+        """Read the query of a delta, which is in the config."""
         delta = parse_template(text, self.path, self.reading.jinja, self.reading.scope.engine)
         problems.extend(replace(problem, where=self.config_location) for problem in delta.problems)
         return replace(delta, mentions=tuple(replace(m, where=self.config_location) for m in delta.mentions))
@@ -142,7 +142,7 @@ def model_settings(
     reading: Reading,
     problems: list[Problem],
 ) -> dict[str, Any]:  # Any: a value of each kind
-    """What is set of any model, by the names of its fields."""
+    """Return the fields that every model has, from its settings."""
     tools = (reading.jinja, reading.macros, reading.python_macros, reading.scope.engine, problems)
     return {
         "pre_hooks": model_hooks(settings, "pre_hook", inputs, path, *tools),
@@ -160,7 +160,7 @@ def model_settings(
 
 
 def step_settings(settings: Settings) -> StepSettings:
-    """Return what is said of the step of a model or seed; its tags are those of all places together."""
+    """Return the settings of the step of a model or seed; its tags are those of all places together."""
     found = StepSettings()
     for layer in settings.layers:
         said = {key: layer.said[key] for key in _STEP if layer.said.get(key) is not None}
@@ -171,17 +171,17 @@ def step_settings(settings: Settings) -> StepSettings:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the models of a project are read with.
+    """The parts of a project that reading its models needs.
 
     Attributes:
-        problems: Grows by what is wrong.
-        scope: The engine and environment; models of others are left out.
-        kinds: The frames that Python models can take.
-        evaluate: Imports a Python file whose decorators have computed arguments. Raises ModelError.
+        problems: The list to which problems are added.
+        scope: The engine and environment; models for others are left out.
+        kinds: The kinds of frames that Python models can take.
+        evaluate: A function that imports a Python file with computed decorator arguments. Raises ModelError.
         python_macros: The names of macros_py.
         macros: The macros in Jinja, by name.
-        jinja: Parses templates.
-        templates: Knows those that were parsed before.
+        jinja: The environment that parses templates.
+        templates: A cache of parsed templates.
     """
 
     problems: list[Problem]
@@ -201,7 +201,7 @@ class Reading:
 
 
 def python_drafts(text: str, path: Path, reading: Reading) -> list[Draft]:
-    """Read a *.ff.py file: one model for each decorated function of the engine that the project is read for."""
+    """Read a *.ff.py file: one model for each decorated function that is for the project's engine."""
     declarations, found = parse_python(text, path)
     reading.problems.extend(found)
     drafts = []
@@ -213,7 +213,7 @@ def python_drafts(text: str, path: Path, reading: Reading) -> list[Draft]:
 
 
 def _in_scope(declaration: Declaration, path: Path, reading: Reading) -> Declaration | None:
-    """Return a declaration with all of its arguments; None if the model is one of other engines."""
+    """Return a declaration with all of its arguments; None if the model is for other engines."""
     where = Location(path, declaration.line)
     if not _is_of_scope(declaration, where, reading):
         return None
@@ -225,7 +225,7 @@ def _in_scope(declaration: Declaration, path: Path, reading: Reading) -> Declara
         if error.problem not in reading.problems:
             reading.problems.append(error.problem)
         return None
-    if given is None:  # as under an `if` that is not so
+    if given is None:  # such as a function below an `if` whose condition is false
         return None
     whole = replace(declaration, arguments=given, computed={})
     return whole if _is_of_scope(whole, where, reading) else None
@@ -312,7 +312,7 @@ def _python_model(
 def _config(
     content: Mapping[str, Any], where: Location, problems: list[Problem], called: str = "config"
 ) -> ModelConfigShape:
-    """Shape the keyword arguments of config() or @model; all of them stand at one line."""
+    """Validate the keyword arguments of config() or @model; all have the same line."""
     file = YamlFile(where.path, content, {(): where.line or 1})
     value = shaped(ModelConfigShape, dict(content), file)
     if not isinstance(value, list):
@@ -327,7 +327,7 @@ def _config(
 def _refuse_unknown_requests(
     declaration: Declaration, materialization: object, where: Location, problems: list[Problem]
 ) -> None:
-    """A parameter that is given by name only is something that FFT knows, in a model for which it means something."""
+    """Report keyword-only parameters without a default that FFT does not provide for this model."""
     for name in declaration.by_name:
         if name not in GIVEN_BY_NAME:
             hint = f"What a function may take by name: {', '.join(GIVEN_BY_NAME)}. Inputs are given by position."
@@ -339,7 +339,7 @@ def _refuse_unknown_requests(
 
 
 def usable_name(logical: str, where: Location, problems: list[Problem]) -> bool:
-    """Whether a model can have a name; if not, that is added to the problems."""
+    """Return whether a model can have a name; a problem is added if not."""
     if is_plain(model_name(logical)):
         return True
     hint = "Use letters, digits and underscores, not starting with a digit."
@@ -348,7 +348,7 @@ def usable_name(logical: str, where: Location, problems: list[Problem]) -> bool:
 
 
 def _input_places(templates: Iterable[Template]) -> dict[str | SourceName, Location]:
-    """Where each input is named first: in the model's own file, if it is named there."""
+    """Return the place of the first mention of each input: in the model's own file, if it is mentioned there."""
     places: dict[str | SourceName, Location] = {}
     for mention in (mention for template in templates for mention in template.mentions):
         places.setdefault(mention.target, mention.where)
@@ -373,7 +373,7 @@ def _requires(
     if requires is None:
         return {}
     if not isinstance(requires, dict) or not all(isinstance(v, list | set | frozenset) for v in requires.values()):
-        hint = "As in requires={'users': {'id', 'email'}}; a bare list is enough where there is one dep."
+        hint = "As in requires={'users': {'id', 'email'}}; a bare list is enough if there is one dep."
         problems.append(Problem("requires must map an input to its columns", where, hint))
         return {}
     found = {model_name(str(name)): frozenset(map(str, columns)) for name, columns in requires.items()}

@@ -1,7 +1,7 @@
-"""Plain values of a project as bytes: a pickle that can name no class, and one function, which makes plain values.
+"""Plain values of a project as bytes: a pickle that can name no class, and only one function, which makes plain values.
 
-Each value of the project's own types stands in it as the number of its type and its fields, and is made here by setting
-them: nothing else is called.
+Each value of the project's own types is stored as the number of its type and its fields, and is restored by setting
+the fields: nothing else is called.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _TYPES: tuple[type, ...] = (*_OTHERS, *(kind for module in _MODULES for kind in 
 _FIELDS = tuple(tuple(field.name for field in fields(kind)) for kind in _TYPES)
 _NUMBERS = {kind: number for number, kind in enumerate(_TYPES)}
 _PATH = -1
-# Values of Python's own that YAML can give, by what makes them from a text or a number.
+# Values of Python's own types that YAML can produce, with the functions that restore them from a text or a number.
 _SPELLED: dict[type, tuple[int, Callable[[Any], Any], Callable[[Any], Any]]] = {
     datetime: (-2, datetime.isoformat, datetime.fromisoformat),
     date: (-3, date.isoformat, date.fromisoformat),
@@ -68,7 +68,7 @@ _MADE = {number: make for number, _, make in _SPELLED.values()}
 
 
 def plain_bytes(value: object) -> bytes | None:
-    """Return a value as bytes; None if something in it is neither plain nor of the project's types."""
+    """Return a value as bytes; None if a part of it is neither plain nor of the project's types."""
     content = io.BytesIO()
     try:
         _Pickler(content, protocol=5).dump(value)
@@ -78,7 +78,7 @@ def plain_bytes(value: object) -> bytes | None:
 
 
 def plain_value(content: bytes) -> object | None:
-    """Return the value that bytes stand for; None if they cannot be read."""
+    """Return the value of bytes; None if they cannot be read."""
     try:
         value: object = _Unpickler(io.BytesIO(content)).load()
     except _UNREADABLE:
@@ -87,23 +87,23 @@ def plain_value(content: bytes) -> object | None:
 
 
 def is_whole(value: object, kind: type) -> bool:
-    """Whether a value is of one of the project's types, with all its fields."""
+    """Return whether a value is of one of the project's types, with all its fields."""
     return type(value) is kind and vars(value).keys() == set(_FIELDS[_NUMBERS[kind]])
 
 
 def made(number: int, said: object) -> object:
-    """Stand for the values of our types in what is written; what is read never calls it, see `_Maker`."""
+    """Mark the place of a project's value in the pickle; reading never calls this function, see `_Maker`."""
     raise NotImplementedError
 
 
 class _Pickler(pickle.Pickler):
-    """Writes plain values; refuses what is neither one, nor of the project's types."""
+    """A pickler that refuses values that are neither plain nor of the project's types."""
 
-    def reducer_override(self, value: object) -> Any:  # Any: what pickle takes
+    def reducer_override(self, value: object) -> Any:  # Any: the signature of pickle
         kind = type(value)
         number = _NUMBERS.get(kind)
         if number is not None:
-            state = vars(value)  # with what it has cached beside its fields
+            state = vars(value)  # including cached properties beside its fields
             return made, (number, tuple([state[name] for name in _FIELDS[number]]))
         if isinstance(value, Path):
             return made, (_PATH, str(value))
@@ -111,27 +111,27 @@ class _Pickler(pickle.Pickler):
             return made, (_SPELLED[kind][0], _SPELLED[kind][1](value))
         if value is made:
             return NotImplemented
-        raise pickle.PicklingError(f"{kind.__name__} is no part of a project")
+        raise pickle.PicklingError(f"{kind.__name__} is not a part of a project")
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads what `_Pickler` has written; knows no other class or function."""
+    """An unpickler for the output of `_Pickler`; it knows no other class or function."""
 
-    def find_class(self, module: str, name: str) -> Any:  # Any: it gives one thing
+    def find_class(self, module: str, name: str) -> Any:  # Any: it returns one thing
         if (module, name) != (made.__module__, made.__name__):
-            raise pickle.UnpicklingError(f"{module}.{name} is no part of a project")
+            raise pickle.UnpicklingError(f"{module}.{name} is not a part of a project")
         return _Maker()
 
-    def persistent_load(self, pid: Any) -> object:  # Any: whatever is in the file
+    def persistent_load(self, pid: Any) -> object:  # Any: any content of the file
         raise pickle.UnpicklingError("a project has no persistent values")
 
 
 class _Maker:
-    """Makes the values of our types; a pickle can change nothing of it."""
+    """The callable that restores values of the project's types; a pickle cannot change it."""
 
     __slots__ = ()
 
-    def __call__(self, number: int, said: Any) -> object:  # Any: whatever is in the file
+    def __call__(self, number: int, said: Any) -> object:  # Any: any content of the file
         if number >= 0:
             value: object = object.__new__(_TYPES[number])
             value.__dict__.update(zip(_FIELDS[number], said, strict=True))

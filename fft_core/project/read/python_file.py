@@ -1,4 +1,4 @@
-"""One *.ff.py file: its decorated functions, read from the syntax tree so that loading a project runs no user code."""
+"""The parser of *.ff.py files: it reads decorated functions from the syntax tree, without running user code."""
 
 from __future__ import annotations
 
@@ -47,21 +47,23 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
     """Mark a function as a model. The function comes back unchanged: nothing is registered.
 
     Args:
-        name: The model's name; the file's stem where None.
-        deps: Names of the models, seeds and sources that it reads, in the order of its parameters. A function of one
-            parameter and several deps gets a mapping from physical relation name to frame.
+        name: The model's name; None: the file's stem.
+        deps: Names of its inputs (models, seeds and sources), in the order of its parameters. A function of one
+            parameter and several deps takes a mapping from physical relation name to frame.
         requires: The columns that each input must have, as {"users": {"id", "email"}}; a bare list with one dep.
         materialized: "table", which is the default, "incremental" or "snapshot".
-        unique_key: The columns that tell rows apart; the settings of these two are those of `config()` in SQL.
+        unique_key: The columns that identify a row; the settings of incremental models and snapshots are as in
+            `config()`.
         tags: Tags of the model.
         owners: E-mail addresses, or "team:..." names.
-        description: What the model is; the function's docstring where None.
-        volatile: True: build it always. False: reuse it although it calls clocks, chance, files or the network.
-        ttl: For how long rows that change by themselves are reused: seconds, or a text as 30s, 2m, 1h or 7d.
-        early_cutoff: False: do not compare its rows after a build; whatever reads it is then built, too.
-        publish: "in_place" or "swap": how a table replaces the last one on Postgres; by its size if not given.
+        description: The description of the model; None: the function's docstring.
+        volatile: True: build it always. False: reuse it although it uses clocks, randomness, files or the network.
+        ttl: The time for which rows that change by themselves are reused: seconds, or a text as 30s, 2m, 1h or 7d.
+        early_cutoff: False: do not compare its rows after a build; all models that depend on it are then rebuilt, too.
+        publish: "in_place" or "swap": the way in which a table replaces the previous one on Postgres; None: by its
+            size.
 
-    The frames are of the type that the parameter is annotated with: pandas (default), Polars, pyarrow, narwhals; or
+    The annotation of a parameter determines the type of its frame: pandas (default), Polars, pyarrow or narwhals; or
     Ibis tables, which have no rows: the function then returns a query, which the database runs.
 
     >>> from fft_core import model
@@ -75,7 +77,7 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
 
 
 def relation_for(name: str) -> str:
-    """Give the key under which a Python model of several inputs finds a model's or seed's frame.
+    """Return the key for a model's or seed's frame in the mapping that a Python model of several inputs takes.
 
     `ref` is another name for it.
 
@@ -90,7 +92,7 @@ ref = relation_for
 
 
 def source(group: str, table: str) -> str:
-    """Name a source table in `deps`, and find its frame in a model of several inputs.
+    """Return the name of a source table for `deps`, which is also its key in the mapping of several inputs.
 
     >>> from fft_core import source
     >>> source("crm", "users")
@@ -101,23 +103,23 @@ def source(group: str, table: str) -> str:
 
 @dataclass(frozen=True)
 class Declaration:
-    """A decorated function: what the decorator says, as literals, and how the function takes its inputs."""
+    """A decorated function: the arguments of the decorator as literals, and the parameters of the function."""
 
     function: str
     line: int
-    arguments: Mapping[str, Any]  # keyword arguments as literals; shaped by pydantic in the loader
+    arguments: Mapping[str, Any]  # keyword arguments as literals; validated by the loader
     parameters: tuple[str, ...]
     required: int
     takes_any_number: bool
     docstring: str | None
     by_name: tuple[str, ...] = ()  # parameters that can only be given by name, and have no default
-    annotations: Mapping[str, Annotation] = field(default_factory=dict)  # of those that have one; "*" is for `*frames`
-    computed: Mapping[str, int] = field(default_factory=dict)  # arguments that are no literals; "" for a condition
-    first_line: int = 0  # of its decorators
+    annotations: Mapping[str, Annotation] = field(default_factory=dict)  # by parameter; "*" is for `*frames`
+    computed: Mapping[str, int] = field(default_factory=dict)  # arguments that are not literals; "" for a condition
+    first_line: int = 0  # line of its decorators
 
 
 def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem]]:
-    """Read the models of a file. Names of modules' constants and plain literals are understood in the decorator."""
+    """Read the models of a file. Arguments of decorators may be literals, and names of constants in the module."""
     tree, problems = parsed(text, path)
     if tree is None:
         return [], problems
@@ -127,7 +129,7 @@ def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem
         for decorator in function.decorator_list:
             if decorator_name(decorator) in MODEL_DECORATORS:
                 declared = _declaration(function, decorator, constants)
-                if function not in tree.body:  # whether it is a model depends on what is so when it is imported
+                if function not in tree.body:  # the condition is only known when the file is imported
                     declared = replace(declared, computed={**declared.computed, "": function.lineno})
                 found.append(replace(declared, annotations=_annotations(function.args, annotations)))
     if not found:
@@ -142,7 +144,7 @@ def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem
 
 
 def parsed(text: str, path: Path) -> tuple[ast.Module | None, list[Problem]]:
-    """Return the syntax tree of a file; None, and what is wrong, if it is not Python."""
+    """Return the syntax tree of a file; None, and the problem, if it is not valid Python."""
     try:
         return ast.parse(text), []
     except SyntaxError as error:
@@ -152,7 +154,7 @@ def parsed(text: str, path: Path) -> tuple[ast.Module | None, list[Problem]]:
 
 
 def functions_of(statements: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
-    """The functions of a module, those under `if` and `try` too."""
+    """Yield the functions of a module, including those below `if` and `try`."""
     for statement in statements:
         if isinstance(statement, ast.FunctionDef):
             yield statement
@@ -205,7 +207,7 @@ def _annotations(parameters: ast.arguments, reader: AnnotationReader) -> dict[st
 
 
 def named_arguments(decorator: ast.expr, positional: Sequence[str]) -> Iterator[tuple[str, ast.expr]]:
-    """The arguments of a decorator by name; `positional` names those in front. Of `**more`, the name is "**"."""
+    """Return the arguments of a decorator by name; `positional` names those in front. `**more` has the name "**"."""
     if isinstance(decorator, ast.Call):
         yield from zip(positional, decorator.args, strict=False)
         for keyword in decorator.keywords:
@@ -213,18 +215,18 @@ def named_arguments(decorator: ast.expr, positional: Sequence[str]) -> Iterator[
 
 
 class Constants:
-    """What the names of a module are set to, if that is said once, outside of functions and blocks, and not changed."""
+    """The constants of a module: names that are assigned once, outside of functions and blocks, and not changed."""
 
     def __init__(self, tree: ast.Module) -> None:
         self._tree = tree
 
     def get(self, name: str) -> ast.expr | None:
-        """Return the expression; None for any other name."""
+        """Return the expression of a constant; None for any other name."""
         return self._values.get(name)
 
     @cached_property
     def _values(self) -> Mapping[str, ast.expr]:
-        """Few files need them: it is a walk through the whole of a file."""
+        """The constants by name. Few files need them, and finding them takes a walk through the whole file."""
         nodes = list(ast.walk(self._tree))
         stored = Counter(node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load))
         changed = {name for node in nodes for name in _changed(node)}
@@ -242,7 +244,7 @@ def _assigned(statements: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _changed(node: ast.AST) -> Iterator[str]:
-    """The name of an object that a method is called on, or a part of which is set: it may not be what it was."""
+    """Return the name of an object that a method call or an assignment to a part may change."""
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name))):
             yield name

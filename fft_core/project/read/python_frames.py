@@ -1,4 +1,4 @@
-"""Which kinds of frames a Python model takes, by the annotations of its parameters."""
+"""The kinds of frames that a Python model takes, by the annotations of its parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fft_core.project.read.python_file import Declaration
 
 
 class Frames(TypedDict):
-    """What a PythonBody says of frames."""
+    """The fields of a PythonBody about frames."""
 
     frames: tuple[str, ...]
     frame_of_this: str
@@ -30,10 +30,10 @@ def frames_of(
 
     Args:
         declaration: The function.
-        inputs: How many inputs it has.
-        path: Its file.
-        problems: Grows by annotations that nobody owns, and by kinds that do not go together.
-        kinds: Those that the project's engine has, as its spec declares them.
+        inputs: The number of its inputs.
+        path: The path of its file.
+        problems: The list to which unknown annotations, and kinds that cannot be mixed, are added.
+        kinds: The kinds of the project's engine, as its spec declares them.
     """
     taken = [*_parameters(declaration, inputs)]
     asks_for_this = "this" in declaration.by_name
@@ -47,7 +47,7 @@ def frames_of(
 
 
 def _parameters(declaration: Declaration, inputs: int) -> Iterator[str]:
-    """The parameters that are given frames, one for each input; or the one that is given all of them."""
+    """Yield the parameters for frames, one for each input; or the one parameter for all of them."""
     count = len(declaration.parameters)
     if inputs <= count or declaration.takes_any_number:
         yield from declaration.parameters[:inputs]

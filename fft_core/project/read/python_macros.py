@@ -1,4 +1,4 @@
-"""The names of models/macros_py, which templates find as functions and filters; read without importing anything."""
+"""The names of functions in models/macros_py, which templates use as functions and filters; nothing is imported."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from fft_core.errors import Problem
 from fft_core.project.read.python_file import parsed
 
-# What templates get from FFT itself, and no file can replace.
+# Names in templates that FFT itself defines, and no file can replace.
 _OURS = frozenset({"ref", "source", "this", "config", "var", "env", "is_incremental"})
 
 
 def public_names(text: str, path: Path, problems: list[Problem]) -> list[str]:
-    """Return the public names of a module. Those that are no functions are found out when they are imported."""
+    """Return the public names of a module. Names other than functions are reported when the module is imported."""
     tree, found = parsed(text, path)
     problems.extend(found)
     names = _bound(tree.body) if tree else ()

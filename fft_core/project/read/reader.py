@@ -1,4 +1,4 @@
-"""Files become a Project: parses, links and validates, and reports every problem at once."""
+"""The reader of a project: it parses, links and validates the files, and reports every problem at once."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ _log = logging.getLogger(__name__)
 
 
 class Reader:
-    """One reading of one folder: collects the problems on the way.
+    """One reading of one folder, which collects problems.
 
-    `problems` holds those that were found before; they are reported together with the others. `warn` is called with
-    what is odd and no problem, as a logger is.
+    `problems` holds problems found earlier; they are reported together with the others. `warn` is a callback for
+    warnings, with the signature of a logger's method.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Reader:
     # --- files --------------------------------------------------------------------------------------------------------
 
     def _packages(self) -> dict[str, Package]:
-        """Find the packages. Without them, too much is missing for the other problems to mean anything."""
+        """Find the packages. Raises ProjectError if one is unusable, because its absence would cause other problems."""
         found: list[Problem] = []
         packages = read_packages(self.root, found)
         if found:
@@ -179,7 +179,7 @@ class Reader:
         return settings
 
     def _macros(self) -> list[tuple[Path, str, MacroIndex]]:
-        """Read the macros; those of packages first, as the later one of a name counts."""
+        """Read the macros; those of packages first, because the last definition of a name wins."""
         jinja, found = new_environment(), list[tuple[Path, str, MacroIndex]]()
         for home in self._files_of:
             for path in self._files(home, home.models / "macros", (".sql", ".sql.j2")):
@@ -191,7 +191,7 @@ class Reader:
         return found
 
     def _python_macros(self) -> dict[str, Path]:
-        """Find the names of macros_py; those of packages first, as the later one of a name counts."""
+        """Find the names of macros_py; those of packages first, because the last definition of a name wins."""
         found = {}
         for home in self._files_of:
             for path in self._files(home, home.models / "macros_py", (".py",)):
@@ -206,7 +206,7 @@ class Reader:
         macros: list[tuple[Path, str, MacroIndex]],
         python_macros: Mapping[str, Path],
     ) -> NodeSettings:
-        """Read models, seeds and sources, and find what is said of each of them."""
+        """Read models, seeds and sources, and find the settings of each."""
         seeds, sources = self._seeds(), self._sources(self._engine)
         beside = {model_name(entry.name): entry.config for entry in schemas if entry.config}
         written = Written(settings, self._project_file, packages, beside, self._overlays(), self._seeds_folder)
@@ -300,7 +300,7 @@ class Reader:
         return joined([*self._conditions, compared], self._seen, settings.secrets)
 
     def _schemas(self) -> Iterator[YamlFile]:
-        """Read what is said of models; what the project says of a package's model comes last, and counts."""
+        """Read the settings of models; the project's settings for a package's model come last, and win."""
         for home in self._files_of:
             for path in self._files(home, home.models, (".yml", ".yaml")):
                 file = None if path.name.endswith(STREAM_SUFFIX) else self._parsed(self._text(home, path), path)
@@ -308,7 +308,7 @@ class Reader:
                     yield file
 
     def _overlays(self) -> dict[str, Layer]:
-        """What project.yml says of incremental models, by name; the later one of two spellings counts."""
+        """Return the settings of incremental models in project.yml; of two forms of a name, the later one wins."""
         said, found = self._incremental, dict[str, Layer]()
         for node, content in said.items():
             at = ("models", "incremental", node)
@@ -322,7 +322,7 @@ class Reader:
         return found
 
     def _warn_of_unused_overlays(self, models: Mapping[str, Model], disabled: Collection[str]) -> None:
-        """As documented for FFT, what is said of a model that is not there is no error."""
+        """Log a warning for settings of unknown models, which FFT documents as allowed."""
         for node in self._incremental:
             if model_name(node) not in {*models, *self._scope.elsewhere, *disabled}:
                 where = self._project_file.location(("models", "incremental", node))
@@ -407,16 +407,16 @@ class Reader:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def _files(self, home: Home, folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-        """The files below a folder, as they are shown."""
+        """Return the files below a folder, as display paths."""
         return [home.shown / path for path in self._files_of[home].below(folder, suffixes)]
 
     def _unit_test_files(self) -> list[YamlFile]:
-        """Those in tests/unit itself, as documented for FFT."""
+        """Return the files directly in tests/unit, as documented for FFT."""
         paths = [p for p in self._files(Home(self.root), UNIT_TESTS, (".yml", ".yaml")) if p.parent == UNIT_TESTS]
         return [file for path in paths if (file := self._yaml(path, keep_digits=True)) is not None]
 
     def _fixtures(self) -> Fixtures:
-        """Those in tests/fixtures itself."""
+        """Return the files directly in tests/fixtures."""
         paths = self._files(Home(self.root), FIXTURES, (".yml", ".yaml", ".csv"))
         own = [path for path in paths if path.parent == FIXTURES]
         return Fixtures(own, lambda path: self._yaml(path, keep_digits=True), self.problems)
@@ -435,7 +435,7 @@ class Reader:
         return parsed
 
     def _shaped(self, shape: Any, file: YamlFile | None) -> Any:
-        """Note the problems, and return the shape's value; None if it has none."""
+        """Add the problems to the list, and return the value of the shape; None if it has none."""
         if file is None:
             return None
         value, problems = shaped_in_part(shape, file)
@@ -447,7 +447,7 @@ class Reader:
             return home.file(path).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             self.problems.append(Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", Location(path)))
-        except OSError as error:  # as of a link that leads nowhere
+        except OSError as error:  # such as a link to a missing file
             self.problems.append(Problem(f"the file cannot be read: {error.strerror}", Location(path)))
         return ""
 
@@ -455,7 +455,7 @@ class Reader:
 def _unread_places(
     name: SourceName, places: Iterable[PlaceShape | None], where: Location, engine: str
 ) -> Iterator[Problem]:
-    """What is said of the files of a source for the project's own engine, which reads it as a table."""
+    """Report file settings of a source for the project's own engine, which reads it as a table."""
     for key in ("format", "location"):
         if any(place is not None and getattr(place, key) for place in places):
             hint = "Make a view over the files, and name it here; or take the key out."

@@ -22,7 +22,7 @@ Customs = Mapping[str, CustomCheck]
 
 @dataclass(frozen=True)
 class CheckDraft:
-    """A test as written, its node still a text."""
+    """A test as written; its node is still a text."""
 
     node: str
     shape: CheckShapes
@@ -31,7 +31,7 @@ class CheckDraft:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The tables that it names, as they are written."""
+        """The tables that it names, as written."""
         if isinstance(self.rule, Reconciliation):
             return (str(self.rule.left.table), str(self.rule.right.table))
         return (self.node,)
@@ -39,7 +39,7 @@ class CheckDraft:
 
 @dataclass(frozen=True)
 class SchemaEntry:
-    """What a schema file says of one model or seed."""
+    """The entry of a schema file for one model or seed."""
 
     name: str
     location: Location
@@ -93,7 +93,7 @@ def table_checks(
 
 
 def columns_of(columns: list[ColumnShape]) -> tuple[Column, ...]:
-    """What is said about columns, without their tests."""
+    """Return the declarations of columns, without their tests."""
     return tuple(_column(column) for column in columns)
 
 
@@ -118,7 +118,7 @@ def _entry(
 
 
 def _config(said: object, file: YamlFile, keys: Keys, problems: list[Problem]) -> Layer | None:
-    """Read the block `config` of a model or seed: the settings that its own file may have."""
+    """Read the block `config` of a model or seed, with the settings that its own file may also have."""
     at, shape = (*keys, "config"), ModelConfigShape if keys[0] == "models" else SeedConfigShape
     if not isinstance(said, Mapping):
         problems.append(Problem(f"{'.'.join(map(str, at))} must be a mapping", file.location(at)))
@@ -140,7 +140,7 @@ def _flat(test: object, column: str | None) -> object:
         return test
     ((kind, said),) = test.items()
     if not isinstance(said, Mapping | None):
-        return said  # no test: the shape says so
+        return said  # not a test: validation reports it
     said = dict(said or {})
     inner = [said.pop(key) or {} for key in ("arguments", "config") if isinstance(said.get(key, 0), Mapping | None)]
     flat = {"type": kind, **{key: value for part in inner for key, value in part.items()}, **said}
@@ -165,7 +165,7 @@ def _draft(
 
 
 def _with_types(problem: Problem, customs: Customs) -> Problem:
-    """Name the nearest type among those of the project, too."""
+    """Add the nearest type to the hint, among those that the project defines, too."""
     match = re.fullmatch(r"unknown type '(.*)'", problem.message)
     near = nearest(match[1], customs) if match else None
     return replace(problem, hint=near) if near else problem

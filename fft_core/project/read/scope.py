@@ -1,4 +1,4 @@
-"""Which engines and environments have a model: `only`, `env_match` and `engines`."""
+"""The engines and environments that a model is for: `only`, `env_match` and `engines`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Scope:
     """The engine and the environment that a project is read for.
 
     Attributes:
-        engine: The engine's name. It is also what FF_ENGINE is compared with.
-        environment: What `env_match` is compared with.
-        read: The variables that were compared: another value gives another project.
-        elsewhere: The names of models that were left out, grown by the reader.
+        engine: The engine's name, which is also the value of FF_ENGINE in conditions.
+        environment: The variables for `env_match`.
+        read: The variables that were compared: another value results in another project.
+        elsewhere: The names of models that were left out; the reader adds to them.
     """
 
     engine: str
@@ -26,7 +26,7 @@ class Scope:
     elsewhere: set[str] = field(default_factory=set)
 
     def has(self, only: object, env_match: object, where: Location, problems: list[Problem]) -> bool:
-        """Tell whether a model is one of this engine and environment. What is no condition is added to `problems`."""
+        """Return whether a model is for this engine and environment. Invalid conditions are added to `problems`."""
         if only is not None and not self._is_engine(only, where, problems):
             return False
         return env_match is None or self._matches(env_match, where, problems)

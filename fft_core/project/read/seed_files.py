@@ -1,4 +1,4 @@
-"""The files of seeds/ and its schema.yml become the seeds of a project."""
+"""The reader of seeds/ and its schema.yml."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _NO_SEEDS = ("schema.yml", "readme.md")
 
 
 class SeedReader:
-    """Reads the seeds of one folder for one engine.
+    """A reader for the seeds of one folder and one engine.
 
     Args:
         folder: The folder.
         paths: All files below it.
-        engine: The engine, which may have a schema or types of its own.
-        problems: Grows by what is wrong.
-        warn: Called with what is odd and no problem, as a logger is.
+        engine: The engine, for which seeds may have another schema or other types.
+        problems: The list to which problems are added.
+        warn: A callback for warnings, with the signature of a logger's method.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class SeedReader:
         self._problems, self._warn = problems, warn
 
     def read(self, schema: SeedsShape, file: YamlFile | None) -> dict[str, Seed]:
-        """Return the seeds by the names of their tables. `file` is schema.yml, if it is there."""
+        """Return the seeds by the names of their tables. `file` is schema.yml, if it exists."""
         found: dict[str, Seed] = {}
         used: set[str] = set()
         for path in [path for path in self._paths if path.name.endswith(SEED_SUFFIXES)]:
@@ -71,7 +71,7 @@ class SeedReader:
         return found
 
     def _form(self, said: tuple[str, SeedFileShape] | None, path: Path, file: YamlFile | None) -> CsvFormat:
-        """How the file of a seed is written."""
+        """Return the format of a seed's file."""
         if said is None or file is None:
             return DEFAULT
         key, shape = said
@@ -109,7 +109,7 @@ class SeedReader:
                     where = file.location((section, key))
                     self._problems.append(
                         Problem(
-                            f"there is no seed {key!r} below {self._folder}/",
+                            f"{self._folder}/ has no seed {key!r}",
                             where,
                             nearest(key, names) or "Add the file, or take the entry out.",
                         )
@@ -119,8 +119,10 @@ class SeedReader:
 def filled_by_seeds(
     sources: Mapping[SourceName, Source], seeds: Mapping[str, Seed], namespace: Namespace
 ) -> dict[SourceName, Source]:
-    """Place each source that a seed fills where the seed is placed: one may name the profile's schema, which the other
-    leaves out."""
+    """Return the sources; a source that a seed fills has the place of the seed.
+
+    One of both may name the profile's schema explicitly, and the other leave it out.
+    """
 
     def placed(source: Source) -> Source:
         seed = seeds.get(source.identifier)

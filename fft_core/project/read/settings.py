@@ -1,4 +1,4 @@
-"""What is said of one model, seed, source or check in several places: the nearest place wins, setting by setting."""
+"""Settings of one model, seed, source or check from several places: the nearest place wins, setting by setting."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from fft_core.errors import Location, Problem
 from fft_core.project.read.yaml_file import Key, YamlFile, shaped
 
-MARK = "+"  # may begin the name of a setting, so that it is told from a folder
-_JOINED = ("tags", "owners")  # each place adds to them
+MARK = "+"  # optional prefix of settings, to distinguish them from folders
+_JOINED = ("tags", "owners")  # settings whose values from all places are joined
 _ONE_NAME = {"database": "catalog"}
 
 
 class Nearness(IntEnum):
-    """How near a place is to what it speaks of: a smaller number wins."""
+    """The nearness of a place to its subject: a smaller number wins."""
 
     OWN = 0  # its own file
     BESIDE = 1  # YAML beside it
@@ -27,13 +27,13 @@ class Nearness(IntEnum):
 
 @dataclass(frozen=True)
 class Layer:
-    """Settings that are written in one place.
+    """Settings in one place.
 
     Attributes:
-        said: Their values, under one name each.
-        place: Where they are written.
-        nearness: Which kind of place that is.
-        places: Where single ones are written, if it is known better.
+        said: The values, by setting.
+        place: The place.
+        nearness: The kind of the place.
+        places: The exact places of single settings, if known.
     """
 
     said: Mapping[str, Any]
@@ -42,48 +42,48 @@ class Layer:
     places: Mapping[str, Location] = field(default_factory=dict)
 
     def place_of(self, key: str) -> Location:
-        """Where one of them is written."""
+        """Return the place of a setting."""
         return self.places.get(key, self.place)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one thing: the layers that speak of it, the nearest first."""
+    """The settings of one subject: all layers that apply to it, the nearest first."""
 
     layers: tuple[Layer, ...] = ()
 
     def get(self, key: str, default: Any = None) -> Any:
-        """What counts of a setting; tags and owners are those of all places together."""
+        """Return the effective value of a setting; tags and owners are those of all places together."""
         found = [layer.said[key] for layer in self.layers if layer.said.get(key) is not None]
         if key in _JOINED:
             return tuple(dict.fromkeys(value for values in found for value in values))
         return found[0] if found else default
 
     def layer_of(self, key: str) -> Layer | None:
-        """The nearest layer that says a setting."""
+        """Return the nearest layer with a setting."""
         return next((layer for layer in self.layers if layer.said.get(key) is not None), None)
 
     def place_of(self, key: str, default: Location) -> Location:
-        """Where a setting is written that counts."""
+        """Return the place of the effective value of a setting."""
         layer = self.layer_of(key)
         return layer.place_of(key) if layer else default
 
     def places_of(self, key: str) -> tuple[Location, ...]:
-        """Where all is written that counts of a setting: one place, but for tags and owners."""
+        """Return the places of the effective value of a setting: one, except for tags and owners."""
         found = [layer.place_of(key) for layer in self.layers if layer.said.get(key) is not None]
         return tuple(dict.fromkeys(found if key in _JOINED else found[:1]))
 
     def is_near(self, key: str) -> bool:
-        """Whether a setting is said of this one thing, and not of a folder or by a rule."""
+        """Return whether a setting is for this subject itself, instead of for a folder or in a rule."""
         layer = self.layer_of(key)
         return layer is not None and layer.nearness < Nearness.RULE
 
     def below(self, *layers: Layer) -> Settings:
-        """Return these with layers that are further away, in their order."""
+        """Return settings with more layers that are further away, in their order."""
         return Settings(tuple(sorted((*self.layers, *layers), key=lambda layer: layer.nearness)))
 
     def names(self) -> Iterator[str]:
-        """All settings that are said anywhere, sorted."""
+        """Return the names of all settings in all layers, sorted."""
         yield from sorted({key for layer in self.layers for key, value in layer.said.items() if value is not None})
 
 
@@ -95,15 +95,15 @@ def read_layer(
     nearness: Nearness,
     problems: list[Problem],
 ) -> Layer | None:
-    """Read a mapping of settings, whose names may begin with `+`; None if something in it is wrong.
+    """Read a mapping of settings, whose names may begin with `+`; None if a part of it is invalid.
 
     Args:
-        shape: One that says `written()`: its values under one name each.
+        shape: A shape with a method `written()`, which returns the values by setting.
         said: The mapping.
-        file: Where it is written.
-        at: Its keys there.
-        nearness: Which kind of place that is.
-        problems: Grows.
+        file: The file of the mapping.
+        at: The keys of the mapping in the file.
+        nearness: The kind of the place.
+        problems: The list to which problems are added.
     """
     plain = {str(name).removeprefix(MARK): value for name, value in said.items()}
     lines: dict[tuple[Key, ...], int] = {(): file.location(at).line or 1}
@@ -117,6 +117,6 @@ def read_layer(
 
 
 def places_of(names: Iterable[str], file: YamlFile, at: tuple[Key, ...]) -> dict[str, Location]:
-    """Return where each setting of a mapping is written, by the one name of each; a `+` before it is no part of it."""
+    """Return the place of each setting of a mapping, by its name without aliases and without the prefix `+`."""
     plain = {name: str(name).removeprefix(MARK) for name in names}
     return {_ONE_NAME.get(said, said): file.location((*at, name)) for name, said in plain.items()}

@@ -1,4 +1,4 @@
-"""Where the comments of a SQL template are, by the rules of its engine: Jinja in them is not looked at."""
+"""The comments of a SQL template, by the rules of its engine: Jinja in them is ignored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fft_core.errors import Location, Problem
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment of SQL, from its first mark to its last. Of one that begins in {% raw %}: the part behind that."""
+    """A comment of SQL, from its first mark to its last. Of one that begins in {% raw %}, only the part after it."""
 
     start: int
     end: int
@@ -22,7 +22,7 @@ class Comment:
 
 
 def without_jinja_in_comments(text: str, lexis: Lexis) -> str:
-    r"""Blank the SQL comments that hold Jinja: what is commented out is not referred to. Lines keep their numbers.
+    r"""Blank the SQL comments that contain Jinja, so that references in comments are ignored. Lines keep their numbers.
 
     >>> without_jinja_in_comments("select 1 -- from {{ ref('old') }}", Lexis())
     'select 1  '
@@ -33,7 +33,7 @@ def without_jinja_in_comments(text: str, lexis: Lexis) -> str:
 
 
 def blank_comments(text: str, lexis: Lexis) -> str:
-    """Put spaces in the place of all SQL comments; everything else keeps its place.
+    """Replace all SQL comments by spaces; everything else keeps its position.
 
     >>> blank_comments("a /* b */ c", Lexis())
     'a         c'
@@ -42,13 +42,13 @@ def blank_comments(text: str, lexis: Lexis) -> str:
 
 
 def comments_of(text: str, lexis: Lexis) -> Iterator[Comment]:
-    """Find the comments of a template; hints (`/*+ ... */`) are none."""
+    """Find the comments of a template; hints (`/*+ ... */`) do not count."""
     if any(mark in text for mark in ("/*", *lexis.line_comments)):
         yield from _Scan(text, lexis).comments()
 
 
 def comment_problems(text: str, path: Path, lexis: Lexis) -> list[Problem]:
-    """Say where Jinja begins in a comment and does not end in it, and where a comment with Jinja has no end."""
+    """Report Jinja that begins in a comment and ends outside, and comments with Jinja that have no end."""
     problems = []
     for group in _groups(text, lexis):
         comment = text[group.start : group.end]
@@ -78,7 +78,7 @@ def _blanked(text: str, lexis: Lexis, blank: Callable[[str], str]) -> str:
 
 
 def _groups(text: str, lexis: Lexis) -> Iterator[Comment]:
-    """The comments; those with only white space between them as one, since Jinja may go on in the next."""
+    """Return groups of comments: those with only white space between them are one, as Jinja may go on in the next."""
     last: Comment | None = None
     for comment in comments_of(text, lexis):
         if last and not text[last.end : comment.start].strip():
@@ -91,7 +91,7 @@ def _groups(text: str, lexis: Lexis) -> Iterator[Comment]:
 
 
 def _left_open(comment: str) -> tuple[int, ...]:
-    """Where Jinja begins that does not end in the comment; empty if there is none."""
+    """Return the start of Jinja that does not end in the comment; empty if all of it does."""
     position = 0
     while opening := _OPENS.search(comment, position):
         position = comment.find(_CLOSING[opening.group()], opening.end())
@@ -101,7 +101,7 @@ def _left_open(comment: str) -> tuple[int, ...]:
 
 
 def _is_closed_behind(text: str, start: int, opening: str) -> bool:
-    """Whether what closes Jinja stands in a text without its beginning; `}}` also ends two braces of SQL."""
+    """Return whether a text has the end of Jinja without its beginning; `}}` may also end two braces of SQL."""
     until = _OPENS.search(text, start)
     rest, depth = text[start : until.start() if until else None], 0
     if opening != "{{":
@@ -126,12 +126,12 @@ _IN_JINJA = re.compile(
 
 
 class _Scan:
-    """One pass over a text. Jinja between pieces of SQL is jumped over; in comments it is a part of them."""
+    """One pass over a text. Jinja between pieces of SQL is skipped; in comments it is a part of them."""
 
     def __init__(self, text: str, lexis: Lexis) -> None:
         self._text, self._lexis = text, lexis
         self._marks = _marks(lexis)
-        self._raw_ends = (0, 0)  # where the {% raw %} block ends that we are in or behind, without and with its tag
+        self._raw_ends = (0, 0)  # end of the {% raw %} block before or around the position, without and with its tag
         self._in_macro = False
 
     def comments(self) -> Iterator[Comment]:
@@ -156,7 +156,7 @@ class _Scan:
                     position = self._behind_text(mark.end(), *self._ends(prefix, mark["quote"]))
 
     def _goes_on_a_name(self, start: int, mark: re.Match[str]) -> bool:
-        """Whether a mark is a part of the name before it, as in `date'2020-01-01'` and `a$$`."""
+        """Return whether a mark belongs to the name before it, as in `date'2020-01-01'` and `a$$`."""
         before = mark.start()
         while before > start and (self._text[before - 1].isalnum() or self._text[before - 1] in "_$"):
             before -= 1
@@ -170,12 +170,12 @@ class _Scan:
     def _comment(self, mark: re.Match[str]) -> Comment:
         start, end = mark.start(), self._end_of_comment(mark)
         in_raw = start < self._raw_ends[0]
-        if in_raw:  # there, braces are no Jinja; the block's own tag ends it in any case
+        if in_raw:  # there, braces are plain text; the block's own tag ends it in any case
             start = min(self._raw_ends[1], end or len(self._text))
         return Comment(start, max(end, start) if end else len(self._text), is_closed=end > 0)
 
     def _end_of_comment(self, mark: re.Match[str]) -> int:
-        """Where it ends; 0 if it does not."""
+        """Return the end of a comment; 0 if it has none."""
         if mark.lastgroup == "line":
             found = _END_OF_LINE.search(self._text, mark.end())
             end = found.start() if found else len(self._text)
@@ -191,14 +191,14 @@ class _Scan:
         return 0
 
     def _ends(self, prefix: str, quote: str) -> tuple[str, ...]:
-        """Patterns of what ends text in these quotes, and of what is to be taken as one piece in it."""
+        """Return patterns for the end of text in these quotes, and for pieces in it that are skipped as a whole."""
         lexis, letter = self._lexis, prefix.lower() or None
         escapes = letter == lexis.escaping_after or (quote in lexis.escaping and letter != lexis.raw_after)
-        pieces = [r"\\(?!\{[{%#])."] if escapes else []  # before Jinja, it escapes what that renders
+        pieces = [r"\\(?!\{[{%#])."] if escapes else []  # a backslash before Jinja escapes the rendered text
         return (re.escape(quote), *pieces, *([re.escape(quote) * 2] if lexis.doubling else []))
 
     def _behind_text(self, position: int, end: str, *pieces: str) -> int:
-        """Where the SQL goes on behind text, in which Jinja is Jinja. A macro's tag ends what is left open."""
+        """Return the position after a quoted text, in which Jinja counts. A macro's tag ends an unclosed text."""
         steps = _steps(end, pieces)
         while step := steps.search(self._text, position):
             if step.lastgroup == "end":
@@ -247,7 +247,7 @@ class _Scan:
 
 @lru_cache
 def _marks(lexis: Lexis) -> re.Pattern[str]:
-    """What the eye stops at in SQL between text and comments."""
+    """Return the pattern of marks that matter in SQL between text and comments."""
     letters = lexis.escaping_after + lexis.raw_after
     prefix = rf"(?P<prefix>[{letters}{letters.upper()}])?" if letters else "(?P<prefix>)"
     quotes = "|".join(map(re.escape, lexis.quotes))

@@ -1,4 +1,4 @@
-"""One *.ff.sql (or macro) file: what it configures, refers to and reads, from Jinja's syntax tree."""
+"""The parser of *.ff.sql (and macro) files: their config, references and variables, from Jinja's syntax tree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fft_core.project.read.template_reads import literal, reads_of
 
 @dataclass(frozen=True)
 class Macro:
-    """A macro, by where it is and what it says."""
+    """A macro, with its file and its template."""
 
     name: str
     path: Path
@@ -33,7 +33,7 @@ class Macro:
 def new_environment() -> jinja2.Environment:
     """Make the Jinja environment that all SQL is parsed and rendered with.
 
-    It keeps templates from the insides of Python objects, through which they could read anything.
+    Its sandbox keeps templates from the internals of Python objects, through which they could read anything.
     """
     jinja = SandboxedEnvironment(
         trim_blocks=True,
@@ -76,7 +76,7 @@ def _parsed(
 
 
 def _pieces(tree: nodes.Template) -> tuple[str | Mentioned, ...] | None:
-    """Take a template apart, where it is only text, ref('...'), source('...', '...'), this and config(...)."""
+    """Split a template into pieces, if it is only text, ref('...'), source('...', '...'), this and config(...)."""
     if any(not isinstance(statement, nodes.Output) for statement in tree.body):
         return None
     pieces = [_piece(node) for output in tree.find_all(nodes.Output) for node in output.nodes]
@@ -98,7 +98,7 @@ def _piece(node: nodes.Node) -> str | Mentioned | None:
 
 
 def parse_macros(text: str, path: Path, jinja: jinja2.Environment, engine: str) -> tuple[list[Macro], list[Problem]]:
-    """Read the macros of a file. What it sets beside them runs with each of them."""
+    """Read the macros of a file. Variables that the file sets beside them are set for each of them."""
     visible = without_jinja_in_comments(text, lexis_of(engine))
     tree, problems = _parsed(text, visible, path, jinja, engine)
     if tree is None:
@@ -188,7 +188,7 @@ def _keywords(call: nodes.Call, where: Location, problems: list[Problem]) -> dic
 
 
 def _target(name: str, call: nodes.Call) -> str | SourceName | None:
-    """Read the literal arguments of ref() or source(); None where there is something else."""
+    """Return the literal arguments of ref() or source(); None for other expressions."""
     arguments = [literal(arg) for arg in call.args]
     if "*" in arguments or call.kwargs or call.dyn_args or call.dyn_kwargs:
         return None
@@ -198,7 +198,7 @@ def _target(name: str, call: nodes.Call) -> str | SourceName | None:
 
 
 def _passes_on(call: nodes.Call, local_names: Iterable[str]) -> bool:
-    """Whether a macro hands one of its own arguments to ref() or source(): the caller then names it elsewhere."""
+    """Return whether a macro passes one of its own arguments to ref() or source(): its caller then has the name."""
     return any(node.name in local_names for node in call.find_all(nodes.Name))
 
 

@@ -1,4 +1,4 @@
-"""A *.ff.yml file becomes a model that is a stream."""
+"""The reader of *.ff.yml files, each of which is a model that is a stream."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _model(name: str, path: Path, shape: StreamShape, settings: Settings, readin
     )
     if shape.sink != "sessions":
         return made
-    index = IndexShape(columns=["session_end"]).attachment(name)  # sessions are looked for by ranges of time
+    index = IndexShape(columns=["session_end"]).attachment(name)  # sessions are queried by time ranges
     return replace(made, attached=(*made.attached, index), attached_at=made.attached_at or Location(path))
 
 

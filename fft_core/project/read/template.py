@@ -1,4 +1,4 @@
-"""What one template says, as values that can be kept."""
+"""The references and variables of one template, as values that can be stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fft_core.project.model import Mentioned, SourceName
 
 @dataclass(frozen=True)
 class Mention:
-    """A model, seed or source that a template names, and where."""
+    """A model, seed or source that a template names, and the place."""
 
     target: str | SourceName
     where: Location
@@ -20,10 +20,10 @@ class Mention:
 
 @dataclass(frozen=True)
 class Template:
-    """What one template says, without rendering it."""
+    """The content of one template, without rendering it."""
 
     text: str
-    config: Mapping[str, Any] = field(default_factory=dict)  # of config(), as literals; shaped by pydantic later
+    config: Mapping[str, Any] = field(default_factory=dict)  # of config(), as literals; validated later
     config_line: int = 1
     mentions: tuple[Mention, ...] = ()
     calls: frozenset[str] = frozenset()
@@ -32,4 +32,4 @@ class Template:
     problems: tuple[Problem, ...] = ()
     volatile: tuple[str, ...] = ()
     pieces: tuple[str | Mentioned, ...] | None = None
-    filters: frozenset[str] = frozenset()  # with all texts in arguments of `map`, which takes the names of filters
+    filters: frozenset[str] = frozenset()  # including all texts in arguments of `map`, which takes names of filters

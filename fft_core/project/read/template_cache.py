@@ -1,4 +1,4 @@
-"""Templates as last parsed, kept in the user's cache folder: after an edit, only the files that changed are parsed."""
+"""Templates as last parsed, in the user's cache folder: after an edit, only changed files are parsed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FILE = "templates.pickle"
 
 
 class TemplateCache:
-    """The templates of one project; a template depends on its text, its path and the engine alone.
+    """The cache of one project's templates, whose content depends on their text, path and engine alone.
 
     Args:
         root: The folder of the project.
         engine: The engine that the project is read for.
-        keeps: Whether what was parsed is read and written at all.
+        keeps: Whether the cache is read and written at all.
     """
 
     def __init__(self, root: Path, engine: str, *, keeps: bool) -> None:
@@ -34,7 +34,7 @@ class TemplateCache:
         self._used: dict[str, tuple[str, Template]] = {}
 
     def parse(self, text: str, path: Path, jinja: jinja2.Environment) -> Template:
-        """Return what a template says, see `parse_template`."""
+        """Return the content of a template, see `parse_template`."""
         key, digest = str(path), hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         known = self._known.get(key)
         if known is None or known[0] != digest:
@@ -43,7 +43,7 @@ class TemplateCache:
         return known[1]
 
     def keep(self) -> None:
-        """Write what was asked for since the cache was made, if that is not what was read."""
+        """Store the templates that were requested since the cache was read, if they changed."""
         if self._keeps and self._used != self._known:
             content = plain_bytes(self._used)
             if content is not None:

@@ -1,4 +1,4 @@
-"""What a template reads beside its relations, and what in it gives another text each time; from Jinja's syntax tree."""
+"""The variables that a template reads, and the parts that change with each rendering, from Jinja's syntax tree."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
-# Of Jinja's filters, tests and globals, these alone give something else each time.
+# The only ones of Jinja's filters, tests and globals whose result changes each time.
 _UNSTEADY_FILTERS = frozenset({"random"})
 _UNSTEADY_GLOBALS = frozenset({"lipsum"})
-# Methods of dates, which variables from YAML may be. No other value of a template has a clock.
+# Methods of dates, which variables from YAML may be. Other values of templates have no clock.
 _CLOCKS = frozenset({"now", "utcnow", "today", "fromtimestamp", "timestamp", "astimezone"})
 
 
 @dataclass(frozen=True)
 class Reads:
-    """The variables and environment variables by name, "*" for computed names, and what changes by itself."""
+    """The variables and environment variables by name, "*" for computed names, and volatile parts."""
 
     variables: frozenset[str]
     environment: frozenset[str]
@@ -24,7 +24,7 @@ class Reads:
 
 
 def reads_of(trees: Sequence[nodes.Node]) -> Reads:
-    """Read what templates read. A name that is not written out at a direct call may be any."""
+    """Find the variables of templates. Names that are not literals of a direct call count as "*"."""
     found: dict[str, set[str]] = {"var": set(), "env": set()}
     for tree in trees:
         for name, read in _read(tree):
@@ -41,7 +41,7 @@ def _read(tree: nodes.Node) -> Iterator[tuple[str, str]]:
             yield call.node.name, literal(call.args[0])
     for name in _all(tree, nodes.Name):
         if name.name in ("var", "env") and id(name) not in understood:
-            yield name.name, "*"  # under another name it reads whatever it is asked for
+            yield name.name, "*"  # under another name it may read any variable
     for filtered in _all(tree, nodes.Filter):
         if filtered.name in ("var", "env"):
             yield filtered.name, literal(filtered.node) if filtered.node else "*"
@@ -60,7 +60,7 @@ def _volatile(tree: nodes.Node) -> Iterator[str]:
 
 
 def _mapped(filtered: nodes.Filter) -> set[str]:
-    """The filters that `map` may apply, by its arguments; a filter of filters has several."""
+    """Return the filters that `map` may apply, by its arguments; a filter of filters has several."""
     is_of_attributes = not filtered.args and not filtered.dyn_args and not filtered.dyn_kwargs
     if is_of_attributes:
         return set()
@@ -71,7 +71,7 @@ def _mapped(filtered: nodes.Filter) -> set[str]:
 
 
 def _clocks(tree: nodes.Node) -> Iterator[str]:
-    """Calls of methods that read a clock, and calls of something computed in a template that names such a method."""
+    """Find calls of methods that read a clock, and calls of computed names if the template mentions such a method."""
     mentioned = {attribute.attr for attribute in _all(tree, nodes.Getattr)}
     mentioned |= {const.value for const in _all(tree, nodes.Const) if isinstance(const.value, str)}
     computed = any(literal(item.arg) == "*" for item in _all(tree, nodes.Getitem))
@@ -94,7 +94,7 @@ def _clocks(tree: nodes.Node) -> Iterator[str]:
 
 
 def literal(node: nodes.Node) -> str:
-    """The text that a node is; "*" if it is anything else."""
+    """Return the text of a literal node; "*" for any other node."""
     return node.value if isinstance(node, nodes.Const) and isinstance(node.value, str) else "*"
 
 

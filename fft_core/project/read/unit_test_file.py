@@ -1,4 +1,4 @@
-"""The files of tests/unit: the cases, and the rows that they expect of each model."""
+"""The reader of tests/unit: the cases, and the expected rows of each model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fft_core.project.shapes.unit_tests import CaseShape, ExpectShape, UnitTests
 
 @dataclass(frozen=True)
 class UnitTestFile:
-    """A file as written, its names still texts."""
+    """A file as written; its names are still texts."""
 
     file: YamlFile
     shape: UnitTestsShape
@@ -36,7 +36,7 @@ def read_unit_tests(files: list[YamlFile], problems: list[Problem]) -> list[Unit
 def link_unit_tests(
     project: Project, files: list[UnitTestFile], fixtures: Fixtures, problems: list[Problem]
 ) -> Project:
-    """Add unit tests to a project whose models are linked. What does not fit is added to `problems`."""
+    """Add unit tests to a project whose models are linked. Problems are added to `problems`."""
     found: dict[tuple[str, str], UnitTest] = {}
     for written in files:
         if written.shape.engine not in (None, project.engine):
@@ -78,7 +78,7 @@ def _tests_of(
 
 
 def _models(written: UnitTestFile, project: Project, problems: list[Problem]) -> list[Model]:
-    """The models that a file is about, in the order of the graph; none if there is a problem with one."""
+    """Return the models of a file, in the order of the graph; empty if there is a problem with one."""
     file, shape = written.file, written.shape
     is_chain = shape.models is not None
     names = [shape.model] if shape.model is not None else shape.models or []
@@ -102,7 +102,7 @@ def _models(written: UnitTestFile, project: Project, problems: list[Problem]) ->
 
 
 def _chained(written: UnitTestFile, project: Project, models: list[Model], problems: list[Problem]) -> list[Model]:
-    """Put the models of a chain in order. Each but the last must be read by another one of them."""
+    """Return the models of a chain in order. Each except the last must be read by another one of them."""
     above = {model.name: _read_in_chain(project, model, {other.name for other in models}) for model in models}
     ordered: list[Model] = []
     waiting = list(models)
@@ -124,7 +124,7 @@ def _chained(written: UnitTestFile, project: Project, models: list[Model], probl
 
 
 def _read_in_chain(project: Project, model: Model, chain: set[str]) -> frozenset[str]:
-    """The models of a chain that a model reads, also through ephemeral models that are not in the chain."""
+    """Return the models of the chain that a model reads, also through ephemeral models outside of the chain."""
     found: set[str] = set()
     for node in model.inputs:
         upstream = project.models.get(node) if isinstance(node, str) else None
@@ -139,25 +139,25 @@ def _read_in_chain(project: Project, model: Model, chain: set[str]) -> frozenset
 
 @dataclass(frozen=True)
 class _Expectations:
-    """Reads what the cases of one file expect of its models."""
+    """A reader for the expectations of the cases in one file."""
 
     written: UnitTestFile
     models: Sequence[Model]
     problems: list[Problem]
 
     def of(self, case: CaseShape, index: int) -> Mapping[str, ExpectedRows] | None:
-        """Return the expected rows by model; None if there are none, which is a problem then."""
+        """Return the expected rows by model; None, and a problem, without any."""
         file, defaults = self.written.file, self.written.shape.defaults.expect
         is_list = len(case.expect) > 1 or isinstance(_at(file.content, ("cases", index, "expect")), list)
         found: dict[str, ExpectedRows] = {}
         for number, own in enumerate(case.expect or [ExpectShape()]):
             keys: tuple[str | int, ...] = ("cases", index, "expect", *([number] if is_list else []))
             said = defaults.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
-            if is_list:  # these two are about one of them
+            if is_list:  # both keys are about one model
                 said = said.model_copy(update={"relation": own.relation, "rows": own.rows})
             name = self._relation(said, (*(keys if own.relation else ("defaults", "expect")), "relation"))
             if said.rows is None:
-                hint = "Write rows: [] where none are expected."
+                hint = "Write rows: [] if none are expected."
                 where = file.location(keys if is_list else ("cases", index, "name"))
                 self.problems.append(Problem(f"case {case.name!r} has no expect.rows", where, hint))
                 return None
@@ -185,7 +185,7 @@ class _Expectations:
 
 
 def _at(content: object, keys: tuple[str | int, ...]) -> object:
-    """Return the content at a place of a file that has the shape of unit tests."""
+    """Return the content at a place in a validated file of unit tests."""
     for key in keys:
         if isinstance(content, Mapping):
             content = content.get(key)
@@ -210,5 +210,5 @@ def _missing_inputs(test: UnitTest, models: Sequence[Model], project: Project) -
     seen: set[str | SourceName] = set(test.models)
     for model in models:
         for node in not_given(project, model, given, seen):
-            hint = "Write rows: [] and the types of its columns where it has no rows."
+            hint = "Write rows: [] and the types of its columns if it has no rows."
             yield Problem(f"case {test.name!r} gives no rows for {str(node)!r}, which is read", test.location, hint)

@@ -1,4 +1,4 @@
-"""The inputs of unit tests: their names, and the rows that they are given, which fixtures may hold."""
+"""The inputs of unit tests: their names, and their given rows, which may be in fixtures."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from fft_core.project.model import (
 from fft_core.project.read.yaml_file import YamlFile, shaped
 from fft_core.project.shapes.unit_tests import FixtureShape, GivenShape
 
-THIS = "this"  # what an incremental model's own table is called, beside its name
+THIS = "this"  # the name of an incremental model's existing table, beside the model's own name
 Nodes = tuple[str | SourceName, ...]
 
 
 @dataclass(frozen=True)
 class Fixture:
-    """Rows that cases share, without the nodes that are given them."""
+    """Rows that cases share, without the nodes that they are for."""
 
     rows: GivenRows
     types: Mapping[str, str]
 
 
 class Fixtures:
-    """The files of tests/fixtures, by their names; those that a case names are read, and no others.
+    """The files of tests/fixtures by their names; only those that cases name are read.
 
     Args:
         paths: The files.
-        parse: Reads a YAML file; None if it is none, which is a problem then.
-        problems: What is wrong with a fixture is added to them, once.
+        parse: A function that reads a YAML file; None, and a problem, if the file is invalid.
+        problems: The list to which problems of a fixture are added, once.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Fixtures:
         self._read: dict[str, Fixture | None] = {}
 
     def find(self, name: str, where: Location) -> Fixture | Problem | None:
-        """Return a fixture; None if something is wrong in it, which is reported already."""
+        """Return a fixture; None if it has an error, which is reported already."""
         known = {path.stem for path in self._paths}
         if name not in known:
             hint = nearest(name, known) or (
                 f"There are {', '.join(sorted(known))}." if known else "Fixtures are tests/fixtures/*.yml and *.csv."
             )
-            return Problem(f"there is no fixture {name!r}", where, hint)
+            return Problem(f"fixture {name!r} does not exist", where, hint)
         if name not in self._read:
             self._read[name] = self._of([path for path in self._paths if path.stem == name])
         return self._read[name]
@@ -83,13 +83,13 @@ class Fixtures:
 def _rows_of(shape: FixtureShape | GivenShape) -> tuple[Mapping[str, object], ...] | CsvText | CsvFile:
     if shape.csv is None:
         return tuple(shape.rows or ())
-    # a path has no second line, and a text without one has no rows
+    # a path has one line, and a CSV text of one line has no rows
     return CsvText(shape.csv) if "\n" in shape.csv.strip() else CsvFile(Path(shape.csv))
 
 
 @dataclass(frozen=True)
 class InputReader:
-    """Reads what the cases of one file give the models that it tests."""
+    """A reader for the given inputs of the cases in one file."""
 
     names: InputNames
     fixtures: Fixtures
@@ -97,7 +97,7 @@ class InputReader:
     problems: list[Problem]
 
     def read(self, shapes: Mapping[str, GivenShape], at: tuple[str | int, ...]) -> dict[Nodes, GivenRows]:
-        """Return the rows by what they are given to; `at` is where `inputs` stands."""
+        """Return the given rows by node; `at` is the place of `inputs`."""
         found: dict[Nodes, GivenRows] = {}
         for text, shape in shapes.items():
             where = self.file.location((*at, "inputs", text))
@@ -115,7 +115,7 @@ class InputReader:
         if shape.fixture is not None:
             shared = self._shared(shape.fixture, self.file.location(at))
             if shared is None:
-                return GivenRows(nodes, (), where)  # so that it does not count as missing, too
+                return GivenRows(nodes, (), where)  # so that it does not count as missing as well
             given, said = replace(shared.rows, nodes=nodes), {**shared.types, **said}
         declared, seeded = _declared_types(self.names.project, nodes)
         # as documented for FFT, the other columns of such a seed are text
@@ -147,21 +147,21 @@ class InputReader:
 
 
 def _declared_types(project: Project, nodes: Nodes) -> tuple[dict[str, str], dict[str, str]]:
-    """The types that are declared of an input, and those in seeds/schema.yml."""
+    """Return the declared types of an input, and those in seeds/schema.yml."""
     known = [project.sources[node] if isinstance(node, SourceName) else project.node(node) for node in nodes]
     declared = {column.name: column.type for node in known for column in node.columns if column.type}
     return declared, {name: kind for node in known for name, kind in _seed_types(node, project).items()}
 
 
 def _seed_types(node: Model | Seed | Source, project: Project) -> Mapping[str, str]:
-    """The types that seeds/schema.yml declares of a seed, or of the one behind a source."""
+    """Return the types that seeds/schema.yml declares for a seed, or for the seed that fills a source."""
     name = project.seed_behind(node.name) if isinstance(node, Source) else node.name
     seed = project.seeds.get(name) if name else None
     return seed.column_types if seed else {}
 
 
 class InputNames:
-    """The names that the inputs of a model may have, or those of a chain of models: its inputs from outside.
+    """The names that inputs may have, for a model or for a chain of models: the inputs from outside of the chain.
 
     Args:
         project: A linked project.
@@ -181,7 +181,7 @@ class InputNames:
                     self._nodes.setdefault(name, []).append(node)
 
     def find(self, text: str, where: Location) -> Nodes | Problem:
-        """Find what a name stands for: several nodes if they are one table."""
+        """Return the nodes of a name: several if they are one table."""
         name = model_name(text)
         if name == THIS or name in self._models:
             return self._own_table(name, text, where)
@@ -222,7 +222,7 @@ class InputNames:
         return {node} if isinstance(node, str) else {str(node), self.project.sources[node].identifier}
 
     def _place(self, node: str | SourceName) -> object:
-        """Equal for the names of one table."""
+        """Return a key that is equal for names of the same table."""
         if isinstance(node, str):
             return node
         source = self.project.sources[node]
@@ -230,7 +230,7 @@ class InputNames:
 
 
 def _readable(project: Project, model: Model, found: dict[str | SourceName, None]) -> None:
-    """Find the inputs of a model; of an ephemeral one, its inputs as well."""
+    """Find the inputs of a model; of an ephemeral one, its own inputs as well."""
     for node in model.inputs:
         if node in found or not is_known(node, project):
             continue
@@ -243,7 +243,7 @@ def _readable(project: Project, model: Model, found: dict[str | SourceName, None
 def not_given(
     project: Project, model: Model, given: set[str | SourceName], seen: set[str | SourceName]
 ) -> Iterator[str | SourceName]:
-    """Find what a model reads, also through ephemeral models, that is neither given nor seen already."""
+    """Find inputs of a model, also through ephemeral models, that are neither given nor seen already."""
     for node in model.inputs:
         if node in given or node in seen or not is_known(node, project):
             continue
@@ -256,5 +256,5 @@ def not_given(
 
 
 def is_known(node: str | SourceName, project: Project) -> bool:
-    """Whether there is such an input; where not, that is reported already."""
+    """Return whether an input exists; a missing one is reported already."""
     return node in project.sources if isinstance(node, SourceName) else node in project.models or node in project.seeds

@@ -1,4 +1,4 @@
-"""YAML with line numbers: plain values, where each key stands, and pydantic's complaints as problems with a place."""
+"""YAML with line numbers: plain values, the place of each key, and validation errors of pydantic as problems."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
 
 
 class _ExactLoader(_Loader):  # type: ignore[misc, valid-type]  # chosen when it runs
-    """Keeps all digits of numbers."""
+    """A YAML loader that keeps all digits of numbers."""
 
 
 def _number(loader: Any, node: yaml.ScalarNode) -> object:
@@ -42,11 +42,11 @@ class YamlFile:
     """A parsed file: `content` as plain values, `lines` the line of each key path."""
 
     path: Path
-    content: Any  # whatever YAML holds; shaped by pydantic before anyone else sees it
+    content: Any  # any value of YAML; validated by pydantic before use
     lines: Mapping[tuple[Key, ...], int] = field(default_factory=dict)
 
     def location(self, keys: tuple[Key, ...] = ()) -> Location:
-        """Where a key stands, or the nearest key around it."""
+        """Return the place of a key, or of the nearest key around it."""
         for end in range(len(keys), -1, -1):
             if keys[:end] in self.lines:
                 return Location(self.path, self.lines[keys[:end]])
@@ -56,7 +56,7 @@ class YamlFile:
 def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile | Problem:
     """Parse one YAML document; an empty one is an empty mapping.
 
-    `keep_digits` makes a number that has more digits than a double a `WrittenNumber`.
+    `keep_digits` returns a number with more digits than a double as `WrittenNumber`.
     """
     loader = (_ExactLoader if keep_digits else _Loader)(text)
     try:
@@ -88,9 +88,9 @@ def _lines(node: yaml.Node, keys: tuple[Key, ...]) -> Iterator[tuple[tuple[Key, 
 
 
 def shaped_in_part(shape: Any, file: YamlFile) -> tuple[Any | None, list[Problem]]:
-    """Validate a whole file; unknown keys are problems, and do not hide what else the file says.
+    """Validate a whole file; unknown keys are problems, and do not hide the rest of the file.
 
-    The value is None if more than unknown keys is wrong.
+    The value is None if something else is wrong as well.
     """
     value = shaped(shape, file.content, file)
     if not isinstance(value, list):
@@ -101,7 +101,7 @@ def shaped_in_part(shape: Any, file: YamlFile) -> tuple[Any | None, list[Problem
 
 
 def _without_unknown_keys(shape: Any, content: object) -> object | None:
-    """Copy plain values without the keys that the shape does not know; None if that is not all that is wrong."""
+    """Return plain values without the keys that the shape does not know; None if they have other errors, too."""
     from pydantic import ValidationError
 
     content = deepcopy(content)
@@ -118,11 +118,11 @@ def _without_unknown_keys(shape: Any, content: object) -> object | None:
 
 
 def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()) -> Any | list[Problem]:
-    """Validate plain values against a pydantic shape: the shape's value, or every complaint with its line.
+    """Validate plain values against a pydantic shape; return the shape's value, or all problems with their lines.
 
-    `shape` is anything that a pydantic TypeAdapter takes; `at` is where in the file the content stands.
+    `shape` is anything that a pydantic TypeAdapter takes; `at` is the place of the content in the file.
     """
-    from pydantic import ValidationError  # slow to import: only files that are not in the parse cache are shaped
+    from pydantic import ValidationError  # slow to import: only files outside of the parse cache are validated
 
     adapter = _adapter(shape)
     try:
@@ -133,7 +133,7 @@ def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()
 
 @cache
 def _adapter(shape: Any) -> TypeAdapter[Any]:
-    """Making an adapter costs a hundred times what using it does."""
+    """Return the adapter of a shape. Making one costs a hundred times as much as using it."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(shape)
@@ -182,7 +182,7 @@ def _problem(complaint: Any, shape: Any, content: object, file: YamlFile, at: tu
 
 
 def _literals(expected: str) -> list[str]:
-    """Take apart how pydantic lists the values of a Literal.
+    """Return the values that pydantic lists for a Literal.
 
     >>> _literals("'rw', 'ro' or 'off'")
     ['rw', 'ro', 'off']
@@ -191,9 +191,9 @@ def _literals(expected: str) -> list[str]:
 
 
 def _keys_in(content: object, loc: tuple[Key, ...]) -> tuple[tuple[Key, ...], object]:
-    """Keep those parts of pydantic's location that are keys of the content (it adds the names of union members).
+    """Return the parts of pydantic's location that are keys of the content; the others are names of union members.
 
-    The second value is the mapping or list that holds the last key.
+    The second value is the mapping or list that contains the last key.
     """
     keys: list[Key] = []
     holder: object = None

@@ -1,1 +1,1 @@
-"""New projects, and what commands leave in their folders."""
+"""New projects, and files that commands leave in their folders."""

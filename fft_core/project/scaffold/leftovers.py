@@ -1,4 +1,4 @@
-"""What FFT has written beside a project, and can write again: reports, caches and logs, never rows or history."""
+"""Files that FFT wrote beside a project and can write again: reports, caches and logs, never rows or history."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fft_core.project.read.cache_folder import ProjectCache
 from fft_core.project.read.files import GIT_PACKAGES, refuse_no_project
 
 _FOLDER = Path(".fastflowtransform")
-# In its cache folder, versions before 0.2 kept what is now in the user's own.
+# Versions before 0.2 kept the files of the user's cache folder in the project.
 _WRITTEN = ("target", "logs", "ci", "cache/project.pickle", "cache/code.json")
-_UNFINISHED = ("cache/tmp*", f"{GIT_PACKAGES.relative_to(_FOLDER)}/.new-*")  # left by what was killed
+_UNFINISHED = ("cache/tmp*", f"{GIT_PACKAGES.relative_to(_FOLDER)}/.new-*")  # left by killed processes
 
 
 def find_leftovers(root: Path | str, *more: Path) -> tuple[Path, ...]:
-    """List the files that can go, and those below `more`; a database that somebody keeps among them is left out.
+    """List the removable files, and those below `more`; a database among them is left out.
 
     Raises:
-        ProjectError: the folder is no project.
+        ProjectError: the folder is not a project.
     """
     root = Path(root).resolve()
     refuse_no_project(root)
@@ -32,7 +32,7 @@ def find_leftovers(root: Path | str, *more: Path) -> tuple[Path, ...]:
 
 
 def remove_leftovers(root: Path | str, paths: Iterable[Path]) -> None:
-    """Remove files, and the folders of the project that they leave empty. Raises FftError for one that stays."""
+    """Remove files, and the project's folders that become empty. Raises FftError for a file that cannot be removed."""
     root = Path(root).resolve()
     cache = ProjectCache(root).folder
     for path in paths:
@@ -48,12 +48,12 @@ def remove_leftovers(root: Path | str, paths: Iterable[Path]) -> None:
 
 
 def shown_path(root: Path, path: Path) -> Path:
-    """Say where a file lies: relative to the project, if it is there."""
+    """Return the display path of a file: relative to the project, if it is inside."""
     return path.relative_to(root) if path.is_relative_to(root) else path
 
 
 def _files(start: Path) -> Iterator[Path]:
-    """The files below a folder, sorted; a link is itself, not what it leads to."""
+    """Yield the files below a folder, sorted; a link counts as a file, and is not followed."""
     if start.is_symlink() or start.is_file():
         yield start
     elif start.is_dir():
@@ -62,5 +62,5 @@ def _files(start: Path) -> Iterator[Path]:
 
 
 def _is_database(path: Path) -> bool:
-    """Whether a file holds rows of an engine, or lies beside one that does."""
+    """Return whether a file holds rows of an engine, or belongs to a file that does."""
     return not path.is_symlink() and any(spec.owns_file(path) for spec in installed_specs().values())

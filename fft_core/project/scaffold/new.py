@@ -1,4 +1,4 @@
-"""A new project that runs at once: a seed, models in SQL and Python, checks, and a unit test."""
+"""A new project that can be built at once: a seed, models in SQL and Python, checks, and a unit test."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ from fft_core import model
 
 @model(deps=["orders", "customers"], requires={"orders": {"amount"}}, tags=["daily"])
 def best_customers(orders: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
-    """Customers by what they spent."""
+    """Customers by the amount that they spent."""
     spent = orders.groupby("customer_id", as_index=False)["amount"].sum()
     return customers.merge(spent, on="customer_id").sort_values("amount", ascending=False)
 ''',
@@ -161,15 +161,15 @@ An FFT project: SQL and Python models, each of them a Dagster asset.
 
 
 def new_project(folder: Path | str, engine: str | None = None) -> tuple[Path, ...]:
-    """Write a new project; give the paths of its files. What is in the folder already is never written to.
+    """Write a new project; return the paths of its files. Existing files are never overwritten.
 
     Args:
-        folder: Where; it may exist, and hold other files.
-        engine: Whose profile it has; an engine that needs no server if it is None.
+        folder: The folder of the project; it may exist, and hold other files.
+        engine: The engine of the profile; None: an engine that needs no server.
 
     Raises:
         EngineError: the engine is not installed.
-        FftError: a file of that name is there already, or the folder cannot be written to; nothing is written then.
+        FftError: a file of the project exists already, or the folder is not writable; nothing is written then.
     """
     folder = Path(folder).resolve()
     if folder.exists() and not folder.is_dir():
@@ -195,7 +195,7 @@ def new_project(folder: Path | str, engine: str | None = None) -> tuple[Path, ..
 
 
 def project_files(name: str, engine: str) -> dict[str, str]:
-    """The files of a new project, by path."""
+    """Return the texts of the files of a new project, by path."""
     files = {"project.yml": _FILES["project.yml"], "profiles.yml": _profiles(spec_of(engine)), **_FILES}
     files["project.yml"] = files["project.yml"].replace(
         "NAME", json.dumps(name, ensure_ascii=False)
@@ -205,7 +205,7 @@ def project_files(name: str, engine: str) -> dict[str, str]:
 
 
 def _profiles(spec: EngineSpec) -> str:
-    """The text that the engine has for it, or the least that it needs: the variables of its required settings."""
+    """Return the profiles.yml that the engine provides, or a minimal one with variables for its required settings."""
     if spec.profiles:
         return spec.profiles
     required = {name: setting.variable for name, setting in spec.settings.items() if setting.required}

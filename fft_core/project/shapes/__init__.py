@@ -1,1 +1,1 @@
-"""The shapes of all YAML, of config() and of @model. Pydantic stays in here and in yaml_file.py."""
+"""The shapes of all YAML, of config() and of @model. Only these files and yaml_file.py use pydantic."""

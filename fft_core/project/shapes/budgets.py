@@ -14,7 +14,7 @@ _Time = Annotated[int, Number, Field(ge=0), BeforeValidator(milliseconds)]
 
 
 class LimitsShape(Shape):
-    """From which amount on there is a warning, and from which an error."""
+    """The amounts that cause a warning, and an error."""
 
     warn: _Amount | None = None
     error: _Amount | None = None
@@ -37,7 +37,7 @@ class TimeLimitsShape(LimitsShape):
 
 
 class BudgetShape(Shape):
-    """The limits of all queries of a run, a model or a tag together."""
+    """The limits for the sum of all queries of a run, a model or a tag."""
 
     bytes_scanned: LimitsShape | None = None
     rows: LimitsShape | None = None
@@ -53,7 +53,7 @@ class QueryLimitShape(Shape):
 
 
 class BudgetsShape(Shape):
-    """budgets.yml."""
+    """The content of budgets.yml."""
 
     version: int | str | None = None
     query_limits: dict[str, QueryLimitShape] = {}

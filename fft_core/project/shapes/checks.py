@@ -19,19 +19,21 @@ from fft_core.project.shapes.shape import Filled, Name, Names, Number, SettingsS
 _THRESHOLD = re.compile(r"\s*(>=?)\s*(\d+(?:\.\d+)?)\s*(%?)\s*")
 
 
-def _threshold(value: Any) -> Any:  # Any: whatever YAML holds
+def _threshold(value: Any) -> Any:  # Any: any value of YAML
     """Read a number of rows, or a share of them. Raises ValueError."""
     if value is None:
         return None
     found = _THRESHOLD.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(f'{value!r} is no threshold: write "> 10" for a number of rows, or "> 1%" for a share of them')
+        raise ValueError(
+            f'{value!r} is not a threshold: write "> 10" for a number of rows, or "> 1%" for a share of them'
+        )
     sign, number, percent = found.groups()
     limit = float(number) if "." in number else int(number)
     if isinstance(limit, float) and not percent:
-        raise ValueError(f"{value!r} is no threshold: a number of rows is whole")
+        raise ValueError(f"{value!r} is not a threshold: a number of rows is whole")
     if percent and limit > 100:
-        raise ValueError(f"{value!r} is no threshold: more than 100% cannot fail")
+        raise ValueError(f"{value!r} is not a threshold: more than 100% cannot fail")
     return m.Threshold(limit, is_share=bool(percent), is_reached=sign == ">=")
 
 
@@ -42,7 +44,7 @@ Condition: TypeAlias = Annotated[str, AfterValidator(whole_condition)]
 
 
 class CheckShape(Shape):
-    """What every check may say."""
+    """The keys of every check."""
 
     table: str = ""
     name: Name | None = None
@@ -65,21 +67,21 @@ class CheckShape(Shape):
         return self
 
     def rule(self) -> m.Rule:
-        """What is checked."""
+        """Return the rule of the check."""
         raise NotImplementedError  # each type has its own
 
     def rule_of(self, node: str) -> m.Rule:
-        """What is checked of a table, as it is called where the test stands."""
+        """Return the rule for a table, given the name by which tests refer to the table."""
         return self.rule()
 
     @property
     def condition(self) -> str | None:
-        """Which rows of the table are judged."""
+        """The condition that selects the rows to judge."""
         return self.where
 
 
 class CheckSettingsShape(SettingsShape):
-    """What may be said of checks by folder and by rule."""
+    """The settings of checks by folder and by rule."""
 
     severity: m.Severity | None = None
     tags: Names = []
@@ -102,11 +104,11 @@ class UniqueShape(CheckShape):
         return m.Unique((self.column,) if isinstance(self.column, str) else tuple(self.column))
 
 
-def _accepted(value: Any) -> Any:  # Any: whatever YAML holds
+def _accepted(value: Any) -> Any:  # Any: any value of YAML
     if value is None:
-        raise ValueError("null is no value to list: NULL passes anyway; a check of type not_null forbids it")
+        raise ValueError("null is not a value to list: NULL passes anyway; a check of type not_null forbids it")
     if isinstance(value, list | dict):
-        raise ValueError(f"{value!r} is no plain value; write it as a text")
+        raise ValueError(f"{value!r} is not a plain value; write it as a text")
     return str(value) if isinstance(value, date) else value
 
 
@@ -132,8 +134,8 @@ class RowCountBetweenShape(CheckShape):
 
     @model_validator(mode="before")
     @classmethod
-    def _other_names(cls, content: Any) -> Any:  # Any: whatever YAML holds
-        """`min` and `max` are other names of the bounds."""
+    def _other_names(cls, content: Any) -> Any:  # Any: any value of YAML
+        """Rename `min` and `max`, the other names of the bounds."""
         for short, name in (("min", "min_rows"), ("max", "max_rows")):
             if isinstance(content, dict) and short in content:
                 if name in content:
@@ -161,7 +163,7 @@ class GreaterEqualShape(CheckShape):
 
 
 def _in_order(minimum: Any, maximum: Any) -> None:  # Any: numbers, or times
-    """Raise ValueError if two bounds are none, or not in order."""
+    """Raise ValueError if both bounds are missing, or not in order."""
     if minimum is None and maximum is None:
         raise ValueError("give min, max, or both")
     if minimum is None or maximum is None:
@@ -172,20 +174,20 @@ def _in_order(minimum: Any, maximum: Any) -> None:  # Any: numbers, or times
         raise ValueError(f"max ({maximum}) is below min ({minimum})")
 
 
-def _bound(value: Any) -> Any:  # Any: whatever YAML holds
+def _bound(value: Any) -> Any:  # Any: any value of YAML
     """Read a number, a date or a time as a bound: a date is its midnight, a time without a zone is UTC."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)
     if isinstance(value, bool) or (isinstance(value, float) and not isfinite(value)):
-        raise ValueError(f"{value!r} is no bound: write a finite number, or a date as 2024-12-31")
+        raise ValueError(f"{value!r} is not a bound: write a finite number, or a date as 2024-12-31")
     if not isinstance(value, str):
         return value
     try:
         return _bound(datetime.fromisoformat(value))
     except ValueError:
-        raise ValueError(f"{value!r} is no bound: write a number, or a date as 2024-12-31") from None
+        raise ValueError(f"{value!r} is not a bound: write a number, or a date as 2024-12-31") from None
 
 
 Bound: TypeAlias = Annotated[int | float | datetime | None, BeforeValidator(_bound)]
@@ -221,7 +223,7 @@ class MatchesRegexShape(CheckShape):
 
 
 class ExpressionShape(CheckShape):
-    """Beside a column, the condition is about it; it names it all the same."""
+    """A condition on each row. Beside a column it is about that column, which it must still name itself."""
 
     type: Literal["expression"]
     column: str | None = None
@@ -283,7 +285,7 @@ class ColumnTypesShape(CheckShape):
 
 
 class DriftShape(CheckShape):
-    """What is compared is the whole table, with that of the build before."""
+    """A drift between this build and the previous one; without a column, the whole table is measured."""
 
     type: Literal["drift"]
     column: str | None = None
@@ -306,7 +308,7 @@ class DriftShape(CheckShape):
 
 
 class RowCountEqualsShape(CheckShape):
-    """`to` is a name, as that of relationships."""
+    """Two tables with the same number of rows; `to` is a name, as in relationships."""
 
     type: Literal["row_count_equals"]
     column: None = None
@@ -314,7 +316,7 @@ class RowCountEqualsShape(CheckShape):
 
     @property
     def condition(self) -> str | None:
-        return None  # it is that of one side
+        return None  # a reconciliation has a `where` on each side
 
     def rule_of(self, node: str) -> m.Rule:
         return m.RowCountEquals(m.Measure(node, "count(*)", self.where), m.Measure(self.to, "count(*)"))
@@ -338,12 +340,12 @@ class FreshnessShape(CheckShape):
 
 
 class RelationshipsShape(CheckShape):
-    """`to` is a name, or a name written as ref('...') or source('...', '...'); the loader resolves it."""
+    """A foreign key; `to` is a name, also as ref('...') or source('...', '...'), which the loader resolves."""
 
     type: Literal["relationships"]
     column: str
     to: str
-    field: str = Field(alias="to_field", default="id")  # both spellings are read
+    field: str = Field(alias="to_field", default="id")  # both names of the key are read
 
     def rule(self) -> m.Rule:
         return m.Relationships(self.column, self.to, self.field)
@@ -372,7 +374,7 @@ class KeyShape(Shape):
 
 
 class ReconcileShape(CheckShape):
-    """What is compared stands in its two sides, each with its own `where`."""
+    """A comparison of two tables; its two sides name them, each with its own `where`."""
 
     column: None = None
     where: None = None
@@ -426,7 +428,7 @@ class ReconcileCoverageShape(ReconcileShape):
 
 
 class AssetCheckShape(CheckShape):
-    """A check of Dagster's, by its name and file, that judges the staged rows: what it finds, it says itself."""
+    """A Dagster asset check, by name and file, that judges the staged rows, and returns its own message."""
 
     type: Literal["asset_check"]
     column: None = None
@@ -445,7 +447,7 @@ class AssetCheckShape(CheckShape):
             raise ValueError(f"{given[0]} has no effect: the result of the check says whether it warns or fails")
         path = PurePosixPath(self.file)
         if path.is_absolute() or ".." in path.parts or path.suffix != ".py":
-            raise ValueError(f"file: {self.file!r} is no file of the project's whose name ends in .py")
+            raise ValueError(f"file: {self.file!r} is not a file of the project with a name that ends in .py")
         return self
 
     def rule(self) -> m.Rule:
@@ -453,7 +455,7 @@ class AssetCheckShape(CheckShape):
 
 
 class CustomCheckShape(CheckShape):
-    """A test whose type is a file of the project's; keys that are none of these are parameters."""
+    """A test whose type is a file of the project; keys other than these are parameters."""
 
     type: str
     column: str | None = None

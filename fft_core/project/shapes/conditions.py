@@ -1,4 +1,4 @@
-"""SQL conditions that a file holds: what cannot stand in parentheses would change the query around it."""
+"""SQL conditions in YAML, which must stand in parentheses without changing the query around them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 _REST = r'"(?:[^"]|"")*"|`[^`]*`|--[^\n]*|/\*.*?\*/'
 _QUOTED = (
     re.compile(rf"'(?:[^']|'')*'|{_REST}", re.DOTALL),
-    re.compile(rf"'(?:[^'\\]|\\.|'')*'|{_REST}", re.DOTALL),  # as engines read it to which a backslash escapes
+    re.compile(rf"'(?:[^'\\]|\\.|'')*'|{_REST}", re.DOTALL),  # for engines in which a backslash escapes a quote
 )
 
 
 def whole_condition(text: str) -> str:
     """Return a condition that can stand in parentheses. Raises ValueError for one that cannot.
 
-    What is quoted, and comments, do not count, whether the engine takes a backslash for an escape or not.
+    Quoted text and comments are skipped, whether a backslash escapes a quote or not.
 
     >>> whole_condition("a > (1) and b <> ')'")
     "a > (1) and b <> ')'"

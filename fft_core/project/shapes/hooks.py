@@ -10,7 +10,7 @@ from fft_core.project.shapes.shape import Filled, Names, Shape
 
 
 class HookShape(Shape):
-    """One hook; `callable` is read and, as documented for FFT, has no effect: a Python hook is found by its name."""
+    """One hook; `callable` is read but ignored, as documented for FFT: a Python hook is found by its name."""
 
     name: Filled
     kind: Literal["sql", "python"] = "sql"
@@ -26,7 +26,7 @@ HookList = Annotated[list[HookShape], BeforeValidator(lambda value: [] if value 
 
 
 class HooksShape(Shape):
-    """The hooks of each phase, in their order."""
+    """The hooks of each phase, in order."""
 
     on_run_start: HookList = Field(default_factory=list)
     on_run_end: HookList = Field(default_factory=list)

@@ -50,7 +50,7 @@ def _listed(value: object) -> object:
 
 
 class IncrementalKeys(Shape):
-    """What an incremental model may say, in `config(...)` itself or in its block `incremental`."""
+    """The keys of an incremental model, in `config(...)` itself or in its block `incremental`."""
 
     strategy: m.IncrementalStrategy | None = None
     unique_key: Names | None = None
@@ -68,7 +68,7 @@ class IncrementalKeys(Shape):
     delta: str | None = None
 
     def said(self) -> dict[str, Any]:
-        """What is said, under one name each."""
+        """Return the keys that are set, with aliases resolved."""
         said = {
             "strategy": self.strategy,
             "unique_key": self._first(_KEYS),
@@ -115,7 +115,7 @@ class SnapshotShape(Shape):
 
 
 class IncrementalOverlayShape(IncrementalKeys):
-    """What project.yml says of an incremental model: the model's own config wins, key by key."""
+    """The settings of an incremental model in project.yml; the model's own config wins, key by key."""
 
     materialized: Literal["incremental"] | None = None
     incremental: IncrementalShape | None = None
@@ -127,12 +127,12 @@ class IncrementalOverlayShape(IncrementalKeys):
         return {"enabled": value} if isinstance(value, bool) else value
 
     def all_said(self) -> dict[str, Any]:
-        """What is said in both places."""
+        """Return the settings of both places together."""
         block = self.incremental.said() if self.incremental else {}
         return {**block, **self.said()}
 
     def overlay(self) -> dict[str, Any]:
-        """All that is said below `models.incremental`: that a model is named there switches it on."""
+        """Return the settings below `models.incremental`; a model named there is incremental."""
         enabled = self.incremental.enabled if self.incremental else True
         tags = {"tags": self.tags} if self.tags else {}
         return {**self.all_said(), **tags, "incremental": enabled}
@@ -183,7 +183,7 @@ class ConstraintShape(Shape):
 
 
 def attachment_name(kind: str, *said: object) -> str:
-    """Return the name of an index or constraint that was given none: the same for the same definition."""
+    """Return the name of an index or constraint without a name: equal definitions get equal names."""
     return f"_ff_{kind}_{hashlib.sha256(repr(said).encode()).hexdigest()[:16]}"
 
 
@@ -194,7 +194,7 @@ def referred(text: str) -> str:
 
 
 class PlacedKeys(StepKeys, SettingsShape):
-    """What may be said of where a model or seed lies, and of what is done to its relation."""
+    """The keys for the schema and name of a model or seed, and for grants, indexes and the like."""
 
     schema_: Filled | None = Field(default=None, alias="schema")
     alias: Filled | None = None
@@ -220,13 +220,13 @@ class PlacedKeys(StepKeys, SettingsShape):
 
 
 class SeedConfigShape(PlacedKeys):
-    """What may be said of a seed, in YAML and by folders."""
+    """The config of a seed, in YAML and by folders."""
 
 
 class ModelConfigShape(IncrementalOverlayShape, PlacedKeys):
-    """What a model may say of itself, in `config(...)` or in the decorator, and what may be said of it elsewhere.
+    """The config of a model, in `config(...)`, in the decorator, in YAML and by folders.
 
-    `storage`, `http` and `api` are read and have no effect: they are for other engines, and for get_df.
+    `storage`, `http` and `api` are read and ignored: they are for other engines, and for get_df.
     """
 
     materialized: _Materialized | None = None  # type: ignore[assignment]
@@ -267,7 +267,7 @@ class ModelConfigShape(IncrementalOverlayShape, PlacedKeys):
         return _listed(value)
 
     def written(self) -> dict[str, Any]:
-        """All that is said, under one name each; `incremental` is whether it is switched on."""
+        """Return the settings that are set, with aliases resolved; `incremental` is whether it is switched on."""
         said = {key: value for key, value in super().written().items() if key not in IncrementalKeys.model_fields}
         if self.incremental is not None:
             said["incremental"] = self.incremental.enabled

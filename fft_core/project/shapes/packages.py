@@ -36,7 +36,7 @@ class PackageShape(Shape):
 
     @property
     def revision(self) -> tuple[str, str] | None:
-        """What is wanted of the repository, as kind and name; None for its default branch."""
+        """The requested revision of the repository, as kind and name; None for its default branch."""
         kinds = [(kind, getattr(self, kind)) for kind in ("branch", "tag", "rev", "ref")]
         return next(((kind, name) for kind, name in kinds if name is not None), None)
 
@@ -48,7 +48,7 @@ class DependencyShape(Shape):
 
 
 class ManifestShape(BaseModel):
-    """The project.yml of a package: what is not asked for is not looked at."""
+    """The project.yml of a package; keys other than these are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
@@ -66,7 +66,7 @@ class ManifestShape(BaseModel):
     @field_validator("dependencies", mode="before")
     @classmethod
     def _short_forms(cls, content: object) -> object:
-        """A list of names is enough, and so is a mapping of names to version ranges."""
+        """Return the mapping for a short form: a list of names, or a mapping of names to version ranges."""
         if isinstance(content, dict):
             return [
                 {"name": name, **(said if isinstance(said, dict) else {"version": said})}
@@ -86,7 +86,7 @@ class LockedShape(Shape):
 
 
 class LockShape(Shape):
-    """packages.lock.yml."""
+    """The content of packages.lock.yml."""
 
     lock_version: Literal[1]
     packages: dict[str, LockedShape] = {}

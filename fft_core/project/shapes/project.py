@@ -26,7 +26,7 @@ class FingerprintShape(Shape):
 
 
 class NamingShape(Shape):
-    """Templates of where models and seeds lie."""
+    """Templates for the schemas and names of models and seeds."""
 
     schema_: Filled | None = Field(default=None, alias="schema")
     alias: Filled | None = None
@@ -36,7 +36,7 @@ class NamingShape(Shape):
 
 
 class RuleShape(Shape):
-    """Settings of what a selection chooses: models and seeds by `select`, checks by `checks`."""
+    """Settings for the nodes of a selection: models and seeds by `select`, checks by `checks`."""
 
     select: Filled | None = None
     checks: Filled | None = None
@@ -50,14 +50,14 @@ class RuleShape(Shape):
 
 
 def _secret(text: str) -> str:
-    """Take the name of a variable, or a glob that says more than "all of them"."""
+    """Return the name of a variable, or a glob that is narrower than "all of them". Raises ValueError."""
     if not re.sub(r"\[[^\]]*\]|[*?]", "", text).strip() or text.strip() != text:
         raise ValueError(f"{text!r} names no variable; write a name, or a glob such as CRM_*")
     return text
 
 
 class ProjectShape(Shape):
-    """project.yml; `tests` are validated one by one so that one bad test does not hide another."""
+    """The content of project.yml; `tests` are validated one by one so that one bad test does not hide another."""
 
     name: Name = Field(min_length=1)
     version: str

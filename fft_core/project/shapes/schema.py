@@ -1,4 +1,4 @@
-"""The shapes of YAML below models/, and what files and config() may both say of a step."""
+"""The shapes of YAML below models/, and the settings of steps that YAML and config() share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ColumnShape(Shape):
 
 
 class RetriesShape(Shape):
-    """The block `retries`; a number alone is `max`."""
+    """The block `retries`; a plain number is `max`."""
 
     max: int = Field(ge=1)
     delay: float | None = Field(default=None, ge=0)
@@ -38,7 +38,7 @@ class RetriesShape(Shape):
 
 
 class StepKeys(Shape):
-    """What a model or seed may say of its step."""
+    """The settings of a step of a model or seed."""
 
     pool: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/]+$")] | None = None
     priority: int | None = None
@@ -61,7 +61,7 @@ class StepKeys(Shape):
 
 
 class ModelSchemaShape(StepKeys):
-    """What a file says of a model or seed; `config` is read by the loader."""
+    """The YAML entry of a model or seed; `config` is read by the loader."""
 
     name: Name
     config: Any = None

@@ -27,7 +27,7 @@ class SeedColumnShape(Shape):
         return self.engines.get(engine, self.type)
 
 
-# The types of pandas, as `dtypes` names them, in our words.
+# The types of pandas, by the names in `dtypes`, as types of seeds.
 _PANDAS = {
     "object": "string", "str": "string", "string": "string", "int": "integer", "int64": "integer", "int32": "integer",
     "float": "double", "float64": "double", "float32": "double", "bool": "boolean", "boolean": "boolean",
@@ -38,7 +38,7 @@ _PANDAS = {
 def _our_word(dtype: object) -> object:
     found = _PANDAS.get(str(dtype).lower())
     if found is None:
-        raise ValueError(f"{dtype!r} is no type of pandas that is read here; give the column's type in `columns`")
+        raise ValueError(f"{dtype!r} is not a supported type of pandas; set the column's type in `columns`")
     return found
 
 
@@ -62,7 +62,7 @@ def _encoding(name: str) -> str:
 
 
 def _quoted_texts(values: object) -> object:
-    """YAML makes NULL, NO and 1.50 something else than text, and what was written is lost."""
+    """Raise ValueError for values that YAML does not keep as text: NULL, NO, 1.50."""
     listed = [values] if isinstance(values, str) else values
     if not isinstance(listed, list) or not all(isinstance(value, str) for value in listed):
         raise ValueError("write a list of texts, each in quotes, as ['NULL', '-999']")
@@ -70,7 +70,7 @@ def _quoted_texts(values: object) -> object:
 
 
 class SeedFileShape(Shape):
-    """How a CSV is written."""
+    """The format of a CSV file."""
 
     delimiter: (
         Annotated[str, BeforeValidator(lambda value: "\t" if value == r"\t" else value), AfterValidator(_one_character)]
@@ -119,7 +119,7 @@ class SeedsShape(Shape):
     dtypes: dict[str, dict[str, Annotated[str, BeforeValidator(_our_word)]]] = {}
 
     def types_of(self, names: Sequence[str], engine: str) -> dict[str, str]:
-        """The types of a table's columns; `columns` counts where both say something."""
+        """Return the types of a table's columns; `columns` wins over `dtypes`."""
         columns = next((self.columns[name] for name in names if self.columns.get(name)), {})
         dtypes = next((self.dtypes[name] for name in names if self.dtypes.get(name)), {})
         said = {name: kind if isinstance(kind, str) else kind.type_on(engine) for name, kind in columns.items()}

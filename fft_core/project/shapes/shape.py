@@ -1,4 +1,4 @@
-"""What all shapes have in common: a mapping whose unknown keys are errors; kinds of texts and numbers."""
+"""The base of all shapes, a mapping whose unknown keys are errors, and types for texts and numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Shape(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_empty_keys(cls, content: object) -> object:
-        """Leave out keys that have nothing behind them, as when all of a list is commented out."""
+        """Drop keys without a value, as when all items of a list are commented out."""
         if not isinstance(content, dict) or None not in content.values():
             return content
         fields = cls.model_fields.items()
@@ -39,21 +39,21 @@ class Shape(BaseModel):
 
 
 class SettingsShape(Shape):
-    """A mapping of settings, which stands beside others that say the same things."""
+    """A mapping of settings that is merged with others of the same keys."""
 
     def written(self) -> dict[str, Any]:
-        """All that is said, under one name each."""
+        """Return the keys that are set, with aliases resolved."""
         names = {"schema_": "schema", "database": "catalog"}
         said = {names.get(name, name): getattr(self, name) for name in self.model_fields_set}
         return {name: value for name, value in said.items() if value is not None}
 
 
 def known_keys(shape: Any, location: Sequence[str | int]) -> list[str]:
-    """Return the keys that a mapping inside a shape may have, where pydantic found an unknown one.
+    """Return the valid keys of a mapping inside a shape, for an unknown key that pydantic found there.
 
     Args:
-        shape: What was read: anything that a TypeAdapter takes.
-        location: Where the mapping is, as pydantic says it: keys and indices, with the names of members of unions.
+        shape: The shape: anything that a TypeAdapter takes.
+        location: The place of the mapping, as pydantic reports it: keys and indices, with names of members of unions.
     """
     shapes = [shape]
     for part in location:
@@ -74,7 +74,7 @@ def _inside(shape: Any, part: str | int) -> Iterator[Any]:
 
 
 def _members(shape: Any) -> Iterator[Any]:
-    """The members of a union, without what is annotated to them; a shape that is none is its own."""
+    """Return the members of a union without their annotations; another shape is its own only member."""
     if get_origin(shape) is Annotated:
         yield from _members(get_args(shape)[0])
     elif get_origin(shape) in (Union, UnionType):
@@ -88,8 +88,10 @@ def _is_mapping(kind: Any) -> bool:
 
 
 def _is_called(kind: type[BaseModel], part: str | int) -> bool:
-    """Whether pydantic means a member of a union: by its class, as in `function-after[check(), PlaceShape]`, or by the
-    `type` that tells the members apart."""
+    """Return whether pydantic means a member of a union.
+
+    It names the member by its class, as in `function-after[check(), PlaceShape]`, or by its `type`.
+    """
     told_by = kind.model_fields.get("type")
     return kind.__name__ in re.findall(r"\w+", str(part)) or part in get_args(told_by and told_by.annotation)
 
@@ -110,13 +112,13 @@ Name = Annotated[str, AfterValidator(_name)]
 Owner = Annotated[str, AfterValidator(_owner)]
 
 
-def _finite(value: Any, read: ValidatorFunctionWrapHandler) -> Any:  # Any: whatever YAML holds
+def _finite(value: Any, read: ValidatorFunctionWrapHandler) -> Any:  # Any: any value of YAML
     if isinstance(value, bool):
         raise ValueError(f"{str(value).lower()} is not a number (YAML reads yes and no as true and false)")
     number = read(value)
     if isinstance(number, float) and not math.isfinite(number):
         raise ValueError("a finite number is wanted: .nan and .inf are none")
-    return value if isinstance(value, int) else number  # a large one is not the nearest float
+    return value if isinstance(value, int) else number  # a large integer is not the nearest float
 
 
 Number = WrapValidator(_finite)
@@ -131,8 +133,8 @@ def as_list(value: object) -> object:
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
-def milliseconds(value: Any) -> Any:  # Any: whatever YAML holds
-    """Read a time with its unit, as 30s; what is no text stays as it is. Raises ValueError."""
+def milliseconds(value: Any) -> Any:  # Any: any value of YAML
+    """Return the milliseconds of a time with its unit, as 30s; values other than text stay. Raises ValueError."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*", value)
@@ -142,7 +144,7 @@ def milliseconds(value: Any) -> Any:  # Any: whatever YAML holds
 
 
 def plain_value(value: object) -> object:
-    """Return a value of a shape as YAML would hold it: mappings, lists, texts and numbers."""
+    """Return a value of a shape as plain YAML: mappings, lists, texts and numbers."""
     match value:
         case BaseModel():
             return value.model_dump(exclude_unset=True, by_alias=True)

@@ -13,9 +13,9 @@ from fft_core.project.shapes.shape import Filled, Name, Names, SettingsShape, Sh
 
 
 class PlaceShape(Shape):
-    """Where a source lies; None falls back to the group's, then to the profile's.
+    """The place of a source; None: the group's, then the profile's.
 
-    From `project` on, the keys are read and have no effect on the engines that we have: they are for others.
+    The keys from `project` on are read and ignored: they are for other engines.
     """
 
     identifier: str | None = None
@@ -35,7 +35,7 @@ class PlaceShape(Shape):
 
 
 class SourceSettingsShape(SettingsShape):
-    """What may be said of sources by folder: of all tables of a group, or of one."""
+    """The settings of sources by folder, for all tables of a group, or for one."""
 
     schema_: Filled | None = Field(default=None, alias="schema")
     catalog: Filled | None = None
@@ -44,7 +44,7 @@ class SourceSettingsShape(SettingsShape):
 
 
 class DataVersionShape(Shape):
-    """How a source's version is found: exactly one of these."""
+    """The way to find a source's version: exactly one of these."""
 
     loaded_at_field: str | None = None
     query: str | None = None
@@ -58,7 +58,7 @@ class DataVersionShape(Shape):
 
 
 class PeriodShape(Shape):
-    """A time, as so many minutes, hours or days."""
+    """A duration in minutes, hours or days."""
 
     count: float = Field(ge=0)
     period: Literal["minute", "hour", "day"]

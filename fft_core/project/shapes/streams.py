@@ -19,7 +19,7 @@ _NO_EFFECT = (
 
 
 def _seconds(value: object) -> object:
-    """Read a time as `30 minutes`. Raises ValueError."""
+    """Return the seconds of a time such as `30 minutes`. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError(f"{value!r} has no unit; write it as '30 minutes', '2 hours' or '1 day'")
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?\s*", value)
@@ -32,7 +32,7 @@ Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 
 
 class FilesShape(Shape):
-    """Files that grow."""
+    """Files that are appended to."""
 
     type: Literal["files"]
     path: Names
@@ -42,7 +42,7 @@ class FilesShape(Shape):
 
 
 class EnvironmentShape(Shape):
-    """A value that is an environment variable's, as a password."""
+    """A value from an environment variable, such as a password."""
 
     env: Filled
 
@@ -66,7 +66,7 @@ class KafkaShape(Shape):
 
 
 class S3Shape(Shape):
-    """Objects of a store that speaks S3."""
+    """Objects of a store with the S3 protocol."""
 
     type: Literal["s3"]
     path: Annotated[str, Field(pattern="^s3://[^/]+/.")]
@@ -79,7 +79,7 @@ class S3Shape(Shape):
 
 
 class StreamShape(ModelConfigShape):
-    """All that a *.ff.yml file can say."""
+    """The content of a *.ff.yml file."""
 
     kind: Literal["stream"]  # type: ignore[assignment]  # that of a file of SQL or Python is another one
     source: Annotated[FilesShape | KafkaShape | S3Shape, Field(discriminator="type")]
@@ -115,6 +115,6 @@ class StreamShape(ModelConfigShape):
         return self
 
     def written(self) -> dict[str, Any]:
-        """The settings that any model may have."""
+        """Return the settings that every model can have."""
         own = StreamShape.model_fields.keys() - ModelConfigShape.model_fields.keys() | {"kind"}
         return {name: value for name, value in super().written().items() if name not in own}

@@ -54,7 +54,7 @@ APPROXIMATELY = 1e-9
 
 
 def _tolerance(value: object) -> object:
-    """How far numbers may be apart; `true` is for rounding errors alone."""
+    """Return the tolerance for numbers; `true` allows rounding errors only."""
     if value is None or value is False:
         return None
     if value is True:
@@ -67,7 +67,7 @@ def _tolerance(value: object) -> object:
 
 
 class ExpectShape(Shape):
-    """What a case expects; only what is written is set."""
+    """The expected rows of a case, with the keys that are written."""
 
     relation: str | None = None
     rows: list[CellsOfRow] | None = None
@@ -79,7 +79,7 @@ class ExpectShape(Shape):
 
 
 def _moment(value: object) -> object:
-    """Read a time as YAML has it, or as text; a date is its midnight, and a time without a zone is in UTC."""
+    """Read a time from YAML or from text; a date is its midnight, and a time without a zone is in UTC."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = datetime.fromisoformat(value)
@@ -96,7 +96,7 @@ Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 
 
 class DefaultsShape(Shape):
-    """What all cases of a file have in common."""
+    """The settings that all cases of a file share."""
 
     inputs: dict[str, GivenShape] = Field(default_factory=dict)
     expect: ExpectShape = ExpectShape()
@@ -124,7 +124,7 @@ class CaseShape(Shape):
     @field_validator("expect", mode="before")
     @classmethod
     def _one_or_several(cls, content: object) -> object:
-        """Take what is expected of one model, or a list of it for several of a chain."""
+        """Return the expected rows of one model, or a list of them for several models of a chain."""
         return content if isinstance(content, list) else [{} if content is None else content]
 
     @field_validator("name", mode="before")

@@ -1,1 +1,1 @@
-"""What came of checks, for people and for programs of a CI."""
+"""Results of checks, for people and for CI programs."""

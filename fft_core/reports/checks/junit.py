@@ -11,20 +11,20 @@ from xml.etree import ElementTree
 from fft_core.names.text import visible
 from fft_core.reports.checks.outcomes import CheckOutcome
 
-# What may be in no XML 1.0 document, beside what `visible` spells as an escape.
+# Characters that XML 1.0 does not allow, beside those that `visible` replaces by an escape.
 _NOT_IN_XML = re.compile("[\ufffe\uffff]")
 
 
 def junit_report(outcomes: Iterable[CheckOutcome], name: str, started_at: datetime) -> str:
     """Return a JUnit XML document: a suite for each model, seed or source, a case for each of its checks.
 
-    A check that warned has passed, and says it as its output; one that could not be run is an error; one whose turn did
-    not come is skipped. The time of a query that several checks share is told in equal parts.
+    A check that warned has passed, and its message is the output; one that could not be run is an error; one that was
+    not reached is skipped. The time of a query that several checks share is divided equally.
 
     Args:
-        outcomes: What came of the checks.
+        outcomes: The outcomes of the checks.
         name: The name of the report.
-        started_at: When the run began, with a time zone.
+        started_at: The start of the run, with a time zone.
     """
     report = ElementTree.Element("testsuites", _counts(found := list(outcomes)) | {"name": _text(name)})
     for node, group in groupby(sorted(found, key=lambda outcome: outcome.node), key=lambda outcome: outcome.node):

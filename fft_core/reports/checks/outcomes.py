@@ -1,4 +1,4 @@
-"""One line for each check that was asked for: what came of it, also if it could not be run."""
+"""One outcome for each requested check, also if it could not be run."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ OutcomeStatus: TypeAlias = Literal["pass", "fail", "warn", "error", "not_run"]
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What came of one check.
+    """The outcome of one check.
 
     Attributes:
         node: The model, the seed, or `group.table` of the source that it belongs to.
         name: Its name, unique among those of its node.
         type: The type of its rule.
-        subject: What it is about, as in `users.email`.
-        where: Where it is written.
-        status: `error` if its node failed before it could be run, `not_run` if the turn of its node did not come.
-        message: What was found; empty if there is nothing to say.
-        first_row: The first of the failing rows, as text; values that nobody is to see are masked.
-        seconds: How long its query took; None if it was not run.
-        shared_by: How many checks shared that query.
+        subject: The column or table that it is about, such as `users.email`.
+        where: The file and line that declare it.
+        status: `error` if its node failed before it could be run, `not_run` if the run did not reach the node.
+        message: The result in words; may be empty.
+        first_row: The first failing row, as text; hidden values are masked.
+        seconds: The time of its query; None if it was not run.
+        shared_by: The number of checks that shared that query.
         sql: The query for the failing rows.
-        failures: The table in which the failing rows are kept.
+        failures: The table with the failing rows.
     """
 
     node: str
@@ -47,16 +47,16 @@ class CheckOutcome:
 
     @property
     def fails(self) -> bool:
-        """Whether a run with it must not be green."""
+        """Whether a run with this outcome fails."""
         return self.status in ("fail", "error")
 
 
 def outcomes_of(checks: Iterable[Check], results: Mapping[str, NodeRunResult]) -> Iterator[CheckOutcome]:
-    """Yield what came of checks.
+    """Yield the outcomes of checks.
 
     Args:
-        checks: The checks that were asked for.
-        results: What became of their nodes, by name.
+        checks: The requested checks.
+        results: The results of their nodes, by name.
     """
     for check in checks:
         node = results.get(str(check.node))
@@ -65,7 +65,7 @@ def outcomes_of(checks: Iterable[Check], results: Mapping[str, NodeRunResult]) -
 
 
 def counted(outcomes: Sequence[CheckOutcome]) -> Mapping[OutcomeStatus, int]:
-    """Return how many outcomes have each status; the first three statuses are always there."""
+    """Return the number of outcomes with each status; the first three statuses are always included."""
     count: dict[OutcomeStatus, int] = {"pass": 0, "fail": 0, "warn": 0}
     for outcome in outcomes:
         count[outcome.status] = count.get(outcome.status, 0) + 1

@@ -1,4 +1,4 @@
-"""Checks that failed or warned as SARIF 2.1.0: code hosts show them beside the lines at which they are written."""
+"""Failed checks and warnings as SARIF 2.1.0: code hosts show them beside the lines that declare them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fft_core.reports.sarif import Level, SarifResult, SarifRule, sarif_document
 
 
 def sarif_of_checks(outcomes: Iterable[CheckOutcome], root: Path) -> dict[str, Any]:
-    """Return the checks that did not pass as plain values of one SARIF run; a rule is a type of checks.
+    """Return the checks that did not pass as plain values of one SARIF run; a type of checks is a rule.
 
     Args:
-        outcomes: What came of the checks.
+        outcomes: The outcomes of the checks.
         root: The folder of the project.
     """
     bad = [outcome for outcome in outcomes if outcome.fails or outcome.status == "warn"]

@@ -1,1 +1,1 @@
-"""What is wrong with a project, or odd about it, as far as files tell: no database is opened."""
+"""Lint: mistakes and oddities of a project that its files show; no database is opened."""

@@ -1,4 +1,4 @@
-"""A project, looked at by all rules: findings with a location, a level and a hint."""
+"""The findings of all rules about a project, with a location, a level and a hint."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fft_core.project.model import Project
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml
 from fft_core.reports.sarif import Level
 
-INVALID = "invalid-project"  # the rule that cannot be switched off
+INVALID = "invalid-project"  # the rule that cannot be disabled
 _PROJECT_FILE = Path("project.yml")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a rule found; `where` is relative to the project's folder."""
+    """A finding of a rule; `where` is relative to the project's folder."""
 
     rule: str
     level: Level
@@ -31,7 +31,7 @@ class Finding:
         return f"{self.where}: {self.level}: {self.message} [{self.rule}]{hint}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the plain values that `fft ci-check --json` prints."""
+        """Return the plain values that `fft ci-check --json` prints."""
         return {
             "rule": self.rule,
             "level": self.level,
@@ -43,14 +43,14 @@ class Finding:
 
 
 def lint_project(project: Project) -> tuple[Finding, ...]:
-    """Look at a project that loads: at what it renders to, and with all rules that its `lint` settings leave on.
+    """Check a loaded project: render all templates, and apply the rules that its `lint` settings enable.
 
     No database is opened, and no user code runs.
 
     >>> for finding in lint_project(load_project("shop")):  # doctest: +SKIP
     ...     print(finding)
     """
-    from fft_core.reports.lint.reading import read  # with the parser of SQL, which is slow to import
+    from fft_core.reports.lint.reading import read  # imports the parser of SQL, which is slow
     from fft_core.reports.lint.rules import RULES
 
     reading = read(project)
@@ -63,19 +63,19 @@ def lint_project(project: Project) -> tuple[Finding, ...]:
 
 
 def problems_found(error: ProjectError) -> tuple[Finding, ...]:
-    """Give the problems of a project that does not load as findings."""
+    """Return the problems of a project that does not load, as findings."""
     return _sorted(_findings(INVALID, "error", error.problems))
 
 
 def _is_own(project: Project, problem: Problem) -> bool:
-    """Whether a problem lies in the project itself: what is odd in a package, its own authors see."""
+    """Return whether a problem is in the project itself: problems of a package are for its authors."""
     return problem.where is None or project.home_of(problem.where.path).root == project.root
 
 
 def _findings(rule: str, level: Level, problems: Iterable[Problem]) -> Iterator[Finding]:
     for problem in dict.fromkeys(problems):
         where = problem.where or Location(_PROJECT_FILE)
-        if where.path.is_absolute():  # the project's folder itself: it has no project.yml
+        if where.path.is_absolute():  # the project's folder itself, if it has no project.yml
             where = Location(_PROJECT_FILE)
         yield Finding(rule, level, problem.message, where, problem.hint)
 

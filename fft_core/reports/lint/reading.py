@@ -1,4 +1,4 @@
-"""A project as the rules look at it: each SQL model parsed by itself, with symbols for the relations that it reads."""
+"""A project for the rules of lint: each SQL model parsed by itself, with symbols for its relations."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ from fft_core.warehouse.warehouse import planned_relations
 
 @dataclass(frozen=True)
 class Reading:
-    """The project, and what became of its templates.
+    """The project, with the syntax trees of its models.
 
     Attributes:
-        project: What was read.
-        trees: The statements of each SQL model that can be parsed: two where an incremental one differs in increments.
-        broken: What cannot be rendered or read at all.
-        unreadable: What renders, and is no SQL that the parser knows.
+        project: The project.
+        trees: The statements of each SQL model that can be parsed; two for an incremental model, if its increment
+            differs.
+        broken: The problems of models that cannot be rendered or read.
+        unreadable: The problems of rendered SQL that the parser does not know.
     """
 
     project: Project
@@ -45,24 +46,24 @@ class Reading:
     unreadable: tuple[Problem, ...]
 
     def queried_columns(self, name: str) -> tuple[str, ...] | None:
-        """The columns that a model's query gives, in small letters; None where only the database knows."""
+        """Return the columns of a model's query, in small letters; None if only the database knows them."""
         trees = self.trees.get(name, ())
         return _columns(trees[0]) if trees else None
 
     def stored_columns(self, name: str) -> tuple[str, ...] | None:
-        """The columns of a model's or seed's relation, in small letters; None where only the database knows."""
+        """Return the columns of a model's or seed's relation, in small letters; None if only the database has them."""
         node = self.project.node(name)
         if isinstance(node, Seed):
             return _header(self.project.root / node.path, node.form)
         if isinstance(node.materialization, Incremental):
-            return None  # its table keeps columns that the query has no more
+            return None  # its table keeps columns that the query no longer has
         columns = self.queried_columns(name)
         added = ADDED if isinstance(node.materialization, Snapshot) else ()
         return None if columns is None else (*columns, *added)
 
     @cached_property
     def macros(self) -> Mapping[str, Location]:
-        """Where each macro of the project's own is; those of packages are not its own."""
+        """The place of each macro of the project itself, without those of packages."""
         jinja, own = new_environment(), Path("models/macros")
         return {
             macro.name: Location(path, macro.line)
@@ -73,7 +74,7 @@ class Reading:
 
     @cached_property
     def relations(self) -> Mapping[str | SourceName, Relation]:
-        """Where stored models, seeds and sources lie; without a profile or driver, as far as the project says."""
+        """The relations of stored models, seeds and sources; without a profile or driver, as files define them."""
         sources = self.project.sources
         names: list[str | SourceName] = [*(node.name for node in self.project.stored()), *sources]
         try:
@@ -84,7 +85,7 @@ class Reading:
         return {name: planned(name) for name in names}
 
     def location_of(self, model: Model, name: str) -> Location:
-        """Where a model names a relation: in its own file, or in a macro; the model's first line where neither does."""
+        """Return the place where a model names a relation: in its own file, in a macro, or else its first line."""
         texts = {model.path: model.body.template, **self.project.macros} if isinstance(model.body, SqlBody) else {}
         word = rf"[\w.\"`]*\b{re.escape(name)}\b"
         for pattern in (rf"\b(?:from|join)\s+{word}", word):
@@ -100,7 +101,7 @@ def read(project: Project) -> Reading:
     broken = [*_broken_code(project)]
     unreadable: list[Problem] = []
     trees: dict[str, tuple[exp.Expr, ...]] = {}
-    # as views, so that what an ephemeral model says is found in its own file
+    # as views, so that the SQL of an ephemeral model is found in its own file
     apart = {name: replace(m, materialization=View()) if m.is_ephemeral else m for name, m in project.models.items()}
     compiler, spelling = Compiler(replace(project, models=apart)), spec_of(project.engine).spelling
     for model in apart.values():
@@ -169,7 +170,7 @@ def _columns(tree: exp.Expr) -> tuple[str, ...] | None:
 
 
 def _column(projection: exp.Expr) -> str | None:
-    """The name of a column, where the text says it plainly."""
+    """Return the name of a column, if the text shows it."""
     inner = projection.unalias()
     if isinstance(inner, exp.Columns) or inner.is_star or inner.find(exp.Columns):
         return None

@@ -1,4 +1,4 @@
-"""The rules, by names that stay: what each says, at which level, and how it looks for it."""
+"""The rules of lint, by stable names: each with its message, its default level, and its function."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _missing(
 
 
 def _keys(model: Model) -> tuple[str, ...]:
-    """The columns that the settings of a model name."""
+    """Return the columns that the settings of a model name."""
     match model.materialization:
         case Incremental() as kept:
             return (*kept.unique_key, *kept.partition_by, *kept.updated_at)
@@ -71,7 +71,7 @@ def _keys(model: Model) -> tuple[str, ...]:
 
 
 def _untracked(reading: Reading) -> Iterator[tuple[Model, Relation]]:
-    """Tables that a model names without ref() and source(), as they are written; those of catalogs are left out."""
+    """Yield the tables that a model names without ref() and source(), except tables of the database's catalog."""
     for name, trees in reading.trees.items():
         known = known_functions(reading.project.engine)
         found = [table for tree in trees for table in untracked_tables(tree, known)]
@@ -81,7 +81,7 @@ def _untracked(reading: Reading) -> Iterator[tuple[Model, Relation]]:
 
 
 def _meant(reading: Reading, written: Relation) -> str | SourceName | None:
-    """The model, seed or source whose relation is written out; those that lie in the schema that is written."""
+    """Return the model, seed or source with a written relation, by its schema and name."""
     for name, relation in reading.relations.items():
         is_named = relation.name.lower() == written.name.lower()
         schema = (relation.schema or "").lower()
@@ -135,7 +135,7 @@ def _unset_variables(reading: Reading) -> Iterator[Problem]:
 
 
 def _variables_without_default(text: str, jinja: jinja2.Environment) -> Iterator[tuple[str, int]]:
-    """Calls var('x') whose value is not asked for: behind `or`, a test or a filter, none may be meant."""
+    """Yield calls of var('x') that need a value: in `or`, a test or a filter, the variable may be optional."""
     tree = jinja.parse(text)
     asked = {
         id(call)
@@ -156,7 +156,7 @@ def _stars_over_sources(reading: Reading) -> Iterator[Problem]:
         model = reading.project.models[name]
         if model.sources and trees[0].is_star and not model.is_ephemeral:
             read = ", ".join(map(str, model.sources))
-            message = f"{name} takes all columns of what it reads: it changes with {read}"
+            message = f"{name} takes all columns of its sources: it changes with {read}"
             yield Problem(message, model.location, "Name the columns.")
 
 
@@ -166,7 +166,7 @@ def _unused_sources(reading: Reading) -> Iterator[Problem]:
     used: set[object] = {*targets, *(check.node for check in project.checks)}
     used |= {name for model in project.models.values() for name in model.sources}
     for name, source in project.sources.items():
-        seed = project.seed_behind(name)  # what is written as a check of the source is one of the seed then
+        seed = project.seed_behind(name)  # a check that is declared for the source then belongs to the seed
         is_checked = any(check.location.path == source.location.path for check in project.checks_of(seed or name))
         if name not in used and not is_checked:
             yield Problem(f"no model reads source {name}, and nothing checks it", source.location, "Take it out.")
@@ -196,7 +196,7 @@ RULES: Mapping[str, LintRule] = {
         "warning", "A model names a relation of the project without ref() or source().", _hard_coded_relations
     ),
     "undeclared-table": LintRule(
-        "warning", "A model reads a table that is no model and no source.", _undeclared_tables
+        "warning", "A model reads a table that is not a model, seed or source.", _undeclared_tables
     ),
     "source-is-model": LintRule("warning", "A source is the relation of a model.", _sources_that_are_models),
     "unset-variable": LintRule("warning", "var() has no default, and the variable is not set.", _unset_variables),

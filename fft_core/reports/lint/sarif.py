@@ -12,7 +12,7 @@ from fft_core.reports.sarif import SarifResult, SarifRule, sarif_document
 
 def sarif_report(findings: Iterable[Finding], root: Path) -> dict[str, Any]:
     """Return findings as plain values of one SARIF run; see `sarif_document`."""
-    from fft_core.reports.lint.rules import RULES  # with the parser of SQL, which is slow to import
+    from fft_core.reports.lint.rules import RULES  # imports the parser of SQL, which is slow
 
     rules = {INVALID: SarifRule("The project cannot be loaded or rendered.", "error")}
     rules |= {name: SarifRule(rule.summary, rule.level) for name, rule in RULES.items()}
@@ -21,5 +21,5 @@ def sarif_report(findings: Iterable[Finding], root: Path) -> dict[str, Any]:
 
 def _result(finding: Finding) -> SarifResult:
     text = f"{finding.message}\n{finding.hint}" if finding.hint else finding.message
-    # the same finding on another line is the same: lines move if something else is edited
+    # a finding on another line is the same one: lines move if other lines are edited
     return SarifResult(finding.rule, finding.level, text, finding.where, identity=finding.message)

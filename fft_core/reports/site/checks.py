@@ -1,4 +1,4 @@
-"""The checks of a project on its pages: each with its last results, and the types that the project defines itself."""
+"""The checks of a project on its pages: each with its last results; and the project's own types of checks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CheckLine:
         check: The check.
         says: Its rule in words.
         href: The page of its table.
-        reads: The other tables that it looks into, with their pages.
+        reads: The other tables that it reads, with their pages.
         trend: Its last results; None if it never ran.
     """
 
@@ -34,7 +34,7 @@ class CheckLine:
 
     @property
     def search(self) -> str:
-        """What the search looks at, in lower case."""
+        """The text that the search matches, in lower case."""
         check = self.check
         texts = [str(check.node), check.name, check.type, check.description, self.says, *check.tags]
         texts += [self.trend.outcome] if self.trend else []
@@ -43,14 +43,14 @@ class CheckLine:
 
 @dataclass(frozen=True)
 class CheckTypePage:
-    """A type of the project's own, and the tables that use it with their pages."""
+    """A type of checks that the project defines, and the tables that use it, with their pages."""
 
     type: CheckType
     used_by: tuple[tuple[str, str], ...]
 
 
 def check_lines(project: Project, hrefs: Mapping[str, str], histories: Histories) -> tuple[CheckLine, ...]:
-    """Return all checks, in the order of their tables: what does not pass first."""
+    """Return all checks, in the order of their tables, with checks that do not pass first."""
     lines = [
         CheckLine(
             check,
@@ -65,7 +65,7 @@ def check_lines(project: Project, hrefs: Mapping[str, str], histories: Histories
 
 
 def _rank(line: CheckLine) -> int:
-    """Say how urgent a check is: one that fails is before one that warns, and both before the others."""
+    """Return the rank of a check: first those that fail, then those that warn, then the others."""
     return {"fail": 0, "warn": 1}.get(line.trend.outcome if line.trend else "", 2)
 
 

@@ -1,4 +1,4 @@
-"""The graph that is shown: models, ephemeral ones too, seeds, and the sources that nobody in the project fills."""
+"""The displayed graph: models, ephemeral ones too, seeds, and the sources that no seed of the project fills."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NodeShape: TypeAlias = Literal[
 
 @dataclass(frozen=True)
 class GraphNode:
-    """One node as it is shown; `language` is None for what is no model."""
+    """One displayed node; `language` is None for seeds and sources."""
 
     name: str
     shape: NodeShape
@@ -25,27 +25,27 @@ class GraphNode:
 
     @property
     def label(self) -> str:
-        """What it is, in words: "SQL view"."""
+        """The kind of the node in words, such as "SQL view"."""
         return {"sql": "SQL ", "python": "Python ", "stream": "stream of "}.get(self.language or "", "") + self.shape
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes, each after those that it reads, and edges from what is read to what reads it."""
+    """Nodes in build order, and edges from inputs to their readers."""
 
     nodes: tuple[GraphNode, ...]
     edges: tuple[tuple[str, str], ...]
 
     def parents(self, name: str) -> tuple[str, ...]:
-        """What a node reads."""
+        """Return the inputs of a node."""
         return tuple(start for start, end in self._edges_at.get(name, ()) if end == name)
 
     def children(self, name: str) -> tuple[str, ...]:
-        """What reads a node."""
+        """Return the readers of a node."""
         return tuple(end for start, end in self._edges_at.get(name, ()) if start == name)
 
     def around(self, name: str, steps: int) -> Graph:
-        """The part that is so many steps up and down from a node."""
+        """Return the part of the graph within a number of steps upstream and downstream of a node."""
         near = {name}
         for step in (self.parents, self.children):
             frontier = {name}
@@ -55,8 +55,8 @@ class Graph:
         return self.part(near)
 
     def part(self, names: Collection[str]) -> Graph:
-        """These nodes, and the edges between them."""
-        nodes = tuple(node for node in self.nodes if node.name in names)  # in their order, whatever that of the names
+        """Return the graph of some nodes, with the edges between them."""
+        nodes = tuple(node for node in self.nodes if node.name in names)  # in the order of the graph
         edges = dict.fromkeys(edge for node in nodes for edge in self._edges_at.get(node.name, ()))
         return Graph(nodes, tuple((start, end) for start, end in edges if start in names and end in names))
 
@@ -70,12 +70,12 @@ class Graph:
 
 
 def graph_of(project: Project, chosen: frozenset[str] | None = None) -> Graph:
-    """Give the graph of a project.
+    """Return the graph of a project.
 
     Args:
         project: A project.
-        chosen: The stored models and seeds that are shown; all nodes where None. The ephemeral models that these take
-            in are shown with them, and the sources that any of these read.
+        chosen: The stored models and seeds to show; None for all. Ephemeral models in their queries are shown as well,
+            and the sources that they read.
     """
     nodes: list[Node] = [*project.seeds.values(), *project.order()]
     if chosen is not None:
@@ -92,7 +92,7 @@ def graph_of(project: Project, chosen: frozenset[str] | None = None) -> Graph:
 
 
 def _taken_in(project: Project, chosen: frozenset[str]) -> set[str]:
-    """The ephemeral models whose queries are part of chosen models."""
+    """Return the ephemeral models whose queries are part of chosen models."""
     found: set[str] = set()
     frontier = list(chosen)
     while frontier:

@@ -1,8 +1,8 @@
-"""Where the nodes and edges of a graph are drawn: in layers from left to right (Sugiyama's method).
+"""Layout of a graph: positions of nodes and edges, in layers from left to right (Sugiyama's method).
 
-A node's layer is right of all that it reads. An edge that passes layers has a spot in each of them. The order in a
-layer is improved by moving spots to the mean of their neighbours; then each is drawn as near to that mean as the others
-let it.
+A node's layer is right of all its inputs. An edge that crosses layers has a spot in each of them. The order in a layer
+is improved by moving spots to the mean of their neighbours; then each spot is drawn as close to that mean as the others
+allow.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TypeAlias, TypeVar
 
 Edge: TypeAlias = tuple[str, str]
-Spot: TypeAlias = tuple[int, str | Edge]  # a layer, and a node in it or an edge that passes it
+Spot: TypeAlias = tuple[int, str | Edge]  # a layer, and a node in it or an edge that crosses it
 Neighbours: TypeAlias = Mapping[Spot, Sequence[Spot]]
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ _SWEEPS = 12
 
 @dataclass(frozen=True)
 class Box:
-    """Where a node is drawn; x and y are its upper left corner."""
+    """The position and size of a node; x and y are its upper left corner."""
 
     name: str
     x: float
@@ -38,7 +38,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Line:
-    """How an edge is drawn; `path` as SVG spells it."""
+    """The line of an edge; `path` is in the syntax of SVG."""
 
     start: str
     end: str
@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A graph with a position for everything; boxes and lines in the order of the nodes and edges."""
+    """A graph with all positions; boxes and lines in the order of the nodes and edges."""
 
     width: float
     height: float
@@ -56,11 +56,11 @@ class Drawing:
 
 
 def draw(names: Sequence[str], edges: Sequence[Edge]) -> Drawing:
-    """Place a graph without cycles.
+    """Compute the layout of a graph without cycles.
 
     Args:
-        names: Each after all that it reads.
-        edges: From what is read to what reads it.
+        names: The nodes in build order.
+        edges: Pairs of an input and its reader.
     """
     levels = _levels(names, edges)
     chains = {edge: _chain(edge, levels) for edge in edges}
@@ -89,7 +89,7 @@ def _levels(names: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
     for name in names:
         levels[name] = 1 + max((levels[parent] for parent in parents.get(name, ())), default=-1)
     for name in names:
-        if name in children and name not in parents:  # what reads nothing stands beside its first reader
+        if name in children and name not in parents:  # a node without inputs stands beside its first reader
             levels[name] = min(levels[child] for child in children[name]) - 1
     return levels
 
@@ -111,7 +111,7 @@ def _layers(levels: Mapping[str, int], chains: Iterable[Sequence[Spot]]) -> list
 
 
 def _ordered(layers: list[list[Spot]], before: Neighbours, after: Neighbours) -> list[list[Spot]]:
-    """Sort each layer by the mean position of the neighbours, to and fro; keep what crosses least."""
+    """Sort each layer by the mean position of the neighbours, to and fro; keep the order with the fewest crossings."""
     best, fewest = layers, _crossings(layers, after)
     for sweep in range(_SWEEPS):
         neighbours, order = (before, 1) if sweep % 2 == 0 else (after, -1)
@@ -127,7 +127,7 @@ def _ordered(layers: list[list[Spot]], before: Neighbours, after: Neighbours) ->
 
 
 def _mean_position(layer: Sequence[Spot], neighbours: Neighbours, position: Mapping[Spot, int]) -> dict[Spot, float]:
-    """The mean position of each spot's neighbours; a spot without neighbours stays where it is."""
+    """Return the mean position of each spot's neighbours; a spot without neighbours keeps its own."""
     means: dict[Spot, float] = {}
     for i, spot in enumerate(layer):
         found = [position[other] for other in neighbours.get(spot, ()) if other in position]
@@ -149,7 +149,7 @@ def _crossings(layers: Sequence[Sequence[Spot]], after: Neighbours) -> int:
 
 
 def _heights(layers: Sequence[Sequence[Spot]], neighbours: Neighbours) -> dict[Spot, float]:
-    """Say how far down the middle of each spot is: near to the mean of its neighbours, and not too near to the next."""
+    """Return the height of the middle of each spot: close to the mean of its neighbours, with gaps between spots."""
     heights = {spot: i * (HEIGHT + _BETWEEN_NODES) for layer in layers for i, spot in enumerate(layer)}
     for sweep in range(_SWEEPS):
         for layer in layers[:: 1 if sweep % 2 == 0 else -1]:
@@ -169,7 +169,7 @@ def _gap(upper: Spot, lower: Spot) -> float:
 
 
 def _spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
-    """Give the positions nearest to those that are wanted (least squares) that keep their order and the gaps.
+    """Return the positions closest to the desired ones (least squares) that keep their order and the gaps.
 
     >>> _spread([0, 0, 9], [2, 2])
     [-1.0, 1.0, 9.0]
@@ -177,7 +177,7 @@ def _spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
     offsets = [0.0]
     for gap in gaps:
         offsets.append(offsets[-1] + gap)
-    blocks: list[tuple[float, int]] = []  # without the gaps, positions must not fall: pool neighbours that do
+    blocks: list[tuple[float, int]] = []  # without the gaps, positions must not fall: merge neighbours that do
     for want, offset in zip(wanted, offsets, strict=False):
         mean, count = want - offset, 1
         while blocks and blocks[-1][0] > mean:
@@ -189,7 +189,7 @@ def _spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
 
 
 def _columns(layers: Sequence[Sequence[Spot]]) -> list[tuple[float, float]]:
-    """The left edge and the width of each layer: wide enough for its longest name."""
+    """Return the left edge and the width of each layer: wide enough for its longest name."""
     columns, left = [], 0.0
     for layer in layers:
         longest = max((len(spot[1]) for spot in layer if isinstance(spot[1], str)), default=0)
@@ -200,7 +200,7 @@ def _columns(layers: Sequence[Sequence[Spot]]) -> list[tuple[float, float]]:
 
 
 def _path(chain: Sequence[Spot], heights: Mapping[Spot, float], columns: Sequence[tuple[float, float]]) -> str:
-    """A curve between layers, straight where it passes one."""
+    """Return the path of an edge: curves between layers, straight lines inside of a layer."""
     left, width = columns[chain[0][0]]
     pieces = [f"M{left + width:.1f} {heights[chain[0]]:.1f}"]
     for start, end in pairwise(chain):

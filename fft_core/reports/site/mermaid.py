@@ -1,4 +1,4 @@
-"""A graph as Mermaid's text, which GitHub, GitLab and many editors draw."""
+"""A graph as Mermaid text, which GitHub, GitLab and many editors draw."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHAPES: dict[NodeShape, str] = {
 
 
 def mermaid(graph: Graph) -> str:
-    """Spell a graph from left to right.
+    """Render a graph from left to right.
 
     >>> print(mermaid(Graph((GraphNode("users", "seed"), GraphNode("people", "table", "sql")), (("users", "people"),))))
     flowchart LR
@@ -35,10 +35,10 @@ def mermaid(graph: Graph) -> str:
 
 
 def _id(node: GraphNode, number: int) -> str:
-    """An id that is no word of Mermaid's: `end` alone would end the diagram. A source's name may hold anything."""
+    """Return an id that is not a keyword of Mermaid, such as `end`; a source's name may have any characters."""
     return f"source{number}" if node.shape == "source" else f"n_{node.name}"
 
 
 def _text(name: str) -> str:
-    """Mermaid's own codes (`#quot;`) are not decoded by all of its versions; labels are HTML, whose codes are."""
+    """Return a label as HTML, whose codes all versions decode; some do not decode Mermaid's own (`#quot;`)."""
     return html.escape(name, quote=False).replace('"', "&quot;").replace("`", "'")

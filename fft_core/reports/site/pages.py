@@ -36,7 +36,7 @@ _STEPS = 2
 
 @dataclass(frozen=True)
 class PageColumn:
-    """A column as a page shows it: as declared, with the type that it has in the database."""
+    """A column on a page: as declared, with its type in the database."""
 
     name: str
     type: str | None
@@ -46,7 +46,7 @@ class PageColumn:
 
 @dataclass(frozen=True)
 class Page:
-    """What the page of one node shows. `graph` is the part of the project's graph that is near."""
+    """The content of one node's page. `graph` is the part of the project's graph around it."""
 
     node: GraphNode
     href: str
@@ -64,7 +64,7 @@ class Page:
 
     @property
     def description(self) -> str | None:
-        """What the project says of it."""
+        """The description of the node in the project."""
         return self.documented.description
 
     @property
@@ -74,7 +74,7 @@ class Page:
 
     @property
     def file(self) -> str:
-        """Where it is written, relative to the project."""
+        """The file of the node, relative to the project."""
         where = self.documented.location.path if isinstance(self.documented, Source) else self.documented.path
         return where.as_posix()
 
@@ -85,17 +85,17 @@ class Page:
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Who looks after it."""
+        """The owners of the node."""
         return () if isinstance(self.documented, Source) else self.documented.owners
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """What it reads directly."""
+        """The direct inputs of the node."""
         return self.graph.parents(self.name)
 
     @property
     def children(self) -> tuple[str, ...]:
-        """What reads it directly."""
+        """The direct readers of the node."""
         return self.graph.children(self.name)
 
     @property
@@ -114,14 +114,14 @@ class Page:
 
     @property
     def search(self) -> str:
-        """What the search on the index looks at, in lower case."""
+        """The text that the search on the index matches, in lower case."""
         columns = [text for column in self.columns for text in (column.name, column.description)]
         texts = [self.name, self.description, self.file, *self.tags, *self.owners, *columns]
         return " ".join(text for text in texts if text).lower()
 
     @cached_property
     def drawing(self) -> Drawing:
-        """Where the nodes and edges of its graph are."""
+        """The layout of its graph."""
         return drawn(self.graph)
 
 
@@ -132,13 +132,13 @@ def render_site(
     with_source: bool = False,
     histories: Histories = NO_HISTORY,
 ) -> Mapping[str, str]:
-    """Give the text of each page by its path, relative to the folder of the site.
+    """Return the text of each page by its path, relative to the folder of the site.
 
     Args:
         project: A project.
-        catalog: What is in its database; None where that is not known.
-        with_source: Show the files of the models.
-        histories: What checks found in earlier runs, by node and name.
+        catalog: The relations in its database; None if unknown.
+        with_source: Whether to show the files of the models.
+        histories: The results of checks in earlier runs, by node and name.
 
     Raises:
         ArtifactError: the file of a model cannot be read.
@@ -177,13 +177,13 @@ def render_site(
 
 
 def render_dag(project: Project, graph: Graph) -> str:
-    """Give one page that shows a graph, and needs no other file."""
+    """Return a single page with a graph, without further files."""
     template = _environment(project).get_template("dag.html.j2")
     return visible(template.render(graph=graph, drawing=drawn(graph), hrefs={}))
 
 
 def drawn(graph: Graph) -> Drawing:
-    """Place a graph."""
+    """Compute the layout of a graph."""
     return draw([node.name for node in graph.nodes], graph.edges)
 
 
@@ -238,7 +238,7 @@ def _folder(node: GraphNode) -> str:
 
 
 def _file_name(node: GraphNode) -> str:
-    """Name the page of a node as every file system takes it: the name of a source may hold anything.
+    """Return a file name for a node that every file system accepts: the name of a source may have any characters.
 
     >>> _file_name(GraphNode("crm.users", "source")), _file_name(GraphNode("crm.a/b", "source"))
     ('crm.users', 'crm.a-b-1f7994fd')

@@ -1,4 +1,4 @@
-"""Pages become files in a folder, where other people's files stay as they are."""
+"""The files of a site in a folder, in which files of others are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fft_core.reports.site.graph import Graph
 from fft_core.reports.site.pages import FOLDERS, GENERATOR, NO_HISTORY, render_dag, render_site
 
 _MARK = f'<meta name="generator" content="{GENERATOR}">'
-_HEAD = 300  # characters in which the mark stands
+_HEAD = 300  # characters at the start that contain the mark
 
 
 def write_docs(
@@ -31,14 +31,14 @@ def write_docs(
 
     Args:
         project: A project.
-        catalog: What is in its database; None where that is not known.
-        folder: Where the site goes; see `write_site`.
-        with_source: Show the files of the models.
-        with_json: Put manifest and catalog beside the pages as well.
-        histories: What checks found in earlier runs, by node and name.
+        catalog: The relations in its database; None if unknown.
+        folder: The folder of the site; see `write_site`.
+        with_source: Whether to show the files of the models.
+        with_json: Whether to copy manifest and catalog beside the pages.
+        histories: The results of checks in earlier runs, by node and name.
 
     Raises:
-        ArtifactError: a file cannot be written, or is somebody else's.
+        ArtifactError: a file cannot be written, or was not written by `fft docgen`.
         ProjectError: with every template that fails.
     """
     manifest = make_manifest(project)
@@ -54,19 +54,19 @@ def write_docs(
 
 
 def write_dag(project: Project, graph: Graph) -> Path:
-    """Write a page that shows a graph into the folder that project.yml names; give its path. Raises ArtifactError."""
+    """Write a page with a graph into the folder that project.yml names; return its path. Raises ArtifactError."""
     return write_text_file(project.root / project.dag_dir / "index.html", render_dag(project, graph))
 
 
 def write_site(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write the files of a site, and take away pages of an earlier one that are not in this one.
+    """Write the files of a site, and remove pages of an earlier one that no longer exist.
 
     Args:
-        folder: Where; created where it is missing. Only pages that `fft docgen` wrote are replaced or taken away.
-        texts: Each file's text by its path in the folder.
+        folder: The folder, created if it is missing. Only pages that `fft docgen` wrote are replaced or removed.
+        texts: The text of each file by its path in the folder.
 
     Raises:
-        ArtifactError: a file cannot be written, or is somebody else's.
+        ArtifactError: a file cannot be written, or was not written by `fft docgen`.
     """
     is_ours = (folder / "index.html").exists() and not _is_others(folder / "index.html")
     others = [folder / name for name in texts if _is_others(folder / name) and not (is_ours and name.endswith(".json"))]
@@ -92,7 +92,7 @@ def _is_others(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return _MARK not in file.read(_HEAD)
-    except (FileNotFoundError, NotADirectoryError):  # of the latter, the write says more
+    except (FileNotFoundError, NotADirectoryError):  # for NotADirectoryError, the error of the write says more
         return False
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}") from error

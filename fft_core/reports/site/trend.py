@@ -1,4 +1,4 @@
-"""The last results of a check as a small chart: a bar for each, as high as its share of the most rows that failed."""
+"""The last results of a check as a small chart: a bar for each, relative to the largest number of failing rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Trend:
-    """A chart, and what it says in words."""
+    """A chart, and its content in words."""
 
     bars: tuple[Bar, ...]
     says: str
@@ -36,12 +36,12 @@ class Trend:
 
     @property
     def width(self) -> float:
-        """How wide it is; its height is `HEIGHT`."""
+        """The width; the height is `HEIGHT`."""
         return len(self.bars) * _STEP - (_STEP - _WIDTH)
 
 
 def trend_of(history: CheckHistory) -> Trend | None:
-    """Draw what a check found last, the newest at the right; None if it never ran."""
+    """Return a chart of the last results of a check, the newest at the right; None if it never ran."""
     marks = history.newest(SHOWN)
     if history.last is None:
         return None
@@ -53,7 +53,7 @@ def trend_of(history: CheckHistory) -> Trend | None:
 
 
 def _bar(number: int, mark: CheckMark, most: int) -> Bar:
-    """One row and a million of them are both to be seen: heights are by the logarithm."""
+    """Return the bar of a result; heights are logarithmic, so that one row and a million of them are both visible."""
     share = math.log1p(mark.failing_rows or 0) / math.log1p(most) if most else float(mark.outcome != "pass")
     height = round(_LEAST if mark.outcome == "pass" else max(2 * _LEAST, share * HEIGHT), 1)
     rows = "" if mark.failing_rows is None else f", {mark.failing_rows:,} failing"

@@ -125,6 +125,9 @@ select cast('-Infinity' as double) as v;
 -- a time
 select timestamp_ntz '2026-01-03 12:30:00.250000' as v;
 
+-- the server's clock
+select case when cast(current_timestamp as timestamp_ntz) > timestamp_ntz '2026-01-03 12:30:00.250000' then 1 end as v;
+
 -- a frozen point in time
 select cast(cast('2026-01-03 12:30:00.250000+00:00' as timestamp) as timestamp_ntz) as v;
 
@@ -274,11 +277,25 @@ select * from (
 select * from `shop`.`_ff_stage_events`
 ) as _ff_rows where _ff_rows.`at` is null or _ff_rows.`at` >= coalesce((select max(`at`) - interval 3 days from `shop`.`events`), _ff_rows.`at`);
 
+-- what append makes of the rows
+select count(*) as v from (
+select _ff_t.`id`, _ff_t.`at`, _ff_t.`note` from `shop`.`events` as _ff_t
+union all
+select _ff_d.`id` as `id`, _ff_d.`at` as `at`, _ff_d.`note` as `note` from `shop`.`_ff_stage_events` as _ff_d
+) as _ff_q;
+
 -- append, statement 1
 insert into `shop`.`events` (`id`, `at`, `note`) select _ff_d.`id`, _ff_d.`at`, _ff_d.`note` from `shop`.`_ff_stage_events` as _ff_d;
 
 -- rows after append
 select count(*) as v from `shop`.`events`;
+
+-- what merge makes of the rows
+select count(*) as v from (
+select case when _ff_d.`id` is not null then _ff_d.`id` else _ff_t.`id` end as `id`, case when _ff_d.`id` is not null then _ff_d.`at` else _ff_t.`at` end as `at`, case when _ff_d.`id` is not null then _ff_d.`note` else _ff_t.`note` end as `note` from `shop`.`events` as _ff_t left join `shop`.`_ff_stage_events` as _ff_d on _ff_t.`id` = _ff_d.`id`
+union all
+select _ff_d.`id` as `id`, _ff_d.`at` as `at`, _ff_d.`note` as `note` from `shop`.`_ff_stage_events` as _ff_d where not exists (select 1 from `shop`.`events` as _ff_t where _ff_t.`id` = _ff_d.`id`)
+) as _ff_q;
 
 -- merge, statement 1
 merge into `shop`.`events` as _ff_t using `shop`.`_ff_stage_events` as _ff_d on _ff_t.`id` = _ff_d.`id` and (_ff_t.`at` is distinct from _ff_d.`at` or _ff_t.`note` is distinct from _ff_d.`note`)
@@ -290,6 +307,13 @@ insert into `shop`.`events` (`id`, `at`, `note`) select _ff_d.`id`, _ff_d.`at`, 
 -- rows after merge
 select count(*) as v from `shop`.`events`;
 
+-- what delete_insert makes of the rows
+select count(*) as v from (
+select _ff_t.`id`, _ff_t.`at`, _ff_t.`note` from `shop`.`events` as _ff_t where not exists (select 1 from `shop`.`_ff_stage_events` as _ff_d where _ff_t.`id` = _ff_d.`id`)
+union all
+select _ff_d.`id` as `id`, _ff_d.`at` as `at`, _ff_d.`note` as `note` from `shop`.`_ff_stage_events` as _ff_d
+) as _ff_q;
+
 -- delete_insert, statement 1
 delete from `shop`.`events` as _ff_t where exists (select 1 from `shop`.`_ff_stage_events` as _ff_d where _ff_t.`id` = _ff_d.`id`);
 
@@ -298,6 +322,13 @@ insert into `shop`.`events` (`id`, `at`, `note`) select _ff_d.`id`, _ff_d.`at`, 
 
 -- rows after delete_insert
 select count(*) as v from `shop`.`events`;
+
+-- what insert_overwrite makes of the rows
+select count(*) as v from (
+select _ff_t.`id`, _ff_t.`at`, _ff_t.`note` from `shop`.`events` as _ff_t where not exists (select 1 from `shop`.`_ff_stage_events` as _ff_d where _ff_t.`at` = _ff_d.`at`)
+union all
+select _ff_d.`id` as `id`, _ff_d.`at` as `at`, _ff_d.`note` as `note` from `shop`.`_ff_stage_events` as _ff_d
+) as _ff_q;
 
 -- insert_overwrite, statement 1
 delete from `shop`.`events` as _ff_t where exists (select 1 from `shop`.`_ff_stage_events` as _ff_d where _ff_t.`at` = _ff_d.`at`);
@@ -336,6 +367,17 @@ where _ff_p._ff_rank is null or not _ff_p._ff_is_current or _ff_s.`at` > _ff_p._
 
 -- late rows
 select count(*) from `shop`.`_ff_stage_events` as _ff_s join `shop`.`history` as _ff_t on _ff_t.`id` = _ff_s.`id` where _ff_t._ff_is_current and _ff_s.`at` < _ff_t._ff_updated_at;
+
+-- what a snapshot makes of its versions
+select count(*) as v from (
+select `id`, `at`, `note`, `_ff_updated_at`, `_ff_valid_from`, `_ff_valid_to`, `_ff_is_current`, `_ff_snapshot_hash` from (select `id`, `at`, `note`, `_ff_updated_at`, `_ff_valid_from`, `_ff_valid_to`, `_ff_is_current`, `_ff_snapshot_hash`, rank() over (partition by `id` order by _ff_valid_from desc, _ff_is_current desc, _ff_updated_at desc) as _ff_rank from (
+select _ff_t.`id`, _ff_t.`at`, _ff_t.`note`, _ff_t._ff_updated_at, _ff_t._ff_valid_from, case when _ff_s.`id` is null and _ff_t._ff_is_current then greatest(timestamp_ntz '2026-02-01 00:00:00.000000', cast(_ff_t._ff_valid_from as timestamp_ntz)) else _ff_t._ff_valid_to end as _ff_valid_to, case when _ff_s.`id` is null and _ff_t._ff_is_current then false else _ff_t._ff_is_current end as _ff_is_current, _ff_t._ff_snapshot_hash from (
+select _ff_t.`id`, _ff_t.`at`, _ff_t.`note`, _ff_t._ff_updated_at, _ff_t._ff_valid_from, case when _ff_v.`id` is not null and _ff_t._ff_is_current then cast(_ff_v._ff_valid_from as timestamp_ntz) else _ff_t._ff_valid_to end as _ff_valid_to, case when _ff_v.`id` is not null and _ff_t._ff_is_current then false else _ff_t._ff_is_current end as _ff_is_current, _ff_t._ff_snapshot_hash from `shop`.`history` as _ff_t left join `shop`.`_ff_stage_versions` as _ff_v on _ff_t.`id` = _ff_v.`id`
+union all
+select _ff_v.`id`, _ff_v.`at`, _ff_v.`note`, _ff_v._ff_updated_at, _ff_v._ff_valid_from, cast(null as timestamp_ntz), true, _ff_v._ff_snapshot_hash from `shop`.`_ff_stage_versions` as _ff_v
+) as _ff_t left join `shop`.`_ff_stage_events` as _ff_s on _ff_t.`id` = _ff_s.`id`
+) as _ff_q) as _ff_r where _ff_rank <= 1
+) as _ff_q;
 
 -- a snapshot, statement 1
 merge into `shop`.`history` as _ff_t using `shop`.`_ff_stage_versions` as _ff_v on _ff_t.`id` = _ff_v.`id` and _ff_t._ff_is_current

@@ -22,7 +22,7 @@ create or replace view "SHOP"."BEST_ORDERS" as
 select * from "SHOP"."ORDERS";
 
 -- publish a view with its stamp
-create or replace view "SHOP"."BEST_ORDERS" comment = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
+create or replace view "SHOP"."BEST_ORDERS" copy grants comment = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
 select 1 as a;
 
 -- create a materialized view: not spelled
@@ -126,6 +126,9 @@ select cast('-Infinity' as double) as v;
 
 -- a time
 select cast('2026-01-03 12:30:00.250000' as timestamp_ntz) as v;
+
+-- the server's clock
+select case when sysdate() > cast('2026-01-03 12:30:00.250000' as timestamp_ntz) then 1 end as v;
 
 -- a frozen point in time
 select cast(convert_timezone('UTC', cast('2026-01-03 12:30:00.250000 +00:00' as timestamp_tz)) as timestamp_ntz) as v;
@@ -277,11 +280,25 @@ select * from (
 select * from "SHOP"."_FF_STAGE_EVENTS"
 ) as _ff_rows where _ff_rows."AT" is null or _ff_rows."AT" >= coalesce((select max("AT") - interval '3 days' from "SHOP"."EVENTS"), _ff_rows."AT");
 
+-- what append makes of the rows
+select count(*) as v from (
+select _ff_t."ID", _ff_t."AT", _ff_t."NOTE" from "SHOP"."EVENTS" as _ff_t
+union all
+select _ff_d."ID" as "ID", _ff_d."AT" as "AT", _ff_d."NOTE" as "NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d
+) as _ff_q;
+
 -- append, statement 1
 insert into "SHOP"."EVENTS" ("ID", "AT", "NOTE") select _ff_d."ID", _ff_d."AT", _ff_d."NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d;
 
 -- rows after append
 select count(*) as v from "SHOP"."EVENTS";
+
+-- what merge makes of the rows
+select count(*) as v from (
+select case when _ff_d."ID" is not null then _ff_d."ID" else _ff_t."ID" end as "ID", case when _ff_d."ID" is not null then _ff_d."AT" else _ff_t."AT" end as "AT", case when _ff_d."ID" is not null then _ff_d."NOTE" else _ff_t."NOTE" end as "NOTE" from "SHOP"."EVENTS" as _ff_t left join "SHOP"."_FF_STAGE_EVENTS" as _ff_d on _ff_t."ID" = _ff_d."ID"
+union all
+select _ff_d."ID" as "ID", _ff_d."AT" as "AT", _ff_d."NOTE" as "NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d where not exists (select 1 from "SHOP"."EVENTS" as _ff_t where _ff_t."ID" = _ff_d."ID")
+) as _ff_q;
 
 -- merge, statement 1
 update "SHOP"."EVENTS" as _ff_t set "AT" = _ff_d."AT", "NOTE" = _ff_d."NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d where _ff_t."ID" = _ff_d."ID" and (_ff_t."AT" is distinct from _ff_d."AT" or _ff_t."NOTE" is distinct from _ff_d."NOTE");
@@ -292,6 +309,13 @@ insert into "SHOP"."EVENTS" ("ID", "AT", "NOTE") select _ff_d."ID", _ff_d."AT", 
 -- rows after merge
 select count(*) as v from "SHOP"."EVENTS";
 
+-- what delete_insert makes of the rows
+select count(*) as v from (
+select _ff_t."ID", _ff_t."AT", _ff_t."NOTE" from "SHOP"."EVENTS" as _ff_t where not exists (select 1 from "SHOP"."_FF_STAGE_EVENTS" as _ff_d where _ff_t."ID" = _ff_d."ID")
+union all
+select _ff_d."ID" as "ID", _ff_d."AT" as "AT", _ff_d."NOTE" as "NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d
+) as _ff_q;
+
 -- delete_insert, statement 1
 delete from "SHOP"."EVENTS" as _ff_t where exists (select 1 from "SHOP"."_FF_STAGE_EVENTS" as _ff_d where _ff_t."ID" = _ff_d."ID");
 
@@ -300,6 +324,13 @@ insert into "SHOP"."EVENTS" ("ID", "AT", "NOTE") select _ff_d."ID", _ff_d."AT", 
 
 -- rows after delete_insert
 select count(*) as v from "SHOP"."EVENTS";
+
+-- what insert_overwrite makes of the rows
+select count(*) as v from (
+select _ff_t."ID", _ff_t."AT", _ff_t."NOTE" from "SHOP"."EVENTS" as _ff_t where not exists (select 1 from "SHOP"."_FF_STAGE_EVENTS" as _ff_d where _ff_t."AT" = _ff_d."AT")
+union all
+select _ff_d."ID" as "ID", _ff_d."AT" as "AT", _ff_d."NOTE" as "NOTE" from "SHOP"."_FF_STAGE_EVENTS" as _ff_d
+) as _ff_q;
 
 -- insert_overwrite, statement 1
 delete from "SHOP"."EVENTS" as _ff_t where exists (select 1 from "SHOP"."_FF_STAGE_EVENTS" as _ff_d where _ff_t."AT" = _ff_d."AT");
@@ -338,6 +369,17 @@ where _ff_p._ff_rank is null or not _ff_p._ff_is_current or _ff_s."AT" > _ff_p._
 
 -- late rows
 select count(*) from "SHOP"."_FF_STAGE_EVENTS" as _ff_s join "SHOP"."HISTORY" as _ff_t on _ff_t."ID" = _ff_s."ID" where _ff_t._ff_is_current and _ff_s."AT" < _ff_t._ff_updated_at;
+
+-- what a snapshot makes of its versions
+select count(*) as v from (
+select "ID", "AT", "NOTE", "_FF_UPDATED_AT", "_FF_VALID_FROM", "_FF_VALID_TO", "_FF_IS_CURRENT", "_FF_SNAPSHOT_HASH" from (select "ID", "AT", "NOTE", "_FF_UPDATED_AT", "_FF_VALID_FROM", "_FF_VALID_TO", "_FF_IS_CURRENT", "_FF_SNAPSHOT_HASH", rank() over (partition by "ID" order by _ff_valid_from desc, _ff_is_current desc, _ff_updated_at desc) as _ff_rank from (
+select _ff_t."ID", _ff_t."AT", _ff_t."NOTE", _ff_t._ff_updated_at, _ff_t._ff_valid_from, case when _ff_s."ID" is null and _ff_t._ff_is_current then greatest_ignore_nulls(cast('2026-02-01 00:00:00.000000' as timestamp_ntz), cast(convert_timezone('UTC', _ff_t._ff_valid_from) as timestamp_ntz)) else _ff_t._ff_valid_to end as _ff_valid_to, case when _ff_s."ID" is null and _ff_t._ff_is_current then false else _ff_t._ff_is_current end as _ff_is_current, _ff_t._ff_snapshot_hash from (
+select _ff_t."ID", _ff_t."AT", _ff_t."NOTE", _ff_t._ff_updated_at, _ff_t._ff_valid_from, case when _ff_v."ID" is not null and _ff_t._ff_is_current then cast(convert_timezone('UTC', _ff_v._ff_valid_from) as timestamp_ntz) else _ff_t._ff_valid_to end as _ff_valid_to, case when _ff_v."ID" is not null and _ff_t._ff_is_current then false else _ff_t._ff_is_current end as _ff_is_current, _ff_t._ff_snapshot_hash from "SHOP"."HISTORY" as _ff_t left join "SHOP"."_FF_STAGE_VERSIONS" as _ff_v on _ff_t."ID" = _ff_v."ID"
+union all
+select _ff_v."ID", _ff_v."AT", _ff_v."NOTE", _ff_v._ff_updated_at, _ff_v._ff_valid_from, cast(null as timestamp_ntz), true, _ff_v._ff_snapshot_hash from "SHOP"."_FF_STAGE_VERSIONS" as _ff_v
+) as _ff_t left join "SHOP"."_FF_STAGE_EVENTS" as _ff_s on _ff_t."ID" = _ff_s."ID"
+) as _ff_q) as _ff_r where _ff_rank <= 1
+) as _ff_q;
 
 -- a snapshot, statement 1
 update "SHOP"."HISTORY" as _ff_t set _ff_valid_to = cast(convert_timezone('UTC', _ff_v._ff_valid_from) as timestamp_ntz), _ff_is_current = false from "SHOP"."_FF_STAGE_VERSIONS" as _ff_v where _ff_t."ID" = _ff_v."ID" and _ff_t._ff_is_current;

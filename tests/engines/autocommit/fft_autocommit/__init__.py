@@ -16,6 +16,7 @@ SPEC = replace(
     can=replace(
         _POSTGRES.can,
         transactions=No("they are switched off, to prove what needs none"),
+        replaces_kinds=No("they do not, on warehouses without transactions"),
         materialized_views=No("they are made again when what they read is published"),
     ),
     module="fft_autocommit.session",

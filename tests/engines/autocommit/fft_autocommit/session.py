@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from fft_autocommit import SPEC
+from fft_core.engines.by_statement import SwapByStatement
 from fft_core.engines.postgres import namespace
 from fft_core.engines.postgres.catalog import signature_of
 from fft_core.engines.postgres.replacement_queries import DEPENDENTS, VIEW_STATEMENTS
 from fft_core.engines.postgres.session import PostgresSession, conninfo_of
 from fft_core.engines.protocol import ColumnType, RelationKind
-from fft_core.engines.publishing import SwapByStatement
 from fft_core.errors import EngineError
 from fft_core.names import Relation
 
@@ -82,6 +82,13 @@ class AutocommitPublisher(SwapByStatement):
         spelling = self.session.spelling
         made = spelling.create_as(relation, kind, query, replaces=False)
         return self._published(relation, made, spelling.kind(kind), comment)
+
+    def change_together(self, statements: Sequence[str]) -> None:
+        session = self.session
+        assert isinstance(session, PostgresSession)
+        with PostgresSession.transaction(session):  # of statements that change rows, warehouses have one
+            for statement in statements:
+                session.execute(statement)
 
     def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
         return signature_of(self.session.fetch, stage)[1]

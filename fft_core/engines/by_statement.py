@@ -1,0 +1,220 @@
+"""How rows are staged and published by engines without transactions over DDL: each statement is one of its own.
+
+A table or view that is made anew is staged, and published by one statement that leaves the stamp; the record follows.
+A crash in between leaves a stamp without its record: one build more, and never a wrong skip.
+
+A table that is changed stays where it is. What it will hold is a view until it is published, and is judged as that.
+Then the stamp is set, and the changes and the record are applied together. A crash after the stamp leaves one that no
+record has, on rows that nothing has changed yet: the next build applies them once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from fft_core.engines.changes import Alteration, Change
+from fft_core.engines.created import usable_columns
+from fft_core.engines.leftovers import remove_leftovers, swap_name
+from fft_core.engines.protocol import ColumnType, RelationKind, Seal, Sealed, Session, Stage, Start, Stats, Want
+from fft_core.engines.publishing import Order, StagedRows
+from fft_core.engines.stamp import columns_digest, marked, unmarked
+from fft_core.errors import EngineError
+from fft_core.names import Relation
+
+_log = logging.getLogger(__name__)
+
+
+class SwapByStatement:
+    """For engines without transactions over DDL.
+
+    The stage is a relation beside the published one, or for an increment a view of what that will be. Rows that a crash
+    leaves staged are removed by a later build of the relation, see `leftovers.py`.
+
+    A view that becomes a table, or a table that becomes one, is dropped first: readers miss it for a moment.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @contextmanager
+    def stage(
+        self,
+        relation: Relation,
+        kind: RelationKind,
+        start: Start = "empty",
+        *,
+        view: Relation | None = None,
+        replaces: RelationKind | None = None,
+    ) -> Iterator[Stage]:
+        order = Order(relation, kind, start, view, replaces)
+        self.session.hold(order.shown.relation)
+        remove_leftovers(self.session, relation)
+        stage = _ChangeStage(self, order) if start == "published" else _SwapStage(self, order)
+        try:
+            yield stage
+        finally:
+            try:
+                stage.clean()
+            except EngineError as error:
+                _log.warning("what was staged for %s is left to a later build: %s", relation, error)
+
+    def make_room(self, relation: Relation, kind: RelationKind) -> None:
+        """Drop what has the name of a relation of another kind; readers miss it for a moment."""
+        self.session.execute(self.session.spelling.drop(relation, kind))
+
+    def staged(self, stage: Relation, kind: RelationKind, query: str) -> str:
+        """Spell the statement that creates a stage, or what is kept beside it."""
+        return self.session.spelling.create_as(stage, kind, query, replaces=False)
+
+    def swapped(self, stage: Relation, relation: Relation, comment: str) -> str:
+        """Spell the one statement that gives a table the rows, columns and comment of a stage, or creates it."""
+        spelling = self.session.spelling
+        return spelling.create_as(relation, "table", spelling.select_all(stage), stamp=comment)
+
+    def replaced(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> str:
+        """Spell the one statement that creates or replaces a view, with a comment."""
+        return self.session.spelling.create_as(relation, kind, query, stamp=comment)
+
+    def change_together(self, statements: Sequence[str]) -> None:
+        """Run statements that change rows, and create or alter nothing: all of them become visible, or none.
+
+        Called only if `Capabilities.changes_together`. Raises what `Session.execute` raises.
+        """
+        with self.session.transaction():
+            for statement in statements:
+                self.session.execute(statement)
+
+    def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
+        """Return what a relation is made of, as `Session.inspect` compares it."""
+        return columns_digest((column.name, column.type) for column in columns)
+
+
+class _SwapStage(StagedRows):
+    """A stage under a name that no other build has."""
+
+    def __init__(self, publisher: SwapByStatement, order: Order) -> None:
+        super().__init__(publisher.session, order, order.relation.named(swap_name(order.relation.name)))
+        self._publisher = publisher
+        self._query = ""
+        self._made: list[Relation] = []
+
+    def write(self, query: str, written: str | None = None) -> tuple[tuple[ColumnType, ...], Stats]:
+        self._query = query
+        self._made.append(self.place)
+        return super().write(query, written)
+
+    def scratch(
+        self, name: str, query: str, written: str | None = None, *, kind: RelationKind = "table"
+    ) -> tuple[Relation, tuple[ColumnType, ...]]:
+        relation = self._beside(query, kind)
+        return relation, usable_columns(self.session, relation, written or query, is_table=kind == "table")
+
+    def publish(self, seal: Seal) -> Sealed:
+        order, comment = self.order, self._comment(self.place, self.order.kind, seal)
+        if order.kind == "table":
+            self._swap(order, self._publisher.swapped(self.place, order.relation, comment))
+        else:
+            self._replace(order, self._query, comment)
+        if order.view is not None:
+            query = self.session.spelling.select_all(order.relation)
+            shown, _ = self.scratch("", query, kind="view")
+            self._replace(order.shown, query, self._comment(shown, "view", seal))
+        self._finish(seal)
+        for statement in seal.record:
+            self.session.execute(statement)
+        return Sealed()
+
+    def _create(self, query: str) -> Stats:
+        return self.session.execute(self._publisher.staged(self.place, self.order.kind, query))
+
+    def _beside(self, query: str, kind: RelationKind) -> Relation:
+        relation = self.order.relation.named(swap_name(self.order.relation.name))
+        self._made.append(relation)
+        self.session.execute(self._publisher.staged(relation, kind, query))
+        return relation
+
+    def _replace(self, order: Order, query: str, comment: str) -> None:
+        self._swap(order, self._publisher.replaced(order.relation, order.kind, query, comment))
+
+    def _swap(self, order: Order, statement: str) -> None:
+        there = self.session.inspect([order.relation]).get(order.relation)
+        if there is not None and there.kind != order.kind:
+            self._publisher.make_room(order.relation, there.kind)
+        self.session.execute(statement)
+
+    def _comment(self, made: Relation, kind: RelationKind, seal: Seal) -> str:
+        """The mark of this build, behind what people wrote into the comment."""
+        shown = self.order.shown.relation
+        there = self.session.inspect([shown], Want.COMMENTS).get(shown)
+        text = unmarked(there.comment) if there else ""
+        if seal.stamp is None:
+            return text
+        return marked(text, seal.stamp, self._publisher.signature(made, kind, seal.columns))
+
+    def clean(self) -> None:
+        made, self._made = self._made[::-1], []  # views before what they read
+        there = self.session.inspect(made) if made else {}
+        for relation in made:
+            if relation in there:
+                self.session.execute(self.session.spelling.drop(relation, there[relation].kind))
+
+
+class _ChangeStage(_SwapStage):
+    """A published table that is to be changed: its place is a view of what it will be, once that is known."""
+
+    def __init__(self, publisher: SwapByStatement, order: Order) -> None:
+        super().__init__(publisher, order)
+        self._place = order.relation
+        self._altered: Relation | None = None
+        self._change: Change | None = None
+
+    def retype(self, column: ColumnType) -> bool:
+        self.alter(Alteration(retyped=(column,)))
+        return True
+
+    def alter(self, alteration: Alteration) -> None:
+        if alteration:
+            spelling = self.session.spelling
+            stored = self.session.columns(spelling.select_all(self.place))
+            altered = alteration.query(spelling.relation(self.place), stored, spelling)
+            self._place = self._altered = self._beside(altered, "view")
+
+    def change(self, change: Change) -> Stats:
+        self._change = change
+        self._place = self._beside(change.coming(self.place), "view")
+        return Stats()  # not done yet
+
+    def publish(self, seal: Seal) -> Sealed:
+        relation, statements = self.order.relation, self._statements()
+        after = [statement for spelled in seal.after for statement in spelled()]
+        if statements is None or self._altered is not None:
+            made = self._place if statements is None else self._altered
+            assert made is not None  # one of both is there
+            rows = self._beside(self.session.spelling.select_all(made), "table")
+            comment = self._comment(rows, "table", seal)
+            self._swap(self.order, self._publisher.swapped(rows, relation, comment))
+        elif seal.stamp is not None:
+            comment = self._comment(relation, "table", seal)
+            self.session.execute(self.session.spelling.comment_on(relation, "table", comment))
+        self._apply(statements or (), after, seal.record)
+        return Sealed()
+
+    def _statements(self) -> Sequence[str] | None:
+        """What changes the table; None if no way of the engine does it at once, so that it is made anew."""
+        if self._change is None:
+            return ()
+        can = self.session.capabilities
+        statements = tuple(self._change.statements(self.order.relation)) if can.changes_rows else ()
+        return statements if can.changes_together or len(statements) == 1 else None
+
+    def _apply(self, statements: Sequence[str], after: Sequence[str], record: Sequence[str]) -> None:
+        """Change the rows and write the record, together if the engine can and nothing is to be run in between."""
+        is_together = bool(self.session.capabilities.changes_together) and not after
+        groups = [[*statements, *record]] if is_together else [[*statements], *([one] for one in (*after, *record))]
+        for group in groups:
+            if len(group) == 1:
+                self.session.execute(group[0])
+            elif group:
+                self._publisher.change_together(group)

@@ -1,0 +1,165 @@
+"""Frames and files of Snowflake: Parquet through a stage of the session into temporary tables, Arrow out of queries."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from fft_core.engines.protocol import ColumnType, Row
+from fft_core.engines.snowflake.spelling import SPELLING, folded
+from fft_core.engines.snowflake.types import ARROW_TYPES
+from fft_core.engines.sql_frames import SqlFrames
+from fft_core.errors import EngineError
+from fft_core.names import Relation
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fft_core.engines.snowflake.session import SnowflakeSession
+
+_STAGE = "_FF_FILES"
+
+
+class SnowflakeFrames(SqlFrames):
+    """Writes Parquet, puts it and copies it: the types are ours, and the service parses no text."""
+
+    rows_at_once = 2000  # of a file that is read in parts; each part becomes one Parquet file of 50 times as many
+
+    def __init__(self, session: SnowflakeSession) -> None:
+        super().__init__(session, ARROW_TYPES)
+        self._snowflake = session
+        self._has_stage = False
+
+    def read(self, sql: str) -> pa.Table:
+        columns = self._snowflake.columns(sql)
+        with self._snowflake.statement(sql) as cursor:
+            found: Any = cursor.fetch_arrow_all(force_return_table=True)
+        import pyarrow as pa
+
+        arrays = [_cast(column, found.column(place)) for place, column in enumerate(columns)]
+        return pa.Table.from_arrays(arrays, names=[column.name for column in columns])
+
+    @contextmanager
+    def query(self, frame: pa.Table) -> Iterator[str]:
+        columns = [ColumnType(field.name, self._type_of(field)) for field in frame.schema]
+        with self._temporary(columns) as place:
+            self._copy(place, _storable(frame, columns))
+            yield self.session.spelling.select_all(place)
+
+    def insert(self, place: Relation, columns: Sequence[ColumnType], rows: Sequence[Row]) -> None:
+        import pyarrow as pa
+
+        kinds = [_arrow_type(column.type) for column in columns]
+        if None in kinds:  # a type that only the service can read from a text
+            super().insert(place, columns, rows)
+            return
+        arrays = [
+            pa.array([_as_number(row[position], kind) for row in rows], kind) for position, kind in enumerate(kinds)
+        ]
+        self._copy(place, pa.Table.from_arrays(arrays, names=[column.name for column in columns]))
+
+    @contextmanager
+    def _temporary(self, columns: Sequence[ColumnType]) -> Iterator[Relation]:
+        self._snowflake.use_schema()
+        with super()._temporary(columns) as place:
+            yield place
+
+    def _copy(self, place: Relation, table: pa.Table) -> None:
+        """Load a table into one with columns of these names."""
+        import pyarrow.parquet as parquet
+
+        if not table.num_rows:
+            return
+        if not self._has_stage:
+            self._snowflake.execute(f'create temporary stage if not exists "{_STAGE}"')
+            self._has_stage = True
+        name = f"{uuid4().hex}.parquet"
+        with tempfile.TemporaryDirectory(prefix="fft_snowflake_") as folder:
+            path = Path(folder) / name
+            parquet.write_table(table.rename_columns([folded(one) for one in table.column_names]), path)
+            self._snowflake.execute(put(path))
+        self._snowflake.execute(copy_into(place, name))
+
+
+def put(path: Path) -> str:
+    """Spell the upload of a file into the stage of the session."""
+    return f'put {SPELLING.text(f"file://{path.as_posix()}")} @"{_STAGE}" auto_compress = false overwrite = true'
+
+
+def copy_into(place: Relation, name: str) -> str:
+    """Spell the load of an uploaded Parquet file, whose columns have the table's names; the file is removed then."""
+    form = "file_format = (type = parquet use_logical_type = true)"
+    return (
+        f'copy into {SPELLING.relation(place)} from @"{_STAGE}"/{name} {form} '
+        "match_by_column_name = case_sensitive purge = true"
+    )
+
+
+def _cast(column: ColumnType, values: Any) -> Any:
+    """Give values as their type says: the service sends integers as narrow as they are."""
+    import pyarrow as pa
+
+    kind = _arrow_type(column.type) or pa.string()
+    try:
+        if column.type == "number(38,0)":
+            return _whole(values)
+        return values.cast(kind)
+    except (pa.ArrowException, ValueError) as error:
+        raise EngineError(
+            f"column {column.name!r} ({column.type}) has values that a frame cannot hold: {error}",
+            hint="Cast it in the model that makes it; times in a frame have microseconds.",
+        ) from error
+
+
+def _whole(values: Any) -> Any:
+    """Give whole numbers as int64, and as decimals if one has more than 64 bits."""
+    import pyarrow as pa
+
+    try:
+        return values.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return values.cast(pa.decimal128(38, 0))
+
+
+def _arrow_type(type: str) -> Any:  # Any: an Arrow type; None if there is none
+    import pyarrow as pa
+
+    number = re.fullmatch(r"number\((\d+),(\d+)\)", type)
+    if number:
+        precision, scale = int(number[1]), int(number[2])
+        is_whole = (scale == 0 and precision <= 18) or type == "number(38,0)"
+        return pa.int64() if is_whole else pa.decimal128(precision, scale)
+    name = ARROW_TYPES.get(type.partition("(")[0])
+    if name is None:
+        return None
+    aliases: Any = pa.type_for_alias
+    known = {"timestamp[us, tz=UTC]": pa.timestamp("us", "UTC"), "date32[day]": pa.date32(), "double": pa.float64()}
+    return known.get(name) or aliases(name)
+
+
+def _as_number(value: object, kind: Any) -> object:
+    return Decimal(str(value)) if isinstance(value, int | float) and str(kind).startswith("decimal") else value
+
+
+def _storable(frame: pa.Table, columns: Sequence[ColumnType]) -> pa.Table:
+    """Give a frame as its temporary table takes it. Raises EngineError for what does not fit."""
+    import pyarrow as pa
+
+    arrays = []
+    for field, values, column in zip(frame.schema, frame.columns, columns, strict=True):
+        kind = pa.decimal128(20, 0) if field.type == pa.uint64() else _arrow_type(column.type)
+        try:
+            arrays.append(values.cast(kind))
+        except (pa.ArrowException, ValueError) as error:
+            raise EngineError(
+                f"the frame cannot be stored: column {field.name!r} ({field.type}) has values that the database cannot "
+                f"hold: {error}",
+                hint="Round it or cast it in the model, for example to text.",
+            ) from error
+    return pa.Table.from_arrays(arrays, names=frame.column_names)

@@ -1,0 +1,65 @@
+"""Frames of Snowpark: lazy, on the session's own connection. What a model makes of them is a query."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from fft_core.errors import EngineError
+
+if TYPE_CHECKING:
+    from snowflake.snowpark import DataFrame, Session
+
+    from fft_core.engines.snowflake.session import SnowflakeSession
+
+
+class SnowparkFrames:
+    """Makes frames by a session of Snowpark, which is opened with the first one."""
+
+    def __init__(self, session: SnowflakeSession) -> None:
+        self._session = session
+        self._snowpark: Session | None = None
+
+    def frame(self, query: str, kind: str) -> DataFrame:
+        self._session.use_schema()  # its own temporary objects lie there
+        if self._snowpark is None:
+            from snowflake.snowpark import Session  # it takes a second to import
+
+            self._snowpark = Session.builder.configs({"connection": self._session.connection}).create()
+        return self._snowpark.sql(query)
+
+    def is_frame(self, value: object) -> bool:
+        if self._snowpark is None:
+            return False
+        from snowflake.snowpark import DataFrame
+
+        return isinstance(value, DataFrame)
+
+    @contextmanager
+    def query(self, frame: Any) -> Iterator[str]:
+        """Give the last query of a frame; those that it needs, as for a cached result, are run before."""
+        *before, last = frame.queries["queries"]
+        after = frame.queries["post_actions"]
+        if not last.lstrip().lower().startswith(("select", "with", "(")):
+            raise EngineError(
+                "the frame is not a query", hint="Return what is made of the frames that the model is given."
+            )
+        for statement in before:
+            self._session.execute(statement)
+        try:
+            yield last
+        finally:
+            for statement in after:
+                self._session.execute(statement)
+
+    def close(self) -> None:
+        """End the session of Snowpark, and the connection with it.
+
+        What it has registered for the end of Python would wait for a service that may not be there any more.
+        """
+        if self._snowpark is not None:
+            self._snowpark.close()
+            atexit.unregister(self._snowpark._close_at_exit)
+            self._snowpark = None
