@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from fft_core import FftError, Plan, Project, Request, Run, load_project
-from fft_core.errors import nearest
+from fft_core.errors import RequestError, nearest
 from fft_core.names.text import visible
 from fft_core.project.model.project import read_variables, without_hooks
 from fft_core.reports.manifest import make_manifest, write_manifest
@@ -63,6 +63,15 @@ class Asked:
     dry_run: bool = False
 
 
+def _refuse_values(lists: Mapping[str, Sequence[str]], max_workers: int | None) -> None:
+    """Raise RequestError for an argument with a value that it cannot have."""
+    for name, given in lists.items():
+        if isinstance(given, str):
+            raise RequestError(f"{name} is a list, not a text", hint=f"Write {name}=[{given!r}].")
+    if max_workers is not None and max_workers < 1:
+        raise RequestError(f"max_workers must be 1 or more, not {max_workers}")
+
+
 def project_flow(
     project_dir: Path | str,
     *,
@@ -100,11 +109,15 @@ def project_flow(
         cancel_grace_seconds: How long running steps are waited for when a run is cancelled.
         docs_url: Where the site about the project is, for a link; the files of `fft docgen` if None.
 
+    Raises:
+        RequestError: an argument has a value that it cannot have.
+
     >>> from fft_prefect import project_flow
     >>> flow = project_flow("shop")
     >>> flow.name, sorted(flow.parameters.properties)  # doctest: +NORMALIZE_WHITESPACE
     ('shop', ['cache', 'defer', 'dry_run', 'exclude', 'full_refresh', 'rebuild', 'select', 'vars'])
     """
+    _refuse_values({"select": select, "exclude": exclude}, max_workers)
     root = Path(project_dir).resolve()
     run = RunSettings(translator or FftTranslator(), show_reused, concurrency_limit, cancel_grace_seconds)
     settings = FlowSettings(root, env, engine, run, max_workers, keep_going, docs_url)

@@ -177,8 +177,8 @@ def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) 
         raise BusyError(f"the stream {target} was written by another process meanwhile", hint="Start this one again.")
     if increment.is_first and body.sink == "table":
         state = replace(state, watermark=None, partitions={}, counts={})
-    intake = take_in(batch.rows, rules_of(body), state, now, takes_nul=engine.spelling.takes_nul)
     try:
+        intake = take_in(batch.rows, rules_of(body), state, now, takes_nul=engine.spelling.takes_nul)
         if body.sink == "sessions":
             written = _sessions(warehouse, increment, batch, intake, now)
         else:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from glob import glob
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from fft_core.errors import StreamError
 from fft_core.streaming.records import Format, Record, Values, as_table, csv_reader, read_json, read_record
@@ -96,6 +96,8 @@ class FileTailSource:
         delimiter: str = ",",
         root: str | os.PathLike[str] | None = None,
     ) -> None:
+        if format not in (formats := get_args(Format)):
+            raise StreamError(f"unknown format {format!r}", hint=f"Formats of files are {', '.join(formats)}.")
         given = [path] if isinstance(path, str | os.PathLike) else path
         self._patterns = tuple(os.fspath(one) for one in given)
         self._format, self._header, self._delimiter = format, tuple(header or ()), delimiter
@@ -235,6 +237,8 @@ def _continued(mark: _Mark, beside: Mapping[tuple[int, int], Path], wanted: froz
 
 def _marks(position: Position) -> list[_Mark]:
     try:
+        if position.keys() - {"files"}:
+            raise TypeError
         return [_Mark(**one) for one in position.get("files", ())]
     except (TypeError, AttributeError) as error:
         raise StreamError(f"this is not a position of files: {dict(position)!r}") from error

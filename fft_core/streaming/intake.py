@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from fft_core.errors import StreamError, nearest
 from fft_core.streaming.records import _text
 from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION, group_of, part_of
 from fft_core.streaming.state import StreamState
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 TimeUnit: TypeAlias = Literal["s", "ms", "us"]
 _PER_SECOND: Mapping[TimeUnit, int] = {"s": 1, "ms": 1_000, "us": 1_000_000}
+UNITS = tuple(_PER_SECOND)
 _EPOCH = datetime(1970, 1, 1)
 _MOST_PARTITIONS = 1_000
 
@@ -96,10 +98,15 @@ def take_in(batch: pa.Table, rules: EventRules, state: StreamState, now: datetim
         state: What is known of the stream.
         now: In UTC, without a zone.
         takes_nul: Whether the engine can hold a text with a NUL in it.
+
+    Raises:
+        StreamError: no event was kept yet, and none of these records has the column of the time.
     """
     batch = with_meta(batch)
     errors: list[str | None] = batch.column(ERROR).to_pylist()
-    batch = _with_columns(batch, rules.needed)
+    if not state.counts.get("events") and None in errors:
+        _refuse_no_time(batch, rules)
+    given = batch = _with_columns(batch, rules.needed)
     if rules.event_time is not None:
         batch = _with_times(batch, rules, errors)
     for name in rules.needed:
@@ -113,11 +120,18 @@ def take_in(batch: pa.Table, rules: EventRules, state: StreamState, now: datetim
     return Intake(
         events=_without_empty(_where(own, kept)),
         late=_without_empty(_where(own, [e is None and is_late for e, is_late in zip(errors, late, strict=True)])),
-        dead=dead_letters(batch, errors),
+        dead=dead_letters(given, errors),  # with times as they were given
         watermark=watermark,
         partitions=partitions,
         given=batch.num_rows,
     )
+
+
+def _refuse_no_time(batch: pa.Table, rules: EventRules) -> None:
+    """Raise StreamError if the name of the time is a mistake: all records would be bad ones."""
+    names = [name for name in batch.column_names if name not in META]
+    if rules.event_time is not None and rules.event_time not in names:
+        raise StreamError(f"no event has the event_time {rules.event_time!r}", hint=nearest(rules.event_time, names))
 
 
 def dead_letters(batch: pa.Table, errors: Sequence[str | None]) -> pa.Table:

@@ -96,12 +96,34 @@ class SessionSink:
         statements = self._statements([column.name for column in stored])
         if fit.rows.num_rows:
             batch = _Batch(self.engine, self.tables.events, statements, stored, intake.watermark, judge)
-            counts |= batch.keep(_received(fit.rows, now), sessions, dead)
+            counts |= batch.keep(_received(fit.rows, now), None if fit.is_retyped else sessions, dead)
+        if fit.is_retyped and sessions is not None:
+            counts["sessions"] = self._replace(sessions, statements, intake.watermark, judge)
         if sessions is not None:
             for statement in statements.closed(sessions, before, intake.watermark):
                 self.engine.execute(statement)
         counts["dead"] += bury(self.engine, self.tables, dead, now)
         return counts
+
+    def _replace(
+        self,
+        sessions: Relation,
+        statements: SessionStatements,
+        watermark: datetime | None,
+        judge: Callable[[Relation], None] | None,
+    ) -> int:
+        """Make all sessions again, as columns that they are made of have other types now; return how many there are."""
+        engine, spelling = self.engine, self.engine.spelling
+        query = statements.all_sessions(self.tables.events, watermark)
+        types = {column.name: column.type for column in columns_of(engine, sessions)}
+        for column in engine.columns(query):
+            if types.get(column.name) != column.type:
+                engine.execute(spelling.change_type(sessions, column))
+        engine.execute(spelling.delete(sessions, None))
+        engine.execute(spelling.insert(sessions, statements.columns, f"select * from ({query}) as _ff_s"))
+        if judge is not None:
+            judge(sessions)
+        return _count(engine, sessions)
 
     def all_sessions(self, watermark: datetime | None) -> str:
         """Render the query of the sessions of all events that are kept."""

@@ -13,7 +13,7 @@ from fft_core.engines.protocol import Session
 from fft_core.errors import BusyError, EngineError, StreamError
 from fft_core.frames.arrow import to_arrow
 from fft_core.names import Relation
-from fft_core.streaming.intake import EventRules, Intake, TimeUnit, take_in
+from fft_core.streaming.intake import UNITS, EventRules, Intake, TimeUnit, take_in
 from fft_core.streaming.session_sink import SessionSink
 from fft_core.streaming.sessions import END
 from fft_core.streaming.settings import SessionSettings
@@ -129,6 +129,7 @@ class StreamSessionizer:
             raise StreamError("sessions need a key: the column that tells whose they are")
         if not gap_minutes > 0:
             raise StreamError(f"gap_minutes must be more than 0, not {gap_minutes}")
+        _refuse_values(event_time_unit, {"allowed_lateness": allowed_lateness, "max_ahead": max_ahead}, max_dead_share)
         self._engine = warehouse.engine
         refuse_engine(self._engine)
         settings = SessionSettings(
@@ -169,7 +170,8 @@ class StreamSessionizer:
         with self._engine.turn():
             state = self._state() or StreamState()
             batch, position = source.poll(state.position, limit)
-            if not batch.num_rows and position == state.position:  # what is not written makes no file grow
+            is_begun = bool(state.counts)
+            if not batch.num_rows and (position == state.position or not is_begun):  # what is not written grows no file
                 return BatchResult(0, 0, 0, 0, 0, 0, state.watermark)
             return self._process(batch, position, state)
 
@@ -224,6 +226,17 @@ class StreamSessionizer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _refuse_values(unit: str | None, times: Mapping[str, object], share: float | None) -> None:
+    """Raise StreamError for a setting with a value that it cannot have."""
+    if unit is not None and unit not in UNITS:
+        raise StreamError(f"event_time_unit must be one of {', '.join(UNITS)}, not {unit!r}")
+    for name, value in times.items():
+        if value is not None and not (isinstance(value, timedelta) and value >= timedelta(0)):
+            raise StreamError(f"{name} must be a timedelta of 0 or more, not {value!r}")
+    if share is not None and not 0 <= share <= 1:
+        raise StreamError(f"max_dead_share must be from 0 to 1, not {share}")
 
 
 def next_state(

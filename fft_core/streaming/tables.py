@@ -83,12 +83,21 @@ def append(engine: Session, relation: Relation, rows: pa.Table) -> None:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Rows that have the types of a table, those that cannot have them, and what is done to the table before."""
+    """Rows that have the types of a table, those that cannot have them, and what is done to the table before.
+
+    Attributes:
+        rows: What fits.
+        dead: What does not.
+        statements: What is done to the table before.
+        is_new: Whether they create it.
+        is_retyped: Whether they give columns that it has other types.
+    """
 
     rows: pa.Table
     dead: pa.Table
     statements: tuple[str, ...] = ()
     is_new: bool = False
+    is_retyped: bool = False
 
 
 def fitted(
@@ -159,6 +168,7 @@ class _Fit:
         self._kinds = _kinds_of_table(engine, relation) if self.stored else _declared_kinds(engine, declared)
         self.known = ColumnNames(self._kinds)
         self._errors: list[str | None] = [None] * rows
+        self._is_retyped = False
 
     def cast(self, column: Any, name: str) -> Any:  # Any: an Arrow column
         """Return a column the type that the table has for it, or will have."""
@@ -168,7 +178,7 @@ class _Fit:
         if pa.types.is_integer(kind) and pa.types.is_floating(column.type) and not _is_whole(column):
             double = ColumnType(name, self._engine.spelling.types["number"])
             self.statements.append(self._engine.spelling.change_type(self._relation, double))
-            kind = pa.float64()
+            kind, self._is_retyped = pa.float64(), True
         return _cast(column, kind, name, self._errors)
 
     def added(self, column: Any, name: str) -> bool:
@@ -195,7 +205,8 @@ class _Fit:
         batch = rows.append_column(ERROR, pa.array(errors, pa.string()))
         if any(errors):
             table = table.filter(pa.array([error is None for error in errors], pa.bool_()))
-        return Fitted(table, dead_letters(batch, errors), tuple(self.statements), is_new=not self.stored)
+        dead, statements = dead_letters(batch, errors), tuple(self.statements)
+        return Fitted(table, dead, statements, is_new=not self.stored, is_retyped=self._is_retyped)
 
 
 def _created(engine: Session, relation: Relation, declared: Mapping[str, str]) -> str:

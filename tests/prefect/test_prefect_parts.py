@@ -159,3 +159,16 @@ def test_the_example_is_deployed_by_what_its_prefect_yaml_names() -> None:
     flow: Any = load_flow_from_entrypoint(str(example / deployment["entrypoint"]))
     assert flow.name == "flights"
     assert set(deployment["parameters"]) <= set(flow.parameters.properties)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"select": "users"}, "select is a list, not a text"),
+        ({"exclude": "users"}, "exclude is a list, not a text"),
+        ({"max_workers": 0}, "max_workers must be 1 or more, not 0"),
+    ],
+)
+def test_an_argument_of_the_flow_that_cannot_be(tmp_path: Path, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(FftError, match=message):
+        project_flow(tmp_path, **given)

@@ -184,6 +184,14 @@ def test_backlog_and_end(tmp_path: Path) -> None:
 def test_what_is_no_position(tmp_path: Path) -> None:
     with pytest.raises(StreamError, match="this is not a position of files"):
         FileTailSource("a.jsonl", root=tmp_path).poll({"files": [{"name": 1}]}, 1)
+    with pytest.raises(StreamError, match="this is not a position of files"):
+        FileTailSource("a.jsonl", root=tmp_path).poll({"filez": []}, 1)
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(StreamError, match="unknown format 'json'") as raised:
+        FileTailSource("a.jsonl", format="json")  # type: ignore[arg-type]
+    assert raised.value.problem.hint == "Formats of files are jsonl, csv."
 
 
 @settings(max_examples=examples(40, 1000))

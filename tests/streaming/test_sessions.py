@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from sweeps import examples
 
 from fft_core.engines.protocol import Session
-from fft_core.errors import BusyError, StreamError
+from fft_core.errors import BusyError, StatementError, StreamError
+from fft_core.streaming import FileTailSource
 from fft_core.streaming.source import PARTITION
 from fft_core.streaming.state import read_state, write_state
 
@@ -172,6 +174,65 @@ def test_whole_numbers_become_floating_point_in_any_order(place: Place) -> None:
     sessionizer.process_batch(rows(["text"], 3))
     assert place.rows(columns="events, revenue") == [(3, 3.5)]
     assert [row[0] for row in place.rows("__dead", "_ff_error")] == ["its 'amount' is not of type double: 'text'"]
+
+
+@pytest.mark.parametrize("first", ["whole", "floating"])
+def test_sessions_have_floating_point_too_once_events_have(place: Place, first: str) -> None:
+    batches = [[Event("a", 0, "1", "p", 1), Event("b", 0, "2", "p", 4)], [Event("a", 1, "3", "p", 0.75)]]
+    sessionizer = place.sessionizer(measures={"revenue": "sum(amount)", "said": "max(cast(amount as varchar))"})
+    for batch in batches if first == "whole" else reversed(batches):
+        whole = all(event.amount == int(event.amount) for event in batch)
+        amounts = pa.array([event.amount for event in batch]).cast(pa.int64() if whole else pa.float64())
+        sessionizer.process_batch(frame(batch).drop_columns(["amount"]).append_column("amount", amounts))
+    found = place.rows(columns="user_id, events, revenue, said")
+    texts = ("1.0", "4.0") if place.engine.name == "duckdb" else ("1", "4")
+    assert sorted(found) == [("a", 2, 1.75, texts[0]), ("b", 1, 4.0, texts[1])]
+
+
+def test_a_misspelled_time_is_refused_and_keeps_nothing(place: Place) -> None:
+    with pytest.raises(StreamError, match="no event has the event_time 'tss'") as raised:
+        place.give(a_b(0), event_time="tss")
+    assert raised.value.problem.hint == "Did you mean 'ts'?"
+    place.give(a_b(0))
+    assert place.sessions() == place.expected(a_b(0))
+
+
+def test_a_bad_record_of_a_frame_keeps_the_time_that_it_had(place: Place) -> None:
+    rows = pa.table({"user_id": ["a"], "ts": [1767225600], "event_id": ["1"], "page": ["p"], "amount": [1.0]})
+    place.sessionizer().process_batch(rows)
+    ((given,),) = place.rows("__dead", "_ff_bytes")
+    assert b'"ts":1767225600' in bytes(given)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"event_time_unit": "min"}, "event_time_unit must be one of s, ms, us, not 'min'"),
+        ({"allowed_lateness": 30}, "allowed_lateness must be a timedelta of 0 or more, not 30"),
+        ({"max_ahead": timedelta(-1)}, "max_ahead must be a timedelta"),
+        ({"max_dead_share": 5}, "max_dead_share must be from 0 to 1, not 5"),
+    ],
+)
+def test_a_setting_that_cannot_be(place: Place, setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(StreamError, match=message):
+        place.sessionizer(**setting)
+
+
+def test_a_source_in_which_nothing_has_arrived(place: Place, tmp_path: Path) -> None:
+    source = FileTailSource("*.jsonl", root=tmp_path)
+    assert place.sessionizer().process(source).given == 0
+    (tmp_path / "a.jsonl").write_text(
+        '{"user_id": "a", "ts": "2026-03-01", "event_id": "1", "page": "", "amount": 1}\n'
+    )
+    assert place.sessionizer().process(source).events == 1
+
+
+def test_a_statement_that_fails_is_told_and_the_session_goes_on(place: Place) -> None:
+    place.give(a_b(0))
+    with pytest.raises(StatementError, match='"added"'):
+        place.give(a_b(1), measures={**MEASURES, "added": "count(*)"})
+    place.give(a_b(1))
+    assert place.sessions() == place.expected(a_b(0, 1))
 
 
 def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -58,5 +58,8 @@ class DuckDBFrames:
                 raise EngineError("the statement was interrupted") from error
             try:
                 yield
-            finally:
-                cursor.unregister(name)
+            except BaseException:
+                with suppress(duckdb.Error):  # in a transaction that failed: what failed is to be told
+                    cursor.unregister(name)
+                raise
+            cursor.unregister(name)
