@@ -12,12 +12,13 @@ SECONDS = 0.3  # between two looks
 
 States: TypeAlias = Mapping[Path, tuple[int, int]]
 
+_READ = (".sql", ".py", ".yml", ".yaml", ".csv", ".parquet", ".j2", ".json", ".toml")
 _HIDDEN_THAT_COUNT = (".env",)
 _NOT_READ = frozenset({"__pycache__", "node_modules", "venv"})
 
 
 def states_of(root: Path) -> States:
-    """Return size and time of all files of a project.
+    """Return size and time of the files of a project that a test can depend on.
 
     Databases, logs, hidden files other than .env files, and the file of our own output are left out.
     """
@@ -25,8 +26,7 @@ def states_of(root: Path) -> States:
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_READ]
         for name in names:
-            is_hidden = name.startswith(".") and not name.startswith(_HIDDEN_THAT_COUNT)
-            if is_hidden or name.endswith((".duckdb", ".wal", ".log", "~", ".swp")):
+            if not name.startswith(_HIDDEN_THAT_COUNT) and (name.startswith(".") or not name.endswith(_READ)):
                 continue
             path = Path(folder) / name
             try:
