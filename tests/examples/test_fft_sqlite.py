@@ -55,7 +55,7 @@ def test_it_is_an_engine_like_ours(installed: Path, tmp_path: Path) -> None:
     assert "6 built; checks: 7 passed" in run(*fft, "build", cwd=shop, folder=installed)
     assert "6 reused" in run(*fft, "build", cwd=shop, folder=installed)
     assert "1 passed" in run(*fft, "utest", cwd=shop, folder=installed)
-    assert "7 passed" in run(*fft, "test", cwd=shop, folder=installed)
+    assert "✓ passed: 7" in run(*fft, "test", cwd=shop, folder=installed)
 
 
 def test_its_driver_is_not_imported_with_its_spec(installed: Path, tmp_path: Path) -> None:
