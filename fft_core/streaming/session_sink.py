@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fft_core.engines.protocol import ColumnType, Session
-from fft_core.errors import EngineError, StreamError, nearest
+from fft_core.errors import EngineError, StatementError, StreamError, nearest
 from fft_core.names import Relation
 from fft_core.names.columns import ColumnNames
 from fft_core.streaming.intake import Intake
@@ -118,7 +118,12 @@ class SessionSink:
         types = {column.name: column.type for column in columns_of(engine, sessions)}
         for column in engine.columns(query):
             if types.get(column.name) != column.type:
-                engine.execute(spelling.change_type(sessions, column))
+                try:
+                    engine.execute(spelling.change_type(sessions, column))
+                except StatementError as error:
+                    hint = "If a view reads the table: drop it, and make it again behind this batch."
+                    message = f"{sessions}: {column.name!r} must become {column.type}: {error.problem.message}"
+                    raise StreamError(message, hint=hint) from error
         engine.execute(spelling.delete(sessions, None))
         engine.execute(spelling.insert(sessions, statements.columns, f"select * from ({query}) as _ff_s"))
         if judge is not None:

@@ -189,6 +189,21 @@ def test_sessions_have_floating_point_too_once_events_have(place: Place, first: 
     assert sorted(found) == [("a", 2, 1.75, texts[0]), ("b", 1, 4.0, texts[1])]
 
 
+def test_a_view_that_keeps_the_type_of_a_column_is_told(engines: dict[str, Session]) -> None:
+    place = Place.new(engines["postgres"])
+    sessionizer = place.sessionizer(measures={"revenue": "sum(amount)", "highest": "max(amount)"})
+    rows = frame(a_b(0, 1)).drop_columns(["amount"])
+    sessionizer.process_batch(rows[:1].append_column("amount", pa.array([1])))
+    table = place.engine.relation(place.name).sql(place.engine.spelling)
+    place.engine.execute(f"create view {place.name}_v as select * from {table}")
+    half = rows[1:].append_column("amount", pa.array([0.5]))
+    with pytest.raises(StreamError, match=r"'highest' must become|'revenue' must become"):
+        sessionizer.process_batch(half)
+    place.engine.execute(f"drop view {place.name}_v")
+    sessionizer.process_batch(half)
+    assert place.rows(columns="revenue, highest") == [(1.5, 1.0)]
+
+
 def test_a_misspelled_time_is_refused_and_keeps_nothing(place: Place) -> None:
     with pytest.raises(StreamError, match="no event has the event_time 'tss'") as raised:
         place.give(a_b(0), event_time="tss")
