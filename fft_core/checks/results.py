@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from fft_core.engines.protocol import Row
@@ -132,7 +133,7 @@ class CheckResult:
     def _found(self) -> str:
         match self.check.rule:
             case Drift() if self.measured is not None:
-                return f"{self.measured.before} before, {self.measured.now} now"
+                return f"{_number(self.measured.before)} before, {_number(self.measured.now)} now"
             case Unique():
                 return f"{self.failing_rows:,} value{'s occur' if self.failing_rows > 1 else ' occurs'} more than once"
             case ReconcileCoverage():
@@ -159,6 +160,13 @@ class CheckResult:
 
     def __str__(self) -> str:
         return f"{self.check.name}: {self.summary}"
+
+
+def _number(value: float | None) -> str:
+    """Return a measure as people read it: a whole number without a fraction."""
+    if value is None:
+        return "NULL"
+    return f"{value:,.0f}" if isfinite(value) and value == int(value) else f"{value:,.6g}"
 
 
 def _broken_promise(column: Any, promised: Any, found: Any) -> str:  # Any: values of a driver

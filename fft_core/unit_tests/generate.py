@@ -63,7 +63,8 @@ def generate_case(
 
     Raises:
         RequestError: the model does not exist, or the case exists already.
-        FftError: the model fails, returns other rows each time, or has values without a form in YAML.
+        FftError: only the model has personal columns, and no input; the model fails, returns other rows each time, or
+            has values without a form in YAML.
         MissingRelationError: an input is not in the database.
     """
     project = warehouse.project
@@ -73,7 +74,9 @@ def generate_case(
     path = UNIT_TESTS / f"{found.name}_{re.sub(r'[^a-z0-9]+', '_', case.lower()).strip('_') or 'case'}.yml"
     _refuse_existing(project, found, path, case, overwrite=overwrite)
     frozen_at = datetime.now(UTC).replace(microsecond=0) if _reads_clock(warehouse, found) else None
-    written = _Case(project, found, case, frozen_at, sample(warehouse, found, count))
+    inputs = sample(warehouse, found, count)
+    _refuse_personal(found, inputs)
+    written = _Case(project, found, case, frozen_at, inputs)
     rows = written.rows_found()
     if sorted(map(repr, rows.rows)) != sorted(map(repr, written.rows_found().rows)):
         raise FftError(
@@ -97,6 +100,17 @@ def _refuse_existing(project: Project, model: Model, path: Path, case: str, *, o
     if is_there and (not overwrite or others):
         hint = "Give the new one another name, with --case" + (", or say --overwrite." if not others else ".")
         raise RequestError(f"{path.as_posix()} is there already", hint=hint)
+
+
+def _refuse_personal(model: Model, inputs: Sequence[SampledRows]) -> None:
+    """Raise FftError if the model has personal columns, and no input has one: their values would be copied."""
+    personal = [column.name for column in model.columns if column.is_pii]
+    if personal and inputs and not any(given.faked for given in inputs):
+        raise FftError(
+            f"{', '.join(personal)} of {model.name!r} is tagged pii, and no column of its inputs: no case is written",
+            where=model.location,
+            hint="Tag the columns of the inputs that it is made of with pii, too: then they get stand-ins.",
+        )
 
 
 def _reads_clock(warehouse: Warehouse, model: Model) -> bool:

@@ -79,6 +79,8 @@ def _updated(text: str, result: UnitTestResult, model: str, mismatch: Mismatch) 
     if mismatch.unknown_columns:
         raise case.refused(f"{mismatch}: its rows cannot be updated")
     rows = case.rows_of(model)
+    if result.test.expected[model].subset and not _left(rows, mismatch):
+        raise case.refused("none of its rows was found, and with `subset: true` a case without rows always passes")
     changed = _with(text, _Rows(case, rows, mismatch).changes())
     if not _says(changed, text, case, rows, mismatch):
         raise case.refused("its rows cannot be updated in place: anchors and aliases may be shared with others")
@@ -91,13 +93,18 @@ def _with(text: str, changes: Iterable[_Change]) -> str:
     return text
 
 
+def _left(rows: yaml.SequenceNode, mismatch: Mismatch) -> int:
+    """Return the number of expected rows after the update."""
+    return len(rows.value) - len(mismatch.missing) + len(mismatch.unexpected)
+
+
 def _says(changed: str, before: str, case: _Case, rows: yaml.SequenceNode, mismatch: Mismatch) -> bool:
     """Return whether a changed file differs only in the rows of one expectation, and has the right number of them."""
     one, other = (parse_yaml(text, Path("x"), keep_digits=True) for text in (before, changed))
     if not isinstance(one, YamlFile) or not isinstance(other, YamlFile):
         return False
     written = _taken(other.content, case.keys)
-    wanted = len(rows.value) - len(mismatch.missing) + len(mismatch.unexpected)
+    wanted = _left(rows, mismatch)
     _taken(one.content, case.keys)
     return isinstance(written, list) and len(written) == wanted and repr(one.content) == repr(other.content)
 

@@ -127,6 +127,14 @@ def test_what_cannot_be_generated(bench: Bench) -> None:
     bench.load(FILES)
     with pytest.raises(FftError, match="'spend' is not a model\n    hint: Did you mean 'spent'"):
         generated(bench, "spend")
+    seed = {
+        "models/named.ff.sql": "select lower(email) as address from {{ ref('raw_orders') }}",
+        "models/named.yml": "version: 2\nmodels: [{name: named, columns: [{name: address, tags: [pii]}]}]\n",
+    }
+    with opened(bench.load({**FILES, **seed}).root) as shop:
+        shop.build("raw_orders")
+    with pytest.raises(FftError, match="address of 'named' is tagged pii, and no column of its inputs"):
+        generated(bench, "named")
     with pytest.raises(FftError, match=r"orders is not there: no rows to take\n.*Build the model 'orders' first"):
         generated(bench, "spent")
     assert not (bench.root / "tests").exists()

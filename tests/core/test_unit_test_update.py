@@ -154,6 +154,10 @@ def test_what_kind_of_line_breaks_a_file_has_is_kept(tmp_path: Path) -> None:
             "cases: [{name: a, expect: {rows: [&row {id: 7}]}}, {name: b, expect: {rows: [*row]}}]",
             "its rows cannot be updated in place: anchors and aliases",
         ),
+        (
+            "cases: [{name: a, expect: {subset: true, rows: [{id: 7}]}}]",
+            "none of its rows was found, and with `subset: true` a case without rows always passes",
+        ),
     ],
 )
 def test_what_cannot_be_updated_is_left_alone_and_said(tmp_path: Path, text: str, why: str) -> None:
