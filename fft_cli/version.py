@@ -22,8 +22,10 @@ def print_versions() -> None:
 
     drivers = {name: name for spec in installed_specs().values() for name in spec.drivers}
     packages = {"fft": "fft-dagster", "dagster": "dagster", **drivers}
-    for name, found in {**{name: _version(package) for name, package in packages.items()}, **_python()}.items():
-        echo(f"{name:8} {found}")
+    versions = {**{name: _version(package) for name, package in packages.items()}, **_python()}
+    width = max(map(len, versions))
+    for name, found in versions.items():
+        echo(f"{name:{width}} {found}")
 
 
 def _version(package: str) -> str:

@@ -69,7 +69,7 @@ class Todo:
         Args:
             command: Is noted with the run.
             run: The run that it was planned with.
-            jobs: How many steps run at a time; the scheduler's choice if None.
+            jobs: How many steps run at a time; as the profile says, or else as the scheduler chooses, if None.
             keep_going: Whether a failure leaves other branches running.
         """
         return Work(
@@ -77,7 +77,7 @@ class Todo:
             self.builds,
             self.checks,
             run.request,
-            jobs,
+            jobs or run.profile.max_workers,
             keep_going,
             run.defer,
             self.planned,

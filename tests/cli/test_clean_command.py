@@ -49,13 +49,13 @@ def test_reports_logs_and_caches_go_and_nothing_else(tmp_path: Path) -> None:
     (root / ".fastflowtransform" / "target" / "link").symlink_to(root / "models")
     before = there(root)
     kept = cached(root)
-    assert [Path(path).name for path in kept] == ["code.json", "project.pickle"]
+    assert [Path(path).name for path in kept] == ["code.json", "project.pickle", "templates.pickle"]
     listed = fft("clean", "--dry-run", cwd=root)
     expected = sorted([*REPORTS[1:], ".fastflowtransform/target/link"])
     assert sorted(listed.lines[:-1]) == sorted([*expected, REPORTS[0], *OURS, *kept])
-    assert listed.lines[-1] == "8 files would be removed"
+    assert listed.lines[-1] == "9 files would be removed"
     assert there(root) == before
-    assert fft("clean", root).lines[-1] == "8 files removed"
+    assert fft("clean", root).lines[-1] == "9 files removed"
     assert there(root) == before - {*REPORTS, *OURS}
     assert not ProjectCache(root).folder.exists()
     assert (root / "models" / "m.ff.sql").exists()

@@ -74,6 +74,8 @@ def test_versions_are_those_that_are_installed() -> None:
         f"dagster {version('dagster')}",
         f"duckdb {version('duckdb')}",
         f"psycopg {version('psycopg')}",
+        f"snowflake-connector-python {version('snowflake-connector-python')}",
+        f"snowflake-snowpark-python {version('snowflake-snowpark-python')}",
         f"python {platform.python_version()}",
     ]
     assert fft("version").out == shown.out

@@ -26,6 +26,7 @@ from fft_core.project.read.yaml_file import YamlFile, parse_yaml
 _log = logging.getLogger(__name__)
 DEFAULT_ENV = "dev"
 UNIT_TESTS = "_utest"  # suffix of the profile for unit tests
+MAX_WORKERS = "max_workers"
 FILE = Path("profiles.yml")
 _BESIDE = "{{ default_schema }}{{ '_' ~ schema if schema else '' }}"  # for relations that are moved
 
@@ -51,13 +52,15 @@ class Environment(dict[str, str]):
 class Profile:
     """The connection to a database: the engine's name and its settings, with absolute paths.
 
-    `settings` may hold credentials, which the repr hides.
+    `settings` may hold credentials, which the repr hides. `max_workers` is the number of steps that run at a time; None
+    leaves it to the scheduler.
     """
 
     name: str
     engine: str
     settings: Mapping[str, Any] = field(repr=False)  # one shape for each engine; see the engine's `connect`
     naming: Naming = field(default_factory=Naming)
+    max_workers: int | None = None
 
 
 def active_env(env: str | None = None) -> str:
@@ -272,7 +275,7 @@ def _profile(
 ) -> Profile:
     """Return a validated profile; `variables` maps settings to the variables that set them."""
     file, name, engine = profile.file, profile.name, spec.name
-    known = ["engine", KEY, *engine_names()]
+    known = ["engine", KEY, MAX_WORKERS, *engine_names()]
     own = {key: value for key, value in profile.content.items() if not _is_of_others(key, value, known)}
     _refuse_unknown_keys(own, known, file, (name,))
     _refuse_missing_variables(profile.content.get(engine), file, (name, engine))
@@ -290,7 +293,18 @@ def _profile(
         ]
         raise _first(problems)
     located = {key: spec.settings[key].located(value, profile.root) for key, value in values.items()}
-    return Profile(name, engine, located, naming_of(profile.content, file, name))
+    naming, workers = naming_of(profile.content, file, name), _max_workers(profile.content, file, name)
+    return Profile(name, engine, located, naming, workers)
+
+
+def _max_workers(content: Mapping[str, object], file: YamlFile, profile: str) -> int | None:
+    """Read how many steps run at a time. Raises ProfileError for other values than whole numbers from 1 on."""
+    value = content.get(MAX_WORKERS)
+    text = str(value).strip() if not isinstance(value, bool) else ""  # from a variable, it is a text
+    if value is not None and (not text.isascii() or not text.isdigit() or int(text) < 1):
+        where = file.location((profile, MAX_WORKERS))
+        raise ProfileError(f"{profile}.{MAX_WORKERS} must be a whole number from 1 on, not {value!r}", where=where)
+    return int(text) if value is not None else None
 
 
 def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
