@@ -438,8 +438,10 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "unknown engine": (
         {**ONE, "profiles.yml": "dev:\n  engine: duckbd\n"},
-        "profiles.yml:2: unknown engine 'duckbd'\n"
-        "    hint: Did you mean 'duckdb'? Engines: duckdb, postgres, snowflake_snowpark.",
+        (
+            "profiles.yml:2: unknown engine 'duckbd'\n"
+            "    hint: Did you mean 'duckdb'? Engines: duckdb, postgres, snowflake_snowpark."
+        ),
     ),
     "a profile without engine": (
         {**ONE, "profiles.yml": "dev:\n  duckdb: {path: x.duckdb}\n"},
