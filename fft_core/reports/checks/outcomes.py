@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from fft_core.errors import Location
@@ -73,14 +73,8 @@ def counted(outcomes: Sequence[CheckOutcome]) -> Mapping[OutcomeStatus, int]:
 
 
 def _found(check: Check, found: CheckRunResult) -> CheckOutcome:
-    return CheckOutcome(
-        node=str(check.node),
-        name=check.name,
-        type=check.type,
-        subject=check.rule.subject(check.node),
-        where=check.location,
-        status=found.status,
-        message=found.message,
+    return replace(
+        _outcome(check, found.status, found.message),
         first_row="" if found.status == "pass" or found.first_row == found.message else found.first_row,
         seconds=found.seconds,
         shared_by=found.shared_by or 1,
@@ -90,13 +84,11 @@ def _found(check: Check, found: CheckRunResult) -> CheckOutcome:
 
 
 def _not_found(check: Check, node: NodeRunResult | None) -> CheckOutcome:
-    error = node.error if node else None
-    return CheckOutcome(
-        node=str(check.node),
-        name=check.name,
-        type=check.type,
-        subject=check.rule.subject(check.node),
-        where=check.location,
-        status="error" if error else "not_run",
-        message=error.message if error else "its turn did not come",
-    )
+    if node is None or node.error is None:
+        return _outcome(check, "not_run", "its turn did not come")
+    return _outcome(check, "error", node.error.message)
+
+
+def _outcome(check: Check, status: OutcomeStatus, message: str) -> CheckOutcome:
+    subject = check.rule.subject(check.node)
+    return CheckOutcome(str(check.node), check.name, check.type, subject, check.location, status, message)
