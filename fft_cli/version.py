@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from fft_cli.cells import aligned
 from fft_cli.terminal import echo
 
 
@@ -23,9 +24,8 @@ def print_versions() -> None:
     drivers = {name: name for spec in installed_specs().values() for name in spec.drivers}
     packages = {"fft": "fft-dagster", "dagster": "dagster", **drivers}
     versions = {**{name: _version(package) for name, package in packages.items()}, **_python()}
-    width = max(map(len, versions))
-    for name, found in versions.items():
-        echo(f"{name:{width}} {found}")
+    for line in aligned([*versions.items()]):
+        echo(line)
 
 
 def _version(package: str) -> str:
