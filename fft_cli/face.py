@@ -70,6 +70,16 @@ class Face(Protocol):
         """Return the folder with the history of runs, relative to the project's folder."""
 
 
+def refuse_unknown_scheduler(name: str | None) -> None:
+    """Raise RequestError for the name of a scheduler that is not installed. Imports none of them."""
+    if name is None:
+        return
+    found = declared(GROUP)
+    if name not in found:
+        known = f"Installed are: {', '.join(sorted(found))}."
+        raise RequestError(f"--with {name!r}: no such scheduler", hint=nearest(name, found) or known)
+
+
 def face(name: str | None = None) -> Face:
     """Import the face of an installed scheduler, by its name; the first of them if None.
 
@@ -80,7 +90,5 @@ def face(name: str | None = None) -> Face:
     found = declared(GROUP)
     if not found:
         raise FftError("no scheduler is installed that could run models", hint="pip install fft-dagster")
-    if name is not None and name not in found:
-        known = f"Installed are: {', '.join(sorted(found))}."
-        raise RequestError(f"--with {name!r}: there is no such scheduler", hint=nearest(name, found) or known)
+    refuse_unknown_scheduler(name)
     return cast("Face", found[min(found) if name is None else name][0].load("the scheduler"))

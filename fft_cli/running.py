@@ -64,7 +64,10 @@ def build_planned(
         kept: Chooses the part of the plan for the command.
         hooked: Whether the hooks of the project run.
     """
+    from fft_cli.face import refuse_unknown_scheduler
+
     began = time.perf_counter()
+    refuse_unknown_scheduler(options.scheduler)
     looked, plan = options.plan.make_plan(among, begins=hooked and not options.dry_run)
     plan = kept(plan)
     call = Call(command, looked, options.output, began, options.jobs, options.keep_going, scheduler=options.scheduler)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from run_helpers import shop
+from run_helpers import golden, installed_fft, shop
 
 from fft_cli import face
 from fft_core import FftError
@@ -66,3 +66,13 @@ def test_the_scheduler_is_found_as_engines_are() -> None:
     code += "print(declared('fft.faces')['dagster'][0].value, 'importlib.metadata' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "fft_dagster.face:FACE False\n"
+
+
+def test_a_scheduler_that_is_not_installed_is_refused_before_anything_is_planned(tmp_path: Path) -> None:
+    """Also if there is nothing to build, and the scheduler would not be needed."""
+    root = shop(tmp_path)
+    assert installed_fft("build", root).code == 0
+    for arguments in ([], ["--rebuild", "users"], ["--dry-run"]):
+        wrong = installed_fft("build", root, "--with", "dagstr", *arguments)
+        assert (wrong.code, wrong.out) == (2, "")
+        assert golden(wrong.err) == ["error: --with 'dagstr': no such scheduler", "hint: Did you mean 'dagster'?"]

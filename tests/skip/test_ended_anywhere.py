@@ -91,28 +91,39 @@ def opened(made: Place) -> Iterator[Warehouse]:
         yield warehouse
 
 
+def end_after_statements(made: Place, step: int, *, exactly_once: bool) -> int:
+    """End builds after the first, and then every `step`-th statement; check what each leaves, and the build after it.
+
+    Returns the number of statements after which a build was not ended any more. With `exactly_once`, kept rows are
+    applied once, wherever the build ended.
+    """
+    write(made, 1)
+    assert not made.build().failed
+    number, version, has_ended = 0, 1, True
+    while has_ended:
+        version, old = version + 1, seen(made)
+        write(made, version)
+        with opened(made) as warehouse:
+            ending = Ending(warehouse.engine, number)
+            run(warehouse)
+            has_ended = ending.has_ended
+        left = seen(made)
+        assert not made.build().failed
+        assert not made.due()
+        new = seen(made)
+        rows: Rows = [(version, version), (version + 1, version)]
+        assert all(new[name] == rows for name in ("start", "plain", "seen", "of_python"))
+        applied = {name: sorted([*old[name], *rows]) for name in ("added", "history")}
+        applied["merged"] = sorted([row for row in old["merged"] if row[0] not in (version, version + 1)] + rows)
+        for name in NAMES:
+            assert left[name] in (old[name], applied.get(name, rows)), f"{name} after {number} statements"
+        for name, wanted in applied.items() if exactly_once else ():
+            assert new[name] == wanted, f"{name} after {number} statements"
+        number += step
+    return number
+
+
 def test_a_build_may_end_after_each_of_its_statements(tmp_path: Path, target: Target) -> None:
     with target.profile(str(tmp_path / "db.duckdb")) as profile:
         made = place(tmp_path / "project", {"profiles.yml": profile})
-        write(made, 1)
-        assert not made.build().failed
-        number, version, has_ended = 0, 1, True
-        while has_ended:
-            version, old = version + 1, seen(made)
-            write(made, version)
-            with opened(made) as warehouse:
-                ending = Ending(warehouse.engine, number)
-                run(warehouse)
-                has_ended = ending.has_ended
-            left = seen(made)
-            assert not made.build().failed
-            assert not made.due()
-            new = seen(made)
-            rows: Rows = [(version, version), (version + 1, version)]
-            assert all(new[name] == rows for name in ("start", "plain", "seen", "of_python"))
-            applied = {name: sorted([*old[name], *rows]) for name in ("added", "history")}
-            applied["merged"] = sorted([row for row in old["merged"] if row[0] not in (version, version + 1)] + rows)
-            for name in NAMES:
-                assert left[name] in (old[name], applied.get(name, rows)), f"{name} after {number} statements"
-            number += STEP
-        assert number > len(NAMES)
+        assert end_after_statements(made, 1, exactly_once=False) > len(NAMES)

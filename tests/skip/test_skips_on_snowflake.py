@@ -6,7 +6,6 @@ What one statement of the service does, and that it does it wholly, is the servi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,9 @@ from hypothesis import seed
 from skip_helpers import Place, place
 from sweeps import FIRST_SEED, examples
 from targets import Target
-from test_ended_anywhere import NAMES, Ending, Rows, seen, write
+from test_ended_anywhere import NAMES, end_after_statements
 from test_oracle import Oracle, ask
 from test_oracle_increments import KeptOracle
-from world import run
-
-from fft_core import Warehouse, load_project, open_warehouse
 
 # The statements of a build of all models come to some 90: each of them in a sweep, some of them each time.
 STEP = examples(17, 1)
@@ -47,33 +43,4 @@ def test_what_is_kept_and_what_is_added(target: Target) -> None:
 
 def test_a_build_may_end_after_each_of_its_statements(made: Place) -> None:
     """The server goes on; nothing of the process that has ended does, not even what would roll back."""
-    write(made, 1)
-    assert not made.build().failed
-    number, version, has_ended = 0, 1, True
-    while has_ended:
-        version, old = version + 1, seen(made)
-        write(made, version)
-        with opened(made) as warehouse:
-            ending = Ending(warehouse.engine, number)
-            run(warehouse)
-            has_ended = ending.has_ended
-        left = seen(made)
-        assert not made.build().failed
-        assert not made.due()
-        new = seen(made)
-        rows: Rows = [(version, version), (version + 1, version)]
-        assert all(new[name] == rows for name in ("start", "plain", "seen", "of_python"))
-        applied = {name: sorted([*old[name], *rows]) for name in ("added", "history")}
-        applied["merged"] = sorted([row for row in old["merged"] if row[0] not in (version, version + 1)] + rows)
-        for name in NAMES:
-            assert left[name] in (old[name], applied.get(name, rows)), f"{name} after {number} statements"
-        for name, wanted in applied.items():  # exactly once, wherever it ended
-            assert new[name] == wanted, f"{name} after {number} statements"
-        number += STEP
-    assert number > len(NAMES)
-
-
-@contextmanager
-def opened(made: Place) -> Iterator[Warehouse]:
-    with open_warehouse(load_project(made.root, "dev", environment={})) as warehouse:
-        yield warehouse
+    assert end_after_statements(made, STEP, exactly_once=True) > len(NAMES)
