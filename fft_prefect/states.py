@@ -30,7 +30,7 @@ def state_of(ended: StepEnded) -> Ended:
         case "blocked":
             return Failed(name=BLOCKED, message=_said(error_text(result.error)))
         case "skipped":
-            return Cancelled(name=BLOCKED, message=_said("waits in vain", *ended.remarks))
+            return Cancelled(name=BLOCKED, message=_said("not started: an input failed or was blocked", *ended.remarks))
         case "interrupted":
             return Cancelled(message="interrupted with the run: nothing of it was published")
     return Failed(message=_said(error_text(result.error)))

@@ -115,7 +115,7 @@ def test_a_failing_check_blocks_its_model_and_what_reads_it(root: Path, run_flow
     assert done.tasks["users"].message.startswith(
         "project.yml:4: users is not published: 1 check(s) failed: not_null_id"
     )
-    assert done.tasks["domains"].message == "waits in vain; users: blocked"
+    assert done.tasks["domains"].message == "not started: an input failed or was blocked; users: blocked"
     assert done.tasks["domains"].parents == {done.tasks["users"].id}
     assert (done.state, done.type) == ("Failed", "FAILED")
     assert done.message.startswith("1 built, 1 reused, 1 blocked, 1 skipped; checks: 1 failed; ")
@@ -133,7 +133,7 @@ def test_a_failing_model_says_where_and_stops_no_other_branch(root: Path, run_fl
     assert done.states == {"apart": "Completed", "domains": "Blocked", "raw": "Completed", "users": "Failed"}
     assert done.tasks["users"].message.startswith("models/users.ff.sql:1: model 'users': ")
     assert "nosuch" in done.tasks["users"].message
-    assert done.tasks["domains"].message == "waits in vain; users: failed"
+    assert done.tasks["domains"].message == "not started: an input failed or was blocked; users: failed"
     assert "NotReady" not in done.states.values()
     results = json.loads((root / ".fastflowtransform/target/run_results.json").read_text())
     assert (root / ".fastflowtransform/target/manifest.json").is_file()
