@@ -160,9 +160,9 @@ def test_drift_from_build_to_build(tmp_path: Path, target: Target) -> None:
                 return results[0].passed, results[0].summary
 
         assert built(1) == (True, "passed: the first build that measures it, there is nothing to compare with")
-        with pytest.raises(CheckFailedError, match=r"1\.0 before, 3\.0 now"):
+        with pytest.raises(CheckFailedError, match=r"1 before, 3 now"):
             built(3)
-        with pytest.raises(CheckFailedError, match=r"1\.0 before, 3\.0 now"):
+        with pytest.raises(CheckFailedError, match=r"1 before, 3 now"):
             built(3)  # what is not published is nothing to compare with
         assert built(1) == (True, "passed")
 
