@@ -23,7 +23,7 @@ class Termination:
         self._requested = threading.Event()
         self._given_up = threading.Event()
         self._lock = threading.Lock()
-        self._bodies: set[_Body] = set()
+        self._bodies: set[Canceller] = set()
 
     @property
     def is_requested(self) -> bool:
@@ -55,8 +55,8 @@ class Termination:
             with self._lock:
                 self._bodies.discard(body)
 
-    def _begin(self, cancel: Callable[[], None]) -> _Body:
-        body = _Body(cancel)
+    def _begin(self, cancel: Callable[[], None]) -> Canceller:
+        body = Canceller(cancel)
         with self._lock:
             if self._requested.is_set():
                 raise self._interruption("The run was terminated.")
@@ -80,8 +80,8 @@ class Termination:
             body.give_up()
 
 
-class _Body:
-    """What runs in one `interruptible`. Once it has ended, cancel is not called: it would hit what comes next."""
+class Canceller:
+    """Calls `cancel` until the body has ended, and never after that: it would hit the statement that comes next."""
 
     def __init__(self, cancel: Callable[[], None]) -> None:
         self._cancel = cancel
@@ -89,14 +89,17 @@ class _Body:
         self._ended = threading.Event()
 
     def end(self) -> None:
+        """Note that the body has ended, and wait for a call that is under way."""
         self._ended.set()
-        with self._calling:  # waits for a call that is under way
+        with self._calling:
             return
 
     def give_up(self) -> None:
+        """Call `cancel` no more, and wait for nothing."""
         self._ended.set()
 
     def cancel_until_ended(self) -> None:
+        """Call `cancel` again and again until the body has ended; log what it raises."""
         while not self._ended.is_set():
             with self._calling:
                 if not self._ended.is_set():

@@ -6,35 +6,34 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from fft_core.errors import FftError, StepTimeoutError
+from fft_core.errors import StepTimeoutError
+from fft_core.run.termination import Canceller
 
 
 @contextmanager
 def limited(seconds: float | None, interrupt: Callable[[], None], name: str) -> Iterator[None]:
-    """Interrupt what is done in the context after so many seconds; without any, never.
+    """Interrupt the body of the context after so many seconds; if none are given, never.
 
     A statement ends at once, and a Python model when it has returned: its rows are not published then.
 
     Raises:
-        StepTimeoutError: the time was over before the context was.
+        StepTimeoutError: the body failed after the time was over.
     """
     if seconds is None:
         yield
         return
-    is_over, has_ended = threading.Event(), threading.Event()
+    is_over, canceller = threading.Event(), Canceller(interrupt)
 
     def end() -> None:
         is_over.set()
-        interrupt()
-        while not has_ended.wait(0.1):  # what is sent before a statement begins has no effect
-            interrupt()
+        canceller.cancel_until_ended()
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
     try:
         yield
-    except FftError as error:
+    except Exception as error:  # user code: each driver has its own exception for an interrupted statement
         if not is_over.is_set():
             raise
         raise StepTimeoutError(
@@ -42,5 +41,5 @@ def limited(seconds: float | None, interrupt: Callable[[], None], name: str) -> 
             hint="Raise `timeout` in its config, or make it faster.",
         ) from error
     finally:
-        has_ended.set()
         timer.cancel()
+        canceller.end()

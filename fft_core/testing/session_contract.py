@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,6 +113,36 @@ class ConcurrentContract(OnAnEngine):
         with session.turn():
             assert session.fetch("select 1") == [(1,)]
 
+    @level("concurrent")
+    def test_an_interruption_is_an_error_of_ours_at_any_statement(self, session: Session) -> None:
+        relation, until = self.publish(session, "t", "select 1 as a"), time.monotonic() + 1
+        with interrupting(session):
+            while time.monotonic() < until:
+                with suppress(EngineError), session.turn(), session.publisher.stage(relation, "table") as stage:
+                    columns, _ = stage.write("select 2 as a")
+                    stage.publish(Seal("cd", columns))
+        self.publish(session, "t", "select 3 as a")
+        assert session.fetch(session.spelling.select_all(relation)) == [(3,)]
+
+
+@contextmanager
+def interrupting(session: Session) -> Iterator[None]:
+    """Interrupt a session again and again, at moments left to chance, until the context ends."""
+    ended = threading.Event()
+
+    def interrupt() -> None:
+        while not ended.wait(random.uniform(0, 0.01)):
+            with suppress(EngineError):  # a server may refuse, as nothing runs
+                session.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
 
 class FramesContract(OnAnEngine):
     """Tests of frames as inputs and results."""
@@ -129,6 +162,16 @@ class FramesContract(OnAnEngine):
             found = session.frames.read(query)
         assert found.num_rows == 0
         assert [field.type for field in found.schema] == [field.type for field in frame.schema]
+
+    @level("frames")
+    def test_an_interruption_is_an_error_of_ours_while_frames_are_read(self, session: Session) -> None:
+        frame, until = plain_frame(), time.monotonic() + 1
+        with interrupting(session):
+            while time.monotonic() < until:
+                with suppress(EngineError), session.turn(), session.transaction(), session.frames.query(frame) as query:
+                    session.frames.read(query)
+        with session.turn(), session.frames.query(frame) as query:
+            assert session.frames.read(query).to_pydict() == frame.to_pydict()
 
 
 class CapabilitiesContract(OnAnEngine):

@@ -11,7 +11,6 @@ import duckdb
 
 from fft_core.engines.duckdb import arrow
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
-from fft_core.errors import EngineError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,10 +51,7 @@ class DuckDBFrames:
     @contextmanager
     def _registered(self, name: str, rows: object) -> Iterator[None]:
         with self._session.cursor() as cursor:
-            try:
-                cursor.register(name, rows)
-            except duckdb.InterruptException as error:
-                raise EngineError("the statement was interrupted") from error
+            cursor.register(name, rows)
             try:
                 yield
             except BaseException:

@@ -238,14 +238,17 @@ class DuckDBSession(BaseSession):
 
     @contextmanager
     def cursor(self) -> Iterator[Connection]:
-        """Give the cursor of this session, for a part of a turn."""
+        """Lend the cursor of this session for a part of a turn. Raises EngineError if what it does is interrupted."""
         if self._is_closed:
             raise EngineError("the session with the database is closed")
         with self._file.turn(self._timeout, self._cancelled):
-            cursor = self._file.cursor(self._session, self._settings)
-            if cursor is not self._placed and self._is_in_its_schema(cursor):
-                self._placed = cursor
-            yield cursor
+            try:
+                cursor = self._file.cursor(self._session, self._settings)
+                if cursor is not self._placed and self._is_in_its_schema(cursor):
+                    self._placed = cursor
+                yield cursor
+            except duckdb.InterruptException as error:
+                raise EngineError("the statement was interrupted") from error
 
     def _is_in_its_schema(self, cursor: Connection) -> bool:
         """Let unqualified names mean the profile's schema first, if it is there: a search path must exist."""
@@ -289,17 +292,16 @@ class DuckDBSession(BaseSession):
     def transaction(self) -> Iterator[None]:
         # of two that replace one relation, the second fails, and publishes nothing
         with self.cursor() as cursor:
-            cursor.execute("begin")
+            _begin(cursor)
             try:
                 yield
+                if self._cancelled.is_set():  # between two statements, as while a Python model works
+                    raise EngineError("the statement was interrupted")
+                with self._traced("commit"):
+                    cursor.execute("commit")
             except BaseException:
-                cursor.execute("rollback")
+                _roll_back(cursor)
                 raise
-            if self._cancelled.is_set():  # between two statements, as while a Python model works
-                cursor.execute("rollback")
-                raise EngineError("the statement was interrupted")
-            with self._traced("commit"):
-                cursor.execute("commit")
 
     def for_thread(self) -> DuckDBSession:
         if self._is_closed or not self._file.join():
@@ -320,8 +322,8 @@ class DuckDBSession(BaseSession):
         started = time.perf_counter()
         try:
             yield
-        except duckdb.InterruptException as error:
-            raise EngineError("the statement was interrupted") from error
+        except duckdb.InterruptException:
+            raise  # `cursor` explains it
         except duckdb.Error as error:
             raise _explained(error, sql) from error
         except RuntimeError as error:
@@ -330,6 +332,26 @@ class DuckDBSession(BaseSession):
             raise
         finally:
             self.trace.ended(sql, started)
+
+
+def _begin(cursor: Connection) -> None:
+    try:
+        cursor.execute("begin")
+    except duckdb.InterruptException:  # a transaction may be open, in which nothing but a rollback is possible
+        _roll_back(cursor)
+        raise
+
+
+def _roll_back(cursor: Connection) -> None:
+    """End a transaction, if one is open; an interruption does not leave it open."""
+    while True:
+        try:
+            cursor.execute("rollback")
+        except duckdb.InterruptException:
+            continue
+        except duckdb.TransactionException:  # a commit that failed has ended it
+            return
+        return
 
 
 def _explained(error: duckdb.Error, sql: str) -> StatementError:
