@@ -186,20 +186,27 @@ class PostgresSession(BaseSession):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         self._reconnect()
-        self.execute("begin")
         self._in_transaction = True
         try:
+            self.execute("begin")
             yield
+            if self._cancelled.is_set():  # between two statements, as while a Python model works
+                raise EngineError("the statement was interrupted")
+            self.execute("commit")
         except BaseException:
-            if not self._connection.closed:
-                self._connection.execute("rollback")
+            self._roll_back()
             raise
         finally:
             self._in_transaction = False
-        if self._cancelled.is_set():  # between two statements, as while a Python model works
-            self._connection.execute("rollback")
-            raise EngineError("the statement was interrupted")
-        self.execute("commit")
+
+    def _roll_back(self) -> None:
+        """End a transaction, if one is open; an interruption does not leave it open."""
+        while not self._connection.closed:
+            try:
+                self._connection.execute("rollback")
+            except errors.QueryCanceled:
+                continue
+            return
 
     def _reconnect(self) -> None:
         if self._connection.closed:  # the server ended it since the last transaction
