@@ -11,8 +11,8 @@ help:
 	@echo "make dev       open the Dagster UI on the example project"
 	@echo "make test      lint, types and all the tests"
 	@echo "make sweep     the property tests and kill tests with many more examples"
-	@echo "make bench     measure, and write docs/benchmarks.md"
-	@echo "make docs      write docs/commands again from the commands"
+	@echo "make bench     measure, and write docs/concepts/benchmarks.md"
+	@echo "make docs      write the generated pages of docs/ again"
 	@echo "make functions write fft_core/engines/*/functions.json again from the engines' catalogs"
 	@echo "make lock      resolve requirements.lock again from pyproject.toml"
 
@@ -57,10 +57,10 @@ sweep: $(READY)
 	@FFT_SWEEP=5 $(BIN)/pytest -n auto tests/skip tests/increments tests/selection tests/engines tests/streaming
 
 bench: $(READY)
-	@$(BIN)/python benchmarks/bench.py --write docs/benchmarks.md
+	@$(BIN)/python benchmarks/bench.py --write docs/concepts/benchmarks.md
 
 docs: $(READY)
-	@$(BIN)/python -m fft_cli.pages
+	@$(BIN)/python -m tools.reference
 
 functions: $(READY)
 	@$(BIN)/python tools/known_functions.py

@@ -1,7 +1,7 @@
 """What an engine is, once a database is open: a session, and what it publishes, reads, compares and tells with.
 
 An author writes the seven verbs of `Session`, on top of `BaseSession` in `session.py`; each part has a ready-made form,
-which is named in its docstring. `docs/development/writing-an-engine.md` makes an engine from nothing.
+which is named in its docstring. `docs/guides/write-an-engine.md` makes an engine from nothing.
 """
 
 from __future__ import annotations

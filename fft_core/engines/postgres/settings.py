@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fft_core.engines.postgres.spelling import SPELLING
 
-# All that changes rows, or how we read them. What is not here is the user's: see docs/engines.md.
+# All that changes rows, or how we read them. What is not here is the user's: see docs/reference/engines.md.
 _SETTINGS: Mapping[str, str] = {
     # the text of a value, and what a text means
     "TimeZone": "UTC",
