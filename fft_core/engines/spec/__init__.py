@@ -123,6 +123,7 @@ class Setting:
         wrong: Reports what is wrong with a text, without repeating any of it; None if nothing is.
         hint: What to do about a wrong value.
         example: A value for people who set up a new project.
+        description: The meaning of the setting, for the documentation.
     """
 
     variable: str
@@ -134,6 +135,7 @@ class Setting:
     wrong: Callable[[str], str | None] | None = None
     hint: str | None = None
     example: str = ""
+    description: str = ""
 
     def read(self, value: object) -> str | int | Mapping[str, str] | None:
         """Return the value as its kind; text from a variable or a template can be a number. Raises ValueError."""
