@@ -92,8 +92,8 @@ class CheckSettingsShape(SettingsShape):
     """The settings of checks by folder and by rule."""
 
     severity: m.Severity | None = None
-    """As in a check."""
+    """The severity of the checks."""
     tags: Names = []
     """Tags, in addition to those of the check."""
     store_failures: bool | None = None
-    """As in a check."""
+    """`true`: keep the failing rows in tables."""

@@ -51,12 +51,17 @@ def _accepted(value: Any) -> Any:  # Any: any value of YAML
     return str(value) if isinstance(value, date) else value
 
 
+_VALUES = Words("list of texts, numbers, true or false")
+
+
 class AcceptedValuesShape(CheckShape):
     type: Literal["accepted_values"]
     """The type of the check."""
     column: str
     """The column."""
-    values: list[str | bool | int | float] = Field(min_length=1)
+    values: Annotated[list[str | bool | int | float], Words("list of texts, numbers, true or false")] = Field(
+        min_length=1
+    )
     """The values that may occur."""
 
     @field_validator("values", mode="before")

@@ -240,6 +240,9 @@ def referred(text: str) -> str:
     return model_name(match[1] if match else text.strip())
 
 
+_Privilege: TypeAlias = Annotated[str, Field(pattern="^[a-z]+$")]
+
+
 class PlacedKeys(StepKeys, SettingsShape):
     """The keys for the schema and name of a model or seed, and for grants, indexes and the like."""
 
@@ -253,7 +256,7 @@ class PlacedKeys(StepKeys, SettingsShape):
     """Another name of `catalog`."""
     enabled: bool | None = None
     """`false`: the model or seed, and its checks, are left out of the project. [default: `true`]"""
-    grants: dict[Annotated[str, Field(pattern="^[a-z]+$")], Names] | None = None
+    grants: Annotated[dict[_Privilege, Names], Words("mapping of texts or lists of texts")] | None = None
     """The roles that get each privilege, by the name of the privilege."""
     indexes: list[IndexShape] | None = None
     """The indexes of the table."""

@@ -87,7 +87,7 @@ class ModelSchemaShape(StepKeys):
 
     name: Name
     """The name of the model or seed."""
-    config: Any = None
+    config: Annotated[Any, Words("mapping")] = None
     """Settings of the model or seed, as in `config()`."""
     description: str | None = None
     """The description of the model or seed."""
