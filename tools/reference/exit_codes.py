@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 TRACE = "the trace is in `.fastflowtransform/logs/`"
 # The meaning of each code in every command; more meanings of some commands are in OWN.
 COMMON: Mapping[int, str] = {
-    0: "no errors; there may be warnings",
+    0: "nothing failed; there may be warnings",
     1: "the project is invalid, something that it needs is missing, or the database cannot be opened",
     2: "the command line is invalid, or names something that does not exist",
     99: f"an error in FFT itself, or in a library; {TRACE}",
