@@ -108,6 +108,18 @@ COMMANDS: dict[str, How] = {
     "fft clean shop --orphans --dry-run": "run",
     "fft clean shop --orphans": "run",
     "_FFT_COMPLETE=bash_source fft > fft-complete.bash": "run",
+    "mkdir -p jaffle/seeds": "run",
+    (
+        "printf 'id,customer,ordered_on,cents\\n1,Ann,2026-01-02,1250\\n2,Bob,2026-01-03,990\\n' "
+        "> jaffle/seeds/raw_orders.csv"
+    ): "run",
+    "mv jaffle/models/staging/stg_orders.sql jaffle/models/staging/stg_orders.ff.sql": "run",
+    "mv jaffle/models/marts/daily_orders.sql jaffle/models/marts/daily_orders.ff.sql": "run",
+    "mv jaffle/macros jaffle/models/macros": "run",
+    "fft ci-check jaffle": "run",
+    "fft build jaffle": "run",
+    "fft ls jaffle --output name": "run",
+    "fft plan jaffle": "run",
     "dagster definitions validate -f shop/definitions.py": "run",
     "uv pip install --no-deps --target engines examples/fft-sqlite": "run",
     "PYTHONPATH=engines pytest examples/fft-sqlite/tests": "run",

@@ -39,6 +39,7 @@ PRELUDES = {
 }
 OWN_FILES = {
     "environments.md",
+    "from-dbt.md",
     "incremental.md",
     "packages.md",
     "review.md",
