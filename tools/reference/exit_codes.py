@@ -18,7 +18,7 @@ WITHOUT_PROJECT: Mapping[str, str] = {
     "version": "the output cannot be written",
 }
 _RUN = {
-    1: "a model failed, or a limit of severity error in budgets.yml is exceeded",
+    1: "a model failed, or an `error` limit of budgets.yml was reached",
     2: "a check of severity error failed, and no model failed",
 }
 OWN: Mapping[str, Mapping[int, str]] = {
