@@ -13,6 +13,8 @@ README = ROOT / "README.md"
 GENERATED = sorted((DOCS / "reference" / "commands").glob("*.md"))
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 PAGES = [README, *sorted({*DOCS.rglob("*.md")} - {*GENERATED, *DECISIONS})]
+# Pages outside of docs/: those of the examples, and the one for contributors.
+READMES = [*sorted(ROOT.glob("example*/**/README.md")), ROOT / "CONTRIBUTING.md"]
 ALL_PAGES = [*PAGES, *GENERATED, *DECISIONS]
 
 

@@ -23,7 +23,7 @@ import pytest
 import yaml
 from documented_commands import COMMANDS, COVERED
 from fft_process import FFT, run_process
-from pages import ALL_PAGES, DECISIONS, DOCS, PAGES, README, ROOT, Block, blocks_of, commands_of, page_name
+from pages import ALL_PAGES, DECISIONS, DOCS, PAGES, README, READMES, ROOT, Block, blocks_of, commands_of, page_name
 
 from fft_core import load_project
 from fft_core.plan.decide import ReasonKind
@@ -288,6 +288,12 @@ def test_links_resolve(page: Path) -> None:
         if not path.is_relative_to(ROOT) or not path.exists() or (anchor and anchor not in headings(path)):
             broken.append(target)
     assert broken == []
+
+
+@pytest.mark.parametrize("page", [*ALL_PAGES, *READMES], ids=page_name)
+def test_a_link_is_named_by_the_title_of_its_page_and_not_by_its_file(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert [name for name in re.findall(r"\[([^\]]+)\]\(", text) if name.strip("`").endswith(".md")] == []
 
 
 def test_every_page_is_in_the_navigation_of_the_site() -> None:
