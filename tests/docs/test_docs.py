@@ -39,6 +39,7 @@ PRELUDES = {
 }
 OWN_FILES = {
     "environments.md",
+    "how-it-works.md",
     "incremental.md",
     "packages.md",
     "review.md",
