@@ -88,33 +88,33 @@ def project_flow(
     cancel_grace_seconds: float = 20.0,
     docs_url: str | None = None,
 ) -> Flow[..., Any]:
-    """Return a flow that builds what must be built of a project. The project is read when the flow runs.
+    """Return a flow that builds the models and seeds of a project that must be built. The flow's run reads the project.
 
     The flow's parameters are `select`, `exclude`, `rebuild`, `full_refresh` (lists of text), `cache` ("rw", "ro", "wo"
-    or "off"), `vars` (a mapping), `defer` and `dry_run`. It returns how many nodes are in each state, as
+    or "off"), `vars` (a mapping), `defer` and `dry_run`. It returns the number of nodes in each state, as
     `{"built": 2, "reused": 1}`.
 
     Args:
-        project_dir: The folder that holds project.yml.
-        env: The profile, and the .env layers; FFT_ACTIVE_ENV or "dev" if None.
-        engine: Instead of the profile's engine.
-        select: What the flow builds if a run does not say so.
-        exclude: What it leaves out then.
-        name: The flow's name; the project's folder if None.
-        translator: How models look in Prefect.
-        show_reused: Whether what the plan reuses has a task run, too, in the state Reused; each takes about 10 ms.
-        max_workers: How many steps run at a time; one for each processor if None, and at least 4.
-        concurrency_limit: A global concurrency limit of Prefect, of which each step takes a slot.
-        keep_going: Whether a failure leaves other branches running.
-        cancel_grace_seconds: How long running steps are waited for when a run is cancelled.
-        docs_url: Where the site about the project is, for a link; the files of `fft docgen` if None.
+        project_dir: The folder with project.yml.
+        env: The environment, which selects the profile and the .env layers; None: FFT_ACTIVE_ENV or "dev".
+        engine: The engine's name; None: that of the profile.
+        select: The default of the parameter `select`.
+        exclude: The default of the parameter `exclude`.
+        name: The name of the flow; None: the name of the project's folder.
+        translator: The mapping of models to task runs and assets.
+        show_reused: Whether reused nodes have a task run, too, in the state Reused; each takes about 10 ms.
+        max_workers: The number of steps that run at the same time; None: the number of processors, but at least 4.
+        concurrency_limit: A global concurrency limit of Prefect; each step takes one of its slots.
+        keep_going: Whether nodes that do not depend on a failed node are still built.
+        cancel_grace_seconds: The longest wait for running steps after a cancellation.
+        docs_url: The address of the project's site, for a link; None: the files of `fft docgen`.
 
     Raises:
         RequestError: an argument has a value that it cannot have.
 
     >>> from fft_prefect import project_flow
     >>> flow = project_flow("shop")
-    >>> flow.name, sorted(flow.parameters.properties)  # doctest: +NORMALIZE_WHITESPACE
+    >>> flow.name, sorted(flow.parameters.properties)
     ('shop', ['cache', 'defer', 'dry_run', 'exclude', 'full_refresh', 'rebuild', 'select', 'vars'])
     """
     _refuse_values({"select": select, "exclude": exclude}, max_workers)

@@ -17,11 +17,16 @@ _MOST_DELAYS = 50
 
 
 class FftTranslator:
-    """Override a method to change how task runs and assets are named and described.
+    """The default naming policy. Override a method to change the names and descriptions of task runs and assets.
 
+    >>> from fft_core import Relation, load_project
+    >>> from fft_prefect import FftTranslator
     >>> class OnHost(FftTranslator):
     ...     def get_asset_key(self, node, relation, project):
     ...         return super().get_asset_key(node, relation, project).replace("://", "://db.example.com/")
+    >>> project = load_project("shop")
+    >>> OnHost().get_asset_key(project.models["users"], Relation("users", schema="main"), project)
+    'duckdb://db.example.com/main/users'
     """
 
     def get_task_name(self, node: Model | Seed | Source) -> str:
@@ -37,13 +42,13 @@ class FftTranslator:
 
         Args:
             node: The model, seed or source.
-            relation: Where it is published, or read.
-            project: Whose engine it is.
+            relation: The relation that is published or read.
+            project: The project, which names the engine.
         """
         return f"{project.engine}://{'/'.join(map(_escaped, relation.parts))}"
 
     def get_description(self, node: Model | Seed | Source) -> str | None:
-        """Return what the user wrote about it."""
+        """Return the description in the project."""
         return visible(node.description)[:_LONGEST_DESCRIPTION] if node.description else None
 
     def get_owners(self, node: Model | Seed | Source) -> Sequence[str]:
@@ -53,7 +58,7 @@ class FftTranslator:
     def get_concurrency_limit(self, node: Model | Seed | Source) -> str | None:
         """Return the name of the global concurrency limit of which a step takes a slot: the model's `pool`.
 
-        A limit that is not there limits nothing.
+        A limit that does not exist has no effect.
         """
         return None if isinstance(node, Source) else node.step.pool or node.step.concurrency_key
 
