@@ -28,7 +28,7 @@ class KafkaSource:
     of transactions that were not committed are left out.
 
     Args:
-        servers: As `bootstrap.servers` of librdkafka: "localhost:9092".
+        servers: As `bootstrap.servers` of librdkafka: "broker.example.com:9092".
         topic: The topic, which must be there.
         format: What a message is: an object of JSON, or Avro by `schema`.
         schema: The text of an Avro schema; the five bytes of a schema registry before a message are skipped.
