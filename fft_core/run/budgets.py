@@ -33,7 +33,7 @@ class Excess:
         of: The subject of the budget: the run, a model or a tag.
         measure: The limited quantity.
         spent: The amount used.
-        limit: The limit; it is exceeded by an amount of at least this size.
+        limit: The limit; amounts of this size or more exceed it.
         is_error: Whether the run fails because of it.
     """
 

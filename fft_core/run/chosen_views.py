@@ -99,7 +99,7 @@ class _Choice:
         """
         warehouse, known = self._warehouse, self._known
         if known.text_of(warehouse, view.name) == "published":
-            return False  # it is judged anyway, among the views read as published
+            return False  # judged anyway, as a view that is read as published
         read = known.published_over(warehouse, view.last) if view.last is not None else {}
         if view.name in read and self._is_judged_later(view):
             return False

@@ -101,7 +101,7 @@ class MaskedStream:
             self.unmasked.flush()
 
     def release(self) -> None:
-        """Write all text that waits: no more text will come."""
+        """Write all text that waits, because no more text will follow."""
         with self._lock:
             held, self._held = self._held, {}
             for line, begun in held.values():

@@ -33,7 +33,7 @@ class CheckRunResult:
         name: The name of the check.
         type: The type of its rule; None in files of older versions.
         status: The outcome, by its thresholds.
-        message: The summary of the outcome; empty if it is only that the check passed.
+        message: The summary of the outcome; empty if the summary is "passed".
         severity: The severity of the check.
         failing_rows: The number of failing rows, or of other things that the rule counts; None if not counted.
         total: The number of all that was counted; None if the rule counts nothing.

@@ -131,7 +131,7 @@ class RunViews:
     def is_bound_to_replace(self, warehouse: Warehouse, names: Iterable[str], view: LiveView, build: str) -> bool:
         """Return whether the run is certain to replace the texts of some views if a build passes the checks of a view.
 
-        It is, if no node has failed, these views still have their turn, and no other table below the view is to come.
+        The conditions: no node has failed, these views still have their turn, and no other table below is to come.
         """
         with self._lock:
             ended = dict(self._ended)

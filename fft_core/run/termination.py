@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# An interruption has no effect on a statement that has not begun when the run is terminated: so it is repeated.
+# `cancel` has no effect on a statement that has not begun, so it is called again after this time.
 CANCEL_AGAIN_SECONDS = 0.2
 
 

@@ -112,7 +112,7 @@ class KafkaSource:
         return {self._name(part): offset for part, offset in self._offsets(position).items()}
 
     def close(self) -> None:
-        """Disconnect."""
+        """Close the connection."""
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None

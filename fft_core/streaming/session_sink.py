@@ -262,7 +262,7 @@ class _Batch:
         temporary: _Temporary,
         dead: list[pa.Table],
     ) -> tuple[Relation, int, int]:
-        """Return the given events that are kept, their number, and the number of those that others replace."""
+        """Return the given events to keep, their number, and the number of those in whose place others are kept."""
         engine = self.engine
         kept = KeptStatements(self.statements.settings, [c.name for c in self.stored], engine.spelling)
         ranked = temporary(_RANKED, kept.ranked(given))

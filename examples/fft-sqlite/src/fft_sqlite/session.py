@@ -156,7 +156,7 @@ class SqliteSession(BaseSession):
 
     @property
     def _stamps(self) -> str:
-        """Render the table of stamps; an empty row for a read-only file of others, which has no such table."""
+        """The table of stamps as SQL; one row of NULL for a read-only file of others, which has no such table."""
         is_there = self.fetch(f"select 1 from main.sqlite_schema where name = '{STAMPS}'")
         return f'main."{STAMPS}"' if is_there else "(select null as name, null as stamp, null as signature)"
 
