@@ -9,7 +9,7 @@ from fft_core.engines.spec.spelling import begin_of_query
 from fft_core.errors import StatementError
 
 LINES_AROUND = 2
-COLUMNS_SHOWN = 200  # of a line
+COLUMNS_SHOWN = 200  # characters of a line
 LONGEST_SQL = 3000
 
 

@@ -26,7 +26,7 @@ _STAND_IN = "_ff_view_{}"  # the name of a view beside the stage
 
 
 class UnreadableViewError(FftError):
-    """A view cannot be read with the rows that a build would publish.
+    """The error for a view that cannot be read with the rows that a build would publish.
 
     Attributes:
         view: The view.
@@ -95,9 +95,10 @@ class ViewsToJudge:
     """The views that one build judges, grouped by the time when they are judged.
 
     Attributes:
-        staged: Views that can be judged with the project's queries, before the rows are published.
-        published: Views with a published query, their own or an input's, that differs from the project's. They are
-            judged inside the transaction, after the new rows have the published name and before others see them.
+        staged: Views whose queries, and those of the views that they read, are or become the project's. They are judged
+            before the rows are published.
+        published: Views with another published query, their own or that of a view which they read. They are judged
+            inside the transaction, after the new rows have the published name and before others see them.
         unjudged: Views that cannot be judged.
         outdated: Views whose published query may stay although the project has another one. They are judged as they are
             published, after the new rows have the published name.

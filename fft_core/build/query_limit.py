@@ -9,7 +9,7 @@ from fft_core.warehouse.warehouse import Warehouse
 
 
 class QueryTooLargeError(FftError):
-    """A query is expected to read more bytes than allowed; it was not run."""
+    """The error for a query that is expected to read more bytes than allowed, and was not run."""
 
 
 def expected_bytes(warehouse: Warehouse, model: Model, query: str) -> int | None:

@@ -157,7 +157,7 @@ def _position(source: Source, to: str) -> Position:
 
 
 def _refuse_lost_rows(model: Model, to: str) -> None:
-    """Raise RequestError if the table stores rows without their positions, so that rows after one cannot be found."""
+    """Raise RequestError if the table has no positions of its rows, so that rows after `to` cannot be deleted."""
     body = body_of(model)
     if body.sink == "table" and not body.key and to not in ("earliest", "latest"):
         message = f"{model.name} only adds rows: those behind a position cannot be taken back"
