@@ -71,7 +71,7 @@ class _Attached:
 
 
 class AttachedFiles:
-    """The files attached to a main file. `DuckDBFile` calls `open` and `close` when it opens and closes its own file."""
+    """The files attached to a main file. `DuckDBFile` calls `open` and `close` when it opens and closes that file."""
 
     def __init__(self) -> None:
         self._files: dict[Path, _Attached] = {}
