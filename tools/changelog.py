@@ -27,15 +27,15 @@ _NO_EFFECT = re.compile(r"^Changelog: none$", re.MULTILINE | re.IGNORECASE)
 
 def faults_of(text: str, version: str) -> Iterator[str]:
     """Yield what is wrong with the text of a changelog for the current version of the packages."""
-    headings = re.findall(r"^## .*$", text, re.MULTILINE)
-    if headings[:1] != ["## [Unreleased]"]:
+    first, *_ = headings = re.findall(r"^## .*$", text, re.MULTILINE) or [""]
+    if first == "## [Unreleased]":
+        headings = headings[1:]
+    else:
         yield "the first section is not `## [Unreleased]`"
-    releases = [_RELEASE.fullmatch(heading) for heading in headings[1:]]
-    yield from (
-        f"{heading!r} is not `## [1.2.3] - 2026-01-31`"
-        for heading, release in zip(headings[1:], releases, strict=True)
-        if release is None
-    )
+    releases = [_RELEASE.fullmatch(heading) for heading in headings]
+    for heading, release in zip(headings, releases, strict=True):
+        if release is None:
+            yield f"{heading!r} is not `## [1.2.3] - 2026-01-31`"
     numbers = [Version(release.group(1)) for release in releases if release]
     if numbers != sorted(numbers, reverse=True):
         yield "the releases are not in order, the newest first"
