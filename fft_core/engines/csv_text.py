@@ -50,7 +50,7 @@ def decoded(content: bytes, encoding: str) -> str:
 
 
 def no_text(before: bytes, offset: int, encoding: str) -> SeedError:
-    """Return the error for a file that is not in its encoding. `before` is its begin, with the wrong byte."""
+    """Return the error for a file that is not in its encoding. `before` is its start, with the wrong byte."""
     byte = before[offset]
     line = _line_at(before[:offset].decode(encoding, "replace"), offset)
     message = f"byte 0x{byte:02x} at offset {offset} is not {encoding.upper()}"

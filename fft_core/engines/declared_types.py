@@ -124,7 +124,7 @@ def _decimal(precision: int, scale: int) -> Form:
 
 
 def _places(number: Decimal) -> tuple[int, int]:
-    """Count the digits of a number before and behind the point, without zeros at its begin and end."""
+    """Count the digits of a number before and behind the point, without zeros at its start and end."""
     _, digits, exponent = number.as_tuple()
     spelled = "".join(map(str, digits))
     kept = spelled.rstrip("0")
