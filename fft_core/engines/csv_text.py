@@ -75,7 +75,7 @@ def _line_at(text: str, offset: int) -> int:
 
 def records(lines: Iterable[str], form: CsvFormat, path: Path) -> Iterator[Record]:
     """Yield the rows of some lines, without blank lines. Raises SeedError if quotes are wrong."""
-    csv.field_size_limit(sys.maxsize)  # for the whole process: a single reader cannot have a limit
+    csv.field_size_limit(sys.maxsize)  # for the whole process: csv has no limit for one reader
     settings: dict[str, Any] = {"delimiter": form.delimiter_of(path), "strict": True}  # Any: csv's own options
     settings |= {"quotechar": form.quote} if form.quote else {"quoting": csv.QUOTE_NONE}
     reader = csv.reader(_without_mark(lines), **settings)

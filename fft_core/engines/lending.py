@@ -7,7 +7,7 @@ from contextvars import ContextVar
 LENDS_AFTER_TURNS: ContextVar[bool] = ContextVar("LENDS_AFTER_TURNS", default=True)
 # Functions that close the databases of an engine. A driver adds its own when it is imported: before, none is open.
 LENDERS: set[Callable[[], None]] = set()
-# Functions that open them again, if no other process has them; and the packages that open them with our settings.
+# Functions that open them again, if no other process has them; and the packages that open them with FFT's settings.
 OPENERS: set[Callable[[], None]] = set()
 OPENED_ALIKE_BY: set[str] = set()
 
@@ -24,6 +24,6 @@ def lend_databases() -> None:
 
 
 def open_databases() -> None:
-    """Open this process's databases again: then no library that opens one with our settings closes it for all."""
+    """Open this process's databases again: then a library with FFT's settings does not close one for all threads."""
     for opens in tuple(OPENERS):
         opens()

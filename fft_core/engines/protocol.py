@@ -459,7 +459,10 @@ class Session(Protocol):
         """
 
     def openings(self) -> int:
-        """Count how often this process opened the database: while the count stays, a sole writer knows all changes."""
+        """Count how often this process opened the database.
+
+        With `Capabilities.one_writer_process`, no other process has changed it while the count stays the same.
+        """
 
 
 def open_session(name: str, settings: Mapping[str, Any], *, read_only: bool = False) -> Session:

@@ -9,7 +9,7 @@ from fft_core.engines.protocol import Session
 
 
 def cast_columns(engine: Session, query: str, types: Mapping[str, str]) -> str:
-    """Cast some columns of a query to other types.
+    """Return a query that casts some columns of another query to other types.
 
     Raises:
         SeedError: a value would be rounded or cut.

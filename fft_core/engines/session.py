@@ -38,7 +38,7 @@ S = TypeVar("S", bound="BaseSession")
 
 
 class StandardTypes:
-    """Types by their names, and values that `=` compares as people do.
+    """Types by their names, for engines whose `=` compares all values correctly.
 
     Args:
         spelling: Renders statements.
@@ -77,7 +77,7 @@ class StandardTypes:
 
 
 class NoVersions:
-    """The versions of an engine without data versions: each build counts as new rows. Users define no functions."""
+    """The versions of an engine without data versions: each build counts as new rows. No user functions are found."""
 
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
         return "null"

@@ -1,4 +1,4 @@
-"""The SQL of Databricks and Spark, on Delta tables. It was checked by Spark's parser, not by Databricks."""
+"""The SQL of Databricks and Spark, on Delta tables. Statements were checked by Spark's parser, not by Databricks."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def _copied(field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> pa.ChunkedArr
 
 
 class _Unstorable(Exception):
-    """The error for a value that Postgres would change."""
+    """The error for a value that Postgres would change or cannot hold."""
 
 
 def _as_text(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:

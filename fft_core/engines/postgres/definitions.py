@@ -11,8 +11,8 @@ _OURS = 16384  # lower oids are those of initdb
 _RETURN = "RETURN "  # the start of the body of a function that has no quotes around it
 _NOT_IN_SQL = "which is not written in SQL"
 
-# Kind, name, text, body, defaults, doubt, is_implicit, types, used_as, columns_in. An object of an extension is
-# identified by the version of the extension, and is as steady as the extension declares.
+# Kind, name, text, body, defaults, doubt, is_implicit, types, used_as, columns_in. For an object of an
+# extension, the text has the version of the extension, and a function counts as immutable if the extension says so.
 _DEFINITIONS = f"""\
 with recursive extended as (
     select d.classid, d.objid, e.extname || ' ' || e.extversion as extension

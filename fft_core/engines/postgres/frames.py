@@ -1,4 +1,4 @@
-"""Frames and files of Postgres: by COPY into temporary tables, and by binary COPY out of queries."""
+"""Frames and files of Postgres: by COPY into temporary tables and out of queries."""
 
 from __future__ import annotations
 

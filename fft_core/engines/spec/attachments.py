@@ -1,4 +1,4 @@
-"""The attachments of a relation, which are declared beside its rows: grants, indexes and constraints."""
+"""The attachments that are declared for a relation: grants, indexes and constraints."""
 
 from __future__ import annotations
 

@@ -29,6 +29,6 @@ def known_functions(engine: str) -> KnownFunctions:
 
 
 def known_bytes(engine: str) -> bytes:
-    """Return the content of an engine's file of functions, to distinguish its versions."""
+    """Return the content of an engine's file of functions, to distinguish the file's versions."""
     path = spec_of(engine).functions
     return path.read_bytes() if path else b""

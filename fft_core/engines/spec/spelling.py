@@ -1,4 +1,4 @@
-"""The SQL statements of FFT, rendered for a dialect: one `Spelling` for each. No other module contains statements.
+"""The statements by which FFT creates and changes relations, and SQL that differs by dialect: one `Spelling` for each.
 
 The callers decide, by the engine's capabilities, which statements run and in which order; a spelling only renders. It
 is pure: it imports no driver, and asks no database. `tests/spelling/golden/<dialect>.sql` has the text of each method.
@@ -162,11 +162,11 @@ class Values(Texts):
         return f"{time} - {self.interval(interval)}"
 
     def cast(self, value: str, kind: TypeWord) -> str:
-        """Cast a value to one of FFT's types."""
+        """Render the cast of a value to one of FFT's types."""
         return f"cast({value} as {self.types[kind]})"
 
     def cast_to(self, value: str, type: str) -> str:
-        """Cast a value to a type of the engine."""
+        """Render the cast of a value to a type of the engine."""
         return f"cast({value} as {type})"
 
     def in_utc(self, value: str) -> str:
@@ -271,15 +271,15 @@ class Expressions(Clocks):
         return f"({last})"
 
     def safe_cast(self, value: str, kind: str) -> str:
-        """Cast a value to a type of the engine; NULL, or an error of the database, if it cannot be cast."""
+        """Render the cast of a value to a type of the engine; if it fails, the result is NULL or an error."""
         return f"try_cast({value} as {kind})"
 
     def date_trunc(self, time: str, part: TimePart) -> str:
-        """Truncate a time to the start of a year, month or other part."""
+        """Render a time that is truncated to the start of a year, month or other part."""
         return f"date_trunc('{part}', {time})"
 
     def date_add(self, time: str, part: TimePart, amount: int) -> str:
-        """Add an amount to a time; callers give quarters as months."""
+        """Render the sum of a time and an amount; callers give quarters as months."""
         return f"{time} + {self.interval(f'{amount} {part}')}"
 
     def hashed(self, texts: Sequence[str]) -> str:
@@ -296,7 +296,7 @@ class Schemas(Expressions):
     """Statements about schemas."""
 
     def create_schema(self, relation: Relation) -> str:
-        """Create the schema of a relation, if it is missing."""
+        """Render CREATE SCHEMA for the schema of a relation, if it is missing."""
         return f"create schema if not exists {self.schema(relation)}"
 
     def schema(self, relation: Relation) -> str:
@@ -304,7 +304,7 @@ class Schemas(Expressions):
         return ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
 
     def use_schema(self, relation: Relation) -> str | None:
-        """Look up unqualified names first in the schema of a relation; None if sessions do so by themselves."""
+        """Render the statement that looks up names first in a relation's schema; None if sessions do so anyway."""
         return None
 
 
@@ -314,7 +314,7 @@ class Definitions(Schemas):
     def create_as(
         self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
     ) -> str:
-        """Create, or replace, a table or view from a query. The query begins on the line after ` as`.
+        """Render CREATE, or CREATE OR REPLACE, for a table or view from a query, which begins on the line after ` as`.
 
         Args:
             relation: The relation to create.
@@ -335,48 +335,48 @@ class Definitions(Schemas):
         return self.refuse("comments in the statement that creates a relation") if stamp is not None else ""
 
     def create_table(self, relation: Relation, columns: Mapping[str, TypeWord]) -> str:
-        """Create one of FFT's tables, if it is missing; its names need no quotes."""
+        """Render CREATE TABLE for one of FFT's tables, if it is missing; its names need no quotes."""
         spelled = ", ".join(f"{name} {self.types[kind]}" for name, kind in columns.items())
         return f"create table if not exists {self.relation(relation)} ({spelled})"
 
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> str:
-        """Create a temporary table or view from a query; only this session sees it."""
+        """Render CREATE for a temporary table or view from a query; only this session sees it."""
         return f"create temporary {self.kind(kind)} {self.quoted(name)} as\n{query}"
 
     def create_empty(self, name: str, columns: Sequence[ColumnType]) -> str:
-        """Create a temporary table with columns of these types and without rows; only this session sees it."""
+        """Render CREATE for a temporary table without rows; only this session sees it."""
         spelled = ", ".join(f"{self.quoted(column.name)} {column.type}" for column in columns)
         created = self.create_temporary(name, "")  # raises if the dialect has no temporary tables
         return f"{created.removesuffix(_AS)} ({spelled})"
 
     def add_column(self, relation: Relation, column: ColumnType) -> str:
-        """Add a column, which is NULL in the rows of the table."""
+        """Render ADD COLUMN; the column is NULL in the rows of the table."""
         return f"alter table {self.relation(relation)} add column {self.quoted(column.name)} {column.type}"
 
     def drop_column(self, relation: Relation, name: str) -> str:
-        """Drop a column."""
+        """Render DROP COLUMN."""
         return f"alter table {self.relation(relation)} drop column {self.quoted(name)}"
 
     def change_type(self, relation: Relation, column: ColumnType) -> str:
-        """Change the type of a column, and cast its values. Raises NotSpelledError if the table must be rewritten."""
+        """Render the change of a column's type, with a cast. Raises NotSpelledError if a table must be rewritten."""
         name = self.quoted(column.name)
         cast = f"cast({name} as {column.type})"
         return f"alter table {self.relation(relation)} alter column {name} set data type {column.type} using {cast}"
 
     def drop(self, relation: Relation, kind: RelationKind) -> str:
-        """Drop a relation that exists."""
+        """Render DROP for a relation that exists."""
         return f"drop {self.kind(kind)} {self.relation(relation)}"
 
     def rename(self, relation: Relation, name: str) -> str:
-        """Rename a table in its schema."""
+        """Render the statement that renames a table in its schema."""
         return f"alter table {self.relation(relation)} rename to {self.quoted(name)}"
 
     def comment_on(self, relation: Relation, kind: RelationKind, comment: str) -> str:
-        """Comment on a table or view."""
+        """Render COMMENT ON for a table or view."""
         return f"comment on {self.kind(kind)} {self.relation(relation)} is {self.text(comment)}"
 
     def comment_on_column(self, relation: Relation, column: str, comment: str) -> str:
-        """Comment on a column of a table or view."""
+        """Render COMMENT ON for a column of a table or view."""
         return f"comment on column {self.relation(relation)}.{self.quoted(column)} is {self.text(comment)}"
 
 
@@ -384,43 +384,43 @@ class Spelling(Definitions):
     """All statements: those of this class read and change rows."""
 
     def select_all(self, relation: Relation) -> str:
-        """Read all columns and rows of a relation."""
+        """Render SELECT for all columns and rows of a relation."""
         return f"select * from {self.relation(relation)}"
 
     def drop_schema(self, relation: Relation) -> str:
-        """Drop the schema of a relation with everything in it, if it exists."""
+        """Render DROP SCHEMA for the schema of a relation and everything in it, if it exists."""
         return f"drop schema if exists {self.schema(relation)} cascade"
 
     def names_like(self, relation: Relation, prefix: str) -> str:
-        """Read the names of the relations in a relation's schema that begin with a prefix, which needs no quotes."""
+        """Render the query of the relations in a relation's schema whose names begin with an unquoted prefix."""
         catalog = f"{self.quoted(relation.catalog)}." if relation.catalog else ""
         is_named = f"substr(table_name, 1, {len(prefix)}) = {self.text(prefix)}"
         where = f"table_schema = {self.literal(relation.schema)} and {is_named}"
         return f"select table_name from {catalog}information_schema.tables where {where}"
 
     def insert_row(self, relation: Relation, values: Mapping[str, object]) -> str:
-        """Insert a row into one of FFT's tables; names of columns need no quotes."""
+        """Render INSERT for a row of one of FFT's tables; names of columns need no quotes."""
         names = ", ".join(values)
         return f"insert into {self.relation(relation)} ({names}) values ({self.literals(values.values())})"
 
     def insert(self, relation: Relation, columns: Sequence[str], query: str) -> str:
-        """Insert the rows of a query; the names of columns are already quoted."""
+        """Render INSERT for the rows of a query; the names of columns are already quoted."""
         return f"insert into {self.relation(relation)} ({', '.join(columns)}) {query}"
 
     def update(self, relation: Relation, values: Mapping[str, str], where: str) -> str:
-        """Update the rows of a table that meet a condition, in which it is CHANGED; names and values are rendered."""
+        """Render UPDATE for the rows of a table, called CHANGED, that meet a condition; the arguments are rendered."""
         return f"update {self.relation(relation)} as {CHANGED} set {_assigned(values)} where {where}"
 
     def update_from(self, relation: Relation, values: Mapping[str, str], rows: str, where: str) -> str:
-        """Update the rows of a table, called CHANGED, that match one of other rows; `rows` includes its alias."""
+        """Render UPDATE for rows of a table, called CHANGED, that match other rows; `rows` includes its alias."""
         return f"update {self.relation(relation)} as {CHANGED} set {_assigned(values)} from {rows} where {where}"
 
     def delete(self, relation: Relation, where: str | None) -> str:
-        """Delete rows of a table; all of them without a condition."""
+        """Render DELETE for rows of a table; for all of them without a condition."""
         return f"delete from {self.relation(relation)}" + (f" where {where}" if where else "")
 
     def delete_known(self, relation: Relation, rows: str, where: str) -> str:
-        """Delete the rows of a table, called CHANGED, that match one of other rows; `rows` includes its alias."""
+        """Render DELETE for rows of a table, called CHANGED, that match other rows; `rows` includes its alias."""
         known = f"exists (select 1 from {rows} where {where})"
         return f"delete from {self.relation(relation)} as {CHANGED} where {known}"
 
@@ -433,7 +433,7 @@ class Spelling(Definitions):
         changed: str,
         insert: Mapping[str, str],
     ) -> str:
-        """Update and insert rows of a table, called CHANGED, in one statement.
+        """Render MERGE, which updates and inserts rows of a table, called CHANGED, in one statement.
 
         Args:
             relation: The table.
