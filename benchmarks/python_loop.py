@@ -1,4 +1,4 @@
-"""A project built by a loop in Python, without Dagster, as docs/python-api.md shows: prints the time of the loop."""
+"""A project built by a loop in Python, as docs/reference/python-api.md shows: prints the time of the loop."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import yaml
 _log = logging.getLogger(__name__)
 _ADVICE = """\
 Dagster's own SQLite storage opens its files a dozen times for each step: small models take about four times as long.
-Put these lines into %s (docs/storage.md):
+Put these lines into %s (docs/reference/storage.md):
 storage:
   custom: {module: fft_dagster.storage, class: PooledSqliteStorage, config: {base_dir: %s}}"""
 

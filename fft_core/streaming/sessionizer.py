@@ -68,7 +68,7 @@ def refuse_engine(engine: Session) -> None:
     can = engine.capabilities
     for name, support in (("transactions", can.transactions), ("changing rows", can.changes_rows)):
         if not support:
-            hint = "Streams need an engine whose transactions have several statements, see docs/engines.md."
+            hint = "Streams need an engine whose transactions have several statements, see docs/reference/engines.md."
             raise EngineError(f"{engine.name} cannot write a stream: {name}: {support}", hint=hint)
 
 

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import ValidationError
 from validation import validate
 
-PAGE = Path(__file__).parents[2] / "docs" / "artifacts.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "artifacts.md"
 EXAMPLES = {
     match.group(1): json.loads(match.group(2))
     for match in re.finditer(r"^## (\w+)\.json\n+```json\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)

@@ -19,7 +19,7 @@ import fft_core.streaming
 import fft_core.testing
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "python-api.md"
+PAGE = ROOT / "docs" / "reference" / "python-api.md"
 # The project of the README, with a source and a unit test.
 SHOP = {
     "seeds/raw_users.csv": "id,email\n1,Ann@example.com\n2,bob@example.org\n",

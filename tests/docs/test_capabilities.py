@@ -15,7 +15,7 @@ from fft_core.engines.spec import Capabilities
 from fft_core.engines.spec.registry import installed_specs
 from fft_core.testing import matrix
 
-PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "engines.md"
 BEGIN, END = "<!-- begin: capabilities, made from code -->\n", "<!-- end: capabilities -->"
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from fft_cli.app import COMMANDS
 from fft_cli.examples import EXAMPLES
-from fft_cli.pages import find_commands, make_pages
+from tools.reference.commands import find_commands, make_pages
 
-FOLDER = Path(__file__).parents[2] / "docs" / "commands"
+FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "commands"
 PAGES = make_pages()
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT CODES", "EXAMPLES", "SEE ALSO"]
 WORDS = [entry.words for entries in find_commands().values() for entry in entries]
@@ -34,11 +34,6 @@ for typed in json.load(sys.stdin):
     if code:
         sys.exit(f"{typed}: {code}")
 """
-
-
-def test_the_pages_are_up_to_date() -> None:
-    written = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
-    assert written == PAGES, "run: make docs"
 
 
 def test_every_command_has_a_page() -> None:

@@ -16,150 +16,22 @@ import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import pytest
 import yaml
+from documented_commands import COMMANDS, COVERED
 from fft_process import FFT, run_process
+from pages import ALL_PAGES, DECISIONS, DOCS, PAGES, README, ROOT, Block, blocks_of, commands_of, page_name
 
-from fft_cli.pages import Entry, find_commands
 from fft_core import load_project
 from fft_core.plan.decide import ReasonKind
 from fft_core.plan.modified import DIFFERENCES
 from fft_core.reports.lint.findings import INVALID
 from fft_core.reports.lint.rules import RULES
+from tools.reference.commands import Entry, find_commands
 
-ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
-DEVELOPMENT = sorted((ROOT / "docs" / "development").glob("*.md"))
-ALL_PAGES = [*PAGES, *DEVELOPMENT, *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
-
-# How each command of the documentation is tried. One that is not here fails the test.
-#   run      it runs, and must end with 0; a ```text block below it is what it prints
-#   dry      `make -n`: the target exists; running it would make an environment, or run this test
-#   package  what pip would install is this distribution, and the extras exist
-#   venv     the environment that the Makefile makes lies there
-#   serve    it is started, answers as a web server, and is stopped
-#   help     it belongs to another program, whose help knows the command and its options
-How = Literal["run", "dry", "package", "venv", "serve", "help"]
-COMMANDS: dict[str, How] = {
-    "make example": "dry",
-    "make dev": "dry",
-    "make test": "dry",
-    "make bench": "dry",
-    "source .venv/bin/activate": "venv",
-    'pip install -e ".[duckdb,polars,ui]"': "package",
-    'pip install "fft-dagster[prefect,duckdb]"': "package",
-    "fft build shop --with prefect": "run",
-    "fft dev shop --with prefect": "serve",
-    "prefect work-pool create local --type process": "help",
-    "prefect deploy --all": "help",
-    "prefect worker start --pool local": "help",
-    "mkdir -p shop/models shop/seeds": "run",
-    "printf 'id,email\\n1,Ann@example.com\\n2,bob@example.org\\n' > shop/seeds/raw_users.csv": "run",
-    "fft build shop": "run",
-    "fft build shop --jobs 2 --select +domains --rebuild domains": "run",
-    "fft build shop --dry-run": "run",
-    "fft run shop --select domains --no-cache": "run",
-    "fft doctor shop": "run",
-    "fft seed shop": "run",
-    "fft test shop": "run",
-    "fft test shop --select users --jobs 2": "run",
-    "fft test shop --history": "run",
-    "fft test shop --select type:unique --junit checks.xml --sarif checks.sarif": "run",
-    "fft snapshot run shop": "run",
-    "fft snapshot run shop --prune --keep-last 5 --dry-run": "run",
-    "fft plan shop": "run",
-    "fft plan shop --json": "run",
-    "fft build shop --select +seen_users": "run",
-    "fft plan shop --full-refresh seen_users": "run",
-    "fft build shop --select +users_history": "run",
-    "fft plan shop --select users+ --exclude domains": "run",
-    'fft plan shop --select "kind:seed users+" --exclude "type:view"': "run",
-    'fft plan shop --rebuild "us*"': "run",
-    "fft build shop --env prod": "run",
-    "fft plan shop --select domains --defer prod": "run",
-    "fft build shop --select domains --defer prod": "run",
-    "fft show domains shop --defer prod": "run",
-    "fft test shop --defer prod": "run",
-    "fft clone shop --from prod --dry-run": "run",
-    "fft clone shop --from prod --select users": "run",
-    "fft clone shop --from prod": "run",
-    "fft diff shop --against prod": "run",
-    "fft diff shop --against prod --data --select users --tolerance 1% --format markdown": "run",
-    "git -C shop init --quiet": "run",
-    "git -C shop add models seeds project.yml profiles.yml": "run",
-    'git -C shop -c user.name=Ann -c user.email=ann@example.com commit --quiet --message "A shop"': "run",
-    "fft review shop --since HEAD --defer prod": "run",
-    "fft review shop --since HEAD --defer prod --out report.md": "run",
-    "fft show users shop": "run",
-    "fft show users shop --limit 1 --json": "run",
-    "fft show users shop --sql": "run",
-    "fft show users shop --config": "run",
-    "fft show shop --inline \"select count(*) as users from {{ ref('users') }}\"": "run",
-    "fft source freshness shop": "run",
-    "mkdir -p shop/clicks": "run",
-    (
-        """printf '{"user_id": 1, "ts": "2026-05-01T10:00:00Z", "event_id": "a", "amount": 2, "page": "/"}\\n' """
-        "> shop/clicks/a.jsonl"
-    ): "run",
-    "fft build shop --select visits": "run",
-    "fft stream run visits shop --until-caught-up": "run",
-    "fft stream status shop": "run",
-    "fft stream replay visits shop --dry-run": "run",
-    "fft stream reset visits shop --to earliest": "run",
-    "fft utest shop": "run",
-    'fft utest shop --model users --case "no users"': "run",
-    "fft utest shop --select +domains --json": "run",
-    "fft utest shop --generate domains --rows 2": "run",
-    "fft utest shop --model domains": "run",
-    "fft utest shop --update": "run",
-    "pytest shop": "run",
-    'fft plan shop --select "tag:nightly+ kind:seed" --exclude "type:view"': "run",
-    'fft ls shop --select "state:modified+"': "run",
-    "fft ci-check shop": "run",
-    "fft ci-check shop --sarif fft.sarif": "run",
-    "fft ls shop": "run",
-    "fft ls shop --select users+ --output name": "run",
-    "fft ls shop --json": "run",
-    "fft dag shop": "run",
-    "fft dag shop --select +domains --html": "run",
-    "fft docgen shop": "run",
-    "fft docgen shop --out site --emit-json --open-source": "run",
-    "fft sync-db-comments shop --dry-run": "run",
-    "fft sync-db-comments shop": "run",
-    "fft init new_shop": "run",
-    "fft build new_shop": "run",
-    "fft build shop --select +mailbox_domains": "run",
-    "fft deps shop": "run",
-    "fft deps shop --upgrade": "run",
-    "fft cache clear shop --select users+ --dry-run": "run",
-    "fft cache clear shop --select users+": "run",
-    "fft clean shop --dry-run": "run",
-    "fft clean shop --orphans --dry-run": "run",
-    "fft clean shop --orphans": "run",
-    "fft version": "run",
-    "_FFT_COMPLETE=bash_source fft > fft-complete.bash": "run",
-    "dagster definitions validate -f shop/definitions.py": "run",
-    "uv pip install --no-deps --target engines examples/fft-sqlite": "run",
-    "PYTHONPATH=engines pytest examples/fft-sqlite/tests": "run",
-    "PYTHONPATH=engines fft init sqlite_shop --engine sqlite": "run",
-    "PYTHONPATH=engines fft build sqlite_shop": "run",
-    "fft dev shop": "serve",
-    "dagster dev -w workspace.yaml": "serve",
-    "dagster dev -f shop/definitions.py": "serve",
-}
-# Starting a server takes long: what other tests open, or the README does, is only known.
-COVERED = {
-    "dagster dev -w workspace.yaml": "tests/dagster/test_definitions.py validates the workspace",
-    "dagster dev -f shop/definitions.py": "docs/dagster.md validates the same file",
-    "fft dev shop": "in the README it is started",
-    "fft dev shop --with prefect": "tests/prefect/test_prefect_ui.py starts it",
-}
 # What the pieces of a page stand in, where they are no whole programs.
 PRELUDES = {
     "executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n",
@@ -175,36 +47,6 @@ OWN_FILES = {
     "unit-tests.md",
 }  # pages whose commands build their files
 START_SECONDS = 180
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block: its language, its text, and the line where it begins."""
-
-    language: str
-    text: str
-    line: int
-
-    @property
-    def file(self) -> str | None:
-        """The file that the block is: its first line is a comment that names it."""
-        match = re.match(r"(?:#|--) ([\w./-]+\.(?:py|sql|yml|yaml|toml))\n", self.text)
-        return match.group(1) if match else None
-
-
-@cache
-def blocks_of(page: Path) -> tuple[Block, ...]:
-    text = page.read_text(encoding="utf-8")
-    fences = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return tuple(Block(f.group(1), f.group(2), text[: f.start()].count("\n") + 1) for f in fences)
-
-
-def commands_of(block: Block) -> list[str]:
-    return [line for line in block.text.splitlines() if line.strip() and not line.startswith("#")]
-
-
-def page_name(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
 
 
 def environment(checkout: Path) -> dict[str, str]:
@@ -271,7 +113,7 @@ def has(page: Path, language: str) -> bool:
 def test_every_command_of_the_documentation_is_known() -> None:
     unknown = [
         f"{page_name(page)}:{block.line}: {command}"
-        for page in ALL_PAGES
+        for page in [*PAGES, *DECISIONS]
         for block in blocks_of(page)
         if block.language in ("bash", "sh", "shell", "console", "")
         for command in commands_of(block)
@@ -282,11 +124,11 @@ def test_every_command_of_the_documentation_is_known() -> None:
 
 def test_every_known_command_is_still_documented() -> None:
     documented = {c for page in ALL_PAGES for b in blocks_of(page) if b.language == "bash" for c in commands_of(b)}
-    assert set(COMMANDS) - documented <= {"make bench"}  # docs/benchmarks.md is written by it
+    assert set(COMMANDS) - documented <= {"make bench"}  # docs/concepts/benchmarks.md is written by it
     assert set(COVERED) <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("page", [page for page in [*PAGES, *DEVELOPMENT] if has(page, "bash")], ids=page_name)
+@pytest.mark.parametrize("page", [page for page in PAGES if has(page, "bash")], ids=page_name)
 def test_the_commands_of_a_page_work_from_top_to_bottom(page: Path, request: pytest.FixtureRequest) -> None:
     """Files are written where the page shows them; what the page says is printed is what is printed."""
     checkout: Path = request.getfixturevalue("checkout" if page == README else "with_shop")
@@ -448,11 +290,20 @@ def test_links_resolve(page: Path) -> None:
     assert broken == []
 
 
-def test_every_page_is_in_the_index() -> None:
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    pages = [*PAGES[1:], *DEVELOPMENT]
-    others = {page.relative_to(ROOT / "docs").as_posix() for page in pages} - {"index.md", "benchmarks.md"}
-    assert {name for name in others if f"({name})" not in index} == set()
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    def paths(entry: object) -> Iterator[str]:
+        match entry:
+            case str(path):
+                yield path
+            case dict():
+                yield from (path for value in entry.values() for path in paths(value))
+            case list():
+                yield from (path for value in entry for path in paths(value))
+
+    site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+    pages = [page.relative_to(DOCS).as_posix() for page in PAGES[1:]]
+    others = ["reference/commands/fft.md", "decisions/index.md"]
+    assert sorted(paths(site["nav"])) == sorted([*pages, *others])
 
 
 COMMANDS_OF_FFT = [entry for entries in find_commands().values() for entry in entries]
@@ -460,7 +311,7 @@ COMMANDS_OF_FFT = [entry for entries in find_commands().values() for entry in en
 
 @pytest.mark.parametrize("entry", COMMANDS_OF_FFT, ids=lambda entry: entry.words)
 def test_every_option_is_documented(entry: Entry) -> None:
-    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
     options = {
         option
         for parameter in entry.command.params
@@ -471,24 +322,24 @@ def test_every_option_is_documented(entry: Entry) -> None:
 
 
 def test_every_command_of_fft_is_documented() -> None:
-    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
     assert {entry.words for entry in COMMANDS_OF_FFT if f"## fft {entry.words}\n" not in text} == set()
 
 
 def test_every_kind_of_reason_is_documented() -> None:
-    text = (ROOT / "docs" / "skip.md").read_text(encoding="utf-8")
+    text = (DOCS / "concepts" / "skip.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(\w+)` \| (?:build|reuse) \|", text, re.MULTILINE))
     assert documented == set(get_args(ReasonKind))
 
 
 def test_every_rule_of_ci_check_is_documented_with_its_level() -> None:
-    text = (ROOT / "docs" / "ci-check.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "ci-check.md").read_text(encoding="utf-8")
     documented = re.findall(r"^\| `([\w-]+)` \| (error|warning|note) \|", text, re.MULTILINE)
     assert documented == [(INVALID, "error"), *((name, rule.level) for name, rule in RULES.items())]
 
 
 def test_every_reason_that_modifies_is_documented() -> None:
-    text = (ROOT / "docs" / "selection.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "selection.md").read_text(encoding="utf-8")
     table = text.partition("## state:modified")[2].partition("A node that is built each time")[0]
     assert set(re.findall(r"`(\w+_\w+)`", table)) == DIFFERENCES
 
@@ -503,14 +354,14 @@ def test_nothing_of_one_machine_is_in_the_documentation(page: Path) -> None:
 
 
 def test_the_pictures_are_small() -> None:
-    pictures = list((ROOT / "docs" / "images").iterdir())
+    pictures = list((DOCS / "images").iterdir())
     assert pictures
     assert all(picture.stat().st_size < 400_000 for picture in pictures)
 
 
 def test_the_recording_shows_the_example_project() -> None:
     """tests/docs/record_terminal.py makes it anew."""
-    drawn = (ROOT / "docs" / "images" / "fft_build.svg").read_text(encoding="utf-8")
+    drawn = (DOCS / "images" / "fft_build.svg").read_text(encoding="utf-8")
     shown = html.unescape(re.sub(r"<[^>]+>", "", drawn)).replace("\xa0", " ")
     named = set(re.findall(r"(?:built|running) +(\w+)", shown))
     assert len(named) > 10

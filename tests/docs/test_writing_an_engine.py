@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from test_docs import ROOT, Block, blocks_of
+from pages import DOCS, ROOT, Block, blocks_of
 
-PAGE = ROOT / "docs" / "development" / "writing-an-engine.md"
+PAGE = DOCS / "guides" / "write-an-engine.md"
 PACKAGE = ROOT / "examples" / "fft-sqlite"
 SHOWN = [block for block in blocks_of(PAGE) if block.language in ("python", "toml")]
 

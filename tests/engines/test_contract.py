@@ -47,7 +47,7 @@ class TestPostgresWithoutTransactions(TestPostgres):
 
 
 class TestSnowflake(EngineContract):
-    """Against fakesnow, an emulator: docs/snowflake.md says what that proves, and what it does not."""
+    """Against fakesnow, an emulator: docs/reference/snowflake.md says what that proves, and what it does not."""
 
     engine = "snowflake_snowpark"
     levels = ALL

@@ -1,4 +1,4 @@
-"""What becomes of each type of each engine in each frame library, and when the frame is stored again: docs/project.md.
+"""Each type of each engine in each frame library, and stored again; docs/reference/project.md lists them.
 
 A value is the same, or there is an error that names its column. Nothing is in between.
 """

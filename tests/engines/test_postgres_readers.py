@@ -73,7 +73,7 @@ def test_who_began_before_a_table_was_built_reads_the_old_rows(session: Callable
 
 
 def test_who_began_before_a_swap_reads_nothing(session: Callable[..., Database]) -> None:
-    """By the rules of Postgres; docs/engines.md says it. It is a failure of the docs if this changes."""
+    """By the rules of Postgres; docs/reference/engines.md says it. It is a failure of the docs if this changes."""
     database = session()
     publish(database, OLD)
     with began_before(database) as fetch:

@@ -1,4 +1,4 @@
-"""Snowflake's session, against fakesnow: names, frames, versions, errors. docs/snowflake.md says what it proves."""
+"""Snowflake's session, on fakesnow: names, frames, versions, errors. What it proves: docs/reference/snowflake.md."""
 
 from __future__ import annotations
 

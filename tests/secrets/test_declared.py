@@ -152,6 +152,6 @@ def test_an_error_of_a_build_is_masked_in_python_too(tmp_path: Path) -> None:
 
 
 def test_the_page_lists_the_well_known_names() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "secrets.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "secrets.md").read_text()
     listed = page.partition("Names that are secrets everywhere: ")[2].partition(". `PWD`")[0]
     assert set(re.findall(r"`(\w+)`", listed)) == WELL_KNOWN

@@ -1,6 +1,6 @@
 """The oracles and the kill tests on Snowflake's protocol: the emulator proves the order of our statements.
 
-What one statement of the service does, and that it does it wholly, is the service's: see docs/snowflake.md.
+What one statement of the service does, and that it does it wholly, is the service's: see docs/reference/snowflake.md.
 """
 
 from __future__ import annotations

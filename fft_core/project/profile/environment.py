@@ -14,7 +14,7 @@ _PREFIX = "FF_"
 _WHERE = re.compile(
     r"FF_(ENGINE(_VARIANT)?|CI_CHANGED_MODELS|(BQ|SF|SPARK|DBR|HTTP|TEST|LOG)_.*|DSN|PATH|SCHEMA|PROFILE)"
 )
-# Exact names, which docs/secrets.md lists: each of them is a credential wherever it is set.
+# Exact names, which docs/reference/secrets.md lists: each of them is a credential wherever it is set.
 WELL_KNOWN = frozenset(
     """
     ANTHROPIC_API_KEY AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AZURE_CLIENT_SECRET AZURE_STORAGE_CONNECTION_STRING

@@ -1,0 +1,23 @@
+"""All generated pages, and the pages with generated parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools.reference import commands, development
+from tools.reference.parts import Maker, with_parts
+
+DOCS = Path(__file__).parents[2] / "docs"
+COMMANDS = "reference/commands"
+# a page below docs/ -> its generated parts
+PARTS: Mapping[str, Mapping[str, Maker]] = {
+    "decisions/index.md": {"decisions": development.decisions},
+    "development/architecture.md": {"rooms": development.rooms},
+}
+
+
+def make_pages() -> dict[str, str]:
+    """Return the text of all generated pages and pages with generated parts, by path below docs/."""
+    pages = {f"{COMMANDS}/{name}": text for name, text in commands.make_pages().items()}
+    return pages | {name: with_parts(DOCS / name, makers) for name, makers in PARTS.items()}
