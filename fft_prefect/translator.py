@@ -1,4 +1,4 @@
-"""All naming policy in one overridable object: how a model, seed or source looks in Prefect. Imports no Prefect."""
+"""The names and descriptions of models, seeds and sources in Prefect, as one overridable object. Imports no Prefect."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from fft_core import Model, Project, Relation, Seed, Source
 from fft_core.names.text import visible
 from fft_core.project.model.nodes import Retries
 
-# What Prefect takes in no key of an asset; "~" begins our escapes.
+# Characters that Prefect refuses in the key of an asset; "~" begins an escape.
 _NOT_IN_KEYS = re.compile(r"""[\n\r\t\0 #?&%"'<>\[\]{}|\\^`~/]""")
 _LONGEST_DESCRIPTION = 2500
 _MOST_DELAYS = 50
 
 
 class FftTranslator:
-    """The default naming policy. Override a method to change the names and descriptions of task runs and assets.
+    """The names and descriptions of task runs and assets. Override a method to change them.
 
     >>> from fft_core import Relation, load_project
     >>> from fft_prefect import FftTranslator
@@ -42,28 +42,28 @@ class FftTranslator:
 
         Args:
             node: The model, seed or source.
-            relation: The relation that is published or read.
-            project: The project, which names the engine.
+            relation: The relation of the node.
+            project: The project, with its engine.
         """
         return f"{project.engine}://{'/'.join(map(_escaped, relation.parts))}"
 
     def get_description(self, node: Model | Seed | Source) -> str | None:
-        """Return the description in the project."""
+        """Return the description that the user wrote."""
         return visible(node.description)[:_LONGEST_DESCRIPTION] if node.description else None
 
     def get_owners(self, node: Model | Seed | Source) -> Sequence[str]:
-        """Return e-mail addresses and teams, as `team:name`."""
+        """Return the owners: e-mail addresses, and teams as `team:name`."""
         return () if isinstance(node, Source) else node.owners
 
     def get_concurrency_limit(self, node: Model | Seed | Source) -> str | None:
         """Return the name of the global concurrency limit of which a step takes a slot: the model's `pool`.
 
-        A limit that does not exist has no effect.
+        A limit that does not exist in Prefect has no effect.
         """
         return None if isinstance(node, Source) else node.step.pool or node.step.concurrency_key
 
-    def get_retries(self, node: Model | Seed | Source) -> Mapping[str, Any]:  # Any: as the options of a task
-        """Return the options of a task about retries: how many, seconds between them, and the jitter."""
+    def get_retries(self, node: Model | Seed | Source) -> Mapping[str, Any]:  # Any: options of several types
+        """Return the options of a task about retries: their number, the seconds between them, and the jitter."""
         retries = None if isinstance(node, Source) else node.step.retries
         if retries is None:
             return {}
@@ -92,7 +92,7 @@ def delays(retries: Retries) -> list[float]:
 
 
 def _escaped(part: str) -> str:
-    """Spell a part of a relation so that it can be part of a key, and no two become one.
+    """Return a part of a relation, escaped for a key; different parts stay different.
 
     >>> _escaped("daily sales")
     'daily~20sales'

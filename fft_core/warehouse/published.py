@@ -1,4 +1,4 @@
-"""What exists of the models and seeds of a project."""
+"""The existing relations of the models and seeds of a project."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fft_core.warehouse.warehouse import Warehouse
 
 
 def remembered(warehouse: Warehouse) -> Remembered:
-    """Read all that a plan of the project compares with. Raises StateError if the records cannot be read."""
+    """Read all facts that a plan of the project compares with. Raises StateError if the records cannot be read."""
     engine = warehouse.engine
     found = tuple(engine.versions.definitions())
     definitions = Definitions(engine.dialect, found, partial(known_functions, engine.name), partial(_place, warehouse))
@@ -26,7 +26,7 @@ def remembered(warehouse: Warehouse) -> Remembered:
     places = {node.name: warehouse.place_text(node.name) for node in stored}
     moved = {name: now for name, now in places.items() if name in records and records[name].relation != now}
     others = {name for name in moved if records[name].environment not in (None, warehouse.environment)}
-    if others:  # of somebody who shares the records, and lies elsewhere
+    if others:  # another environment, with other places, shares the records
         records = {name: record for name, record in records.items() if name not in others}
         moved = {name: now for name, now in moved.items() if name not in others}
     return Remembered(records, published, definitions, moved=moved, referring=_referring(records.values()))
@@ -42,23 +42,23 @@ def _referring(records: Iterable[BuildRecord]) -> Mapping[str, Mapping[str, str]
 
 
 def without_names(remembered: Remembered) -> Remembered:
-    """Leave out by which names relations of another environment are known here.
+    """Remove the names of relations from the states of another environment.
 
-    A file may be attached by another name than its own builds have recorded.
+    A file may be attached here by another name than the one that its own builds have recorded.
     """
     published = {name: replace(one, relation=None) for name, one in remembered.published.items()}
     return replace(remembered, published=published)
 
 
 def _place(warehouse: Warehouse, name: str) -> str:
-    """Where a model, seed or source lies, as `schema.name`."""
+    """Return the place of a model, seed or source, as `schema.name`."""
     sources = {str(source): settings.name for source, settings in warehouse.project.sources.items()}
     relation = warehouse.relation(sources.get(name, name))
     return f"{relation.schema}.{relation.name}"
 
 
 def published_nodes(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:
-    """Look up what exists under the names of some nodes, and with which stamp."""
+    """Return the states of the existing relations of some nodes, with their stamps."""
     nodes = list(nodes)
     relations = {node.name: warehouse.place(node.name) for node in nodes}
     backing = {node.name: place for node in nodes if (place := warehouse.backing(node)) is not None}

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import dagster as dg
+
 from tools.reference.docstrings import as_markdown, summary
 from tools.reference.parts import Maker
 from tools.reference.signatures import signature_of
@@ -137,7 +139,7 @@ def _is_constructed(value: type) -> bool:
 def _kind(module: ModuleType, name: str, value: Any) -> str:
     """Return the annotation of a constant in its source, or the name of its class."""
     if (home := _CONSTANTS.get(f"{module.__name__}.{name}")) is None:
-        return type(value).__name__
+        return f"{'dg.' * isinstance(value, dg.ExecutorDefinition)}{type(value).__name__}"
     assignment, _ = _constant(home, name)
     annotation = ast.unparse(assignment.annotation)
     if annotation == "TypeAlias" and assignment.value is not None:
@@ -176,7 +178,7 @@ def _constant(home: str, name: str) -> tuple[ast.AnnAssign, str]:
 
 def _members(module: ModuleType, name: str, value: Any) -> Sequence[str]:
     names = _MEMBERS.get(f"{module.__name__}.{name}", "").split()
-    return ["\n".join(_member_lines(value, names))] if names else []
+    return ["Members:", "\n".join(_member_lines(value, names))] if names else []
 
 
 def _member_lines(owner: type, names: Sequence[str]) -> Iterator[str]:

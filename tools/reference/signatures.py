@@ -32,7 +32,9 @@ def signature_of(name: str, value: Any, *, prefix: str = "") -> str:
     parameters = [p for p in signature.parameters.values() if p.name not in ("self", "cls")]
     texts = _marked(parameters, names)
     is_function = not inspect.isclass(value) and signature.return_annotation is not inspect.Signature.empty
-    returns = f" -> {_type(signature.return_annotation)}" if is_function else ""
+    returns = f" -> {_returned(value, signature.return_annotation)}" if is_function else ""
+    if not texts and inspect.isclass(value):
+        return f"{prefix}{name}"
     line = f"{prefix}{name}({', '.join(texts)}){returns}"
     if len(line) <= _LONGEST_LINE:
         return line
@@ -59,6 +61,15 @@ def _parameter(parameter: inspect.Parameter, names: Mapping[str, Any]) -> str:
         return f"{stars}{parameter.name}{annotation}"
     equals = " = " if annotation else "="
     return f"{stars}{parameter.name}{annotation}{equals}{_default(parameter.default, names)}"
+
+
+def _returned(value: Any, annotation: Any) -> str:
+    """Render the annotation of a result; that of a context manager is written for its generator."""
+    shown = _type(annotation)
+    inner = getattr(value, "__wrapped__", None)
+    if inner is not None and inspect.isgeneratorfunction(inner) and not inspect.isgeneratorfunction(value):
+        return shown.replace("Iterator[", "AbstractContextManager[", 1)
+    return shown
 
 
 def _type(annotation: Any) -> str:

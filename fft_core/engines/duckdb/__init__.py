@@ -1,4 +1,4 @@
-"""DuckDB. `SPEC` is what is known of it without its driver."""
+"""DuckDB. `SPEC` holds the facts that need no driver."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def own_catalog(path: str) -> str:
 
 
 def namespace(settings: Mapping[str, Any]) -> Namespace:
-    """Return where a profile's relations lie."""
+    """Return the catalog and schema of a profile's relations."""
     catalog = settings.get("catalog") or own_catalog(settings.get("path") or MEMORY)
     return Namespace(settings.get("schema") or "main", catalog)
 
 
 def _is_database(path: Path) -> bool:
-    """Whether a file is DuckDB's, or lies beside one: its log, and the files by which processes take turns with it."""
+    """Whether a file is a DuckDB database or belongs to one: its log, and the lock files for turns of processes."""
     if path.suffix in (".lock", ".queue") and path.with_suffix("").is_file():
         return _is_database(path.with_suffix(""))
     with path.open("rb") as file:
@@ -53,7 +53,7 @@ SPEC = EngineSpec(
         "path": Setting("FF_DUCKDB_PATH", "path", default=MEMORY),  # `:memory:` keeps nothing
         "schema": Setting("FF_DUCKDB_SCHEMA"),
         "catalog": Setting("FF_DUCKDB_CATALOG"),
-        "attach": Setting("FF_DUCKDB_ATTACH", "paths"),  # other files that models can be put into, by their catalogs
+        "attach": Setting("FF_DUCKDB_ATTACH", "paths"),  # other files that models can be stored in, by catalog
         "threads": Setting("FF_DUCKDB_THREADS", "whole number", at_least=1),
         "memory_limit": Setting("FF_DUCKDB_MEMORY_LIMIT"),
         LOCK_TIMEOUT: Setting("FF_DUCKDB_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),

@@ -1,4 +1,4 @@
-"""Snowflake, by its connector and Snowpark. `SPEC` is what is known of it without its driver."""
+"""Snowflake, by its connector and Snowpark. `SPEC` holds the facts that need no driver."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ dev_utest:
 
 
 def namespace(settings: Mapping[str, Any]) -> Namespace:
-    """Return where a profile's relations lie."""
+    """Return the database and schema of a profile's relations."""
     return Namespace(settings.get("schema"), settings.get("database"))
 
 
@@ -56,8 +56,8 @@ SPEC = EngineSpec(
         "password": Setting("FF_SF_PASSWORD", is_secret=True),
         "private_key_path": Setting("FF_SF_PRIVATE_KEY_PATH", "path"),
         "private_key_passphrase": Setting("FF_SF_PRIVATE_KEY_PASSPHRASE", is_secret=True),
-        "token": Setting("FF_SF_TOKEN", is_secret=True),  # of OAuth, or a programmatic access token
-        "authenticator": Setting("FF_SF_AUTHENTICATOR"),  # as the connector calls it: externalbrowser, oauth, ...
+        "token": Setting("FF_SF_TOKEN", is_secret=True),  # an OAuth token, or a programmatic access token
+        "authenticator": Setting("FF_SF_AUTHENTICATOR"),  # the connector's name for it: externalbrowser, oauth, ...
         "warehouse": Setting("FF_SF_WAREHOUSE"),
         "database": Setting("FF_SF_DATABASE", required=True, example="analytics"),
         "schema": Setting("FF_SF_SCHEMA", required=True, example="dev"),
