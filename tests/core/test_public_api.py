@@ -98,7 +98,7 @@ def test_a_room_is_imported_by_its_name() -> None:
 
 
 def test_the_page_of_the_api_has_each_public_name() -> None:
-    named = re.findall(r"^\| (`.*?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.findall(r"^\| (\[?`.*?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     found = [name for cell in named for name in re.findall(r"`(\w+)", cell)]
     assert sorted(found) == fft_core.__all__
 

@@ -12,8 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import dagster as dg
-
 from tools.reference.docstrings import as_markdown, summary
 from tools.reference.parts import Maker
 from tools.reference.signatures import signature_of
@@ -68,16 +66,16 @@ _CONSTANTS: Mapping[str, str] = {
 }
 
 
-def _grouped(package: str, groups: Mapping[str, str]) -> str:
+def grouped(package: str, groups: Mapping[str, str]) -> str:
     """Return the sections of a package, below a heading for each group.
 
     Raises:
         ValueError: a public name is in no group, or a group has another name.
     """
     module = import_module(package)
-    grouped = [name for names in groups.values() for name in names.split()]
-    if sorted(grouped) != sorted(module.__all__):
-        raise ValueError(f"{package}: these names are in one place only: {set(grouped) ^ {*module.__all__}}")
+    listed = [name for names in groups.values() for name in names.split()]
+    if sorted(listed) != sorted(module.__all__):
+        raise ValueError(f"{package}: these names are in one place only: {set(listed) ^ {*module.__all__}}")
     parts = list[str]()
     for heading, names in groups.items():
         parts += [f"## {heading}", *(_section(module, name) for name in names.split())]
@@ -93,12 +91,12 @@ def _listed(package: str) -> str:
 
 PARTS: Mapping[str, Mapping[str, Maker]] = {
     "reference/python-api.md": {
-        "fft_core": partial(_grouped, "fft_core", _CORE),
+        "fft_core": partial(grouped, "fft_core", _CORE),
         "fft_core.streaming": partial(_listed, "fft_core.streaming"),
         "fft_core.testing": partial(_listed, "fft_core.testing"),
     },
-    "reference/dagster-api.md": {"fft_dagster": partial(_grouped, "fft_dagster", _DAGSTER)},
-    "reference/prefect-api.md": {"fft_prefect": partial(_grouped, "fft_prefect", _PREFECT)},
+    "reference/dagster-api.md": {"fft_dagster": partial(grouped, "fft_dagster", _DAGSTER)},
+    "reference/prefect-api.md": {"fft_prefect": partial(grouped, "fft_prefect", _PREFECT)},
 }
 
 
@@ -139,7 +137,7 @@ def _is_constructed(value: type) -> bool:
 def _kind(module: ModuleType, name: str, value: Any) -> str:
     """Return the annotation of a constant in its source, or the name of its class."""
     if (home := _CONSTANTS.get(f"{module.__name__}.{name}")) is None:
-        return f"{'dg.' * isinstance(value, dg.ExecutorDefinition)}{type(value).__name__}"
+        return f"{'dg.' if type(value).__module__.startswith('dagster.') else ''}{type(value).__name__}"
     assignment, _ = _constant(home, name)
     annotation = ast.unparse(assignment.annotation)
     if annotation == "TypeAlias" and assignment.value is not None:

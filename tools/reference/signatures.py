@@ -23,7 +23,7 @@ def signature_of(name: str, value: Any, *, prefix: str = "") -> str:
         value: The function or class.
         prefix: The text before the name: "def " or "class ".
 
-    >>> def add(x: "int", *, y: "int | None" = None) -> "int": ...
+    >>> def add(x: int, *, y: int | None = None) -> int: ...
     >>> signature_of("add", add, prefix="def ")
     'def add(x: int, *, y: int | None = None) -> int'
     """
