@@ -162,7 +162,7 @@ def _constant(home: str, name: str) -> tuple[ast.AnnAssign, str]:
     """Return the assignment of a constant, and the text below it.
 
     Raises:
-        ValueError: the module does not assign it with an annotation, or there is no text.
+        ValueError: the module does not assign it with an annotation, or the text is missing.
     """
     body = ast.parse(Path(str(import_module(home).__file__)).read_text(encoding="utf-8")).body
     for assignment, below in pairwise(body):
