@@ -270,7 +270,7 @@ class PlanOptions:
         with (
             nullcontext(run.sessions.of_thread())
             if begins and run.project.hooks
-            else run.open(read_only=True, patience_seconds=patience_seconds) as warehouse,
+            else run.open(read_only=True, patience_seconds=patience_seconds, late=True) as warehouse,
             cancelled_by_ctrl_c(warehouse.engine.interrupt),
         ):
             plan = run.plan(warehouse, chosen)

@@ -60,8 +60,8 @@ class WarehouseSessions:
     >>> from fft_dagster import WarehouseSessions
     >>> sessions = WarehouseSessions(load_project("shop"))
     >>> with sessions.session() as warehouse:
-    ...     print(warehouse.relation("users"))
-    shop.main.users
+    ...     str(warehouse.relation("users"))
+    'shop.main.users'
     >>> sessions.close()
     """
 
@@ -148,15 +148,15 @@ class ProjectWarehouses:
 
     >>> import dagster as dg
     >>> from fft_dagster import ProjectWarehouses, build_definitions
+    >>> places = []
     >>> @dg.asset(required_resource_keys={"fft_warehouse"})
     ... def place(context: dg.AssetExecutionContext) -> None:
     ...     warehouses: ProjectWarehouses = context.resources.fft_warehouse
     ...     with warehouses.session() as warehouse:
-    ...         print(warehouse.relation("users"))
+    ...         places.append(str(warehouse.relation("users")))
     >>> job = build_definitions("shop", assets=[place]).resolve_implicit_global_asset_job_def()
-    >>> job.execute_in_process(asset_selection=[place.key]).success
-    shop.main.users
-    True
+    >>> job.execute_in_process(asset_selection=[place.key]).success, places
+    (True, ['shop.main.users'])
     """
 
     def __init__(self, request: Request | None = None, tags: Mapping[str, str] | None = None, defer: str = "") -> None:
@@ -261,8 +261,8 @@ def warehouse_resource(project: Project, tell: Tell | None = None, run: Run | No
     >>> from fft_dagster import warehouse_resource
     >>> with dg.build_resources({"fft_warehouse": warehouse_resource(load_project("shop"))}) as resources:
     ...     with resources.fft_warehouse.session() as warehouse:
-    ...         print(warehouse.relation("users"))
-    shop.main.users
+    ...         str(warehouse.relation("users"))
+    'shop.main.users'
     """
 
     @dg.resource(

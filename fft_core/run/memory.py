@@ -7,12 +7,14 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from fft_core.engines.late import LateSession
 from fft_core.names import Relation
 from fft_core.plan.decide import reached_by_views
 from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.model import Project, SourceName
 from fft_core.run.deferred import Deferred
+from fft_core.run.known_facts import facts_of
 from fft_core.warehouse.published import published_nodes as published_nodes
 from fft_core.warehouse.published import remembered
 from fft_core.warehouse.source_versions import source_version
@@ -147,10 +149,12 @@ class Memory:
             self._source_versions.pop(str(name), None)
 
     def _read(self, warehouse: Warehouse) -> tuple[Deferred, Remembered]:
-        known = remembered(warehouse)
+        known = remembered(warehouse, facts_of(warehouse))
         return self._deferral.look(warehouse, known) if self._deferral else (Deferred(), known)
 
     def _mark(self, warehouse: Warehouse) -> Hashable | None:
+        if isinstance(warehouse.engine, LateSession):  # for plans only, which never ask whether a look still holds
+            return None
         if self._one_of_each_catalog is None:
             places = (warehouse.place(node.name) for node in self._project.stored())
             self._one_of_each_catalog = tuple({place.catalog: place for place in places}.values())
