@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from public_examples import run_example
@@ -26,6 +27,21 @@ ON_THE_PAGE = {"publish_frame", "read_relation"}
 @pytest.mark.parametrize("name", [name for name in fft_core.__all__ if name not in ON_THE_PAGE])
 def test_the_example_of_a_public_name_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_example(fft_core, name, tmp_path, monkeypatch, imports=name not in SEEN_BY_LOADING)
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [
+        (fft_core.streaming, "FileTailSource"),
+        (fft_core.streaming, "StreamSessionizer"),
+        (fft_core.testing, "make_project"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_example_of_a_name_for_streams_and_tests_runs(
+    package: ModuleType, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_example(package, name, tmp_path, monkeypatch)
 
 
 # They are values that a project or a plan holds: an example gets them from there.
