@@ -247,7 +247,7 @@ class PlanOptions:
         self,
         among: Among | None = None,
         patience_seconds: int | None = None,
-        afterwards: Callable[[Warehouse], None] | None = None,
+        afterwards: Callable[[Run, Warehouse], None] | None = None,
         *,
         begins: bool = False,
     ) -> tuple[Run, Plan]:
@@ -275,7 +275,7 @@ class PlanOptions:
         ):
             plan = run.plan(warehouse, chosen)
             if afterwards is not None:
-                afterwards(warehouse)
+                afterwards(run, warehouse)
             return run, plan
 
 

@@ -166,38 +166,38 @@ class RecordedRelation:
     keeps_history: bool
 
 
-def recorded_relations(engine: Session, project: str, environment: str) -> tuple[RecordedRelation, ...]:
-    """Return all relations that this project recorded in this environment, the newest first.
+def recorded_relations(
+    rows: Sequence[Row], project: str, environment: str, table: Relation
+) -> tuple[RecordedRelation, ...]:
+    """Return all relations that a project recorded in an environment, the newest first.
 
     Records of other projects, and records of older versions, which have no project, are left out.
 
+    Args:
+        rows: The rows of all records, see `read_rows`.
+        project: The name of the project.
+        environment: The environment, see `Warehouse.environment`.
+        table: The table of the records, for messages.
+
     Raises:
-        StateError: the table cannot be read, or was written by a newer version.
+        StateError: a record cannot be read.
     """
-    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     try:
-        if len(engine.inspect([meta, migrations])) < 2 or _refuse_newer(engine) < 3:
-            return ()
-        literal = engine.spelling.literal
-        rows = engine.fetch(
-            f"select node_name, relation_path, stamp, built_at, parts from {_newest(engine, meta)} "
-            f"where project = {literal(project)} and environment = {literal(environment)} "
-            "and relation_path is not null order by built_at desc"
-        )
-        return tuple(_recorded(*row, types=engine.types) for row in rows)
-    except StatementError as error:
-        raise _unreadable(meta, error) from error
+        return tuple(found for row in reversed(rows) if (found := _recorded(row, project, environment)) is not None)
     except (ValueError, TypeError) as error:
-        raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
+        raise StateError(f"the build records in {table} cannot be read: {error}", hint=_HINT) from error
 
 
-def _recorded(
-    node: str, path: str, stamp: str, built_at: object, parts: str | None, *, types: Types
-) -> RecordedRelation:
-    catalog, schema, name = json.loads(path)
+def _recorded(row: Row, project: str, environment: str) -> RecordedRelation | None:
+    node, _, _, stamp, _, _, built_at, _, _, parts, _, *owner = row
+    if owner[:2] != [project, environment] or not owner[2]:
+        return None
+    if not isinstance(built_at, datetime):
+        raise ValueError(f"built_at is {built_at}")
+    catalog, schema, name = json.loads(owner[2])
     fingerprint = Fingerprint.from_json(parts) if parts else None
     is_history = fingerprint is not None and fingerprint.config.get("materialized") == "snapshot"
-    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at, types), is_history)
+    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", built_at, is_history)
 
 
 def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
