@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help example dev test sweep bench docs functions lint types lock clean
+.PHONY: help example dev test sweep bench docs docs-serve docs-site functions lint types lock clean
 
 help:
 	@echo "make example   build the example project through Dagster, on DuckDB"
@@ -13,6 +13,7 @@ help:
 	@echo "make sweep     the property tests and kill tests with many more examples"
 	@echo "make bench     measure, and write docs/concepts/benchmarks.md"
 	@echo "make docs      write the generated pages of docs/ again"
+	@echo "make docs-serve  show the documentation in a browser"
 	@echo "make functions write fft_core/engines/*/functions.json again from the engines' catalogs"
 	@echo "make lock      resolve requirements.lock again from pyproject.toml"
 
@@ -48,7 +49,7 @@ types: $(READY)
 	@$(BIN)/mypy
 
 test: lint types
-	@$(BIN)/pytest -n auto
+	@$(BIN)/pytest -n auto --dist worksteal
 	@echo
 	@echo "All checks passed. Next: make example"
 
@@ -61,6 +62,14 @@ bench: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python -m tools.reference
+
+# The pages as they are, built again after each change of a file
+docs-serve: $(READY)
+	@$(BIN)/zensical serve --open
+
+# The pages of all versions, as they are published
+docs-site: $(READY)
+	@$(BIN)/python tools/site.py
 
 functions: $(READY)
 	@$(BIN)/python tools/known_functions.py

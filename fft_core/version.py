@@ -1,3 +1,3 @@
 """The version of this distribution, which pyproject.toml reads. `importlib.metadata` would take 20 ms to find it."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -1,4 +1,4 @@
-"""Fits the columns of staged rows to those of a table: what must be asked of the database to know what is done."""
+"""Adapts the columns of staged rows to those of a table; queries the database to see which casts lose values."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Fit:
 
     Attributes:
         engine: The session of the stage.
-        model: Whose rows.
-        stage: The table that they are applied to.
-        table: What people call it.
-        stored: Its columns that hold the model's rows.
-        rows: Where they are staged.
-        columns: Their columns.
+        model: The model that the rows belong to.
+        stage: The stage with the table that the rows are applied to.
+        table: The published relation of that table, for messages.
+        stored: The columns of the table that hold the model's rows.
+        rows: The relation that holds the staged rows.
+        columns: The columns of the staged rows.
     """
 
     engine: Session
@@ -37,10 +37,10 @@ class Fit:
     columns: Sequence[ColumnType]
 
     def adaption(self, policy: OnSchemaChange) -> Adaption:
-        """Find out what is done about columns that differ.
+        """Return the changes to the table, and the casts of the rows, that make their columns match.
 
         Raises:
-            IncrementError: the policy forbids it, or values would not be the same.
+            IncrementError: the policy is 'fail' and columns differ, or a cast would change values.
         """
         with explained_names(self.model):
             difference = compared(self.stored, self.columns)
@@ -56,7 +56,7 @@ class Fit:
         return replace(adaption, casts={**adaption.casts, **held})
 
     def pairs(self, adaption: Adaption, key: Sequence[str]) -> tuple[ColumnPair, ...]:
-        """Pair each column of the table that is written with that of the rows.
+        """Return, for each column of the table that is written, its pair with the column of the rows.
 
         Raises:
             IncrementError: the table lacks a column of the key.
@@ -70,17 +70,17 @@ class Fit:
         return tuple(ColumnPair(name, given, types[given]) for name, given in adaption.columns.items())
 
     def cast_columns(self, adaption: Adaption) -> tuple[ColumnType, ...]:
-        """Return the columns of the rows once they are cast to the types of the table."""
+        """Return the columns of the rows, with the types that they have after the casts to the types of the table."""
         types = {adaption.columns[name]: old for name, (old, _) in adaption.casts.items()}
         return tuple(replace(column, type=types.get(column.name, column.type)) for column in self.columns)
 
     def _without_untyped(
         self, difference: Difference, policy: OnSchemaChange
     ) -> tuple[Difference, Mapping[str, tuple[str, str]]]:
-        """Let columns without a value have the type of the other side, as `null as n` says none: it became text.
+        """Return the difference without text columns that hold only NULL, and the casts of such columns of the rows.
 
-        A column of the table gets the type of the rows, unless nothing may change. Gives what differs then, and the
-        casts of rows that hold nothing.
+        A column such as `null as n` has no type of its own, and was created as text. In the rows, it is cast to the
+        type of the table. In the table, it gets the type of the rows, unless the policy is 'fail'.
         """
         text, retyped = self.engine.types.column_type("string").lower(), dict(difference.retyped)
         coming = {name: types for name, types in retyped.items() if types[1].lower() == text}
@@ -93,7 +93,7 @@ class Fit:
         return replace(difference, retyped=rest), {name: held[name] for name in held if name in coming}
 
     def _empty(self, relation: Relation, columns: Mapping[str, str]) -> list[str]:
-        """Name those columns that hold no value; each is given by its name in the relation."""
+        """Return the keys of those columns that hold only NULL; the values of `columns` are names in the relation."""
         if not columns:
             return []
         counts = ", ".join(f"count({self.engine.spelling.quoted(name)})" for name in columns.values())

@@ -1,4 +1,4 @@
-"""Grants, indexes and constraints of a node: set when it is published, or without a build if only they changed."""
+"""Grants, indexes and constraints of a node: set when it is published, or without a build if nothing else changed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from fft_core.warehouse.warehouse import Warehouse
 
 
 class NodeAttachments:
-    """What is declared of a node now, and what was when it was last built.
+    """The attachments (grants, indexes, constraints) of a node: those declared now, and those of its last build.
 
     Args:
         warehouse: The session of this thread.
-        decision: What becomes of the node.
-        kind: What its relation is, or becomes.
-        existing: What is published now; None if nothing is.
+        decision: The decision about the node.
+        kind: The kind that its relation has, or gets.
+        existing: The relation that is published now; None if none is.
     """
 
     def __init__(
@@ -37,17 +37,21 @@ class NodeAttachments:
 
     @property
     def attached(self) -> str:
-        """What is set, as it is recorded."""
+        """The attachments that are declared now, as JSON for the record."""
         return attachments_to_json(self._wanted)
 
     def _is_here(self, one: Attachment) -> bool:
-        """Whether nothing is set but here: a foreign key to another environment would bind that one's table."""
+        """Whether an attachment concerns only this environment.
+
+        A foreign key to a table of another environment is not set, because it would restrict changes to that table.
+        """
         return not one.to or self._warehouse.relation(one.to) == self._warehouse.place(one.to)
 
     def detach(self, referring: Mapping[str, str]) -> Mapping[str, str]:
-        """Drop the foreign keys to this node: until those that have them are built, their rows are those of before.
+        """Drop the foreign keys of other nodes to this one: their old rows may refer to rows that this build removes.
 
-        It is noted in their records, so that they get them back in their own turn. Returns what is left, by node.
+        The keys are also removed from the records of those nodes, which add them again in their own turn. Returns the
+        remaining attachments of those nodes, as JSON by name.
         """
         left = {}
         for node, attached in referring.items():
@@ -62,14 +66,17 @@ class NodeAttachments:
         return left
 
     def removed(self) -> Sequence[str]:
-        """Return what takes away what is not declared any more: it may stand in the way of what is published."""
+        """Return the statements that remove attachments which are no longer declared.
+
+        They run before the rows are published, because an old index or constraint could make that fail.
+        """
         gone = [one for one in self._before if one not in self._wanted]
         kind = self._existing.kind if self._existing else self._kind
         self._set = self._engine.attachments.removed(self._relation, kind, gone) if gone else ()
         return self._set
 
     def added(self) -> Sequence[str]:
-        """Return what sets what is declared and not there."""
+        """Return the statements that add the declared attachments which the relation does not have."""
         place = self._warehouse.relation
         wanted = self._wanted
         found = self._engine.attachments.added(self._relation, self._kind, wanted, place) if wanted else ()
@@ -78,7 +85,10 @@ class NodeAttachments:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Say where that is declared which cannot be set, or which the new rows break."""
+        """Raise errors of attachments again, with the place of their declaration.
+
+        These are errors of their own statements, and errors of new rows that violate an index or constraint.
+        """
         try:
             yield
         except EngineError as error:
@@ -101,10 +111,12 @@ def _in_words(one: Attachment) -> str:
 
 
 def set_attachments(warehouse: Warehouse, decision: Decision, published: Published) -> str:
-    """Set what is declared of a published relation, and note it in its record, in one transaction; return the note.
+    """Set the declared attachments of a published relation and record them, in one transaction.
+
+    Returns the attachments as JSON, as they are recorded.
 
     Raises:
-        StatementError: the database refuses one of them; nothing is changed.
+        StatementError: the database rejects one of them; nothing is changed.
     """
     engine, relation = warehouse.engine, warehouse.place(decision.name)
     record = decision.record.relation if decision.record else str(relation)

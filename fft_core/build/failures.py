@@ -1,4 +1,4 @@
-"""Keeps the failing rows of checks in tables, when the build is over: also of one that was rolled back."""
+"""Stores the failing rows of checks in tables when the build is over, also if the build was rolled back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def keeping_failures(warehouse: Warehouse) -> Iterator[None]:
-    """Keep the failing rows of checks that hold back rows, once the stage that they were found in is gone."""
+    """Store the failing rows of a CheckFailedError in tables, when it has left the context, and raise it again.
+
+    Inside the context, the tables would be rolled back together with the stage.
+    """
     try:
         yield
     except CheckFailedError as error:
@@ -30,14 +33,14 @@ def keeping_failures(warehouse: Warehouse) -> Iterator[None]:
 
 
 def kept_of_views(warehouse: Warehouse, views: Sequence[JudgedView]) -> tuple[JudgedView, ...]:
-    """Keep the failing rows of views that were judged; return what was found, and where they are."""
+    """Store the failing rows of judged views in tables; return the views, with the tables in their results."""
     return tuple(replace(view, results=keep_failures(warehouse, view.results)) for view in views)
 
 
 def keep_failures(warehouse: Warehouse, results: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    """Replace the tables of failing rows of these checks; return what was found, and where they are.
+    """Replace the tables of failing rows of these checks; return the results, with the names of the tables.
 
-    That a table cannot be written is said in the result, and is no reason for a build to fail.
+    If a table cannot be written, the result holds the reason. The build does not fail for it.
     """
     if not any(result.keeps_rows for result in results):
         return tuple(results)

@@ -1,4 +1,4 @@
-"""Where the database found a fault: the lines of the rendered SQL around it, and the line of the user's file."""
+"""The place of an error in SQL: the lines of the rendered SQL around it, and the line of the user's file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fft_core.engines.spec.spelling import begin_of_query
 from fft_core.errors import StatementError
 
 LINES_AROUND = 2
-COLUMNS_SHOWN = 200  # of a line
+COLUMNS_SHOWN = 200  # characters of a line
 LONGEST_SQL = 3000
 
 
@@ -23,7 +23,7 @@ class Fault:
 
     @property
     def excerpt(self) -> str:
-        """The lines around the place, with their numbers, and a mark below it.
+        """The lines around the place with their numbers, and a mark below the column.
 
         >>> print(Fault("select 1 as x,\\n  nothing", 2, 2).excerpt)
           1 | select 1 as x,
@@ -37,23 +37,28 @@ class Fault:
         texts = [around if n == self.line else _cut(lines[n - 1], 0)[0] for n in range(first, last + 1)]
         shown = [f"{number:{width}} | {text}".rstrip() for number, text in enumerate(texts, start=first)]
         before = around[:column]
-        mark = "".join("\t" if character == "\t" else " " for character in before)  # a tab is as wide below
+        mark = "".join("\t" if character == "\t" else " " for character in before)  # keeps the mark below the column
         shown.insert(self.line - first + 1, f"{'':{width}} | {mark}^")
         return "\n".join(shown)
 
     def line_in(self, text: str) -> int | None:
-        """Find the line of a file that says what the line of the rendered SQL says; None where not just one does."""
+        """Return the number of the only line in a file that equals the line of the rendered SQL.
+
+        Returns None if no line or more than one line is equal.
+        """
         wanted = self.sql.split("\n")[self.line - 1].strip()
         found = [number for number, line in enumerate(text.splitlines(), start=1) if line.strip() == wanted]
         return found[0] if wanted and len(found) == 1 else None
 
 
-# Text, a block tag, the newline that Jinja takes away with it, and a word: the two run together.
+# Text, a block tag, the newline that Jinja removes after the tag, and a word: text and word become one word.
 _JOINED = re.compile(r"\S\{%\+?(?:(?!%\}).)*[^-+\s][ \t]*%\}\n(?=\w)")
 
 
 def joined_lines(template: str) -> str | None:
-    """Say where words of a template run together: Jinja takes away the newline after a block tag.
+    """Return advice about the first place where Jinja joins two lines, as it removes the newline after a block tag.
+
+    Returns None if there is no such place.
 
     >>> joined_lines("select id{% if x %}, name{% endif %}\\nfrom t")
     'Jinja removes the newline after the block tag in line 1, so that its text runs into line 2: put a space before it.'
@@ -72,7 +77,7 @@ def joined_lines(template: str) -> str | None:
 
 
 def _cut(line: str, column: int) -> tuple[str, int]:
-    """Cut a long line down to what is around a column; give the column in what is left."""
+    """Return the part of a long line around a column, and the column's index in that part."""
     if len(line) <= COLUMNS_SHOWN:
         return line, column
     begin = max(0, column - COLUMNS_SHOWN // 2)
@@ -82,7 +87,7 @@ def _cut(line: str, column: int) -> tuple[str, int]:
 
 
 def shortened(sql: str) -> str:
-    """Cut a long statement, and say so.
+    """Return a statement; a long one is cut, with the number of characters that were left out.
 
     >>> shortened("select 1")
     'select 1'
@@ -92,7 +97,7 @@ def shortened(sql: str) -> str:
 
 
 def fault_of(error: StatementError) -> Fault | None:
-    """Find the place that an error speaks of, in the query that was sent; None where the database does not tell."""
+    """Return the place of an error in the query that was sent; None if the database does not report a position."""
     if error.position is None:
         return None
     begin = begin_of_query(error.sql)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fft_core.build.streams import StreamBounds
 
 Columns: TypeAlias = tuple[ColumnType, ...]
-_DELTA, _CAST, _VERSIONS = "_ff_delta", "_ff_cast", "_ff_versions"  # what is kept beside the stage
+_DELTA, _CAST, _VERSIONS = "_ff_delta", "_ff_cast", "_ff_versions"  # names of tables beside the stage
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Written:
     """The rows of a node that were written and are not yet published.
 
     Attributes:
-        place: Where they are staged.
-        columns: Its columns now.
-        row_count: Its rows, if their number is known.
-        delta_checks: What the checks of the delta found.
-        changes: What an increment did, counted.
-        is_unchanged: Whether the table is, to the last row, what it was.
-        data_version: What tells these rows from others, if it is known without looking at them.
-        bounds: From where to where a stream was read.
+        place: The relation that holds the staged rows.
+        columns: The columns of that relation.
+        row_count: The number of its rows, if it is known.
+        delta_checks: The results of the checks of the delta.
+        changes: The counts of an increment, by name, such as `delta_rows`.
+        is_unchanged: Whether it is known that the increment changed no row of the table.
+        data_version: The data version, if it is known without reading the rows.
+        bounds: The positions between which a stream was read.
     """
 
     place: Relation
@@ -54,14 +54,14 @@ class Written:
 
 @dataclass(frozen=True)
 class Increment:
-    """A staged table that is changed, or created first.
+    """A staged table of a model, which is changed by new rows, or created from them.
 
     Attributes:
         model: An incremental model or a snapshot.
-        relation: What people call its table.
-        stage: Where the table is staged.
-        is_first: Whether the table is created from the rows, instead of being changed.
-        delta_checks: What judges the rows that are applied.
+        relation: The published relation of its table.
+        stage: The stage of the table.
+        is_first: Whether the table is created from the rows, instead of being changed by them.
+        delta_checks: The checks of the rows that are applied.
     """
 
     model: Model
@@ -72,10 +72,10 @@ class Increment:
 
 
 def write_increment(warehouse: Warehouse, increment: Increment, query: str) -> Written:
-    """Create a staged table from a query's rows, or apply them to it.
+    """Create the staged table from the rows of a query, or apply the rows to it.
 
     Raises:
-        IncrementError: keys are missing or occur twice, or the columns do not fit.
+        IncrementError: keys are missing or occur more than once, or the columns do not match.
         CheckFailedError: a check of the delta failed.
     """
     match increment.model.materialization:
@@ -85,7 +85,7 @@ def write_increment(warehouse: Warehouse, increment: Increment, query: str) -> W
             return _applied(warehouse, increment, settings, query)
         case Snapshot() as settings:
             return _versioned(warehouse, increment, settings, query)
-    raise AssertionError(f"{increment.model.name} replaces its table")  # callers ask for these two
+    raise AssertionError(f"{increment.model.name} replaces its table")  # callers pass only these two
 
 
 def _first(engine: Session, increment: Increment, settings: Incremental, query: str) -> Written:
@@ -116,7 +116,7 @@ def _applied(warehouse: Warehouse, increment: Increment, settings: Incremental, 
 
 
 def _cast(engine: Session, stage: Stage, rows: Relation, columns: Sequence[ColumnType], adaption: Adaption) -> Relation:
-    """Give staged rows the types of the table, if some differ."""
+    """Return a copy of the staged rows, cast to the types of the table; the rows themselves if no type differs."""
     if not adaption.casts:
         return rows
     return stage.scratch(_CAST, cast_rows(rows, columns, adaption, engine.spelling))[0]
@@ -184,7 +184,7 @@ def _refuse_other_table(model: Model, table: Relation, stored: Columns) -> None:
 
 
 def _carry_out(engine: Session, stage: Stage, steps: Steps) -> tuple[dict[str, int], bool]:
-    """Count, and change the rows; return what was counted, and whether it is known that no row has changed."""
+    """Run the counting queries and change the rows; return the counts, and whether it is known that no row changed."""
     changes = {what: _count(engine, query) for what, query in steps.counts.items()}
     is_needed = steps.needs is None or changes[steps.needs]
     changed = stage.change(steps.change).rows if is_needed else 0
@@ -208,7 +208,7 @@ def _written(
 
 
 def _refuse(engine: Session, model: Model, probes: Sequence[KeyProbe]) -> None:
-    """Raise IncrementError if a probe finds something."""
+    """Raise IncrementError if a probe finds rows with missing or repeated keys."""
     for probe in probes:
         found = engine.fetch(probe.sql)
         if found:

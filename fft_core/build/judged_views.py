@@ -1,7 +1,7 @@
-"""Judges the checked views over what a build has staged, before their readers can see the rows through them.
+"""Runs the checks of views on the staged rows of a build, before readers can see these rows through the views.
 
-A view is live: once its table is published, its readers see the new rows, whatever its own checks say later. So they
-are asked first, before the table is published: on queries that read the stage instead of the table.
+A view shows the new rows as soon as its table is published, even if the view's own checks fail later. So these checks
+run before the table is published, on queries that read the stage instead of the table.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from fft_core.project.model import Check, SourceName
 from fft_core.warehouse.records import recorded_measures
 from fft_core.warehouse.warehouse import Warehouse
 
-_STAND_IN = "_ff_view_{}"  # kept beside the stage
+_STAND_IN = "_ff_view_{}"  # the name of a view beside the stage
 
 
 class UnreadableViewError(FftError):
-    """A view cannot be read with the rows that a build would publish.
+    """The error for a view that cannot be read with the rows that a build would publish.
 
     Attributes:
         view: The view.
-        why: What is wrong with it.
+        why: The message of the error.
     """
 
     def __init__(self, node: str, view: str, cause: FftError, hint: str | None = None) -> None:
@@ -46,7 +46,7 @@ class UnreadableViewError(FftError):
 
 @dataclass(frozen=True)
 class Unjudged:
-    """A view that is not judged though it is checked, and why."""
+    """A view with checks that was not judged, and the reason."""
 
     view: str
     reason: str
@@ -57,14 +57,14 @@ class Unjudged:
 
 @dataclass(frozen=True)
 class StagedView:
-    """A checked view whose rows are made by the project's queries.
+    """A checked view that is judged with the project's queries, which read the stage.
 
     Attributes:
         name: The view.
-        rendered: The views whose queries are rendered for it, itself among them: each after those that it reads. Others
-            are read as they are published.
-        new_texts: Those of them whose queries are others than those that are published.
-        checks: What judges it.
+        rendered: The views whose queries are rendered for it, including itself; each comes after those that it reads.
+            Other views are read as they are published.
+        new_texts: The rendered views whose queries differ from the published ones.
+        checks: The checks that judge it.
     """
 
     name: str
@@ -79,9 +79,9 @@ class PublishedView:
 
     Attributes:
         name: The view.
-        old_texts: The views, itself or what it reads, whose published queries are not the project's.
-        checks: What may judge it.
-        waiting: The names of those that look into what the run is still to build: they do not judge it now.
+        old_texts: The views, itself or its inputs, whose published queries differ from the project's.
+        checks: The checks that may judge it.
+        waiting: The names of checks that read a node which the run has yet to build: they do not judge the view now.
     """
 
     name: str
@@ -92,15 +92,16 @@ class PublishedView:
 
 @dataclass(frozen=True)
 class ViewsToJudge:
-    """The views that one build judges, by when.
+    """The views that one build judges, grouped by the time when they are judged.
 
     Attributes:
-        staged: Those whose text is known: before the rows are published.
-        published: Those where another text than the project's is published somewhere: after the new rows have their
-            place, and before anybody sees them there.
-        unjudged: The others.
-        outdated: Views whose published text may stay though the project has another one: judged as they are published,
-            after the new rows have their place.
+        staged: Views whose queries, and those of the views that they read, are or become the project's. They are judged
+            before the rows are published.
+        published: Views with another published query, their own or that of a view which they read. They are judged
+            inside the transaction, after the new rows have the published name and before others see them.
+        unjudged: Views that cannot be judged.
+        outdated: Views whose published query may stay although the project has another one. They are judged as they are
+            published, after the new rows have the published name.
     """
 
     staged: tuple[StagedView, ...] = ()
@@ -112,17 +113,17 @@ class ViewsToJudge:
 def judge_views(
     warehouse: Warehouse, stage: Stage, name: str, place: Relation, views: Sequence[StagedView]
 ) -> tuple[JudgedView, ...]:
-    """Run the blocking checks of views, with a relation in the place of a node.
+    """Run the blocking checks of views, whose queries read a given relation instead of a node.
 
     Args:
         warehouse: The session of the node's build.
-        stage: That of the build; the queries of the views are kept beside it.
+        stage: The stage of the build; the views are created beside it.
         name: The node.
-        place: Where its rows are: the stage, or its published name.
-        views: What is judged, each after those that it reads.
+        place: The relation with the node's rows: the stage, or the published relation.
+        views: The views to judge, each after those that it reads.
 
     Raises:
-        UnreadableViewError: a view does not work with these rows.
+        UnreadableViewError: the query of a view fails on these rows.
     """
     stand_ins = _StandIns(warehouse, stage, name, place)
     found = []
@@ -137,15 +138,15 @@ def judge_views(
 def judge_published(
     warehouse: Warehouse, name: str, views: Sequence[PublishedView]
 ) -> tuple[tuple[JudgedView, ...], tuple[Unjudged, ...]]:
-    """Run the blocking checks of views as they are published, once the new rows of a node have their place.
+    """Run the blocking checks of views as they are published, after the new rows of a node have the published name.
 
     Args:
-        warehouse: In the transaction of the node's build.
+        warehouse: The session of the node's build, in its transaction.
         name: The node.
-        views: What is judged.
+        views: The views to judge.
 
     Raises:
-        UnreadableViewError: a view does not work with these rows.
+        UnreadableViewError: the query of a view fails on these rows.
     """
     judged, unjudged = [], list[Unjudged]()
     for view in views:
@@ -161,7 +162,7 @@ def judge_published(
 
 
 def _judge_as_published(warehouse: Warehouse, view: PublishedView) -> tuple[tuple[CheckResult, ...], tuple[str, ...]]:
-    """Return what the checks found, and why others cannot judge this text."""
+    """Return the results of the checks, and the reasons why other checks cannot judge the published query."""
     engine, relation = warehouse.engine, warehouse.relation(view.name)
     columns = engine.columns(engine.spelling.select_all(relation))
     checks, lacks = [], []
@@ -177,7 +178,7 @@ def _judge_as_published(warehouse: Warehouse, view: PublishedView) -> tuple[tupl
 
 
 def _measured_before(warehouse: Warehouse, view: str, checks: Sequence[Check]) -> Mapping[str, float | None]:
-    """Read what checks have measured when the rows of a view were judged last."""
+    """Read the measurements of checks from the last time when the rows of a view were judged."""
     if not any(check.rule.measures for check in checks):
         return {}
     recorded = recorded_measures(warehouse.engine, view, warehouse.place_text(view))
@@ -187,7 +188,10 @@ def _measured_before(warehouse: Warehouse, view: str, checks: Sequence[Check]) -
 def _lacks_for(
     check: Check, warehouse: Warehouse, relation: Relation, columns: Sequence[ColumnType], *, is_waiting: bool
 ) -> str | None:
-    """Say what a check names that is not there; None if all is, and nothing if what it looks into is to come."""
+    """Return the reason why a check cannot run; None if it can run.
+
+    The text is empty if the check reads a node that the run has yet to build.
+    """
     for read in check.rule.reads:
         to = warehouse.relation(read)
         if to not in warehouse.engine.inspect([to]):
@@ -198,13 +202,13 @@ def _lacks_for(
         check_query(check, relation, columns, warehouse.engine, warehouse.relation, datetime.now(UTC))
     except StatementError:
         raise
-    except FftError as error:  # a column that only the new text has
+    except FftError as error:  # a column that only the new query has
         return error.problem.message
     return None
 
 
 class _StandIns:
-    """Views beside a stage, with the queries of published ones, which read the stage."""
+    """Temporary views beside a stage: they have the queries of the project's views, and read the stage."""
 
     def __init__(self, warehouse: Warehouse, stage: Stage, name: str, place: Relation) -> None:
         self._warehouse = warehouse
@@ -236,7 +240,7 @@ class _StandIns:
         return self._places.get(behind or "") or self._warehouse.relation(node)
 
     def _spelled(self, text: str) -> str:
-        """A query that works when the build is over: it reads what is published."""
+        """Return a query with published relations instead of staged ones, so that it works after the build."""
         spelling = self._warehouse.engine.spelling
         for node, place in self._places.items():
             text = text.replace(place.sql(spelling), self._warehouse.relation(node).sql(spelling))

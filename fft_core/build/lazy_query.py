@@ -1,4 +1,4 @@
-"""The query of a lazy Python model: its function is called with the columns of what it reads, and no row is moved."""
+"""The query of a lazy Python model: its function is called with the columns of the inputs, and reads no rows."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from fft_core.warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class LazyQuery:
-    """What a lazy model came to.
+    """The query of a lazy model.
 
     Attributes:
         sql: The query, for the engine.
-        symbolic: The same with symbols for relations; of an incremental model, for a whole build and for an increment.
+        symbolic: The same query with symbols instead of relations. An incremental model whose query for an increment
+            can differ has two texts: that of a full build and that of an increment.
     """
 
     sql: str
@@ -26,15 +27,15 @@ class LazyQuery:
 
 
 def lazy_query(warehouse: Warehouse, model: Model, naming: Naming) -> LazyQuery:
-    """Return the query of a lazy Python model. Its inputs must exist, as their columns are asked for.
+    """Return the query of a lazy Python model. Its inputs must exist, because their columns are read.
 
     Args:
         warehouse: The session of this thread.
         model: The model.
-        naming: Where relations lie, and whether the rows are added to the model's table.
+        naming: The relations of nodes, and whether the rows are added to the model's table.
 
     Raises:
-        ModelError: the function fails, or what it returns is no query.
+        ModelError: the function fails, or does not return a query.
         StatementError: an input is not in the database.
     """
     inputs = _Inputs(warehouse, model, naming)
@@ -52,7 +53,7 @@ def _tells_increments_apart(model: Model) -> bool:
 
 
 class _Inputs:
-    """What a model reads: where it lies, and its columns, which are asked for once."""
+    """The inputs of a model: their relations, and their columns, which are read from the database once."""
 
     def __init__(self, warehouse: Warehouse, model: Model, naming: Naming) -> None:
         self._warehouse, self._model, self._naming = warehouse, model, naming
@@ -60,7 +61,7 @@ class _Inputs:
         self._columns: dict[str | SourceName, Mapping[str, str]] = {}
 
     def compiled(self, own: Mapping[str, str] | None = None) -> IbisQuery:
-        """Call the function: for an increment if the columns of the model's own table are given."""
+        """Call the function; return its query, that of an increment if the columns of the model's table are given."""
         if own is not None:
             self._columns[self._model.name] = own
         return self._warehouse.compiler.lazy_query(
@@ -72,7 +73,7 @@ class _Inputs:
         )
 
     def spelled(self, query: IbisQuery) -> str:
-        """Spell a query with the places of its inputs; those that are inlined stand before it."""
+        """Render a query with the relations of its inputs; the queries of ephemeral inputs come first."""
         used = {f"{SYMBOL}{name}": place for name, place in self._places.items()}
         places = {s: place for s, place in used.items() if isinstance(place, Relation) or s in query.reads}
         return query.sql(places, self._warehouse.engine.spelling)
@@ -89,7 +90,7 @@ class _Inputs:
         return {column.name: column.type for column in self._warehouse.engine.columns(query)}
 
     def _place(self, name: str | SourceName) -> Relation | str:
-        """Where an input lies; of an ephemeral model, its query."""
+        """Return the relation of an input; for an ephemeral model, its query."""
         upstream = self._warehouse.project.models.get(name) if isinstance(name, str) else None
         if upstream is not None and upstream.is_ephemeral:
             return self._warehouse.compiler.sql(upstream, replace(self._naming, is_incremental=False))

@@ -1,4 +1,4 @@
-"""The hooks of a model, rendered: SQL that is run in the transaction that builds it."""
+"""The rendered hooks of a model: SQL statements that run in the transaction that builds it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fft_core.warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class RenderedHooks:
-    """What is run before the rows of a model are made, and once they have their place."""
+    """The statements that run before the rows of a model are written, and after they have the published name."""
 
     model: Model | None = None
     before: tuple[str, ...] = ()
@@ -22,7 +22,7 @@ class RenderedHooks:
 
     @contextmanager
     def explained(self, key: str) -> Iterator[None]:
-        """Say which hook a statement is of that fails."""
+        """Raise the error of a hook's statement again, with the hook's key (`pre_hook`, `post_hook`) and place."""
         try:
             yield
         except StatementError as error:
@@ -52,7 +52,7 @@ def rendered_hooks(warehouse: Warehouse, model: Model) -> RenderedHooks:
 
 
 def _refuse_what_ends_it(model: Model, hook: ModelHook, statement: str) -> None:
-    """A hook is a part of the transaction of its model, which it cannot end."""
+    """Raise FftError for a statement that begins or ends a transaction: the hook runs inside that of its model."""
     word = re.match(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(\w+)", statement, re.DOTALL)
     if word and word[1].lower() in ("begin", "start", "commit", "rollback", "end", "abort"):
         hint = "Take it out: the hook is a part of the transaction that builds the model."
@@ -60,14 +60,14 @@ def _refuse_what_ends_it(model: Model, hook: ModelHook, statement: str) -> None:
 
 
 def _refuse_other_rows(warehouse: Warehouse, model: Model, hook: ModelHook, statement: str) -> None:
-    """The rows of a model are those that its checks judge: a hook that changes them would go past these."""
+    """Raise FftError for a statement that changes the model's own table: its checks would not see the change."""
     from sqlglot import exp, parse_one  # few models have hooks
     from sqlglot.errors import SqlglotError
 
     try:
         tree = parse_one(statement, dialect=warehouse.engine.dialect)
     except SqlglotError:
-        return  # the database says what is wrong
+        return  # the database reports the error
     is_change = isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable)
     is_change = is_change or (isinstance(tree, exp.Alter) and any(map(_is_of_columns, tree.args.get("actions") or ())))
     if not is_change:

@@ -48,7 +48,7 @@ _TOO_LATE = "it is read by a text that is published, and this engine cannot take
 
 @dataclass(frozen=True, kw_only=True)
 class NodeResult:
-    """What is published of a model or seed after its turn in a run, and why it was built or left as it is."""
+    """The published relation of a model or seed after its turn in a run, and the decision to build it or to keep it."""
 
     relation: Relation
     row_count: int | None
@@ -65,12 +65,12 @@ class NodeResult:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult(NodeResult):
-    """What a build published; `checks` judged its rows before.
+    """The result of a build; `checks` judged its rows before they were published.
 
-    `changes` counts what an increment did. `size_bytes` is what the table takes, if the engine knows; `bytes_scanned`
-    what its query was expected to read, if a budget asks for it and the engine can tell. `views` are
-    those over it whose checks judged the rows before; `unjudged` are views that could not be asked. `has_more` tells
-    that more may have arrived in a stream than its batch took, `bounds` from where to where it was read.
+    `changes` are the counts of an increment, by name. `size_bytes` is the size of the table, if the engine knows it.
+    `bytes_scanned` is the estimate for the query, if a budget or limit needs it and the engine has one. `views` are the
+    views over the node whose checks judged the rows, too; `unjudged` are views that could not be judged. `has_more`:
+    a stream may have more records than the batch took. `bounds`: the positions between which a stream was read.
     """
 
     kind: RelationKind
@@ -86,7 +86,7 @@ class BuildResult(NodeResult):
 
 @dataclass(frozen=True)
 class StoredFrame:
-    """A frame that became a table."""
+    """A table that was stored from a frame."""
 
     relation: Relation
     row_count: int
@@ -95,46 +95,46 @@ class StoredFrame:
 
 @dataclass(frozen=True)
 class Clock:
-    """When the turn of a node began, and what its session had spent in statements by then."""
+    """The start of a node's turn, and the seconds that its session had spent in statements until then."""
 
     began: float
     queries_before: float
 
     @classmethod
     def begun(cls, warehouse: Warehouse) -> Clock:
-        """Begin a turn."""
+        """Return a clock that starts now."""
         return cls(time.perf_counter(), warehouse.engine.trace.seconds)
 
     @property
     def seconds(self) -> float:
-        """How long the turn has taken."""
+        """The seconds since the start of the turn."""
         return time.perf_counter() - self.began
 
     def query_seconds(self, warehouse: Warehouse) -> float:
-        """How much of it was spent in statements."""
+        """Return the seconds of the turn that were spent in statements."""
         return warehouse.engine.trace.seconds - self.queries_before
 
 
 @dataclass(frozen=True)
 class BuildTask:
-    """A build that was decided, with what it must know of its run: it asks the run for nothing else.
+    """A build that was decided, with all values and callbacks that it needs from its run.
 
     Attributes:
-        decision: What is built, and why.
-        clock: When the turn of the node began.
-        still_current: Raises if another run has built the node, or what it reads, since the decision. Called in the
-            stage, before the rows are made and before they are published.
-        views: Returns the checked views over the node that its new rows are judged by. Called once the rows are staged
-            and have passed the node's own checks: what still has its turn in the run may have changed until then.
-        with_query: Returns the decision, completed by the texts of the query of a lazy model. Called when the query is
-            made, before it runs.
-        existing: What is published under the node's name; None if nothing is.
+        decision: The decision: the node, and the reasons for its build.
+        clock: The clock of the node's turn.
+        still_current: Raises if another run has built the node or one of its inputs since the decision. Called inside
+            the stage, before the rows are written and again before they are published.
+        views: Returns the views over the node whose checks judge its new rows. Called after the staged rows have passed
+            the node's own checks, because other turns of the run may change the answer until then.
+        with_query: Returns the decision, completed with the texts of the query of a lazy model. Called when the query
+            is known, before it runs.
+        existing: The relation that is published under the node's name; None if none is.
         is_recorded: Whether the build is recorded.
         replaces_record: Whether the node has a record, which the new one replaces.
-        run_id: Noted in the record.
-        known: Results of checks of the node that have judged these very rows already.
-        referring: The nodes with foreign keys to this one, and all that is attached to them.
-        batch: What has arrived in a stream.
+        run_id: The id of the run, for the record.
+        known: Results of checks of the node that have judged these same rows already.
+        referring: The attachments, as JSON, of the nodes with foreign keys to this one, by name.
+        batch: The records that have arrived in a stream; None if the node is not a stream.
     """
 
     decision: Decision
@@ -153,15 +153,15 @@ class BuildTask:
 
 @dataclass(frozen=True)
 class Built:
-    """A node that was built, and what its run should remember of that.
+    """A node that was built, and the facts that its run remembers.
 
     Attributes:
-        result: What was published.
-        record: Its record, written unless the task said not to.
-        published: What is there now.
-        judged: What the checks found of the views that were judged on staged rows, by their names.
-        detached: The nodes that lost their foreign keys to this one, with what is left; they get them back in their
-            own turn.
+        result: The result of the build.
+        record: The record of the build; it was written if the task is recorded.
+        published: The relation that is published now.
+        judged: The results of the checks of the views that were judged on staged rows, by view.
+        detached: The remaining attachments, as JSON, of the nodes that lost their foreign keys to this one, by name.
+            These nodes get the keys back in their own turn.
     """
 
     result: BuildResult
@@ -175,11 +175,11 @@ def build_node(warehouse: Warehouse, node: Model | Seed, task: BuildTask) -> Bui
     """Build one node: its rows are staged, checked, published and recorded.
 
     Raises:
-        CheckFailedError: a check of severity error failed, its own or that of a view over it; the published rows stay
-            as they were.
-        UnreadableViewError: a checked view over it does not work with the new rows.
-        RenderError, ModelError, SeedError, StatementError: the rows cannot be made.
-        Whatever `task.still_current` raises: nothing is published then.
+        CheckFailedError: a check of severity error failed, of the node or of a view over it; the published rows stay as
+            they were.
+        UnreadableViewError: the query of a checked view over it fails on the new rows.
+        RenderError, ModelError, SeedError, StatementError: the rows cannot be computed.
+        Exception: any error of `task.still_current`; nothing is published then.
     """
     build = _Build(warehouse, task)
     if isinstance(node, Model) and task.batch is not None:
@@ -200,13 +200,13 @@ def build_node(warehouse: Warehouse, node: Model | Seed, task: BuildTask) -> Bui
 def publish_frame(
     warehouse: Warehouse, relation: Relation, frame: pa.Table, source: SourceName | None = None
 ) -> StoredFrame:
-    """Store a frame that was made elsewhere as a table: readers see the old rows or the new ones.
+    """Store the frame of an asset outside of the project as a table; readers see either the old or the new rows.
 
     Args:
         warehouse: The session of this thread.
-        relation: Where it is stored.
+        relation: The relation to store it in.
         frame: The rows.
-        source: The source that it fills; its checks judge the rows before they are published.
+        source: The source that the table is; its checks judge the rows before they are published.
 
     Raises:
         CheckFailedError: a check of severity error failed; nothing is published.
@@ -243,7 +243,7 @@ def refuse_bad_rows(
 
 @dataclass(frozen=True)
 class _Build:
-    """A task that is carried out in a session."""
+    """A build task, with the session that runs it."""
 
     warehouse: Warehouse
     task: BuildTask
@@ -254,15 +254,15 @@ class _Build:
 
     @cached_property
     def first_load(self) -> datetime:
-        """When the content of a seed was first loaded: now, unless the last load was of the same."""
+        """The time when this content of a seed was first loaded: now, if the last load had other content."""
         return first_load(self.decision.identity, self.decision.record) or datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """What becomes a relation, or with a `model` what its table is changed by.
+    """The rows to publish; with a `model`, they are applied to its table instead of replacing it.
 
-    With a `backing`, the rows become that table, and the relation a view of it.
+    With a `backing`, the rows are stored in that table, and the relation becomes a view of it.
     """
 
     kind: RelationKind
@@ -300,7 +300,7 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
             raise CheckFailedError(name, judgement.results)
         views = task.views()
         staged = _judge_views(build, stage, judgement, stage.place, views.staged)
-        task.still_current()  # what it read may have changed meanwhile
+        task.still_current()  # its inputs may have been built by another run meanwhile
         record = replace(_record(build, relation, written, judgement), attached=attachments.attached)
         with hooks.explained("post_hook"):
             after = (attachments.added, lambda: hooks.after)
@@ -317,7 +317,7 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
 
 
 def _staged(build: _Build, relation: Relation, rows: _Rows) -> AbstractContextManager[Stage]:
-    """Begin a stage: of the relation, or of the table that stores what a view cannot compute by itself."""
+    """Open a stage: of the relation, or of the backing table with the rows that a view shows."""
     publisher, existing = build.warehouse.engine.publisher, build.task.existing
     replaces = existing.kind if existing else None
     if rows.backing is not None:
@@ -327,7 +327,7 @@ def _staged(build: _Build, relation: Relation, rows: _Rows) -> AbstractContextMa
 
 
 def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord, views: Sequence[JudgedView]) -> Seal:
-    """What is left on the relation, and what is written into the records, also of views whose rows it changes."""
+    """Return the stamp of the relation, and the statements for the records, also for those of judged views."""
     replaces, engine = build.task.replaces_record, build.warehouse.engine
     recorded = record_statements(engine, record, replaces=replaces) if build.task.is_recorded else ()
     if build.task.is_recorded:
@@ -336,7 +336,7 @@ def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord, vie
 
 
 def _measured_by_views(warehouse: Warehouse, views: Sequence[JudgedView]) -> Iterator[str]:
-    """Spell what notes the measures of views, which are not built for that."""
+    """Render the statements that record the measurements of judged views, without a build of these views."""
     engine = warehouse.engine
     for view in views:
         if measured := measures_of(view.results):
@@ -369,7 +369,7 @@ def _result(
 def _judge_views(
     build: _Build, stage: Stage, judgement: Judgement, place: Relation, views: Sequence[StagedView]
 ) -> tuple[JudgedView, ...]:
-    """Run the checks of the views over a node on its new rows. Raises CheckFailedError where one blocks."""
+    """Run the checks of the views over a node on its new rows. Raises CheckFailedError if one blocks."""
     if not views:
         return ()
     judged = judge_views(build.warehouse, stage, build.decision.name, place, views)
@@ -381,10 +381,10 @@ def _judge_views(
 def _judge_where_published(
     build: _Build, stage: Stage, judgement: Judgement, relation: Relation, views: ViewsToJudge
 ) -> tuple[tuple[JudgedView, ...], tuple[Unjudged, ...]]:
-    """Do the same for views that are read by published texts, once the new rows have their place.
+    """Judge views with published queries that differ from the project's, after the new rows have the published name.
 
-    Of one that the project has another text for, what the new text gave counts as its result. Without transactions it
-    would be too late to hold the rows back.
+    A view that was also judged with the project's query keeps that result. Without transactions none is judged, because
+    the rows could not be taken back. Raises CheckFailedError if one blocks.
     """
     if not build.warehouse.engine.capabilities.transactions:
         names = dict.fromkeys(view.name for group in (views.published, views.outdated) for view in group)
@@ -400,7 +400,7 @@ def _judge_where_published(
 
 
 def _write(build: _Build, stage: Stage, relation: Relation, rows: _Rows) -> Written:
-    """Write the rows where they are staged, or change the staged copy of the published ones by them."""
+    """Write the rows into the stage, or apply them to the staged copy of the published rows."""
     if rows.model is None:
         columns, stats = stage.write(rows.query)
         return Written(stage.place, columns, stats.rows)
@@ -418,14 +418,14 @@ def _write(build: _Build, stage: Stage, relation: Relation, rows: _Rows) -> Writ
 
 
 def _refuse_what_others_built(engine: Session, name: str, relation: Relation, existing: Published | None) -> None:
-    """Raise where another run changed the table since this one decided: its rows would be applied twice."""
+    """Raise BusyError if another run changed the table since the decision: the rows would be applied twice."""
     now = engine.inspect([relation], Want.STAMP).get(relation)
     if existing is not None and (now is None or now.stamp != existing.stamp):
         raise BusyError(f"{name} was built by another run meanwhile", hint="Start this one again: it plans anew.")
 
 
 def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:
-    """Run the checks that judge the whole relation; those of the delta have been run, and others before its inputs."""
+    """Return the results of all checks of the relation: the known ones, those of the delta, and the others, run now."""
     engine, known = build.warehouse.engine, {result.check.name: result for result in written.delta_checks}
     known |= {result.check.name: result for result in build.task.known}
     checks = build.warehouse.project.checks_of(build.decision.name)
@@ -448,9 +448,9 @@ def _measured_before(record: BuildRecord | None) -> Mapping[str, float | None]:
 
 
 def _digest(build: _Build, written: Written) -> str:
-    """Spell what tells these rows from the last ones: not for those of a seed or view, nor for very many.
+    """Render the aggregate that digests the rows for their data version; `null` if they are not digested.
 
-    What an increment of sorted rows makes of the order of a table is not known.
+    Seeds, views and tables above `digest_max_rows` are not, nor are increments of sorted rows: their order is unknown.
     """
     identity = build.decision.identity
     limit = build.warehouse.project.fingerprint.digest_max_rows

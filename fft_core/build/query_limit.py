@@ -1,4 +1,4 @@
-"""The guard of single queries: what is expected to read more bytes than allowed is not run."""
+"""The limit of single queries: a query that is expected to read more bytes than allowed is not run."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from fft_core.warehouse.warehouse import Warehouse
 
 
 class QueryTooLargeError(FftError):
-    """A query is expected to read more bytes than allowed; it was not run."""
+    """The error for a query that is expected to read more bytes than allowed, and was not run."""
 
 
 def expected_bytes(warehouse: Warehouse, model: Model, query: str) -> int | None:
-    """Return how many bytes a model's query is expected to read, if a limit or a budget asks for it.
+    """Return the number of bytes that a model's query is expected to read.
 
-    Returns None if nothing asks for it, or if the engine cannot tell.
+    Returns None if the project has neither a limit nor a budget of bytes, or if the engine cannot estimate.
 
     Raises:
-        QueryTooLargeError: it is more than the limit of a single query.
-        ProfileError: the variable with the limit is no number.
+        QueryTooLargeError: the number exceeds the limit of a single query.
+        ProfileError: the value of the variable with the limit is not a number.
         StatementError: the query is wrong.
     """
     limit, variable = query_limit(warehouse.project)
@@ -36,7 +36,7 @@ def expected_bytes(warehouse: Warehouse, model: Model, query: str) -> int | None
 
 
 def query_limit(project: Project) -> tuple[int | None, str]:
-    """Return the limit of a single query in bytes, and where it is said: a variable wins over budgets.yml."""
+    """Return the limit of a single query in bytes, and its origin: the variable takes precedence over budgets.yml."""
     variable = f"{spec_of(project.engine).variables}MAX_BYTES"
     said = project.environment.get(variable)
     if not said:

@@ -1,4 +1,4 @@
-"""The rows of a model as a query: rendered SQL, or the frame that a function makes; and what their errors mean."""
+"""The rows of a model as a query: rendered SQL, or the frame that a function returns; explanations of its errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelRows:
-    """The SELECT of a model's rows; of a lazy model, also its texts with symbols for relations, see `LazyQuery`."""
+    """The SELECT of a model's rows; for a lazy model, also its texts with symbols for relations, see `LazyQuery`."""
 
     sql: str
     symbolic: tuple[str, ...] = ()
@@ -37,14 +37,14 @@ class ModelRows:
 
 @contextmanager
 def model_rows(warehouse: Warehouse, model: Model, *, is_increment: bool = False) -> Iterator[ModelRows]:
-    """Give the SELECT of a model's rows: its own, or one over the frame that its function makes.
+    """Yield the SELECT of a model's rows: its own query, or one over the frame that its function returns.
 
-    While the context lasts, an error of the database says which model it came from, and which input is missing.
+    While the context lasts, errors of the database name the model, and the missing input if there is one.
 
     Args:
-        warehouse: The session of this thread; it says where the inputs are.
-        model: What is rendered or called.
-        is_increment: Whether its rows are added to its table, which then is there.
+        warehouse: The session of this thread, with the relations of the inputs.
+        model: The model to render or call.
+        is_increment: Whether its rows are added to its table, which must exist then.
 
     Raises:
         RenderError, ModelError: the template or the function fails.
@@ -57,7 +57,7 @@ def model_rows(warehouse: Warehouse, model: Model, *, is_increment: bool = False
 @contextmanager
 def _query(warehouse: Warehouse, model: Model, is_increment: bool) -> Iterator[ModelRows]:
     if model.has_query:
-        # a snapshot sees all rows each time
+        # the query of a snapshot returns all rows each time
         is_incremental = is_increment and isinstance(model.materialization, Incremental)
         yield text_of(warehouse, model, replace(warehouse.naming, is_incremental=is_incremental))
         return
@@ -74,7 +74,7 @@ def text_of(warehouse: Warehouse, model: Model, naming: Naming) -> ModelRows:
     """Return the query of a model that has one. Raises RenderError, ModelError, StatementError."""
     if not model.is_lazy:
         return ModelRows(warehouse.compiler.sql(model, naming))
-    from fft_core.build.lazy_query import lazy_query  # only where there are such models
+    from fft_core.build.lazy_query import lazy_query  # few projects have lazy models
 
     query = lazy_query(warehouse, model, naming)
     return ModelRows(warehouse.compiler.frozen_query(query.sql, naming, model.location), query.symbolic)
@@ -87,7 +87,7 @@ def read_relation(warehouse: Warehouse, relation: Relation) -> pa.Table:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What a Python model reads, by a session."""
+    """The inputs of a Python model, read in a session."""
 
     warehouse: Warehouse
     model: Model
@@ -118,11 +118,11 @@ class _Inputs:
 
 @contextmanager
 def _refused(model: Model, what: str = "") -> Iterator[None]:
-    """Say whose rows those are that have no place in a frame, or in a table."""
+    """Raise ModelError, with the model's name, for rows that a frame or a table cannot hold."""
     try:
         yield
     except EngineError as error:
-        if type(error) is not EngineError:  # the others tell of the database
+        if type(error) is not EngineError:  # its subclasses are errors of the database
             raise
         message = f"{model.name}: {what}{error.problem.message}"
         raise ModelError(message, where=model.location, hint=error.problem.hint) from error
@@ -130,7 +130,7 @@ def _refused(model: Model, what: str = "") -> Iterator[None]:
 
 @contextmanager
 def explained(warehouse: Warehouse, model: Model) -> Iterator[None]:
-    """Say which model and file a statement came from, and which input is missing if one is; and no secrets."""
+    """Add the model, its file and a missing input to errors of statements, and mask secrets in them."""
     try:
         with _placed(warehouse, model):
             yield
@@ -157,7 +157,7 @@ def _placed(warehouse: Warehouse, model: Model) -> Iterator[None]:
 
 
 def _with_place(warehouse: Warehouse, model: Model, error: StatementError) -> StatementError:
-    """Show the place in the rendered SQL, or all of it where the engine does not tell the place."""
+    """Return the error with the lines around its place in the rendered SQL; with all SQL if the place is unknown."""
     fault, where = fault_of(error), model.location
     if fault is None:
         shown = f"The SQL as sent:\n{_indented(shortened(error.sql))}"
@@ -181,7 +181,7 @@ def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) ->
 
 
 def how_to_get(warehouse: Warehouse, node: str | SourceName) -> str:
-    """Say what to do where the relation of a model, seed or source is not there."""
+    """Return the advice for a missing relation of a model, seed or source."""
     if isinstance(node, SourceName):
         source = warehouse.project.sources[node]
         seed = warehouse.project.seeds.get(source.identifier)

@@ -1,4 +1,4 @@
-"""The rows of a seed as a query: those of its file, with the columns that say where and when they came from."""
+"""The rows of a seed as a query: the rows of its file, with columns for the file and the time of the load."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from fft_core.warehouse.warehouse import Warehouse
 
 @contextmanager
 def seed_rows(warehouse: Warehouse, seed: Seed, loaded: datetime) -> Iterator[str]:
-    """Make the rows of a seed's file selectable while the context lasts; return the SELECT that reads them.
+    """Make the rows of a seed's file selectable while the context lasts; yield the SELECT that reads them.
 
-    While the context lasts, an error of the database says which file it came from.
+    While the context lasts, errors of the database name the file.
 
     Args:
         warehouse: The session of this thread.
-        seed: Whose file.
-        loaded: When this content was first loaded: readers see it, so that the same rows have the same.
+        seed: The seed.
+        loaded: The time when this content was first loaded. It is a column, so the same content must get the same time.
 
     Raises:
         FftError: the file is missing.

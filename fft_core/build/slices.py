@@ -1,4 +1,4 @@
-"""Part of a table: the rows of some partitions, which are replaced and read without the others."""
+"""Slices of tables: the rows of some partitions, which are replaced and read without the other rows."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from fft_core.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ROWS = "_ff_slice"  # kept beside the stage
+_ROWS = "_ff_slice"  # the name of a table beside the stage
 
 
 @dataclass(frozen=True)
 class TimeRange:
-    """A time and all until another one, which is not in it; both know their zone."""
+    """The times from a start until an end, without the end itself; both have a time zone."""
 
     start: datetime
     end: datetime
@@ -35,21 +35,21 @@ class TimeRange:
 
 @dataclass(frozen=True)
 class PartitionColumn:
-    """A column by its name, in any case."""
+    """The name of a column, in upper or lower case."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class PartitionExpression:
-    """An expression of SQL over the columns of a table."""
+    """A SQL expression over the columns of a table."""
 
     sql: str
 
 
 @dataclass(frozen=True)
 class Within:
-    """Rows by one of their values: it is one of these, or lies in one of these ranges."""
+    """A condition on rows: a value of the row is one of the wanted texts, or lies in one of the wanted ranges."""
 
     value: PartitionColumn | PartitionExpression
     wanted: tuple[str, ...] | tuple[TimeRange, ...]
@@ -60,8 +60,8 @@ class Slice:
     """Some rows of a table.
 
     Attributes:
-        parts: A row is in the slice where it fits all of one of them; no row is where there are none.
-        name: What people call it.
+        parts: A row is in the slice if it meets all conditions of one part. Without parts, no row is in it.
+        name: The name of the slice, for messages.
     """
 
     parts: tuple[tuple[Within, ...], ...]
@@ -71,14 +71,14 @@ class Slice:
 def publish_slice(
     warehouse: Warehouse, relation: Relation, frame: pa.Table, rows: Slice, source: SourceName | None = None
 ) -> StoredFrame:
-    """Replace a slice of a table by a frame; readers see the old rows or the new ones. The first creates the table.
+    """Replace a slice of a table by a frame; readers see either the old or the new rows. A missing table is created.
 
     Args:
         warehouse: The session of this thread.
         relation: The table.
         frame: The rows of the slice, and no others.
-        rows: Which slice it is.
-        source: The source that the table is; its checks judge the whole table before anything is published.
+        rows: The slice.
+        source: The source that the table is; its checks judge the whole table before it is published.
 
     Raises:
         FftError: rows lie outside of the slice, or the columns are not those of the table.
@@ -89,7 +89,7 @@ def publish_slice(
         with warehouse.engine.frames.query(frame) as query:
             given = _Given(warehouse=warehouse, relation=relation, query=query, rows=rows, has_rows=frame.num_rows > 0)
             while (columns := _published(given, source)) is None:
-                pass  # somebody has created the table, or dropped it: it is looked at once more
+                pass  # another session has created or dropped the table: try again
     return StoredFrame(relation, frame.num_rows, columns)
 
 
@@ -109,7 +109,7 @@ class _Given:
 
 
 def _published(given: _Given, source: SourceName | None) -> tuple[ColumnType, ...] | None:
-    """Publish a slice; None if the table came or went before others could be kept from it."""
+    """Publish a slice; return its columns. Return None if the table was created or dropped before it was locked."""
     is_kept, relation = _is_kept(given), given.relation
     with given.engine.publisher.stage(relation, "table", "published" if is_kept else "empty") as stage:
         if _is_kept(given) != is_kept:
@@ -128,7 +128,7 @@ def read_slice(warehouse: Warehouse, relation: Relation, rows: Slice) -> pa.Tabl
 
 
 def _is_kept(given: _Given) -> bool:
-    """Whether there is a table to be changed. One without rows says little of its types: rows make it anew."""
+    """Whether an existing table is changed. An empty one is replaced by new rows: its types may be meaningless."""
     there = given.engine.inspect([given.relation]).get(given.relation)
     if there is not None and there.kind != "table":
         hint = "Drop it, or rename it."
@@ -199,7 +199,11 @@ def _fitted(
     stored: Sequence[ColumnType],
     columns: Sequence[ColumnType],
 ) -> Mapping[str, str]:
-    """Map the table's columns to the values of the rows, which are cast where none changes by it."""
+    """Map the table's columns to expressions over the rows, which cast them to the types of the table.
+
+    Raises:
+        FftError: the columns are not those of the table, or a cast would change values.
+    """
     difference = compared(stored, columns)
     if difference.added or difference.missing:
         raise _other_columns(relation, str(difference))
@@ -235,7 +239,7 @@ _NUMBER = re.compile(r"u?(?:tiny|small|big|huge)?int(?!erval)|dec|num|float|doub
 
 
 def _family(column_type: str) -> str:
-    """Types between which a value can be cast and still mean the same."""
+    """Return the family of a type: casts within a family keep the meaning of a value."""
     text = column_type.lower()
     if text.endswith("]"):
         return text
@@ -247,7 +251,7 @@ def _family(column_type: str) -> str:
 
 
 def _condition(engine: Session, relation: Relation, columns: Sequence[ColumnType], rows: Slice) -> str:
-    """Spell which rows of a relation are in a slice."""
+    """Render the condition for the rows of a relation that are in a slice."""
     types: dict[str, str] = {}
     parts = []
     for part in rows.parts:
@@ -266,7 +270,7 @@ def _spelled(value: PartitionColumn | PartitionExpression, columns: Sequence[Col
     known = {column.name.lower(): column.name for column in columns}
     known |= {name: name for name in known.values()}
     name = known.get(text, known.get(text.lower()))
-    if name is not None:  # quoted, as a column may be called by a word of the language
+    if name is not None:  # quoted, because the name of a column may be a keyword
         return spelling.quoted(name)
     if isinstance(value, PartitionExpression):
         return f"({text})"
@@ -309,5 +313,5 @@ def _is_within(
 
 
 def _time(time: datetime, zoned: bool, spelling: Spelling) -> str:
-    """Spell a time; without a zone it is that of a clock in the partitions' zone, as Dagster's IO managers have it."""
+    """Render a time; without a zone, it is the local time in the partitions' zone, as in Dagster's IO managers."""
     return spelling.zoned(time.astimezone(UTC)) if zoned else spelling.timestamp(time)

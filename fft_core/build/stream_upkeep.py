@@ -1,4 +1,4 @@
-"""Reads the positions of streams, resets them, and compares sessions with the events that are kept."""
+"""Reads and resets the positions of streams, and compares sessions with the stored events."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class StreamStatus:
 
     Attributes:
         model: The stream.
-        state: What is kept of it; None if nothing was ever read.
-        backlog: What it has beyond that; None if the source cannot be asked.
-        problem: Why it cannot.
-        now: When it was asked, in UTC without a zone.
+        state: The stored state; None if nothing was ever read.
+        backlog: The records after that position; None if the source could not be read.
+        problem: The reason why it could not be read.
+        now: The time of the status, in UTC without a zone.
     """
 
     model: Model
@@ -47,13 +47,13 @@ class StreamStatus:
 
     @property
     def backlog_age(self) -> timedelta | None:
-        """The age of the oldest record that was not read; None if all were, or if it is not known."""
+        """The age of the oldest record that was not read; None if all were read, or if the age is unknown."""
         if self.backlog is None or self.backlog.oldest is None:
             return None
         return self.now - datetime.fromtimestamp(self.backlog.oldest, UTC).replace(tzinfo=None)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; times are UTC."""
+        """Return the status as values for JSON; times are in UTC."""
         state, backlog = self.state, self.backlog
         return {
             "stream": self.model.name,
@@ -80,7 +80,7 @@ def streams_of(project: Project) -> tuple[Model, ...]:
 
 
 def stream_named(project: Project, name: str) -> Model:
-    """Return a stream. Raises RequestError if there is none of that name."""
+    """Return the stream of that name. Raises RequestError if the project has none."""
     from fft_core.errors import nearest
     from fft_core.names import model_name
 
@@ -95,7 +95,7 @@ def stream_named(project: Project, name: str) -> Model:
 
 
 def stream_status(warehouse: Warehouse, model: Model) -> StreamStatus:
-    """Return how far a stream was read, and what it has beyond that. Raises StateError."""
+    """Return the position of a stream, and the records after it. Raises StateError."""
     state = read_state(warehouse.engine, warehouse.place(model.name))
     now, backlog, problem = datetime.now(UTC).replace(tzinfo=None), None, None
     try:
@@ -107,9 +107,9 @@ def stream_status(warehouse: Warehouse, model: Model) -> StreamStatus:
 
 
 def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
-    """Set a stream to another position: what it kept from behind that is taken back, and is read again.
+    """Set a stream to another position; stored events after the position are deleted, to be read again.
 
-    Its sessions stay as they are until all that is there has been read again, and are made of it then.
+    The sessions stay as they are until all records of the source have been read again, and are rebuilt then.
 
     Args:
         warehouse: The session of this thread.
@@ -117,7 +117,7 @@ def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
         to: "earliest", "latest", or a position as JSON, as `fft stream status --json` prints it.
 
     Raises:
-        RequestError: this is not a position, or rows cannot be taken back to it.
+        RequestError: `to` is not a position, or the rows after it cannot be found in the table.
         BusyError: another process writes the stream.
     """
     engine, target = warehouse.engine, warehouse.place(model.name)
@@ -157,7 +157,7 @@ def _position(source: Source, to: str) -> Position:
 
 
 def _refuse_lost_rows(model: Model, to: str) -> None:
-    """Rows that were added one by one do not know their place in the source."""
+    """Raise RequestError if the table has no positions of its rows, so that rows after `to` cannot be deleted."""
     body = body_of(model)
     if body.sink == "table" and not body.key and to not in ("earliest", "latest"):
         message = f"{model.name} only adds rows: those behind a position cannot be taken back"
@@ -165,7 +165,7 @@ def _refuse_lost_rows(model: Model, to: str) -> None:
 
 
 def _take_back(engine: Session, tables: StreamTables, offsets: Mapping[str, int]) -> None:
-    """Delete what was read behind these offsets, from all tables."""
+    """Delete the events that were read at or after these offsets, from all tables."""
     spelling = engine.spelling
     kept = [
         f"({PARTITION} = {spelling.literal(name)} and {OFFSET} < {offset})" for name, offset in sorted(offsets.items())
@@ -177,12 +177,12 @@ def _take_back(engine: Session, tables: StreamTables, offsets: Mapping[str, int]
 
 @dataclass(frozen=True)
 class Replay:
-    """The differences if they were made again of all events that are kept.
+    """The differences between the stored sessions of a stream and those made again from all stored events.
 
     Attributes:
-        sessions: How many there are in the table.
-        added, gone, changed: How many would be new, would not be there any more, and would have other values.
-        examples: The ids of some of them, each with what would become of it.
+        sessions: The number of sessions in the table.
+        added, gone, changed: The numbers of sessions that would be new, would be missing, and would have other values.
+        examples: The ids of some of these sessions, each with "added", "gone" or "changed".
     """
 
     sessions: int
@@ -198,10 +198,10 @@ class Replay:
 
 
 def replay_stream(warehouse: Warehouse, model: Model) -> Replay:
-    """Make the sessions of a stream again of all events that are kept, and compare them. Changes nothing.
+    """Compare the sessions of a stream with those that result from all stored events. Changes nothing.
 
     Raises:
-        RequestError: the stream makes no sessions, or nothing was read yet.
+        RequestError: the stream does not make sessions, or nothing was read yet.
     """
     engine, target = warehouse.engine, warehouse.place(model.name)
     if body_of(model).sink != "sessions":

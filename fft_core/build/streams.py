@@ -1,4 +1,4 @@
-"""One batch of a stream: read behind its position, and written into the stage of its model with the new position."""
+"""One batch of a stream: read after its position, and written into the stage of its model with the new position."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class StreamBatch:
     """The records that have arrived in a stream.
 
     Attributes:
-        rows: As `Source.poll` returns them.
-        before: The state that it was read behind; None if nothing was ever read.
-        begun: The position that it was read behind.
+        rows: The records, as `Source.poll` returns them.
+        before: The state of the stream before the batch; None if nothing was ever read.
+        begun: The position after which the batch was read.
         position: The position of its end.
-        is_full: Whether there may be more.
+        is_full: Whether the source may have more records.
     """
 
     rows: pa.Table
@@ -50,11 +50,11 @@ class StreamBatch:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing has arrived."""
+        """Whether no record has arrived and the position is the same."""
         return not self.rows.num_rows and self.position == self.begun
 
     def rebuilds(self, sink: Sink) -> bool:
-        """Whether the table is rebuilt with this batch: of sessions, when events that are read again are complete."""
+        """Whether the table is rebuilt with this batch: one of sessions only when all events have been read again."""
         is_backfill = self.before is not None and self.before.phase == "backfill"
         return is_backfill and (sink == "table" or not self.is_full)
 
@@ -64,10 +64,10 @@ class StreamBounds:
     """The part of a stream that a build read.
 
     Attributes:
-        begun: The position that it was read behind.
+        begun: The position after which it was read.
         position: The position of its end.
-        watermark: The time up to which events are expected to be there, in UTC; None before the first event.
-        now: When it was, in UTC without a zone.
+        watermark: The time up to which all events are expected to have arrived, in UTC; None before the first event.
+        now: The time of the build, in UTC without a zone.
     """
 
     begun: Position
@@ -77,23 +77,23 @@ class StreamBounds:
 
     @property
     def lag(self) -> timedelta | None:
-        """The time by which the watermark is behind; None before the first event."""
+        """The time by which the watermark is behind the build; None before the first event."""
         return None if self.watermark is None else self.now - self.watermark
 
 
 def body_of(model: Model) -> StreamBody:
-    """Return what a model that is a stream says. Raises RequestError for one that is none."""
+    """Return the body of a stream. Raises RequestError if the model is not a stream."""
     if not isinstance(model.body, StreamBody):
         raise RequestError(f"model {model.name!r} is not a stream", hint="A stream is a model of a *.ff.yml file.")
     return model.body
 
 
 def source_of(warehouse: Warehouse, model: Model) -> Source:
-    """Return what the events of a stream come from.
+    """Return the source of a stream's events, to be closed by the caller.
 
     Raises:
-        MissingDriverError: the packages that it needs are not installed.
-        StreamError: an environment variable that it names is not set.
+        MissingDriverError: the packages of the source are not installed.
+        StreamError: an environment variable in its options is not set.
     """
     from fft_core.streaming.sources import make_source
 
@@ -114,22 +114,22 @@ def _of_environment(value: object, warehouse: Warehouse, model: Model) -> object
 
 
 def hold(warehouse: Warehouse, model: Model, doing: str) -> AbstractContextManager[object]:
-    """Keep other processes from writing a stream while the context lasts; they are told what this one does.
+    """Reserve a stream for this process while the context lasts; errors in other processes show `doing`.
 
     Raises:
-        BusyError: another process holds it.
+        BusyError: another process has reserved it.
     """
     return holding(warehouse.engine, warehouse.place(model.name), doing)
 
 
 def poll(warehouse: Warehouse, model: Model, *, from_begin: bool = False, source: Source | None = None) -> StreamBatch:
-    """Read what has arrived in a stream. Nothing is changed.
+    """Read the records that have arrived in a stream. Changes nothing.
 
     Args:
         warehouse: The session of this thread.
         model: The stream.
-        from_begin: Whether it is read from its begin, as its table is not there.
-        source: What is read; it is made, and closed, if None.
+        from_begin: Whether a stream with a sink "table" is read from its beginning, because its table is missing.
+        source: The source to read; if None, it is opened and closed.
 
     Raises:
         BusyError: another process writes the stream.
@@ -150,7 +150,7 @@ def poll(warehouse: Warehouse, model: Model, *, from_begin: bool = False, source
 
 
 def _placed(error: FftError, model: Model) -> FftError:
-    """Return the error with whose stream it is that cannot be read."""
+    """Return the error with the name and the place of the stream."""
     if error.problem.where is None:
         message = f"stream {model.name!r}: {error.problem.message}"
         error.problem = replace(error.problem, message=message, where=model.location)
@@ -159,12 +159,12 @@ def _placed(error: FftError, model: Model) -> FftError:
 
 
 def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) -> Written:
-    """Write a batch into the stage of its model, and its position beside it.
+    """Write a batch into the stage of its model, and its position into the table of states.
 
     Raises:
         BusyError: another process has written the stream since the batch was read.
         CheckFailedError: a check of the batch failed.
-        StreamError: too many records are bad, or a measure cannot be made.
+        StreamError: too many records are bad, or a measure cannot be computed.
     """
     engine, model, target = warehouse.engine, increment.model, increment.relation
     body, now = body_of(model), datetime.now(UTC).replace(tzinfo=None)
@@ -196,12 +196,12 @@ def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) 
 
 
 def _identity(model: Model) -> list[str]:
-    """The settings that the rows depend on beside the events."""
+    """Return the settings that the rows depend on, besides the events."""
     return [repr(model.materialization), repr(body_of(model).columns)]
 
 
 def rules_of(body: StreamBody) -> EventRules:
-    """Return what makes a record an event of a stream."""
+    """Return the rules by which records become events of a stream."""
 
     def time(seconds: float | None) -> timedelta | None:
         return None if seconds is None else timedelta(seconds=seconds)
@@ -218,9 +218,9 @@ def rules_of(body: StreamBody) -> EventRules:
 
 
 def session_sink(engine: Session, target: Relation, model: Model) -> SessionSink:
-    """Return what keeps the events of a stream of sessions."""
+    """Return the sink that stores the events of a stream and computes its sessions."""
     settings, body = model.materialization, body_of(model)
-    assert isinstance(settings, Sessions)  # callers ask for the sink
+    assert isinstance(settings, Sessions)  # callers check the sink
     made = SessionSettings(
         settings.key,
         settings.event_time,
@@ -235,14 +235,14 @@ def session_sink(engine: Session, target: Relation, model: Model) -> SessionSink
 
 @dataclass
 class _Judge:
-    """Runs the checks of a batch on the rows that it will write."""
+    """The checks of a batch, run on the rows that it will write."""
 
     warehouse: Warehouse
     increment: Increment
     results: tuple[CheckResult, ...] = ()
 
     def __call__(self, rows: Relation) -> None:
-        """Raise CheckFailedError if one blocks."""
+        """Run the checks, and keep their results. Raises CheckFailedError if one blocks."""
         engine, checks = self.warehouse.engine, self.increment.delta_checks
         if not checks:
             return

@@ -43,7 +43,7 @@ class NativeRows:
 
 
 class ModelInputs(Protocol):
-    """What a Python model is given."""
+    """The inputs of a Python model."""
 
     @property
     def is_increment(self) -> bool:
@@ -53,7 +53,7 @@ class ModelInputs(Protocol):
         """Read an input, or the model's own table, for a kind of frame."""
 
     def key_of(self, name: str | SourceName) -> str:
-        """Return the physical name of an input, its key where the function takes a mapping."""
+        """Return the physical name of an input, which is its key if the function takes a mapping."""
 
     def is_native(self, value: object) -> bool:
         """Whether a value is a native frame of the engine."""

@@ -1,4 +1,4 @@
-"""A relation that becomes one of another kind: readers miss it for a moment where no statement does that at once."""
+"""Changes of a relation's kind: if the engine has no single statement for that, readers miss it for a moment."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fft_core.plan.records import Remembered
 
 
 def with_gaps(plan: Plan, kinds: Mapping[str, str], remembered: Remembered) -> Plan:
-    """Say of what a plan builds that its name is missing while it becomes what it will be.
+    """Add a reason to the builds of a plan that change the kind of a relation, during which readers miss it.
 
     Args:
-        plan: A plan for an engine that does not replace a view by a table at once.
-        kinds: What models and seeds will be, by name: `table` or `view`.
-        remembered: What is there.
+        plan: A plan for an engine that does not replace a view by a table in one statement.
+        kinds: The kinds that models and seeds will have, by name: `table` or `view`.
+        remembered: The published relations and their records.
     """
 
     def noted(decision: Decision) -> Decision:

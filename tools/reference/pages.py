@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.reference import commands, development, exit_codes, project_files, variables
+from tools.reference import api, commands, development, exit_codes, project_files, variables
 from tools.reference.parts import Maker, with_parts
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -16,6 +16,7 @@ PARTS: Mapping[str, Mapping[str, Maker]] = {
     "development/architecture.md": {"rooms": development.rooms},
     "reference/environment-variables.md": {"engines": variables.engines},
     "reference/exit-codes.md": {"codes": exit_codes.codes, "commands": commands.codes_of_commands},
+    **api.PARTS,
 }
 
 

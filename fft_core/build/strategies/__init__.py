@@ -1,1 +1,1 @@
-"""How rows are applied to a table that is there already: models and columns in, plain SQL out, for every engine."""
+"""The statements that apply rows to an existing table: made of models and columns as plain SQL, for every engine."""

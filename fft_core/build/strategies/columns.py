@@ -1,4 +1,4 @@
-"""The columns of a table and of the rows that come: what differs, and what becomes of it."""
+"""The differences between the columns of a table and of new rows, and the changes to the table that adapt it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from fft_core.project.model import OnSchemaChange
 
 @dataclass(frozen=True)
 class Difference:
-    """How the columns of rows differ from those of a table, see `column_names.py`.
+    """The differences between the columns of rows and those of a table; names are matched by `names/columns.py`.
 
-    `same` maps the table's name of a column to that of the rows, where both have it. `retyped` holds those of another
-    type, under the table's name: its type there, and that of the rows.
+    `same` maps the table's name of a column to that of the rows, if both have it. `added` are columns of the rows only,
+    `missing` of the table only. `retyped` maps the table's name of a column to its type there and its other type in the
+    rows.
     """
 
     same: Mapping[str, str]
@@ -37,10 +38,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Adaption:
-    """What is done to the table before rows are applied.
+    """The changes to a table before rows are applied, and the casts of the rows.
 
-    `alteration` is what becomes of its columns. `columns` maps the table's name of each column that is written to that
-    of the rows. `casts` are the columns whose values are cast to the table's type: they must survive that.
+    `alteration` changes the columns of the table. `columns` maps the table's name of each written column to that of the
+    rows. `casts` maps the table's name of each column that is cast to its type in the table and in the rows; the casts
+    must not change values.
     """
 
     alteration: Alteration
@@ -63,7 +65,7 @@ def compared(table: Sequence[ColumnType], rows: Sequence[ColumnType]) -> Differe
 
 
 def adapted(difference: Difference, policy: OnSchemaChange) -> Adaption | None:
-    """Say what is done about a difference; None where the policy is to fail."""
+    """Return the adaption to a difference; None if there is one and the policy is 'fail'."""
     if policy == "fail" and difference:
         return None
     is_added = policy in ("append_new_columns", "sync_all_columns")
@@ -76,7 +78,7 @@ def adapted(difference: Difference, policy: OnSchemaChange) -> Adaption | None:
 
 
 def lost_in_casts(rows: Relation, adaption: Adaption, types: Types) -> str | None:
-    """Spell a query that counts, for each column that is cast, the values that change by it; None without any."""
+    """Render a query that counts, for each cast column, the values that the cast changes; None without casts."""
     counts = []
     for name, (old, new) in adaption.casts.items():
         value = types.spelling.quoted(adaption.columns[name])

@@ -1,4 +1,4 @@
-"""How the staged rows of an incremental model are applied to its table."""
+"""The statements and queries that apply the staged rows of an incremental model to its table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from fft_core.project.model import Incremental
 def newer_rows(
     query: str, columns: Sequence[ColumnPair], lookback: str | int, table: Relation, spelling: Spelling
 ) -> str:
-    """Keep only the rows of a query that are newer than what the table has in some of the columns, less the lookback.
+    """Render a query of the newer rows: in one of the columns, they exceed the table's maximum minus the lookback.
 
-    Rows with the newest stored time itself, and those without a time, are kept: they may be others.
+    Rows with exactly that value and rows with NULL are included, because the table may not have them.
     """
     conditions = []
     for column in columns:
@@ -35,11 +35,11 @@ class Application:
     """Staged rows that are applied to a table.
 
     Attributes:
-        delta: The staged rows, whose keys are complete and unique.
-        columns: Which column of the table gets which one of the rows.
-        types: Compares values, and has the words for statements.
-        settings: How they are applied; columns are named as in the rows.
-        merges: Whether keys are merged by one statement.
+        delta: The staged rows; their keys are not NULL, and unique.
+        columns: The columns of the table that are written, each with the column of the rows.
+        types: The types of the engine, which compare values and render statements.
+        settings: The settings of the model, with the columns named as in the rows.
+        merges: Whether the strategy "merge" is one MERGE statement.
     """
 
     delta: Relation
@@ -49,10 +49,10 @@ class Application:
     merges: bool = False
 
     def steps(self, columns_of: Callable[[Relation], Sequence[ColumnType]]) -> Steps:
-        """Spell all that is done; rows are changed only if there are some to apply: else it would touch the table.
+        """Return all steps. Without rows to apply, the change is skipped, to leave the table untouched.
 
         Args:
-            columns_of: Gives the columns of a table.
+            columns_of: Returns the columns of a table.
         """
         return Steps(
             Change(self.statements, lambda table: self.coming(table, columns_of(table))),
@@ -61,7 +61,7 @@ class Application:
         )
 
     def statements(self, table: Relation) -> tuple[str, ...]:
-        """Spell the statements."""
+        """Render the statements that apply the rows."""
         key = self._pairs(self.settings.unique_key)
         match self.settings.strategy:
             case "append":
@@ -76,10 +76,10 @@ class Application:
                 return (self._delete(table, self._pairs(self.settings.partition_by)), self._insert(table))
 
     def coming(self, table: Relation, columns: Sequence[ColumnType]) -> str:
-        """Spell the query of what the table will hold, as the statements leave it.
+        """Render the query of the rows that the table will hold after the statements.
 
         Args:
-            table: What holds the rows of now.
+            table: The relation with the rows before the statements.
             columns: Its columns.
         """
         stored, settings = f"{table.sql(self.types.spelling)} as {CHANGED}", self.settings
@@ -123,7 +123,7 @@ class Application:
 
     @property
     def _values(self) -> dict[str, str]:
-        """What a new row gets, by the names of the table's columns."""
+        """The values of a new row, by the quoted names of the table's columns."""
         return {self._name(column.stored): f"_ff_d.{self._name(column.given)}" for column in self.columns}
 
     def _insert(self, table: Relation, unless_there: Sequence[ColumnPair] = ()) -> str:
@@ -140,7 +140,7 @@ class Application:
         return differs(CHANGED, "_ff_d", column, self.types)
 
     def _written(self, key: Sequence[ColumnPair]) -> tuple[dict[str, str], str]:
-        """What a row of the table gets from one with its key, and whether it differs at all; nothing if none can."""
+        """Return the new values of a row of the table, and the condition that one differs; both empty if none can."""
         others = [c for c in self.columns if c not in key or not is_exact(c, self.types)]
         values = {self._name(c.stored): f"_ff_d.{self._name(c.given)}" for c in others}
         return values, " or ".join(self._differs(c) for c in others)
@@ -150,7 +150,7 @@ class Application:
         return self.types.spelling.merge(table, self._rows, self._same(key), update, changed, self._values)
 
     def _update(self, table: Relation, key: Sequence[ColumnPair]) -> tuple[str, ...]:
-        """Only rows that differ: the others need not be written, and a repeated run changes nothing."""
+        """Render the UPDATE of the rows that differ, so that a repeated run changes nothing."""
         values, changed = self._written(key)
         if not values:
             return ()
@@ -158,7 +158,10 @@ class Application:
         return (*self._made_unequal(table, key), self.types.spelling.update_from(table, values, self._rows, where))
 
     def _made_unequal(self, table: Relation, key: Sequence[ColumnPair]) -> tuple[str, ...]:
-        """Write something else over what an UPDATE would take for the new value, though it looks different."""
+        """Render an UPDATE of stored values that are equal to the new ones, but look different, as -0 and 0 in DuckDB.
+
+        They get another value first, because the engine would skip the write of an equal value.
+        """
         values, conditions = dict[str, str](), list[str]()
         for column in [column for column in self.columns if column not in key]:
             stored, given = f"{CHANGED}.{self._name(column.stored)}", f"_ff_d.{self._name(column.given)}"

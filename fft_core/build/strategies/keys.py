@@ -1,4 +1,4 @@
-"""Rows that are told apart by a key, and values that are compared."""
+"""Queries for rows with missing or repeated keys, and conditions that compare keys and values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class ColumnPair:
-    """A column of a table, the one of the rows that it gets, and the type of both."""
+    """A column of a table, the column of the rows with its new values, and the type of both."""
 
     stored: str
     given: str
@@ -23,13 +23,13 @@ class ColumnPair:
 
 @dataclass(frozen=True)
 class KeyProbe:
-    """A query that finds rows whose keys are wrong.
+    """A query that finds rows with wrong keys.
 
     Attributes:
-        sql: The query: how many there are, and some of them.
-        key: The columns that must be set, or must not have the same values twice.
-        called: What these columns are called in a message.
-        is_repeated: Whether it finds values that occur more than once, instead of rows without a value.
+        sql: The query; it returns the number of such rows or keys, with some examples.
+        key: The columns that must not be NULL, or must not have the same values twice.
+        called: The name of these columns in a message.
+        is_repeated: Whether it finds values that occur more than once, instead of rows with NULL.
     """
 
     sql: str
@@ -38,7 +38,7 @@ class KeyProbe:
     is_repeated: bool = False
 
     def message(self, rows: Sequence[Row]) -> str:
-        """Report what it has found."""
+        """Return the message about the rows that the query has returned."""
         names, count = ", ".join(self.key), rows[0][0]
         if not self.is_repeated:
             said = "; ".join(say_key(self.key, row[1:]) for row in rows)
@@ -48,7 +48,7 @@ class KeyProbe:
 
     @property
     def hint(self) -> str:
-        """What can be done about it."""
+        """The advice for such rows."""
         if self.is_repeated:
             return "Keep one row of each, for example the latest by row_number()."
         return "Leave such rows out, or give them a value."
@@ -61,14 +61,14 @@ def key_probes(
     never_null: Sequence[str],
     types: Types,
 ) -> tuple[KeyProbe, ...]:
-    """Spell what must find nothing: rows without a key, and keys of several rows.
+    """Return the queries that must find no rows: for keys with NULL, and for keys that occur more than once.
 
     Args:
         relation: The rows.
         columns: Their columns.
-        key: Those of the key.
-        never_null: Further columns that each row must have.
-        types: Compares values, and has the words for statements.
+        key: The columns of the key.
+        never_null: Other columns that must not be NULL.
+        types: The types of the engine, which compare values and render statements.
     """
     typed = {column.name: column for column in columns}
     named = [(key, "unique_key"), (never_null, "the columns that must be set")]
@@ -84,14 +84,14 @@ def key_probes(
 
 
 def null_keys(relation: Relation, key: Sequence[ColumnType], spelling: Spelling) -> str:
-    """Spell a query for rows without a key: how many there are, and the key's columns of a few."""
+    """Render a query for rows with NULL in a key: their number, and the key's columns of a few of them."""
     names = [spelling.quoted(column.name) for column in key]
     missing = " or ".join(f"{name} is null" for name in names)
     return f"select count(*) over (), {', '.join(names)} from {relation.sql(spelling)} where {missing} limit {SHOWN}"
 
 
 def repeated_keys(relation: Relation, key: Sequence[ColumnType], types: Types) -> str:
-    """Spell a query for keys that occur more than once: how many such keys there are, how often, and which."""
+    """Render a query for keys that occur more than once: the number of such keys, and a few with their row counts."""
     spelling = types.spelling
     values = [types.comparable(spelling.quoted(column.name), column.type) for column in key]
     places = ", ".join(str(place) for place in range(1, len(key) + 1))
@@ -106,7 +106,7 @@ def repeated_keys(relation: Relation, key: Sequence[ColumnType], types: Types) -
 
 
 def say_key(key: Sequence[str], values: Row) -> str:
-    """Name one key for people.
+    """Render the values of one key for a message.
 
     >>> say_key(["id", "day"], (7, None))
     'id = 7, day = NULL'
@@ -116,7 +116,7 @@ def say_key(key: Sequence[str], values: Row) -> str:
 
 
 def same_key(left: str, right: str, key: Iterable[ColumnPair], types: Types) -> str:
-    """Spell that a row of a table has the key of a given row; keys are never NULL."""
+    """Render the condition that a row of a table has the key of a given row; keys are never NULL."""
 
     def value(alias: str, name: str, kind: str) -> str:
         return types.comparable(f"{alias}.{types.spelling.quoted(name)}", kind)
@@ -125,12 +125,12 @@ def same_key(left: str, right: str, key: Iterable[ColumnPair], types: Types) -> 
 
 
 def differs(left: str, right: str, column: ColumnPair, types: Types) -> str:
-    """Spell that a row of a table has a value that does not look like that of a given row."""
+    """Render the condition that a value of a table's row looks different from that of a given row."""
     stored = types.visible(f"{left}.{types.spelling.quoted(column.stored)}", column.type)
     given = types.visible(f"{right}.{types.spelling.quoted(column.given)}", column.type)
     return types.spelling.differs(stored, given)
 
 
 def is_exact(column: ColumnPair, types: Types) -> bool:
-    """Whether equal values of a column look alike."""
+    """Whether equal values of a column also look the same, unlike 1.0 and 1.00."""
     return types.visible("x", column.type) == "x"

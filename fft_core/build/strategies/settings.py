@@ -1,4 +1,4 @@
-"""The settings of a model, with its columns as the rows spell them; and what is wrong with them."""
+"""The settings of a model, with columns named as in its rows; and errors about them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fft_core.project.model import Incremental, Model, Snapshot
 
 
 def incremental_settings(model: Model, settings: Incremental, columns: Sequence[ColumnType]) -> Incremental:
-    """Name the columns of the settings as the rows do. Raises IncrementError if the rows lack one."""
+    """Return the settings with columns named as in the rows. Raises IncrementError if the rows lack one."""
     return replace(
         settings,
         unique_key=found_columns(model, "unique_key", settings.unique_key, columns),
@@ -24,10 +24,10 @@ def incremental_settings(model: Model, settings: Incremental, columns: Sequence[
 
 
 def snapshot_settings(model: Model, settings: Snapshot, columns: Sequence[ColumnType], types: Types) -> Snapshot:
-    """Name the columns of the settings as the rows do.
+    """Return the settings with columns named as in the rows.
 
     Raises:
-        IncrementError: the rows lack one of them, have one that a snapshot adds, or `updated_at` is no time.
+        IncrementError: the rows lack one of them, or have one that a snapshot adds; `updated_at` does not hold times.
     """
     reserved = [column.name for column in columns if column.name.lower() in ADDED]
     if reserved:
@@ -52,7 +52,11 @@ def _refuse_no_time(model: Model, column: str, columns: Sequence[ColumnType], ty
 def found_columns(
     model: Model, setting: str, names: Sequence[str], columns: Sequence[ColumnType], of: str | None = None
 ) -> tuple[str, ...]:
-    """Return the columns of that name, as the rows spell them, or the relation `of` does. Raises IncrementError."""
+    """Return the columns of these names as they are written in `columns`, which are those of the rows, or of `of`.
+
+    Raises:
+        IncrementError: a name matches no column, or several.
+    """
     known = ColumnNames(column.name for column in columns)
     with explained_names(model, f"its {setting}: "):
         found = {name: known.find(name) for name in names}
@@ -67,7 +71,7 @@ def found_columns(
 
 @contextmanager
 def explained_names(model: Model, setting: str = "") -> Iterator[None]:
-    """Say whose columns those are that cannot be told apart by their names."""
+    """Raise an ambiguous name of a column again as an error with the model and the setting."""
     try:
         yield
     except AmbiguousColumnError as error:
@@ -75,5 +79,5 @@ def explained_names(model: Model, setting: str = "") -> Iterator[None]:
 
 
 def increment_error(model: Model, message: str, hint: str) -> IncrementError:
-    """Return an error that names the model and the place of its config."""
+    """Return an error with the name of the model and the place of its config."""
     return IncrementError(f"model {model.name!r}: {message}", where=model.config_location, hint=hint)

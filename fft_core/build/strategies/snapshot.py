@@ -1,4 +1,4 @@
-"""How the staged rows of a snapshot become new versions in its table (slowly changing dimension, type 2)."""
+"""The statements that add staged rows of a snapshot to its table as versions (slowly changing dimension, type 2)."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from fft_core.project.model import Snapshot
 
 UPDATED_AT, VALID_FROM, VALID_TO = "_ff_updated_at", "_ff_valid_from", "_ff_valid_to"
 IS_CURRENT, HASH = "_ff_is_current", "_ff_snapshot_hash"
-GIVEN, LAST, NEW = "_ff_s", "_ff_p", "_ff_v"  # what statements call the rows, the last versions and the new ones
+GIVEN, LAST, NEW = "_ff_s", "_ff_p", "_ff_v"  # aliases of the rows, the last versions and the new ones
 _AGE = (VALID_FROM, IS_CURRENT, UPDATED_AT)
 ADDED = (UPDATED_AT, VALID_FROM, VALID_TO, IS_CURRENT, HASH)
 
 
 @dataclass(frozen=True)
 class SnapshotRows:
-    """Staged rows of a snapshot, and the time at which they were looked at.
+    """The staged rows of a snapshot, and the time of the snapshot.
 
     Attributes:
-        settings: The model's, its columns named as in the rows.
-        rows: Where they are staged; their keys are complete and unique.
-        columns: Their columns.
-        now: In UTC.
-        types: Compares values, and has the words for statements.
+        settings: The settings of the model, with columns named as in the rows.
+        rows: The relation that holds the staged rows; their keys are not NULL, and unique.
+        columns: The columns of the rows.
+        now: The time of the snapshot, in UTC.
+        types: The types of the engine, which compare values and render statements.
     """
 
     settings: Snapshot
@@ -41,12 +41,12 @@ class SnapshotRows:
 
     @property
     def spelling(self) -> Spelling:
-        """How the engine's statements are spelled."""
+        """The renderer of the engine's statements."""
         return self.types.spelling
 
     @property
     def checked(self) -> tuple[str, ...]:
-        """The columns that strategy check compares: as named, or all but the key."""
+        """The columns that the strategy "check" compares: `check_cols`, or all columns except the key."""
         keys = self.settings.unique_key
         return self.settings.check_columns or tuple(c.name for c in self.columns if c.name not in keys)
 
@@ -58,17 +58,17 @@ class SnapshotRows:
         return own is None or self.spelling.is_zoned(own)
 
     def updated_at(self, alias: str) -> str:
-        """Spell when a row changed: its own column, or now."""
+        """Render the time when a row changed: its `updated_at` column, or the time of the snapshot."""
         if self.settings.updated_at is None:
             return self.spelling.zoned(self.now)
         return f"{alias}.{self.spelling.quoted(self.settings.updated_at)}"
 
     def at(self, time: str) -> str:
-        """Spell a time of a version as `_ff_valid_to` holds it: a timestamp in UTC, without a zone."""
+        """Render a time of a version as `_ff_valid_to` holds it: a timestamp in UTC, without a zone."""
         return self.spelling.in_utc(time) if self.is_zoned else self.spelling.cast(time, "timestamp")
 
     def hash(self, alias: str) -> str:
-        """Spell the hash as documented for FFT. Nothing is decided by it: NULL and '' have the same."""
+        """Render the hash as documented for FFT. It is not used for comparisons: NULL and '' have the same hash."""
         if self.settings.strategy == "timestamp":
             return self.spelling.cast("null", "text")
         texts = [self.spelling.cast(f"{alias}.{self.spelling.quoted(c)}", "text") for c in self.checked]
@@ -76,16 +76,16 @@ class SnapshotRows:
 
     @property
     def no_time(self) -> str:
-        """Spell the end of a version that has none."""
+        """The end of a current version: a NULL of type timestamp."""
         return self.spelling.cast("null", "timestamp")
 
     def key(self, columns: Sequence[ColumnPair]) -> list[ColumnPair]:
-        """The pairs of the key's columns."""
+        """Return the pairs of the key's columns."""
         return [pair for name in self.settings.unique_key for pair in columns if pair.given == name]
 
 
 def first_versions(snapshot: SnapshotRows) -> str:
-    """Spell the query of a table that has one version of each row."""
+    """Render the query of the first table, which has one version of each row."""
     changed = snapshot.updated_at(GIVEN)
     added = (
         f"{changed} as {UPDATED_AT}, {changed} as {VALID_FROM}, {snapshot.no_time} as {VALID_TO}, "
@@ -95,14 +95,14 @@ def first_versions(snapshot: SnapshotRows) -> str:
 
 
 def new_versions(snapshot: SnapshotRows, table: Relation, columns: Sequence[ColumnPair]) -> str:
-    """Spell the query of the rows that get a new version, each with the time from which it is current.
+    """Render the query of the rows that get a new version, each with the time at which the version begins.
 
-    A row gets one if its key is unknown, if the version that is current is another, or if it was closed and is there
-    again. That time is never before one that is stored, so that the versions of a row never overlap.
+    A row gets one if its key is new, if it differs from the current version, or if its last version was closed. The
+    version never begins before the begin or the end of the stored one, so that versions of a row never overlap.
     """
     key, types = snapshot.key(columns), snapshot.types
     groups = ", ".join(types.comparable(snapshot.spelling.quoted(c.stored), c.type) for c in key)
-    newest = f"{IS_CURRENT} desc, {VALID_FROM} desc, {VALID_TO} desc"  # where none is current, all of them have an end
+    newest = f"{IS_CURRENT} desc, {VALID_FROM} desc, {VALID_TO} desc"  # if none is current, each has an end
     rank = f"row_number() over (partition by {groups} order by {newest})"
     place = unused("_ff_rank", (column.stored for column in columns))
     stored = ", ".join([*(snapshot.spelling.quoted(column.stored) for column in columns), *ADDED])
@@ -120,17 +120,17 @@ def new_versions(snapshot: SnapshotRows, table: Relation, columns: Sequence[Colu
 
 
 def _is_other(snapshot: SnapshotRows, columns: Sequence[ColumnPair]) -> str:
-    """Spell that a row is not the last version: values are compared, not hashes."""
+    """Render the condition that a row differs from the last version. It compares values, not hashes."""
     if snapshot.settings.updated_at is not None:
         return f"{snapshot.updated_at(GIVEN)} > {LAST}.{UPDATED_AT}"
     compared = [c for c in columns if c.given in snapshot.checked]
-    if not snapshot.settings.check_columns:  # of equal keys, the spelling may be another
+    if not snapshot.settings.check_columns:  # equal keys may look different
         compared += [c for c in snapshot.key(columns) if not is_exact(c, snapshot.types)]
     return " or ".join(differs(LAST, GIVEN, column, snapshot.types) for column in compared) or "false"
 
 
 def late_rows(snapshot: SnapshotRows, table: Relation, columns: Sequence[ColumnPair]) -> str | None:
-    """Spell a query that counts rows older than their current version; None where rows have no time of their own."""
+    """Render a query that counts rows older than their current version; None if the model has no `updated_at`."""
     if snapshot.settings.updated_at is None:
         return None
     same = same_key(CHANGED, GIVEN, snapshot.key(columns), snapshot.types)
@@ -141,12 +141,12 @@ def late_rows(snapshot: SnapshotRows, table: Relation, columns: Sequence[ColumnP
 
 @dataclass(frozen=True)
 class Versions:
-    """Staged versions that are added to a table, whose current ones they end.
+    """Staged new versions; they are added to a table, and end its current versions.
 
     Attributes:
-        snapshot: The staged rows, with their columns once they are cast to the types of the table.
-        new: The staged rows of `new_versions`.
-        columns: Which column of the table gets which one of the rows.
+        snapshot: The staged rows, cast to the types of the table.
+        new: The relation that holds the rows of `new_versions`.
+        columns: The columns of the table that are written, each with the column of the rows.
     """
 
     snapshot: SnapshotRows
@@ -154,11 +154,11 @@ class Versions:
     columns: Sequence[ColumnPair]
 
     def steps(self, table: Relation, columns_of: Callable[[Relation], Sequence[ColumnType]]) -> Steps:
-        """Spell all that is done to a table that has versions already, and the columns of the rows.
+        """Return all steps for a table that has versions already, and whose columns have been altered.
 
         Args:
-            table: The table as it is now.
-            columns_of: Gives the columns of a table.
+            table: The table before the steps.
+            columns_of: Returns the columns of a table.
         """
         late = late_rows(self.snapshot, table, self.columns)
         return Steps(
@@ -170,7 +170,7 @@ class Versions:
         )
 
     def statements(self, table: Relation) -> tuple[str, ...]:
-        """Spell the statements that close versions, add new ones and delete the oldest."""
+        """Render the statements that close versions, insert new ones and delete the oldest."""
         snapshot, spelling = self.snapshot, self._spelling
         ended = {VALID_TO: self._ended, IS_CURRENT: "false"}
         close = spelling.update_from(table, ended, self._versions, f"{self._same_version} and {CHANGED}.{IS_CURRENT}")
@@ -182,10 +182,10 @@ class Versions:
         return (close, insert, *self._closed(table), *prune)
 
     def coming(self, table: Relation, columns: Sequence[ColumnType]) -> str:
-        """Spell the query of what the table will hold: what the statements do, one inside of the other.
+        """Render the query of the rows that the table will hold: the effects of the statements as nested queries.
 
         Args:
-            table: What holds the versions of now.
+            table: The relation with the versions before the statements.
             columns: Its columns.
         """
         own = [column for column in columns if column.name.lower() not in ADDED]
@@ -218,7 +218,7 @@ class Versions:
         return f"select {values} from (\n{query}\n) as {CHANGED} left join {rows} on {self._same_row}"
 
     def _with_ends(self, own: Sequence[ColumnType], is_ended: str, end: str) -> str:
-        """Spell all columns of a version, which has an end if a condition says so."""
+        """Render all columns of a version, which ends at `end` if the condition `is_ended` holds."""
         names = [f"{CHANGED}.{self._spelling.quoted(column.name)}" for column in own]
         ends = {
             VALID_TO: f"case when {is_ended} then {end} else {CHANGED}.{VALID_TO} end as {VALID_TO}",
@@ -227,7 +227,7 @@ class Versions:
         return ", ".join([*names, *(ends.get(name, f"{CHANGED}.{name}") for name in ADDED)])
 
     def _closed(self, table: Relation) -> tuple[str, ...]:
-        """Close what is not in the source any more; a version from the future is closed at its own beginning."""
+        """Render the UPDATE that closes versions without a row in the source; a future version ends at its begin."""
         snapshot, spelling = self.snapshot, self._spelling
         if snapshot.settings.hard_deletes == "ignore":
             return ()
@@ -260,42 +260,42 @@ class Versions:
         return same_key(CHANGED, GIVEN, self._key, self.snapshot.types)
 
     def _key_of(self, alias: str) -> str:
-        """Spell a column that is never NULL in a row that was joined."""
+        """Render a key column of the joined rows; after a left join, it is NULL only if no row was joined."""
         return f"{alias}.{self._spelling.quoted(self._key[0].given)}"
 
     @property
     def _ended(self) -> str:
-        """Spell when a version ends that another one follows."""
+        """The end of a version that is followed by a new one."""
         return self.snapshot.at(f"{NEW}.{VALID_FROM}")
 
     @property
     def _gone(self) -> str:
-        """Spell when a version ends whose row is not there any more."""
+        """The end of a version whose row is no longer in the source: now, but not before its begin."""
         spelling = self._spelling
         now, begun = spelling.literal(self.snapshot.now), self.snapshot.at(f"{CHANGED}.{VALID_FROM}")
         return spelling.greatest([now, begun])
 
     @property
     def _added(self) -> list[str]:
-        """Spell what a new version has beside the columns of the rows, in the order of ADDED."""
+        """The values of a new version that are not columns of the rows, in the order of ADDED."""
         return [f"{NEW}.{UPDATED_AT}", f"{NEW}.{VALID_FROM}", self.snapshot.no_time, "true", f"{NEW}.{HASH}"]
 
 
 def pruned(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> str:
-    """Spell the statement that deletes what is older than the newest versions of each key."""
+    """Render the statement that deletes all but the newest `keep_last` versions of each key."""
     oldest, is_older = _oldest_kept(table, unique_key, keep_last, types)
     return types.spelling.delete_known(table, oldest, is_older)
 
 
 def newest(rows: str, names: Sequence[str], unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> str:
-    """Spell the query of what `pruned` leaves.
+    """Render the query of the versions that `pruned` keeps.
 
     Args:
-        rows: The versions, as what stands behind FROM.
+        rows: The versions, as a text for FROM.
         names: Their columns.
-        unique_key: Those of the key.
-        keep_last: How many versions of each key are left, with those that are as old as the last of them.
-        types: Compares values, and has the words for statements.
+        unique_key: The columns of the key.
+        keep_last: The number of versions to keep of each key; others as old as the last of them are kept as well.
+        types: The types of the engine, which compare values and render statements.
     """
     groups = ", ".join(types.comparable(types.spelling.quoted(c.name), c.type) for c in unique_key)
     order, place = ", ".join(f"{age} desc" for age in _AGE), unused("_ff_rank", names)
@@ -305,15 +305,15 @@ def newest(rows: str, names: Sequence[str], unique_key: Sequence[ColumnType], ke
 
 
 def prunable(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> str:
-    """Spell the query that counts what `pruned` deletes."""
+    """Render the query that counts the versions that `pruned` deletes."""
     oldest, is_older = _oldest_kept(table, unique_key, keep_last, types)
     return f"select count(*) from {table.sql(types.spelling)} as {CHANGED} join {oldest} on {is_older}"
 
 
 def _oldest_kept(table: Relation, unique_key: Sequence[ColumnType], keep_last: int, types: Types) -> tuple[str, str]:
-    """Spell the oldest version that is kept of each key, and that a row is older.
+    """Render the query of the oldest version to keep of each key, and the condition that a version is older.
 
-    A version may end at the moment at which it begins; then the next one begins there, too.
+    Several columns are compared, because versions may begin at the same time: one may end when it begins.
     """
     names = [types.spelling.quoted(column.name) for column in unique_key]
     groups = (types.comparable(name, column.type) for name, column in zip(names, unique_key, strict=True))

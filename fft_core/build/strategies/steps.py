@@ -1,4 +1,4 @@
-"""What is done to a table, in full, as text: made before anything is done, carried out in one place."""
+"""The steps that change a table, as data: rendered in full before the first one runs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fft_core.names import Relation
 
 @dataclass(frozen=True)
 class Steps:
-    """How staged rows change a table, whose columns have been altered.
+    """The steps that apply staged rows to a table, after its columns have been altered.
 
     Attributes:
-        change: What changes the table's rows.
-        counts: Queries for what a build counts as its changes, by what is counted.
-        needs: Which of the counts must not be zero; else no rows are changed. None if it does not matter.
+        change: The change of the table's rows.
+        counts: The queries that count the changes of a build, by the names of the counts.
+        needs: The count that must not be zero; if it is, the change is skipped. None: never skipped.
     """
 
     change: Change
@@ -28,7 +28,7 @@ class Steps:
 
 
 def cast_rows(rows: Relation, columns: Sequence[ColumnType], adaption: Adaption, spelling: Spelling) -> str:
-    """Spell the query that gives staged rows the types of the table: not every engine compares what differs."""
+    """Render the query that casts staged rows to the types of the table: some engines compare only equal types."""
     types = {adaption.columns[name]: stored for name, (stored, _) in adaption.casts.items()}
     names = {column.name: spelling.quoted(column.name) for column in columns}
     cast = [f"{spelling.cast_to(n, types[name])} as {n}" if name in types else n for name, n in names.items()]

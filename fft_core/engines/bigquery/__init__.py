@@ -1,4 +1,4 @@
-"""BigQuery: what its SQL looks like. There is no engine yet."""
+"""BigQuery: the lexical rules of its SQL. An engine does not exist yet."""
 
 from fft_core.engines.spec.lexis import Lexis
 

@@ -1,8 +1,8 @@
-"""DuckDB. `SPEC` is what is known of it without its driver."""
+"""DuckDB. `SPEC` holds the facts that need no driver."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,23 @@ def own_catalog(path: str) -> str:
 
 
 def namespace(settings: Mapping[str, Any]) -> Namespace:
-    """Return where a profile's relations lie."""
+    """Return the catalog and schema of a profile's relations."""
     catalog = settings.get("catalog") or own_catalog(settings.get("path") or MEMORY)
     return Namespace(settings.get("schema") or "main", catalog)
 
 
+def _mark(settings: Mapping[str, Any]) -> Hashable | None:
+    """Return a mark of the file of a profile; None for a profile of several files, or of a database in memory."""
+    path = settings.get("path") or MEMORY
+    if path == MEMORY or settings.get("attach"):
+        return None
+    from fft_core.engines.duckdb.file_marks import file_mark  # not needed to load a project
+
+    return file_mark([Path(path)])
+
+
 def _is_database(path: Path) -> bool:
-    """Whether a file is DuckDB's, or lies beside one: its log, and the files by which processes take turns with it."""
+    """Whether a file is a DuckDB database or belongs to one: its log, and the lock files for turns of processes."""
     if path.suffix in (".lock", ".queue") and path.with_suffix("").is_file():
         return _is_database(path.with_suffix(""))
     with path.open("rb") as file:
@@ -114,4 +124,5 @@ SPEC = EngineSpec(
     needs_no_server=True,
     names_ignore_case=True,
     owns_file=_is_database,
+    mark=_mark,
 )

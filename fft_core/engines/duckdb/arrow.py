@@ -1,4 +1,4 @@
-"""Rows of DuckDB as Arrow tables and back: what would change on its way is cast to what holds it, or refused."""
+"""DuckDB rows as Arrow tables and back: columns whose values would change are cast to a fitting type, or refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fft_core.names import repeated_name
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# DuckDB gives Arrow the bytes of the first, the hour without its zone of the second, and -1 for the largest of the last
+# Without a cast, Arrow gets the bytes of a bit, a time without its zone, and -1 for the largest uhugeint.
 _READ_AS = {
     "bit": "VARCHAR",
     "time with time zone": "VARCHAR",
@@ -22,25 +22,25 @@ _READ_AS = {
 
 
 def casts(names: Sequence[str], types: Sequence[Any]) -> Mapping[str, str]:
-    """Say which columns of a query must be cast, so that Arrow gets their values as they are.
+    """Return the columns of a query that must be cast so that Arrow gets their exact values, each with its new type.
 
     Args:
         names: The columns.
-        types: Their types, as DuckDB's library gives them.
+        types: Their types, as DuckDB's library returns them.
     """
     wanted = {name: (str(kind), _read_as(kind)) for name, kind in zip(names, types, strict=True)}
     return {name: other for name, (own, other) in wanted.items() if other != own}
 
 
 def cast_query(sql: str, wanted: Mapping[str, str]) -> str:
-    """Spell a query with some of its columns cast."""
+    """Render a query around another one that casts some of its columns."""
     columns = [(SPELLING.quoted(name), kind) for name, kind in wanted.items()]
     replaced = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns)
     return f"select * replace ({replaced}) from (\n{sql}\n) as _ff_read"
 
 
 def _read_as(kind: Any) -> str:
-    """The type that Arrow has for a type; in its own spelling if it is the same."""
+    """Return the type to which values are cast for Arrow; the type itself if no cast is needed."""
     match kind.id:
         case "list":
             ((_, item),) = kind.children
@@ -62,7 +62,7 @@ def _changed(kind: Any, spelled: str, *parts: Any) -> str:
 
 
 def storable(frame: pa.Table) -> pa.Table:
-    """Give the columns of a frame types that DuckDB reads. Raises EngineError for values that it would cut."""
+    """Return a frame whose columns have types that DuckDB reads. Raises EngineError for values that it would cut."""
     import pyarrow as pa
 
     repeated = repeated_name(frame.column_names)
@@ -95,7 +95,7 @@ def _storable(field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> pa.ChunkedA
 
 
 def _read_from(kind: Any) -> pa.DataType:
-    """The type of Arrow that DuckDB reads as what a type is."""
+    """Return the Arrow type that DuckDB reads with the meaning of the given one; the type itself if it reads that."""
     import pyarrow as pa
 
     types: Any = pa.types
@@ -116,7 +116,7 @@ def _as(field: pa.Field[Any], column: pa.ChunkedArray[Any], kind: pa.DataType, o
 
     try:
         changed = column.cast(kind)
-        if pa.types.is_decimal(kind) and not changed.cast(column.type).equals(column):  # it wraps around unnoticed
+        if pa.types.is_decimal(kind) and not changed.cast(column.type).equals(column):  # wrapped without an error
             raise unstorable(field, otherwise)
         return changed
     except pa.ArrowInvalid as error:
@@ -124,7 +124,7 @@ def _as(field: pa.Field[Any], column: pa.ChunkedArray[Any], kind: pa.DataType, o
 
 
 def unstorable(field: pa.Field[Any], what: str) -> EngineError:
-    """Make the error for a column of a frame whose values the database would change."""
+    """Return the error for a column of a frame whose values the database would change."""
     return EngineError(
         f"the frame cannot be stored: column {field.name!r} ({field.type}) has {what}",
         hint="Round it or cast it in the model, for example to text.",
@@ -132,7 +132,7 @@ def unstorable(field: pa.Field[Any], what: str) -> EngineError:
 
 
 def beyond_digits(columns: Sequence[str], said: str) -> EngineError:
-    """Make the error for a whole number that Arrow's decimals have too few digits for."""
+    """Return the error for a whole number with more digits than Arrow's decimals have."""
     names = " or ".join(map(repr, columns))
     return EngineError(
         f"column {names} holds a number of more than 38 digits: {said.splitlines()[0]}",

@@ -1,4 +1,4 @@
-"""Files that are used beside the one of a process: attached each time that one is opened, to read or to write."""
+"""Attached files: they are attached for reading or writing each time the main file of a process is opened."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _log = logging.getLogger(__name__)
 
 
 class Patience(Protocol):
-    """How long the opening of a file may take."""
+    """A time limit for the opening of a file."""
 
     def pause(self, holder: str, *, after: float = 0.0) -> None:
-        """Sleep for a moment; `holder` has the file. Raises BusyError after the last one."""
+        """Sleep for a moment, while `holder` has the file. Raises BusyError if the time is over."""
 
 
 @dataclass
 class _Attached:
-    """A file and the name that it is attached by; it is queued up for as a reader, unless it is written to."""
+    """A file with the name of its catalog; the process queues up for it as a reader, unless `writes` is set."""
 
     path: Path
     name: str
@@ -40,7 +40,7 @@ class _Attached:
         if self.queue is not None:
             try:
                 self.queue.enter(patience.pause)
-            except OSError as error:  # a folder that nobody may write to: then nobody writes to the file either
+            except OSError as error:  # a folder without write permission: nobody writes to the file either
                 _log.info("the lock files beside %s cannot be used: %s", self.path, error)
                 self.queue = None
         try:
@@ -71,24 +71,24 @@ class _Attached:
 
 
 class AttachedFiles:
-    """The files that are used beside one that is open. Whoever opens and closes that one calls them in turn."""
+    """The files attached to a main file. `DuckDBFile` calls `open` and `close` when it opens and closes that file."""
 
     def __init__(self) -> None:
         self._files: dict[Path, _Attached] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that they are attached by."""
+        """The names of their catalogs."""
         return tuple(file.name for file in self._files.values())
 
     @property
     def paths(self) -> Mapping[str, Path]:
-        """The files, by the names that they are attached by."""
+        """The paths of the files, by the names of their catalogs."""
         return {file.name: file.path for file in self._files.values()}
 
     @property
     def only_read(self) -> tuple[str, ...]:
-        """The names of those that are only read."""
+        """The names of the catalogs that are attached read-only."""
         return tuple(file.name for file in self._files.values() if not file.writes)
 
     def add(
@@ -101,10 +101,10 @@ class AttachedFiles:
         *,
         writes: bool = False,
     ) -> str:
-        """Attach a file, if it is not; return its name: the wanted one, or one beside those that are taken.
+        """Attach a file if it is not attached; return its catalog's name: `wanted`, or a similar one if it is taken.
 
         Raises:
-            ConnectError: it is not there, or no database.
+            ConnectError: the file is missing, or is not a database.
             BusyError: another process writes to it for too long.
         """
         path = path.resolve()
@@ -115,7 +115,7 @@ class AttachedFiles:
         return self._files[path].name
 
     def open(self, connection: duckdb.DuckDBPyConnection, patience: Callable[[Path], Patience]) -> None:
-        """Attach them again, to a connection that was just opened. Raises what `add` raises."""
+        """Attach the files again, to a connection that was just opened. Raises the errors of `add`."""
         opened: list[_Attached] = []
         try:
             for file in self._files.values():
@@ -127,12 +127,12 @@ class AttachedFiles:
             raise
 
     def close(self) -> None:
-        """Let others write to them, once the connection is closed."""
+        """Leave the queues of the files, after the connection is closed, so that other processes can write to them."""
         for file in self._files.values():
             file.close()
 
     def somebody_waits(self) -> bool:
-        """Whether another process wants to write to one of them."""
+        """Whether another process waits for one of the files."""
         return any(file.queue is not None and file.queue.somebody_waits() for file in self._files.values())
 
 
@@ -140,7 +140,7 @@ _RESERVED = ("main", "system", "temp")
 
 
 def _free(wanted: str, taken: Iterable[str]) -> str:
-    """Return a name that no other database has, in any case: views in a file name none, and work by any of them."""
+    """Return a name that no other database has, in upper or lower case. Views in a file work under any catalog name."""
     used = {name.lower() for name in (*taken, *_RESERVED)}
     names = [wanted, *(f"{wanted}_{number}" for number in range(2, len(used) + 3))]
     return next(name for name in names if name.lower() not in used)

@@ -1,4 +1,4 @@
-"""What DuckDB's catalog tells of relations. Names are compared in any case, as DuckDB does."""
+"""Relations in DuckDB's catalog. Names are compared without regard to case, as in DuckDB."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _Place: TypeAlias = tuple[str, ...]
 _Column: TypeAlias = tuple[ColumnType, str | None]  # with its comment
 
 _FEW = 10
-# A macro of that name, which users can make, would be called instead of a function without its schema.
+# Functions have their schema, because a user's macro with the same name would be called instead.
 _NAMES = "system.main.lower(database_name), system.main.lower(schema_name), system.main.lower({}_name)"
 
 
 def inspect(fetch: Fetch, relations: Sequence[Relation], want: Want) -> Mapping[Relation, TableInfo]:
-    """Describe relations, see `Session.inspect`: two queries however many they are, and one for rows."""
+    """Describe relations, see `Session.inspect`: with two queries for any number of them, and others to count rows."""
     wanted = {_place(relation): relation for relation in relations}
     found: dict[Relation, TableInfo] = {}
     columns = _columns(fetch, wanted) if wanted and want else {}
@@ -43,7 +43,7 @@ def inspect(fetch: Fetch, relations: Sequence[Relation], want: Want) -> Mapping[
 def _described(
     fetch: Fetch, wanted: Mapping[_Place, Relation], want: Want
 ) -> Iterator[tuple[_Place, RelationKind, str | None]]:
-    """Yield place, kind and comment of what is there."""
+    """Yield place, kind and comment of each wanted relation that exists."""
     kinds: tuple[RelationKind, ...] = ("view", "table")
     both = " union all ".join(
         f"select {_NAMES.format(kind)}, '{kind}', {'comment' if want else 'null'} "
@@ -70,7 +70,7 @@ def _columns(fetch: Fetch, wanted: Mapping[_Place, Relation]) -> Mapping[_Place,
 
 
 def _is_wanted(kind: str, wanted: Mapping[_Place, Relation]) -> str:
-    """Spell a condition for a few relations; to list all is quicker than to compare with many."""
+    """Render a condition for a few relations; none for many, because listing all is faster than many comparisons."""
     if len(wanted) > _FEW:
         return ""
     places = ", ".join(f"({SPELLING.literals(place)})" for place in wanted)
@@ -78,9 +78,9 @@ def _is_wanted(kind: str, wanted: Mapping[_Place, Relation]) -> str:
 
 
 def _row_counts(fetch: Fetch, relations: Sequence[Relation]) -> Mapping[Relation, int]:
-    """Count rows: duckdb_tables() has an estimate, which does not see what was deleted."""
+    """Count the rows of tables. duckdb_tables() has only an estimate, which includes deleted rows."""
     queries = [f"select {i}, count(*) from {r.sql(SPELLING)}" for i, r in enumerate(relations)]
-    # one union of hundreds takes three times as long to prepare as many small ones
+    # one union of hundreds of queries takes three times as long to prepare as many small unions
     unions = [" union all ".join(queries[start : start + 20]) for start in range(0, len(queries), 20)]
     return {relations[i]: int(count) for union in unions for i, count in fetch(union)}
 

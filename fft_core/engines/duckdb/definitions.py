@@ -1,4 +1,4 @@
-"""What users made in a DuckDB database and SQL can use: macros and types."""
+"""The macros and types that users created in a DuckDB database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from duckdb_types() where not internal"""
 
 
 def definitions(fetch: Callable[[str], Sequence[Row]], hidden: Sequence[str] = ()) -> tuple[Definition, ...]:
-    """Read all of them, apart from those of hidden databases. `fetch` runs a query."""
+    """Read the macros and types of all databases except hidden ones. `fetch` runs a query."""
     shown = f" and database_name not in ({SPELLING.literals(hidden)})" if hidden else ""
     return (*_macros(fetch, shown), *_types(fetch, shown))
 
@@ -48,7 +48,10 @@ _NO_DEFAULTS = "the defaults of whose parameters DuckDB does not show"
 
 
 def _signature(fetch: Callable[[str], Sequence[Row]], call: str) -> str | None:
-    """How DuckDB shows a macro with its defaults, which its catalog lacks: as a hint after a call that is wrong."""
+    """Return the signature of a macro with its defaults, which the catalog lacks; None if DuckDB does not show it.
+
+    DuckDB shows it as a hint in the error of a wrong call.
+    """
     try:
         fetch(f"{call}(__fft_no_parameter := 0)")
     except StatementError as error:

@@ -1,7 +1,8 @@
 """One DuckDB database of this process: threads use it in turns, and between turns other processes get the file.
 
-DuckDB lets one process have a file that it writes to, and then nobody else reads it. So the file is closed when
-somebody waits for it and every turn of this process has ended, and opened again, behind the others, at the next turn.
+A DuckDB file that one process has opened for writing cannot be opened by another one, not even for reading. So the file
+is closed when another process waits for it and all turns of this process have ended. The next turn queues up behind the
+waiting processes, and opens it again.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from fft_core.errors import BusyError, ConnectError, EngineError
 
 _log = logging.getLogger(__name__)
 Connection: TypeAlias = duckdb.DuckDBPyConnection
-KEPT_SECONDS = 0.2  # at least: closing and opening cost 50 ms and more
+KEPT_SECONDS = 0.2  # at least, because closing and opening take 50 ms or more
 _LOOK_SECONDS = 0.1
-OWN_PROCESS_SECONDS = 10.0  # at most: who waits for a connection of this process may wait for itself
+OWN_PROCESS_SECONDS = 10.0  # at most: a thread may be waiting for its own connection
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
@@ -41,11 +42,11 @@ class DuckDBFile:
     """A database, opened by `connect` when a turn begins, and shared by the sessions of one process.
 
     Args:
-        path: The file; None for a database in memory, which nobody else can want.
-        connect: Opens it.
-        read_only: Whether other processes may read it at the same time.
-        lends: Whether libraries are loaded that may open the file in this process in another way than we do. It is
-            closed for them when no turn lasts, see `LENDS_AFTER_TURNS`.
+        path: The file; None for a database in memory, which no other process can open.
+        connect: Opens the database.
+        read_only: Whether the file is only read, so that other processes can read it at the same time.
+        lends: Returns whether libraries are loaded that may open the file in this process with other settings than FFT.
+            For them, the file is closed between turns, see `LENDS_AFTER_TURNS`.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class DuckDBFile:
         self.openings = 0
 
     def join(self) -> bool:
-        """Count one more session; False where the last one has ended, and the file is of no use any more."""
+        """Add a session; return False if the last session has ended, after which this object cannot be used."""
         with self._changed:
             if self._is_over.is_set():
                 return False
@@ -82,7 +83,7 @@ class DuckDBFile:
             return True
 
     def part(self, session: object) -> None:
-        """End a session; the last one closes the file."""
+        """Remove a session; the last one closes the file."""
         with self._changed:
             self._sessions -= 1
             self.drop_cursor(session)
@@ -91,7 +92,7 @@ class DuckDBFile:
                 self._leave()
 
     def cursor(self, session: object, settings: Sequence[str] = ()) -> Connection:
-        """Give the cursor of a session, inside a turn; a new one executes the settings first."""
+        """Return the cursor of a session, inside a turn; a new cursor executes the settings first."""
         with self._changed:
             if session not in self._cursors:
                 assert self._connection is not None  # the turn has opened it
@@ -122,10 +123,10 @@ class DuckDBFile:
         *,
         writes: bool = False,
     ) -> str:
-        """Make another file readable beside this one, inside a turn and from now on; return the name of its catalog.
+        """Attach another file inside a turn, and from now on each time this one is opened; return its catalog's name.
 
         Raises:
-            ConnectError: it is not there, or no database.
+            ConnectError: it is missing, or is not a database.
             BusyError: another process writes to it for too long.
         """
         with self._attaching:
@@ -135,7 +136,10 @@ class DuckDBFile:
                 return self.attached.add(path, wanted, taken, cursor, patience, writes=writes)
 
     def change_mark(self, catalogs: Collection[str], own: str) -> FileMark | None:
-        """Return a mark of the files of some catalogs, see `file_mark`; names of catalogs are in lower case."""
+        """Return a mark of the files of some catalogs, see `file_mark`; the names of catalogs are in lower case.
+
+        Returns None if a catalog has no known file.
+        """
         paths = {name.lower(): path for name, path in self.attached.paths.items()}
         if self._path is not None:
             paths[own] = self._path
@@ -150,7 +154,7 @@ class DuckDBFile:
 
     @contextmanager
     def turn(self, timeout_seconds: float, cancelled: threading.Event) -> Iterator[None]:
-        """Keep the file open while the context lasts; turns of one thread may lie in each other.
+        """Keep the file open while the context lasts; a thread may nest its turns.
 
         Raises:
             BusyError: another process keeps the file for too long.
@@ -166,7 +170,7 @@ class DuckDBFile:
 
     def _begin(self, thread: int, timeout_seconds: float, cancelled: threading.Event) -> None:
         with self._changed:
-            # other threads wait, or have not ended: that takes as long as it takes
+            # Wait without a time limit: another thread opens the file, or turns must end before it is closed.
             while self._state == "opening" or (self._state == "leaving" and not self._turns[thread]):
                 self._changed.wait(0.05)
                 _refuse_cancelled(cancelled)
@@ -196,7 +200,7 @@ class DuckDBFile:
             self.lend()
 
     def lend(self) -> None:
-        """Close the file where no turn lasts, and somebody in this process may want to open it in another way."""
+        """Close the file if no turn is open and a library of this process may open it with other settings."""
         with self._changed:
             if self._queue is not None and self._state == "open" and not self._turns and self._lends():
                 self._leave()
@@ -207,7 +211,7 @@ class DuckDBFile:
             self._changed.notify_all()
 
     def _leave(self) -> None:
-        """Close the file, for which all cursors must be closed, and let the next process have it."""
+        """Close the file with all its cursors, and leave the queue, so that the next process gets the file."""
         for cursor in self._cursors.values():
             cursor.close()
         self._cursors.clear()
@@ -220,7 +224,7 @@ class DuckDBFile:
         self._become("closed")
 
     def leave_if_wanted(self) -> None:
-        """Where another process wants the file, begin no new turn, and let it go once those that began have ended."""
+        """If another process waits for the file, begin no new turn, and close the file when all turns have ended."""
         if self._queue is None or self._state not in ("open", "leaving") or time.monotonic() < self._kept_until:
             return
         is_wanted = self._queue.somebody_waits() or self.attached.somebody_waits()
@@ -230,10 +234,10 @@ class DuckDBFile:
                 if not self._turns:
                     self._leave()
             elif not is_wanted and self._state == "leaving":
-                self._become("open")  # who waited has given up
+                self._become("open")  # the waiting process has given up
 
     def watch(self) -> None:
-        """Look now and then whether somebody waits, also while no turn ends."""
+        """Start a thread that checks every 0.1 seconds whether another process waits, also between turns."""
         if self._queue is not None:
             watched = (weakref.ref(self), self._is_over)
             threading.Thread(target=_watch, args=watched, name="duckdb-queue", daemon=True).start()
@@ -258,7 +262,7 @@ class DuckDBFile:
             raise
 
     def _connected(self, patience: _Patience) -> Connection:
-        """Open the file, which a process that does not queue up may have."""
+        """Open the file; retry while a process that does not queue up, or this one, has it open."""
         while True:
             began = time.thread_time()
             try:
@@ -281,11 +285,11 @@ def _watch(reference: weakref.ref[DuckDBFile], is_over: threading.Event) -> None
         if file is None:
             return
         file.leave_if_wanted()
-        del file  # else nobody could drop it
+        del file  # else this thread would keep it alive
 
 
 class _Patience:
-    """How long the beginning of a turn may take, and what is said meanwhile: once for each one who has the file."""
+    """The time limit for the beginning of a turn, with one warning for each process that has the file."""
 
     def __init__(self, path: Path | None, seconds: float, cancelled: threading.Event, said: set[str]) -> None:
         self._path = path
@@ -293,18 +297,18 @@ class _Patience:
         self._own_deadline = time.monotonic() + min(seconds, OWN_PROCESS_SECONDS)
         self._cancelled = cancelled
         self._said = said
-        self._spent = 0.0  # seconds of CPU, in attempts that failed
+        self._spent = 0.0  # seconds of CPU in failed attempts
 
     def about(self, path: Path) -> _Patience:
-        """Return the same patience for a file that is read beside this one."""
+        """Return an object with the same time limit for an attached file."""
         seconds = max(0.0, self._deadline - time.monotonic())
         return _Patience(path, seconds, self._cancelled, self._said)
 
     def pause(self, holder: str, *, after: float = 0.0) -> None:
-        """Sleep for a moment. Raises BusyError after the last one.
+        """Sleep for a moment. Raises BusyError if the time is over.
 
         Args:
-            holder: Who has the file, as far as it is known.
+            holder: The process that has the file; empty if it is unknown.
             after: The seconds of CPU that the failed attempt took: the sleep grows until attempts take 1 % of a core.
         """
         _refuse_cancelled(self._cancelled)
@@ -317,13 +321,13 @@ class _Patience:
             _log.warning("waiting for %s, which is open in another process: %s", self._path, holder)
             self._said.add(holder)
         self._spent += after
-        # short ones: long ones starve whoever waits; longer ones for a process that does not queue up
+        # Short sleeps, as long ones starve the waiting process; longer ones if the holder does not queue up.
         seconds = max(0.01, min(_LONGEST_PAUSE_SECONDS, 100 * after, 10 * self._spent))
         if self._cancelled.wait(seconds * random.uniform(0.5, 1.5)):
             _refuse_cancelled(self._cancelled)
 
     def pause_for_own_process(self, holder: str) -> None:
-        """Sleep for a moment, as another connection of this process is in the way. Raises BusyError after a few."""
+        """Sleep for a moment, because another connection of this process has the file. Raises BusyError after 10 s."""
         _refuse_cancelled(self._cancelled)
         if time.monotonic() > self._own_deadline:
             raise BusyError(
@@ -347,9 +351,9 @@ def shared_file(
     catalog: str,
     lends: Callable[[], bool] = lambda: False,
 ) -> DuckDBFile:
-    """Give the process's own file of that path under that name, with one more session in it.
+    """Return the process's only `DuckDBFile` for a path and catalog, with one more session.
 
-    DuckDB opens a file once for a process, too: two of them would wait for each other.
+    Two objects for one file would wait for each other's locks. DuckDB, too, opens a file only once for a process.
     """
     key = (os.getpid(), path.resolve(), catalog, read_only) if path else None
     while True:
@@ -368,7 +372,7 @@ def shared_file(
 
 
 def lend_files() -> None:
-    """Close the files of this process that nobody uses just now, where a library may want to open them."""
+    """Close the files of this process that have no turn now, if a library may open them with other settings."""
     with _opening:
         files = list(_files.values())
     for file in files:
@@ -376,9 +380,10 @@ def lend_files() -> None:
 
 
 def open_files() -> None:
-    """Open the files of this process again, if nobody else has them.
+    """Open the files of this process again, unless another process has them.
 
-    A connection of another library that is the last one closes a file, and DuckDB refuses to open it meanwhile.
+    This keeps them open while another library closes its connection. If that were the last one, DuckDB would close the
+    file, and refuse to open it meanwhile.
     """
     with _opening:
         files = list(_files.values())
@@ -391,18 +396,18 @@ LENDERS.add(lend_files)
 OPENERS.add(open_files)
 OPENED_ALIKE_BY.add("dagster_duckdb")
 _opening = threading.Lock()
-# State of the process, as DuckDB's own: see docs/decisions/duckdb-handover.md.
+# State of the process, like DuckDB's own list of open files: see docs/decisions/duckdb-handover.md.
 _files: weakref.WeakValueDictionary[tuple[int, Path, str, bool], DuckDBFile] = weakref.WeakValueDictionary()
 
 
 def is_open_otherwise(error: duckdb.Error) -> bool:
-    """Tell whether a file cannot be opened as this process has it open, with another configuration or attached."""
+    """Whether opening failed because this process has the file open with another configuration, or attached."""
     text = str(error)
     return "different configuration than existing connections" in text or "Unique file handle conflict" in text
 
 
 def _opened_here(path: Path, error: duckdb.Error) -> str:
-    """Say by whom, as far as DuckDB tells."""
+    """Return a description of the connection of this process that has the file open, as far as DuckDB reports it."""
     if "Unique file handle conflict" in str(error):
         attached = re.search(r'already attached by database "([^"]+)"', str(error))
         return f"it is attached to another database{f' as {attached[1]}' if attached else ''}"

@@ -1,4 +1,4 @@
-"""Frames and files of DuckDB: Arrow tables are registered, and scanned where they lie."""
+"""Frames and files of DuckDB: Arrow tables are registered, and scanned in place without a copy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class DuckDBFrames:
-    """Reads and registers Arrow."""
+    """Frames as Arrow tables: read from queries, and registered for queries."""
 
     def __init__(self, session: DuckDBSession) -> None:
         self._session = session
@@ -44,7 +44,7 @@ class DuckDBFrames:
     def file_query(
         self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
     ) -> AbstractContextManager[str]:
-        from fft_core.engines.duckdb import seeds  # not needed where no seed is built
+        from fft_core.engines.duckdb import seeds  # only builds of seeds need it
 
         return seeds.file_query(self._session, self._registered, path, column_types, form)
 
@@ -55,7 +55,7 @@ class DuckDBFrames:
             try:
                 yield
             except BaseException:
-                with suppress(duckdb.Error):  # in a transaction that failed: what failed is to be told
+                with suppress(duckdb.Error):  # of a failed transaction, which would hide the first error
                     cursor.unregister(name)
                 raise
             cursor.unregister(name)

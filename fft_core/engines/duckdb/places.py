@@ -1,4 +1,4 @@
-"""Other profiles that a DuckDB session reads: another schema of its file, or another file, which is attached."""
+"""Access to the relations of other profiles: in another schema of the file, or in another file, which is attached."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Attach: TypeAlias = Callable[[Path, str], str]
 
 
 class DuckDBPlaces:
-    """Reads other profiles.
+    """Access of a session to the relations of other profiles.
 
     Args:
-        session: Whose.
-        attach: Makes a file readable, by a name that is wanted; returns the name that it got.
+        session: The session.
+        attach: Attaches a file, with a wanted name of its catalog; returns the name that it got.
     """
 
     def __init__(self, session: DuckDBSession, attach: Attach) -> None:

@@ -1,7 +1,8 @@
-"""Processes queue up for a file by two lock files beside it, and whoever has it can see that somebody waits.
+"""A queue of processes for a file, by two lock files beside it; the process that has the file sees that others wait.
 
-Who holds `<file>.lock` has the file. Who holds `<file>.queue` is the next one, and the others wait for that. Both are
-locks of the operating system, which end with their process; the files stay, and are empty while nobody holds them.
+The process that holds the lock on `<file>.lock` has the file. The one that holds the lock on `<file>.queue` is next,
+and the others wait for that lock. These are locks of the operating system, which end with their process. The files
+stay, and are empty while no process holds the locks.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if sys.platform != "win32":
     import fcntl
 
 Pause: TypeAlias = Callable[[str], None]
-OTHERS_FIRST_SECONDS = 0.05  # some pauses of those that wait: who has just left must not be the next one
+OTHERS_FIRST_SECONDS = 0.05  # longer than a pause of a waiting process, which must be next, not the last owner
 _LONGEST_NAME = 200
 
 
@@ -29,7 +30,7 @@ class FileQueue:
 
     Args:
         path: The file.
-        shared: Whether others that share may have it at the same time: for readers.
+        shared: Whether other processes with `shared` may have the file at the same time: for readers.
     """
 
     def __init__(self, path: Path, *, shared: bool) -> None:
@@ -39,10 +40,10 @@ class FileQueue:
         self._left_at = 0.0
 
     def enter(self, pause: Pause) -> None:
-        """Wait until it is our turn. `pause` is told who has the file ("" where nobody says so); it sleeps, or raises.
+        """Wait until this process has the file. `pause` gets the name of the holder, or ""; it sleeps, or raises.
 
         Raises:
-            OSError: the files cannot be created or locked here; nothing is held then.
+            OSError: the lock files cannot be created or locked here; no lock is held then.
         """
         others_first = self._left_at + OTHERS_FIRST_SECONDS - time.monotonic()
         time.sleep(max(0.0, others_first))
@@ -50,11 +51,11 @@ class FileQueue:
             self._wait(queue, pause, shared=False)
             self._wait(lock, pause, shared=self._shared)
             held = os.dup(lock)  # a lock lasts as long as one of its descriptors
-            self._release = weakref.finalize(self, _release, held)  # also when we are dropped
+            self._release = weakref.finalize(self, _release, held)  # also if this object is garbage
             _write(held, own_name())
 
     def leave(self) -> None:
-        """Let the next one have it."""
+        """Release the file for the next process."""
         if self._release is not None:
             self._release()
             self._release, self._left_at = None, time.monotonic()
@@ -84,7 +85,7 @@ class FileQueue:
 
 
 def own_name() -> str:
-    """Say who we are to those who wait: the process, and its command without values that could be secrets."""
+    """Return the name of this process for waiting ones: its id, and its command without values that may be secrets."""
     words = [word.partition("=")[0] + "=..." if "=" in word else word for word in sys.orig_argv]
     command = " ".join(Path(word).name if Path(word).is_absolute() else word for word in words)
     return f"pid {os.getpid()} ({' '.join(command.split())[:_LONGEST_NAME]})"
@@ -93,13 +94,13 @@ def own_name() -> str:
 def _open(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except PermissionError:  # somebody else's: it can be locked all the same
+    except PermissionError:  # a file of another user can be locked, too
         return os.open(path, os.O_RDONLY)
 
 
 def _release(descriptor: int) -> None:
     _write(descriptor, "")
-    fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that was forked has the descriptor, too
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # a forked child has the descriptor, too
     os.close(descriptor)
 
 
@@ -117,5 +118,5 @@ def _write(descriptor: int, text: str) -> None:
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
-    except OSError:  # somebody else's file: who waits cannot be told our name
+    except OSError:  # a file of another user: waiting processes do not get our name
         return

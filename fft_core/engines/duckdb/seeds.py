@@ -1,4 +1,4 @@
-"""Files of seeds in DuckDB: small ones by way of a temporary table, large ones as a stream of texts."""
+"""Files of seeds in DuckDB: small CSV files are loaded into a temporary table, large ones are read as a stream."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from fft_core.errors import EngineError
 if TYPE_CHECKING:
     from fft_core.engines.duckdb.session import DuckDBSession
 
-Register: TypeAlias = Callable[[str, object], AbstractContextManager[None]]  # a name for something that has rows
+Register: TypeAlias = Callable[[str, object], AbstractContextManager[None]]  # registers rows under a name
 
 
 @contextmanager
 def file_query(
     engine: DuckDBSession, register: Register, path: Path, column_types: Mapping[str, str], form: CsvFormat
 ) -> Iterator[str]:
-    """Make the rows of a file selectable while the context lasts; give the SELECT."""
+    """Make the rows of a file selectable while the context lasts; yield the SELECT that reads them."""
     if path.suffix not in CSV_SUFFIXES:
         yield _parquet_query(engine, path, column_types)
         return
@@ -42,7 +42,7 @@ def file_query(
 
 @contextmanager
 def _listed(engine: DuckDBSession, table: CsvTable, rows: ListedRows) -> Iterator[str]:
-    """No Arrow is needed for it, which is slow to import."""
+    """Load the rows into a temporary table, without Arrow, which is slow to import; yield the SELECT."""
     lists = rows.fixed(table.fixes)
     for index, texts in enumerate(lists):
         _refuse_misfits(engine, table, index, "(select unnest(?::varchar[]))", [texts])
@@ -52,7 +52,7 @@ def _listed(engine: DuckDBSession, table: CsvTable, rows: ListedRows) -> Iterato
     try:
         yield f"select * from {name}"
     finally:
-        with suppress(EngineError):  # of a session that was interrupted or closed; the table goes with it
+        with suppress(EngineError):  # if the session was interrupted or closed; the table ends with it
             engine.execute(f"drop table if exists {name}")
 
 
@@ -67,7 +67,7 @@ def _streamed(engine: DuckDBSession, register: Register, table: CsvTable) -> Ite
 
 @dataclass(frozen=True)
 class _Stream:
-    """The rows of a CSV as texts, read anew by each scan."""
+    """The rows of a CSV as texts, read again by each scan."""
 
     table: CsvTable
 
@@ -75,7 +75,7 @@ class _Stream:
         import pyarrow as pa
 
         rows = self.table.rows
-        assert isinstance(rows, ArrowRows)  # small files are no streams
+        assert isinstance(rows, ArrowRows)  # small files are ListedRows
         reader: Any = pa.RecordBatchReader.from_batches(rows.schema, rows.fixed(self.table.fixes))
         stream: object = reader.__arrow_c_stream__(requested_schema)
         return stream
@@ -91,7 +91,7 @@ def _casts(engine: DuckDBSession, table: CsvTable) -> str:
 def _refuse_misfits(
     engine: DuckDBSession, table: CsvTable, index: int, texts: str, parameters: Sequence[object] = ()
 ) -> None:
-    """Name the first text that only the engine can tell is not of its type."""
+    """Raise an error for the first text that is not a value of its column's type, if only the engine can check that."""
     column = table.columns[index]
     if column.is_checked:
         return
@@ -110,14 +110,14 @@ def _parquet_query(engine: DuckDBSession, path: Path, column_types: Mapping[str,
     refuse_wrong_texts(path, schema, declared)
     names = [engine.spelling.quoted(field.name) for field in schema]
     columns = [f"{_plain(name, str(field.type))} as {name}" for name, field in zip(names, schema, strict=True)]
-    rows = f"read_parquet({SPELLING.literal(path)}, hive_partitioning = false)"  # a folder's name is no column
+    rows = f"read_parquet({SPELLING.literal(path)}, hive_partitioning = false)"  # folder names are not columns
     query = f"select {', '.join(columns)} from {rows}"
     types = {name: engine.types.column_type(kind) for name, kind in declared.items()}
     return cast_columns(engine, query, types) if types else query
 
 
 def _plain(column: str, arrow_type: str) -> str:
-    """A column as what it means: DuckDB gives numbers for durations, and a type of its own where there is only NULL."""
+    """Render a column with its meaning: DuckDB reads durations as numbers, and has a type of its own for only NULL."""
     units = {"duration[s]": "seconds", "duration[ms]": "milliseconds", "duration[us]": "microseconds"}
     if arrow_type in units:
         return f"to_{units[arrow_type]}({column})"

@@ -1,4 +1,4 @@
-"""DuckDB: a file or memory, opened once for the process, a cursor for each session."""
+"""Sessions on a DuckDB file or a database in memory: it is opened once for the process; each session has a cursor."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def connect(
     read_only: bool = False,
     scratch: bool = False,
 ) -> DuckDBSession:
-    """Open a DuckDB file, creating it and its folder where they are missing, or a database in memory.
+    """Open a DuckDB file, or a database in memory. A missing file and its folder are created.
 
     Args:
         path: The file, or ":memory:".
-        schema: Where unqualified relations lie; "main" where None. It is created when something is built.
-        catalog: The name of the attached database; DuckDB's own choice (the file's stem) where None.
-        attach: Other files, by the names of their catalogs; they are created if they are missing.
-        threads: DuckDB's threads for one statement; all cores where None.
-        memory_limit: As DuckDB spells it, "4GB".
+        schema: The schema of unqualified relations; None for "main". It is created by the first build.
+        catalog: The name of the database; None for DuckDB's own choice, the file's stem.
+        attach: Other files, by the names of their catalogs; missing ones are created.
+        threads: The number of threads for one statement; None for all cores.
+        memory_limit: The limit as DuckDB writes it, such as "4GB".
         lock_timeout_seconds: How long to wait while another process has the file open.
-        read_only: Change nothing; a file that does not exist is not created, and reads as an empty database.
-        scratch: Open a database in memory, under the name that the file's has: what is at `path` is not touched.
+        read_only: Change nothing; a missing file is not created, and reads as an empty database.
+        scratch: Open a database in memory instead, with the same catalog name; the file at `path` is not touched.
 
     Raises:
         BusyError: another process still has the file open after that time.
@@ -84,7 +84,7 @@ def connect(
     )
     engine = DuckDBSession(file, place, lock_timeout_seconds, _settings(threads, memory_limit))
     try:
-        with engine.turn():  # now, not at the first statement, it is told what is wrong with it
+        with engine.turn():  # opens the file now, so that errors come before the first statement
             for name, other in ({} if scratch or not attach else attach).items():
                 engine.attach_own(name, Path(other), read_only=read_only)
             return engine
@@ -97,7 +97,7 @@ def connect(
 def duckdb_connection(
     path: str, *, catalog: str | None = None, lock_timeout_seconds: float = 600
 ) -> Iterator[Connection]:
-    """Give a connection of DuckDB's own to a file, in turn with all that builds in it. Raises what `connect` raises."""
+    """Yield DuckDB's own connection to a file, for one turn, so that builds wait. Raises the errors of `connect`."""
     with (
         closing(connect(path=path, catalog=catalog, lock_timeout_seconds=lock_timeout_seconds)) as engine,
         engine.connection() as connection,
@@ -113,10 +113,10 @@ def _make_folder(path: Path) -> None:
 
 
 def _settings(threads: int | None, memory_limit: str | None) -> tuple[str, ...]:
-    """Spell what a session sets once it is connected: other libraries of this process connect with other settings."""
+    """Render the settings of a new session. They are not in the config, in which other libraries must agree with us."""
     settings = [
         "set session TimeZone = 'UTC'",  # else results depend on the machine
-        # replacement scans would find Python variables of our own frames where a table is missing
+        # if a table is missing, replacement scans would find Python variables of FFT's own stack frames
         "set session python_enable_replacements = false",
     ]
     if threads:
@@ -126,18 +126,18 @@ def _settings(threads: int | None, memory_limit: str | None) -> tuple[str, ...]:
     return tuple(settings)
 
 
-# DuckDB opens a file a second time in a process only with the configuration of the first: of `duckdb.connect(path)`,
-# or of dagster-duckdb, which no setting changes back.
+# DuckDB opens a file a second time in a process only with the first configuration: that of `duckdb.connect(path)`, or
+# that of dagster-duckdb, which cannot be changed by settings later.
 _CONFIGS: tuple[_Config, ...] = ({}, {"custom_user_agent": "dagster"})
 
 
 def _others_are_here() -> bool:
-    """Tell whether a library is loaded that opens files with a configuration of its own."""
+    """Whether a library is loaded that opens files with its own configuration."""
     return "dagster_duckdb" in sys.modules
 
 
 def _opened(path: str, catalog: str, config: _Config) -> Connection:
-    """Open a database as it is open in this process already, if it is."""
+    """Open a database; if it is open in this process already, with the same configuration."""
     first, second = reversed(_CONFIGS) if _others_are_here() else _CONFIGS
     try:
         return _attached(path, catalog, {**first, **config})
@@ -150,7 +150,7 @@ def _opened(path: str, catalog: str, config: _Config) -> Connection:
 def _attached(path: str, catalog: str, config: _Config) -> Connection:
     if catalog == own_catalog(path):
         return duckdb.connect(path, config=config)
-    # a database gets another name only by being attached
+    # only an attached database can have a name of our choice
     mode = " (read_only)" if config.get("access_mode") == "read_only" else ""
     connection = duckdb.connect()
     try:
@@ -162,7 +162,10 @@ def _attached(path: str, catalog: str, config: _Config) -> Connection:
 
 
 class DuckDBPublisher(InTransaction):
-    """Publishes in the transaction. One transaction writes to one file: in another one, the record follows."""
+    """Publishing in the transaction of the build. A transaction can write to only one file.
+
+    So the record of a relation in an attached file is written by a second transaction.
+    """
 
     def records_apart(self, order: Order) -> bool:
         return order.relation.catalog != self.session.relation("any").catalog
@@ -189,7 +192,7 @@ class DuckDBSession(BaseSession):
         self._session = object()
         self._is_closed = False
         self._cancelled = threading.Event()
-        self._placed: Connection | None = None  # the cursor whose unqualified names mean the profile's schema
+        self._placed: Connection | None = None  # the cursor with the profile's schema in its search path
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -199,7 +202,7 @@ class DuckDBSession(BaseSession):
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Give a connection of DuckDB's own, with DuckDB's own settings, for one turn."""
+        """Yield DuckDB's own connection, without FFT's settings, for one turn."""
         session = object()
         with self.turn():
             try:
@@ -208,7 +211,7 @@ class DuckDBSession(BaseSession):
                 self._file.drop_cursor(session)
 
     def _attach(self, path: Path, wanted: str) -> str:
-        """Make another file readable; return the name of its catalog here: our own one for our own file."""
+        """Attach another file for reading; return its catalog's name, which for the own file is that of the profile."""
         own = self._namespace.catalog or ""
         if self._file.is_at(path):
             return own
@@ -216,10 +219,10 @@ class DuckDBSession(BaseSession):
             return self._file.attach(path, wanted, [own], self._timeout, self._cancelled)
 
     def attach_own(self, name: str, path: Path, *, read_only: bool) -> None:
-        """Attach another file of the profile, inside a turn; for those who only read, if it is there.
+        """Attach another file of the profile, inside a turn; with `read_only`, a missing file is skipped.
 
         Raises:
-            ConnectError: it is no database, or cannot be attached by that name.
+            ConnectError: the file is not a database, or cannot be attached with that name.
             BusyError: another process has it for too long.
         """
         if read_only and not path.exists():
@@ -238,7 +241,7 @@ class DuckDBSession(BaseSession):
 
     @contextmanager
     def cursor(self) -> Iterator[Connection]:
-        """Lend the cursor of this session for a part of a turn. Raises EngineError if what it does is interrupted."""
+        """Yield the cursor of this session, inside a turn. Raises EngineError if a statement on it is interrupted."""
         if self._is_closed:
             raise EngineError("the session with the database is closed")
         with self._file.turn(self._timeout, self._cancelled):
@@ -251,7 +254,10 @@ class DuckDBSession(BaseSession):
                 raise EngineError("the statement was interrupted") from error
 
     def _is_in_its_schema(self, cursor: Connection) -> bool:
-        """Let unqualified names mean the profile's schema first, if it is there: a search path must exist."""
+        """Put the profile's schema first in the search path, if it exists; return whether it does.
+
+        DuckDB refuses a search path with a missing schema.
+        """
         place = self._namespace.relation("any")
         if place.schema == "main":
             return True  # DuckDB's own default
@@ -264,7 +270,7 @@ class DuckDBSession(BaseSession):
 
     @contextmanager
     def statement(self, sql: str) -> Iterator[Connection]:
-        """Give the cursor for one statement, whose errors are explained and whose time is counted."""
+        """Yield the cursor for one statement; its errors become StatementError, and its time is counted."""
         with self.cursor() as cursor, self._traced(sql):
             yield cursor
 
@@ -277,7 +283,7 @@ class DuckDBSession(BaseSession):
         return Stats(int(rows[0][0]) if counted else None)
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """Run a query; lists of texts are given as parameters, as a literal of them would be parsed again."""
+        """Run a query. Lists of texts are passed as parameters, because literals would have to be parsed."""
         with self.statement(sql) as cursor:
             result = cursor.execute(sql, list(parameters)) if parameters else cursor.execute(sql)
             return result.fetchall() if result.description else []
@@ -290,12 +296,12 @@ class DuckDBSession(BaseSession):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        # of two that replace one relation, the second fails, and publishes nothing
+        # if two transactions replace one relation, the second fails, and publishes nothing
         with self.cursor() as cursor:
             _begin(cursor)
             try:
                 yield
-                if self._cancelled.is_set():  # between two statements, as while a Python model works
+                if self._cancelled.is_set():  # between two statements, for example in a Python model
                     raise EngineError("the statement was interrupted")
                 with self._traced("commit"):
                     cursor.execute("commit")
@@ -327,7 +333,7 @@ class DuckDBSession(BaseSession):
         except duckdb.Error as error:
             raise _explained(error, sql) from error
         except RuntimeError as error:
-            if str(error) == "Query interrupted":  # what becomes of Ctrl-C in the main thread
+            if str(error) == "Query interrupted":  # DuckDB's error for Ctrl-C in the main thread
                 raise KeyboardInterrupt from error
             raise
         finally:
@@ -337,19 +343,19 @@ class DuckDBSession(BaseSession):
 def _begin(cursor: Connection) -> None:
     try:
         cursor.execute("begin")
-    except duckdb.InterruptException:  # a transaction may be open, in which nothing but a rollback is possible
+    except duckdb.InterruptException:  # a transaction may be open, which allows only a rollback
         _roll_back(cursor)
         raise
 
 
 def _roll_back(cursor: Connection) -> None:
-    """End a transaction, if one is open; an interruption does not leave it open."""
+    """Roll back the transaction, if one is open; retry if that is interrupted."""
     while True:
         try:
             cursor.execute("rollback")
         except duckdb.InterruptException:
             continue
-        except duckdb.TransactionException:  # a commit that failed has ended it
+        except duckdb.TransactionException:  # none is open, for example after a failed commit
             return
         return
 
@@ -361,16 +367,16 @@ def _explained(error: duckdb.Error, sql: str) -> StatementError:
 
 
 def _parted(text: str, sql: str) -> tuple[str, int | None]:
-    """Part DuckDB's message from the line of SQL with a mark below it, which it ends with, and find the place.
+    """Split DuckDB's message from the marked line of SQL at its end; return the message and the position of the mark.
 
-    Its advice to change the options of a reader is left out: they are not the user's.
+    Advice to change the options of a reader is left out, because users do not set these options.
     """
     text = re.split(r"\n(?:Possible fixes|This type was|\* |  file = )", text, maxsplit=1)[0].strip()
     marked = re.search(r"\n+LINE (\d+): (.*)\n( *)\^+$", text)
     if marked is None:
         return text, None
     lines, number = sql.split("\n"), int(marked[1]) - 1
-    shown = marked[2].removeprefix("...").removesuffix("...")  # of a long line, a part
+    shown = marked[2].removeprefix("...").removesuffix("...")  # a long line is shown in part
     begins = lines[number].find(shown) if number < len(lines) else -1
     if begins < 0:
         return text, None

@@ -1,4 +1,4 @@
-"""The SQL of DuckDB: the words of the base."""
+"""The SQL of DuckDB: the statements of the base class, with a few differences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DuckDBSpelling(Spelling):
-    """Statements of DuckDB."""
+    """The renderer of DuckDB's statements."""
 
     dialect: ClassVar[str] = "duckdb"
     takes_nul: ClassVar[bool] = True
@@ -57,7 +57,7 @@ class DuckDBSpelling(Spelling):
 
 
 def _places(relation: Relation) -> tuple[tuple[str | None, str], ...]:
-    """The schema of a relation, and then the one that a database has from the beginning."""
+    """Return the catalog and schema of a relation, then those of the schema `main`, which each database has."""
     return (relation.catalog, relation.schema or "main"), (relation.catalog, "main")
 
 

@@ -1,4 +1,4 @@
-"""The types of DuckDB, and how its values are compared."""
+"""The types of DuckDB, and comparisons of its values."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _WORDS = {
     "timestamptz": "TIMESTAMPTZ",
     "date": "DATE",
 }
-_UNTYPED = re.compile(r'"NULL"(?! )')  # the type of NULL; a field of that name has its type behind it
+_UNTYPED = re.compile(r'"NULL"(?! )')  # the type of NULL; a field with that name is followed by its type
 
 
 class DuckDBTypes(StandardTypes):
-    """Types and comparisons of DuckDB; each type has an order."""
+    """The types of DuckDB, and comparisons of their values; values of each type can be ordered."""
 
     def __init__(self) -> None:
         super().__init__(SPELLING, _WORDS)
@@ -38,15 +38,15 @@ class DuckDBTypes(StandardTypes):
         if kind in ("FLOAT", "DOUBLE"):
             return f"({value}, signbit({value}))"
         if kind == "VARCHAR":
-            return f"encode({value})"  # its collation, which its type does not tell, may take A for a
+            return f"encode({value})"  # an unknown collation may take A and a for equal
         return f"{value}::varchar" if is_nested(kind) or kind == "INTERVAL" else value
 
     def unequal(self, value: str, kind: str) -> str | None:
-        if kind in ("FLOAT", "DOUBLE"):  # 0 is written over -0 to no effect
+        if kind in ("FLOAT", "DOUBLE"):  # an UPDATE of -0 to 0 has no effect
             return f"case when {value} = 0 then 1 else 0 end"
         return f"{value} + interval 1 second" if kind == "INTERVAL" else None
 
 
 def is_nested(kind: str) -> bool:
-    """Whether values of a type hold others."""
+    """Whether values of a type contain other values."""
     return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "VARIANT", "JSON"))

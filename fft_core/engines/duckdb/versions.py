@@ -1,4 +1,4 @@
-"""What tells two contents of a DuckDB table apart, and what users have defined in a database."""
+"""Digests of DuckDB tables, and the macros and types that users created in a database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DuckDBVersions(NoVersions):
     Args:
         fetch: Runs a query.
         mark: Returns a mark of the files of some catalogs, whose names are in lower case.
-        attached: Names the databases that are only read: what users defined there is not found by its name here.
+        attached: Returns the names of databases that are only read. Queries do not find definitions there by name.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class DuckDBVersions(NoVersions):
 
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
         if in_order and any(column.name.lower() == "rowid" for column in columns):
-            return "null"  # a column of that name hides where a row lies
-        # Two sums of 64-bit hashes: order-free, repeated rows count; the second one mixes the first once more.
-        # hash() is blind where values compare as equal: nested and empty lists, the sign of zero, 30 days and a month.
-        # A macro of that name, which users can make, would be called instead of a function without its schema.
+            return "null"  # such a column hides the position of the row
+        # Two sums of 64-bit hashes, of which the second is a hash of the first: sums ignore order and count duplicates.
+        # hash() is the same for values that compare as equal: nested and empty lists, 0 and -0, 30 days and a month.
+        # Functions have their schema, because a user's macro with the same name would be called instead.
         seen = [alias, f"{alias}.rowid"] if in_order else [alias]
         for column in columns:
             name = f"{alias}.{SPELLING.quoted(column.name)}"

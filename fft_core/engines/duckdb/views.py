@@ -1,7 +1,7 @@
-"""Views in a database whose name is that of one of its schemas.
+"""Views in a database that has the same name as one of its schemas.
 
-DuckDB keeps the text of a view without the name of its database. `shop.shop.orders` is kept as `shop.orders`, which is
-then refused as ambiguous: `shop` is a database and a schema. The text in `query_table()` is kept as it is.
+DuckDB stores the text of a view without the name of its database: `shop.shop.orders` becomes `shop.orders`. It then
+refuses that name as ambiguous, because `shop` is a database and a schema. It does not change a text in `query_table()`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr
 
-_Change: TypeAlias = tuple[int, int, str]  # where it begins and ends in the text, and what stands there instead
+_Change: TypeAlias = tuple[int, int, str]  # the begin and end of a text, and its replacement
 
 
 def unambiguous(query: str, database: str) -> str:
-    """Return a query that a view of a database can keep, also if the database has a schema of its own name.
+    """Return a query that works in a view of a database, also if the database has a schema with the same name.
 
     >>> unambiguous('select "shop"."shop"."orders".id from "shop"."shop"."orders"', "shop")
     'select "orders".id from query_table(\\'"shop"."shop"."orders"\\') as "orders"'
@@ -31,7 +31,7 @@ def unambiguous(query: str, database: str) -> str:
     try:
         parsed = parse_one(query, dialect="duckdb")
     except SqlglotError:
-        return query  # DuckDB says what is wrong
+        return query  # DuckDB reports the error
     changes = sorted(_changes(parsed, database.lower()), reverse=True)
     for start, end, text in changes:
         query = query[:start] + text + query[end:]

@@ -1,4 +1,4 @@
-"""Postgres. `SPEC` is what is known of it without its driver."""
+"""Postgres. `SPEC` describes the engine without its driver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fft_core.engines.postgres.spelling import SPELLING
 from fft_core.engines.spec import LOCK_TIMEOUT, Capabilities, EngineSpec, Full, Namespace, No, Setting
 from fft_core.engines.spec.lexis import DOLLAR_QUOTES
 
-LONGEST_NAME = 63  # bytes; longer ones are cut
+LONGEST_NAME = 63  # bytes; Postgres cuts longer names
 _PROFILES = """\
 # FF_PG_DSN comes from the environment or from .env.local, which is not for version control.
 dev:
@@ -30,7 +30,7 @@ dev_utest:
 
 
 def namespace(settings: Mapping[str, Any]) -> Namespace:
-    """Return where a profile's relations lie."""
+    """Return the namespace of a profile's relations."""
     return Namespace(settings.get("db_schema") or "public")
 
 

@@ -1,4 +1,4 @@
-"""Snowflake, by its connector and Snowpark. `SPEC` is what is known of it without its driver."""
+"""Snowflake, by its connector and Snowpark. `SPEC` holds the facts that need no driver."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ dev_utest:
 
 
 def namespace(settings: Mapping[str, Any]) -> Namespace:
-    """Return where a profile's relations lie."""
+    """Return the database and schema of a profile's relations."""
     return Namespace(settings.get("schema"), settings.get("database"))
 
 

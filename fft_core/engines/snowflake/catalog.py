@@ -1,4 +1,4 @@
-"""What Snowflake's INFORMATION_SCHEMA tells of relations: two queries for each database, however many they are."""
+"""Relations in Snowflake's INFORMATION_SCHEMA: two queries for each database, for any number of relations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fft_core.engines.stamp import columns_digest, stamp_in
 from fft_core.names import Relation
 
 Fetch: TypeAlias = Callable[[str], list[Row]]
-Place: TypeAlias = tuple[str, str]  # a schema and a name, as Snowflake keeps them
+Place: TypeAlias = tuple[str, str]  # a schema and a name, as Snowflake stores them
 _KINDS: Mapping[str, RelationKind] = {"VIEW": "view", "MATERIALIZED VIEW": "materialized_view"}  # others are tables
 _COLUMNS = (
     "table_schema, table_name, column_name, data_type, character_maximum_length, numeric_precision, numeric_scale, "
@@ -23,7 +23,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class _Column:
-    """A column as the catalog knows it; `made_of` is what a relation with it is compared by."""
+    """A column in the catalog; `made_of` is its part of the relation's signature: its name and type."""
 
     column: ColumnType
     made_of: str
@@ -50,15 +50,15 @@ def inspect(fetch: Fetch, relations: Sequence[Relation], want: Want) -> Mapping[
 
 
 def signature_of(fetch: Fetch, relation: Relation) -> str:
-    """Return what a relation is made of: the names and types of its columns."""
+    """Return the signature of a relation: a digest of the names and types of its columns."""
     place = _place(relation)
     return _signature(_columns(fetch, relation.catalog, [place]).get(place, []))
 
 
 def change_tokens(fetch: Fetch, relations: Sequence[Relation]) -> Mapping[Relation, str]:
-    """Return what changes with the rows of those of these relations that are tables of Snowflake's own.
+    """Return a text for each of these relations that is an ordinary table; the text changes when its rows change.
 
-    The time of creation tells a table from another one that has got its name.
+    It contains the creation time of the table, because another table may have got the same name.
     """
     found: dict[Relation, str] = {}
     for catalog in dict.fromkeys(relation.catalog for relation in relations):
@@ -103,7 +103,7 @@ def _columns(fetch: Fetch, catalog: str | None, places: Iterable[Place]) -> Mapp
     found: dict[Place, list[_Column]] = {}
     for schema, name, column, kind, length, precision, scale, comment in rows:
         spelled = spelled_type(kind, length, precision, scale)
-        made_of = f"{column} {kind} {precision} {scale}"  # a longer text is no other column
+        made_of = f"{column} {kind} {precision} {scale}"  # without the length of texts, which may grow
         found.setdefault((schema, name), []).append(_Column(ColumnType(shown(column), spelled), made_of, comment or ""))
     return found
 

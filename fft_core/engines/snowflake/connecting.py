@@ -1,4 +1,4 @@
-"""How a connection is opened: by password, key pair, token or browser; and what each session is set to."""
+"""Opens connections, with a password, key pair, token or browser; and the parameters of each session."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from fft_core.errors import ConnectError, UnreachableError
 from fft_core.version import VERSION
 
 _APPLICATION = "FFT"
-# All that changes rows, or how we read them, whatever the account, the user or the role say.
-_SESSION: Mapping[str, Any] = {  # Any: what the connector takes
+# All parameters that change rows, or the way in which FFT reads them. They override those of account, user and role.
+_SESSION: Mapping[str, Any] = {  # Any: a value that the connector accepts
     "TIMEZONE": "UTC",
     "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
     "TIMESTAMP_INPUT_FORMAT": "AUTO",
@@ -45,7 +45,7 @@ _NOBODY_ANSWERS = (250001, 250003, 251001, 290429, 290500, 290502, 290503, 29050
 
 
 def opened(settings: Mapping[str, Any]) -> SnowflakeConnection:
-    """Connect as a profile says. Raises ConnectError, without repeating a secret."""
+    """Connect with the settings of a profile. Raises ConnectError, whose message contains no secret."""
     masker = Masker.of(
         str(settings[name]) for name in ("password", "token", "private_key_passphrase") if settings[name]
     )
@@ -76,7 +76,7 @@ def _arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _signed_in(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Name what proves who the user is. Raises ConnectError if nothing does."""
+    """Return the connector's arguments for authentication. Raises ConnectError if the profile has none."""
     if settings["private_key_path"]:
         path = Path(settings["private_key_path"]).expanduser()
         if not path.is_file():

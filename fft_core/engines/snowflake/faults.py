@@ -1,4 +1,4 @@
-"""Errors of the connector as errors of ours: what is not there, what is wrong and where, what can be tried again."""
+"""Errors of the connector as errors of FFT: missing relations, wrong statements with their place, errors to retry."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from fft_core.engines.snowflake.spelling import shown
 from fft_core.errors import BusyError, EngineError, StatementError
 
 _CANCELLED = (604,)
-_MISSING = (2003, 2043)  # an object that is not there, or that the role may not see
-_BUSY = (625, 639, 1797, 90001)  # a lock, a statement that was aborted for another one
+_MISSING = (2003, 2043)  # an object that does not exist, or that the role may not see
+_BUSY = (625, 639, 1797, 90001)  # a lock, or a statement that was aborted in favor of another one
 _SIGNED_OUT = (390111, 390112, 390114, 390195)
 _LOST = (250001, 250002, 250003, 251001, 253003, 290429, 290500, 290502, 290503, 290504)
 _NUMBER = re.compile(r"^\d{6} \(\w+\): ")
@@ -22,7 +22,7 @@ _NAMED = re.compile(r"[^.\"]+|\"(?:[^\"]|\"\")*\"")
 
 
 def explained(error: Error, sql: str, *, is_interrupted: bool) -> EngineError:
-    """Return what an error of the connector means."""
+    """Return the error of FFT for an error of the connector."""
     said = _NUMBER.sub("", (error.raw_msg or error.msg or str(error)).strip())
     if error.errno in _CANCELLED:
         return (
@@ -57,7 +57,7 @@ _NAME_EACH = "Name each differently; of a join, select the columns of one side, 
 
 
 def _position(sql: str, line: int, column: int) -> int | None:
-    """Return the place in a statement of a line, from 1, and a place in it, from 0."""
+    """Return the offset in a statement of a line, counted from 1, and a column, from 0; None if the line is missing."""
     lines = sql.splitlines(keepends=True)
     if not 1 <= line <= len(lines):
         return None
@@ -65,5 +65,5 @@ def _position(sql: str, line: int, column: int) -> int | None:
 
 
 def _last_part(name: str) -> str:
-    """Return the name of a relation, without its schema, as the project writes it."""
+    """Return the name of a relation without its schema, in the case that the project uses."""
     return shown(_NAMED.findall(name)[-1].strip('"'))

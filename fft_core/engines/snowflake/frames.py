@@ -1,4 +1,4 @@
-"""Frames and files of Snowflake: Parquet through a stage of the session into temporary tables, Arrow out of queries."""
+"""Frames and files of Snowflake: written as Parquet, by a temporary stage, into temporary tables; read as Arrow."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _STAGE = "_FF_FILES"
 
 
 class SnowflakeFrames(SqlFrames):
-    """Writes Parquet, puts it and copies it: the types are ours, and the service parses no text."""
+    """Frames by Parquet files, PUT and COPY: FFT decides the types, and the service does not parse texts."""
 
-    rows_at_once = 2000  # of a file that is read in parts; each part becomes one Parquet file of 50 times as many
+    rows_at_once = 2000  # rows of a file that is read in parts; each part becomes one Parquet file of 50 times as many
 
     def __init__(self, session: SnowflakeSession) -> None:
         super().__init__(session, ARROW_TYPES)
@@ -56,7 +56,7 @@ class SnowflakeFrames(SqlFrames):
         import pyarrow as pa
 
         kinds = [_arrow_type(column.type) for column in columns]
-        if None in kinds:  # a type that only the service can read from a text
+        if None in kinds:  # a type that only the service can parse
             super().insert(place, columns, rows)
             return
         arrays = [
@@ -71,7 +71,7 @@ class SnowflakeFrames(SqlFrames):
             yield place
 
     def _copy(self, place: Relation, table: pa.Table) -> None:
-        """Load a table into one with columns of these names."""
+        """Load an Arrow table into a relation with columns of the same names."""
         import pyarrow.parquet as parquet
 
         if not table.num_rows:
@@ -88,12 +88,12 @@ class SnowflakeFrames(SqlFrames):
 
 
 def put(path: Path) -> str:
-    """Spell the upload of a file into the stage of the session."""
+    """Render the upload of a file into the stage of the session."""
     return f'put {SPELLING.text(f"file://{path.as_posix()}")} @"{_STAGE}" auto_compress = false overwrite = true'
 
 
 def copy_into(place: Relation, name: str) -> str:
-    """Spell the load of an uploaded Parquet file, whose columns have the table's names; the file is removed then."""
+    """Render the load of an uploaded Parquet file, whose columns have the table's names; it also removes the file."""
     form = "file_format = (type = parquet use_logical_type = true)"
     return (
         f'copy into {SPELLING.relation(place)} from @"{_STAGE}"/{name} {form} '
@@ -102,7 +102,7 @@ def copy_into(place: Relation, name: str) -> str:
 
 
 def _cast(column: ColumnType, values: Any) -> Any:
-    """Give values as their type says: the service sends integers as narrow as they are."""
+    """Return values in the Arrow type of their column, because the service sends integers as narrow as the values."""
     import pyarrow as pa
 
     kind = _arrow_type(column.type) or pa.string()
@@ -118,7 +118,7 @@ def _cast(column: ColumnType, values: Any) -> Any:
 
 
 def _whole(values: Any) -> Any:
-    """Give whole numbers as int64, and as decimals if one has more than 64 bits."""
+    """Return whole numbers as int64, or as decimals if one has more than 64 bits."""
     import pyarrow as pa
 
     try:
@@ -148,7 +148,7 @@ def _as_number(value: object, kind: Any) -> object:
 
 
 def _storable(frame: pa.Table, columns: Sequence[ColumnType]) -> pa.Table:
-    """Give a frame as its temporary table takes it. Raises EngineError for what does not fit."""
+    """Return a frame in the types of its temporary table. Raises EngineError for values that do not fit."""
     import pyarrow as pa
 
     arrays = []

@@ -1,4 +1,4 @@
-"""Frames of Snowpark: lazy, on the session's own connection. What a model makes of them is a query."""
+"""Frames of Snowpark: lazy, on the session's own connection. A frame that a model returns is a query."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class SnowparkFrames:
-    """Makes frames by a session of Snowpark, which is opened with the first one."""
+    """The lazy frames of a Snowpark session, which is opened with the first frame."""
 
     def __init__(self, session: SnowflakeSession) -> None:
         self._session = session
         self._snowpark: Session | None = None
 
     def frame(self, query: str, kind: str) -> DataFrame:
-        self._session.use_schema()  # its own temporary objects lie there
+        self._session.use_schema()  # Snowpark creates temporary objects in it
         if self._snowpark is None:
             from snowflake.snowpark import Session  # it takes a second to import
 
@@ -39,7 +39,7 @@ class SnowparkFrames:
 
     @contextmanager
     def query(self, frame: Any) -> Iterator[str]:
-        """Give the last query of a frame; those that it needs, as for a cached result, are run before."""
+        """Yield the last query of a frame; the queries that it needs, as for a cached result, are run before."""
         *before, last = frame.queries["queries"]
         after = frame.queries["post_actions"]
         if not last.lstrip().lower().startswith(("select", "with", "(")):
@@ -57,7 +57,7 @@ class SnowparkFrames:
     def close(self) -> None:
         """End the session of Snowpark, and the connection with it.
 
-        What it has registered for the end of Python would wait for a service that may not be there any more.
+        Its callback at the exit of Python is removed, because it would wait for a service that may be unreachable.
         """
         if self._snowpark is not None:
             self._snowpark.close()

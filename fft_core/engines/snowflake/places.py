@@ -1,4 +1,4 @@
-"""Other profiles that a session of Snowflake reads: other schemas and databases of its account."""
+"""Access to the relations of other profiles: in other schemas and databases of the same account."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class SnowflakePlaces:
-    """Reads other profiles.
+    """Access of a session to the relations of other profiles.
 
     Args:
-        session: Whose.
+        session: The session.
         account: The account that it is connected to.
     """
 

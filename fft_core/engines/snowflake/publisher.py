@@ -1,4 +1,4 @@
-"""How rows are published on Snowflake: by statements that keep grants, on stages that cost no time travel."""
+"""Publishing on Snowflake: by statements that keep grants, from transient stages, which have no fail-safe storage."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class SnowflakePublisher(SwapByStatement):
-    """Publishes a table by `create or replace table ... copy grants comment = ... as select * from` its stage.
+    """Publishing of a table by `create or replace table ... copy grants comment = ... as select * from` its stage.
 
-    Not by SWAP, which leaves the grants with the stage.
+    SWAP is not used, because it leaves the grants with the stage.
 
     Args:
         session: Runs the statements.
-        is_transient: Whether published tables have no fail-safe.
+        is_transient: Whether published tables are transient, without fail-safe.
     """
 
     def __init__(self, session: SnowflakeSession, *, is_transient: bool) -> None:
@@ -47,7 +47,7 @@ class SnowflakePublisher(SwapByStatement):
                 session.execute(statement)
             session.execute("commit")
         except BaseException:
-            with suppress(Error):  # of a connection that is gone: the service rolls back by itself
+            with suppress(Error):  # if the connection is lost, the service rolls back by itself
                 self._snowflake.connection.cursor().execute("rollback")  # also if the session is interrupted
             raise
 

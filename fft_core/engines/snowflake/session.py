@@ -1,4 +1,4 @@
-"""A session with Snowflake: one connection of its connector; Snowpark stands on the same one."""
+"""A session with Snowflake: one connection of the connector, which Snowpark uses as well."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     from typing import Self
 
-_COUNTED = "number of rows "  # how the columns of what INSERT, UPDATE, DELETE and MERGE answer begin
+_COUNTED = "number of rows "  # the first words of the result's columns for INSERT, UPDATE, DELETE and MERGE
 
 
 def connect(*, read_only: bool = False, scratch: bool = False, **settings: Any) -> SnowflakeSession:
     """Open a session with the settings of a profile, see `SPEC`.
 
     Args:
-        read_only: Change nothing; a schema that is not there reads as an empty one. The role decides what it may do.
-        scratch: Any session will do: its temporary tables are nobody else's, and gone when it ends.
-        settings: Those of the profile; what is not given is None.
+        read_only: Has no effect: the role decides what a session may change. A missing schema reads as an empty one.
+        scratch: Has no effect: the temporary tables of any session are its own, and are dropped when it ends.
+        settings: The settings of the profile; a missing one has its default.
     """
     defaults = {name: setting.default for name, setting in SPEC.settings.items()}
     return SnowflakeSession({**defaults, **settings})
 
 
 class SnowflakeSession(BaseSession):
-    """One connection, whose statements are transactions of their own."""
+    """A session on one connection; each statement is its own transaction."""
 
     spec = SPEC
 
@@ -92,7 +92,7 @@ class SnowflakeSession(BaseSession):
         return type(self)(self._settings)
 
     def interrupt(self) -> None:
-        """Cancel on the service what the session is running; the connection takes statements of several threads."""
+        """Cancel the running statements of the session, from any thread: the connection accepts several threads."""
         self._cancelled.set()
         try:
             self.connection.cursor().execute(f"select system$cancel_all_queries({self.connection.session_id})")
@@ -122,10 +122,10 @@ class SnowflakeSession(BaseSession):
                 hint="Create it, or set allow_create_schema: true in the profile (FF_SF_ALLOW_CREATE_SCHEMA).",
             )
         self.execute(SPELLING.create_schema(schema))
-        self._has_schema = False  # it is the current one now, whichever it was
+        self._has_schema = False  # CREATE SCHEMA has changed the current schema
 
     def use_schema(self) -> None:
-        """Make the profile's schema the current one, where temporary tables and stages lie; it must be there."""
+        """Make the profile's schema the current one, for temporary tables and stages; create it if it is missing."""
         if not self._has_schema:
             schema = self._namespace.relation("")
             self.create_schema(schema)
@@ -138,15 +138,15 @@ class SnowflakeSession(BaseSession):
 
     @contextmanager
     def statement(self, sql: str) -> Iterator[SnowflakeCursor]:
-        """Run a statement, and give the cursor with its answer; errors are explained, and its time is counted."""
-        if self._cancelled.is_set():  # between two statements, as while a Python model works
+        """Run a statement and yield the cursor with its result; errors become those of FFT, and its time is counted."""
+        if self._cancelled.is_set():  # between two statements, for example in a Python model
             raise EngineError("the statement was interrupted")
         with self._explained(sql), self.connection.cursor() as cursor:
             cursor.execute(sql, _statement_params=self._tag())
             yield cursor
 
     def _tag(self) -> dict[str, str]:
-        """Name the model in the query's tag, for those who look for what it cost in the history of queries."""
+        """Return the query's tag with the model's name, to find the costs of models in the query history."""
         tag = {"fft": {"node": self.trace.node}} if self.trace.node else None
         return {"QUERY_TAG": json.dumps(tag)} if tag else {}
 
@@ -162,7 +162,7 @@ class SnowflakeSession(BaseSession):
             yield
         except Error as error:
             raise explained(error, sql, is_interrupted=self._cancelled.is_set()) from error
-        except ValueError as error:  # a text that is no Unicode
+        except ValueError as error:  # the text is not valid Unicode
             raise StatementError(str(error), sql=sql) from error
         finally:
             self.trace.ended(sql, started)

@@ -1,4 +1,4 @@
-"""The SQL of Snowflake. Texts were read against its documentation; nothing here was run on the service."""
+"""The SQL of Snowflake. The statements were compared with its documentation; none was run on the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import BackslashSpelling, ClockWord, TimePart, TypeWord
 from fft_core.names import Relation
 
-WIDEST = ("varchar", "number(38,0)")  # a column of the same kind becomes one of these without being rewritten
+WIDEST = ("varchar", "number(38,0)")  # a column gets one of these types without a rewrite
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def folded(name: str) -> str:
-    """Return a name as Snowflake keeps it: a plain one in capitals, as for whoever writes it without quotes.
+    """Return a name as Snowflake stores it: a plain name in upper case, as if it were written without quotes.
 
     >>> folded("orders"), folded("Order items")
     ('ORDERS', 'Order items')
@@ -30,7 +30,7 @@ def folded(name: str) -> str:
 
 
 def shown(name: str) -> str:
-    """Return a name that Snowflake keeps as the project writes it: a plain one in small letters.
+    """Return a stored name as the project writes it: a plain name in lower case.
 
     >>> shown("ORDERS"), shown("Order items")
     ('orders', 'Order items')
@@ -39,7 +39,7 @@ def shown(name: str) -> str:
 
 
 class SnowflakeValues(BackslashSpelling):
-    """Names and values: a plain name is upper-cased, as it is for whoever writes it without quotes."""
+    """The renderer of names and values: a plain name is in upper case, as if it were written without quotes."""
 
     dialect: ClassVar[str] = "snowflake"
     types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
@@ -100,14 +100,14 @@ class SnowflakeValues(BackslashSpelling):
         return f"regexp_instr({text}, {self.text(common_pattern(pattern))}, 1, 1, 0, 's') > 0"
 
     def safe_cast(self, value: str, kind: str) -> str:
-        return f"try_cast(to_varchar({value}) as {kind})"  # only texts are tried
+        return f"try_cast(to_varchar({value}) as {kind})"  # TRY_CAST accepts only texts
 
     def date_add(self, time: str, part: TimePart, amount: int) -> str:
         return f"dateadd('{part}', {amount}, {time})"
 
 
 class SnowflakeSpelling(SnowflakeValues):
-    """Statements of Snowflake."""
+    """The renderer of Snowflake's statements."""
 
     def names_like(self, relation: Relation, prefix: str) -> str:
         kept = replace(relation, schema=folded(relation.schema or ""))

@@ -1,4 +1,4 @@
-"""The types of Snowflake, how its values are compared, and what they are in Arrow."""
+"""The types of Snowflake, comparisons of its values, and their types in Arrow."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _WORDS = {
     "timestamptz": "timestamp_tz",
     "date": "date",
 }
-_LONGEST_TEXT = 16 * 1024 * 1024  # characters; a column of at least that is one without a length
+_LONGEST_TEXT = 16 * 1024 * 1024  # characters; a column with at least this length is one without a length
 _SEMI_STRUCTURED = ("variant", "object", "array", "geography", "geometry", "vector", "map")
 _NAMES = {"fixed": "number", "real": "float", "text": "varchar"}
 
 
 def spelled_type(kind: str, length: int | None = None, precision: int | None = None, scale: int | None = None) -> str:
-    """Spell a type, as the catalog or the description of a query tells it.
+    """Render a type from the facts in the catalog or in the description of a query.
 
     >>> spelled_type("FIXED", precision=10, scale=2), spelled_type("TEXT", 3), spelled_type("TIMESTAMP_NTZ")
     ('number(10,2)', 'varchar(3)', 'timestamp_ntz')
@@ -41,7 +41,7 @@ def spelled_type(kind: str, length: int | None = None, precision: int | None = N
 
 
 class SnowflakeTypes(StandardTypes):
-    """Types by their words. What has no type is text."""
+    """The types of Snowflake, and comparisons of their values. A column without a type is text."""
 
     def __init__(self) -> None:
         super().__init__(SPELLING, _WORDS)
@@ -51,7 +51,7 @@ class SnowflakeTypes(StandardTypes):
         return f"number({exact[1]},{exact[2] or 0})" if exact else super().column_type(declared)
 
     def usable_type(self, type: str) -> str:
-        """A column of literals is as narrow as they are: what an increment brings would not fit in."""
+        """Return the widest type of a kind: a column of literals is as wide as they are, and later rows may not fit."""
         if re.fullmatch(r"varchar\(\d+\)", type):
             return "varchar"
         return "number(38,0)" if re.fullmatch(r"number\(\d+,0\)", type) else type
@@ -66,7 +66,7 @@ class SnowflakeTypes(StandardTypes):
     def visible(self, value: str, kind: str) -> str:
         if kind.startswith(_SEMI_STRUCTURED):
             return f"to_json(to_variant({value}))"
-        if kind == "float" or kind.startswith(("timestamp_tz", "timestamp_ltz")):  # -0, and the offset of a time
+        if kind == "float" or kind.startswith(("timestamp_tz", "timestamp_ltz")):  # shows -0, and the offset of a time
             return f"to_varchar({value})"
         return value
 

@@ -1,4 +1,4 @@
-"""What tells two contents of a table on Snowflake apart: a token of the service, or a digest of all rows."""
+"""Versions of the rows of a table on Snowflake: a token of the service, or a digest of all rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fft_core.names import Relation
 
 
 class SnowflakeVersions(NoVersions):
-    """Tokens and digests. Functions of users are not read: a model that calls one is built in every run."""
+    """Tokens and digests. Functions of users are not read, so a model that calls one is built in every run."""
 
     def __init__(self, fetch: Fetch, types: SnowflakeTypes) -> None:
         self._fetch = fetch
         self._types = types
 
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
-        """HASH_AGG takes values that are equal for one, so texts stand beside those that may look different."""
+        """Render HASH_AGG, with texts of values that may look different: equal values have the same hash."""
         spelling, hashed = self._types.spelling, list[str]()
         for column in columns:
             value = f"{alias}.{spelling.quoted(column.name)}"

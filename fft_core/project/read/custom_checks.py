@@ -60,7 +60,7 @@ class CustomCheck:
 
     @property
     def known(self) -> frozenset[str] | None:
-        """What a test may give; None for anything."""
+        """The parameters that a test may have; None: any."""
         return self.fields if self.params is None else self.params
 
     @property
