@@ -36,15 +36,26 @@ from tools.reference.commands import Entry, find_commands
 PRELUDES = {
     "executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n",
     "artifacts.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
+    "operate.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
+    "why-rebuilt.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
 }
 OWN_FILES = {
+    "backfill.md",
+    "ci.md",
+    "deploy.md",
+    "duckdb-to-postgres.md",
     "environments.md",
+    "existing-dagster.md",
     "incremental.md",
+    "operate.md",
     "packages.md",
     "review.md",
+    "schedule.md",
     "snapshots.md",
     "streaming.md",
     "unit-tests.md",
+    "why-rebuilt.md",
+    "write-a-check.md",
 }  # pages whose commands build their files
 START_SECONDS = 180
 
