@@ -50,17 +50,28 @@ from tools.reference.commands import Entry, find_commands
 PRELUDES = {
     "executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n",
     "artifacts.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
+    "operate.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
+    "why-rebuilt.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
 }
 OWN_FILES = {
+    "backfill.md",
+    "ci.md",
+    "deploy.md",
+    "duckdb-to-postgres.md",
     "environments.md",
     "from-dbt.md",
     "how-it-works.md",
+    "existing-dagster.md",
     "incremental.md",
+    "operate.md",
     "packages.md",
     "review.md",
+    "schedule.md",
     "snapshots.md",
     "streaming.md",
     "unit-tests.md",
+    "why-rebuilt.md",
+    "write-a-check.md",
 }  # pages whose commands build their files
 ALONE = [page for page in PAGES if page not in TUTORIAL]  # pages that do not continue another one
 START_SECONDS = 180
