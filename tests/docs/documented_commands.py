@@ -77,6 +77,7 @@ COMMANDS: dict[str, How] = {
     "fft stream status shop": "run",
     "fft stream replay visits shop --dry-run": "run",
     "fft stream reset visits shop --to earliest": "run",
+    "fft source freshness shop": "run",
     "fft utest shop": "run",
     'fft utest shop --model users --case "no users"': "run",
     "fft utest shop --select +domains --json": "run",
