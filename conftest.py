@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "cli"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "prefect"))
+sys.path.insert(0, str(Path(__file__).parent / "tests" / "serve"))
 
 from fakesnow_server import fakesnow_or_skipped
 from postgres_server import drop_schema, new_schema, running_server

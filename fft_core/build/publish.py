@@ -41,6 +41,7 @@ from fft_core.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from fft_core.build.served_files import PendingFiles
     from fft_core.build.streams import StreamBatch, StreamBounds
 
 _TOO_LATE = "it is read by a text that is published, and this engine cannot take back what its checks would find"
@@ -306,6 +307,9 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
             after = (attachments.added, lambda: hooks.after)
             sealed = stage.publish(replace(_seal(build, rows, written, record, staged), after=after))
         published, unjudged = _judge_where_published(build, stage, judgement, relation, views)
+        served = _served(build, record, written, judgement)
+    if served is not None:
+        served.publish()
     result = replace(
         _result(build, relation, rows, written, judgement, record),
         size_bytes=sealed.bytes,
@@ -333,6 +337,16 @@ def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord, vie
     if build.task.is_recorded:
         recorded += tuple(_measured_by_views(build.warehouse, views))
     return Seal(record.stamp, written.columns, recorded, rows.publish)
+
+
+def _served(build: _Build, record: BuildRecord, written: Written, judgement: Judgement) -> PendingFiles | None:
+    """Write the files of a model whose rows are served; they get their names after the commit."""
+    model = build.warehouse.project.models.get(build.decision.name)
+    if model is None or model.serve is None or not build.task.is_recorded:
+        return None
+    from fft_core.build.serving import write_served  # most projects serve nothing
+
+    return write_served(build.warehouse, model, record, written.columns, judgement.results)
 
 
 def _measured_by_views(warehouse: Warehouse, views: Sequence[JudgedView]) -> Iterator[str]:

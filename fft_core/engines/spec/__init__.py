@@ -246,6 +246,8 @@ class EngineSpec:
         names_ignore_case: Whether relations whose names differ only in case are one.
         family: What related engines are called together, for `ff_engine_family`; its own name if empty.
         aliases: Other names by which templates may ask for it, with `ff_is_engine`.
+        reader: The module that has `open_reader`, if rows can be read for many at once while others build. Without one,
+            served models are written into files when they are built.
         owns_file: Tells whether a file holds rows of this engine, so that `fft clean` leaves it alone.
     """
 
@@ -268,6 +270,7 @@ class EngineSpec:
     names_ignore_case: bool = False
     family: str = ""
     aliases: tuple[str, ...] = ()
+    reader: str = ""
     owns_file: Callable[[Path], bool] = field(default=lambda _: False)
 
     @property

@@ -193,6 +193,13 @@ def referred(text: str) -> str:
     return model_name(match[1] if match else text.strip())
 
 
+class ServeShape(Shape):
+    """How the rows of a model are served over HTTP."""
+
+    enabled: bool = True
+    where: Filled | None = None
+
+
 class PlacedKeys(StepKeys, SettingsShape):
     """The keys for the schema and name of a model or seed, and for grants, indexes and the like."""
 
@@ -244,6 +251,12 @@ class ModelConfigShape(IncrementalOverlayShape, PlacedKeys):
     ttl: float | None = Field(default=None, gt=0)
     early_cutoff: bool = True
     publish: m.PublishMode | None = None
+    serve: ServeShape | None = None
+
+    @field_validator("serve", mode="before")
+    @classmethod
+    def _served_as_block(cls, value: object) -> object:
+        return {"enabled": value} if isinstance(value, bool) else value
 
     @field_validator("ttl", mode="before")
     @classmethod
