@@ -80,6 +80,7 @@ def app(
     Raises:
         FftError: the project has errors, or a setting cannot be used.
     """
+    from fft_serve.builds.endpoints import add_build_routes
     from fft_serve.routes import add_routes
 
     root, env = Path(project_dir).resolve(), active_env(env)
@@ -106,6 +107,7 @@ def app(
     api.state.service = service
     _add_errors(api)
     add_routes(api, service)
+    add_build_routes(api, service)
     if settings.cors_origins:
         exposed = ["ETag", "Last-Modified", "Link", "X-FFT-Data-Version", "X-FFT-Next", "X-FFT-Withheld", "X-FFT-Count"]
         api.add_middleware(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fft_core.names.numbers import json_text
 from fft_serve.auth.subject import CATALOG, MODEL, Subject
 from fft_serve.catalog import catalog_of, source_of
 from fft_serve.plans import make_plan, plan_json
 from fft_serve.problems import ProblemError, nearest_text
+from fft_serve.replies import json_response, refuse_parameters
 from fft_serve.rows.endpoint import RowsAnswer, chosen_format, etag_of, is_known
 from fft_serve.rows.walk import RowsRequest, explained
 
@@ -43,19 +43,6 @@ def add_routes(api: FastAPI, service: Service) -> None:
     }
     for path, endpoint in read.items():
         api.add_api_route(path, endpoint, methods=["GET"], response_model=None, include_in_schema=False)
-
-
-def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return plain values as JSON."""
-    kept = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(json_text(value).encode(), status, kept, "application/json")
-
-
-def refuse_parameters(request: Request, known: tuple[str, ...] = ()) -> None:
-    """Raise ProblemError for a query parameter that the endpoint does not have."""
-    for name in request.query_params:
-        if name not in known:
-            raise ProblemError("unknown_parameter", f"there is no parameter {name!r}.{nearest_text(name, known)}")
 
 
 class _Endpoints:

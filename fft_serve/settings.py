@@ -56,6 +56,7 @@ class ServeSettings(BaseSettings):
     jwt_leeway: int = Field(default=30, ge=0)
     pii: Literal["hide", "mask"] = "hide"
     build_select: str = ""
+    builds: int = Field(default=1, ge=1)
     build_jobs: int | None = Field(default=None, ge=1)
 
     @field_validator("cors_origins", mode="before")

@@ -233,6 +233,8 @@ class _Sql:
                 values = _listed(text)
                 return f"{quoted} in ({', '.join(self.value(column, value) for value in values)})"
             case "like":
+                if (len(text) - len(text.rstrip("\\"))) % 2:
+                    raise ProblemError("bad_value", f"{text!r} ends with a backslash, which escapes nothing")
                 escape = self._reader.spelling.literal("\\")
                 return f"{quoted} like {self.value(column, text)} escape {escape}"
         return f"{quoted} {COMPARISONS[operator]} {self.value(column, text)}"
