@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from fft_core.json_files import write_json_file
+from fft_core.json_files import replace_file, write_json_file
 from fft_core.json_files.artifacts import spelled
 from fft_core.names.text import json_escaped
 from fft_serve.problems import ProblemError
@@ -163,7 +163,7 @@ class BuildStore:
         self._keys.mkdir(parents=True, exist_ok=True)
         path = self._key(key, owner)
         part = path.with_name(f".{identity}")
-        part.write_text(json.dumps({"build": identity, "digest": digest}))
+        replace_file(part, json.dumps({"build": identity, "digest": digest}).encode())
         try:
             os.link(part, path)  # fails if another request was first, and never shows half a file
             return identity

@@ -14,16 +14,7 @@ from api import client
 from serve_project import SCHEMA, Served, orders
 from starlette.testclient import TestClient
 
-SLOW = """
-    import time
-
-    from fft_core import model
-
-    @model(deps=["orders"])
-    def slow(orders):
-        time.sleep(60)
-        return orders
-"""
+SLOW = "select count(*) as n from range(10000000000) as a, range(100) as b where a.range % 7 = b.range"
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME") if name in os.environ}
 
 
@@ -95,7 +86,7 @@ def test_a_blocked_build_says_which_check(shop: Served) -> None:
 
 def test_a_build_is_cancelled(shop: Served) -> None:
     shop.build()
-    shop.write({"models/slow.ff.py": SLOW})
+    shop.write({"models/slow.ff.sql": SLOW})
     api = client(shop, ENVIRONMENT)
     identity = begin(api, {}).json()["id"]
     assert begin(api, {}).status_code == 503  # one at a time
@@ -133,7 +124,7 @@ def test_forms_of_other_sites_begin_nothing(shop: Served) -> None:
 
 def test_a_process_that_was_killed_is_lost(shop: Served) -> None:
     shop.build()
-    shop.write({"models/slow.ff.py": SLOW})
+    shop.write({"models/slow.ff.sql": SLOW})
     api = client(shop, ENVIRONMENT)
     identity = begin(api, {}).json()["id"]
     process = int(wait_for(shop, identity, "lock", ""))
