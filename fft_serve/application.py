@@ -62,25 +62,15 @@ class Service:
         return await to_thread.run_sync(work)
 
 
-def app(
-    project_dir: Path | str = ".",
-    env: str | None = None,
-    *,
-    variables: Mapping[str, str] | None = None,
+def make_app(
+    project_dir: Path | str,
+    env: str | None,
+    variables: Mapping[str, str] | None,
     settings: ServeSettings | None = None,
 ) -> FastAPI:
-    """Return an app that serves the marked models of a project.
-
-    Args:
-        project_dir: The folder with `project.yml`.
-        env: The environment; None: FFT_ACTIVE_ENV or "dev".
-        variables: Environment variables; None: those of the process, completed by the .env files of the project.
-        settings: The settings of the API; None: those of the variables.
-
-    Raises:
-        FftError: the project has errors, or a setting cannot be used.
-    """
+    """Return an app; `settings` are those of the variables if None. Raises FftError."""
     from fft_serve.builds.endpoints import add_build_routes
+    from fft_serve.openapi import add_document_routes
     from fft_serve.routes import add_routes
 
     root, env = Path(project_dir).resolve(), active_env(env)
@@ -108,6 +98,7 @@ def app(
     _add_errors(api)
     add_routes(api, service)
     add_build_routes(api, service)
+    add_document_routes(api, service)
     if settings.cors_origins:
         exposed = ["ETag", "Last-Modified", "Link", "X-FFT-Data-Version", "X-FFT-Next", "X-FFT-Withheld", "X-FFT-Count"]
         api.add_middleware(

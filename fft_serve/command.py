@@ -153,11 +153,11 @@ def _tokens_file(root: Path, env: str | None) -> Path:
 def _serve(root: Path, env: str | None, host: str, port: int) -> None:
     import uvicorn
 
-    from fft_serve.application import Service, app
+    from fft_serve.application import Service, make_app
     from fft_serve.auth.gate import is_loopback_name
 
     settings, env, variables = _settings(root, env)
-    api = app(root, env, variables=variables, settings=settings)
+    api = make_app(root, env, variables, settings)
     service: Service = api.state.service
     if not is_loopback_name(host) and not service.gate.asks_for_tokens:
         said = f"without tokens, fft serve listens on this machine only, and not on {host}"
