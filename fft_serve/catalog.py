@@ -105,7 +105,7 @@ class Catalog:
         if model.serve is not None and version is not None:
             with explained(model.name):
                 try:
-                    place = self.loaded.sources.place(model.name, None)
+                    place = self.loaded.sources.look(model.name, None).place
                     read = self.loaded.sources.columns(place, version.stamp)
                     types = {column.name: column.type for column in read}
                 except ProblemError:  # too large to be served

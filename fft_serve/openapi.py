@@ -110,7 +110,7 @@ def _columns(loaded: Loaded, model: Model, subject: Subject, service: Service) -
     try:
         with explained(model.name):
             stamp = loaded.sources.version(model.name).stamp
-            columns = loaded.sources.columns(loaded.sources.place(model.name, None), stamp)
+            columns = loaded.sources.columns(loaded.sources.look(model.name, None).place, stamp)
             return visible_to(RowsRequest(loaded, model, subject, (), service.settings), columns).columns
     except ProblemError:
         return ()

@@ -31,10 +31,13 @@ class Slots:
         if self._free is None or self._threads is None:  # made in the event loop that they belong to
             self._free = anyio.Semaphore(self._number)
             self._threads = anyio.CapacityLimiter(self._number + 1)
-        with anyio.move_on_after(self._wait) as scope:
-            await self._free.acquire()
-        if scope.cancelled_caught:
-            raise busy(f"{self._number} requests are answered just now: try again")
+        try:
+            self._free.acquire_nowait()
+        except anyio.WouldBlock:
+            with anyio.move_on_after(self._wait) as scope:
+                await self._free.acquire()
+            if scope.cancelled_caught:
+                raise busy(f"{self._number} requests are answered just now: try again") from None
         return Slot(self._free, self._threads)
 
 

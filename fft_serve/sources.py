@@ -59,6 +59,14 @@ class Version:
     checks: tuple[Mapping[str, Any], ...] | None = None
 
 
+@dataclass(frozen=True)
+class Look:
+    """Where the rows of a version are; the version, if the place holds no other one."""
+
+    place: Place
+    version: Version | None
+
+
 class Sources(Protocol):
     """The published versions of the models of a project, and where their rows are."""
 
@@ -76,8 +84,8 @@ class Sources(Protocol):
     def version(self, model: str) -> Version:
         """Return the published version of a model. Raises ProblemError if there is none."""
 
-    def place(self, model: str, data_version: str | None) -> Place:
-        """Return where the rows of a version are. Raises ProblemError if it is gone."""
+    def look(self, model: str, data_version: str | None) -> Look:
+        """Return where the rows of a version are, or those of now. Raises ProblemError if it is gone."""
 
     def columns(self, place: Place, stamp: str) -> tuple[ReadColumn, ...]:
         """Return the columns of a place; they are remembered for a stamp. Raises NotThereError."""
@@ -156,16 +164,16 @@ class FileSources:
     def version(self, model: str) -> Version:
         return _version(self._manifest(model))
 
-    def place(self, model: str, data_version: str | None) -> Place:
-        manifest = self._manifest(model)
+    def look(self, model: str, data_version: str | None) -> Look:
+        manifest = self._manifest(model)  # read once: the place and the version are those of one build
         if data_version is None or data_version == manifest.data_version:
             if manifest.is_too_large or manifest.file is None:
                 raise ProblemError("too_large_to_serve", f"the rows of {model} take more than FFT_SERVE_MAX_MB")
-            return Place(file=self._folders.folder(model) / manifest.file, node=model)
+            return Look(Place(file=self._folders.folder(model) / manifest.file, node=model), _version(manifest))
         file = self._folders.folder(model) / file_name(data_version)
         if not file.exists():
             raise gone(model, manifest.data_version)
-        return Place(file=file, node=model)
+        return Look(Place(file=file, node=model), Version(data_version, None, None, None))
 
     def columns(self, place: Place, stamp: str) -> tuple[ReadColumn, ...]:
         return self._remembered.columns(place, "")
@@ -230,8 +238,8 @@ class LiveSources:
         known = _version(manifest)
         return Version(**{**vars(found), "checks": known.checks, "inputs": known.inputs})
 
-    def place(self, model: str, data_version: str | None) -> Place:
-        return Place(relation=self._places.of(model), node=model, records=self._records)
+    def look(self, model: str, data_version: str | None) -> Look:
+        return Look(Place(relation=self._places.of(model), node=model, records=self._records), None)
 
     def columns(self, place: Place, stamp: str) -> tuple[ReadColumn, ...]:
         return self._remembered.columns(place, stamp)

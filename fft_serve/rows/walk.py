@@ -134,10 +134,9 @@ def _opened(request: RowsRequest, default_limit: int | None) -> tuple[AbstractCo
     sources, model = request.loaded.sources, request.model.name
     stamp = sources.last_stamp(model)
     for _ in range(_TRIES):
-        walk_version = _version_of_walk(request)
-        place = sources.place(model, walk_version)
+        look = sources.look(model, _version_of_walk(request))
         try:
-            asked = _question(request, place, stamp, default_limit)
+            asked = _question(request, look.place, stamp, default_limit)
         except (ProblemError, NotThereError):
             now = sources.version(model).stamp
             if now == stamp or not sources.is_live:
@@ -156,7 +155,7 @@ def _opened(request: RowsRequest, default_limit: int | None) -> tuple[AbstractCo
                 raise
             stamp = version.stamp
             continue
-        page = _checked(request, asked, answer, walk_version, stamp, context)
+        page = _checked(request, asked, answer, look.version, stamp, context)
         if isinstance(page, Page):
             return _Closing(context), page
         stamp = page
@@ -167,14 +166,15 @@ def _checked(
     request: RowsRequest,
     asked: Question,
     answer: Answer,
-    walk_version: str | None,
+    known: Version | None,
     stamp: str,
     context: AbstractContextManager[Answer],
 ) -> Page | str:
     """Return the page of an answer; or the stamp of its version, whose columns are others than those asked for."""
     sources, place = request.loaded.sources, asked.query.place
     try:
-        version = _version(request, answer, walk_version)
+        version = pinned_version(answer.pin) if answer.pin is not None else known
+        assert version is not None  # one of both is known of each engine
         if asked.cursor is not None:
             pinned = asked.query.by_row_number
             _refuse_other_version(asked.cursor, version, request.model.name, pinned=pinned)
@@ -204,15 +204,6 @@ def _question(request: RowsRequest, place: Place, stamp: str, default_limit: int
     if asked.cursor is not None and limit is None:
         limit = request.settings.page_rows
     return question(asked, visible, place, sources.reader, limit, request.settings)
-
-
-def _version(request: RowsRequest, answer: Answer, walk_version: str | None) -> Version:
-    if answer.pin is not None:
-        return pinned_version(answer.pin)
-    now = request.loaded.sources.version(request.model.name)
-    if walk_version in (None, now.data_version):
-        return now
-    return Version(walk_version or "", None, None, None)
 
 
 def _refuse_other_version(cursor: Cursor, version: Version, model: str, *, pinned: bool) -> None:
