@@ -40,7 +40,7 @@ def _require_packages() -> None:
 @_project
 @_env
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free port.")
+@click.option("--port", "-p", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free port.")
 def start(root: Path, env: str | None, host: str, port: int) -> None:
     """Serve the marked models of a project over HTTP: rows, catalog and builds.
 
@@ -54,6 +54,8 @@ def start(root: Path, env: str | None, host: str, port: int) -> None:
 class _Serve(click.Group):
     """A group whose own name is a command as well: `fft serve shop`, `fft serve token list`."""
 
+    itself = start
+
     def make_context(
         self,
         info_name: str | None,
@@ -63,7 +65,7 @@ class _Serve(click.Group):
     ) -> click.Context:
         if args[:1] == ["token"]:
             return super().make_context(info_name, args, parent, **extra)
-        return start.make_context(info_name, args, parent, **extra)
+        return self.itself.make_context(info_name, args, parent, **extra)
 
 
 command = _Serve("serve", help=start.help, short_help=start.get_short_help_str(90), hidden=bool(missing_packages()))

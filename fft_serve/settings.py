@@ -137,4 +137,4 @@ def with_database_url(variables: Mapping[str, str], settings: ServeSettings) -> 
     for spec in installed_specs().values():
         if separator and kind in (spec.name, *spec.aliases) and "dsn" in spec.settings:
             return {**variables, spec.settings["dsn"].variable: f"{kind}://{rest}"}, spec.name
-    raise FftError("DATABASE_URL is not the address of an installed engine", hint="As in postgresql://host/database.")
+    raise FftError("DATABASE_URL is not the address of an installed engine", hint="As in ENGINE://host/database.")

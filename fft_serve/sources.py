@@ -202,13 +202,13 @@ class LiveSources:
 
     is_live = True
 
-    def __init__(self, project: Project, module: str, seconds: float) -> None:
+    def __init__(self, project: Project, seconds: float) -> None:
         settings = project.profiles.active(engine=project.engine).settings
         self._folders, self._seconds = _Folders(project), seconds
-        self.reader: Reader = open_live_reader(module, settings)
+        self._spec = spec_of(project.engine)
+        self.reader: Reader = open_live_reader(self._spec, settings)
         self._places = planned_places(project)
         self._stamps: dict[str, str] = {}
-        self._spec = spec_of(project.engine)
         namespace = self._spec.namespace(settings)
         self._records = namespace.relation(TABLE)
         self._remembered = _Remembered(self.reader)
@@ -264,8 +264,8 @@ _FACTS = "data_version, stamp, built_at, run_id, row_count"
 
 def open_sources(project: Project, seconds: float) -> Sources:
     """Open the sources of a project: its database if many can read it, or else the files of its builds."""
-    module = spec_of(project.engine).reader
-    return LiveSources(project, module, seconds) if module else FileSources(project)
+    is_live = bool(spec_of(project.engine).reader)
+    return LiveSources(project, seconds) if is_live else FileSources(project)
 
 
 def gone(model: str, now: str) -> ProblemError:

@@ -6,12 +6,15 @@ anything, and it knows nothing of models.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fft_core.engines.spec import EngineSpec
+from fft_core.engines.spec.registry import installed_specs
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import EngineError, MissingDriverError
 from fft_core.names import Relation
@@ -158,22 +161,22 @@ def _order(query: RowsQuery, spelling: Spelling, row_number: str) -> str:
 
 def open_file_reader(folder: Path) -> Reader:
     """Open the reader of Parquet files, which reads below one folder and nowhere else. Raises MissingDriverError."""
-    try:
-        from fft_core.engines.duckdb.reading import open_reader
-    except ImportError as error:
-        hint = 'pip install "fft-dagster[duckdb]"'
-        raise MissingDriverError(f"served files need the package {error.name!r}", hint=hint) from error
-    reader: Reader = open_reader(folder)
+    spec = next((spec for spec in installed_specs().values() if spec.file_reader), None)
+    if spec is None:
+        raise MissingDriverError("no installed engine reads Parquet files for many readers at once")
+    reader: Reader = _module(spec, spec.file_reader).open_file_reader(folder)
     return reader
 
 
-def open_live_reader(module: str, settings: Mapping[str, Any]) -> Reader:
-    """Open the reader of an engine's relations: `EngineSpec.reader`. Raises MissingDriverError, ConnectError."""
-    import importlib
-
-    try:
-        found: Any = importlib.import_module(module)
-    except ImportError as error:
-        raise MissingDriverError(f"the engine needs the package {error.name!r}") from error
-    reader: Reader = found.open_reader(settings)
+def open_live_reader(spec: EngineSpec, settings: Mapping[str, Any]) -> Reader:
+    """Open the reader of an engine's relations: `EngineSpec.reader`. Raises MissingDriverError."""
+    reader: Reader = _module(spec, spec.reader).open_reader(settings)
     return reader
+
+
+def _module(spec: EngineSpec, name: str) -> Any:  # Any: a module with `open_reader` or `open_file_reader`
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        hint = f'pip install "{spec.extra}"' if spec.extra else None
+        raise MissingDriverError(f"serving rows needs the package {error.name!r}", hint=hint) from error

@@ -31,7 +31,7 @@ _ROWS_AT_ONCE = 8192
 _REFUSED = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
 
 
-def open_reader(folder: Path) -> FileReader:
+def open_file_reader(folder: Path) -> FileReader:
     """Open a reader of the files below a folder."""
     return FileReader(folder)
 

@@ -248,6 +248,7 @@ class EngineSpec:
         aliases: Other names by which templates may ask for it, with `ff_is_engine`.
         reader: The module that has `open_reader`, if rows can be read for many at once while others build. Without one,
             served models are written into files when they are built.
+        file_reader: The module that has `open_file_reader`, if the engine reads those files for many at once.
         owns_file: Tells whether a file holds rows of this engine, so that `fft clean` leaves it alone.
     """
 
@@ -271,6 +272,7 @@ class EngineSpec:
     family: str = ""
     aliases: tuple[str, ...] = ()
     reader: str = ""
+    file_reader: str = ""
     owns_file: Callable[[Path], bool] = field(default=lambda _: False)
 
     @property
