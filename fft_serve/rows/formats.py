@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Spell: TypeAlias = Callable[[Any], str]  # Any: a value of one Arrow type
-JSON_TYPES = ("json", "jsonb")
+_PLAIN = re.compile(r"[^,\"\r\n]+")
 # a format: its media type, and the suffix of its address
 MEDIA = {
     "json": "application/json",
@@ -256,14 +257,21 @@ def _map_spelling(key: Spell, item: Spell) -> Spell:
 
 
 def _csv_spelling(kind: Any) -> Spell:
+    """Return what writes the values of an Arrow type as fields of CSV: texts without the quotes of JSON."""
+    import pyarrow as pa
+
+    types: Any = pa.types
     spell = spelling_of(kind)
-
-    def field(value: Any) -> str:
-        text = spell(value)
-        return _quoted(json.loads(text) if text.startswith('"') else text)
-
-    return field
+    if types.is_string(kind) or types.is_large_string(kind):
+        return _quoted
+    if types.is_boolean(kind) or types.is_integer(kind) or types.is_decimal(kind):
+        return spell
+    if types.is_floating(kind):
+        return lambda value: spell(value).strip('"')
+    if types.is_nested(kind):
+        return lambda value: _quoted(spell(value))
+    return lambda value: _quoted(plain_text(value))
 
 
 def _quoted(text: str) -> str:
-    return f'"{text.replace(chr(34), chr(34) * 2)}"' if not text or any(c in text for c in ',"\r\n') else text
+    return text if _PLAIN.fullmatch(text) else '"' + text.replace('"', '""') + '"'

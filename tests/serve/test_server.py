@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,10 +19,20 @@ import pyarrow as pa
 import pytest
 from serve_project import Served
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FFT = [sys.executable, "-m", "fft_cli"]
 WIDE = """\
 {{ config(serve=true) }}
 select i as id, repeat('x', 1000) as text from (select unnest(range(100000)) as i) as numbers
+"""
+
+ORDERS = "{{ config(serve=true) }} select i as id, 'row ' || i as said from (select unnest(range(5)) as i) as numbers"
+SCHEMA = """\
+version: 2
+models:
+  - name: few
+    columns:
+      - {name: id, description: The number, tests: [unique]}
 """
 
 
@@ -151,3 +162,20 @@ def test_without_the_extra_it_says_what_to_install(shop: Served) -> None:
     shown = subprocess.run([*run, "--help"], capture_output=True, text=True, check=True).stdout
     assert not re.search(r"^  serve ", shown, re.MULTILINE)
     assert re.search(r"^  serve ", fft("--help").stdout, re.MULTILINE)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_the_page_shows_models_rows_and_checks(shop: Served, tmp_path: Path) -> None:
+    shop.write({"models/few.ff.sql": ORDERS, "models/schema.yml": SCHEMA})
+    shop.build()
+    with serving(shop) as (_, address):
+        command = [
+            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
+            f"--user-data-dir={tmp_path / 'profile'}", "--window-size=390,800", "--virtual-time-budget=20000",
+            "--dump-dom", f"{address}/#few",
+        ]  # fmt: skip
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "CONSOLE" not in finished.stderr, finished.stderr
+    for text in ('<a href="#few">few</a>', "<td>row 3</td>", "unique_id: pass", "fresh", "The number"):
+        assert text in finished.stdout, text

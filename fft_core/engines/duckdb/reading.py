@@ -44,6 +44,7 @@ class FileReader:
 
     def __init__(self, folder: Path) -> None:
         self._connection = duckdb.connect(":memory:")
+        self._lock = threading.Lock()
         place = SPELLING.literal(str(folder))
         for setting in (
             "set global TimeZone = 'UTC'",
@@ -79,7 +80,8 @@ class FileReader:
 
     @contextmanager
     def _cursor(self, seconds: float | None) -> Iterator[duckdb.DuckDBPyConnection]:
-        cursor = self._connection.cursor()
+        with self._lock:
+            cursor = self._connection.cursor()
         timer = threading.Timer(seconds, cursor.interrupt) if seconds is not None else None
         try:
             if timer is not None:
