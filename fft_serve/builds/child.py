@@ -20,6 +20,7 @@ from fft_core.run.outcomes import RunEvent, RunStarted, StepEnded, StepStarted, 
 from fft_core.run.report import INTERRUPTED, Report, remember
 from fft_core.run.work import planned
 from fft_serve.builds.face import face
+from fft_serve.builds.results import result_json
 from fft_serve.builds.store import Build, Events
 from fft_serve.plans import chosen_nodes
 
@@ -107,7 +108,7 @@ def _work(scheduler: Any, run: Run, plan: Plan, jobs: int | None, events: Events
     todo, report = planned(run.project, plan, checks_alone=True), Report()
     for result in todo.reused:
         report.results[result.name] = result
-        events.add("step_ended", result=result.masked(run.masker).to_json())
+        events.add("step_ended", result=result_json(result, run.masker))
     error: str | None = "the run ended early"
     try:
         if todo.names:
@@ -129,7 +130,7 @@ def _tell(event: RunEvent, run: Run, events: Events) -> None:
         case StepStarted(name):
             events.add("step_started", name=name)
         case StepEnded(result, remarks):
-            said = result.masked(run.masker).to_json()
+            said = result_json(result, run.masker)
             events.add("step_ended", result=said, remarks=[run.masker(remark) for remark in remarks])
         case Unexpected(message):
             events.add("unexpected", message=run.masker(message))

@@ -17,6 +17,7 @@ from fft_core.json_files.artifacts import spelled
 from fft_core.run.results import RunResults, read_run_results
 from fft_serve.auth.subject import BUILD, CATALOG
 from fft_serve.builds.launch import Launcher, cancel, read_build_request
+from fft_serve.builds.results import result_json, without_errors
 from fft_serve.builds.store import ENDED, Build, BuildStore
 from fft_serve.problems import ProblemError
 from fft_serve.replies import json_response, refuse_parameters
@@ -132,12 +133,14 @@ class BuildEndpoints:
 
     async def run(self, identity: str, request: Request) -> Response:
         """Describe a run, with what became of each node."""
-        await self._service.subject(request, CATALOG)
+        subject = await self._service.subject(request, CATALOG)
         refuse_parameters(request)
         loaded = await self._service.loaded()
         found = await self._service.run(lambda: self._run(identity, loaded.masker))
         if found is None:
             raise ProblemError("not_found", f"there is no run {identity!r}")
+        if not subject.may(BUILD):
+            found["results"] = [without_errors(result) for result in found["results"]]
         return json_response(found)
 
     def _runs(self, mask: Masker) -> list[dict[str, Any]]:
@@ -150,7 +153,7 @@ class BuildEndpoints:
     def _run(self, identity: str, mask: Masker) -> dict[str, Any] | None:
         last = self._last_run()
         if last is not None and identity in (last.run_id, "last"):
-            return {**_run_summary(last), "results": [result.masked(mask).to_json() for result in last.results]}
+            return {**_run_summary(last), "results": [result_json(result, mask) for result in last.results]}
         for build in self._store.all():
             said = build.as_json()
             if identity in (said["run_id"], build.id):

@@ -82,6 +82,10 @@ def test_a_blocked_build_says_which_check(shop: Served) -> None:
     done = ended(api, begin(api, {}).json()["id"])
     assert (done["status"], done["nodes"]) == ("blocked", {"orders": "blocked"})
     assert api.get("/models/orders/rows").status_code == 503
+    run = api.get(f"/runs/{done['run_id']}").json()
+    (check,) = [check for check in run["results"][0]["checks"] if check["status"] == "fail"]
+    assert (check["failing_rows"], check["sample"]) == (1, [])  # rows are for those who may read rows
+    assert run["results"][0]["error"]["hint"] is None
 
 
 def test_a_build_is_cancelled(shop: Served) -> None:
