@@ -185,6 +185,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(128)  # before the address is printed
     except OSError as error:
         listener.close()
         raise FftError(f"cannot listen on {host}:{port}: {error.strerror}", hint="Choose another --port.") from error

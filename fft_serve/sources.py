@@ -150,10 +150,10 @@ class FileSources:
 
     is_live = False
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, before: Sources | None) -> None:
         self._project, self._folders = project, _Folders(project)
         root = served_folder(project.root, project.env, "any").parents[1]
-        self.reader: Reader = open_file_reader(root)
+        self.reader: Reader = before.reader if isinstance(before, FileSources) else open_file_reader(root)
         self._remembered = _Remembered(self.reader)
 
     def versions(self) -> Mapping[str, Version]:
@@ -202,11 +202,13 @@ class LiveSources:
 
     is_live = True
 
-    def __init__(self, project: Project, seconds: float) -> None:
+    def __init__(self, project: Project, seconds: float, before: Sources | None) -> None:
         settings = project.profiles.active(engine=project.engine).settings
         self._folders, self._seconds = _Folders(project), seconds
         self._spec = spec_of(project.engine)
-        self.reader: Reader = open_live_reader(self._spec, settings)
+        self._settings = dict(settings)
+        is_same = isinstance(before, LiveSources) and before._spec == self._spec and before._settings == self._settings
+        self.reader: Reader = before.reader if before and is_same else open_live_reader(self._spec, settings)
         self._places = planned_places(project)
         self._stamps: dict[str, str] = {}
         namespace = self._spec.namespace(settings)
@@ -262,10 +264,13 @@ class LiveSources:
 _FACTS = "data_version, stamp, built_at, run_id, row_count"
 
 
-def open_sources(project: Project, seconds: float) -> Sources:
-    """Open the sources of a project: its database if many can read it, or else the files of its builds."""
+def open_sources(project: Project, seconds: float, before: Sources | None = None) -> Sources:
+    """Open the sources of a project: its database if many can read it, or else the files of its builds.
+
+    The reader of the project as it was before, with its connections, is used again if it reads the same database.
+    """
     is_live = bool(spec_of(project.engine).reader)
-    return LiveSources(project, seconds) if is_live else FileSources(project)
+    return LiveSources(project, seconds, before) if is_live else FileSources(project, before)
 
 
 def gone(model: str, now: str) -> ProblemError:

@@ -75,7 +75,7 @@ class State:
         self._looked = 0.0
         self._broken_digest = ""
         self.problem: FftError | None = None
-        self._loaded = self._load(self._digest())
+        self._loaded = self._load(self._digest(), None)
 
     def current(self) -> Loaded:
         """Return the project of now. While its files have errors, that is the last one without."""
@@ -103,23 +103,24 @@ class State:
         if digest == (self._loaded.digest if self.problem is None else self._broken_digest):
             return
         try:
-            new = self._load(digest)
+            new = self._load(digest, self._loaded.sources)
         except FftError as error:
             _log.warning("the project has errors, and what was loaded before is served: %s", error)
             self.problem, self._broken_digest = error, digest
             return
         old, self._loaded = self._loaded, new
         self.problem, self._broken_digest = None, ""
-        _close_later(old.sources)
+        if old.sources.reader is not new.sources.reader:
+            _close_later(old.sources)
 
-    def _load(self, digest: str) -> Loaded:
+    def _load(self, digest: str, before: Sources | None) -> Loaded:
         project = load_project(self.root, self.env, engine=self.engine, environment=self.variables)
         predicates = {
             name: read_predicate(model.serve.where, project.engine, name)
             for name, model in project.models.items()
             if model.serve is not None and model.serve.where is not None
         }
-        return Loaded(project, open_sources(project, self.settings.seconds), digest, predicates)
+        return Loaded(project, open_sources(project, self.settings.seconds, before), digest, predicates)
 
     def _digest(self) -> str:
         """Return a digest of all files that the project is made of."""

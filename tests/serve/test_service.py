@@ -180,6 +180,25 @@ def test_the_address_of_the_database_is_a_setting(tmp_path: Path, postgres_dsn: 
     assert client(shop, {"DATABASE_URL": address}).get("/models/served_here/rows").json()["rows"] == [{"id": 1}]
 
 
+def test_a_project_that_changes_keeps_its_connections(tmp_path: Path, postgres_dsn: str) -> None:
+    """Each reload with connections of its own would use up those of the server."""
+    shop = Served(tmp_path, "postgres", {"dsn": postgres_dsn, "db_schema": "public"})
+    api = client(shop_with(shop, 0))
+    readers = set()
+    for number in range(1, 6):
+        shop_with(shop, number)
+        assert api.get("/models").status_code == 200
+        loaded = api.app.state.service.state.current()  # type: ignore[attr-defined]
+        assert loaded.project.models["counted"].description == str(number)
+        readers.add(id(loaded.sources.reader))
+    assert len(readers) == 1
+
+
+def shop_with(shop: Served, number: int) -> Served:
+    shop.write({"models/counted.ff.sql": f"{{{{ config(serve=true, description='{number}') }}}} select 1 as id"})
+    return shop
+
+
 def test_readers_see_one_version_while_it_is_built_again_and_again(place: Served) -> None:
     """Each walk has all rows of one build, or ends with a 410; and no answer is an error of the server."""
     place.write({"models/orders.ff.sql": orders(range(40)), "models/schema.yml": SCHEMA})
