@@ -25,6 +25,7 @@ from fft_core.build.model_hooks import NO_HOOKS, RenderedHooks, rendered_hooks
 from fft_core.build.query_limit import expected_bytes
 from fft_core.build.rows import model_rows
 from fft_core.build.seeds import seed_rows
+from fft_core.build.served_build import served_build
 from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView, Judgement, are_settled, measures_of
 from fft_core.checks.run import run_checks
 from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Want
@@ -41,7 +42,6 @@ from fft_core.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fft_core.build.served_files import PendingFiles
     from fft_core.build.streams import StreamBatch, StreamBounds
 
 _TOO_LATE = "it is read by a text that is published, and this engine cannot take back what its checks would find"
@@ -307,7 +307,8 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
             after = (attachments.added, lambda: hooks.after)
             sealed = stage.publish(replace(_seal(build, rows, written, record, staged), after=after))
         published, unjudged = _judge_where_published(build, stage, judgement, relation, views)
-        served = _served(build, record, written, judgement)
+        recorded = task.is_recorded
+        served = served_build(warehouse, record, written.columns, judgement.results) if recorded else None
     if served is not None:
         served.publish()
     result = replace(
@@ -337,16 +338,6 @@ def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord, vie
     if build.task.is_recorded:
         recorded += tuple(_measured_by_views(build.warehouse, views))
     return Seal(record.stamp, written.columns, recorded, rows.publish)
-
-
-def _served(build: _Build, record: BuildRecord, written: Written, judgement: Judgement) -> PendingFiles | None:
-    """Write the files of a model whose rows are served; they get their names after the commit."""
-    model = build.warehouse.project.models.get(build.decision.name)
-    if model is None or model.serve is None or not build.task.is_recorded:
-        return None
-    from fft_core.build.serving import write_served  # most projects serve nothing
-
-    return write_served(build.warehouse, model, record, written.columns, judgement.results)
 
 
 def _measured_by_views(warehouse: Warehouse, views: Sequence[JudgedView]) -> Iterator[str]:
