@@ -307,9 +307,8 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
             after = (attachments.added, lambda: hooks.after)
             sealed = stage.publish(replace(_seal(build, rows, written, record, staged), after=after))
         published, unjudged = _judge_where_published(build, stage, judgement, relation, views)
-        recorded = task.is_recorded
-        served = served_build(warehouse, record, written.columns, judgement.results) if recorded else None
-    if served is not None:
+        served = task.is_recorded and served_build(warehouse, record, written.columns, judgement.results)
+    if served:
         served.publish()
     result = replace(
         _result(build, relation, rows, written, judgement, record),
