@@ -49,7 +49,7 @@ types: $(READY)
 	@$(BIN)/mypy
 
 test: lint types
-	@$(BIN)/pytest -n auto --dist worksteal
+	@$(BIN)/pytest -n auto
 	@echo
 	@echo "All checks passed. Next: make example"
 

@@ -18,17 +18,19 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "cli"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "engines"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "prefect"))
+sys.path.insert(0, str(Path(__file__).parent / "tests" / "serve"))
 
 from fakesnow_server import fakesnow_or_skipped
 from postgres_server import drop_schema, new_schema, running_server
 from prefect_runs import prefect_api, run_flow
+from serve_fixtures import closed_apps, served_place
 from sweeps import FIRST_SEED
 from targets import Target
 from unit_test_bench import Bench
 
 from fft_core.engines.protocol import Session, open_session
 
-__all__ = ["prefect_api", "run_flow"]  # fixtures
+__all__ = ["closed_apps", "prefect_api", "run_flow", "served_place"]  # fixtures
 
 settings.register_profile("same examples each time", derandomize=True, deadline=None)
 settings.register_profile("other examples each time", deadline=None, database=None, print_blob=True)

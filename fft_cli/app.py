@@ -11,12 +11,14 @@ import traceback
 from contextlib import suppress
 from importlib import import_module
 from io import StringIO
+from typing import cast
 
 import click
 
 from fft_cli.groups import SuggestingGroup
 from fft_cli.options import Invocation
 from fft_cli.terminal import echo, style
+from fft_core.engines.spec.entry_points import declared
 from fft_core.errors import FftError
 from fft_core.project.profile.secret_values import environment_masker
 from fft_core.run.output_guard import OutputGuard
@@ -49,11 +51,13 @@ COMMANDS = {
     "utest": "fft_cli.utest",
     "version": "fft_cli.version",
 }
+# Packages add commands by entry points of this group, each of which is a command of click.
+ENTRY_POINTS = "fft.commands"
 # The groups of `fft --help`; a command without a group is shown under the last heading.
 GROUPS = {
     "Begin": ("init", "deps", "doctor"),
     "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "stream", "clone"),
-    "Look": ("plan", "diff", "review", "ls", "show", "dag", "dev", "docgen"),
+    "Look": ("plan", "diff", "review", "ls", "show", "dag", "dev", "docgen", "serve"),
     "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
     "Other": ("version",),
 }
@@ -63,26 +67,29 @@ class Commands(SuggestingGroup):
     """A group whose commands are imported on first use, so that `fft plan` imports no other command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+        return sorted({*COMMANDS, *declared(ENTRY_POINTS)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(COMMANDS[cmd_name]).command
-        return command
+        if cmd_name in COMMANDS:
+            command: click.Command = import_module(COMMANDS[cmd_name]).command
+            return command
+        entries = declared(ENTRY_POINTS).get(cmd_name, ())
+        return cast("click.Command", entries[0].load("the command")) if entries else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, names in grouped_commands().items():
             commands = [(name, self.get_command(ctx, name)) for name in names]
+            shown = [(name, c.get_short_help_str(90)) for name, c in commands if c and not c.hidden]
             with formatter.section(heading):
-                formatter.write_dl([(name, c.get_short_help_str(90)) for name, c in commands if c], col_max=16)
+                formatter.write_dl(shown, col_max=16)
 
 
 def grouped_commands() -> dict[str, list[str]]:
     """Return the commands by heading."""
-    grouped = {heading: [name for name in names if name in COMMANDS] for heading, names in GROUPS.items()}
+    commands = {*COMMANDS, *declared(ENTRY_POINTS)}
+    grouped = {heading: [name for name in names if name in commands] for heading, names in GROUPS.items()}
     known = {name for names in GROUPS.values() for name in names}
-    grouped["Other"] += [name for name in sorted(COMMANDS) if name not in known]
+    grouped["Other"] += [name for name in sorted(commands) if name not in known]
     return {heading: names for heading, names in grouped.items() if names}
 
 

@@ -53,6 +53,15 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("A branch, in a pull request", "fft review shop --since main --defer prod --out r.md", is_tried=False),
     ),
     "docgen": (Example("A site about the project", "fft docgen shop"),),
+    "serve": (Example("The marked models of a project, on this machine", "fft serve shop", is_tried=False),),
+    "serve token create": (
+        Example(
+            "A token for a dashboard, which sees the rows of one customer",
+            "fft serve token create dashboard shop --scope read:model --claim customer=7 --days 90",
+        ),
+    ),
+    "serve token list": (Example("All tokens of a project", "fft serve token list shop"),),
+    "serve token revoke": (Example("End a token", "fft serve token revoke dashboard shop"),),
     "stream run": (
         Example("Read a stream until nothing is left", "fft stream run visits shop --until-caught-up", is_tried=False),
         Example("Follow it, for a program", "fft stream run visits shop --json", is_tried=False),

@@ -25,6 +25,7 @@ from fft_core.build.model_hooks import NO_HOOKS, RenderedHooks, rendered_hooks
 from fft_core.build.query_limit import expected_bytes
 from fft_core.build.rows import model_rows
 from fft_core.build.seeds import seed_rows
+from fft_core.build.served_build import served_build
 from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView, Judgement, are_settled, measures_of
 from fft_core.checks.run import run_checks
 from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Want
@@ -306,6 +307,9 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
             after = (attachments.added, lambda: hooks.after)
             sealed = stage.publish(replace(_seal(build, rows, written, record, staged), after=after))
         published, unjudged = _judge_where_published(build, stage, judgement, relation, views)
+        served = task.is_recorded and served_build(warehouse, record, written.columns, judgement.results)
+    if served:
+        served.publish()
     result = replace(
         _result(build, relation, rows, written, judgement, record),
         size_bytes=sealed.bytes,

@@ -10,7 +10,7 @@ from fft_core.engines.column_kinds import MOST_DIGITS
 from fft_core.engines.csv_arrow import ArrowTexts
 from fft_core.engines.csv_text import refuse_seed_columns, wrong_names
 from fft_core.engines.declared_types import form_of
-from fft_core.errors import SeedError
+from fft_core.errors import EngineError, SeedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +29,17 @@ def parquet_schema(path: Path) -> pa.Schema:
         if _holds(field.type, lambda kind: _is(kind, "duration") and kind.unit == "ns"):
             raise _lossy(field.name, "a duration in nanoseconds, of which databases keep microseconds", "microseconds")
     return schema
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a file. Raises EngineError if it cannot be written."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.write_table(table, path, compression="zstd")
+    except (OSError, pa.ArrowException) as error:
+        raise EngineError(f"cannot write {path}: {error}") from error
 
 
 def refuse_wide_decimals(schema: pa.Schema) -> None:

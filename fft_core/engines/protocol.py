@@ -250,6 +250,9 @@ class Frames(Protocol):
     def read(self, sql: str) -> pa.Table:
         """Run a query and return its rows as an Arrow table. Raises StatementError, EngineError."""
 
+    def write_parquet(self, sql: str, path: Path) -> None:
+        """Run a query and write its rows as a Parquet file, whose folder exists. Raises StatementError, EngineError."""
+
     def query(self, frame: pa.Table) -> AbstractContextManager[str]:
         """Make the rows of a frame selectable while the context lasts; yield the SELECT that reads them.
 

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from fft_core.engines.csv_file import CsvTable, ListedRows, declared_by_name, fixed, read_csv
 from fft_core.engines.declared_types import form_of, word_of
-from fft_core.engines.parquet_file import parquet_schema, read_parquet, refuse_wide_decimals, refuse_wrong_texts
+from fft_core.engines.parquet_file import (
+    parquet_schema,
+    read_parquet,
+    refuse_wide_decimals,
+    refuse_wrong_texts,
+    write_parquet,
+)
 from fft_core.engines.protocol import ColumnType, Row, Session
 from fft_core.engines.seed_casts import cast_columns
 from fft_core.engines.spec.csv_format import CSV_SUFFIXES, DEFAULT, CsvFormat
@@ -91,6 +97,9 @@ class SqlFrames:
         columns, rows = self.session.columns(sql), self.session.fetch(sql)
         arrays = [self._array(column, [row[place] for row in rows]) for place, column in enumerate(columns)]
         return pa.Table.from_arrays(arrays, names=[column.name for column in columns])
+
+    def write_parquet(self, sql: str, path: Path) -> None:
+        write_parquet(self.read(sql), path)
 
     def _array(self, column: ColumnType, values: Values) -> pa.Array[Any]:
         import pyarrow as pa

@@ -207,7 +207,16 @@ def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:
             unreadable = (*unreadable, Unjudged(error.view, error.why))  # its own step reports it
         except FftError as error:
             with_hooks.failed(error)
+            _note_withheld(turn, error)
             raise
+
+
+def _note_withheld(turn: _Turn, error: FftError) -> None:
+    """Note for readers of a served model that its new rows were not published."""
+    if isinstance(turn.node, Model) and turn.node.serve is not None and turn.rebuilder.request.records:
+        from fft_core.build.serving import note_withheld  # most projects serve nothing
+
+        note_withheld(turn.warehouse, turn.node, error, turn.run_id)
 
 
 def _with_batch(turn: _Turn, decision: Decision) -> tuple[Decision, StreamBatch | None]:
@@ -308,11 +317,17 @@ def _reuse(
         rebuilder.memory.note_attached(decision.name, attached)
     due, unchanged = _due_checks(warehouse, decision)
     columns = warehouse.engine.columns(warehouse.engine.spelling.select_all(relation))
+    checks = _check_reused(warehouse, rebuilder, decision, due)
+    model = warehouse.project.models.get(decision.name)
+    if model is not None and model.serve is not None and rebuilder.request.records:
+        from fft_core.build.serving import complete_served  # most projects serve nothing
+
+        complete_served(warehouse, model, record, columns, checks)
     return ReuseResult(
         relation=relation,
         row_count=record.rows,
         columns=columns,
-        checks=_check_reused(warehouse, rebuilder, decision, due),
+        checks=checks,
         unchanged_checks=unchanged,
         fingerprint=record.fingerprint.digest if record.fingerprint else "",
         built_at=record.built_at,

@@ -112,7 +112,12 @@ def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
 
     With `checks_alone`, the work includes checks that are due without a build.
     """
-    builds = [d for d in plan.decisions if d.is_build or sets_attachments(d) or (checks_alone and d.checks_are_due)]
+    late = _served_late(project, plan)
+    builds = [
+        d
+        for d in plan.decisions
+        if d.is_build or sets_attachments(d) or (checks_alone and d.checks_are_due) or d.name in late
+    ]
     names = tuple(decision.name for decision in builds)
     return Todo(
         f"{len(plan.builds)} to build",
@@ -122,6 +127,15 @@ def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
         reused(project, [decision for decision in plan.decisions if decision.name not in set(names)]),
         plan,
     )
+
+
+def _served_late(project: Project, plan: Plan) -> frozenset[str]:
+    """Name the reused models whose served files are not those of their build: their turn writes them."""
+    if all(model.serve is None for model in project.models.values()):
+        return frozenset()
+    from fft_core.build.serving import is_served_late  # most projects serve nothing
+
+    return frozenset(d.name for d in plan.decisions if not d.is_build and is_served_late(project, d.name, d.record))
 
 
 def _checks_of_sources(project: Project, names: Sequence[str]) -> tuple[Check, ...]:

@@ -52,7 +52,7 @@ def _docstring(node: ast.AST) -> ast.Constant | None:
 
 
 def files() -> Iterator[Path]:
-    for package in ("fft_core", "fft_cli", "fft_dagster"):
+    for package in ("fft_core", "fft_cli", "fft_dagster", "fft_serve"):
         for path in sorted((ROOT / package).rglob("*.py")):
             folder = path.relative_to(ROOT).parts
             if not (folder[:2] == ("fft_core", "engines") and len(folder) > 3 and folder[2] != "spec"):

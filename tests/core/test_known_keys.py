@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from fft_core.project.read.yaml_file import YamlFile, shaped
 from fft_core.project.shapes.checks import CheckUnion, RelationshipsShape
-from fft_core.project.shapes.model_config import IncrementalShape, ModelConfigShape, SnapshotShape
+from fft_core.project.shapes.model_config import IncrementalShape, ModelConfigShape, ServeShape, SnapshotShape
 from fft_core.project.shapes.packages import DependencyShape, LockedShape, LockShape, ManifestShape, PackageShape
 from fft_core.project.shapes.project import DocsShape, FingerprintShape, ProjectShape
 from fft_core.project.shapes.schema import ColumnShape, ModelSchemaShape, RetriesShape, SchemaShape
@@ -82,9 +82,10 @@ READ: list[tuple[Any, Any, dict[tuple[str | int, ...], type[BaseModel]]]] = [
     ),
     (
         ModelConfigShape,
-        {"incremental": {}, "snapshot": {"strategy": "timestamp"}, "retries": {"max": 1}},
+        {"incremental": {}, "snapshot": {"strategy": "timestamp"}, "retries": {"max": 1}, "serve": {}},
         {
             (): ModelConfigShape,
+            ("serve",): ServeShape,
             ("incremental",): IncrementalShape,
             ("snapshot",): SnapshotShape,
             ("retries",): RetriesShape,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("fft_core", "fft_cli", "fft_dagster", "fft_prefect", "fft_pytest")
+PACKAGES = ("fft_core", "fft_cli", "fft_dagster", "fft_prefect", "fft_pytest", "fft_serve")
 # Every room may import these, and itself.
 GROUND = ("errors", "names", "version", "json_files")
 # a room of fft_core -> what else it may import; see docs/development/architecture.md
@@ -45,6 +45,7 @@ FACES = {
     "fft_cli": (("fft_core",), ("dagster", "prefect")),
     "fft_dagster": (("fft_core",), ("prefect", "click", "rich")),
     "fft_prefect": (("fft_core",), ("dagster", "prefect._internal", "click", "rich")),
+    "fft_serve": (("fft_core",), ("dagster", "prefect", "rich")),
     "fft_pytest": (("fft_core", "fft_cli"), ("dagster", "click", "rich")),  # shows what the command shows
 }
 TOUCH_DAGSTER_CORE = {
@@ -159,14 +160,22 @@ def test_few_modules_touch_the_insides_of_dagster() -> None:
 
 def test_pydantic_stays_where_yaml_comes_in() -> None:
     users = {name for name in MODULES for imported in imported_by(name) if is_in(imported, "pydantic")}
-    assert {name for name in users if not is_in(name, "fft_core.project.shapes")} == {"fft_core.project.read.yaml_file"}
+    elsewhere = {name for name in users if not is_in(name, "fft_core.project.shapes")}
+    assert elsewhere == {"fft_core.project.read.yaml_file", "fft_serve.settings"}
 
 
 def test_only_its_own_driver_imports_duckdb() -> None:
     users = {name for name in MODULES for imported in imported_by(name) if is_in(imported, "duckdb")}
     assert users == {
         f"fft_core.engines.{name}"
-        for name in ("duckdb.session", "duckdb.attached", "duckdb.file", "duckdb.frames", "duckdb.values")
+        for name in (
+            "duckdb.session",
+            "duckdb.attached",
+            "duckdb.file",
+            "duckdb.frames",
+            "duckdb.reading",
+            "duckdb.values",
+        )
     }
 
 
@@ -182,6 +191,7 @@ def test_only_its_own_driver_imports_psycopg() -> None:
         ("import fft_dagster", (*DRIVERS, "dagster")),
         ("import fft_prefect", (*DRIVERS, "prefect")),
         ("import fft_cli", (*DRIVERS, "dagster")),
+        ("import fft_serve", (*DRIVERS, "dagster", "fastapi", "starlette", "uvicorn")),
         (
             "from fft_core import Run",
             (*DRIVERS, "dagster", "fft_core.run.turn", "fft_core.build.publish", "fft_core.build.increment"),
@@ -194,7 +204,7 @@ def test_an_import_is_cheap(statement: str, absent: tuple[str, ...]) -> None:
     assert finished.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("package", ["fft_core", "fft_dagster", "fft_prefect"])
+@pytest.mark.parametrize("package", ["fft_core", "fft_dagster", "fft_prefect", "fft_serve"])
 def test_every_public_name_is_there(package: str) -> None:
     module = __import__(package)
     assert list(module.__all__) == sorted(module.__all__)

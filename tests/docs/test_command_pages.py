@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fft_cli.app import COMMANDS
+from fft_cli.app import COMMANDS, ENTRY_POINTS
 from fft_cli.examples import EXAMPLES
+from fft_core.engines.spec.entry_points import declared
 from tools.reference import exit_codes
 from tools.reference.commands import find_commands, make_pages
 from tools.reference.parts import with_parts
@@ -39,7 +40,7 @@ for typed in json.load(sys.stdin):
 
 
 def test_every_command_has_a_page() -> None:
-    assert {words.partition(" ")[0] for words in WORDS} == set(COMMANDS)
+    assert {words.partition(" ")[0] for words in WORDS} == {*COMMANDS, *declared(ENTRY_POINTS)}
     for words in WORDS:
         assert f"](fft-{words.replace(' ', '-')}.md)" in PAGES["fft.md"]
 

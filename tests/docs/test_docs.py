@@ -67,6 +67,7 @@ OWN_FILES = {
     "packages.md",
     "review.md",
     "schedule.md",
+    "serve.md",
     "snapshots.md",
     "streaming.md",
     "unit-tests.md",
@@ -233,11 +234,12 @@ def serves(command: str, checkout: Path, where: str) -> None:
 def answers(port: int, server: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=5) as response:
-                return bool(response.status == 200)
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
+        for path in ("server_info", "health/live"):  # of Dagster and Prefect; of fft serve
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as response:
+                    return bool(response.status == 200)
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
     return False
 
 

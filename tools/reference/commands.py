@@ -63,6 +63,9 @@ def codes_of_commands() -> str:
 
 def _entries(words: str, command: click.Command | None) -> Iterator[Entry]:
     if isinstance(command, click.Group):
+        own: click.Command | None = getattr(command, "itself", None)  # a group that is a command as well
+        if own is not None:
+            yield Entry(words, own)
         for name, inner in command.commands.items():
             yield from _entries(f"{words} {name}", inner)
     elif command is not None and not command.hidden:

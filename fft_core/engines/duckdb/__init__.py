@@ -114,6 +114,7 @@ SPEC = EngineSpec(
     spelling=SPELLING,
     namespace=namespace,
     module="fft_core.engines.duckdb.session",
+    file_reader="fft_core.engines.duckdb.reading",
     extra="fft-dagster[duckdb]",
     drivers=("duckdb",),
     schema_setting="schema",

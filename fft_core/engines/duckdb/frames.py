@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import duckdb
 
 from fft_core.engines.duckdb import arrow
+from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ class DuckDBFrames:
                 return cast("pa.Table", cursor.sql(arrow.cast_query(sql, casts)).to_arrow_table())
             except duckdb.ConversionException as error:
                 raise arrow.beyond_digits(list(casts), str(error)) from error
+
+    def write_parquet(self, sql: str, path: Path) -> None:
+        with self._session.statement(sql) as cursor:
+            rows = cursor.sql(sql)
+            casts = arrow.casts(rows.columns, rows.types)
+            query = arrow.cast_query(sql, casts) if casts else sql
+            cursor.execute(f"copy ({query}\n) to {SPELLING.literal(str(path))} (format parquet, compression zstd)")
 
     @contextmanager
     def query(self, frame: pa.Table) -> Iterator[str]:

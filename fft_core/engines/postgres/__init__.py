@@ -85,6 +85,7 @@ SPEC = EngineSpec(
     spelling=SPELLING,
     namespace=namespace,
     module="fft_core.engines.postgres.session",
+    reader="fft_core.engines.postgres.reading",
     extra="fft-dagster[postgres]",
     drivers=("psycopg",),
     schema_setting="db_schema",

@@ -33,43 +33,72 @@ def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
     Raises:
         EngineError: a value does not fit Arrow's types, such as the date infinity, or a number of more digits.
     """
-    import pyarrow as pa
-    import pyarrow.csv
 
     cursor.execute(f"select * from ({sql}\n) as described limit 0".encode())
-    result = cursor.pgresult
-    assert result is not None  # a statement was executed
-    fields = [_Field((result.fname(i) or b"").decode(), result.ftype(i), result.fmod(i)) for i in range(result.nfields)]
+    fields = fields_of(cursor)
     if not fields:
         raise EngineError("the query has no columns", hint="Name at least one column.")
     with cursor.copy(f"copy ({sql}\n) to stdout (format csv)".encode()) as copy:
         content = b"".join(copy)
     names = [field.name for field in fields]
+    return _table(cursor, fields, content, names)
+
+
+def fields_of(cursor: psycopg.Cursor[Any]) -> list[Field]:
+    """Return the columns of the result that a cursor has now."""
+    result = cursor.pgresult
+    assert result is not None  # a statement was executed
+    return [Field((result.fname(i) or b"").decode(), result.ftype(i), result.fmod(i)) for i in range(result.nfields)]
+
+
+def from_texts(fields: Sequence[Field], rows: Sequence[Sequence[str | None]]) -> pa.Table:
+    """Make a table of the texts of values, with the types that `read` gives. Raises EngineError as it does."""
+    lines = (",".join("" if cell is None else _in_quotes(cell) for cell in row) for row in rows)
+    content = "".join(f"{line}\n" for line in lines).encode()
+    return _table(None, fields, content, [field.name for field in fields])
+
+
+def _in_quotes(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def _table(
+    cursor: psycopg.Cursor[Any] | None, fields: Sequence[Field], content: bytes, names: Sequence[str]
+) -> pa.Table:
+    import pyarrow as pa
+
     if not content:
-        return pa.Table.from_arrays([pa.array([], _final_type(f.oid, f.modifier)) for f in fields], names=names)
+        return pa.Table.from_arrays([pa.array([], field.final) for field in fields], names=list(names))
     texts = _texts(cursor, fields, content)
     columns = [_read(cursor, field, texts.column(index)) for index, field in enumerate(fields)]
-    return pa.Table.from_arrays(columns, names=names)
+    return pa.Table.from_arrays(columns, names=list(names))
 
 
 @dataclass(frozen=True)
-class _Field:
+class Field:
     """A column of a query, with the numbers by which Postgres identifies its type and the type's modifier."""
 
     name: str
     oid: int
     modifier: int
 
-    def error(self, cursor: psycopg.Cursor[Any], why: object) -> EngineError:
-        cursor.execute(b"select format_type(%s, %s)", [self.oid, self.modifier])
-        (spelled,) = cursor.fetchone() or ("",)
+    @property
+    def final(self) -> pa.DataType:
+        """Its Arrow type, if no value needs another one."""
+        return _final_type(self.oid, self.modifier)
+
+    def error(self, cursor: psycopg.Cursor[Any] | None, why: object) -> EngineError:
+        spelled = f"type {self.oid}"
+        if cursor is not None:
+            cursor.execute(b"select format_type(%s, %s)", [self.oid, self.modifier])
+            (spelled,) = cursor.fetchone() or ("",)
         return EngineError(
             f"column {self.name!r} ({spelled}) holds a value that has no place in an Arrow table: {why}",
             hint=f"Cast it in SQL, for example cast({self.name} as text).",
         )
 
 
-def _texts(cursor: psycopg.Cursor[Any], fields: Sequence[_Field], content: bytes) -> pa.Table:
+def _texts(cursor: psycopg.Cursor[Any] | None, fields: Sequence[Field], content: bytes) -> pa.Table:
     """Read the rows of a COPY; types that Arrow's CSV reader does not have are text here."""
     import pyarrow as pa
     import pyarrow.csv
@@ -97,7 +126,7 @@ def _texts(cursor: psycopg.Cursor[Any], fields: Sequence[_Field], content: bytes
         raise fields[int(found[1])].error(cursor, found[2]) from error
 
 
-def _read(cursor: psycopg.Cursor[Any], field: _Field, texts: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+def _read(cursor: psycopg.Cursor[Any] | None, field: Field, texts: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     import psycopg
     import pyarrow as pa
 
@@ -163,7 +192,7 @@ def _final_type(oid: int, modifier: int) -> pa.DataType:
 
 
 def _converted(
-    cursor: psycopg.Cursor[Any], column: pa.ChunkedArray[Any], oid: int, modifier: int
+    cursor: psycopg.Cursor[Any] | None, column: pa.ChunkedArray[Any], oid: int, modifier: int
 ) -> pa.ChunkedArray[Any]:
     import pyarrow as pa
 
@@ -201,7 +230,7 @@ def _interval(text: str) -> tuple[int, int, int]:
     return int(years or 0) * 12 + int(months or 0), int(days or 0), nanoseconds
 
 
-def _lists(cursor: psycopg.Cursor[Any], column: pa.ChunkedArray[Any], oid: int, modifier: int) -> pa.Array[Any]:
+def _lists(cursor: psycopg.Cursor[Any] | None, column: pa.ChunkedArray[Any], oid: int, modifier: int) -> pa.Array[Any]:
     """Parse arrays; arrays of several dimensions become lists of lists."""
     import pyarrow as pa
     from psycopg.adapt import Transformer

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from fft_core.engines.parquet_file import write_parquet
 from fft_core.engines.postgres import arrow, copy
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 from fft_core.errors import EngineError, StatementError
@@ -30,6 +31,9 @@ class PostgresFrames:
     def read(self, sql: str) -> pa.Table:
         with self._session.statement(sql) as cursor:
             return arrow.read(cursor, sql)
+
+    def write_parquet(self, sql: str, path: Path) -> None:
+        write_parquet(self.read(sql), path)
 
     @contextmanager
     def query(self, frame: pa.Table) -> Iterator[str]:

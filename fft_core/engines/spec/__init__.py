@@ -250,6 +250,9 @@ class EngineSpec:
         aliases: Other names that templates may use for it, with `ff_is_engine`.
         mark: Returns a mark of the database of a profile, without opening it: as long as the mark stays the same,
             nothing has been committed there. None if this cannot be known.
+        reader: The module that has `open_reader`, if rows can be read for many at once while others build. Without one,
+            served models are written into files when they are built.
+        file_reader: The module that has `open_file_reader`, if the engine reads those files for many at once.
         owns_file: Returns whether a file holds rows of this engine, so that `fft clean` keeps it.
     """
 
@@ -272,6 +275,8 @@ class EngineSpec:
     names_ignore_case: bool = False
     family: str = ""
     aliases: tuple[str, ...] = ()
+    reader: str = ""
+    file_reader: str = ""
     owns_file: Callable[[Path], bool] = field(default=lambda _: False)
     mark: Callable[[Mapping[str, Any]], Hashable | None] | None = None
 

@@ -261,6 +261,13 @@ class ModelHook:
     python_macros: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class Serve:
+    """The rows of a model are served over HTTP; `where` limits them: SQL in which `:name` is a claim of the reader."""
+
+    where: str | None = None
+
+
 def python_view_table(name: str) -> str:
     """Return the name of the table that holds the rows of a Python model with materialized='view'.
 
@@ -310,6 +317,7 @@ class Model:
     post_hooks: tuple[ModelHook, ...] = ()
     attached: tuple[Attachment, ...] = ()
     attached_at: Location | None = None
+    serve: Serve | None = None
 
     @property
     def package(self) -> str | None:

@@ -19,6 +19,7 @@ from fft_core.project.model import (
     Model,
     PythonBody,
     Retries,
+    Serve,
     SourceName,
     SqlBody,
     StepSettings,
@@ -153,10 +154,24 @@ def model_settings(
         "ttl_seconds": settings.get("ttl"),
         "early_cutoff": settings.get("early_cutoff", True),
         "publish": settings.get("publish"),
+        "serve": served(settings, path, problems),
         "step": step_settings(settings),
         **{key: settings.get(key) for key in PLACE},
         **attached(settings, name, Location(path)),
     }
+
+
+def served(settings: Settings, path: Path, problems: list[Problem]) -> Serve | None:
+    """Return how the rows are served; views have no rows of a version, so they are refused."""
+    said = settings.get("serve")
+    if said is None or not said.enabled:
+        return None
+    if (kind := settings.get("materialized")) in ("view", "ephemeral"):
+        hint = f"Build it as a table, or write serve=false for this model: a model that is {kind!r} stores no rows."
+        where = settings.place_of("serve", Location(path))
+        problems.append(Problem(f"serve: the rows of a model that is {kind!r} have no version", where, hint))
+        return None
+    return Serve(said.where)
 
 
 def step_settings(settings: Settings) -> StepSettings:

@@ -39,6 +39,7 @@ def model(
     volatile: bool | None = None,
     ttl: str | float | None = None,
     early_cutoff: bool = True,
+    serve: Any = None,
     kind: str | None = None,
     meta: Mapping[str, Any] | None = None,
     **settings: Any,
@@ -63,6 +64,7 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
         early_cutoff: False: do not compare its rows after a build; all models that depend on it are then rebuilt, too.
         publish: "in_place" or "swap": the way in which a table replaces the previous one on Postgres; None: by its
             size.
+        serve: True: `fft serve` serves its rows; a mapping has `where`, which limits them by claims of the reader.
         kind: Accepted without effect.
         meta: The same settings as a mapping; the arguments beside it win.
         settings: All other settings of `config()`.

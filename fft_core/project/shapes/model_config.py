@@ -243,6 +243,15 @@ def referred(text: str) -> str:
 _Privilege: TypeAlias = Annotated[str, Field(pattern="^[a-z]+$")]
 
 
+class ServeShape(Shape):
+    """How the rows of a model are served over HTTP."""
+
+    enabled: bool = True
+    """Whether `fft serve` serves the rows."""
+    where: Filled | None = None
+    """A condition in SQL on each row; `:name` is a claim of the reader."""
+
+
 class PlacedKeys(StepKeys, SettingsShape):
     """The keys for the schema and name of a model or seed, and for grants, indexes and the like."""
 
@@ -322,6 +331,13 @@ class ModelConfigShape(IncrementalOverlayShape, PlacedKeys):
     """`false`: do not compare the rows with the previous ones after a build."""
     publish: m.PublishMode | None = None
     """The way in which a table replaces the previous one on Postgres. [default: by size]"""
+    serve: ServeShape | None = None
+    """Whether `fft serve` serves the rows; a mapping has `where`, which limits them by claims of the reader."""
+
+    @field_validator("serve", mode="before")
+    @classmethod
+    def _served_as_block(cls, value: object) -> object:
+        return {"enabled": value} if isinstance(value, bool) else value
 
     @field_validator("ttl", mode="before")
     @classmethod

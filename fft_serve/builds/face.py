@@ -1,0 +1,31 @@
+"""The scheduler that runs builds: an entry point of the group `fft.faces`, as for the command `fft`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, cast
+
+from fft_core import FftError, Project, Run
+from fft_core.engines.spec.entry_points import declared
+from fft_core.run.outcomes import RunEvent
+from fft_core.run.work import Work
+
+GROUP = "fft.faces"
+
+
+class Face(Protocol):
+    """What a build needs of a scheduler."""
+
+    def run(self, project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
+        """Run the work in this process; yield what happens."""
+
+    def with_functions(self, project: Project) -> Project:
+        """Return the project with the functions of the scheduler's checks. Raises ProjectError."""
+
+
+def face() -> Face:
+    """Import the first installed scheduler. Raises FftError."""
+    found = declared(GROUP)
+    if not found:
+        raise FftError("no scheduler is installed that could run models", hint="pip install fft-dagster")
+    return cast("Face", found[min(found)][0].load("the scheduler"))

@@ -1,0 +1,1 @@
+"""The rows of served models: requests, pages, cursors and formats."""

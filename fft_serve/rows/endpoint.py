@@ -1,0 +1,237 @@
+"""`GET /models/{name}/rows`: the format, the headers and the body of an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from fft_core.json_files.artifacts import spelled
+from fft_serve.problems import ProblemError
+from fft_serve.rows.formats import MEDIA, JsonRows, parquet_bytes, writer_of
+from fft_serve.rows.walk import Page, RowsRequest, explained, open_page
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fft_core.build.served_files import Withheld
+    from fft_serve.slots import Slot
+    from fft_serve.sources import Version
+
+_T = TypeVar("_T")
+
+
+def chosen_format(suffix: str | None, accept: str) -> str:
+    """Return the format of an answer: by the suffix of the address, or by the header. Raises ProblemError.
+
+    >>> chosen_format(None, "text/csv, application/json;q=0.5"), chosen_format("arrow", ""), chosen_format(None, "*/*")
+    ('csv', 'arrow', 'json')
+    """
+    if suffix is not None:
+        if suffix not in MEDIA:
+            raise ProblemError("not_acceptable", f"there is no format {suffix!r}: {', '.join(MEDIA)}")
+        return suffix
+    for media in _by_preference(accept or "*/*"):
+        if media in ("*/*", "application/*"):
+            return "json"
+        found = next((name for name, kind in MEDIA.items() if kind.partition(";")[0] == media), None)
+        if found is not None:
+            return found
+        if media == "text/*":
+            return "csv"
+    kinds = ", ".join(kind.partition(";")[0] for kind in MEDIA.values())
+    raise ProblemError("not_acceptable", f"the rows can be sent as {kinds}")
+
+
+def _by_preference(accept: str) -> list[str]:
+    found = []
+    for position, part in enumerate(accept.split(",")):
+        media, _, rest = part.strip().partition(";")
+        weight = 1.0
+        for parameter in rest.split(";"):
+            name, _, value = parameter.strip().partition("=")
+            if name == "q":
+                weight = float(value) if value.replace(".", "", 1).isdigit() else 0.0
+        if weight > 0:
+            found.append((-weight, position, media.strip().lower()))
+    return [media for _, _, media in sorted(found)]
+
+
+def etag_of(data_version: str) -> str:
+    """Return the entity tag of a version: the same for all formats of its rows."""
+    return f'W/"{data_version}"'
+
+
+def is_known(header: str | None, data_version: str) -> bool:
+    """Return whether the client has a version, as it says in If-None-Match."""
+    tags = [tag.strip().removeprefix("W/") for tag in (header or "").split(",")]
+    return "*" in tags or f'"{data_version}"' in tags
+
+
+def version_headers(version: Version, withheld: Withheld | None) -> dict[str, str]:
+    """Return the headers about the version of an answer."""
+    headers = {
+        "ETag": etag_of(version.data_version),
+        "Cache-Control": "private, no-cache",
+        "Vary": "Accept, Authorization",
+        "X-FFT-Data-Version": version.data_version,
+    }
+    if version.built_at is not None:
+        headers["Last-Modified"] = format_datetime(version.built_at, usegmt=True)
+        headers["X-FFT-Built-At"] = spelled(version.built_at) or ""
+    if version.run_id:
+        headers["X-FFT-Run-Id"] = version.run_id
+    if withheld is not None:
+        headers["X-FFT-Withheld"] = withheld.status
+    return {name: value.encode("latin-1", "replace").decode("latin-1") for name, value in headers.items()}
+
+
+def withheld_json(withheld: Withheld | None) -> dict[str, object] | None:
+    """Return what is said of a build that published nothing after the served version."""
+    if withheld is None:
+        return None
+    return {
+        "status": withheld.status,
+        "at": spelled(withheld.at),
+        "run_id": withheld.run_id,
+        "checks": list(withheld.checks),
+    }
+
+
+@dataclass(frozen=True)
+class RowsAnswer:
+    """Answers one request for rows.
+
+    Attributes:
+        request: The request as it came.
+        rows: The request, read.
+        format: The format of the answer.
+        slot: The place among those that are answered at once; it is left when the answer ends.
+        count_rows: Called with the number of rows that are sent.
+    """
+
+    request: Request
+    rows: RowsRequest
+    format: str
+    slot: Slot
+    count_rows: Callable[[int], None]
+
+    async def response(self) -> Response:
+        """Return the response; a stream leaves the slot when it ends."""
+        if not (self._is_whole and self.format in ("ndjson", "csv", "arrow")):
+            try:
+                return await self.slot.run(self._whole)
+            finally:
+                self.slot.leave()
+        return await self._streamed()
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all rows are asked for: JSON comes in pages, other formats if a limit or a cursor is given."""
+        return not {"limit", "cursor"} & dict(self.rows.parameters).keys()
+
+    def _whole(self) -> Response:
+        """Make an answer that fits into memory: a page, or a Parquet file."""
+        is_all = self.format == "parquet" and self._is_whole
+        settings = self.rows.settings
+        limit = int(settings.stream_mb * 1_000_000)
+        with open_page(self.rows, default_limit=None if is_all else settings.page_rows) as page:
+            with explained(self.rows.model.name):
+                body = self._body(page, limit)
+            if body is None or len(body) > limit:
+                raise ProblemError("too_large", f"the answer is larger than {settings.stream_mb:g} MB: ask for less")
+            return Response(body, 200, self._headers(page), MEDIA[self.format])
+
+    def _body(self, page: Page, limit: int) -> bytes | None:
+        batches = self._counted(page)
+        if self.format == "json":
+            return self._json(page)
+        if self.format == "parquet":
+            return parquet_bytes(page.schema, batches, limit)
+        writer = writer_of(self.format, page.schema, page.json_columns)
+        return b"".join([writer.begin(), *map(writer.write, batches), writer.end()])
+
+    def _counted(self, page: Page) -> Iterator[pa.RecordBatch]:
+        for batch in page.batches:
+            self.count_rows(batch.num_rows)
+            yield batch
+
+    def _json(self, page: Page) -> bytes:
+        spelling = JsonRows(page.schema, page.json_columns)
+        rows = ",".join(row for batch in self._counted(page) for row in spelling.rows(batch))
+        more: dict[str, object] = {"next": page.next, "data_version": page.version.data_version}
+        more["built_at"] = spelled(page.version.built_at)
+        if page.count is not None:
+            more["count"] = page.count
+        withheld = withheld_json(self._withheld())
+        if withheld is not None:
+            more["withheld"] = withheld
+        return f'{{"rows":[{rows}],{json.dumps(more, ensure_ascii=False)[1:]}'.encode()
+
+    def _withheld(self) -> Withheld | None:
+        return self.rows.loaded.sources.withheld(self.rows.model.name)
+
+    def _headers(self, page: Page) -> Mapping[str, str]:
+        headers = version_headers(page.version, self._withheld())
+        if page.next is not None:
+            query = [(name, value) for name, value in self.rows.parameters if name != "cursor"]
+            headers["X-FFT-Next"] = page.next
+            headers["Link"] = f'<{self.request.url.path}?{urlencode([*query, ("cursor", page.next)])}>; rel="next"'
+        if page.count is not None:
+            headers["X-FFT-Count"] = str(page.count)
+        return headers
+
+    async def _streamed(self) -> Response:
+        """Answer with all rows. If it fails in between, the connection ends without the end of the answer."""
+        context = open_page(self.rows, default_limit=None)
+        is_open = False
+        try:
+            page = await self.slot.run(context.__enter__)
+            is_open = True
+            headers = await self.slot.run(lambda: self._headers(page))
+            parts = self._parts(page)
+            first = await self.slot.run(lambda: next(parts, b""))
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                if is_open:
+                    await self.slot.run(lambda: context.__exit__(None, None, None))
+            self.slot.leave()
+            raise
+        return StreamingResponse(self._sent(context, first, parts), 200, headers, MEDIA[self.format])
+
+    def _parts(self, page: Page) -> Iterator[bytes]:
+        writer = writer_of(self.format, page.schema, page.json_columns)
+        with explained(self.rows.model.name):
+            begin = writer.begin()
+            for batch in self._counted(page):
+                yield begin + writer.write(batch)
+                begin = b""
+            yield begin + writer.end()
+
+    async def _sent(
+        self, context: AbstractContextManager[Page], first: bytes, parts: Iterator[bytes]
+    ) -> AsyncIterator[bytes]:
+        limit, sent, part = self.rows.settings.stream_mb * 1_000_000, 0, first
+        try:
+            while True:
+                sent += len(part)
+                if sent > limit:  # the client must not take the part for the whole
+                    raise ProblemError("too_large", "the stream is larger than FFT_SERVE_STREAM_MB")
+                if part:
+                    yield part
+                found = await self.slot.run(lambda: next(parts, None))
+                if found is None:
+                    return
+                part = found
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.slot.run(lambda: context.__exit__(None, None, None))
+            self.slot.leave()

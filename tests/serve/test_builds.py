@@ -1,0 +1,136 @@
+"""Builds over HTTP: a process of their own, by the scheduler of the command line; keys, events, and cancelling."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from api import client
+from serve_project import SCHEMA, Served, orders
+from starlette.testclient import TestClient
+
+SLOW = "select count(*) as n from range(10000000000) as a, range(100) as b where a.range % 7 = b.range"
+ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME") if name in os.environ}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Served:
+    found = Served(tmp_path)
+    found.write({"models/orders.ff.sql": orders(range(5)), "models/schema.yml": SCHEMA})
+    return found
+
+
+def begin(api: TestClient, said: Mapping[str, Any], key: str | None = None) -> Any:
+    return api.post("/builds", json=dict(said), headers={"Idempotency-Key": key} if key else {})
+
+
+def ended(api: TestClient, identity: str, seconds: float = 60) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while True:
+        found: dict[str, Any] = api.get(f"/builds/{identity}").json()
+        if found["status"] not in ("queued", "running"):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def wait_for(shop: Served, identity: str, name: str, text: str) -> str:
+    """Wait until a file of a build has a text; return its content."""
+    file, deadline = shop.root / ".fastflowtransform/serve/builds" / identity / name, time.monotonic() + 60
+    while True:
+        content = file.read_text() if file.exists() else ""
+        if content and text in content:
+            return content
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_build_is_planned_run_and_told(shop: Served) -> None:
+    api = client(shop, ENVIRONMENT)
+    answer = begin(api, {"select": "orders"}, "monday")
+    assert answer.status_code == 202, answer.text
+    said = answer.json()
+    assert [(d["name"], d["action"]) for d in said["plan"]] == [("orders", "build")]
+    assert answer.headers["location"] == f"/builds/{said['id']}"
+    done = ended(api, said["id"])
+    assert (done["status"], done["nodes"]) == ("succeeded", {"orders": "built"})
+    assert len(api.get("/models/orders/rows").json()["rows"]) == 5
+    assert api.get("/models/orders").json()["run_id"] == done["run_id"]
+    lines = api.get(f"/builds/{said['id']}/events").text.split("\n\n")
+    events = [json.loads(line.partition("data: ")[2]) for line in lines if line]
+    assert [event["event"] for event in events] == ["started", "run_started", "step_started", "step_ended", "ended"]
+    assert [check["status"] for check in events[3]["result"]["checks"]] == ["pass", "pass"]
+    later = api.get(f"/builds/{said['id']}/events", headers={"Last-Event-ID": "4"}).text
+    assert later.startswith("id: 5\nevent: ended\n")
+    again = begin(api, {"select": "orders"}, "monday")
+    assert (again.status_code, again.json()["id"]) == (200, said["id"])
+    other = begin(api, {"select": "orders", "rebuild": True}, "monday")
+    assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+    runs = api.get("/runs").json()["runs"]
+    assert [(run["run_id"], run["command"], run["status"]) for run in runs] == [(done["run_id"], "serve", "succeeded")]
+    assert api.get(f"/runs/{done['run_id']}").json()["results"][0]["name"] == "orders"
+
+
+def test_a_blocked_build_says_which_check(shop: Served) -> None:
+    shop.write({"models/orders.ff.sql": orders(range(5)).replace("select i as id", "select 1 as id")})
+    api = client(shop, ENVIRONMENT)
+    done = ended(api, begin(api, {}).json()["id"])
+    assert (done["status"], done["nodes"]) == ("blocked", {"orders": "blocked"})
+    assert api.get("/models/orders/rows").status_code == 503
+    run = api.get(f"/runs/{done['run_id']}").json()
+    (check,) = [check for check in run["results"][0]["checks"] if check["status"] == "fail"]
+    assert (check["failing_rows"], check["sample"]) == (1, [])  # rows are for those who may read rows
+    assert run["results"][0]["error"]["hint"] is None
+
+
+def test_a_build_is_cancelled(shop: Served) -> None:
+    shop.build()
+    shop.write({"models/slow.ff.sql": SLOW})
+    api = client(shop, ENVIRONMENT)
+    identity = begin(api, {}).json()["id"]
+    assert begin(api, {}).status_code == 503  # one at a time
+    wait_for(shop, identity, "events.jsonl", "step_started")
+    assert api.delete(f"/builds/{identity}").status_code == 202
+    assert ended(api, identity, 20)["status"] == "cancelled"
+    assert api.delete(f"/builds/{identity}").status_code == 409
+
+
+def test_builds_stay_within_the_allowed_selection(shop: Served) -> None:
+    shop.write({"models/other.ff.sql": "select 1 as id"})
+    api = client(shop, {**ENVIRONMENT, "FFT_SERVE_BUILD_SELECT": "tag:mart"})
+    assert (begin(api, {"select": "other"}).status_code, begin(api, {"select": "nothing"}).status_code) == (403, 400)
+    said = begin(api, {}).json()
+    assert [decision["name"] for decision in said["plan"]] == ["orders"]
+    assert list(ended(api, said["id"])["nodes"]) == ["orders"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"selct": "a"}, {"select": 1}, {"rebuild": "yes"}, [], "text", {"select": "a\0b"}, {"select": "state:modified"}],
+)
+def test_a_wrong_body_begins_nothing(shop: Served, said: Any) -> None:
+    api = client(shop, ENVIRONMENT)
+    assert api.post("/builds", json=said).status_code == 400
+    assert api.get("/builds").json() == {"builds": []}
+
+
+def test_forms_of_other_sites_begin_nothing(shop: Served) -> None:
+    api = client(shop, ENVIRONMENT)
+    assert api.post("/builds", content=b"{}", headers={"Content-Type": "text/plain"}).status_code == 400
+    assert api.post("/builds", json={}, headers={"Origin": "https://elsewhere.example"}).status_code == 403
+    assert api.post("/builds", json={}, headers={"Host": "elsewhere.example"}).status_code == 403
+
+
+def test_a_process_that_was_killed_is_lost(shop: Served) -> None:
+    shop.build()
+    shop.write({"models/slow.ff.sql": SLOW})
+    api = client(shop, ENVIRONMENT)
+    identity = begin(api, {}).json()["id"]
+    process = int(wait_for(shop, identity, "lock", ""))
+    os.kill(process, 9)
+    assert ended(api, identity, 20)["status"] == "lost"

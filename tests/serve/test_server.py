@@ -1,0 +1,181 @@
+"""The command `fft serve`: a server of its own process, its end, streams that break, and the commands for tokens."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pyarrow as pa
+import pytest
+from serve_project import Served
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FFT = [sys.executable, "-m", "fft_cli"]
+WIDE = """\
+{{ config(serve=true) }}
+select i as id, repeat('x', 1000) as text from (select unnest(range(100000)) as i) as numbers
+"""
+
+ORDERS = "{{ config(serve=true) }} select i as id, 'row ' || i as said from (select unnest(range(5)) as i) as numbers"
+SCHEMA = """\
+version: 2
+models:
+  - name: few
+    columns:
+      - {name: id, description: The number, tests: [unique]}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Served:
+    found = Served(tmp_path)
+    found.write({"models/wide.ff.sql": WIDE})
+    found.build()
+    return found
+
+
+@contextmanager
+def serving(shop: Served, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command; give its process and the address that it prints."""
+    server = subprocess.Popen(
+        [*FFT, "serve", str(shop.root), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **variables},
+    )
+    try:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, line + server.stdout.read()
+        yield server, found[0]
+    finally:
+        server.kill()
+        server.wait()
+
+
+def fft(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*FFT, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_it_serves_and_ends_with_ctrl_c(shop: Served) -> None:
+    with serving(shop) as (server, address):
+        answer = httpx.get(f"{address}/models/wide/rows?limit=2&select=id")
+        assert answer.json()["rows"] == [{"id": 0}, {"id": 1}]
+        assert "server" not in answer.headers
+        whole = httpx.get(f"{address}/models/wide/rows.arrow?select=id")
+        assert pa.ipc.open_stream(whole.content).read_all().num_rows == 100_000
+        assert shop.build() == {"wide": "reuse"}  # the database is free
+        server.send_signal(signal.SIGINT)
+        assert server.wait(15) in (0, 130, -2)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "ndjson", "arrow"])
+def test_a_stream_that_is_too_large_breaks(shop: Served, suffix: str) -> None:
+    """A client never takes a part for the whole."""
+    with (
+        serving(shop, FFT_SERVE_STREAM_MB="20") as (_, address),
+        pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"),
+    ):
+        httpx.get(f"{address}/models/wide/rows.{suffix}", timeout=30)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "arrow"])
+def test_a_server_that_is_killed_in_mid_stream_sends_no_end(shop: Served, suffix: str) -> None:
+    with serving(shop, FFT_SERVE_STREAM_MB="1000") as (server, address):
+
+        def read_all() -> None:
+            with httpx.stream("GET", f"{address}/models/wide/rows.{suffix}", timeout=30) as answer:
+                for number, _ in enumerate(answer.iter_bytes(4096)):
+                    if number == 10:
+                        server.kill()
+
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            read_all()
+
+
+def test_a_client_that_leaves_gives_its_place_back(shop: Served) -> None:
+    with serving(shop, FFT_SERVE_CONCURRENT="1", FFT_SERVE_WAIT_SECONDS="5") as (_, address):
+        for _ in range(3):
+            with httpx.stream("GET", f"{address}/models/wide/rows.csv", timeout=30) as answer:
+                next(answer.iter_bytes(4096))
+        began = time.monotonic()
+        assert httpx.get(f"{address}/models/wide/rows?limit=1", timeout=30).status_code == 200
+        assert time.monotonic() - began < 5
+
+
+def test_without_tokens_it_listens_on_this_machine_only(shop: Served) -> None:
+    finished = fft("serve", str(shop.root), "--host", "0.0.0.0", "--port", "0")
+    assert finished.returncode == 1
+    assert "without tokens, fft serve listens on this machine only" in finished.stderr
+    assert "fft serve token create" in finished.stderr
+
+
+def test_a_port_in_use_is_an_error(shop: Served) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        finished = fft("serve", str(shop.root), "--port", str(taken.getsockname()[1]))
+    assert (finished.returncode, finished.stderr.splitlines()[0].startswith("error: cannot listen on")) == (1, True)
+
+
+def test_the_commands_for_tokens(shop: Served) -> None:
+    root = str(shop.root)
+    created = fft("serve", "token", "create", "ann", root, "--scope", "read:model", "--claim", "group=3", "--days", "2")
+    assert created.stderr == ""
+    token = created.stdout.strip()
+    with serving(shop) as (_, address):
+        path = f"{address}/models/wide/rows?limit=1"
+        headers = {"Authorization": f"Bearer {token}"}
+        assert (httpx.get(path).status_code, httpx.get(path, headers=headers).status_code) == (401, 200)
+        assert fft("serve", "token", "list", root).stdout.startswith("ann: read:model, until 20")
+        again = fft("serve", "token", "create", "ann", root)
+        assert (again.returncode, "there is a token 'ann' already" in again.stderr) == (2, True)
+        assert fft("serve", "token", "revoke", "ann", root).returncode == 0
+        assert httpx.get(path, headers=headers).status_code == 401
+    unknown = fft("serve", "token", "create", "bob", root, "--scope", "read:modl")
+    assert (unknown.returncode, "Did you mean 'read:model'?" in unknown.stderr) == (2, True)
+    assert fft("serve", "token", "revoke", "bob", root).returncode == 2
+
+
+def test_without_the_extra_it_says_what_to_install(shop: Served) -> None:
+    """The help does not list it then."""
+    code = (
+        "import sys, importlib.util as u; found = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'uvicorn' else found(name, *a)\n"
+        "from fft_cli import main; sys.argv = ['fft', *sys.argv[1:]]; main()"
+    )
+    run = [sys.executable, "-c", code]
+    finished = subprocess.run([*run, "serve", str(shop.root)], capture_output=True, text=True, check=False)
+    assert (finished.returncode, 'pip install "fft-dagster[serve]"' in finished.stderr) == (1, True)
+    shown = subprocess.run([*run, "--help"], capture_output=True, text=True, check=True).stdout
+    assert not re.search(r"^  serve ", shown, re.MULTILINE)
+    assert re.search(r"^  serve ", fft("--help").stdout, re.MULTILINE)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_the_page_shows_models_rows_and_checks(shop: Served, tmp_path: Path) -> None:
+    shop.write({"models/few.ff.sql": ORDERS, "models/schema.yml": SCHEMA})
+    shop.build()
+    with serving(shop) as (_, address):
+        command = [
+            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
+            f"--user-data-dir={tmp_path / 'profile'}", "--window-size=390,800", "--virtual-time-budget=20000",
+            "--dump-dom", f"{address}/#few",
+        ]  # fmt: skip
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "CONSOLE" not in finished.stderr, finished.stderr
+    for text in ('<a href="#few">few</a>', "<td>row 3</td>", "unique_id: pass", "fresh", "The number"):
+        assert text in finished.stdout, text
