@@ -435,6 +435,9 @@ class Session(Protocol):
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
         """Create a table, or a view, from a query that only this session sees, at `temporary(name)`."""
 
+    def names_beside(self, relation: Relation, prefix: str) -> Sequence[str]:
+        """Return the names of what lies in the schema of a relation and begins so, as the database keeps them."""
+
     def create_schema(self, relation: Relation) -> None:
         """Create the schema that a relation lies in, if it is missing."""
 

@@ -54,15 +54,18 @@ def signature(fields: Iterable[SchemaField]) -> str:
     return columns_digest((column.name, column.type) for column in map(column_of, fields))
 
 
+def names_in(connection: Connection, relation: Relation) -> Sequence[str]:
+    """Return the names of all that lies in the dataset of a relation; none if the dataset is missing."""
+    try:
+        listed = connection.client.list_tables(_path(relation.named("")), retry=connection.retry)
+        return [item.table_id for item in listed]
+    except NotFound:
+        return ()
+
+
 def _listed(connection: Connection, relations: Sequence[Relation]) -> list[Relation]:
     datasets = dict.fromkeys(relation.named("") for relation in relations)
-    found = set[Relation]()
-    for dataset in datasets:
-        try:
-            listed = connection.client.list_tables(_path(dataset), retry=connection.retry)
-            found.update(dataset.named(item.table_id) for item in listed)
-        except NotFound:  # the dataset
-            continue
+    found = {dataset.named(name) for dataset in datasets for name in names_in(connection, dataset)}
     return [relation for relation in relations if relation in found]
 
 

@@ -126,6 +126,10 @@ class BigQuerySession(BaseSession):
         self._temporary[relation] = kind
         return self.execute(SPELLING.create_expiring(relation, kind, query))
 
+    def names_beside(self, relation: Relation, prefix: str) -> Sequence[str]:
+        with self._explained(""):
+            return [name for name in catalog.names_in(self.connection, relation) if name.startswith(prefix)]
+
     def create_schema(self, relation: Relation) -> None:
         dataset = f"{relation.catalog}.{relation.schema}"
         client, retry = self.connection.client, self.connection.retry

@@ -29,9 +29,11 @@ import bqemulator.api.routes.tables as tables  # noqa: E402
 import bqemulator.api.routes.upload as upload  # noqa: E402
 import bqemulator.jobs.executor as executor  # noqa: E402
 import bqemulator.server as server  # noqa: E402
+import bqemulator.storage.engine as engine_module  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as parquet  # noqa: E402
 from bqemulator.domain.errors import InvalidQueryError  # noqa: E402
+from bqemulator.jobs.error_mapper import translate_runtime_error  # noqa: E402
 
 Body = dict[str, Any]
 Message = MutableMapping[str, Any]
@@ -79,7 +81,7 @@ async def run_single(project: str, sql: str, params: Any, ctx: Any, *, caller: A
     if begin:
         await refuse_repeated(project, sql[begin.end() :], ctx, caller)
     try:
-        found = await _run_single(project, sql, params, InThread(ctx) if is_query(sql) else ctx, caller=caller)
+        found = await _run_single(project, sql, params, Context(ctx) if is_query(sql) else ctx, caller=caller)
         return await found if isinstance(found, Awaitable) else found
     except duckdb.InterruptException as error:
         raise Stopped("Job execution was cancelled: User requested cancellation") from error
@@ -89,21 +91,35 @@ def is_query(sql: str) -> bool:
     return bool(re.match(r"\s*(?:select|with)\b", sql, re.IGNORECASE))
 
 
-class InThread:
-    """The emulator's context, whose engine fetches in a thread, by a cursor of its own that can be interrupted."""
+class Context:
+    """The emulator's context, with another engine."""
 
     def __init__(self, ctx: Any) -> None:
-        self._ctx, self.engine = ctx, self
-        self._job = _job.get()
+        self._ctx, self.engine = ctx, InThread(ctx.engine)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._ctx if name in ("catalog", "clock", "metrics", "settings") else self._ctx.engine, name)
+        return getattr(self._ctx, name)
 
-    def fetch_arrow(self, sql: str, parameters: Any = None) -> Any:
-        return asyncio.to_thread(self._fetch, sql, parameters)
+
+class InThread:
+    """An engine that fetches in a thread, by a cursor of its own that can be interrupted."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine, self._job = engine, _job.get()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    async def fetch_arrow(self, sql: str, parameters: Any = None) -> Any:
+        try:
+            return await asyncio.to_thread(self._fetch, sql, parameters)
+        except duckdb.InterruptException as error:
+            raise Stopped("Job execution was cancelled: User requested cancellation") from error
+        except duckdb.Error as error:
+            raise translate_runtime_error(error, duckdb_sql=sql) from error
 
     def _fetch(self, sql: str, parameters: Any) -> Any:
-        engine = self._ctx.engine
+        engine = self._engine
         with engine.connection.cursor() as cursor:
             cursor.execute("set TimeZone = 'UTC'")
             _running[self._job] = cursor
@@ -111,8 +127,6 @@ class InThread:
                 if self._job in _cancelled:
                     raise Stopped("Job execution was cancelled: User requested cancellation")
                 return Fetching(cursor, engine).fetch_arrow(sql, parameters)
-            except duckdb.InterruptException as error:
-                raise Stopped("Job execution was cancelled: User requested cancellation") from error
             finally:
                 _running.pop(self._job, None)
 
@@ -409,7 +423,19 @@ def create_app(ctx: Any) -> Any:
     return Mended(_create_app(ctx), ctx)
 
 
+_register = engine_module.DuckDBEngine._register_builtin_udfs
+_MACROS = ("create macro if not exists current_datetime(zone := 'UTC') as (now() at time zone zone)",)
+
+
+def register(self: Any) -> None:
+    """Functions that the emulator leaves as they are, and DuckDB does not have."""
+    _register(self)
+    for macro in _MACROS:
+        self.connection.execute(macro)
+
+
 def mend() -> None:
+    engine_module.DuckDBEngine._register_builtin_udfs = register
     executor._run_single_sql = run_single
     executor.sync_created_view = sync_view
     tables._table_to_rest = table_to_rest
