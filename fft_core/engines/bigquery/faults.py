@@ -27,7 +27,7 @@ _BUSY = frozenset(
 _IN_THE_WAY = ("Could not serialize access", "Transaction is aborted due to concurrent update", "is aborted")
 _MISSING = re.compile(r"Not found: (?:Table|Dataset|View) ([^\s]+)")
 _PLACE = re.compile(r"\[(\d+):(\d+)\]")
-_REPEATED = re.compile(r"[Dd]uplicate column names?(?: in the result are not supported[^:]*: Found duplicate\(s\):)? (\S+)")
+_REPEATED = re.compile(r"(?:Found duplicate\(s\):|has columns with duplicate name) ([^\s,;]+)")
 _NAME_EACH = "Name each differently; of a join, select the columns of one side, or write `using (...)`."
 _AGAIN = "A later try can succeed."
 

@@ -27,6 +27,7 @@ duckdb_extensions.import_extension("spatial")
 import bqemulator.api.routes.jobs as jobs  # noqa: E402
 import bqemulator.api.routes.tables as tables  # noqa: E402
 import bqemulator.api.routes.upload as upload  # noqa: E402
+import bqemulator.catalog.ddl_sync as ddl_sync  # noqa: E402
 import bqemulator.jobs.executor as executor  # noqa: E402
 import bqemulator.server as server  # noqa: E402
 import bqemulator.storage.engine as engine_module  # noqa: E402
@@ -48,6 +49,7 @@ _COLUMN = re.compile(
 _VIEW = re.compile(rf"create (?:or replace )?view {_NAME} options\(description={_TEXT}\) as\n", re.DOTALL)
 _TEXT_OF = {"n": "\n", "r": "\r", "t": "\t"}
 _job: ContextVar[str] = ContextVar("job", default="")
+_sent: ContextVar[str] = ContextVar("sent", default="")  # the statement, before names get their dataset
 _running: dict[str, Any] = {}  # the cursor of each query that runs
 _cancelled: set[str] = set()
 _seen: dict[tuple[str, str, str], tuple[Any, int]] = {}  # a hash of a table's rows, and when it was another one
@@ -69,19 +71,20 @@ _run_single = executor._run_single_sql
 
 async def run_single(project: str, sql: str, params: Any, ctx: Any, *, caller: Any) -> Any:
     """Descriptions are kept; two columns of one name are an error; a SELECT runs in a thread, and can be cancelled."""
-    described = _DESCRIBED.fullmatch(sql.strip())
+    sent = _sent.get() or sql
+    described = _DESCRIBED.fullmatch(sent)
     if described:
         describe(ctx, *described.groups()[:3], description=plain(described[4]))
         return pa.table({})
-    column = _COLUMN.fullmatch(sql.strip())
+    column = _COLUMN.fullmatch(sent)
     if column:
         describe_column(ctx, *column.groups()[:4], description=plain(column[5]))
         return pa.table({})
-    begin = re.match(r"create [^\n]* as\n", sql, re.DOTALL)
+    begin = re.match(r"create [^\n]* as\n", sent)
     if begin:
-        await refuse_repeated(project, sql[begin.end() :], ctx, caller)
+        await refuse_repeated(project, sent[begin.end() :], ctx, caller)
     try:
-        found = await _run_single(project, sql, params, Context(ctx) if is_query(sql) else ctx, caller=caller)
+        found = await _run_single(project, sql, params, Context(ctx, InThread(ctx.engine)) if is_query(sql) else ctx, caller=caller)
         return await found if isinstance(found, Awaitable) else found
     except duckdb.InterruptException as error:
         raise Stopped("Job execution was cancelled: User requested cancellation") from error
@@ -94,8 +97,8 @@ def is_query(sql: str) -> bool:
 class Context:
     """The emulator's context, with another engine."""
 
-    def __init__(self, ctx: Any) -> None:
-        self._ctx, self.engine = ctx, InThread(ctx.engine)
+    def __init__(self, ctx: Any, engine: Any) -> None:
+        self._ctx, self.engine = ctx, engine
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ctx, name)
@@ -136,6 +139,7 @@ class Fetching:
 
     def __init__(self, cursor: Any, engine: Any) -> None:
         self._cursor, self._fetch = cursor, type(engine).fetch_arrow
+        self.connection = cursor
 
     def execute(self, sql: str, parameters: Any = None) -> Any:
         return self._cursor.execute(sql, parameters) if parameters is not None else self._cursor.execute(sql)
@@ -165,7 +169,7 @@ _sync_view = executor.sync_created_view
 def sync_view(sql: str, project: str, ctx: Any) -> None:
     """A view keeps the description of its statement."""
     _sync_view(sql, project, ctx)
-    found = _VIEW.match(sql)
+    found = _VIEW.match(_sent.get() or sql)
     if found:
         describe(ctx, *found.groups()[:3], description=plain(found[4]))
 
@@ -204,6 +208,8 @@ _context: list[Any] = []
 
 def table_to_rest(table: Any) -> Body:
     """A location; the number of rows, and the time of the last change of rows, that the tables really have."""
+    if table.table_type == "TABLE" and _context:
+        table = with_columns(table)
     body: Body = _table_to_rest(table)
     body["location"] = "US"
     if table.table_type == "TABLE" and _context:
@@ -216,6 +222,21 @@ def table_to_rest(table: Any) -> Body:
             _seen[place] = ((mark, body["creationTime"]), changed)
         body["numRows"], body["lastModifiedTime"] = str(rows), str(changed)
     return body
+
+
+def with_columns(table: Any) -> Any:
+    """The columns that a table has, after ALTER TABLE as well."""
+    place = (table.project_id, table.dataset_id, table.table_id)
+    with _context[0].engine.connection.cursor() as cursor:  # requests for tables come in threads
+        ctx = Context(_context[0], Fetching(cursor, _context[0].engine))
+        try:
+            found = ddl_sync._introspect_schema(*place, ctx)
+        except duckdb.Error:  # it is being dropped
+            return table
+    known = {field.name: field for field in table.schema_.fields}
+    if not found.fields or [*known] == [field.name for field in found.fields]:
+        return table
+    return updated(table, schema_=updated(found, fields=tuple(known.get(f.name, f) for f in found.fields)))
 
 
 def rows_of(place: tuple[str, str, str]) -> tuple[int, int]:
@@ -342,6 +363,7 @@ class Mended:
         project = scope["path"].split("/")[4]
         body = asked(await received(scope, receive), kind)
         _job.set(str((body.get("jobReference") or {}).get("jobId", "")))
+        _sent.set(str(((body.get("configuration") or {}).get("query") or {}).get("query", "")).strip())
         place = with_destination(body, self._ctx, project) if kind == "jobs" else None
         raw = json.dumps(body).encode()
         kept = [(k, v) for k, v in scope["headers"] if k not in (b"content-length", b"content-encoding")]
