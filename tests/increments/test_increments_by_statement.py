@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 from autocommit_installed import autocommit_installed
-from targets import Target
+from targets import SERVERS, Target
 from workbench import EVENTS, Bench, Rows, bench
 
 from fft_core import FftError
@@ -81,14 +81,14 @@ CASES: dict[str, list[Step]] = {
 }
 
 
-@pytest.fixture(params=["autocommit", "snowflake_snowpark"])
+@pytest.fixture(params=["autocommit", "snowflake_snowpark", "bigquery"])
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     is_postgres = request.param == "autocommit"
     with autocommit_installed() if is_postgres else nullcontext():
         if is_postgres:
             yield Target(request.getfixturevalue("postgres_dsn"), request.param)
         else:
-            yield Target(None, request.param, request.getfixturevalue("snowflake_server"))
+            yield Target(None, request.param, request.getfixturevalue(SERVERS[request.param]))
 
 
 def plain(rows: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:
@@ -115,8 +115,7 @@ def test_the_rows_are_those_of_duckdb(target: Target, case: str) -> None:
             config = step.config or config
             assert after(made, step, config) == after(other, step, config), f"after step {number}"
         assert not made.plan().builds
-        place = made.warehouse.relation("any")
-        assert not made.warehouse.engine.fetch(made.warehouse.engine.spelling.names_like(place, "_ff_swap"))
+        assert not made.warehouse.engine.names_beside(made.warehouse.relation("any"), "_ff_swap")
 
 
 @pytest.mark.parametrize("config", [MERGE, "materialized='incremental', strategy='append'", SNAPSHOT.format("")])

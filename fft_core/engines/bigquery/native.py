@@ -34,7 +34,7 @@ class BigFrames:
         session = self._opened()
         table = _WHOLE_TABLE.fullmatch(query)
         if table:
-            return session.read_gbq_table(table[1].replace("`", ""))
+            return session.read_gbq_table(table[1].replace("`", ""), use_cache=False)  # as it is now
         return session.read_gbq_query(query)
 
     def is_frame(self, value: object) -> bool:
@@ -46,7 +46,7 @@ class BigFrames:
 
     @contextmanager
     def query(self, frame: Any) -> Iterator[str]:
-        """Yield the query of a frame; an index with names becomes columns."""
+        """Yield the query of a frame; an index that has a name becomes a column."""
         named = [name for name in frame.index.names if name is not None]
         if named:
             frame = frame.reset_index()
@@ -68,6 +68,7 @@ class BigFrames:
                 import bigframes
             except ImportError as error:
                 raise MissingDriverError("the model takes a frame of bigframes, which is missing", hint=_EXTRA) from error
+            bigframes.options.display.progress_bar = None
             connection = self._session.connection
             options = bigframes.BigQueryOptions(
                 credentials=connection.credentials,

@@ -446,12 +446,16 @@ def create_app(ctx: Any) -> Any:
 
 
 _register = engine_module.DuckDBEngine._register_builtin_udfs
-_MACROS = ("create macro if not exists current_datetime(zone := 'UTC') as (now() at time zone zone)",)
+_MACROS = (
+    "create macro if not exists current_datetime(zone := 'UTC') as (now() at time zone zone)",
+    "create macro if not exists bqemu_farm_fingerprint(value) as (hash(value)::hugeint - 9223372036854775808)::bigint",
+)
 
 
 def register(self: Any) -> None:
-    """Functions that the emulator leaves as they are, and DuckDB does not have."""
+    """Functions that DuckDB does not have; and another hash than FarmHash, which the emulator computes in Python."""
     _register(self)
+    self.connection.remove_function("bqemu_farm_fingerprint")
     for macro in _MACROS:
         self.connection.execute(macro)
 
