@@ -18,6 +18,7 @@ from fft_core.checks.results import CheckFailedError
 COLUMNS = {"id": "integer", "day": "integer", "val": "integer"}
 FIRST: Rows = [(1, 1, 10), (2, 1, 20), (3, 2, 30)]
 LATER: Rows = [(2, 2, 21), (3, 2, 30), (4, 2, 40)]
+BY_DIGEST = "version: 2\nsources: [{name: raw, tables: [{name: events, data_version: {digest_max_rows: 1000}}]}]\n"
 ALL = f"select id, day, val from {EVENTS}"
 
 
@@ -110,6 +111,7 @@ def after(made: Bench, step: Step, config: str) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("case", CASES)
 def test_the_rows_are_those_of_duckdb(target: Target, case: str) -> None:
     with bench(target) as made, bench(Target()) as other:
+        made.write({"sources.yml": BY_DIGEST})  # a table that is made anew has another version of the engine's own
         config = ""
         for number, step in enumerate(CASES[case]):
             config = step.config or config

@@ -48,7 +48,7 @@ class Bench:
         table = self.warehouse.relation(SourceName("raw", "events")).sql(self.warehouse.engine.spelling)
         typed = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns.items())
         spelling = self.warehouse.engine.spelling
-        spelled = [[spelling.literal(value) for value in row] for row in rows or [[None] * len(columns)]]
+        spelled = [[spelling.literal(value) for value in row] for row in rows or [(None,) * len(columns)]]
         given, limit = spelling.given([*columns], spelled), "" if rows else " limit 0"
         execute = self.warehouse.engine.execute
         execute(f"drop table if exists {table}")

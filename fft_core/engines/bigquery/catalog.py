@@ -1,4 +1,7 @@
-"""Relations by the requests tables.get and tables.list, which are free: INFORMATION_SCHEMA bills 10 MB for each query."""
+"""Relations by the requests tables.get and tables.list.
+
+They are free, and a query of INFORMATION_SCHEMA is billed 10 MB at least.
+"""
 
 from __future__ import annotations
 

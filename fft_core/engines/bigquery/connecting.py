@@ -10,7 +10,6 @@ from typing import Any
 import google.auth
 from google.api_core.client_info import ClientInfo
 from google.api_core.exceptions import NotFound
-from google.api_core.retry import Retry
 from google.auth import impersonated_credentials
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
@@ -33,14 +32,14 @@ class Connection:
     Attributes:
         client: Sends requests; it may be used by several threads.
         credentials: Those of the client.
-        retry: How long a request is sent again; None for once.
+        retry: The client's rule for sending a request again; None for never.
         location: Where jobs run; None if that is left to the service.
         endpoint: The address of an emulator, or of a private endpoint.
     """
 
     client: bigquery.Client
     credentials: Any  # Any: the classes of credentials have no types
-    retry: Retry | None
+    retry: Any  # Any: the client takes None as well, and does not say so
     location: str | None
     endpoint: str | None
 
@@ -60,7 +59,7 @@ def opened(settings: Mapping[str, Any]) -> Connection:
             settings["project"],
             credentials=credentials,
             location=settings["location"],
-            client_info=ClientInfo(user_agent=f"fft/{VERSION}"),
+            client_info=ClientInfo(user_agent=f"fft/{VERSION}"),  # type: ignore[no-untyped-call]
             client_options={"api_endpoint": endpoint} if endpoint else None,
             default_query_job_config=_job_settings(settings),
         )
@@ -84,7 +83,7 @@ def _job_settings(settings: Mapping[str, Any]) -> bigquery.QueryJobConfig:
     return config
 
 
-def _location(client: bigquery.Client, settings: Mapping[str, Any], retry: Retry | None) -> str | None:
+def _location(client: bigquery.Client, settings: Mapping[str, Any], retry: Any) -> str | None:
     try:
         found = client.get_dataset(f"{settings['project']}.{settings['dataset']}", retry=retry)
     except NotFound:

@@ -67,7 +67,9 @@ class BigFrames:
             try:
                 import bigframes
             except ImportError as error:
-                raise MissingDriverError("the model takes a frame of bigframes, which is missing", hint=_EXTRA) from error
+                raise MissingDriverError(
+                    "the model takes a frame of bigframes, which is missing", hint=_EXTRA
+                ) from error
             bigframes.options.display.progress_bar = None
             connection = self._session.connection
             options = bigframes.BigQueryOptions(

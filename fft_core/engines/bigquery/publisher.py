@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fft_core.engines.bigquery.spelling import SPELLING
 from fft_core.engines.by_statement import SwapByStatement
-from fft_core.engines.protocol import RelationKind
+from fft_core.engines.protocol import ColumnType, RelationKind
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ class BigQueryPublisher(SwapByStatement):
 
     def staged(self, stage: Relation, kind: RelationKind, query: str) -> str:
         return SPELLING.create_expiring(stage, kind, query)
+
+    def swapped(self, stage: Relation, relation: Relation, comment: str) -> str:
+        """Render the statement with the partitions and clusters that the published table has."""
+        statement = super().swapped(stage, relation, comment)
+        layout = self._bigquery.layout(relation, stage)
+        name = SPELLING.relation(relation)
+        return statement.replace(name, f"{name}{layout}", 1)
+
+    def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
+        return self._bigquery.signature(stage)
 
     def change_together(self, statements: Sequence[str]) -> None:
         """Run statements as one script; BigQuery rolls its transaction back if a statement fails."""

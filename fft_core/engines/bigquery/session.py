@@ -19,6 +19,7 @@ from fft_core.engines.bigquery.connecting import Connection, opened
 from fft_core.engines.bigquery.estimates import BigQueryEstimates
 from fft_core.engines.bigquery.faults import FAULTS, explained
 from fft_core.engines.bigquery.frames import BigQueryFrames
+from fft_core.engines.bigquery.layout import layout_of
 from fft_core.engines.bigquery.native import BigFrames
 from fft_core.engines.bigquery.places import BigQueryPlaces
 from fft_core.engines.bigquery.publisher import BigQueryPublisher
@@ -89,6 +90,20 @@ class BigQuerySession(BaseSession):
         with self._explained(""):
             return catalog.inspect(self.connection, relations, want)
 
+    def signature(self, relation: Relation) -> str:
+        """Return what a relation is made of, as `inspect` compares it."""
+        with self._explained(""):
+            table = catalog.tables(self.connection, [relation])[relation]
+            return catalog.signature(table.schema)
+
+    def layout(self, relation: Relation, stage: Relation) -> str:
+        """Return the clauses that keep the partitions and clusters of a table; none if it is not there."""
+        with self._explained(""):
+            found = catalog.tables(self.connection, [relation, stage])
+        table, rows = found.get(relation), found[stage]
+        is_table = table is not None and table.table_type == "TABLE"
+        return layout_of(table, [field.name for field in rows.schema]) if table is not None and is_table else ""
+
     def for_thread(self) -> Self:
         return type(self)(self._settings, self.connection)
 
@@ -140,7 +155,7 @@ class BigQuerySession(BaseSession):
                 if not self._settings["allow_create_dataset"]:
                     raise EngineError(
                         f"the dataset {dataset} is not there",
-                        hint="Create it, or set allow_create_dataset: true in the profile (FF_BQ_ALLOW_CREATE_DATASET).",
+                        hint="Create it, or set allow_create_dataset: true (FF_BQ_ALLOW_CREATE_DATASET).",
                     ) from None
                 made = bigquery.Dataset(dataset)
                 made.location = self.connection.location

@@ -22,7 +22,7 @@ class BigQueryVersions(NoVersions):
 
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
         """Render a sum and an exclusive or of hashes of the rows as JSON: the sum sees rows that occur twice."""
-        row = f"to_json_string((select as struct {', '.join(self._value(alias, c) for c in columns)}))"
+        row = f"to_json_string(struct({', '.join(_field(alias, column.name) for column in columns)}))"
         total = f"cast(sum(cast(farm_fingerprint({row}) as bignumeric)) as string)"
         other = f"cast(bit_xor(farm_fingerprint(concat('1', {row}))) as string)"
         return "null" if in_order else f"concat({total}, '-', {other})"
@@ -30,6 +30,7 @@ class BigQueryVersions(NoVersions):
     def known(self, relations: Sequence[Relation]) -> Mapping[Relation, str]:
         return self._known(relations)
 
-    @staticmethod
-    def _value(alias: str, column: ColumnType) -> str:
-        return f"{alias}.{SPELLING.quoted(column.name)}"
+
+def _field(alias: str, name: str) -> str:
+    quoted = SPELLING.quoted(name)
+    return f"{alias}.{quoted} as {quoted}"

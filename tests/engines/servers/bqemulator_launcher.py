@@ -1,4 +1,4 @@
-"""Runs bqemulator 1.4.0 with the gaps filled that our statements meet: python bqemulator_launcher.py REST_PORT GRPC_PORT.
+"""Runs bqemulator 1.4.0 with the gaps filled that our statements meet: python bqemulator_launcher.py PORT GRPC_PORT.
 
 It runs with the Python of its own environment, see `bqemulator_server.py`. What is mended here proves nothing about
 BigQuery; docs/reference/bigquery.md says what is proven where. It reaches into private functions, so the version is
@@ -43,9 +43,7 @@ _CANCEL = re.compile(r"^/bigquery/v2/projects/[^/]+/jobs/([^/]+)/cancel$")
 _NAME = r"`([^`]+)`\.`([^`]+)`\.`([^`]+)`"
 _TEXT = r"'((?:[^'\\]|\\.)*)'"
 _DESCRIBED = re.compile(rf"alter (?:table|view) {_NAME} set options\(description={_TEXT}\)", re.DOTALL)
-_COLUMN = re.compile(
-    rf"alter table {_NAME} alter column `([^`]+)` set options\(description={_TEXT}\)", re.DOTALL
-)
+_COLUMN = re.compile(rf"alter table {_NAME} alter column `([^`]+)` set options\(description={_TEXT}\)", re.DOTALL)
 _VIEW = re.compile(rf"create (?:or replace )?view {_NAME} options\(description={_TEXT}\) as\n", re.DOTALL)
 _TEXT_OF = {"n": "\n", "r": "\r", "t": "\t"}
 _job: ContextVar[str] = ContextVar("job", default="")
@@ -55,7 +53,7 @@ _cancelled: set[str] = set()
 _seen: dict[tuple[str, str, str], tuple[Any, int]] = {}  # a hash of a table's rows, and when it was another one
 
 
-class Stopped(InvalidQueryError):
+class Stopped(InvalidQueryError):  # type: ignore[misc]
     """A job that was cancelled."""
 
 
@@ -84,7 +82,9 @@ async def run_single(project: str, sql: str, params: Any, ctx: Any, *, caller: A
     if begin:
         await refuse_repeated(project, sent[begin.end() :], ctx, caller)
     try:
-        found = await _run_single(project, sql, params, Context(ctx, InThread(ctx.engine)) if is_query(sql) else ctx, caller=caller)
+        found = await _run_single(
+            project, sql, params, Context(ctx, InThread(ctx.engine)) if is_query(sql) else ctx, caller=caller
+        )
         return await found if isinstance(found, Awaitable) else found
     except duckdb.InterruptException as error:
         raise Stopped("Job execution was cancelled: User requested cancellation") from error
@@ -156,7 +156,9 @@ async def refuse_repeated(project: str, query: str, ctx: Any, caller: Any) -> No
     names = [re.sub(r"(?:_|:)\d+$", "", name) for name in found.schema.names]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated and len({*found.schema.names}) == len(found.schema.names) and is_repeated(query, repeated):
-        raise InvalidQueryError(f"Duplicate column names in the result are not supported. Found duplicate(s): {repeated}")
+        raise InvalidQueryError(
+            f"Duplicate column names in the result are not supported. Found duplicate(s): {repeated}"
+        )
 
 
 def is_repeated(query: str, name: str) -> bool:
@@ -243,7 +245,9 @@ def rows_of(place: tuple[str, str, str]) -> tuple[int, int]:
     name = executor.quoted_table_ref(*place)
     with _context[0].engine.connection.cursor() as cursor:
         try:
-            found = cursor.execute(f"select count(*), coalesce(sum(hash(t)), 0) % 1000000007 from {name} as t").fetchone()
+            found = cursor.execute(
+                f"select count(*), coalesce(sum(hash(t)), 0) % 1000000007 from {name} as t"
+            ).fetchone()
         except duckdb.Error:
             return 0, 0
     return int(found[0]), int(found[1])
@@ -301,8 +305,8 @@ async def load(project: str, job: str, config: Body, ctx: Any) -> Any:
 
 def with_destination(body: Body, ctx: Any, project: str) -> Body | None:
     """Write what a query job gives into its destination, which the emulator leaves out; return the destination."""
-    query = (body.get("configuration") or {}).get("query")
-    place = query.get("destinationTable") if query else None
+    query: Body = (body.get("configuration") or {}).get("query") or {}
+    place = query.get("destinationTable")
     if not place or body["configuration"].get("dryRun") or place.get("datasetId", "").startswith("_"):
         return None
     table = place["tableId"].split("$")[0]
@@ -310,7 +314,9 @@ def with_destination(body: Body, ctx: Any, project: str) -> Body | None:
     there = ctx.catalog.get_table(place.get("projectId", project), place["datasetId"], table) is not None
     column = (query.get("timePartitioning") or {}).get("field")
     clustered = (query.get("clustering") or {}).get("fields")
-    layout = (f" partition by {column}" if column else "") + (f" cluster by {', '.join(clustered)}" if clustered else "")
+    layout = (f" partition by {column}" if column else "") + (
+        f" cluster by {', '.join(clustered)}" if clustered else ""
+    )
     sql, how = query["query"].strip().rstrip(";"), query.get("writeDisposition", "WRITE_EMPTY")
     if how == "WRITE_APPEND" and there:
         query["query"] = f"insert into {name} {sql}"
@@ -379,7 +385,9 @@ def asked(raw: bytes, kind: str) -> Body:
     if "ABORT_SESSION" in str(body.get("query")):
         body["query"] = "SELECT 1"
     if kind == "queries" and isinstance(body.get("query"), str):
-        body["query"] = body["query"].replace("CURRENT_TIMESTAMP() AS `current_timestamp`", "CURRENT_TIMESTAMP() AS ts_")
+        body["query"] = body["query"].replace(
+            "CURRENT_TIMESTAMP() AS `current_timestamp`", "CURRENT_TIMESTAMP() AS ts_"
+        )
     return body
 
 
