@@ -19,7 +19,7 @@ from test_oracle import Oracle, ask
 from test_oracle_increments import KeptOracle
 
 # The statements of a build of all models come to some 90: each of them in a sweep, some of them each time.
-STEP = examples(17, 1)
+STEP = examples(41, 3)
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def made(tmp_path: Path, target: Target) -> Iterator[Place]:
 
 
 def test_a_run_with_skips_equals_a_clean_build(target: Target) -> None:
-    ask(seed(FIRST_SEED)(type("Shard", (Oracle,), {"target": target})), examples(2, 60), steps=4)
+    ask(seed(FIRST_SEED)(type("Shard", (Oracle,), {"target": target})), examples(1, 40), steps=3)
 
 
 def test_what_is_kept_and_what_is_added(target: Target) -> None:
-    ask(seed(FIRST_SEED)(type("Shard", (KeptOracle,), {"target": target})), examples(2, 40), steps=4)
+    ask(seed(FIRST_SEED)(type("Shard", (KeptOracle,), {"target": target})), examples(1, 40), steps=3)
 
 
 def test_a_build_may_end_after_each_of_its_statements(made: Place) -> None:
