@@ -132,7 +132,7 @@ def test_warnings_alone_are_no_failure(shop: Path) -> None:
 
 
 def test_a_profile_need_not_be_named(shop: Path) -> None:
-    profiles = "odd: 1\nbq: {engine: bigquery}\nx_utest: {engine: duckdb}\ndev_duckdb: {engine: duckdb}\n"
+    profiles = "odd: 1\nrs: {engine: redshift}\nx_utest: {engine: duckdb}\ndev_duckdb: {engine: duckdb}\n"
     write(shop, {"profiles.yml": profiles, "models/ein kauf/orders.ff.sql": "select 1 as id", "sources.yml": ""})
     write(shop, {"models/users.ff.sql": "select id\nfrom {{ ref('orders') }}"})
     assert ci_check(".", cwd=shop) == Finished(0, "nothing found\n", "")
